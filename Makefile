@@ -1,0 +1,51 @@
+# The two commands: `make demo` and `make test`. `make help` lists the rest.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-fast check format lock package clean
+
+help: ## List the targets.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(VENV)/local.stamp: requirements/local.txt pyproject.toml
+	@PYTHON="$(PYTHON)" sh scripts/install.sh $(VENV) requirements/local.txt
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.txt pyproject.toml
+	@PYTHON="$(PYTHON)" sh scripts/install.sh $(VENV) requirements/dev.txt
+	@touch $@ $(VENV)/local.stamp
+
+install: $(VENV)/dev.stamp ## Set up .venv with everything, from the lock.
+
+demo: $(VENV)/local.stamp ## Run the whole system here and play 1,000 status changes through it.
+	@$(BIN)/fanout demo $(DEMO)
+
+test: install ## Run every test.
+	$(BIN)/pytest -n $(WORKERS)
+
+test-fast: install ## Run the tests that need no processes; under a minute.
+	$(BIN)/pytest -n $(WORKERS) -m "not slow"
+
+check: install ## Linters, types, import rules, template.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/cfn-lint infra/sam/template.yaml
+
+format: install ## Format the code.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: install ## Lock the dependencies anew, with hashes and without addresses.
+	sh scripts/lock.sh $(BIN)
+
+package: $(VENV)/local.stamp ## Build the Lambda packages into dist/.
+	$(BIN)/fanout package $(PACKAGE)
+
+clean: ## Remove what was built here.
+	rm -rf dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

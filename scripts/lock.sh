@@ -1,0 +1,13 @@
+#!/bin/sh
+# Usage: scripts/lock.sh BIN   (make lock)
+# Locks pyproject.toml into requirements/*.txt: hashes, no addresses, one version of everything.
+set -eu
+bin=$1
+"$bin/python" -m pip install --quiet "uv>=0.9"
+compile() { "$bin/uv" pip compile --quiet --upgrade --no-emit-index-url --no-header --generate-hashes --universal --python-version 3.11 "$@"; }
+
+compile --extra local --extra dev pyproject.toml -o requirements/dev.txt
+compile -c requirements/dev.txt --extra local pyproject.toml -o requirements/local.txt
+for service in publisher payments_consumer; do
+    compile -c requirements/dev.txt "requirements/$service.in" -o "requirements/$service.txt"
+done

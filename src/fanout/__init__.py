@@ -1,0 +1,1 @@
+"""The operator's command line: run it locally, look into it, repair it."""

@@ -1,0 +1,74 @@
+"""Which AWS a command talks to, and what its refusals mean in one sentence."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+    ProfileNotFound,
+)
+
+from fanout.errors import Refused
+
+_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
+_DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
+
+
+@dataclass(kw_only=True)
+class AwsTarget:
+    """A deployment: an account and region to talk to, and the prefix of its SSM parameters."""
+
+    prefix: str = "fanout"
+    profile: str | None = None
+    region: str | None = None
+    endpoint_url: str | None = None
+    _clients: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def session(self) -> boto3.Session:
+        """The boto3 session of the named profile and region.
+
+        Raises:
+            Refused: the profile does not exist.
+        """
+        try:
+            return boto3.Session(profile_name=self.profile, region_name=self.region)
+        except ProfileNotFound as error:
+            raise Refused(f"{error}; name one from `aws configure list-profiles`.") from None
+
+    def client(self, service: str) -> Any:
+        """The boto3 client of a service, made once; thread-safe, as boto3 clients are."""
+        if service not in self._clients:
+            config = Config(
+                retries={"mode": "standard", "total_max_attempts": 5}, max_pool_connections=32
+            )
+            self._clients[service] = self.session.client(
+                service,  # type: ignore[call-overload]
+                endpoint_url=self.endpoint_url,
+                config=config,
+            )
+        return self._clients[service]
+
+
+def sentence_for(error: BotoCoreError | ClientError) -> str:
+    """Say what AWS refused and what to do about it, without a traceback."""
+    if isinstance(error, NoCredentialsError):
+        return "No AWS credentials were found: set AWS_PROFILE or pass --profile."
+    if isinstance(error, NoRegionError):
+        return "No AWS region was given: set AWS_REGION or pass --region."
+    if isinstance(error, EndpointConnectionError):
+        return f"{error} Is the endpoint right, and is it up?"
+    if isinstance(error, ClientError):
+        code = error.response.get("Error", {}).get("Code", "")
+        if code in _EXPIRED:
+            return "The AWS credentials have expired: sign in again, then repeat the command."
+        if code in _DENIED:
+            return f"{error} Give the role that permission, or use another profile."
+    return str(error)

@@ -1,0 +1,59 @@
+"""`fanout`: the root of the command line, its global options and its exit codes."""
+
+import sys
+from typing import Annotated
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from fanout.aws import AwsTarget, sentence_for
+from fanout.console import ERR
+from fanout.demo.commands import demo
+from fanout.errors import CommandError, ExitCode
+from fanout.local.commands import local_app
+from fanout.packaging.commands import package
+
+app = typer.Typer(
+    name="fanout",
+    help="Run, inspect and repair the customer-status fan-out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(local_app)
+app.command()(demo)
+app.command()(package)
+
+
+@app.callback()
+def target(
+    context: typer.Context,
+    prefix: Annotated[
+        str, typer.Option(envvar="FANOUT_PREFIX", help="Prefix of the deployment's SSM parameters.")
+    ] = "fanout",
+    profile: Annotated[
+        str | None, typer.Option(help="AWS profile; the standard AWS variables do as well.")
+    ] = None,
+    region: Annotated[str | None, typer.Option(help="AWS region.")] = None,
+    endpoint_url: Annotated[
+        str | None, typer.Option(help="Another AWS endpoint, such as the embedded one.")
+    ] = None,
+) -> None:
+    """Say which deployment the command works on."""
+    context.obj = AwsTarget(
+        prefix=prefix, profile=profile, region=region, endpoint_url=endpoint_url
+    )
+
+
+def main() -> None:
+    """Run the command line; turn every expected failure into one sentence and an exit code."""
+    try:
+        app(standalone_mode=True)
+    except CommandError as error:
+        ERR.print(f"[bold red]fanout:[/] {error}", markup=True)
+        sys.exit(error.exit_code)
+    except (BotoCoreError, ClientError) as error:
+        ERR.print(f"[bold red]fanout:[/] {sentence_for(error)}")
+        sys.exit(ExitCode.REFUSED)
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.INTERRUPTED)

@@ -1,0 +1,41 @@
+"""Everything a command shows: tables and colour for a person, one JSON document for a program.
+
+Results go to standard output; progress, plans in `--json` mode and warnings go to standard error.
+Rich leaves colour and control codes out when the stream is piped.
+"""
+
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+OUT = Console(highlight=False, soft_wrap=True)
+ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def print_json(document: Any) -> None:
+    """Write the command's one JSON document to standard output."""
+    OUT.file.write(json.dumps(document, indent=2, sort_keys=False, default=str) + "\n")
+
+
+def table(title: str, *columns: str) -> Table:
+    """A table in the house style; add rows, then print it with `OUT.print`."""
+    result = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    for column in columns:
+        result.add_column(column, overflow="fold")
+    return result
+
+
+def progress() -> Progress:
+    """A progress bar on standard error, gone when the work is done; silent when piped."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=ERR,
+        transient=True,
+        disable=not ERR.is_terminal,
+    )

@@ -1,0 +1,138 @@
+"""Find a deployment's resources through the SSM parameters that Terraform and SAM both write.
+
+`/<prefix>/bus`, `/<prefix>/publisher` and `/<prefix>/subscribers/<name>` each hold one JSON object;
+`docs/reference/discovery.md` lists their fields.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from fanout.aws import AwsTarget
+from fanout.errors import WrongUse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bus:
+    """Where events are published. `transport` is `sns`, `sns-fifo` or `eventbridge`."""
+
+    transport: str
+    arn: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publisher:
+    """The publisher of a deployment and what it reads from."""
+
+    function_name: str
+    mapping_id: str
+    accounts_table: str
+    stream_arn: str
+    failure_bucket: str
+    source: str
+    customer_id_attribute: str
+    status_attribute: str
+    sequence_attribute: str | None
+    sequence_epoch: int
+    publish_versions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscriber:
+    """A subscriber's queue, DLQ and, where it has them, function and table.
+
+    `filter` is the rendered filter policy (None: every event); `since` is an RFC 3339 instant.
+    """
+
+    name: str
+    queue_url: str
+    queue_arn: str
+    dlq_url: str
+    dlq_arn: str
+    function_name: str | None
+    table: str | None
+    filter: dict[str, Any] | None
+    versions: tuple[int, ...]
+    since: str | None
+
+
+def find_bus(target: AwsTarget) -> Bus:
+    """Raises: WrongUse where no deployment has this prefix."""
+    found = _parameter(target, "bus")
+    return Bus(transport=found["transport"], arn=found["arn"])
+
+
+def find_publisher(target: AwsTarget) -> Publisher:
+    """Raises: WrongUse where no deployment has this prefix."""
+    found = _parameter(target, "publisher")
+    return Publisher(
+        function_name=found["function_name"],
+        mapping_id=found["mapping_id"],
+        accounts_table=found["accounts_table"],
+        stream_arn=found["stream_arn"],
+        failure_bucket=found["failure_bucket"],
+        source=found["source"],
+        customer_id_attribute=found["customer_id_attribute"],
+        status_attribute=found["status_attribute"],
+        sequence_attribute=found.get("sequence_attribute") or None,
+        sequence_epoch=int(found["sequence_epoch"]),
+        publish_versions=_versions(found["publish_versions"]),
+    )
+
+
+def find_subscriber(target: AwsTarget, name: str) -> Subscriber:
+    """Raises: WrongUse where the deployment has no such subscriber; names those that it has."""
+    subscribers = {subscriber.name: subscriber for subscriber in list_subscribers(target)}
+    if name not in subscribers:
+        known = ", ".join(sorted(subscribers)) or "none"
+        raise WrongUse(f"No subscriber {name!r} under /{target.prefix}/subscribers; known: {known}.")
+    return subscribers[name]
+
+
+def list_subscribers(target: AwsTarget) -> list[Subscriber]:
+    """Every subscriber of the deployment, by name."""
+    pages = target.client("ssm").get_paginator("get_parameters_by_path")
+    path = f"/{target.prefix}/subscribers/"
+    documents = [
+        json.loads(parameter["Value"])
+        for page in pages.paginate(Path=path, Recursive=True)
+        for parameter in page["Parameters"]
+    ]
+    return sorted((_subscriber(document) for document in documents), key=lambda one: one.name)
+
+
+# Private functions
+
+
+def _subscriber(found: dict[str, Any]) -> Subscriber:
+    return Subscriber(
+        name=found["name"],
+        queue_url=found["queue_url"],
+        queue_arn=found["queue_arn"],
+        dlq_url=found["dlq_url"],
+        dlq_arn=found["dlq_arn"],
+        function_name=found.get("function_name") or None,
+        table=found.get("table") or None,
+        filter=found.get("filter") or None,
+        versions=_versions(found.get("versions", "2")),
+        since=found.get("since") or None,
+    )
+
+
+def _versions(value: str | list[int]) -> tuple[int, ...]:
+    parts = value.split(",") if isinstance(value, str) else value
+    return tuple(int(part) for part in parts)
+
+
+def _parameter(target: AwsTarget, name: str) -> dict[str, Any]:
+    ssm = target.client("ssm")
+    path = f"/{target.prefix}/{name}"
+    try:
+        value = ssm.get_parameter(Name=path)["Parameter"]["Value"]
+    except ssm.exceptions.ParameterNotFound:
+        raise WrongUse(
+            f"No SSM parameter {path}: nothing is deployed under this prefix in this region; "
+            "check --prefix, --region and --profile."
+        ) from None
+    document: dict[str, Any] = json.loads(value)
+    return document
