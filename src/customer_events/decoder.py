@@ -1,0 +1,156 @@
+"""Read a document of any supported version as a `CustomerStatusChanged`.
+
+Nothing but the contract's own errors comes out, whatever goes in, and none of them holds a value
+of the document.
+"""
+
+import re
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
+
+from customer_events.errors import (
+    NotJson,
+    PermanentError,
+    SchemaViolation,
+    UnknownEventType,
+    UnknownStatus,
+    UnsupportedVersion,
+)
+from customer_events.event import (
+    EVENT_NAME,
+    NEWEST_MAJOR,
+    TYPE_PREFIX,
+    Change,
+    CustomerStatusChanged,
+    Status,
+)
+from customer_events.sequence import Sequence, SequenceSource
+from customer_events.wire_models import DataV1, DataV2, Envelope
+
+Model = TypeVar("Model", bound=BaseModel)
+_STATUS_FIELDS = frozenset({"status", "previous_status", "old_status", "new_status"})
+_MAJOR = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
+
+
+def decode(body: str | bytes) -> CustomerStatusChanged:
+    """Read one event from its JSON text.
+
+    Raises:
+        NotJson: no JSON text.
+        UnknownEventType, UnsupportedVersion, UnknownStatus, SchemaViolation: JSON, but no event
+            that this reader can take; see each class.
+    """
+    return from_document(parse_json(body))
+
+
+def parse_json(body: str | bytes) -> Any:
+    """Parse JSON strictly: no NaN, no lone surrogates, bounded nesting and number length.
+
+    Raises:
+        NotJson: where it is not.
+    """
+    try:
+        return from_json(body, allow_inf_nan=False)
+    except (ValueError, RecursionError):
+        raise NotJson("expected one JSON document") from None
+
+
+def from_document(document: Any) -> CustomerStatusChanged:
+    """Read one event from its JSON object; raises as `decode` does, except for `NotJson`."""
+    if not isinstance(document, dict):
+        raise SchemaViolation("expected a JSON object")
+    major = _major_version(document)
+    envelope = _validate(Envelope, document, "")
+    if envelope.subject != envelope.partitionkey:
+        raise SchemaViolation("expected the same customer as subject", field="partitionkey")
+    event = _event_v1(envelope) if major == 1 else _event_v2(envelope)
+    if event.customer_id != envelope.subject:
+        raise SchemaViolation("expected the same customer as subject", field="data.customer_id")
+    return event
+
+
+# Private functions
+
+
+def _major_version(document: dict[str, Any]) -> int:
+    """Decided before anything else: a newer version may look different in every other way."""
+    event_type = document.get("type")
+    if not isinstance(event_type, str):
+        raise SchemaViolation(f"expected {TYPE_PREFIX}N", field="type")
+    major = event_type.removeprefix(TYPE_PREFIX)
+    if major == event_type or not _MAJOR.fullmatch(major):
+        raise UnknownEventType(f"expected {TYPE_PREFIX}N", field="type")
+    if int(major) > NEWEST_MAJOR:
+        raise UnsupportedVersion(
+            f"expected {EVENT_NAME} up to major version {NEWEST_MAJOR}, found {major}",
+            field="type",
+        )
+    return int(major)
+
+
+def _validate(model: type[Model], value: Any, path: str) -> Model:
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise _violation(error, path) from None
+
+
+def _violation(error: ValidationError, path: str) -> PermanentError:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    name = str(first["loc"][0]) if first["loc"] else ""
+    field = f"{path}.{name}".strip(".")
+    if name in _STATUS_FIELDS and first["type"] in {"enum", "literal_error"}:
+        return UnknownStatus(f"expected one of {', '.join(Status)}", field=field)
+    return SchemaViolation(first["msg"], field=field)
+
+
+def _event_v1(envelope: Envelope) -> CustomerStatusChanged:
+    data = _validate(DataV1, envelope.data, "data")
+    return CustomerStatusChanged(
+        **_attributes(envelope),
+        schema_version=1,
+        customer_id=data.customer_id,
+        status=Status(data.new_status),
+        previous_status=_status(data.old_status),
+        reason=None,
+        change=Change.CREATED if data.old_status is None else Change.CHANGED,
+        changed_at=data.changed_at,
+    )
+
+
+def _event_v2(envelope: Envelope) -> CustomerStatusChanged:
+    data = _validate(DataV2, envelope.data, "data")
+    return CustomerStatusChanged(
+        **_attributes(envelope),
+        schema_version=2,
+        customer_id=data.customer_id,
+        status=Status(data.status),
+        previous_status=_status(data.previous_status),
+        reason=data.reason,
+        change=Change(data.change),
+        changed_at=data.changed_at,
+    )
+
+
+def _status(text: str | None) -> Status | None:
+    return None if text is None else Status(text)
+
+
+def _attributes(envelope: Envelope) -> dict[str, Any]:
+    return {
+        "event_id": envelope.id,
+        "source": envelope.source,
+        "sequence": Sequence(envelope.sequence),
+        "sequence_source": SequenceSource(envelope.sequencesource),
+        "occurred_at": envelope.time,
+        "traceparent": _traceparent(envelope.traceparent),
+        "repairs": envelope.repairs and Sequence(envelope.repairs),
+    }
+
+
+def _traceparent(value: str | None) -> str | None:
+    """A trace context that is malformed is ignored, not an error (W3C Trace Context, 3.2)."""
+    return value if value is not None and _TRACEPARENT.fullmatch(value) else None

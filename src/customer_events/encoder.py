@@ -1,0 +1,89 @@
+"""Write an event as a CloudEvents 1.0 document in JSON. Standard library only.
+
+The text is pure ASCII (everything else escaped): every transport carries it, and its length in
+characters is its size in bytes.
+"""
+
+import json
+from typing import Any
+
+from customer_events.event import (
+    EVENT_NAME,
+    MAJORS,
+    SCHEMA_BASE,
+    TYPE_PREFIX,
+    Change,
+    CustomerStatusChanged,
+    Status,
+)
+from customer_events.instants import to_wire
+
+_dumps = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
+
+
+def encode(event: CustomerStatusChanged) -> str:
+    """The event as a document in its own major version (`schema_version`).
+
+    Raises:
+        ValueError: no such version, or a version that can't say it (v1 knows no snapshots).
+    """
+    return _dumps(to_document(event))
+
+
+def to_document(event: CustomerStatusChanged) -> dict[str, Any]:
+    """The event as the JSON object that `encode` writes; raises as `encode` does."""
+    document: dict[str, Any] = {
+        "specversion": "1.0",
+        "id": str(event.event_id),
+        "source": event.source,
+        "type": f"{TYPE_PREFIX}{event.schema_version}",
+        "subject": event.customer_id,
+        "partitionkey": event.customer_id,
+        "time": to_wire(event.occurred_at),
+        "datacontenttype": "application/json",
+        "dataschema": f"{SCHEMA_BASE}/v{event.schema_version}.schema.json",
+        "sequence": event.sequence,
+        "sequencesource": event.sequence_source.value,
+    }
+    if event.traceparent is not None:
+        document["traceparent"] = event.traceparent
+    if event.repairs is not None:
+        document["repairs"] = event.repairs
+    document["data"] = _data(event)
+    return document
+
+
+# Private functions
+
+
+def _data(event: CustomerStatusChanged) -> dict[str, Any]:
+    if event.schema_version == 1:
+        return _data_v1(event)
+    if event.schema_version not in MAJORS:
+        raise ValueError(f"{EVENT_NAME} has no major version {event.schema_version}")
+    data = {
+        "customer_id": event.customer_id,
+        "status": event.status.value,
+        "previous_status": event.previous_status and event.previous_status.value,
+        "change": event.change.value,
+        "changed_at": to_wire(event.changed_at),
+    }
+    if event.reason is not None:
+        data["reason"] = event.reason
+    return data
+
+
+def _data_v1(event: CustomerStatusChanged) -> dict[str, Any]:
+    if event.change is Change.SNAPSHOT:
+        raise ValueError(f"{EVENT_NAME} v1 knows no snapshots")
+    return {
+        "customer_id": event.customer_id,
+        "old_status": event.previous_status and _downcast(event.previous_status).value,
+        "new_status": _downcast(event.status).value,
+        "changed_at": to_wire(event.changed_at),
+    }
+
+
+def _downcast(status: Status) -> Status:
+    """v1 was published before removals were: for its readers a removed customer is closed."""
+    return Status.CLOSED if status is Status.REMOVED else status
