@@ -1,0 +1,117 @@
+"""What a running local deployment is called and how to talk to it."""
+
+import json
+import shlex
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Self
+
+import boto3
+from botocore.config import Config
+
+from fanout.aws import AwsTarget
+
+ACCESS_KEY_ID = "test"
+SECRET_ACCESS_KEY = "test"  # noqa: S105 - the embedded AWS takes any; nothing real opens with it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalDeployment:
+    """Names, ARNs, URLs and process ids of everything that runs.
+
+    Two deployments with equal fields are the same one; the clients are made per endpoint and
+    shared, as boto3 clients are thread-safe.
+    """
+
+    endpoint_url: str
+    region: str
+    prefix: str
+    accounts_table: str
+    payments_table: str
+    topic_arn: str
+    queue_url: str
+    dlq_url: str
+    failure_bucket: str
+    stream_arn: str
+    publisher_function: str
+    payments_function: str
+    publisher_mapping_id: str
+    payments_mapping_id: str
+    state_dir: str
+    supervisor_pid: int
+    emulator_pid: int
+    started_at: str
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> Self:
+        """Read what `to_document` wrote."""
+        return cls(**document)
+
+    def to_document(self) -> dict[str, Any]:
+        """One JSON object with every field; `fanout local up --json` prints it."""
+        return asdict(self)
+
+    def client(self, service: str) -> Any:
+        """The boto3 client of a service, with the dummy credentials; made once per process."""
+        return _target(self.endpoint_url, self.region, self.prefix).client(service)
+
+    def target(self) -> AwsTarget:
+        """The same deployment for functions that take an `AwsTarget`, such as discovery."""
+        return _target(self.endpoint_url, self.region, self.prefix)
+
+    def log_lines(self, function_name: str) -> Iterator[str]:
+        """Every line that a Lambda function has printed so far, with Lambda's own, oldest first.
+
+        Args:
+            function_name: `publisher_function`, `payments_function` or any other of the stack.
+        """
+        configuration = self.client("lambda").get_function_configuration(FunctionName=function_name)
+        group = configuration.get("LoggingConfig", {}).get("LogGroup")
+        pages = self.client("logs").get_paginator("filter_log_events")
+        for page in pages.paginate(logGroupName=group or f"/aws/lambda/{function_name}"):
+            for event in page["events"]:
+                yield from event["message"].splitlines()
+
+    def environment(self) -> dict[str, str]:
+        """The variables that point any AWS client here."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
+            "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_REGION": self.region,
+            "FANOUT_PREFIX": self.prefix,
+        }
+
+    def export_line(self) -> str:
+        """`environment` as one line for a shell."""
+        pairs = (f"{name}={shlex.quote(value)}" for name, value in self.environment().items())
+        return "export " + " ".join(pairs)
+
+    def write(self, path: Path) -> None:
+        """Keep the description as JSON, for the next command."""
+        path.write_text(json.dumps(self.to_document(), indent=2) + "\n", encoding="utf-8")
+
+
+# Private functions
+
+
+@cache
+def _target(endpoint_url: str, region: str, prefix: str) -> AwsTarget:
+    target = AwsTarget(prefix=prefix, region=region, endpoint_url=endpoint_url)
+    target.session = _LoopbackSession(
+        aws_access_key_id=ACCESS_KEY_ID,
+        aws_secret_access_key=SECRET_ACCESS_KEY,
+        region_name=region,
+    )
+    return target
+
+
+class _LoopbackSession(boto3.Session):
+    """Never sends a request for this machine through the person's web proxy."""
+
+    def client(self, service_name: str, *args: Any, **settings: Any) -> Any:
+        settings["config"] = settings.get("config", Config()).merge(Config(proxies={}))
+        return super().client(service_name, *args, **settings)  # type: ignore[call-overload]
