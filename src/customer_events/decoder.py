@@ -53,7 +53,8 @@ def parse_json(body: str | bytes) -> Any:
         NotJson: where it is not.
     """
     try:
-        return from_json(body, allow_inf_nan=False)
+        utf8 = body.encode() if isinstance(body, str) else body
+        return from_json(utf8, allow_inf_nan=False)
     except (ValueError, RecursionError):
         raise NotJson("expected one JSON document") from None
 
