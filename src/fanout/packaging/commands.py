@@ -1,0 +1,46 @@
+"""`fanout package`: build the Lambda packages."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fanout.console import OUT, print_json, table
+from fanout.packaging.build import build, say_on_stderr
+from fanout.packaging.project import here
+from fanout.packaging.target import choose
+
+
+def package(
+    service: Annotated[
+        list[str] | None, typer.Option(help="A service to package; may be given again. [all]")
+    ] = None,
+    arch: Annotated[
+        str, typer.Option(help="local (this machine), arm64 or x86_64 (Lambda).")
+    ] = "local",
+    python_version: Annotated[
+        str | None,
+        typer.Option(help="Lambda's Python, such as 3.13; local packages use the running one."),
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Folder for the packages.")] = Path("dist"),
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Build the Lambda packages: only what each service imports, the same bytes every time."""
+    project = here()
+    target = choose(arch, python_version)
+    names = list(dict.fromkeys(service or project.services()))
+    for name in names:
+        project.require(name)
+    built = []
+    for name in names:
+        say_on_stderr(f"Packaging {name} for {target.arch}, Python {target.python_version}.")
+        built.append(build(name, target=target, output=output, project=project))
+    if as_json:
+        print_json([asdict(one) for one in built])
+        return
+    shown = table("Packages", "package", "MB", "MB unzipped", "pyc", "sha256")
+    for one in built:
+        size, unzipped = (f"{count / 1e6:.2f}" for count in (one.size_bytes, one.unzipped_bytes))
+        shown.add_row(str(one.path), size, unzipped, "yes" if one.pyc else "no", one.sha256[:16])
+    OUT.print(shown)
