@@ -86,8 +86,7 @@ def _major_version(document: dict[str, Any]) -> int:
         raise UnknownEventType(f"expected {TYPE_PREFIX}N", field="type")
     if int(major) > NEWEST_MAJOR:
         raise UnsupportedVersion(
-            f"expected {EVENT_NAME} up to major version {NEWEST_MAJOR}, found {major}",
-            field="type",
+            f"expected {EVENT_NAME} up to major version {NEWEST_MAJOR}", field="type"
         )
     return int(major)
 
@@ -96,16 +95,19 @@ def _validate(model: type[Model], value: Any, path: str) -> Model:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise _violation(error, path) from None
+        raise _violation(error, value, path) from None
 
 
-def _violation(error: ValidationError, path: str) -> PermanentError:
+def _violation(error: ValidationError, value: Any, path: str) -> PermanentError:
+    """Names the first field at fault; pydantic's message holds what was expected, not the input."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    name = str(first["loc"][0]) if first["loc"] else ""
+    name = str(first["loc"][0])
+    expected = first["msg"].removeprefix("Value error, ")
     field = f"{path}.{name}".strip(".")
-    if name in _STATUS_FIELDS and first["type"] in {"enum", "literal_error"}:
-        return UnknownStatus(f"expected one of {', '.join(Status)}", field=field)
-    return SchemaViolation(first["msg"], field=field)
+    # A number or a list is no status that a newer consumer might know: its producer is broken.
+    if name in _STATUS_FIELDS and isinstance(value.get(name), str):
+        return UnknownStatus(expected, field=field)
+    return SchemaViolation(expected, field=field)
 
 
 def _event_v1(envelope: Envelope) -> CustomerStatusChanged:

@@ -38,7 +38,9 @@ class Envelope(_Wire):
     specversion: Literal["1.0"]
     id: Annotated[str, Field(pattern=_UUID_PATTERN), AfterValidator(UUID)]
     source: Annotated[str, Field(pattern=_URI_PATTERN)]
-    type: str
+    type: Literal[
+        "novapay.accounts.CustomerStatusChanged.v1", "novapay.accounts.CustomerStatusChanged.v2"
+    ]
     subject: CustomerId
     partitionkey: CustomerId
     time: Instant
