@@ -1,11 +1,9 @@
 """What a running local deployment is called and how to talk to it."""
 
-import json
 import shlex
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any, Self
 
 import boto3
@@ -55,11 +53,11 @@ class LocalDeployment:
 
     def client(self, service: str) -> Any:
         """The boto3 client of a service, with the dummy credentials; made once per process."""
-        return _target(self.endpoint_url, self.region, self.prefix).client(service)
+        return local_target(self.endpoint_url, self.region, self.prefix).client(service)
 
     def target(self) -> AwsTarget:
         """The same deployment for functions that take an `AwsTarget`, such as discovery."""
-        return _target(self.endpoint_url, self.region, self.prefix)
+        return local_target(self.endpoint_url, self.region, self.prefix)
 
     def log_lines(self, function_name: str) -> Iterator[str]:
         """Every line that a Lambda function has printed so far, with Lambda's own, oldest first.
@@ -73,6 +71,15 @@ class LocalDeployment:
         for page in pages.paginate(logGroupName=group or f"/aws/lambda/{function_name}"):
             for event in page["events"]:
                 yield from event["message"].splitlines()
+
+    def example(self) -> list[str]:
+        """Two commands of the AWS CLI that show the system at work."""
+        item = '{"customer_id":{"S":"c-1"},"status":{"S":"ACTIVE"}}'
+        key = '{"customer_id":{"S":"c-1"}}'
+        return [
+            f"aws dynamodb put-item --table-name {self.accounts_table} --item '{item}'",
+            f"aws dynamodb get-item --table-name {self.payments_table} --key '{key}'",
+        ]
 
     def environment(self) -> dict[str, str]:
         """The variables that point any AWS client here."""
@@ -90,16 +97,10 @@ class LocalDeployment:
         pairs = (f"{name}={shlex.quote(value)}" for name, value in self.environment().items())
         return "export " + " ".join(pairs)
 
-    def write(self, path: Path) -> None:
-        """Keep the description as JSON, for the next command."""
-        path.write_text(json.dumps(self.to_document(), indent=2) + "\n", encoding="utf-8")
-
-
-# Private functions
-
 
 @cache
-def _target(endpoint_url: str, region: str, prefix: str) -> AwsTarget:
+def local_target(endpoint_url: str, region: str, prefix: str) -> AwsTarget:
+    """The embedded AWS as a target for the functions that take one; made once per process."""
     target = AwsTarget(prefix=prefix, region=region, endpoint_url=endpoint_url)
     target.session = _LoopbackSession(
         aws_access_key_id=ACCESS_KEY_ID,
@@ -107,6 +108,9 @@ def _target(endpoint_url: str, region: str, prefix: str) -> AwsTarget:
         region_name=region,
     )
     return target
+
+
+# Private functions
 
 
 class _LoopbackSession(boto3.Session):

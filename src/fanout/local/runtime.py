@@ -1,10 +1,33 @@
 """Start, find and stop the embedded AWS, from tests, from `fanout demo` and from the commands."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
+from fanout.errors import CommandError, ExitCode, Refused, WrongUse
+from fanout.local import emulator
 from fanout.local.deployment import LocalDeployment
+from fanout.local.state_folder import RecordedState, StateFolder
+from fanout.local.supervisor import GRACE_SECONDS, SupervisorSettings
+
+DEFAULT_STATE_DIR = Path(".fanout")
+DEFAULT_REGION = "us-east-1"
+_START_TIMEOUT_SECONDS = 180
+# The supervisor ends the poller and then MiniStack, each with its own grace.
+_STOP_TIMEOUT_SECONDS = 3 * GRACE_SECONDS
+Progress = Callable[[str], None]
+_PATIENCE_SECONDS = 3600
+_DETACHED: list[subprocess.Popen[str]] = []
+
+
+def _silent(_step: str) -> None:
+    """Show no progress."""
 
 
 @contextmanager
@@ -14,8 +37,9 @@ def running(
     port: int | None = None,
     parameters: Mapping[str, str] | None = None,
     prefix: str = "fanout",
-    region: str = "us-east-1",
+    region: str = DEFAULT_REGION,
     iam: bool = False,
+    progress: Progress = _silent,
 ) -> Iterator[LocalDeployment]:
     """Run a deployment for the length of a `with` block; leave no process and no file behind.
 
@@ -23,12 +47,195 @@ def running(
         state_dir: Where state, logs and temporary files go; made if missing, removed at the end.
         port: A loopback port, or None for a free one.
         parameters: Overrides of the template's parameters, by name, such as PublishVersions.
+        prefix: What the SSM parameters, the stack and the bucket of packages are named by.
+        region: What the embedded AWS takes for its region.
         iam: Whether the embedded AWS checks permissions, as AWS does.
+        progress: Called with what is being done, while it starts.
 
     Raises:
         WrongUse: the port is taken, the folder can't be written or holds other things, or a
             deployment already runs on it.
         Refused: the embedded AWS, or the deployment of the template, failed; says why.
     """
-    raise NotImplementedError
-    yield
+    settings = _prepare(
+        state_dir,
+        port=port,
+        parameters=parameters,
+        prefix=prefix,
+        region=region,
+        iam=iam,
+        detached=False,
+    )
+    # The supervisor's standard input is its lifeline: it ends with this process, however that does.
+    process = _spawn(settings)
+    try:
+        yield _await_ready(process, settings, progress)
+    finally:
+        stop(state_dir)
+        _let_go(process)
+
+
+def start(
+    state_dir: Path,
+    *,
+    port: int | None = None,
+    parameters: Mapping[str, str] | None = None,
+    prefix: str = "fanout",
+    region: str = DEFAULT_REGION,
+    iam: bool = False,
+    progress: Progress = _silent,
+) -> LocalDeployment:
+    """Start a deployment that outlives this process, and wait until it is ready; `stop` ends it.
+
+    Arguments and errors are those of `running`.
+    """
+    settings = _prepare(
+        state_dir,
+        port=port,
+        parameters=parameters,
+        prefix=prefix,
+        region=region,
+        iam=iam,
+        detached=True,
+    )
+    process = _spawn(settings)
+    try:
+        deployment = _await_ready(process, settings, progress)
+    except BaseException:
+        stop(state_dir)
+        raise
+    finally:
+        _let_go(process)
+    return deployment
+
+
+def stop(state_dir: Path) -> bool:
+    """End whatever is recorded in the folder, and remove its files; False where nothing ran."""
+    folder = StateFolder(state_dir.resolve())
+    state = folder.read()
+    was_running = state is not None and state.is_running()
+    for process in state.processes() if state else []:
+        process.end(grace_seconds=_STOP_TIMEOUT_SECONDS)
+    folder.remove()
+    return was_running
+
+
+def look(state_dir: Path) -> RecordedState | None:
+    """What is recorded in the folder, running or not; None where there is nothing."""
+    return StateFolder(state_dir.resolve()).read()
+
+
+def await_end(state_dir: Path) -> None:
+    """Wait until the deployment has ended, by `down` or by a fault."""
+    state = look(state_dir)
+    while state is not None and not state.supervisor.wait(timeout_seconds=_PATIENCE_SECONDS):
+        pass
+
+
+def absence(state_dir: Path) -> str:
+    """Say that nothing runs, and why, where a crash has left its logs."""
+    folder = StateFolder(state_dir.resolve())
+    if folder.read() is None:
+        return f"Nothing runs on {folder.path}: `fanout local up` starts it."
+    return (
+        f"The deployment on {folder.path} has ended by itself; `fanout local up` starts it anew. "
+        f"Its log ends:\n{folder.log_tail()}"
+    )
+
+
+# Private functions
+
+
+def _prepare(
+    state_dir: Path,
+    *,
+    port: int | None,
+    parameters: Mapping[str, str] | None,
+    prefix: str,
+    region: str,
+    iam: bool,
+    detached: bool,
+) -> SupervisorSettings:
+    """Refuse what can't work before anything is started; clean up after a crash."""
+    emulator.require_installed()
+    folder = StateFolder(state_dir.resolve())
+    found = folder.read()
+    if found is not None and found.is_running():
+        raise WrongUse(f"A deployment already runs on {folder.path}: `fanout local down` ends it.")
+    stop(state_dir)
+    chosen_port = emulator.choose_port(port)
+    folder.prepare()
+    return SupervisorSettings(
+        state_dir=str(folder.path),
+        port=chosen_port,
+        region=region,
+        prefix=prefix,
+        iam=iam,
+        detached=detached,
+        parameters=dict(parameters or {}),
+    )
+
+
+def _spawn(settings: SupervisorSettings) -> subprocess.Popen[str]:
+    folder = StateFolder(Path(settings.state_dir))
+    with folder.supervisor_log.open("w", encoding="utf-8") as log:
+        return subprocess.Popen(  # noqa: S603 - this interpreter, and a module of this project
+            [sys.executable, "-m", "fanout.local.supervisor", settings.to_json()],
+            env=_environment(folder),
+            cwd=folder.path,
+            stdin=subprocess.DEVNULL if settings.detached else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            start_new_session=True,
+        )
+
+
+def _environment(folder: StateFolder) -> dict[str, str]:
+    """The person's, as building may need their package index; but nothing that leads to AWS."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return kept | {"TMPDIR": str(folder.temporary)}
+
+
+def _await_ready(
+    process: subprocess.Popen[str], settings: SupervisorSettings, progress: Progress
+) -> LocalDeployment:
+    """Read the supervisor's reports until it is ready.
+
+    Raises:
+        CommandError: what the supervisor reports, with its exit code.
+    """
+    assert process.stdout is not None
+    folder = StateFolder(Path(settings.state_dir))
+    deadline = threading.Timer(_START_TIMEOUT_SECONDS, process.terminate)
+    deadline.daemon = True
+    deadline.start()
+    try:
+        for line in process.stdout:
+            message: dict[str, Any] = json.loads(line)
+            if "ready" in message:
+                return LocalDeployment.from_document(message["ready"])
+            if "failed" in message:
+                raise _failure(message["failed"], message["exit_code"])
+            progress(message["step"])
+    finally:
+        deadline.cancel()
+    raise Refused(
+        f"The deployment ended before it was ready (at most {_START_TIMEOUT_SECONDS} seconds). "
+        f"Its log ends:\n{folder.log_tail()}"
+    )
+
+
+def _failure(sentence: str, exit_code: int) -> CommandError:
+    return (WrongUse if exit_code == ExitCode.WRONG_USE else Refused)(sentence)
+
+
+def _let_go(process: subprocess.Popen[str]) -> None:
+    """Close what this process holds of the supervisor, and reap it where it has ended."""
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            with suppress(BrokenPipeError):
+                stream.close()
+    if process.poll() is None:
+        # It goes on without us, on purpose; the reference keeps Python from warning about that.
+        _DETACHED.append(process)

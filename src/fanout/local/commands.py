@@ -1,0 +1,142 @@
+"""`fanout local up`, `down` and `status`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fanout.aws import AwsTarget
+from fanout.console import ERR, OUT, print_json, table
+from fanout.errors import Found, WrongUse
+from fanout.local import runtime
+from fanout.local.deployment import LocalDeployment
+from fanout.local.status import Status, take
+
+local_app = typer.Typer(
+    name="local",
+    help="Run the whole system on this machine, on an embedded AWS.",
+    no_args_is_help=True,
+)
+StateDir = Annotated[Path, typer.Option("--state", help="Folder for state and logs.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+@local_app.command()
+def up(
+    context: typer.Context,
+    *,
+    port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="Port on 127.0.0.1; a free one if left out."),
+    ] = None,
+    state: StateDir = runtime.DEFAULT_STATE_DIR,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="A parameter of the template; repeatable."),
+    ] = None,
+    iam: Annotated[bool, typer.Option("--iam", help="Check permissions, as AWS does.")] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Go on in the background; `down` ends it.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Start it: in the foreground until Ctrl-C (exit code 0), or in the background.
+
+    Where it already runs on the same state folder, says so with the same details (exit code 0).
+    """
+    found = runtime.look(state)
+    if found is not None and found.is_running():
+        if found.deployment is None:
+            raise WrongUse(f"A deployment is just starting on {state.resolve()}: wait for it.")
+        ERR.print(f"It already runs (since {found.deployment.started_at}).")
+        _show(found.deployment, as_json=as_json)
+        return
+    target: AwsTarget = context.obj
+    settings: dict[str, Any] = {
+        "port": port,
+        "parameters": _pairs(parameter or []),
+        "prefix": target.prefix,
+        "region": target.region or runtime.DEFAULT_REGION,
+        "iam": iam,
+        "progress": lambda step: ERR.print(f"[dim]{step} …[/]"),
+    }
+    if detach:
+        _show(runtime.start(state, **settings), as_json=as_json)
+        return
+    with runtime.running(state, **settings) as deployment:
+        _show(deployment, as_json=as_json)
+        ERR.print("Running until Ctrl-C.")
+        _await_end(state, deployment)
+
+
+@local_app.command()
+def down(state: StateDir = runtime.DEFAULT_STATE_DIR) -> None:
+    """End it: no process and no file stays behind. Exit code 0, also where nothing ran."""
+    if runtime.stop(state):
+        ERR.print("It has ended.")
+    else:
+        ERR.print(f"Nothing runs on {state.resolve()}.")
+
+
+@local_app.command()
+def status(state: StateDir = runtime.DEFAULT_STATE_DIR, as_json: Json = False) -> None:
+    """Show what runs, how full the queues are and how far the publisher is behind.
+
+    Exit code 0 where it runs, 1 where it does not.
+    """
+    found = runtime.look(state)
+    if found is None or found.deployment is None or not found.is_running():
+        if as_json:
+            print_json({"running": False, "state_dir": str(state.resolve())})
+        raise Found(runtime.absence(state))
+    taken = take(found.deployment, runtime.publisher_lag_seconds(state))
+    if as_json:
+        print_json({"running": True, **taken.to_document()})
+        return
+    _show_status(taken)
+
+
+# Private functions
+
+
+def _pairs(texts: list[str]) -> dict[str, str]:
+    pairs = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not sign:
+            raise WrongUse(f"--parameter {text!r}: expected NAME=VALUE.")
+        pairs[name] = value
+    return pairs
+
+
+def _show(deployment: LocalDeployment, *, as_json: bool) -> None:
+    if as_json:
+        print_json(deployment.to_document())
+        return
+    names = table("The embedded AWS", "what", "name")
+    for name, value in deployment.to_document().items():
+        names.add_row(name.replace("_", " "), str(value))
+    OUT.print(names)
+    OUT.print("\nPoint any AWS client at it:\n")
+    OUT.print(f"  {deployment.export_line()}", markup=False)
+    OUT.print("\nChange a customer, and look at the Payments row:\n")
+    for line in deployment.example():
+        OUT.print(f"  {line}", markup=False)
+
+
+def _show_status(taken: Status) -> None:
+    rows = table("The embedded AWS", "what", "value")
+    for name, value in taken.to_document().items():
+        rows.add_row(name.replace("_", " "), str(value))
+    OUT.print(rows)
+
+
+def _await_end(state: Path, deployment: LocalDeployment) -> None:
+    """Wait for Ctrl-C, or for `down` in another terminal, or for a crash."""
+    try:
+        runtime.await_end(state)
+    except KeyboardInterrupt:
+        ERR.print("Ending …")
+        return
+    if Path(deployment.state_dir).exists():
+        raise Found(runtime.absence(state))

@@ -1,0 +1,132 @@
+"""MiniStack as a child process: on the loopback only, with nothing of the person's environment."""
+
+import http.client
+import importlib.util
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from fanout.errors import Refused, WrongUse
+from fanout.local.deployment import ACCESS_KEY_ID, SECRET_ACCESS_KEY
+from fanout.local.state_folder import StateFolder
+
+HOST = "127.0.0.1"
+_READY_TIMEOUT_SECONDS = 30
+_POLL_INTERVAL_SECONDS = 0.02
+_HTTP_OK = 200
+
+
+def choose_port(wanted: int | None) -> int:
+    """The wanted port if it can be opened on the loopback, or a free one.
+
+    Raises:
+        WrongUse: the wanted port is taken or not permitted.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # As the server itself does: a port whose last connections are just closing is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, wanted or 0))
+        except PermissionError:
+            raise WrongUse(
+                f"Port {wanted} may not be opened by this user: choose one above 1023, "
+                "or leave --port out for a free one."
+            ) from None
+        except OSError:
+            raise WrongUse(
+                f"Port {wanted} is in use on {HOST}: choose another with --port, "
+                "or leave it out for a free one."
+            ) from None
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def require_installed() -> None:
+    """Raises: WrongUse where MiniStack or what it expands SAM templates with is not installed."""
+    for module, package in (("ministack", "ministack"), ("samtranslator", "aws-sam-translator")):
+        if importlib.util.find_spec(module) is None:
+            raise WrongUse(
+                f"The embedded AWS needs {package}, which is not installed in {sys.prefix}: "
+                "run `make install`, or install this project with its `local` extra."
+            )
+
+
+def start(folder: StateFolder, *, port: int, region: str, iam: bool) -> subprocess.Popen[bytes]:
+    """Start MiniStack in a process group of its own; `await_ready` tells when it answers."""
+    with folder.emulator_log.open("wb") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "ministack"],
+            env=clean_environment(folder.temporary)
+            | _settings(folder.temporary, port=port, region=region, iam=iam),
+            cwd=folder.temporary,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def await_ready(process: subprocess.Popen[bytes], *, port: int, folder: StateFolder) -> None:
+    """Wait until MiniStack serves requests.
+
+    Raises:
+        Refused: it ended, or does not answer in time; shows the end of its log.
+    """
+    deadline = time.monotonic() + _READY_TIMEOUT_SECONDS
+    while not _answers(port):
+        if process.poll() is not None:
+            raise Refused(f"MiniStack ended while it started. Its log ends:\n{folder.log_tail()}")
+        if time.monotonic() > deadline:
+            raise Refused(
+                f"MiniStack does not answer after {_READY_TIMEOUT_SECONDS} seconds. "
+                f"Its log ends:\n{folder.log_tail()}"
+            )
+        time.sleep(_POLL_INTERVAL_SECONDS)
+
+
+def clean_environment(temporary: Path) -> dict[str, str]:
+    """What a process of the deployment may know of this machine.
+
+    The emulator hands its whole environment on to the Lambda processes: the person's profile,
+    credentials, proxies and Python settings must not be in it.
+    """
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
+    return kept | {"HOME": str(temporary), "TMPDIR": str(temporary), "PYTHONNOUSERSITE": "1"}
+
+
+# Private functions
+
+
+def _settings(temporary: Path, *, port: int, region: str, iam: bool) -> dict[str, str]:
+    return {
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": HOST,  # the default is every interface
+        "MINISTACK_HOST": HOST,
+        "MINISTACK_REGION": region,
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
+        "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
+        "AUTH": "true" if iam else "false",
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "PERSIST_STATE": "0",
+        "S3_PERSIST": "0",
+        "S3_DATA_DIR": str(temporary / "s3"),
+        "STATE_DIR": str(temporary / "state"),
+        # On the way out MiniStack removes every container that carries its label: not here.
+        "DOCKER_HOST": f"unix://{temporary}/no-docker.sock",
+        "LOG_LEVEL": "WARNING",
+    }
+
+
+def _answers(port: int) -> bool:
+    connection = http.client.HTTPConnection(HOST, port, timeout=2)
+    try:
+        connection.request("GET", "/_ministack/ready")
+        return connection.getresponse().status == _HTTP_OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

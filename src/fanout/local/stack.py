@@ -1,0 +1,154 @@
+"""Deploy the SAM template through the emulator's CloudFormation, as `sam deploy` does on AWS."""
+
+import json
+import platform
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from fanout.errors import Refused, WrongUse
+from fanout.local import shims
+
+SERVICES = ("publisher", "payments_consumer")
+TEMPLATE = Path(__file__).resolve().parents[3] / "infra" / "sam" / "template.yaml"
+_FUNCTION_TYPE = "AWS::Serverless::Function"
+_DEPLOY_TIMEOUT_SECONDS = 60
+_POLL_INTERVAL_SECONDS = 0.05
+_REASONS_MAX = 5
+
+
+def load_template(path: Path = TEMPLATE) -> dict[str, Any]:
+    """Read the template; CloudFormation's short tags become their long form.
+
+    Raises:
+        WrongUse: there is no template; the project is not installed from a checkout.
+    """
+    from samtranslator.yaml_helper import yaml_parse
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise WrongUse(
+            f"The template {path} can't be read ({error.strerror}): "
+            "`fanout local` works from a checkout of the project."
+        ) from None
+    template: dict[str, Any] = yaml_parse(text)
+    return template
+
+
+def with_code_at(
+    template: Mapping[str, Any], bucket: str, packages: Mapping[str, str]
+) -> dict[str, Any]:
+    """The template with each function's CodeUri pointing into the bucket.
+
+    Args:
+        template: The template in its long form; it stays as it is.
+        bucket: Where the packages are.
+        packages: Object key by service; the first part of a function's Handler names its service.
+    """
+    result = shims.without_unknown_types(template)
+    for resource in result["Resources"].values():
+        if resource["Type"] == _FUNCTION_TYPE:
+            service = resource["Properties"]["Handler"].partition(".")[0]
+            resource["Properties"]["CodeUri"] = f"s3://{bucket}/{packages[service]}"
+    return result
+
+
+def deploy(
+    target: Any,
+    *,
+    packages: Mapping[str, Path],
+    parameters: Mapping[str, str],
+    template: Mapping[str, Any],
+) -> None:
+    """Upload the packages, create the stack, and wait until it is there.
+
+    Args:
+        target: The `AwsTarget` of the emulator; its prefix names stack and bucket.
+        packages: Zip file by service.
+        parameters: Overrides of the template's parameters.
+        template: What `load_template` returns.
+
+    Raises:
+        WrongUse: the template has no such parameter.
+        Refused: a resource could not be created; tells the reasons of the first few.
+    """
+    bucket = f"{target.prefix}-local-packages"
+    stack = f"{target.prefix}-local"
+    _create_bucket(target, bucket)
+    s3 = target.client("s3")
+    for service, path in packages.items():
+        s3.put_object(Bucket=bucket, Key=f"{service}.zip", Body=path.read_bytes())
+    document = with_code_at(template, bucket, {service: f"{service}.zip" for service in packages})
+    # From S3, as the body in a call may have 51,200 bytes only.
+    s3.put_object(Bucket=bucket, Key="template.json", Body=json.dumps(document).encode())
+    chosen = _parameters(template, target.prefix, parameters)
+    try:
+        target.client("cloudformation").create_stack(
+            StackName=stack,
+            TemplateURL=f"{s3.meta.endpoint_url}/{bucket}/template.json",
+            Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in chosen.items()],
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+        )
+    except ClientError as error:
+        raise Refused(f"The template was refused: {error.response['Error']['Message']}") from None
+    _await_created(target.client("cloudformation"), stack)
+
+
+# Private functions
+
+
+def _create_bucket(target: Any, bucket: str) -> None:
+    s3 = target.client("s3")
+    if s3.meta.region_name == "us-east-1":
+        s3.create_bucket(Bucket=bucket)
+    else:
+        where = {"LocationConstraint": s3.meta.region_name}
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=where)
+
+
+def _parameters(
+    template: Mapping[str, Any], prefix: str, overrides: Mapping[str, str]
+) -> dict[str, str]:
+    known = template.get("Parameters", {})
+    unknown = sorted(set(overrides) - set(known))
+    if unknown:
+        names = ", ".join(sorted(known)) or "none"
+        raise WrongUse(f"The template has no parameter {unknown[0]!r}; it has: {names}.")
+    machine = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
+    ours = {"Prefix": prefix, "Architecture": machine, **shims.STREAM_MAPPING_DISABLED}
+    return {name: value for name, value in ours.items() if name in known} | dict(overrides)
+
+
+def _await_created(cloudformation: Any, stack: str) -> None:
+    deadline = time.monotonic() + _DEPLOY_TIMEOUT_SECONDS
+    while True:
+        status = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
+        if status == "CREATE_COMPLETE":
+            return
+        if not status.endswith("_IN_PROGRESS"):
+            raise Refused(
+                f"The deployment of the template ended as {status}:\n"
+                f"{_reasons(cloudformation, stack)}"
+            )
+        if time.monotonic() > deadline:
+            raise Refused(
+                f"The stack {stack} is still {status} after {_DEPLOY_TIMEOUT_SECONDS} seconds."
+            )
+        time.sleep(_POLL_INTERVAL_SECONDS)
+
+
+def _reasons(cloudformation: Any, stack: str) -> str:
+    """Why resources failed, the first one first: the others often only follow from it."""
+    pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack)
+    failed = [
+        f"  {event['LogicalResourceId']} ({event['ResourceType']}): "
+        f"{event.get('ResourceStatusReason') or 'no reason given'}"
+        for page in pages
+        for event in page["StackEvents"]
+        if event["ResourceStatus"].endswith("_FAILED")
+    ]
+    return "\n".join(failed[::-1][:_REASONS_MAX])

@@ -1,0 +1,57 @@
+"""What a running deployment is doing right now."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from fanout.local.deployment import LocalDeployment
+
+_COUNTS = {
+    "waiting": "ApproximateNumberOfMessages",
+    "in_flight": "ApproximateNumberOfMessagesNotVisible",
+    "delayed": "ApproximateNumberOfMessagesDelayed",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueDepth:
+    """Messages of a queue, as SQS counts them: waiting, received and not deleted, delayed."""
+
+    waiting: int
+    in_flight: int
+    delayed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """A deployment, its queues, and how long the oldest unpublished change has waited."""
+
+    deployment: LocalDeployment
+    queue: QueueDepth
+    dlq: QueueDepth
+    publisher_lag_seconds: float | None
+
+    def to_document(self) -> dict[str, Any]:
+        """One JSON object, nested as the fields are."""
+        return asdict(self)
+
+
+def take(deployment: LocalDeployment, publisher_lag_seconds: float | None) -> Status:
+    """Ask the deployment's queues; the lag is what the supervisor has written down."""
+    sqs = deployment.client("sqs")
+    return Status(
+        deployment=deployment,
+        queue=_depth(sqs, deployment.queue_url),
+        dlq=_depth(sqs, deployment.dlq_url),
+        publisher_lag_seconds=publisher_lag_seconds,
+    )
+
+
+# Private functions
+
+
+def _depth(sqs: Any, queue_url: str) -> QueueDepth:
+    attributes: Mapping[str, str] = sqs.get_queue_attributes(
+        QueueUrl=queue_url, AttributeNames=list(_COUNTS.values())
+    )["Attributes"]
+    return QueueDepth(**{name: int(attributes[key]) for name, key in _COUNTS.items()})

@@ -1,0 +1,199 @@
+"""The process that owns a local deployment: MiniStack, its packages, its stack, and the poller.
+
+`fanout.local.runtime` starts it as `python -m fanout.local.supervisor SETTINGS`, SETTINGS being the
+JSON of `SupervisorSettings`. It reports on standard output, one JSON object a line: `step` while it
+works, then `ready` with the deployment, or `failed` with a sentence and an exit code. Afterwards
+it is silent; its log is in the state folder.
+
+Unless it is detached, its standard input is its lifeline: the end of it, which comes even when the
+parent is killed, ends the deployment. So does SIGTERM, and the death of MiniStack.
+"""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+from fanout.errors import CommandError, Refused, WrongUse
+from fanout.local import emulator, stack
+from fanout.local.deployment import LocalDeployment, local_target
+from fanout.local.description import describe
+from fanout.local.processes import RecordedProcess
+from fanout.local.state_folder import RecordedState, StateFolder
+
+GRACE_SECONDS = 3
+_WATCH_INTERVAL_SECONDS = 0.2
+LOG = logging.getLogger("fanout.local")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupervisorSettings:
+    """How a deployment is to run; see `fanout.local.runtime.running` for the fields."""
+
+    state_dir: str
+    port: int
+    region: str
+    prefix: str
+    iam: bool
+    detached: bool
+    parameters: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `to_json` wrote."""
+        return cls(**json.loads(text))
+
+    def to_json(self) -> str:
+        """The one argument of the supervisor."""
+        return json.dumps(asdict(self))
+
+
+def main(argument: str) -> int:
+    """Run a deployment until it is told to end; leaves nothing behind when it is.
+
+    Where MiniStack or the poller ends by itself, the state and the logs stay, so that `status` can
+    tell what happened; `down` and the next `up` remove them.
+    """
+    settings = SupervisorSettings.from_json(argument)
+    folder = StateFolder(Path(settings.state_dir))
+    state = RecordedState(status="starting", supervisor=RecordedProcess.of(os.getpid()))
+    if not folder.claim(state):
+        _report(failed=f"Another `up` is at work in {folder.path}.", exit_code=WrongUse.exit_code)
+        return WrongUse.exit_code
+    logging.basicConfig(  # to standard error, which is the log in the state folder
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    stop = threading.Event()
+    keep_for_a_look = False
+    try:
+        _end_when_told(stop, detached=settings.detached)
+        _serve(settings, folder, state, stop)
+        keep_for_a_look = True
+    except CommandError as error:
+        _report(failed=str(error), exit_code=error.exit_code)
+        return error.exit_code
+    except Exception as error:
+        LOG.exception("The deployment failed")
+        _report(failed=f"{error}\n{folder.log_tail()}", exit_code=Refused.exit_code)
+    finally:
+        stop.set()
+        if not keep_for_a_look:
+            folder.remove()
+    return Refused.exit_code
+
+
+# Private functions
+
+
+def _serve(
+    settings: SupervisorSettings, folder: StateFolder, state: RecordedState, stop: threading.Event
+) -> None:
+    """Start, deploy, tell the parent, supervise; returns only where a part ended by itself."""
+    with _emulator(settings, folder) as child:
+        state = replace(state, emulator=RecordedProcess.of(child.pid))
+        folder.write(state)
+        deployment = _deploy(settings, folder, child)
+        folder.write(replace(state, status="running", deployment=deployment))
+        _report(ready=deployment.to_document())
+        _supervise(deployment, child, stop)
+
+
+def _end_when_told(stop: threading.Event, *, detached: bool) -> None:
+    """Leave `main` by way of its cleaning up on SIGTERM, SIGINT or the end of the lifeline."""
+
+    def end(_number: int, _frame: Any) -> None:
+        if not stop.is_set():
+            stop.set()
+            raise SystemExit(0)
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    if not detached:
+        threading.Thread(target=_await_end_of_input, daemon=True).start()
+
+
+def _await_end_of_input() -> None:
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@contextmanager
+def _emulator(
+    settings: SupervisorSettings, folder: StateFolder
+) -> Iterator[subprocess.Popen[bytes]]:
+    child = emulator.start(folder, port=settings.port, region=settings.region, iam=settings.iam)
+    try:
+        yield child
+    finally:
+        with suppress(ProcessLookupError):
+            RecordedProcess.of(child.pid).end(grace_seconds=GRACE_SECONDS)
+        child.wait()
+
+
+def _deploy(
+    settings: SupervisorSettings, folder: StateFolder, child: subprocess.Popen[bytes]
+) -> LocalDeployment:
+    """Build while MiniStack starts, then deploy and describe what there is."""
+    from fanout.packaging.build import build_package
+
+    _report(step="building the Lambda packages")
+    packages = {
+        service: build_package(service, arch="local", output=folder.packages)
+        for service in stack.SERVICES
+    }
+    emulator.await_ready(child, port=settings.port, folder=folder)
+    _report(step="deploying the template")
+    endpoint_url = f"http://{emulator.HOST}:{settings.port}"
+    target = local_target(endpoint_url, settings.region, settings.prefix)
+    stack.deploy(
+        target,
+        packages=packages,
+        parameters=settings.parameters,
+        template=stack.load_template(),
+    )
+    return describe(target, state_dir=folder.path, emulator_pid=child.pid)
+
+
+def _supervise(
+    deployment: LocalDeployment, child: subprocess.Popen[bytes], stop: threading.Event
+) -> None:
+    """Run the stream poller beside MiniStack; returns only where one of the two has ended."""
+    from fanout.local.stream_poller import StreamPoller
+
+    poller = StreamPoller(
+        dynamodbstreams=deployment.client("dynamodbstreams"),
+        lambda_client=deployment.client("lambda"),
+        s3=deployment.client("s3"),
+        sqs=deployment.client("sqs"),
+        mapping_id=deployment.publisher_mapping_id,
+    )
+    thread = threading.Thread(target=poller.run, args=[stop], name="stream-poller")
+    thread.start()
+    try:
+        while child.poll() is None and thread.is_alive():
+            thread.join(timeout=_WATCH_INTERVAL_SECONDS)
+    finally:
+        stop.set()
+        thread.join(timeout=GRACE_SECONDS)
+    ended = "MiniStack" if child.poll() is not None else "The stream poller"
+    LOG.error("%s has ended by itself, and the deployment with it", ended)
+
+
+def _report(**message: Any) -> None:
+    """Tell the parent, who may be gone."""
+    with suppress(OSError):
+        sys.stdout.write(json.dumps(message) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
