@@ -1,0 +1,69 @@
+"""Stream records as Lambda hands them to a function, made from what GetRecords answers."""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from fanout.local.stream_batches import StreamRecord
+from fanout.local.stream_filter import RecordFilter
+
+
+def take_record(
+    raw: Mapping[str, Any],
+    *,
+    stream_arn: str,
+    partition_key: str,
+    record_filter: RecordFilter,
+) -> StreamRecord:
+    """Turn one record of GetRecords into what the mapping works with.
+
+    `partition_key` names the table's partition key attribute; a record that the filter leaves out
+    keeps no body.
+    """
+    record = shape_record(raw, stream_arn=stream_arn)
+    change = record["dynamodb"]
+    filtered = not record_filter.selects(record)
+    return StreamRecord(
+        sequence=change["SequenceNumber"],
+        key=json.dumps(change["Keys"].get(partition_key), sort_keys=True),
+        created_at=float(change.get("ApproximateCreationDateTime", 0)),
+        body="" if filtered else json.dumps(record, separators=(",", ":")),
+        filtered=filtered,
+    )
+
+
+def shape_record(raw: Mapping[str, Any], *, stream_arn: str) -> dict[str, Any]:
+    """The record in the shape of a Lambda event: plain JSON, binary values in base64.
+
+    GetRecords names no stream, writes `userIdentity` with capitals and gives the time as a
+    datetime; Lambda adds the stream's ARN, writes lower case and a number of seconds.
+    """
+    record = {name: plain(value) for name, value in raw.items() if name != "userIdentity"}
+    identity = raw.get("userIdentity")
+    if identity:
+        record["userIdentity"] = {
+            name[:1].lower() + name[1:]: value for name, value in identity.items()
+        }
+    record["eventSourceARN"] = stream_arn
+    return record
+
+
+def plain(value: Any) -> Any:
+    """The same value with base64 for bytes and epoch seconds for datetimes, all the way down."""
+    if isinstance(value, Mapping):
+        return {name: plain(one) for name, one in value.items()}
+    if isinstance(value, bytes | bytearray):
+        return base64.b64encode(value).decode("ascii")
+    if isinstance(value, datetime):
+        seconds = value.timestamp()
+        return int(seconds) if seconds.is_integer() else seconds
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [plain(one) for one in value]
+    return value
+
+
+def payload_of(records: Sequence[StreamRecord]) -> str:
+    """The event for the function: the records' JSON as it is, not encoded a second time."""
+    return '{"Records":[' + ",".join(record.body for record in records) + "]}"
