@@ -26,7 +26,7 @@ from customer_events.event import (
     CustomerStatusChanged,
     Status,
 )
-from customer_events.sequence import Sequence, SequenceSource
+from customer_events.sequence import UNCOUNTED, Sequence, SequenceSource, epoch_prefix
 from customer_events.wire_models import DataV1, DataV2, Envelope
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -70,6 +70,8 @@ def from_document(document: Any) -> CustomerStatusChanged:
     event = _event_v1(envelope) if major == 1 else _event_v2(envelope)
     if event.customer_id != envelope.subject:
         raise SchemaViolation("expected the same customer as subject", field="data.customer_id")
+    if event.change is not Change.SNAPSHOT:
+        _expect_live(event)
     return event
 
 
@@ -89,6 +91,14 @@ def _major_version(document: dict[str, Any]) -> int:
             f"expected {EVENT_NAME} up to major version {NEWEST_MAJOR}", field="type"
         )
     return int(major)
+
+
+def _expect_live(event: CustomerStatusChanged) -> None:
+    """Only a snapshot may stand below every live event, and only a snapshot may mend a row."""
+    if event.sequence.startswith(epoch_prefix(UNCOUNTED)):
+        raise SchemaViolation("expected an epoch from 1", field="sequence")
+    if event.repairs is not None:
+        raise SchemaViolation("expected only on a snapshot", field="repairs")
 
 
 def _validate(model: type[Model], value: Any, path: str) -> Model:

@@ -1,0 +1,97 @@
+"""Build a subscriber's Lambda handler from its environment and its business rule."""
+
+import os
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import botocore.session
+from aws_lambda_powertools import Logger, Metrics
+from botocore.config import Config
+
+from customer_events.event import CustomerStatusChanged
+from event_consumer.consume_batch import batch_response, consume_batch
+from event_consumer.guarded_table import Attributes, GuardedTable
+from event_consumer.latest_state import LatestState
+from event_consumer.messages import from_record
+from event_consumer.ports import EventHandler
+from event_consumer.reporting import PowertoolsReport, Report
+from event_consumer.settings import ConsumerSettings, from_environment
+from event_consumer.sqs_queue import SqsParkingLot, SqsRedelivery
+
+LambdaHandler = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+CONNECT_TIMEOUT_SECONDS = 2
+READ_TIMEOUT_SECONDS = 5
+ATTEMPTS_MAX = 3
+
+
+def latest_state_consumer(
+    rule: Callable[[CustomerStatusChanged], Attributes],
+    environ: Mapping[str, str] | None = None,
+) -> LambdaHandler:
+    """A consumer that keeps each customer's latest state in its table.
+
+    Args:
+        rule: the subscriber's business rule: its own attributes of the row, for an event.
+        environ: the environment; the process's own by default.
+
+    Raises:
+        BadSettings: names every variable that is missing or wrong.
+    """
+    settings = from_environment(os.environ if environ is None else environ)
+    session = botocore.session.get_session()
+    table = GuardedTable(
+        _client(session, "dynamodb", settings),
+        settings.table_name,
+        rule=rule,
+        tolerance=settings.clock_tolerance,
+    )
+    handler = LatestState(
+        table, writers_max=settings.writers_max, tolerance=settings.clock_tolerance
+    )
+    return lambda_handler(settings, handler, sqs=_client(session, "sqs", settings))
+
+
+def lambda_handler(
+    settings: ConsumerSettings,
+    handler: EventHandler,
+    *,
+    sqs: Any,
+    report: Report | None = None,
+) -> LambdaHandler:
+    """Wire a handler of events to its queue and DLQ, as Lambda calls it."""
+    parking_lot = SqsParkingLot(sqs, settings.dlq_url, consumer=settings.consumer)
+    redelivery = SqsRedelivery(sqs, settings.queue_url)
+    reporter = report or PowertoolsReport(Logger(), Metrics())
+
+    def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        messages = [from_record(record) for record in event["Records"]]
+        deliveries = consume_batch(
+            messages,
+            handler=handler,
+            parking_lot=parking_lot,
+            redelivery=redelivery,
+            now=datetime.now(UTC),
+        )
+        reporter.batch(
+            deliveries,
+            request_id=getattr(context, "aws_request_id", ""),
+            now=datetime.now(UTC),
+        )
+        return batch_response(deliveries)
+
+    return handle
+
+
+# Private functions
+
+
+def _client(session: Any, service: str, settings: ConsumerSettings) -> Any:
+    config = Config(
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        read_timeout=READ_TIMEOUT_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS_MAX},
+        max_pool_connections=settings.writers_max,
+    )
+    return session.create_client(service, config=config)

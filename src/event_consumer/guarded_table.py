@@ -1,0 +1,159 @@
+"""The order guard in DynamoDB: one conditional write, never a read and then a write.
+
+Where the condition fails, DynamoDB sends the stored row back with the refusal
+(`ReturnValuesOnConditionCheckFailure`), and the verdict is made of it.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from customer_events.errors import OrderContradiction
+from customer_events.event import Change, CustomerStatusChanged, Status
+from customer_events.instants import from_wire, sortable
+from customer_events.sequence import Sequence, SequenceSource, epoch_prefix
+from event_consumer.latest_state import Written
+from event_consumer.order_guard import CLOCK_TOLERANCE, Kind, Row, kind
+
+Attributes = Mapping[str, str]
+"""A subscriber's own attributes of a row, all text."""
+
+_ABSENT = "attribute_not_exists(#sequence)"
+_NEWER = "(#sequence < :sequence OR (#sequence = :sequence AND #schema_version < :schema_version))"
+_SAME_COUNTER = "(NOT begins_with(#sequence, :epoch) OR #sequence_source = :sequence_source)"
+_AFTER_READING = (
+    "(#sequence_source = :version OR attribute_not_exists(#snapshot_at)"
+    " OR #occurred_at <> #snapshot_at OR #snapshot_at <= :latest_reading)"
+)
+_READ_LATER = "(attribute_not_exists(#snapshot_at) OR #snapshot_at < :snapshot_at)"
+
+
+class GuardedTable:
+    """`GuardedRows` on a DynamoDB table whose partition key is `customer_id`.
+
+    Args:
+        client: a botocore DynamoDB client; its pool should hold a connection for each writer.
+        table_name: the subscriber's table.
+        rule: the subscriber's business rule: its own attributes for an event.
+        clock: the time now, in UTC, for `applied_at` alone; no verdict depends on it.
+        tolerance: see `order_guard.CLOCK_TOLERANCE`.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        table_name: str,
+        *,
+        rule: Callable[[CustomerStatusChanged], Attributes],
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        tolerance: timedelta = CLOCK_TOLERANCE,
+    ) -> None:
+        self._client = client
+        self._table_name = table_name
+        self._rule = rule
+        self._clock = clock
+        self._tolerance = tolerance
+
+    def write(self, event: CustomerStatusChanged) -> Written:
+        """See `GuardedRows.write`."""
+        assigned = self._assigned(event)
+        condition, operands = _condition(event, self._tolerance)
+        values = {f":{name}": value for name, value in assigned.items()} | operands
+        text = f"SET {', '.join(f'#{name} = :{name}' for name in assigned)}"
+        try:
+            answer = self._client.update_item(
+                TableName=self._table_name,
+                Key={"customer_id": {"S": event.customer_id}},
+                UpdateExpression=text,
+                ConditionExpression=condition,
+                ExpressionAttributeNames=_names(f"{text} {condition}"),
+                ExpressionAttributeValues=values,
+                ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            item: Any = error.response.get("Item")
+            return Written(applied=False, row=read_row(item) if item else None)
+        return Written(applied=True, row=read_row(answer["Attributes"]))
+
+    def _assigned(self, event: CustomerStatusChanged) -> dict[str, dict[str, Any]]:
+        assigned: dict[str, dict[str, Any]] = {
+            "status": {"S": event.status.value},
+            "previous_status": _text_or_null(event.previous_status),
+            "status_changed_at": {"S": sortable(event.changed_at)},
+            "event_id": {"S": str(event.event_id)},
+            "occurred_at": {"S": sortable(event.occurred_at)},
+            "applied_at": {"S": sortable(self._clock())},
+        }
+        if event.change is Change.SNAPSHOT:
+            assigned["snapshot_at"] = {"S": sortable(event.occurred_at)}
+        if event.repairs is None:  # a repair keeps the row's place in the order
+            assigned["sequence"] = {"S": event.sequence}
+            assigned["sequence_source"] = {"S": event.sequence_source.value}
+            assigned["schema_version"] = {"N": str(event.schema_version)}
+        own = {name: {"S": value} for name, value in self._rule(event).items()}
+        return assigned | own
+
+
+def read_row(item: Mapping[str, Mapping[str, Any]]) -> Row:
+    """Read what the guard needs from a row as DynamoDB's low-level client returns it.
+
+    Raises:
+        OrderContradiction: the row lacks one of the guard's attributes, or holds nonsense: it was
+            changed by hand. Mend the row, then replay.
+    """
+    try:
+        previous, snapshot_at = item.get("previous_status", {}), item.get("snapshot_at")
+        return Row(
+            sequence=Sequence(item["sequence"]["S"]),
+            sequence_source=SequenceSource(item["sequence_source"]["S"]),
+            schema_version=int(item["schema_version"]["N"]),
+            status=Status(item["status"]["S"]),
+            previous_status=Status(previous["S"]) if "S" in previous else None,
+            occurred_at=from_wire(item["occurred_at"]["S"]),
+            snapshot_at=from_wire(snapshot_at["S"]) if snapshot_at else None,
+        )
+    except (KeyError, ValueError):
+        raise OrderContradiction(
+            "expected a stored row with the guard's attributes", field="sequence"
+        ) from None
+
+
+# Private functions
+
+
+def _condition(
+    event: CustomerStatusChanged, tolerance: timedelta
+) -> tuple[str, dict[str, dict[str, str]]]:
+    """When the event applies: the same rules as `order_guard.judge`, for DynamoDB to evaluate."""
+    which = kind(event)
+    if which is Kind.REPAIR:
+        return f"#sequence = :repairs AND {_READ_LATER}", {":repairs": {"S": str(event.repairs)}}
+    if which is Kind.SNAPSHOT:
+        return f"{_ABSENT} OR (#sequence = :sequence AND {_READ_LATER})", {}
+    operands = {":epoch": {"S": epoch_prefix(event.sequence)}}
+    rules = [_NEWER, _SAME_COUNTER]
+    if event.change is not Change.SNAPSHOT:
+        operands[":version"] = {"S": SequenceSource.VERSION.value}
+        operands[":latest_reading"] = {"S": sortable(_later(event.occurred_at, tolerance))}
+        rules.append(_AFTER_READING)
+    return f"{_ABSENT} OR ({' AND '.join(rules)})", operands
+
+
+def _later(instant: datetime, tolerance: timedelta) -> datetime:
+    latest = datetime.max.replace(tzinfo=UTC)
+    return instant + tolerance if instant <= latest - tolerance else latest
+
+
+def _names(expression: str) -> dict[str, str]:
+    """A placeholder for each attribute that the expression names (some are reserved words)."""
+    tokens = expression.replace("(", " ").replace(")", " ").replace(",", " ").split()
+    return {token: token[1:] for token in tokens if token.startswith("#")}
+
+
+def _text_or_null(value: str | None) -> dict[str, Any]:
+    return {"NULL": True} if value is None else {"S": str(value)}

@@ -1,0 +1,102 @@
+"""Keep the latest state of each customer: the handler for subscribers that need no history.
+
+A customer's events in a batch coalesce. The newest is written; the older ones are judged against
+the row that this write left, so each still gets its own outcome.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from customer_events.errors import PermanentError
+from customer_events.event import CustomerStatusChanged
+from event_consumer.order_guard import CLOCK_TOLERANCE, Kind, Row, judge, kind
+from event_consumer.outcomes import APPLIED, Handled, parked, retry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What a conditional write found: whether the event changed the row, and the row as it is now.
+
+    `row` is None where there is none: a repair makes no row.
+    """
+
+    applied: bool
+    row: Row | None
+
+
+class GuardedRows(Protocol):
+    """A table whose rows change only as the order guard allows."""
+
+    def write(self, event: CustomerStatusChanged) -> Written:
+        """Apply the event in one conditional write, or bring back the row that forbids it.
+
+        Raises:
+            PermanentError: the stored row itself can't be understood.
+            Exception: anything else is transient; the event comes back.
+        """
+        ...
+
+
+class LatestState:
+    """An `EventHandler`: one write for each distinct customer of a batch, overlapped."""
+
+    def __init__(
+        self, rows: GuardedRows, *, writers_max: int, tolerance: timedelta = CLOCK_TOLERANCE
+    ) -> None:
+        self._rows = rows
+        self._tolerance = tolerance
+        self._pool = ThreadPoolExecutor(max_workers=writers_max, thread_name_prefix="writer")
+
+    def handle(self, events: Sequence[CustomerStatusChanged]) -> list[Handled]:
+        """Answer each event, in the order given; customers do not wait for one another."""
+        customers: dict[str, list[int]] = defaultdict(list)
+        for index, event in enumerate(events):
+            customers[event.customer_id].append(index)
+        answers: dict[int, Handled] = {}
+        batches = list(customers.values())
+        for indexes, handled in zip(
+            batches, self._map([[events[i] for i in batch] for batch in batches]), strict=True
+        ):
+            answers.update(zip(indexes, handled, strict=True))
+        return [answers[index] for index in range(len(events))]
+
+    def _map(self, customers: list[list[CustomerStatusChanged]]) -> Sequence[list[Handled]]:
+        if len(customers) == 1:
+            return [self._handle_customer(customers[0])]
+        return list(self._pool.map(self._handle_customer, customers))
+
+    def _handle_customer(self, events: list[CustomerStatusChanged]) -> list[Handled]:
+        """Newest first; only what was applied, or found stored, supersedes what is older."""
+        row: Row | None = None
+        answers: dict[int, Handled] = {}
+        for index in sorted(range(len(events)), key=lambda i: _turn(events[i]), reverse=True):
+            verdict = judge(row, events[index], self._tolerance) if row else None
+            if verdict is None:
+                verdict, row = self._write(events[index], row)
+            answers[index] = verdict
+        return [answers[index] for index in range(len(events))]
+
+    def _write(self, event: CustomerStatusChanged, known: Row | None) -> tuple[Handled, Row | None]:
+        try:
+            written = self._rows.write(event)
+        except PermanentError as reason:
+            return parked(reason), known
+        except Exception as error:  # noqa: BLE001 (a customer's failure is its own)
+            return retry(type(error).__name__), known
+        if written.applied:
+            return APPLIED, written.row
+        verdict = judge(written.row, event, self._tolerance)
+        return verdict or retry("GuardDisagreesWithTable"), written.row
+
+
+# Private functions
+
+
+def _turn(event: CustomerStatusChanged) -> tuple[bool, str, int, datetime]:
+    """Readings before live events, which a reading may prove to be old; then the newest first."""
+    is_reading = kind(event) is not Kind.COUNTED
+    return (is_reading, event.sequence, event.schema_version, event.occurred_at)

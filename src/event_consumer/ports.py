@@ -1,0 +1,43 @@
+"""What a consumer needs from the world, as the adapters provide it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from customer_events.errors import PermanentError
+from customer_events.event import CustomerStatusChanged
+from event_consumer.messages import Message
+from event_consumer.outcomes import Handled
+
+
+class EventHandler(Protocol):
+    """A subscriber's own work."""
+
+    def handle(self, events: Sequence[CustomerStatusChanged]) -> Sequence[Handled]:
+        """Answer each event, in the order given. An exception makes the whole batch a `RETRY`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parking:
+    """A message to move out of the way, and why."""
+
+    message: Message
+    reason: PermanentError
+
+
+class ParkingLot(Protocol):
+    """Where poison messages wait for a person: the DLQ."""
+
+    def park(self, parkings: Sequence[Parking], *, parked_at: datetime) -> frozenset[str]:
+        """Move messages out of the way; answers the ids of those that are *confirmed* parked."""
+        ...
+
+
+class Redelivery(Protocol):
+    """When a message that failed comes back."""
+
+    def delay(self, messages: Sequence[Message]) -> None:
+        """Let messages come back later, the more so the more often they failed. Best effort."""
+        ...

@@ -1,0 +1,170 @@
+"""The subscriber's queue and DLQ on SQS: parking poison messages, delaying failed ones."""
+
+import base64
+import json
+import random
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from customer_events.instants import to_wire
+from event_consumer.messages import Message
+from event_consumer.ports import Parking
+
+ENTRIES_MAX = 10
+"""Entries in one SQS batch call (SendMessageBatch, ChangeMessageVisibilityBatch)."""
+BATCH_BYTES_MAX = 1_048_576
+"""All bodies and attributes of one SendMessageBatch (1 MiB since August 2025)."""
+ATTRIBUTES_MAX = 10
+"""Message attributes of one message; two of them are ours when it is parked."""
+DELAY_SECONDS_MIN = 5
+DELAY_SECONDS_MAX = 900
+
+
+class SqsParkingLot:
+    """Parks messages in the DLQ: the body byte for byte, with the reason as attributes.
+
+    `parked_reason` holds the code; `parked` one bounded JSON object: `field`, `expected`,
+    `parked_at`, `first_received_at`, `original_message_id`, `consumer`.
+    """
+
+    def __init__(self, client: Any, dlq_url: str, *, consumer: str) -> None:
+        self._client = client
+        self._dlq_url = dlq_url
+        self._consumer = consumer
+
+    def park(self, parkings: Sequence[Parking], *, parked_at: datetime) -> frozenset[str]:
+        """See `ParkingLot.park`. A message that SQS does not list as successful is not parked."""
+        confirmed: set[str] = set()
+        fitting = [one for one in parkings if len(one.message.attributes) + 2 <= ATTRIBUTES_MAX]
+        for chunk in _chunks([(one, self._entry(one, parked_at)) for one in fitting]):
+            entries = [{**entry, "Id": str(index)} for index, (_, entry) in enumerate(chunk)]
+            try:
+                answer = self._client.send_message_batch(QueueUrl=self._dlq_url, Entries=entries)
+            except (BotoCoreError, ClientError):
+                continue
+            successful = {entry["Id"] for entry in answer.get("Successful", [])}
+            confirmed.update(
+                one.message.message_id
+                for index, (one, _) in enumerate(chunk)
+                if str(index) in successful
+            )
+        return frozenset(confirmed)
+
+    def _entry(self, parking: Parking, parked_at: datetime) -> dict[str, Any]:
+        message, reason = parking.message, parking.reason
+        first = _first_delivery(message)
+        note = {
+            "field": reason.field,
+            "expected": reason.expected,
+            "parked_at": to_wire(parked_at),
+            "first_received_at": first["first_received_at"],
+            "original_message_id": first["original_message_id"],
+            "consumer": self._consumer,
+        }
+        attributes = {name: _to_send(value) for name, value in message.attributes.items()}
+        attributes["parked_reason"] = {"DataType": "String", "StringValue": reason.code}
+        attributes["parked"] = {"DataType": "String", "StringValue": json.dumps(note)}
+        entry: dict[str, Any] = {"MessageBody": message.body, "MessageAttributes": attributes}
+        if message.trace_header:
+            header = {"DataType": "String", "StringValue": message.trace_header}
+            entry["MessageSystemAttributes"] = {"AWSTraceHeader": header}
+        if message.group_id:
+            entry["MessageGroupId"] = message.group_id
+        if message.fifo:
+            # The event's id would make a second parking within five minutes vanish.
+            entry["MessageDeduplicationId"] = message.message_id
+        return entry
+
+
+class SqsRedelivery:
+    """Lets a failed message come back after a while that doubles with each receive, with jitter.
+
+    Without it a message comes back when its visibility timeout ends, however long that is. Where
+    the change fails, exactly that happens; nothing is lost.
+    """
+
+    def __init__(self, client: Any, queue_url: str, *, jitter: random.Random | None = None) -> None:
+        self._client = client
+        self._queue_url = queue_url
+        self._jitter = jitter or random.Random()  # noqa: S311 (spreads load, hides nothing)
+
+    def delay(self, messages: Sequence[Message]) -> None:
+        """See `Redelivery.delay`."""
+        chunks = [
+            messages[start : start + ENTRIES_MAX] for start in range(0, len(messages), ENTRIES_MAX)
+        ]
+        with ThreadPoolExecutor(max_workers=min(len(chunks), ENTRIES_MAX) or 1) as pool:
+            list(pool.map(self._delay_chunk, chunks))
+
+    def _delay_chunk(self, messages: Sequence[Message]) -> None:
+        entries = [
+            {
+                "Id": str(index),
+                "ReceiptHandle": message.receipt_handle,
+                "VisibilityTimeout": self._seconds(message.receive_count),
+            }
+            for index, message in enumerate(messages)
+        ]
+        try:
+            self._client.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)
+        except (BotoCoreError, ClientError):
+            return
+
+    def _seconds(self, receive_count: int) -> int:
+        ceiling = min(DELAY_SECONDS_MIN * 2 ** min(receive_count - 1, 10), DELAY_SECONDS_MAX)
+        return self._jitter.randint(ceiling // 2, ceiling)
+
+
+# Private functions
+
+
+def _first_delivery(message: Message) -> dict[str, str]:
+    """A replayed message keeps the id and time of its first delivery in `replayed`."""
+    here = {
+        "first_received_at": to_wire(message.first_received_at),
+        "original_message_id": message.message_id,
+    }
+    try:
+        earlier = json.loads(message.attributes["replayed"]["stringValue"])
+        return {name: str(earlier[name]) for name in here}
+    except (KeyError, TypeError, ValueError):
+        return here
+
+
+def _to_send(attribute: Any) -> dict[str, Any]:
+    """From Lambda's shape of a message attribute to the one that SendMessage takes."""
+    data_type = attribute["dataType"]
+    if data_type.startswith("Binary"):
+        return {"DataType": data_type, "BinaryValue": base64.b64decode(attribute["binaryValue"])}
+    return {"DataType": data_type, "StringValue": attribute["stringValue"]}
+
+
+def _chunks(
+    entries: list[tuple[Parking, dict[str, Any]]],
+) -> Iterator[list[tuple[Parking, dict[str, Any]]]]:
+    chunk: list[tuple[Parking, dict[str, Any]]] = []
+    size = 0
+    for one in entries:
+        bytes_here = _size_bytes(one[1])
+        if chunk and (len(chunk) == ENTRIES_MAX or size + bytes_here > BATCH_BYTES_MAX):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(one)
+        size += bytes_here
+    if chunk:
+        yield chunk
+
+
+def _size_bytes(entry: dict[str, Any]) -> int:
+    attributes = sum(
+        len(name.encode())
+        + len(value["DataType"])
+        + len(value.get("StringValue", "").encode())
+        + len(value.get("BinaryValue", b""))
+        for name, value in entry["MessageAttributes"].items()
+    )
+    return len(entry["MessageBody"].encode()) + attributes

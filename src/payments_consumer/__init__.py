@@ -1,0 +1,1 @@
+"""Payments' side of the fan-out: may this customer pay?"""

@@ -1,0 +1,74 @@
+"""The condition that DynamoDB evaluates and the verdict that Python makes are one rule."""
+
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pytest
+from customer_events.event import Change, CustomerStatusChanged, Status
+from customer_events.identity import event_id
+from customer_events.sequence import UNCOUNTED, SequenceSource, sequence
+from event_consumer.guarded_table import GuardedTable
+from event_consumer.order_guard import judge
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from moto import mock_aws
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+SEQUENCES = [sequence(number, epoch=epoch) for epoch in (1, 2) for number in (1, 2, 3)]
+
+
+@st.composite
+def events(draw: st.DrawFn) -> CustomerStatusChanged:
+    change = draw(st.sampled_from(Change))
+    snapshot = change is Change.SNAPSHOT
+    order = draw(st.sampled_from([*SEQUENCES, UNCOUNTED] if snapshot else SEQUENCES))
+    major = 2 if snapshot else draw(st.sampled_from([1, 2]))
+    when = NOON + timedelta(seconds=draw(st.sampled_from([-60, -6, -5, -1, 0, 1, 5, 6, 60])))
+    return CustomerStatusChanged(
+        event_id=event_id("urn:test", "c", order, major),
+        source="urn:test",
+        customer_id="c",
+        sequence=order,
+        sequence_source=draw(st.sampled_from(SequenceSource)),
+        schema_version=major,
+        occurred_at=when,
+        status=draw(st.sampled_from(Status)),
+        previous_status=draw(st.none() | st.sampled_from(Status)),
+        reason=None,
+        change=change,
+        changed_at=when,
+        repairs=draw(st.none() | st.sampled_from([*SEQUENCES, UNCOUNTED])) if snapshot else None,
+    )
+
+
+@pytest.fixture(scope="module")
+def client():
+    with mock_aws():
+        client = boto3.client(
+            "dynamodb",
+            region_name="eu-west-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+        client.create_table(
+            TableName="rows",
+            KeySchema=[{"AttributeName": "customer_id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "customer_id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        yield client
+
+
+@settings(max_examples=150, deadline=None)
+@given(history=st.lists(events(), min_size=1, max_size=6))
+def test_the_table_applies_an_event_exactly_when_the_guard_says_so(client, history):
+    client.delete_item(TableName="rows", Key={"customer_id": {"S": "c"}})
+    table = GuardedTable(client, "rows", rule=lambda _: {})
+    row = None
+    for event in history:
+        verdict = judge(row, event)
+        written = table.write(event)
+        assert written.applied == (verdict is None), (row, event, verdict)
+        if verdict is not None:
+            assert written.row == row
+        row = written.row
