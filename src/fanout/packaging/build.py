@@ -72,8 +72,8 @@ def build(
     interpreter = bytecode.find(target.python_version)
     if interpreter is None:
         say(
-            f"Warning: no python{target.python_version} on the PATH, so {service} is built without "
-            ".pyc files and starts about half as fast; install that Python and build again."
+            f"Warning: no working python{target.python_version} on the PATH, so {service} is built "
+            "without .pyc files and starts about half as fast; install that Python and build again."
         )
     modules = _first_party(project)
     found = reach(modules, [name for name in modules if name.split(".")[0] == service])

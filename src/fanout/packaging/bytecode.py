@@ -57,7 +57,7 @@ def compile_tree(root: Path, groups: Sequence[Sequence[str]], interpreter: Inter
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         failures = list(pool.map(lambda names: _compile(root, names, interpreter), groups))
     for failure in filter(None, failures):
-        raise WrongUse(f"A source does not compile with {interpreter.path}: {failure}")
+        raise WrongUse(f"A source does not compile with {interpreter.path}: {failure}.")
 
 
 # Private functions

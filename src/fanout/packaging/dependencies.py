@@ -27,18 +27,17 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependencies:
-    """The locked distributions for a target, before anything is left out."""
+    """The locked distributions for a target, before anything is left out.
+
+    `top_level` are the names that can be imported from them.
+    """
 
     lock: Path
     target: Target
     cache: Path
     files: tuple[InstalledFile, ...]
     from_environment: bool
-
-    @property
-    def top_level(self) -> frozenset[str]:
-        """The names that can be imported from them."""
-        return frozenset(name.partition(".")[0] for name in _modules(self.files))
+    top_level: frozenset[str]
 
 
 def find(path: Path, target: Target, cache: Path, say: Callable[[str], None]) -> Dependencies:
@@ -56,6 +55,7 @@ def find(path: Path, target: Target, cache: Path, say: Callable[[str], None]) ->
         cache=cache,
         files=tuple(files),
         from_environment=installed is not None,
+        top_level=frozenset(name.partition(".")[0] for name in _modules(files)),
     )
 
 
@@ -111,7 +111,8 @@ def select(
     index = _modules(files)
     found = reach(index, modules)
     owners = {index[name].path for name in found}
-    folders = {str(PurePosixPath(_name_of(index[name]))) for name in found}
+    folders = {_folder(module): False for module in index.values()}
+    folders |= {_folder(index[name]): True for name in found}
     data = aws_models.keep((file.name for file in files), models) if models else None
     asked = _asked_for(found)
     return [
@@ -141,7 +142,7 @@ def _module(file: InstalledFile) -> Module | None:
     return Module(name=".".join(parts), path=file.path, is_package=is_package)
 
 
-def _name_of(module: Module) -> str:
+def _folder(module: Module) -> str:
     return module.package.replace(".", "/")
 
 
@@ -149,7 +150,7 @@ def _is_kept(
     file: InstalledFile,
     *,
     owners: Collection[Path],
-    folders: Collection[str],
+    folders: Mapping[str, bool],
     data: Collection[str] | None,
     asked: Collection[str],
 ) -> bool:
@@ -161,8 +162,9 @@ def _is_kept(
     if file.name.startswith(aws_models.DATA) and data is not None:
         return file.name in data
     if path.parts[0].endswith(".libs"):
-        return True
-    return any(str(parent) in folders for parent in path.parents if str(parent) != ".")
+        return True  # what native modules are linked with
+    packages = (str(parent) for parent in path.parents if str(parent) in folders)
+    return folders.get(next(packages, ""), False)
 
 
 def _asked_for(found: Mapping[str, Scan]) -> frozenset[str]:

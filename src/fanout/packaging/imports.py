@@ -46,15 +46,15 @@ class Scan:
 
 
 def scan(module: Module) -> Scan:
-    """Read one module.
-
-    Raises:
-        SyntaxError: the source is not Python of the running version.
-    """
+    """Read one module; one that this Python can't read counts as importing its whole package."""
     if module.path.suffix != ".py":
         return Scan()
     reader = _Reader(module)
-    reader.visit(ast.parse(module.path.read_bytes(), filename=module.path.name))
+    try:
+        tree = ast.parse(module.path.read_bytes(), filename=module.path.name)
+    except SyntaxError:
+        return Scan(computes_imports=True)
+    reader.visit(tree)
     return reader.found
 
 
