@@ -40,6 +40,10 @@ REFUSED = (
 """MiniStack 1.5.33: an alarm on a metric expression fails the whole stack."""
 
 
+TRANSPORT_RULE = "OnlyEncryptedTransport"
+"""The Sid of the template's statements that deny whatever is not TLS."""
+
+
 def without_refused(template: Mapping[str, Any]) -> dict[str, Any]:
     """The template less the resources that the emulator refuses; the input stays as it is."""
     result = copy.deepcopy(dict(template))
@@ -51,4 +55,41 @@ def without_refused(template: Mapping[str, Any]) -> dict[str, Any]:
             for refused in REFUSED
         )
     }
+    return result
+
+
+def with_whole_numbers(template: Mapping[str, Any], overrides: Mapping[str, str]) -> dict[str, Any]:
+    """The template with each mapping's maximum concurrency as a number; the input stays as it is.
+
+    MiniStack 1.5.33: its CloudFormation passes a Number parameter on as text, and the queue poller
+    then fails on every comparison with it, so that nothing is consumed.
+    """
+    result = copy.deepcopy(dict(template))
+    for resource in result["Resources"].values():
+        scaling = resource.get("Properties", {}).get("ScalingConfig", {})
+        match scaling.get("MaximumConcurrency"):
+            case {"Ref": str(name)}:
+                default = result["Parameters"][name]["Default"]
+                scaling["MaximumConcurrency"] = int(overrides.get(name, default))
+    return result
+
+
+def without_transport_rules(template: Mapping[str, Any]) -> dict[str, Any]:
+    """The template less its denials of plain HTTP; the input stays as it is.
+
+    Not a fault of the emulator: it speaks plain HTTP, so once it checks permissions these
+    statements would deny everything.
+    """
+    result = copy.deepcopy(dict(template))
+    resources = result["Resources"]
+    for name, resource in list(resources.items()):
+        policy = resource.get("Properties", {}).get("PolicyDocument")
+        if policy is not None:
+            policy["Statement"] = [
+                statement
+                for statement in policy["Statement"]
+                if statement.get("Sid") != TRANSPORT_RULE
+            ]
+            if not policy["Statement"]:
+                del resources[name]
     return result
