@@ -1,0 +1,207 @@
+"""The real services' packages: what is in them, that they start alone, and how big they are."""
+
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from fanout.cli import app
+from fanout.errors import Refused
+from fanout.packaging import distributions, lock
+from fanout.packaging.build import build, build_package
+from fanout.packaging.project import Project, here
+from fanout.packaging.target import choose
+
+pytestmark = pytest.mark.slow
+
+SERVICES = here().services()
+ACCOUNT = "eu-west-1:123456789012"
+ENVIRONMENT = {
+    "AWS_REGION": "eu-west-1",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_LAMBDA_FUNCTION_NAME": "package-test",
+    "POWERTOOLS_SERVICE_NAME": "package-test",
+    "POWERTOOLS_METRICS_NAMESPACE": "CustomerStatusFanout",
+    "POWERTOOLS_LOG_LEVEL": "INFO",
+    "BUS_ARN": f"arn:aws:sns:{ACCOUNT}:events",
+    "FAILURE_BUCKET": "failures",
+    "EVENT_SOURCE": "urn:novapay:accounts",
+    "PUBLISH_VERSIONS": "1,2",
+    "CUSTOMER_ID_ATTRIBUTE": "customer_id",
+    "STATUS_ATTRIBUTE": "status",
+    "SEQUENCE_EPOCH": "1",
+    "MESSAGE_SIZE_MAX_BYTES": "262144",
+    "QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/queue",
+    "DLQ_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/dlq",
+    "TABLE_NAME": "table",
+    "CONSUMER_NAME": "payments",
+}
+ALWAYS_NEEDED = {"botocore", "aws_lambda_powertools"}  # every service imports these two
+NAIVE = ("boto3", "s3transfer", "botocore", "jmespath", "python-dateutil", "six", "urllib3")
+NAIVE += ("aws-lambda-powertools", "pydantic", "pydantic-core", "typing-extensions")
+NAIVE += ("typing-inspection", "annotated-types")
+IMPORT_ALL = """
+import importlib, json, sys
+failed = {}
+for name in json.loads(sys.stdin.read()):
+    try:
+        importlib.import_module(name)
+    except BaseException as error:
+        failed[name] = type(error).__name__ + ": " + str(error)
+print(json.dumps(failed))
+"""
+
+
+def run_isolated(folder, code, stdin=""):
+    """Run code in an interpreter that sees the standard library and one folder."""
+    script = f"import sys; sys.path.insert(0, {str(folder)!r})\n{code}"
+    return subprocess.run(
+        [sys.executable, "-I", "-S", "-B", "-c", script],
+        input=stdin,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def start(folder, service):
+    return run_isolated(
+        folder, f"import {service}.lambda_entry as m; print(callable(m.lambda_handler))"
+    )
+
+
+@pytest.fixture(scope="module", params=SERVICES)
+def service(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def package(service, tmp_path_factory):
+    return build_package(service, output=tmp_path_factory.mktemp("dist"))
+
+
+@pytest.fixture
+def unpacked(package, tmp_path):
+    with zipfile.ZipFile(package) as archive:
+        archive.extractall(tmp_path / "task")
+    return tmp_path / "task"
+
+
+def test_both_services_can_be_packaged():
+    assert {"publisher", "payments_consumer"} <= set(SERVICES)
+
+
+def test_a_package_starts_in_an_interpreter_that_sees_nothing_else(unpacked, service):
+    answer = start(unpacked, service)
+    assert (answer.returncode, answer.stdout) == (0, "True\n"), answer.stderr
+
+
+@pytest.mark.parametrize("missing", sorted(ALWAYS_NEEDED))
+def test_a_package_without_a_dependency_does_not_start(unpacked, service, missing):
+    shutil.rmtree(unpacked / missing)
+    answer = start(unpacked, service)
+    assert answer.returncode != 0
+    assert f"No module named '{missing}" in answer.stderr
+
+
+def test_only_first_party_packages_that_the_service_imports_are_in_it(unpacked, service):
+    own = {path.name for path in here().sources.iterdir() if (unpacked / path.name).is_dir()}
+    assert service in own
+    assert "fanout" not in own
+    assert own.isdisjoint(set(SERVICES) - {service})
+
+
+def test_every_dependency_module_kept_imports_as_it_does_with_nothing_left_out(
+    unpacked, service, tmp_path
+):
+    whole = tmp_path / "whole"
+    files = distributions.installed_here(lock.read(here().lock(service)))
+    for file in files:
+        (whole / file.name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file.path, whole / file.name)
+    kept = {file.name for file in files if (unpacked / file.name).is_file()}
+    modules = json.dumps([_module_name(name) for name in sorted(kept) if name.endswith(".py")])
+    answers = {
+        folder: run_isolated(folder, IMPORT_ALL, modules).stdout.replace(str(folder), "")
+        for folder in (unpacked, whole)
+    }
+    with_package, with_all = (json.loads(text.splitlines()[-1]) for text in answers.values())
+    assert with_package == with_all
+
+
+def test_every_source_has_its_compiled_file_and_no_file_names_this_machine(unpacked):
+    for source in unpacked.rglob("*.py"):
+        tag = sys.implementation.cache_tag
+        compiled = source.parent / "__pycache__" / f"{source.stem}.{tag}.pyc"
+        assert compiled.is_file()
+        assert str(here().root).encode() not in compiled.read_bytes()
+
+
+def test_a_package_is_less_than_half_of_a_naive_one(package, tmp_path):
+    naive = tmp_path / "naive.zip"
+    with zipfile.ZipFile(naive, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in NAIVE:
+            found = distribution(name)
+            for file in found.files:
+                if ".." not in file.parts and file.suffix != ".pyc" and file.locate().is_file():
+                    archive.write(file.locate(), file.as_posix())
+    assert package.stat().st_size <= 0.45 * naive.stat().st_size
+
+
+def test_a_clone_elsewhere_with_an_empty_cache_builds_the_same_bytes(package, service, tmp_path):
+    elsewhere = tmp_path / "another" / "clone"
+    root = here().root
+    for folder in ("src", "requirements", "schemas"):
+        if (root / folder).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(root / folder, elsewhere / folder, symlinks=True, ignore=ignored)
+    project = Project(root=elsewhere)
+    target = choose("local", None)
+    again = build(service, target=target, output=tmp_path / "dist", project=project)
+    assert again.path.read_bytes() == package.read_bytes()
+
+
+def test_an_arm64_package_holds_native_modules_for_arm64(service, tmp_path):
+    try:
+        path = build_package(service, arch="arm64", output=tmp_path)
+    except Refused as refusal:
+        pytest.skip(f"the wheels for arm64 are not in the cache: {refusal}")
+    with zipfile.ZipFile(path) as archive:
+        native = [name for name in archive.namelist() if name.endswith(".so")]
+    assert path.name == f"{service}-arm64.zip"
+    assert all("aarch64" in Path(name).name for name in native)
+
+
+def test_the_command_prints_one_json_document_with_the_facts(service, tmp_path):
+    arguments = ["package", "--service", service, "--output", str(tmp_path), "--json"]
+    answer = CliRunner().invoke(app, arguments)
+    assert answer.exit_code == 0, answer.stderr
+    (facts,) = json.loads(answer.stdout)
+    path = tmp_path / f"{service}-local.zip"
+    assert facts["path"] == str(path)
+    assert facts["size_bytes"] == path.stat().st_size
+    assert (facts["service"], facts["arch"], facts["pyc"]) == (service, "local", True)
+    assert f"Packaging {service} for local" in answer.stderr
+
+
+def test_an_unknown_service_is_refused_before_any_work(tmp_path):
+    arguments = ["package", "--service", "fraud", "--output", str(tmp_path)]
+    code = "import sys; from fanout.cli import main; sys.argv[0] = 'fanout'; main()"
+    program = [sys.executable, "-c", code, *arguments]
+    answer = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert answer.returncode == 2
+    assert answer.stderr.startswith("fanout: No service 'fraud'; known: ")
+    assert not list(tmp_path.iterdir())
+
+
+def _module_name(name):
+    return name.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
