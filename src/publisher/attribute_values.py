@@ -1,0 +1,104 @@
+"""Read single DynamoDB attribute values (`{"S": "ACTIVE"}`, `{"N": "7"}`). Pure.
+
+Nothing here raises: a value of another type or form reads as None, and the caller decides whether
+that matters.
+"""
+
+import re
+from datetime import UTC, datetime
+from functools import lru_cache
+
+_WHOLE = re.compile(r"[0-9]{1,38}", re.ASCII)
+_NUMBER_TEXT = re.compile(r"[0-9]{1,40}", re.ASCII)
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
+    r"([Zz]|[+-][0-9]{2}:[0-9]{2})",
+    re.ASCII,
+)
+_TRACEPARENT = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII
+)
+_MILLISECONDS_FROM = 100_000_000_000
+"""An epoch number this large is in milliseconds: as seconds it would be after the year 5100."""
+
+
+def text(value: object) -> str | None:
+    """The text of an `S`."""
+    found = value.get("S") if isinstance(value, dict) else None
+    return found if isinstance(found, str) else None
+
+
+def scalar(value: object) -> str | None:
+    """The text of an `S`, or of an `N` as DynamoDB writes it."""
+    if not isinstance(value, dict):
+        return None
+    found = value.get("S", value.get("N"))
+    return found if isinstance(found, str) else None
+
+
+def whole_number(value: object) -> int | None:
+    """The value of an `N` that is whole and not negative."""
+    found = value.get("N") if isinstance(value, dict) else None
+    return int(found) if isinstance(found, str) and _WHOLE.fullmatch(found) else None
+
+
+def is_number_text(value: object) -> bool:
+    """Whether it reads as a stream record's SequenceNumber: 1 to 40 digits, as text."""
+    return isinstance(value, str) and _NUMBER_TEXT.fullmatch(value) is not None
+
+
+def is_unicode(value: str) -> bool:
+    """Whether UTF-8 can carry it; half a surrogate pair passes JSON and breaks every reader."""
+    if value.isascii():
+        return True
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def epoch_second(value: object) -> datetime | None:
+    """A number of epoch seconds as an instant, rounded down to the second."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            return _second(int(value))
+        except (ValueError, OverflowError, OSError):
+            return None
+    return None
+
+
+def instant(value: object) -> datetime | None:
+    """An `S` in RFC 3339 with any offset, or an `N` of epoch seconds or milliseconds."""
+    written = text(value)
+    try:
+        if written is not None:
+            return _from_rfc_3339(written) if _INSTANT.fullmatch(written) else None
+        number = value.get("N") if isinstance(value, dict) else None
+        return _from_epoch(float(number)) if isinstance(number, str) else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def traceparent(value: object) -> str | None:
+    """An `S` that is a well-formed W3C trace context (Trace Context, section 3.2.2)."""
+    found = text(value)
+    return found if found is not None and _TRACEPARENT.fullmatch(found) else None
+
+
+# Private functions
+
+
+@lru_cache(maxsize=64)
+def _second(seconds: int) -> datetime:
+    """Cached: the records of a batch share few seconds."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _from_rfc_3339(written: str) -> datetime:
+    return datetime.fromisoformat(written.upper()).astimezone(UTC)
+
+
+def _from_epoch(number: float) -> datetime:
+    seconds = number / 1000 if abs(number) >= _MILLISECONDS_FROM else number
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,92 @@
+"""Keep parked records in S3, one object for each: `parked/2026/11/23/<eventID>.json`.
+
+The key follows from the record alone, so parking a record again, hours later, is the same object.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from functools import cached_property
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from customer_events.instants import to_wire
+from publisher import stream_records
+from publisher.ports import Deadline, ParkedRecord
+
+KEY_PREFIX = "parked"
+
+
+class S3FailureStore:
+    """Implements the port `FailureStore`.
+
+    Args:
+        client_factory: makes the botocore client of `s3`. It is called when the first record is
+            parked, since most environments never park one and the client is slow to make.
+        bucket: the failure store.
+        executor: overlaps the puts.
+    """
+
+    def __init__(
+        self, *, client_factory: Callable[[], Any], bucket: str, executor: Executor
+    ) -> None:
+        self._client_factory = client_factory
+        self._bucket = bucket
+        self._executor = executor
+
+    def park(self, parked: Sequence[ParkedRecord], deadline: Deadline) -> list[str | None]:
+        """Put each record as an object; see the port."""
+        try:
+            client = self._client
+        except Exception as error:  # noqa: BLE001 - the port promises not to raise
+            return [type(error).__name__] * len(parked)
+
+        def put_in_time(one: ParkedRecord) -> str | None:
+            if one is not parked[0] and deadline.seconds_left() <= 0:
+                return "OutOfTime"
+            return self._put(client, one)
+
+        if len(parked) == 1:
+            return [put_in_time(parked[0])]
+        return list(self._executor.map(put_in_time, parked))
+
+    # Private functions
+
+    @cached_property
+    def _client(self) -> Any:
+        return self._client_factory()
+
+    def _put(self, client: Any, parked: ParkedRecord) -> str | None:
+        try:
+            client.put_object(
+                Bucket=self._bucket,
+                Key=key_of(parked),
+                Body=json.dumps(document_of(parked)).encode(),
+                ContentType="application/json",
+            )
+        except ClientError as error:
+            return str(error.response.get("Error", {}).get("Code", "Unnamed"))
+        except Exception as error:  # noqa: BLE001 - the port promises not to raise
+            return type(error).__name__
+        return None
+
+
+def key_of(parked: ParkedRecord) -> str:
+    """Where a record is kept: by the UTC day of its change, and its `eventID`."""
+    date = stream_records.creation_date(parked.record) or "undated"
+    return f"{KEY_PREFIX}/{date}/{stream_records.record_id(parked.record)}.json"
+
+
+def document_of(parked: ParkedRecord) -> dict[str, Any]:
+    """What is kept: the whole record, and why it is here; `recover` publishes from it."""
+    reason = parked.reason
+    document: dict[str, Any] = {"reason": reason.code, "expected": reason.expected}
+    if reason.field:
+        document["field"] = reason.field
+    record = parked.record
+    source_arn = record.get("eventSourceARN") if isinstance(record, dict) else None
+    document["parked_at"] = to_wire(parked.parked_at)
+    document["event_source_arn"] = source_arn
+    document["record"] = record
+    return document

@@ -1,0 +1,38 @@
+"""How long an entry has kept failing while the bus took others. Pure.
+
+It is the memory of one warm environment: a new environment counts anew. While the bus takes
+nothing at all there is no evidence against the entry, and its count starts again: an outage waits,
+it does not drain into the failure store.
+"""
+
+GIVE_UP_AFTER_SECONDS = 900.0
+EVIDENCE_SECONDS = 60.0
+"""How recent the bus's last confirmation must be to show that the bus works."""
+REMEMBERED_MAX = 10_000
+
+
+class Patience:
+    """Remembers, per event id, since when it has failed; the longest untouched go first."""
+
+    def __init__(self, remembered_max: int = REMEMBERED_MAX) -> None:
+        self._remembered_max = remembered_max
+        self._failing_since: dict[str, float] = {}
+        self._confirmed_at = float("-inf")
+
+    def confirmed(self, event_id: str, at: float) -> None:
+        """The bus took this entry, at a monotonic second."""
+        self._confirmed_at = at
+        if self._failing_since:
+            self._failing_since.pop(event_id, None)
+
+    def is_over(self, event_id: str, at: float) -> bool:
+        """Note that the entry failed; whether it has failed for long enough to be given up."""
+        since = self._failing_since.pop(event_id, at)
+        if at - self._confirmed_at > EVIDENCE_SECONDS:
+            return False
+        if at - since >= GIVE_UP_AFTER_SECONDS:
+            return True
+        if len(self._failing_since) >= self._remembered_max:
+            del self._failing_since[next(iter(self._failing_since))]
+        self._failing_since[event_id] = since
+        return False

@@ -1,0 +1,152 @@
+"""The use case: one stream batch in, and every record of it published, ignored, parked or failed.
+
+Nothing is ever dropped on the way: a record that is none of the first three is failed, and a failed
+record is reported, so that it is delivered again.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from publisher.dispatch import PARKING_FAILED, Dispatch, Parcel
+from publisher.events import Producer, to_entries
+from publisher.patience import Patience
+from publisher.ports import Bus, Clock, Deadline, FailureStore, ParkedRecord
+from publisher.reasons import BadRecord, UnexpectedError
+from publisher.transitions import Record, TableRules, detect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadlines:
+    """Until when publishing, and then parking, may start calls."""
+
+    publishing: Deadline
+    parking: Deadline
+
+
+@dataclass(slots=True, kw_only=True)
+class BatchResult:
+    """What became of a batch; `parked` and `failed` hold codes by the record's place in it."""
+
+    records: int = 0
+    transitions: int = 0
+    reasons_left_out: int = 0
+    published: int = 0
+    retried: int = 0
+    bus_faults: int = 0
+    parked: dict[int, str] = field(default_factory=dict)
+    failed: dict[int, str] = field(default_factory=dict)
+
+    def parked_by_reason(self) -> dict[str, int]:
+        """How many records were parked for each reason code."""
+        return dict(Counter(self.parked.values()))
+
+    def failed_by_code(self) -> dict[str, int]:
+        """How many records failed with each error code."""
+        return dict(Counter(self.failed.values()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchPublisher:
+    """Publishes stream batches; made once, and used for every batch of a warm environment.
+
+    Args:
+        jitter: a fraction from 0 up to 1, anew at each call; spreads retries.
+    """
+
+    rules: TableRules
+    producer: Producer
+    bus: Bus
+    failure_store: FailureStore
+    clock: Clock
+    patience: Patience
+    jitter: Callable[[], float]
+
+    def publish(self, records: Sequence[Record], deadlines: Deadlines) -> BatchResult:
+        """Publish what changed, park what can never be published, and say what failed."""
+        result = BatchResult(records=len(records))
+        parking = _Parking(self.failure_store, self.clock, records, deadlines.parking, result)
+        parcels, bad = self._read(records, result)
+        dispatch = Dispatch(
+            bus=self.bus,
+            patience=self.patience,
+            clock=self.clock,
+            jitter=self.jitter,
+            park=parking.park,
+        )
+        outcome = dispatch.run(parcels, deadlines.publishing)
+        parking.park(bad)
+        result.published = outcome.published
+        result.retried = outcome.retried
+        result.bus_faults = outcome.bus_faults
+        result.failed.update(outcome.failed)
+        return result
+
+    # Private functions
+
+    def _read(
+        self, records: Sequence[Record], result: BatchResult
+    ) -> tuple[list[Parcel], list[tuple[int, BadRecord]]]:
+        parcels: list[Parcel] = []
+        bad: list[tuple[int, BadRecord]] = []
+        for index, record in enumerate(records):
+            try:
+                transition = detect(record, self.rules)
+                if transition is None:
+                    continue
+                entries = to_entries(transition, self.producer)
+            except BadRecord as reason:
+                bad.append((index, reason))
+            except Exception as error:  # noqa: BLE001 - one record's surprise is its own
+                bad.append((index, _unexpected(error)))
+            else:
+                result.transitions += 1
+                result.reasons_left_out += transition.reason_left_out
+                parcels += [Parcel(record_index=index, entry=entry) for entry in entries]
+        return parcels, bad
+
+
+# Private functions
+
+
+class _Parking:
+    """Parks records of one batch and notes in its result what came of it."""
+
+    def __init__(
+        self,
+        store: FailureStore,
+        clock: Clock,
+        records: Sequence[Record],
+        deadline: Deadline,
+        result: BatchResult,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._records = records
+        self._deadline = deadline
+        self._result = result
+
+    def park(self, bad: Sequence[tuple[int, BadRecord]]) -> set[int]:
+        if not bad:
+            return set()
+        parked_at = self._clock.now()
+        errors = self._store.park(
+            [
+                ParkedRecord(record=self._records[index], reason=reason, parked_at=parked_at)
+                for index, reason in bad
+            ],
+            self._deadline,
+        )
+        unparked: set[int] = set()
+        for (index, reason), error in zip(bad, errors, strict=True):
+            if error is None:
+                self._result.parked[index] = reason.code
+            else:
+                unparked.add(index)
+                self._result.failed[index] = f"{PARKING_FAILED}:{error}"
+        return unparked
+
+
+def _unexpected(error: Exception) -> UnexpectedError:
+    """The exception's type and never its text, which may hold the record."""
+    return UnexpectedError(f"no exception; there was a {type(error).__name__}")

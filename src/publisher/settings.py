@@ -1,0 +1,187 @@
+"""The publisher's settings, read from the environment once.
+
+Every bad or missing variable is named at once, with what was expected, before any work. A variable
+that is set to "" counts as not set. The README lists them.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from customer_events.event import MAJORS, NEWEST_MAJOR
+from customer_events.sequence import EPOCH_MAX
+from publisher.events import Producer
+from publisher.transitions import TableRules
+
+MESSAGE_SIZE_MIN_BYTES = 1_024
+MESSAGE_SIZE_DEFAULT_BYTES = 262_144
+MESSAGE_SIZE_LIMIT_BYTES = 1_048_576
+_BUS_ARN = re.compile(
+    r"arn:[a-z-]+:(?P<service>sns|events):(?P<region>[a-z0-9-]+):[0-9]{12}:\S+", re.ASCII
+)
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+", re.ASCII)
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
+_WHOLE = re.compile(r"[0-9]{1,9}", re.ASCII)
+_Value = TypeVar("_Value")
+
+
+class SettingsError(Exception):
+    """Which variables are wrong, and what was expected; one line for each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(problems))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All that differs between deployments."""
+
+    bus_arn: str
+    bus_region: str
+    failure_bucket: str
+    region: str
+    service: str
+    metrics_namespace: str
+    message_size_max_bytes: int
+    producer: Producer
+    rules: TableRules
+
+    @property
+    def is_event_bridge(self) -> bool:
+        """Whether the bus is an EventBridge bus, not an SNS topic."""
+        return self.bus_arn.split(":")[2] == "events"
+
+
+def from_environment(environment: Mapping[str, str]) -> Settings:
+    """Read the settings.
+
+    Raises:
+        SettingsError: names every variable that is missing or wrong.
+    """
+    reader = _Reader(environment)
+    bus_arn = reader.required("BUS_ARN", _bus_arn, "the ARN of an SNS topic")
+    newest: tuple[int, ...] = (NEWEST_MAJOR,)
+    versions = reader.optional(
+        "PUBLISH_VERSIONS", _versions, f"some of {MAJORS}, such as 1,2", newest
+    )
+    if bus_arn is not None and bus_arn.endswith(".fifo") and len(versions) > 1:
+        reader.problems.append(
+            "PUBLISH_VERSIONS: expected exactly one version, since a FIFO topic's subscriptions "
+            "can't filter by version without losing messages"
+        )
+    bus_region = bus_arn.split(":")[3] if bus_arn else ""
+    region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or bus_region
+    found = {
+        "failure_bucket": reader.required("FAILURE_BUCKET", _bucket, "the name of an S3 bucket"),
+        "message_size_max_bytes": reader.optional(
+            "MESSAGE_SIZE_MAX_BYTES",
+            _between(MESSAGE_SIZE_MIN_BYTES, MESSAGE_SIZE_LIMIT_BYTES),
+            f"a whole number from {MESSAGE_SIZE_MIN_BYTES} to {MESSAGE_SIZE_LIMIT_BYTES}",
+            MESSAGE_SIZE_DEFAULT_BYTES,
+        ),
+        "producer": _producer(reader, versions),
+        "rules": _rules(reader),
+    }
+    if reader.problems:
+        raise SettingsError(reader.problems)
+    return Settings(
+        bus_arn=bus_arn or "",
+        bus_region=bus_region,
+        region=region,
+        service=environment.get("POWERTOOLS_SERVICE_NAME") or "publisher",
+        metrics_namespace=environment.get("POWERTOOLS_METRICS_NAMESPACE") or "CustomerStatusFanout",
+        **found,  # type: ignore[arg-type]
+    )
+
+
+# Private functions
+
+
+class _Reader:
+    """Reads variables and collects what is wrong with them; values are never echoed."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self.problems: list[str] = []
+
+    def required(
+        self, name: str, parse: Callable[[str], _Value | None], expected: str
+    ) -> _Value | None:
+        if not self._environment.get(name):
+            self.problems.append(f"{name}: is not set; expected {expected}")
+            return None
+        return self._parsed(name, parse, expected)
+
+    def optional(
+        self, name: str, parse: Callable[[str], _Value | None], expected: str, default: _Value
+    ) -> _Value:
+        if not self._environment.get(name):
+            return default
+        value = self._parsed(name, parse, expected)
+        return default if value is None else value
+
+    def attribute(self, name: str) -> str | None:
+        return self._environment.get(name) or None
+
+    def _parsed(
+        self, name: str, parse: Callable[[str], _Value | None], expected: str
+    ) -> _Value | None:
+        value = parse(self._environment[name])
+        if value is None:
+            self.problems.append(f"{name}: expected {expected}")
+        return value
+
+
+def _producer(reader: _Reader, versions: tuple[int, ...]) -> Producer:
+    return Producer(
+        source=reader.optional("EVENT_SOURCE", _uri, "a URI", "urn:novapay:accounts"),
+        epoch=reader.optional(
+            "SEQUENCE_EPOCH", _between(1, EPOCH_MAX), f"a whole number from 1 to {EPOCH_MAX}", 1
+        ),
+        versions=versions,
+    )
+
+
+def _rules(reader: _Reader) -> TableRules:
+    return TableRules(
+        customer_id_attribute=reader.attribute("CUSTOMER_ID_ATTRIBUTE") or "customer_id",
+        status_attribute=reader.attribute("STATUS_ATTRIBUTE") or "status",
+        reason_attribute=reader.attribute("REASON_ATTRIBUTE"),
+        changed_at_attribute=reader.attribute("CHANGED_AT_ATTRIBUTE"),
+        traceparent_attribute=reader.attribute("TRACEPARENT_ATTRIBUTE"),
+        sequence_attribute=reader.attribute("SEQUENCE_ATTRIBUTE"),
+        entity_filter=reader.optional("ENTITY_FILTER", _filter, "attribute=value", None),
+        region_attribute=reader.attribute("REGION_ATTRIBUTE"),
+    )
+
+
+def _bus_arn(text: str) -> str | None:
+    return text if _BUS_ARN.fullmatch(text) else None
+
+
+def _bucket(text: str) -> str | None:
+    return text if _BUCKET.fullmatch(text) else None
+
+
+def _uri(text: str) -> str | None:
+    return text if _URI.fullmatch(text) else None
+
+
+def _filter(text: str) -> tuple[str, str] | None:
+    attribute, _, value = text.partition("=")
+    return (attribute, value) if attribute and value else None
+
+
+def _versions(text: str) -> tuple[int, ...] | None:
+    parts = [part.strip() for part in text.split(",")]
+    known = {str(major): major for major in MAJORS}
+    return tuple(sorted({known[part] for part in parts})) if set(parts) <= set(known) else None
+
+
+def _between(low: int, high: int) -> Callable[[str], int | None]:
+    def parse(text: str) -> int | None:
+        return int(text) if _WHOLE.fullmatch(text) and low <= int(text) <= high else None
+
+    return parse

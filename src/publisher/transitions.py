@@ -1,0 +1,235 @@
+"""From one stream record, in the shape in which Lambda passes it, to a status transition. Pure.
+
+Only the attributes that the event needs are read, straight from their `{"S": ...}`: turning whole
+images into Python values costs ten times as much, and an attribute that is none of our business
+can't do harm if it is never looked at.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from customer_events.event import CUSTOMER_ID_LENGTH_MAX, REASON_LENGTH_MAX, Change, Status
+from customer_events.sequence import SequenceSource
+from publisher import attribute_values
+from publisher.reasons import (
+    MissingCustomerId,
+    MissingStatus,
+    MissingVersion,
+    UndecodableImage,
+    UnknownStatus,
+    VersionDidNotRise,
+)
+
+Record = dict[str, Any]
+Image = dict[str, Any]
+
+_CHANGES = {"INSERT": Change.CREATED, "MODIFY": Change.CHANGED, "REMOVE": Change.REMOVED}
+_STATUSES = {status.value: status for status in Status}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableRules:
+    """Where the table keeps what an event needs; None where the table does not keep it.
+
+    `entity_filter` is (attribute, value): only items that carry it, as a string or a number, are
+    customers. `region_attribute` holds the region that wrote the item, in a global table.
+    """
+
+    customer_id_attribute: str = "customer_id"
+    status_attribute: str = "status"
+    reason_attribute: str | None = None
+    changed_at_attribute: str | None = None
+    traceparent_attribute: str | None = None
+    sequence_attribute: str | None = None
+    entity_filter: tuple[str, str] | None = None
+    region_attribute: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusTransition:
+    """A detected change of a customer's status.
+
+    `number` is the counter's value that orders it (see `customer_events.sequence`).
+    `reason_left_out`: there was a reason that is no text of 1 to 128 characters.
+    """
+
+    customer_id: str
+    status: Status
+    previous_status: Status | None
+    change: Change
+    number: str | int
+    sequence_source: SequenceSource
+    occurred_at: datetime
+    changed_at: datetime
+    reason: str | None
+    reason_left_out: bool
+    traceparent: str | None
+
+
+def detect(record: Record, rules: TableRules) -> StatusTransition | None:
+    """The status transition that a stream record holds; None where it holds none for us.
+
+    Raises:
+        BadRecord: it holds one that can't become an event; see the subclasses in `reasons`.
+    """
+    change = _CHANGES.get(record.get("eventName", ""))
+    stream = record.get("dynamodb")
+    if change is None or not isinstance(stream, dict):
+        raise UndecodableImage("INSERT, MODIFY or REMOVE, with its images", field="eventName")
+    new = _image(stream, "NewImage", wanted=change is not Change.REMOVED)
+    old = _image(stream, "OldImage", wanted=change is not Change.CREATED)
+    newest = old if change is Change.REMOVED else new
+    if not _is_ours(record, new, old, newest, rules):
+        return None
+    status = new.get(rules.status_attribute)
+    previous = old.get(rules.status_attribute)
+    if change is Change.CHANGED and status == previous:
+        return None
+    return _transition(stream, rules, change, new, old)
+
+
+# Private functions
+
+
+def _transition(
+    stream: Record, rules: TableRules, change: Change, new: Image, old: Image
+) -> StatusTransition:
+    status = Status.REMOVED if change is Change.REMOVED else _status(new, rules)
+    occurred_at = _occurred_at(stream)
+    reason, reason_left_out = _reason(new, rules)
+    number, source = _place(stream, rules, change, new, old)
+    return StatusTransition(
+        customer_id=_customer_id(stream, rules),
+        status=status,
+        previous_status=_known_status(old.get(rules.status_attribute)),
+        change=change,
+        number=number,
+        sequence_source=source,
+        occurred_at=occurred_at,
+        changed_at=_changed_at(new, rules, occurred_at),
+        reason=reason,
+        reason_left_out=reason_left_out,
+        traceparent=_traceparent(new, rules),
+    )
+
+
+def _image(stream: Record, name: str, *, wanted: bool) -> Image:
+    image = stream.get(name) if wanted else {}
+    if not isinstance(image, dict):
+        raise UndecodableImage(
+            "an image of the item: the stream's view type is NEW_AND_OLD_IMAGES",
+            field=f"dynamodb.{name}",
+        )
+    return image
+
+
+def _is_ours(record: Record, new: Image, old: Image, newest: Image, rules: TableRules) -> bool:
+    if rules.entity_filter is not None:
+        attribute, value = rules.entity_filter
+        found = (
+            attribute_values.scalar(new.get(attribute)),
+            attribute_values.scalar(old.get(attribute)),
+        )
+        if value not in found:
+            return False
+    if rules.region_attribute is not None:
+        written_in = attribute_values.text(newest.get(rules.region_attribute))
+        return written_in is None or written_in == record.get("awsRegion")
+    return True
+
+
+def _customer_id(stream: Record, rules: TableRules) -> str:
+    keys = stream.get("Keys")
+    key = keys.get(rules.customer_id_attribute) if isinstance(keys, dict) else None
+    customer_id = attribute_values.scalar(key)
+    if not customer_id or len(customer_id) > CUSTOMER_ID_LENGTH_MAX:
+        raise MissingCustomerId(
+            "a string or a number in the item's key",
+            field=f"dynamodb.Keys.{rules.customer_id_attribute}",
+        )
+    return customer_id
+
+
+def _status(new: Image, rules: TableRules) -> Status:
+    value = new.get(rules.status_attribute)
+    status = _known_status(value)
+    if status is not None:
+        return status
+    field = f"dynamodb.NewImage.{rules.status_attribute}"
+    if value is None:
+        raise MissingStatus(f"one of {', '.join(Status)}", field=field)
+    raise UnknownStatus(f"one of {', '.join(Status)}, as a string", field=field)
+
+
+def _known_status(value: object) -> Status | None:
+    text = attribute_values.text(value)
+    return None if text is None else _STATUSES.get(text)
+
+
+def _reason(new: Image, rules: TableRules) -> tuple[str | None, bool]:
+    """The reason, and whether there was one that had to be left out; a removal has none."""
+    if rules.reason_attribute is None:
+        return None, False
+    value = new.get(rules.reason_attribute)
+    if value is None:
+        return None, False
+    text = attribute_values.text(value)
+    if text is None or not 1 <= len(text) <= REASON_LENGTH_MAX:
+        return None, True
+    return (text, False) if attribute_values.is_unicode(text) else (None, True)
+
+
+def _occurred_at(stream: Record) -> datetime:
+    occurred_at = attribute_values.epoch_second(stream.get("ApproximateCreationDateTime"))
+    if occurred_at is None:
+        raise UndecodableImage("epoch seconds", field="dynamodb.ApproximateCreationDateTime")
+    return occurred_at
+
+
+def _changed_at(new: Image, rules: TableRules, occurred_at: datetime) -> datetime:
+    if rules.changed_at_attribute is None:
+        return occurred_at
+    value = new.get(rules.changed_at_attribute)
+    return (None if value is None else attribute_values.instant(value)) or occurred_at
+
+
+def _traceparent(new: Image, rules: TableRules) -> str | None:
+    if rules.traceparent_attribute is None:
+        return None
+    value = new.get(rules.traceparent_attribute)
+    return None if value is None else attribute_values.traceparent(value)
+
+
+def _place(
+    stream: Record, rules: TableRules, change: Change, new: Image, old: Image
+) -> tuple[str | int, SequenceSource]:
+    """The number that orders the change, and the counter that it comes from."""
+    if rules.sequence_attribute is None:
+        return _stream_number(stream), SequenceSource.STREAM
+    version = _version_number(change, new, old, rules.sequence_attribute)
+    return version, SequenceSource.VERSION
+
+
+def _stream_number(stream: Record) -> str:
+    number = stream.get("SequenceNumber")
+    if not attribute_values.is_number_text(number):
+        raise UndecodableImage("1 to 40 digits", field="dynamodb.SequenceNumber")
+    return str(number)
+
+
+def _version_number(change: Change, new: Image, old: Image, attribute: str) -> int:
+    """A removal has no version of its own: it counts as one more than the last."""
+    previous = attribute_values.whole_number(old.get(attribute))
+    if change is Change.REMOVED:
+        if previous is None:
+            raise MissingVersion("a whole number", field=f"dynamodb.OldImage.{attribute}")
+        return previous + 1
+    version = attribute_values.whole_number(new.get(attribute))
+    if version is None:
+        raise MissingVersion("a whole number", field=f"dynamodb.NewImage.{attribute}")
+    if previous is not None and version <= previous:
+        raise VersionDidNotRise(
+            "a version above the old one", field=f"dynamodb.NewImage.{attribute}"
+        )
+    return version
