@@ -131,7 +131,7 @@ class MappedShard:
 
     @property
     def is_finished(self) -> bool:
-        """Whether it is closed and everything in it is done with, so that its children may start."""
+        """Whether it is closed and all in it is done with, so that its children may start."""
         return self.reader.is_ended and self.mapping.is_drained
 
     @property
