@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from fanout.cli import app
 from fanout.errors import Refused
-from fanout.packaging import distributions, lock
+from fanout.packaging import aws_models, distributions, lock
 from fanout.packaging.build import build, build_package
 from fanout.packaging.project import Project, here
 from fanout.packaging.target import choose
@@ -118,6 +118,16 @@ def test_only_first_party_packages_that_the_service_imports_are_in_it(unpacked, 
     assert service in own
     assert "fanout" not in own
     assert own.isdisjoint(set(SERVICES) - {service})
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("publisher", {"sns", "s3"}), ("payments_consumer", {"sqs", "dynamodb"})],
+)
+def test_botocore_describes_only_the_services_that_are_called(name, expected, tmp_path):
+    package = build_package(name, output=tmp_path)
+    with zipfile.ZipFile(package) as archive:
+        assert aws_models.known_services(archive.namelist()) - {"events"} == expected
 
 
 def test_every_dependency_module_kept_imports_as_it_does_with_nothing_left_out(

@@ -1,7 +1,8 @@
 """Cut botocore's data down to the AWS services that a service talks to.
 
 botocore ships a description of every AWS service; two or three of them are used. Which ones is read
-from the sources: a service's name stands there as a string, since `create_client` needs it.
+from the sources: a service's name stands there as a string that is given to a function with
+`client` in its name, since `create_client` needs it.
 """
 
 import gzip

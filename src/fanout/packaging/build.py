@@ -69,12 +69,7 @@ def build(
     """Like `build_package`, with the facts about the result, from any clone, reporting to `say`."""
     project = project or here()
     project.require(service)
-    interpreter = bytecode.find(target.python_version)
-    if interpreter is None:
-        say(
-            f"Warning: no working python{target.python_version} on the PATH, so {service} is built "
-            "without .pyc files and starts about half as fast; install that Python and build again."
-        )
+    interpreter = _interpreter(service, target, say)
     modules = _first_party(project)
     found = reach(modules, [name for name in modules if name.split(".")[0] == service])
     third_party = dependencies.find(project.lock(service), target, project.cache, say)
@@ -101,6 +96,18 @@ def build(
 
 
 # Private functions
+
+
+def _interpreter(
+    service: str, target: Target, say: Callable[[str], None]
+) -> bytecode.Interpreter | None:
+    interpreter = bytecode.find(target.python_version)
+    if interpreter is None:
+        say(
+            f"Warning: no working python{target.python_version} on the PATH, so {service} is built "
+            "without .pyc files and starts about half as fast; install that Python and build again."
+        )
+    return interpreter
 
 
 def _first_party(project: Project) -> dict[str, Module]:
@@ -130,7 +137,7 @@ def _require_locked(
 def _wanted(found: dict[str, Scan]) -> Wanted:
     return Wanted(
         modules=frozenset(name for scan in found.values() for name in scan.names),
-        strings=frozenset(text for scan in found.values() for text in scan.strings),
+        aws_services=frozenset(name for scan in found.values() for name in scan.aws_services),
     )
 
 

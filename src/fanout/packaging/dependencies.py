@@ -19,10 +19,10 @@ _TESTS: Final = {"tests", "test"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What the first-party code names: modules, and every string that could be an AWS service."""
+    """What the first-party code names: modules, and what may be AWS services."""
 
     modules: frozenset[str]
-    strings: frozenset[str]
+    aws_services: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,9 @@ def stage(
     It is kept in the cache under everything that its content follows from, so that the next build
     neither reads nor compiles a dependency.
     """
-    models = wanted.strings & aws_models.known_services(file.name for file in dependencies.files)
+    models = wanted.aws_services & aws_models.known_services(
+        file.name for file in dependencies.files
+    )
     modules = frozenset(
         name for name in wanted.modules if name.partition(".")[0] in dependencies.top_level
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 _IMPORT_FUNCTIONS: Final = {"import_module", "__import__", "LazyLoader"}
+_CLIENT_FUNCTIONS: Final = {"create_client", "client"}
 _NAME: Final = re.compile(r"[A-Za-z_][\w.-]*")
 
 
@@ -37,12 +38,22 @@ class Scan:
     imports: set[str] = field(default_factory=set)
     required: set[str] = field(default_factory=set)
     strings: set[str] = field(default_factory=set)
+    client_names: set[str] = field(default_factory=set)
     computes_imports: bool = False
+    computes_clients: bool = False
 
     @property
     def names(self) -> set[str]:
         """Everything that may be the name of a module."""
         return self.imports | {text for text in self.strings if "." in text}
+
+    @property
+    def aws_services(self) -> set[str]:
+        """What may be an AWS service: the strings given to a function that is called some `client`.
+
+        Every string of the module, where it passes `create_client` something else than a string.
+        """
+        return self.strings if self.computes_clients else self.client_names
 
 
 def scan(module: Module) -> Scan:
@@ -117,9 +128,15 @@ class _Reader(ast.NodeVisitor):
         function = node.func
         name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
         if name in _IMPORT_FUNCTIONS:
-            literal = _absolute_name(node)
-            self.found.computes_imports |= literal is None
-            self.found.imports.update([literal] if literal else [])
+            literal = _first_string(node)
+            is_absolute = literal is not None and not literal.startswith(".")
+            self.found.computes_imports |= not is_absolute
+            self.found.imports.update([literal] if literal and is_absolute else [])
+        if "client" in name.lower():
+            values = [*node.args, *(keyword.value for keyword in node.keywords)]
+            self.found.client_names.update(filter(None, map(_string, values)))
+        if name in _CLIENT_FUNCTIONS:
+            self.found.computes_clients |= _first_string(node) is None
         self.generic_visit(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
@@ -138,8 +155,11 @@ class _Reader(ast.NodeVisitor):
             self.found.required.add(name)
 
 
-def _absolute_name(call: ast.Call) -> str | None:
-    first = call.args[0] if call.args else None
-    if not isinstance(first, ast.Constant) or not isinstance(first.value, str):
-        return None
-    return None if first.value.startswith(".") else first.value
+def _first_string(call: ast.Call) -> str | None:
+    return _string(call.args[0]) if call.args else None
+
+
+def _string(node: ast.expr) -> str | None:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    return None

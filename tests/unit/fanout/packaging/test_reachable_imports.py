@@ -1,6 +1,6 @@
 import pytest
 
-from fanout.packaging.imports import Module, reach
+from fanout.packaging.imports import Module, reach, scan
 
 
 @pytest.fixture
@@ -83,3 +83,28 @@ def test_a_package_that_computes_its_imports_stays_whole(reached, source):
 
 def test_cycles_end(reached):
     assert reached(shop="import a", a="import shop") == {"shop", "a"}
+
+
+def aws_services(tmp_path, source):
+    path = tmp_path / "shop.py"
+    path.write_text(source)
+    return scan(Module(name="shop", path=path, is_package=False)).aws_services
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "session.create_client('sns', region_name=region)",
+        "boto3.client('sns')",
+        "make_client(session, 'sns')",
+        "late = lambda: session.create_client(service_name='sns')",
+        "for name in ('sns',):\n    session.create_client(name)",
+    ],
+)
+def test_the_aws_services_are_the_strings_that_clients_are_made_of(tmp_path, source):
+    assert "sns" in aws_services(tmp_path, source)
+
+
+def test_a_string_elsewhere_is_no_aws_service(tmp_path):
+    source = "session.create_client('sns')\nlog('batch')\nrecord.get('dynamodb')"
+    assert aws_services(tmp_path, source) == {"sns"}
