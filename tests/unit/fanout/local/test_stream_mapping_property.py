@@ -3,9 +3,11 @@
 from collections import defaultdict
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fanout.local.stream_lane import Lane
 from fanout.local.stream_mapping import (
     Backoff,
     Discard,
@@ -149,3 +151,18 @@ def test_a_key_is_first_delivered_in_order_and_goes_back_only_to_retry(
         assert first_deliveries == sorted(first_deliveries)
         sent = [one.number for one in run.records if one.key == key and not one.filtered]
         assert set(sent) - discarded <= set(first_deliveries) <= set(sent)
+
+
+@pytest.mark.parametrize(
+    ("method", "broken"),
+    [
+        ("_partly_failed", lambda _lane, batch, _result, *, now: batch.records),
+        ("_failed", lambda _lane, _batch, *, now: None),
+    ],
+    ids=["ignores a partial failure", "drops a failed batch"],
+)
+def test_the_checks_catch_a_mapping_that_loses_records(monkeypatch, method, broken):
+    monkeypatch.setattr(Lane, method, broken)
+    run = Run(replace(BASE, batch_size=4), [("a", False)] * 8, ["partial", "error"])
+    with pytest.raises((AssertionError, TypeError)):
+        run.to_the_end()

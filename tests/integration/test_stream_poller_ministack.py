@@ -1,0 +1,140 @@
+"""The poller on the embedded AWS: a table, a stream, a real function process and a bucket."""
+
+import io
+import json
+import threading
+import time
+import zipfile
+
+import pytest
+
+from fanout.local import emulator
+from fanout.local.deployment import local_target
+from fanout.local.processes import RecordedProcess
+from fanout.local.state_folder import StateFolder
+from fanout.local.stream_poller import StreamPoller
+
+pytestmark = pytest.mark.slow
+
+REGION = "us-east-1"
+DEADLINE_SECONDS = 20
+# Fails from the first poisoned record on, and raises where one is beyond repair.
+FUNCTION = """
+def handler(event, context):
+    print(len(event["Records"]))
+    for record in event["Records"]:
+        status = record["dynamodb"]["NewImage"]["status"]["S"]
+        if status == "BROKEN":
+            raise ValueError("beyond repair")
+        if status == "POISON":
+            number = record["dynamodb"]["SequenceNumber"]
+            return {"batchItemFailures": [{"itemIdentifier": number}]}
+    return {"batchItemFailures": []}
+"""
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory):
+    folder = StateFolder(tmp_path_factory.mktemp("emulator"))
+    folder.prepare()
+    port = emulator.choose_port(None)
+    process = emulator.start(folder, port=port, region=REGION, iam=False)
+    recorded = RecordedProcess.of(process.pid)
+    try:
+        emulator.await_ready(process, port=port, folder=folder)
+        yield local_target(f"http://{emulator.HOST}:{port}", REGION, "poller")
+    finally:
+        recorded.end(grace_seconds=3)
+        process.wait()
+        folder.remove()
+
+
+@pytest.fixture
+def stream_arn(target):
+    answer = target.client("dynamodb").create_table(
+        TableName="accounts",
+        KeySchema=[{"AttributeName": "customer_id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "customer_id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+    )
+    yield answer["TableDescription"]["LatestStreamArn"]
+    target.client("dynamodb").delete_table(TableName="accounts")
+
+
+@pytest.fixture
+def mapping_id(target, stream_arn):
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("app.py", FUNCTION)
+    target.client("s3").create_bucket(Bucket="failures")
+    functions = target.client("lambda")
+    functions.create_function(
+        FunctionName="publisher",
+        Runtime="python3.11",
+        Handler="app.handler",
+        Role="arn:aws:iam::000000000000:role/publisher",
+        Code={"ZipFile": package.getvalue()},
+    )
+    answer = functions.create_event_source_mapping(
+        FunctionName="publisher",
+        EventSourceArn=stream_arn,
+        Enabled=False,
+        StartingPosition="TRIM_HORIZON",
+        BatchSize=10,
+        MaximumRetryAttempts=0,
+        BisectBatchOnFunctionError=True,
+        FunctionResponseTypes=["ReportBatchItemFailures"],
+        DestinationConfig={"OnFailure": {"Destination": "arn:aws:s3:::failures"}},
+    )
+    return answer["UUID"]
+
+
+@pytest.fixture
+def poller(target, mapping_id):
+    poller = StreamPoller(
+        dynamodbstreams=target.client("dynamodbstreams"),
+        lambda_client=target.client("lambda"),
+        s3=target.client("s3"),
+        sqs=target.client("sqs"),
+        mapping_id=mapping_id,
+    )
+    stop = threading.Event()
+    thread = threading.Thread(target=poller.run, args=[stop])
+    yield poller, thread.start
+    stop.set()
+    thread.join(DEADLINE_SECONDS)
+    assert not thread.is_alive()
+
+
+def put(target, customer, status):
+    target.client("dynamodb").put_item(
+        TableName="accounts", Item={"customer_id": {"S": customer}, "status": {"S": status}}
+    )
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def test_good_records_pass_and_the_bad_ones_end_in_the_bucket(target, poller):
+    polling, start = poller
+    statuses = ["ACTIVE"] * 4 + ["BROKEN"] + ["ACTIVE"] * 6 + ["POISON"]
+    for number, status in enumerate(statuses):
+        put(target, f"c{number}", status)
+    start()
+    wait_until(
+        lambda: (polling.status().records_succeeded, polling.status().records_discarded) == (10, 2)
+    )
+    s3 = target.client("s3")
+    found = s3.list_objects_v2(Bucket="failures", Prefix="aws/lambda/")["Contents"]
+    customers = set()
+    for one in found:
+        document = json.load(s3.get_object(Bucket="failures", Key=one["Key"])["Body"])
+        for record in json.loads(document["payload"])["Records"]:
+            customers.add(record["dynamodb"]["Keys"]["customer_id"]["S"])
+    assert customers == {"c4", "c11"}
+    wait_until(lambda: polling.status().is_caught_up)
