@@ -107,10 +107,10 @@ def test_only_a_snapshot_may_be_uncounted_or_repair(change, sequence, repairs, m
     assert decoder_accepts(document) is (not failing_fields(document)) is expected
 
 
-@pytest.mark.parametrize(("name", "field"), FIELDS)
+@pytest.mark.parametrize(
+    ("name", "field"), [one for one in FIELDS if one[1] not in {"datacontenttype", "dataschema"}]
+)
 def test_the_near_misses_of_a_field_hold_both_good_and_bad_values(name, field):
-    if field in {"datacontenttype", "dataschema"}:
-        pytest.skip("readers check neither")
     assert {model_accepts(MODELS[name], value) for value in grid(name, field)} == {True, False}
 
 
@@ -121,7 +121,7 @@ def test_whole_documents_get_the_same_verdict_from_schemas_and_decoder(document)
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=8_000)
+@settings(deadline=None, max_examples=2_500)
 @given(documents_near_the_schema())
 def test_many_whole_documents_get_the_same_verdict_from_schemas_and_decoder(document):
     assert decoder_accepts(document) is (not failing_fields(document))

@@ -1,0 +1,94 @@
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from contract.contract_files import EVENT_FOLDER, read_schema
+from customer_events.decoder import decode
+from customer_events.encoder import encode, to_document
+from customer_events.event import Change, CustomerStatusChanged, Status
+
+
+def example(name: str) -> CustomerStatusChanged:
+    return decode((EVENT_FOLDER / "examples" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def event() -> CustomerStatusChanged:
+    return example("v2/suspended_with_reason")
+
+
+def test_the_text_is_ascii_so_that_its_length_is_its_size_in_bytes(event):
+    text = encode(replace(event, customer_id="Zoë 客户 🙂"))
+    assert text.isascii()
+    assert len(text) == len(text.encode())
+    assert json.loads(text)["subject"] == "Zoë 客户 🙂"
+
+
+def test_the_text_holds_no_blanks_between_its_parts(event):
+    assert encode(event) == json.dumps(to_document(event), separators=(",", ":"))
+
+
+def test_the_same_event_is_always_the_same_text(event):
+    assert encode(event) == encode(replace(event))
+
+
+def test_the_customer_is_subject_partition_key_and_part_of_the_data(event):
+    document = to_document(event)
+    customer = event.customer_id
+    assert document["subject"] == document["partitionkey"] == customer
+    assert document["data"]["customer_id"] == customer
+
+
+def test_attributes_that_are_not_set_are_left_out(event):
+    document = to_document(replace(event, traceparent=None, repairs=None, reason=None))
+    assert not {"traceparent", "repairs"} & set(document)
+    assert "reason" not in document["data"]
+
+
+def test_an_unknown_previous_status_is_null_and_not_left_out(event):
+    assert to_document(replace(event, previous_status=None))["data"]["previous_status"] is None
+
+
+@pytest.mark.parametrize("major", [1, 2])
+def test_only_declared_fields_are_written(event, major):
+    everything = replace(
+        event, schema_version=major, traceparent="00-trace", repairs=event.sequence
+    )
+    document = to_document(everything)
+    assert set(document) == set(read_schema("envelope")["properties"])
+    assert set(document["data"]) == set(read_schema(f"v{major}")["properties"])
+
+
+def test_version_1_says_closed_for_a_removed_customer(event):
+    removed = replace(event, schema_version=1, status=Status.REMOVED, change=Change.REMOVED)
+    assert to_document(removed)["data"]["new_status"] == "CLOSED"
+    back = replace(event, schema_version=1, previous_status=Status.REMOVED)
+    assert to_document(back)["data"]["old_status"] == "CLOSED"
+
+
+def test_version_1_gives_no_reason(event):
+    assert "PAYMENT_OVERDUE" not in encode(replace(event, schema_version=1))
+
+
+def test_version_1_can_not_say_a_snapshot():
+    with pytest.raises(ValueError, match="v1 knows no snapshots"):
+        encode(replace(example("v2/snapshot_without_counter"), schema_version=1))
+
+
+@pytest.mark.parametrize("major", [0, 3, -1])
+def test_a_version_that_does_not_exist_is_refused(event, major):
+    with pytest.raises(ValueError, match=f"no major version {major}"):
+        encode(replace(event, schema_version=major))
+
+
+def test_type_and_schema_follow_the_version(event):
+    document = to_document(replace(event, schema_version=1))
+    assert document["type"].endswith(".v1")
+    assert document["dataschema"].endswith("/v1.schema.json")
+
+
+def test_the_time_of_the_envelope_is_when_it_occurred(event):
+    occurred_at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert to_document(replace(event, occurred_at=occurred_at))["time"] == "2026-01-02T03:04:05Z"
