@@ -119,7 +119,7 @@ def _undoes_reading(row: Row, event: CustomerStatusChanged, tolerance: timedelta
         and event.change is not Change.SNAPSHOT
         and is_reading(row)
         and row.snapshot_at is not None
-        and event.occurred_at < row.snapshot_at - tolerance
+        and row.snapshot_at - event.occurred_at > tolerance
     )
 
 
@@ -144,7 +144,8 @@ def _counter_restarted(row: Row, event: CustomerStatusChanged, tolerance: timede
         return False
     created_again = event.change is Change.CREATED and row.status is Status.REMOVED
     allowance = timedelta(0) if created_again else tolerance
-    return event.occurred_at > row.occurred_at + allowance
+    # A difference, since a sum may leave the calendar: a sender may well write the year 9999.
+    return event.occurred_at - row.occurred_at > allowance
 
 
 def is_reading(row: Row) -> bool:

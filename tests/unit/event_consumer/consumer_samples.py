@@ -1,0 +1,240 @@
+"""Events, messages and fakes for the tests of the consumers."""
+
+import json
+from collections.abc import Sequence as Ordered
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from customer_events.encoder import encode
+from customer_events.event import Change, CustomerStatusChanged, Status
+from customer_events.identity import event_id, snapshot_id
+from customer_events.sequence import UNCOUNTED, Sequence, SequenceSource, sequence
+from event_consumer.latest_state import Written
+from event_consumer.messages import Message
+from event_consumer.order_guard import Row, judge
+from event_consumer.outcomes import Handled
+from event_consumer.ports import Parking
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+SOURCE = "urn:novapay:accounts"
+REGION = "eu-west-1"
+QUEUE_ARN = "arn:aws:sqs:eu-west-1:123456789012:fanout-payments"
+QUEUE_URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/fanout-payments"
+DLQ_URL = f"{QUEUE_URL}-dlq"
+ENVIRONMENT = {
+    "CONSUMER_NAME": "payments",
+    "QUEUE_URL": QUEUE_URL,
+    "DLQ_URL": DLQ_URL,
+    "TABLE_NAME": "fanout-payments",
+}
+
+
+def at(seconds: float) -> datetime:
+    """That many seconds after noon."""
+    return NOON + timedelta(seconds=seconds)
+
+
+def live(
+    number: int,
+    status: Status = Status.ACTIVE,
+    *,
+    seconds: float | None = None,
+    epoch: int = 1,
+    customer_id: str = "c-1",
+    **other: Any,
+) -> CustomerStatusChanged:
+    """A live event; its time is `number` minutes after noon, unless told otherwise."""
+    when = at(number * 60 if seconds is None else seconds)
+    major = other.pop("schema_version", 2)
+    order = sequence(number, epoch=epoch)
+    event = CustomerStatusChanged(
+        event_id=event_id(SOURCE, customer_id, order, major),
+        source=SOURCE,
+        customer_id=customer_id,
+        sequence=order,
+        sequence_source=SequenceSource.STREAM,
+        schema_version=major,
+        occurred_at=when,
+        status=status,
+        previous_status=Status.PENDING,
+        reason=None,
+        change=Change.CHANGED,
+        changed_at=when,
+    )
+    return replace(event, **other)
+
+
+def snapshot(
+    status: Status = Status.ACTIVE,
+    *,
+    seconds: float,
+    order: Sequence = UNCOUNTED,
+    customer_id: str = "c-1",
+    **other: Any,
+) -> CustomerStatusChanged:
+    """A state read from the Accounts table that many seconds after noon."""
+    when = at(seconds)
+    event = CustomerStatusChanged(
+        event_id=snapshot_id(SOURCE, customer_id, order, 2, when),
+        source=SOURCE,
+        customer_id=customer_id,
+        sequence=order,
+        sequence_source=SequenceSource.STREAM,
+        schema_version=2,
+        occurred_at=when,
+        status=status,
+        previous_status=None,
+        reason=None,
+        change=Change.SNAPSHOT,
+        changed_at=when,
+    )
+    return replace(event, **other)
+
+
+def repair(
+    of: CustomerStatusChanged, status: Status, *, seconds: float, **other: Any
+) -> CustomerStatusChanged:
+    """A reading that mends the row which the event `of` left."""
+    return snapshot(
+        status,
+        seconds=seconds,
+        order=of.sequence,
+        customer_id=of.customer_id,
+        repairs=of.sequence,
+        sequence_source=of.sequence_source,
+        **other,
+    )
+
+
+def message(number: int = 1, body: str = "{}", **other: Any) -> Message:
+    """A message of a standard queue, as a consumer reads it."""
+    made = Message(
+        message_id=message_id(number),
+        receipt_handle=f"receipt-{number}",
+        body=body,
+        receive_count=1,
+        first_received_at=NOON,
+        group_id=None,
+        fifo=False,
+        trace_header=None,
+        attributes={},
+    )
+    return replace(made, **other)
+
+
+def message_id(number: int) -> str:
+    return f"00000000-0000-4000-8000-{number:012}"
+
+
+def record(number: int, body: Any, **other: Any) -> dict[str, Any]:
+    """An SQS record as Lambda hands it over; `body` may be an event, a JSON value or text."""
+    if isinstance(body, CustomerStatusChanged):
+        body = encode(body)
+    made: dict[str, Any] = {
+        "messageId": message_id(number),
+        "receiptHandle": f"receipt-{number}",
+        "body": body if isinstance(body, str) else json.dumps(body),
+        "attributes": {
+            "ApproximateReceiveCount": "1",
+            "SentTimestamp": "1795435200000",
+            "SenderId": "AIDAIENQZJOLO23YVJ4VO",
+            "ApproximateFirstReceiveTimestamp": "1795435200123",
+        },
+        "messageAttributes": {},
+        "md5OfBody": "e4e68fb7bd0e697a0ae8f1bb342846b3",
+        "eventSource": "aws:sqs",
+        "eventSourceARN": QUEUE_ARN,
+        "awsRegion": REGION,
+    }
+    return made | other
+
+
+def text_attribute(value: str) -> dict[str, Any]:
+    """A message attribute in Lambda's shape."""
+    return {
+        "stringValue": value,
+        "stringListValues": [],
+        "binaryListValues": [],
+        "dataType": "String",
+    }
+
+
+class RowsInMemory:
+    """`GuardedRows` by `order_guard.judge` alone; `faults` are raised, one for each write."""
+
+    def __init__(self, faults: dict[Any, list[Exception]] | None = None) -> None:
+        self.rows: dict[str, Row] = {}
+        self.writes: list[CustomerStatusChanged] = []
+        self._faults = faults or {}
+
+    def write(self, event: CustomerStatusChanged) -> Written:
+        self.writes.append(event)
+        faults = self._faults.get(event.event_id) or self._faults.get(event.customer_id)
+        if faults:
+            raise faults.pop(0)
+        row = self.rows.get(event.customer_id)
+        if judge(row, event) is not None:
+            return Written(applied=False, row=row)
+        self.rows[event.customer_id] = row_after(row, event)
+        return Written(applied=True, row=self.rows[event.customer_id])
+
+
+def row_after(row: Row | None, event: CustomerStatusChanged) -> Row:
+    """The row once the event has been applied to it."""
+    reading = event.change is Change.SNAPSHOT
+    kept = row if event.repairs is not None else None
+    return Row(
+        sequence=kept.sequence if kept else event.sequence,
+        sequence_source=kept.sequence_source if kept else event.sequence_source,
+        schema_version=kept.schema_version if kept else event.schema_version,
+        status=event.status,
+        previous_status=event.previous_status,
+        occurred_at=event.occurred_at,
+        snapshot_at=event.occurred_at if reading else row and row.snapshot_at,
+    )
+
+
+class ParkingLotInMemory:
+    """Parks everything but the messages in `refused`; raises `fault` where there is one."""
+
+    def __init__(self, *, refused: Ordered[str] = (), fault: Exception | None = None) -> None:
+        self.parked: list[Parking] = []
+        self._refused = refused
+        self._fault = fault
+
+    def park(self, parkings: Ordered[Parking], *, parked_at: datetime) -> frozenset[str]:
+        if self._fault:
+            raise self._fault
+        kept = [one for one in parkings if one.message.message_id not in self._refused]
+        self.parked.extend(kept)
+        return frozenset(one.message.message_id for one in kept)
+
+
+class RedeliveryInMemory:
+    """Remembers what was delayed; raises `fault` where there is one."""
+
+    def __init__(self, fault: Exception | None = None) -> None:
+        self.delayed: list[Message] = []
+        self._fault = fault
+
+    def delay(self, messages: Ordered[Message]) -> None:
+        if self._fault:
+            raise self._fault
+        self.delayed.extend(messages)
+
+
+class Answers:
+    """An event handler with fixed answers."""
+
+    def __init__(self, answers: Any) -> None:
+        self._answers = answers
+
+    def handle(self, events: Ordered[CustomerStatusChanged]) -> Any:
+        if isinstance(self._answers, Exception):
+            raise self._answers
+        return self._answers
+
+
+def outcomes(answers: Ordered[Handled]) -> list[str]:
+    return [str(one.outcome) for one in answers]
