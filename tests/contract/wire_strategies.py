@@ -200,12 +200,15 @@ def events(draw: st.DrawFn, major: int) -> CustomerStatusChanged:
 ANY_EVENT = st.sampled_from([1, 2]).flatmap(events)
 
 
+_PATHS = [path for major in (2, 1) for path in field_paths(full_document(major))]
+
+
 @st.composite
 def documents_near_the_schema(draw: st.DrawFn) -> dict[str, Any]:
     """A valid document with up to three fields made wrong, odd or absent."""
     document = to_document(draw(ANY_EVENT))
     for _ in range(draw(st.integers(0, 3))):
-        path = draw(st.sampled_from(field_paths(full_document(2)) + field_paths(full_document(1))))
+        path = draw(st.sampled_from(_PATHS))
         original = document
         for name in path:
             original = original.get(name) if isinstance(original, dict) else None
