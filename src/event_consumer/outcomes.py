@@ -22,11 +22,19 @@ class Handled:
 
     `reason` is set with `PARKED`; `error_type` (a class name, never a message, which may hold
     payload) with `RETRY`.
+
+    Raises:
+        ValueError: parked without a reason, or a reason without being parked.
     """
 
     outcome: Outcome
     reason: PermanentError | None = None
     error_type: str = ""
+
+    def __post_init__(self) -> None:
+        # Parked without a reason would be acknowledged and never reach the DLQ.
+        if (self.outcome is Outcome.PARKED) != (self.reason is not None):
+            raise ValueError("expected a reason with PARKED, and with nothing else")
 
 
 APPLIED = Handled(outcome=Outcome.APPLIED)
