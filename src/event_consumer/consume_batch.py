@@ -1,6 +1,7 @@
 """The use case: a batch of messages in, an outcome for each out, nothing dropped."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -52,7 +53,7 @@ def consume_batch(
     deliveries = _hold_back_groups(deliveries)
     failed = [one.message for one in deliveries if one.handled.outcome is Outcome.RETRY]
     if failed:
-        redelivery.delay(failed)
+        _delay(failed, redelivery)
     return deliveries
 
 
@@ -83,12 +84,18 @@ def _handle(handler: EventHandler, events: list[CustomerStatusChanged]) -> Seque
     if not events:
         return []
     try:
-        answers = handler.handle(events)
+        answers = list(handler.handle(events))
     except Exception as error:  # noqa: BLE001 (a handler's bug loses nothing: all of it comes back)
         return [retry(type(error).__name__)] * len(events)
     if len(answers) != len(events):
         return [retry("AnswersDoNotMatchEvents")] * len(events)
     return answers
+
+
+def _delay(failed: Sequence[Message], redelivery: Redelivery) -> None:
+    """Only spreads load: without it a message comes back when its visibility timeout ends."""
+    with suppress(Exception):  # outcomes stand, and failing now would park the parked once more
+        redelivery.delay(failed)
 
 
 def _park(deliveries: list[Delivery], parking_lot: ParkingLot, now: datetime) -> list[Delivery]:

@@ -1,0 +1,208 @@
+"""Every message of a batch gets an outcome, and none is dropped."""
+
+import pytest
+
+from customer_events.encoder import encode
+from customer_events.errors import NotJson, OrderContradiction
+from event_consumer.consume_batch import batch_response, consume_batch
+from event_consumer.latest_state import LatestState
+from event_consumer.outcomes import (
+    APPLIED,
+    DUPLICATE,
+    STALE,
+    parked,
+    retry,
+)
+from unit.event_consumer.consumer_samples import (
+    NOON,
+    Answers,
+    ParkingLotInMemory,
+    RedeliveryInMemory,
+    RowsInMemory,
+    live,
+    message,
+    message_id,
+)
+
+CONTRADICTION = parked(OrderContradiction("expected another", field="sequence"))
+TEXT = encode(live(1))
+
+
+def consume(messages, answers=None, *, lot=None, redelivery=None):
+    handler = LatestState(RowsInMemory(), writers_max=1) if answers is None else Answers(answers)
+    return consume_batch(
+        messages,
+        handler=handler,
+        parking_lot=lot or ParkingLotInMemory(),
+        redelivery=redelivery or RedeliveryInMemory(),
+        now=NOON,
+    )
+
+
+def ends(deliveries):
+    return [str(one.handled.outcome) for one in deliveries]
+
+
+def failures(deliveries):
+    return [one["itemIdentifier"] for one in batch_response(deliveries)["batchItemFailures"]]
+
+
+def fifo(number, body=TEXT, group="g"):
+    return message(number, body, fifo=True, group_id=group)
+
+
+def test_a_poison_message_is_parked_and_its_neighbours_are_applied():
+    lot = ParkingLotInMemory()
+    deliveries = consume([message(1, TEXT), message(2, '{"hello"'), message(3, TEXT)], lot=lot)
+    assert ends(deliveries) == ["APPLIED", "PARKED", "DUPLICATE"] or ends(deliveries) == [
+        "DUPLICATE",
+        "PARKED",
+        "APPLIED",
+    ]
+    assert [(one.message.message_id, one.reason.code) for one in lot.parked] == [
+        (message_id(2), "NotJson")
+    ]
+    assert failures(deliveries) == []
+
+
+def test_each_reason_for_parking_is_told_by_its_code():
+    bodies = {
+        "NotJson": "hello",
+        "UnknownEnvelope": '{"hello": "world"}',
+        "UnknownEventType": TEXT.replace("CustomerStatusChanged.v2", "CustomerRenamed.v1"),
+        "SchemaViolation": TEXT.replace('"changed"', '"vanished"'),
+        "UnsupportedVersion": TEXT.replace("Changed.v2", "Changed.v9"),
+        "UnknownStatus": TEXT.replace('"ACTIVE"', '"DORMANT"'),
+    }
+    lot = ParkingLotInMemory()
+    consume([message(n, body) for n, body in enumerate(bodies.values())], lot=lot)
+    assert [one.reason.code for one in lot.parked] == list(bodies)
+
+
+def test_a_contradiction_that_the_handler_finds_is_parked():
+    lot = ParkingLotInMemory()
+    assert ends(consume([message(1, TEXT)], [CONTRADICTION], lot=lot)) == ["PARKED"]
+    assert lot.parked[0].reason is CONTRADICTION.reason
+
+
+def test_a_message_that_the_parking_lot_does_not_confirm_stays_in_the_queue():
+    messages = [message(1, "x"), message(2, "x")]
+    deliveries = consume(messages, lot=ParkingLotInMemory(refused=[message_id(1)]))
+    assert ends(deliveries) == ["RETRY", "PARKED"]
+    assert deliveries[0].handled.error_type == "ParkingFailed"
+    assert failures(deliveries) == [message_id(1)]
+
+
+def test_where_parking_raises_the_poison_stays_and_the_rest_is_acknowledged():
+    deliveries = consume(
+        [message(1, "x"), message(2, TEXT)], lot=ParkingLotInMemory(fault=OSError("gone"))
+    )
+    assert ends(deliveries) == ["RETRY", "APPLIED"]
+    assert deliveries[0].handled.error_type == "OSError"
+
+
+def test_a_retried_message_is_delayed_and_reported():
+    redelivery = RedeliveryInMemory()
+    messages = [message(1, TEXT), message(2, TEXT)]
+    deliveries = consume(messages, [retry("Timeout"), STALE], redelivery=redelivery)
+    assert failures(deliveries) == [message_id(1)]
+    assert redelivery.delayed == [messages[0]]
+
+
+def test_where_delaying_raises_the_outcomes_stand():
+    deliveries = consume(
+        [message(1, TEXT), message(2, TEXT), message(3, "x")],
+        [retry("Timeout"), APPLIED],
+        redelivery=RedeliveryInMemory(fault=ValueError("no")),
+    )
+    assert ends(deliveries) == ["RETRY", "APPLIED", "PARKED"]
+    assert failures(deliveries) == [message_id(1)]
+
+
+def test_nothing_is_delayed_where_nothing_failed():
+    redelivery = RedeliveryInMemory(fault=AssertionError("called"))
+    assert ends(consume([message(1, TEXT)], redelivery=redelivery)) == ["APPLIED"]
+
+
+def test_a_handler_that_raises_retries_its_events_and_parks_the_poison():
+    deliveries = consume([message(1, TEXT), message(2, "x")], KeyError("status"))
+    assert ends(deliveries) == ["RETRY", "PARKED"]
+    assert deliveries[0].handled.error_type == "KeyError"
+
+
+@pytest.mark.parametrize("answers", [[], [APPLIED], [APPLIED] * 3, iter([APPLIED]), None])
+def test_a_handler_that_does_not_answer_each_event_retries_them_all(answers):
+    messages = [message(1, TEXT), message(2, TEXT)]
+    deliveries = consume_batch(
+        messages,
+        handler=Answers(answers),
+        parking_lot=ParkingLotInMemory(),
+        redelivery=RedeliveryInMemory(),
+        now=NOON,
+    )
+    assert ends(deliveries) == ["RETRY", "RETRY"]
+
+
+def test_an_exception_of_ours_while_reading_a_message_retries_that_message(monkeypatch):
+    def break_on_marked(body):
+        if body == "marked":
+            raise ZeroDivisionError
+        raise NotJson("expected JSON")
+
+    monkeypatch.setattr("event_consumer.consume_batch.unwrap", break_on_marked)
+    deliveries = consume([message(1, "marked"), message(2, "other")])
+    assert ends(deliveries) == ["RETRY", "PARKED"]
+    assert deliveries[0].handled.error_type == "ZeroDivisionError"
+
+
+def test_an_empty_batch_is_answered():
+    assert failures(consume([])) == []
+
+
+def test_the_response_names_exactly_the_retried_messages():
+    answers = [APPLIED, retry("A"), DUPLICATE, STALE, CONTRADICTION, retry("B")]
+    deliveries = consume([message(n, TEXT) for n in range(6)], answers)
+    assert batch_response(deliveries) == {
+        "batchItemFailures": [
+            {"itemIdentifier": message_id(1)},
+            {"itemIdentifier": message_id(5)},
+        ]
+    }
+
+
+# FIFO
+
+
+def test_on_fifo_what_follows_a_failed_message_of_its_group_comes_back_with_it():
+    messages = [fifo(1), fifo(2), fifo(3)]
+    redelivery = RedeliveryInMemory()
+    deliveries = consume(messages, [APPLIED, retry("Timeout"), APPLIED], redelivery=redelivery)
+    assert ends(deliveries) == ["APPLIED", "RETRY", "RETRY"]
+    assert deliveries[2].handled.error_type == "BehindFailedMessage"
+    assert failures(deliveries) == [message_id(2), message_id(3)]
+    assert redelivery.delayed == messages[1:]
+
+
+def test_on_fifo_other_groups_are_not_held_back():
+    messages = [fifo(1, group="a"), fifo(2, group="b"), fifo(3, group="a")]
+    deliveries = consume(messages, [retry("Timeout"), APPLIED, STALE])
+    assert ends(deliveries) == ["RETRY", "APPLIED", "RETRY"]
+
+
+def test_on_fifo_a_parked_message_holds_nothing_back():
+    assert ends(consume([fifo(1, "poison"), fifo(2)])) == ["PARKED", "APPLIED"]
+
+
+def test_on_fifo_a_message_whose_parking_failed_holds_its_group_back():
+    lot = ParkingLotInMemory(refused=[message_id(1)])
+    assert ends(consume([fifo(1, "poison"), fifo(2)], lot=lot)) == ["RETRY", "RETRY"]
+
+
+def test_on_fifo_what_is_parked_already_does_not_come_back_as_well():
+    deliveries = consume([fifo(1), fifo(2, "poison"), fifo(3)], [retry("Timeout"), APPLIED])
+    assert ends(deliveries) == ["RETRY", "PARKED", "RETRY"]
+
+
+def test_on_a_standard_queue_a_group_is_for_fairness_and_holds_nothing_back():
+    messages = [message(n, TEXT, group_id="tenant") for n in (1, 2)]
+    assert ends(consume(messages, [retry("Timeout"), APPLIED])) == ["RETRY", "APPLIED"]
