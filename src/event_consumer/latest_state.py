@@ -74,22 +74,25 @@ class LatestState:
         row: Row | None = None
         answers: dict[int, Handled] = {}
         for index in sorted(range(len(events)), key=lambda i: _turn(events[i]), reverse=True):
-            verdict = judge(row, events[index], self._tolerance) if row else None
-            if verdict is None:
-                verdict, row = self._write(events[index], row)
-            answers[index] = verdict
+            answers[index], row = self._decide(events[index], row)
         return [answers[index] for index in range(len(events))]
 
-    def _write(self, event: CustomerStatusChanged, known: Row | None) -> tuple[Handled, Row | None]:
+    def _decide(
+        self, event: CustomerStatusChanged, known: Row | None
+    ) -> tuple[Handled, Row | None]:
+        """The event's outcome, and the row as far as it is known then."""
         try:
+            verdict = judge(known, event, self._tolerance) if known else None
+            if verdict is not None:
+                return verdict, known
             written = self._rows.write(event)
+            if written.applied:
+                return APPLIED, written.row
+            verdict = judge(written.row, event, self._tolerance)
         except PermanentError as reason:
             return parked(reason), known
         except Exception as error:  # noqa: BLE001 (a customer's failure is its own)
             return retry(type(error).__name__), known
-        if written.applied:
-            return APPLIED, written.row
-        verdict = judge(written.row, event, self._tolerance)
         return verdict or retry("GuardDisagreesWithTable"), written.row
 
 

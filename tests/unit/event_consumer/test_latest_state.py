@@ -1,0 +1,175 @@
+"""A customer's events in one batch coalesce, and each gets its own outcome."""
+
+import threading
+from dataclasses import replace
+
+import pytest
+
+from customer_events.errors import OrderContradiction
+from customer_events.event import Status
+from customer_events.sequence import SequenceSource, sequence
+from event_consumer.latest_state import LatestState, Written
+from event_consumer.outcomes import Outcome
+from unit.event_consumer.consumer_samples import (
+    RowsInMemory,
+    live,
+    outcomes,
+    repair,
+    snapshot,
+)
+
+THROTTLED = RuntimeError("throttled")
+
+
+def handle(rows, *events, writers_max=4):
+    return LatestState(rows, writers_max=writers_max).handle(list(events))
+
+
+def test_four_events_of_a_customer_cost_one_write():
+    rows = RowsInMemory()
+    answers = handle(rows, live(2), live(4), live(1), live(3))
+    assert outcomes(answers) == ["STALE", "APPLIED", "STALE", "STALE"]
+    assert rows.writes == [live(4)]
+
+
+def test_answers_come_in_the_order_of_the_events_whoever_they_are_about():
+    events = [live(n, customer_id=f"c-{c}") for n, c in [(2, "a"), (1, "b"), (1, "a"), (3, "b")]]
+    assert outcomes(handle(RowsInMemory(), *events)) == ["APPLIED", "STALE", "STALE", "APPLIED"]
+
+
+def test_the_same_event_twice_in_a_batch_is_applied_once():
+    rows = RowsInMemory()
+    assert sorted(outcomes(handle(rows, live(1), live(1)))) == ["APPLIED", "DUPLICATE"]
+    assert len(rows.writes) == 1
+
+
+def test_of_two_majors_of_a_change_the_newer_is_applied_in_either_order():
+    old = live(1, schema_version=1)
+    assert outcomes(handle(RowsInMemory(), old, live(1))) == ["STALE", "APPLIED"]
+    assert outcomes(handle(RowsInMemory(), live(1), old)) == ["APPLIED", "STALE"]
+
+
+def test_what_is_older_than_a_newest_found_stored_needs_no_write():
+    rows = RowsInMemory()
+    handle(rows, live(4))
+    rows.writes.clear()
+    assert outcomes(handle(rows, live(3), live(4), live(2))) == ["STALE", "DUPLICATE", "STALE"]
+    assert rows.writes == [live(4)]
+
+
+def test_where_the_newest_fails_the_next_one_gets_its_turn():
+    rows = RowsInMemory({live(3).event_id: [THROTTLED]})
+    answers = handle(rows, live(1), live(2), live(3))
+    assert outcomes(answers) == ["STALE", "APPLIED", "RETRY"]
+    assert answers[2].error_type == "RuntimeError"
+    assert rows.rows["c-1"].sequence == live(2).sequence
+
+
+def test_where_every_write_fails_every_event_is_retried():
+    rows = RowsInMemory({"c-1": [THROTTLED, THROTTLED]})
+    assert outcomes(handle(rows, live(1), live(2))) == ["RETRY", "RETRY"]
+
+
+def test_where_the_newest_is_parked_the_older_ones_are_still_judged():
+    rows = RowsInMemory()
+    handle(rows, live(5))
+    alien = live(9, sequence_source=SequenceSource.VERSION)
+    answers = handle(rows, live(6), alien, live(5), live(4))
+    assert outcomes(answers) == ["APPLIED", "PARKED", "STALE", "STALE"]
+    assert answers[1].reason.code == "OrderContradiction"
+
+
+def test_a_retried_and_a_parked_event_do_not_hide_a_duplicate():
+    rows = RowsInMemory({live(7).event_id: [THROTTLED]})
+    handle(rows, live(5))
+    alien = live(9, sequence_source=SequenceSource.VERSION)
+    answers = handle(rows, alien, live(7), live(5))
+    assert outcomes(answers) == ["PARKED", "RETRY", "DUPLICATE"]
+
+
+def test_equal_order_with_other_content_in_one_batch_is_parked():
+    first, second = live(1, seconds=60), live(1, Status.CLOSED, seconds=0)
+    assert outcomes(handle(RowsInMemory(), first, second)) == ["APPLIED", "PARKED"]
+
+
+def test_a_change_from_before_a_reading_in_the_same_batch_does_not_undo_it():
+    seed, recovered = snapshot(Status.CLOSED, seconds=600), live(7, seconds=30)
+    rows = RowsInMemory()
+    assert outcomes(handle(rows, recovered, seed)) == ["STALE", "APPLIED"]
+    assert rows.rows["c-1"].status is Status.CLOSED
+
+
+def test_a_change_from_after_a_reading_in_the_same_batch_is_applied_too():
+    seed, next_change = snapshot(Status.CLOSED, seconds=600), live(7, seconds=660)
+    rows = RowsInMemory()
+    assert outcomes(handle(rows, next_change, seed)) == ["APPLIED", "APPLIED"]
+    assert rows.rows["c-1"].sequence == live(7).sequence
+
+
+def test_a_repair_and_the_next_change_in_one_batch_are_both_applied():
+    rows = RowsInMemory()
+    handle(rows, live(5))
+    answers = handle(
+        rows, live(6, seconds=960), repair(live(5), Status.CLOSED, seconds=900), live(4)
+    )
+    assert outcomes(answers) == ["APPLIED", "APPLIED", "STALE"]
+
+
+def test_a_snapshot_with_a_counter_competes_like_a_live_event():
+    source = SequenceSource.VERSION
+    seed = snapshot(seconds=600, order=sequence(5, epoch=1), sequence_source=source)
+    newer = live(6, seconds=0, sequence_source=source)
+    rows = RowsInMemory()
+    assert outcomes(handle(rows, seed, newer)) == ["STALE", "APPLIED"]
+    assert len(rows.writes) == 1
+
+
+def test_a_row_that_can_not_be_understood_parks_its_own_events_only():
+    rows = RowsInMemory({"c-bad": [OrderContradiction("expected a row"), THROTTLED]})
+    answers = handle(rows, live(1, customer_id="c-bad"), live(2, customer_id="c-bad"), live(1))
+    assert outcomes(answers) == ["RETRY", "PARKED", "APPLIED"]
+
+
+def test_an_unexpected_exception_about_one_customer_leaves_the_others_alone():
+    class Broken(RowsInMemory):
+        def write(self, event):
+            written = super().write(event)
+            nonsense = replace(written.row, occurred_at=None)
+            return replace(written, row=nonsense) if event.customer_id == "c-bad" else written
+
+    events = [
+        live(1, seconds=900, customer_id="c-bad"),
+        live(2, seconds=0, customer_id="c-bad"),
+        live(1, customer_id="c-good"),
+    ]
+    answers = handle(Broken(), *events)
+    assert outcomes(answers) == ["RETRY", "APPLIED", "APPLIED"]
+    assert answers[0].error_type == "TypeError"
+
+
+def test_a_refusal_that_the_guard_can_not_explain_is_retried():
+    class Refusing:
+        def write(self, event):
+            return Written(applied=False, row=None)
+
+    answers = handle(Refusing(), live(1))
+    assert outcomes(answers) == ["RETRY"]
+    assert answers[0].error_type == "GuardDisagreesWithTable"
+
+
+def test_customers_are_written_at_the_same_time():
+    together = threading.Barrier(3, timeout=5)
+
+    class Slow(RowsInMemory):
+        def write(self, event):
+            together.wait()
+            return super().write(event)
+
+    events = [live(1, customer_id=f"c-{n}") for n in range(3)]
+    assert {one.outcome for one in handle(Slow(), *events, writers_max=3)} == {Outcome.APPLIED}
+
+
+@pytest.mark.parametrize("customers", [0, 1, 50])
+def test_any_number_of_customers_is_answered(customers):
+    events = [live(1, customer_id=f"c-{n}") for n in range(customers)]
+    assert outcomes(handle(RowsInMemory(), *events)) == ["APPLIED"] * customers
