@@ -4,11 +4,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from customer_events.event import Change, Status
 from customer_events.sequence import SequenceSource, sequence
 from event_consumer.order_guard import Row, judge
 from event_consumer.outcomes import Outcome
-
 from unit.event_consumer.consumer_samples import live, repair, row_after, snapshot
 
 VERSION = SequenceSource.VERSION
