@@ -1,0 +1,198 @@
+"""Reads infra/sam/template.yaml, expands it as AWS does, and resolves it for one deployment."""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from samtranslator.translator.transform import transform
+from samtranslator.yaml_helper import yaml_parse
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "infra" / "sam"
+EXISTING_TABLE = {
+    "AccountsTableName": "accounts",
+    "AccountsStreamArn": (
+        "arn:aws:dynamodb:eu-west-1:123456789012:table/accounts/stream/2026-01-01T00:00:00.000"
+    ),
+    "AccountsTableKmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/0f0f",
+}
+DEPLOYMENTS = {
+    "as it is": {},
+    "another prefix": {"Prefix": "a"},
+    "an existing Accounts table": EXISTING_TABLE,
+    "larger batches": {"ConsumerBatchSize": "100"},
+    "the longest queue retention": {"QueueRetentionSeconds": "864000"},
+    "the old version of the event": {"PublishVersions": "1,2", "PaymentsSchemaVersion": "1"},
+    "tables without protection": {"TableDeletionProtection": "false"},
+}
+ACCOUNT, REGION, PARTITION = "123456789012", "eu-west-1", "aws"
+_NO_VALUE = object()
+_NAMES = {
+    "AWS::DynamoDB::Table": ("TableName", "dynamodb", "table/"),
+    "AWS::IAM::Role": ("RoleName", "iam", "role/"),
+    "AWS::KMS::Key": ("", "kms", "key/"),
+    "AWS::Lambda::Function": ("FunctionName", "lambda", "function:"),
+    "AWS::Logs::LogGroup": ("LogGroupName", "logs", "log-group:"),
+    "AWS::S3::Bucket": ("BucketName", "s3", ""),
+    "AWS::SNS::Topic": ("TopicName", "sns", ""),
+    "AWS::SQS::Queue": ("QueueName", "sqs", ""),
+}
+
+
+def read() -> dict[str, Any]:
+    """The template as it is written, short tags in their long form."""
+    template: dict[str, Any] = yaml_parse((FOLDER / "template.yaml").read_text(encoding="utf-8"))
+    return template
+
+
+@cache
+def _expanded() -> dict[str, Any]:
+    template = read()
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = "s3://packages/package.zip"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_DEFAULT_REGION", REGION)
+        result: dict[str, Any] = transform(template, {}, SimpleNamespace(load=dict))
+    return result
+
+
+def deployed(**parameters: str) -> dict[str, Any]:
+    """The expanded template with every function resolved; resources left out by a condition gone.
+
+    Args:
+        parameters: Overrides of the template's parameters.
+    """
+    return _Deployment(_expanded(), parameters).resolve()
+
+
+def refusals(**parameters: str) -> list[str]:
+    """What CloudFormation would say about parameters that contradict each other."""
+    return _Deployment(_expanded(), parameters).refusals()
+
+
+def of_type(template: Mapping[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+    """Properties by logical id of the resources of a type."""
+    return {
+        name: resource["Properties"]
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == kind
+    }
+
+
+# Private functions
+
+
+class _Deployment:
+    """Evaluates the functions that the template uses; any other one fails with a KeyError."""
+
+    def __init__(self, template: dict[str, Any], overrides: Mapping[str, str]) -> None:
+        unknown = set(overrides) - set(template["Parameters"])
+        assert not unknown, f"no such parameters: {unknown}"
+        self._template = template
+        self._values = {
+            name: overrides.get(name, parameter.get("Default"))
+            for name, parameter in template["Parameters"].items()
+        } | {
+            "AWS::AccountId": ACCOUNT,
+            "AWS::Region": REGION,
+            "AWS::Partition": PARTITION,
+            "AWS::NoValue": _NO_VALUE,
+        }
+
+    def resolve(self) -> dict[str, Any]:
+        present = {
+            name: resource
+            for name, resource in self._template["Resources"].items()
+            if "Condition" not in resource or self._condition(resource["Condition"])
+        }
+        result = self._value({"Resources": present, "Outputs": self._template["Outputs"]})
+        assert isinstance(result, dict)
+        return result
+
+    def refusals(self) -> list[str]:
+        return [
+            assertion["AssertDescription"]
+            for rule in self._template["Rules"].values()
+            if self._value(rule["RuleCondition"])
+            for assertion in rule["Assertions"]
+            if not self._value(assertion["Assert"])
+        ]
+
+    def _condition(self, name: str) -> bool:
+        return bool(self._value(self._template["Conditions"][name]))
+
+    def _value(self, node: Any) -> Any:
+        if isinstance(node, list):
+            return [one for one in map(self._value, node) if one is not _NO_VALUE]
+        if not isinstance(node, dict):
+            return node
+        if len(node) == 1:
+            [(function, argument)] = node.items()
+            if function == "Ref" or function.startswith("Fn::"):
+                return self._call(function, argument)
+        found = {key: self._value(value) for key, value in node.items()}
+        return {key: value for key, value in found.items() if value is not _NO_VALUE}
+
+    def _call(self, function: str, argument: Any) -> Any:
+        found: Any
+        match function, argument:
+            case "Ref", name:
+                found = self._reference(name)
+            case "Fn::GetAtt", [name, attribute]:
+                found = self._attribute(name, attribute)
+            case "Fn::If", [condition, yes, no]:
+                found = self._value(yes if self._condition(condition) else no)
+            case "Fn::Equals", [one, other]:
+                found = str(self._value(one)) == str(self._value(other))
+            case "Fn::Not", [one]:
+                found = not self._value(one)
+            case "Fn::Or", choices:
+                found = any(self._value(choice) for choice in choices)
+            case "Fn::Sub", [text, given]:
+                found = self._substituted(text, {k: self._value(v) for k, v in given.items()})
+            case "Fn::Sub", text:
+                found = self._substituted(text, {})
+            case _:
+                raise KeyError(function)
+        return found
+
+    def _substituted(self, text: str, given: Mapping[str, Any]) -> str:
+        def one(match: re.Match[str]) -> str:
+            name, _, attribute = match[1].partition(".")
+            if match[1] in given:
+                return str(given[match[1]])
+            return str(self._attribute(name, attribute) if attribute else self._reference(name))
+
+        return re.sub(r"\$\{([^}]+)\}", one, text)
+
+    def _reference(self, name: str) -> Any:
+        if name in self._values:
+            return self._values[name]
+        kind = self._template["Resources"][name]["Type"]
+        if kind == "AWS::SNS::Topic":
+            return self._attribute(name, "Arn")
+        if kind == "AWS::SQS::Queue":
+            return f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{self._name(name)}"
+        return self._name(name)
+
+    def _attribute(self, name: str, attribute: str) -> str:
+        kind = self._template["Resources"][name]["Type"]
+        if attribute == "StreamArn":
+            return f"{self._attribute(name, 'Arn')}/stream/2026-01-01T00:00:00.000"
+        if attribute in {"QueueName", "TopicName"}:
+            return self._name(name)
+        assert attribute == "Arn", attribute
+        _, service, leading = _NAMES[kind]
+        where = "::" if service == "s3" else f"{REGION}:{ACCOUNT}"
+        where = f":{ACCOUNT}" if service == "iam" else where.replace("::", ":")
+        return f"arn:{PARTITION}:{service}:{where}:{leading}{self._name(name)}"
+
+    def _name(self, name: str) -> str:
+        resource = self._template["Resources"][name]
+        property_name = _NAMES.get(resource["Type"], ("",))[0]
+        return str(self._value(resource["Properties"].get(property_name, name)))

@@ -1,0 +1,127 @@
+"""What the template tells the services, the alarms and the operator's tools."""
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from fanout.aws import AwsTarget
+from fanout.discovery import find_bus, find_publisher, find_subscriber
+from infra.sam_template import deployed, of_type
+from publisher import settings as publisher_settings
+
+
+@pytest.mark.parametrize("prefix", ["fanout", "a", "z" * 20])
+@mock_aws
+def test_the_operators_tools_find_everything_through_the_parameters(monkeypatch, prefix):
+    template = deployed(Prefix=prefix, SequenceAttribute="version", PublishVersions="1,2")
+    _publish_parameters(monkeypatch, template)
+    target = AwsTarget(prefix=prefix, region="eu-west-1")
+    outputs = {name: output["Value"] for name, output in template["Outputs"].items()}
+
+    bus = find_bus(target)
+    publisher = find_publisher(target)
+    payments = find_subscriber(target, "payments")
+
+    assert (bus.transport, bus.arn) == ("sns", outputs["TopicArn"])
+    assert publisher.function_name == outputs["PublisherFunction"]
+    assert publisher.mapping_id == outputs["PublisherMappingId"]
+    assert publisher.accounts_table == outputs["AccountsTable"]
+    assert publisher.stream_arn == outputs["AccountsStreamArn"]
+    assert publisher.failure_bucket == outputs["FailureBucket"]
+    assert publisher.sequence_attribute == "version"
+    assert publisher.sequence_epoch == 1
+    assert publisher.publish_versions == (1, 2)
+    assert payments.queue_url == outputs["QueueUrl"]
+    assert payments.queue_arn == outputs["QueueArn"]
+    assert payments.dlq_url == outputs["DlqUrl"]
+    assert payments.dlq_arn == outputs["DlqArn"]
+    assert payments.function_name == outputs["ConsumerFunction"]
+    assert payments.table == outputs["PaymentsTable"]
+    assert payments.versions == (2,)
+    assert payments.since is None
+
+
+@mock_aws
+def test_an_attribute_that_is_not_used_is_told_as_none(monkeypatch):
+    _publish_parameters(monkeypatch, deployed())
+    target = AwsTarget(prefix="fanout", region="eu-west-1")
+    assert find_publisher(target).sequence_attribute is None
+
+
+@pytest.mark.parametrize("epoch", ["1", "9999"])
+def test_the_publisher_accepts_the_environment_that_it_is_given(epoch):
+    template = deployed(
+        SequenceEpoch=epoch,
+        PublishVersions="1,2",
+        EntityFilter="kind=customer",
+        RegionAttribute="r",
+    )
+    function = of_type(template, "AWS::Lambda::Function")["PublisherFunction"]
+    environment = {name: str(value) for name, value in _variables(function).items()}
+    settings = publisher_settings.from_environment(environment)
+    assert settings.bus_arn == template["Outputs"]["TopicArn"]["Value"]
+    assert settings.failure_bucket == template["Outputs"]["FailureBucket"]["Value"]
+    assert settings.service == "publisher"
+
+
+def test_every_setting_of_the_publisher_is_given():
+    function = of_type(deployed(), "AWS::Lambda::Function")["PublisherFunction"]
+    assert set(_variables(function)) == {
+        "BUS_ARN",
+        "CHANGED_AT_ATTRIBUTE",
+        "CUSTOMER_ID_ATTRIBUTE",
+        "ENTITY_FILTER",
+        "EVENT_SOURCE",
+        "FAILURE_BUCKET",
+        "POWERTOOLS_LOG_LEVEL",
+        "POWERTOOLS_METRICS_NAMESPACE",
+        "POWERTOOLS_SERVICE_NAME",
+        "PUBLISH_VERSIONS",
+        "REASON_ATTRIBUTE",
+        "REGION_ATTRIBUTE",
+        "SEQUENCE_ATTRIBUTE",
+        "SEQUENCE_EPOCH",
+        "STATUS_ATTRIBUTE",
+        "TRACEPARENT_ATTRIBUTE",
+    }
+
+
+def test_the_consumer_is_told_its_queues_and_its_table():
+    template = deployed()
+    variables = _variables(of_type(template, "AWS::Lambda::Function")["ConsumerFunction"])
+    outputs = template["Outputs"]
+    assert variables["QUEUE_URL"] == outputs["QueueUrl"]["Value"]
+    assert variables["DLQ_URL"] == outputs["DlqUrl"]["Value"]
+    assert variables["TABLE_NAME"] == outputs["PaymentsTable"]["Value"]
+    assert variables["CONSUMER_NAME"] == "payments"
+
+
+def test_the_alarms_on_our_own_metrics_use_the_namespace_and_service_of_the_functions():
+    template = deployed()
+    services = {
+        (variables["POWERTOOLS_METRICS_NAMESPACE"], variables["POWERTOOLS_SERVICE_NAME"])
+        for variables in map(_variables, of_type(template, "AWS::Lambda::Function").values())
+    }
+    ours = {
+        (alarm["Namespace"], alarm["Dimensions"][0]["Value"])
+        for alarm in of_type(template, "AWS::CloudWatch::Alarm").values()
+        if alarm.get("Dimensions", [{}])[0].get("Name") == "service"
+    }
+    assert ours == services
+
+
+# Private functions
+
+
+def _variables(function):
+    return function["Environment"]["Variables"]
+
+
+def _publish_parameters(monkeypatch, template):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    ssm = boto3.client("ssm", region_name="eu-west-1")
+    for properties in of_type(template, "AWS::SSM::Parameter").values():
+        ssm.put_parameter(
+            Name=properties["Name"], Value=properties["Value"], Type=properties["Type"]
+        )

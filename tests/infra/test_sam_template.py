@@ -1,0 +1,207 @@
+"""What the template's parameters do, and which values they refuse."""
+
+import re
+
+import pytest
+from samtranslator.yaml_helper import yaml_parse
+
+from infra.sam_template import (
+    DEPLOYMENTS,
+    EXISTING_TABLE,
+    FOLDER,
+    deployed,
+    of_type,
+    read,
+    refusals,
+)
+
+UNITS = {"Seconds": "econds", "Milliseconds": "Milliseconds", "Days": "Days"}
+NAME_PROPERTIES = {
+    "AlarmName",
+    "AliasName",
+    "BucketName",
+    "FunctionName",
+    "LogGroupName",
+    "Name",
+    "QueueName",
+    "RoleName",
+    "TableName",
+    "TopicName",
+}
+
+
+def test_without_a_stream_an_accounts_table_with_both_images_is_created_and_read():
+    template = deployed(CustomerIdAttribute="id")
+    table = of_type(template, "AWS::DynamoDB::Table")["AccountsTable"]
+    mapping = of_type(template, "AWS::Lambda::EventSourceMapping")["PublisherMapping"]
+    assert table["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+    assert table["KeySchema"] == [{"AttributeName": "id", "KeyType": "HASH"}]
+    assert f"table/{table['TableName']}/stream/" in mapping["EventSourceArn"]
+
+
+def test_with_a_stream_no_accounts_table_is_created_and_the_stream_is_read():
+    template = deployed(**EXISTING_TABLE)
+    mapping = of_type(template, "AWS::Lambda::EventSourceMapping")["PublisherMapping"]
+    assert set(of_type(template, "AWS::DynamoDB::Table")) == {"PaymentsTable"}
+    assert mapping["EventSourceArn"] == EXISTING_TABLE["AccountsStreamArn"]
+    assert template["Outputs"]["AccountsTable"]["Value"] == "accounts"
+
+
+@pytest.mark.parametrize(("given", "may"), [(EXISTING_TABLE, True), ({}, False)])
+def test_the_publisher_may_use_the_key_of_an_existing_table_only_where_it_has_one(given, may):
+    role = of_type(deployed(**given), "AWS::IAM::Role")["PublisherRole"]
+    [policy] = role["Policies"]
+    resources = [one["Resource"] for one in policy["PolicyDocument"]["Statement"]]
+    assert (EXISTING_TABLE["AccountsTableKmsKeyArn"] in resources) is may
+
+
+@pytest.mark.parametrize(("given", "enabled"), [("true", True), ("false", False)])
+def test_the_stream_mapping_can_be_left_disabled(given, enabled):
+    template = deployed(StreamMappingEnabled=given)
+    mapping = of_type(template, "AWS::Lambda::EventSourceMapping")["PublisherMapping"]
+    assert mapping["Enabled"] is enabled
+
+
+@pytest.mark.parametrize(("size", "window"), [("1", 0), ("10", 0), ("100", 1), ("1000", 1)])
+def test_the_consumer_waits_for_a_batch_only_where_lambda_demands_it(size, window):
+    template = deployed(ConsumerBatchSize=size)
+    mapping = of_type(template, "AWS::Lambda::EventSourceMapping")["ConsumerMapping"]
+    assert mapping["MaximumBatchingWindowInSeconds"] == window
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["ScalingConfig"]["MaximumConcurrency"] == 10
+
+
+@pytest.mark.parametrize("topic", ["", "arn:aws:sns:eu-west-1:123456789012:on-call"])
+def test_alarms_notify_the_topic_that_is_given_and_nobody_else(topic):
+    alarms = of_type(deployed(AlarmTopicArn=topic), "AWS::CloudWatch::Alarm").values()
+    notified = {tuple(alarm.get("AlarmActions", [])) for alarm in alarms}
+    assert notified == {(topic,) if topic else ()}
+
+
+def test_every_name_starts_with_the_prefix():
+    names = {
+        properties[key]
+        for resource in deployed(Prefix="blue")["Resources"].values()
+        for properties in [resource["Properties"]]
+        for key in NAME_PROPERTIES & set(properties)
+        if resource["Type"] != "AWS::Lambda::EventSourceMapping"
+    }
+    assert len(names) > len(NAME_PROPERTIES)
+    assert [one for one in names if not re.match(r"(alias/|/|/aws/lambda/)?blue\b", one)] == []
+
+
+def test_the_longest_prefix_fits_the_names_of_buckets_and_roles():
+    template = deployed(Prefix="z" * 20)
+    bucket = of_type(template, "AWS::S3::Bucket")["FailureBucket"]["BucketName"]
+    longest_region = len("ap-southeast-1") - len("eu-west-1")
+    assert len(bucket) + longest_region <= 63
+    for role in of_type(template, "AWS::IAM::Role").values():
+        assert len(role["RoleName"]) + longest_region <= 64
+
+
+@pytest.mark.parametrize("name", sorted(read()["Parameters"]))
+def test_a_parameter_says_what_it_is_in_which_unit_and_what_a_wrong_value_would_do(name):
+    parameter = read()["Parameters"][name]
+    assert parameter["Description"]
+    for suffix, word in UNITS.items():
+        if name.endswith(suffix):
+            assert word in parameter["Description"]
+    if parameter["Type"] == "Number":
+        assert "AllowedValues" in parameter or {"MinValue", "MaxValue"} <= set(parameter)
+    if "AllowedPattern" in parameter or "MinValue" in parameter:
+        assert parameter["ConstraintDescription"].startswith("Must be")
+    if "AllowedPattern" in parameter:
+        assert re.fullmatch(parameter["AllowedPattern"], parameter["Default"])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AccountsStreamArn", "arn:aws:dynamodb:eu-west-1:123456789012:table/accounts"),
+        ("AccountsTableKmsKeyArn", "arn:aws:kms:eu-west-1:123456789012:alias/accounts"),
+        ("AlarmTopicArn", "on-call"),
+        ("Architecture", "arm"),
+        ("CustomerIdAttribute", ""),
+        ("EntityFilter", 'kind="customer"'),
+        ("EventSource", "accounts"),
+        ("PaymentsSubscribedSince", "yesterday"),
+        ("Prefix", "Fanout"),
+        ("Prefix", "fanout-"),
+        ("Prefix", "z" * 21),
+        ("StatusAttribute", 'status"'),
+    ],
+)
+def test_a_value_that_would_do_harm_is_refused(name, value):
+    assert not re.fullmatch(read()["Parameters"][name]["AllowedPattern"], value)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "harm"),
+    [
+        ({"PaymentsSchemaVersion": "1"}, "Payments would never get a message"),
+        ({"AccountsTableName": "accounts"}, "the named one never read"),
+        (
+            {"AccountsStreamArn": EXISTING_TABLE["AccountsStreamArn"]},
+            "reconcile cannot find the table",
+        ),
+    ],
+)
+def test_parameters_that_contradict_each_other_are_refused_with_the_harm(parameters, harm):
+    [refusal] = refusals(**parameters)
+    assert harm in refusal
+
+
+@pytest.mark.parametrize("parameters", DEPLOYMENTS.values(), ids=DEPLOYMENTS)
+def test_parameters_that_agree_are_accepted(parameters):
+    assert refusals(**parameters) == []
+
+
+def test_the_readme_has_the_four_headings():
+    assert re.findall(r"^## (.+)$", _readme(), re.MULTILINE) == [
+        "Purpose",
+        "Usage",
+        "Nuances",
+        "Parameters",
+    ]
+
+
+def test_the_readme_describes_each_parameter_as_the_template_does():
+    rows = {
+        name: f"| `{name}` | {_default(parameter)} | {parameter['Description']} |"
+        for name, parameter in read()["Parameters"].items()
+    }
+    assert [name for name, row in rows.items() if row not in _readme()] == []
+
+
+def test_the_readme_names_the_runbook_of_each_alarm():
+    lines = _readme().splitlines()
+    for alarm in of_type(deployed(Prefix="p"), "AWS::CloudWatch::Alarm").values():
+        [line] = [line for line in lines if f"`PREFIX{alarm['AlarmName'][1:]}`" in line]
+        assert f"`{alarm['AlarmDescription'].rpartition(' ')[2]}`" in line
+
+
+def test_replacing_the_architecture_throughout_changes_packages_and_default_together():
+    text = (FOLDER / "template.yaml").read_text(encoding="utf-8").replace("arm64", "x86_64")
+    template = yaml_parse(text)
+    assert template["Parameters"]["Architecture"]["Default"] == "x86_64"
+    packages = {
+        resource["Properties"]["CodeUri"]
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::Serverless::Function"
+    }
+    assert packages == {
+        "../../dist/publisher-x86_64.zip",
+        "../../dist/payments_consumer-x86_64.zip",
+    }
+
+
+# Private functions
+
+
+def _readme():
+    return (FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+def _default(parameter):
+    default = str(parameter["Default"])
+    return f"`{default}`" if default else "empty"
