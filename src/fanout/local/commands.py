@@ -89,7 +89,7 @@ def status(state: StateDir = runtime.DEFAULT_STATE_DIR, as_json: Json = False) -
         if as_json:
             print_json({"running": False, "state_dir": str(state.resolve())})
         raise Found(runtime.absence(state))
-    taken = take(found.deployment, runtime.publisher_lag_seconds(state))
+    taken = take(found.deployment)
     if as_json:
         print_json({"running": True, **taken.to_document()})
         return
@@ -125,9 +125,18 @@ def _show(deployment: LocalDeployment, *, as_json: bool) -> None:
 
 
 def _show_status(taken: Status) -> None:
-    rows = table("The embedded AWS", "what", "value")
-    for name, value in taken.to_document().items():
-        rows.add_row(name.replace("_", " "), str(value))
+    poller = taken.poller
+    age = poller.get("iterator_age_seconds")
+    rows = table("The embedded AWS", "what", "now")
+    rows.add_row("running since", taken.deployment.started_at)
+    rows.add_row("endpoint", taken.deployment.endpoint_url)
+    for name, depth in (("payments queue", taken.queue), ("payments DLQ", taken.dlq)):
+        rows.add_row(name, f"{depth.waiting} waiting, {depth.in_flight} in flight")
+    rows.add_row("stream records read", str(poller.get("records_read", 0)))
+    rows.add_row("stream records pending", str(poller.get("pending_records", 0)))
+    rows.add_row("publisher's lag", "nothing read yet" if age is None else f"{age:.1f} s")
+    if poller.get("last_error"):
+        rows.add_row("latest error", poller["last_error"])
     OUT.print(rows)
 
 

@@ -93,3 +93,38 @@ def without_transport_rules(template: Mapping[str, Any]) -> dict[str, Any]:
             if not policy["Statement"]:
                 del resources[name]
     return result
+
+
+def with_mapping_numbers(template: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
+    """The template with the numbers of event source mappings in place of their parameters.
+
+    MiniStack 1.5.33: a number that comes from a parameter stays a string in a mapping's nested
+    properties; with a MaximumConcurrency of "5" its SQS poller fails at each pass, for every queue.
+
+    Args:
+        template: The template in its long form; it stays as it is.
+        values: Chosen values by parameter; the others have their defaults.
+    """
+    result = copy.deepcopy(dict(template))
+    numbers = {
+        name: int(values.get(name, declared.get("Default", 0)))
+        for name, declared in template.get("Parameters", {}).items()
+        if declared["Type"] == "Number"
+    }
+    for resource in result["Resources"].values():
+        if resource["Type"] == "AWS::Lambda::EventSourceMapping":
+            resource["Properties"] = _with_numbers(resource["Properties"], numbers)
+    return result
+
+
+# Private functions
+
+
+def _with_numbers(value: Any, numbers: Mapping[str, int]) -> Any:
+    if isinstance(value, dict):
+        if set(value) == {"Ref"} and value["Ref"] in numbers:
+            return numbers[value["Ref"]]
+        return {key: _with_numbers(inner, numbers) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_numbers(inner, numbers) for inner in value]
+    return value

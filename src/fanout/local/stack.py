@@ -1,5 +1,6 @@
 """Deploy the SAM template through the emulator's CloudFormation, as `sam deploy` does on AWS."""
 
+import copy
 import json
 import platform
 import time
@@ -49,7 +50,7 @@ def with_code_at(
         bucket: Where the packages are.
         packages: Object key by service; the first part of a function's Handler names its service.
     """
-    result = shims.without_refused(template)
+    result = copy.deepcopy(dict(template))
     for resource in result["Resources"].values():
         if resource["Type"] == _FUNCTION_TYPE:
             service = resource["Properties"]["Handler"].partition(".")[0]
@@ -82,11 +83,12 @@ def deploy(
     s3 = target.client("s3")
     for service, path in packages.items():
         s3.put_object(Bucket=bucket, Key=f"{service}.zip", Body=path.read_bytes())
+    chosen = _parameters(template, target.prefix, parameters)
     document = with_code_at(template, bucket, {service: f"{service}.zip" for service in packages})
+    document = shims.with_mapping_numbers(shims.without_refused(document), chosen)
     document = shims.with_whole_numbers(shims.without_transport_rules(document), parameters)
     # From S3, as the body in a call may have 51,200 bytes only.
     s3.put_object(Bucket=bucket, Key="template.json", Body=json.dumps(document).encode())
-    chosen = _parameters(template, target.prefix, parameters)
     try:
         target.client("cloudformation").create_stack(
             StackName=stack,

@@ -70,6 +70,11 @@ class StateFolder:
         return self.path / "supervisor.log"
 
     @property
+    def poller_report(self) -> Path:
+        """What the stream poller last said of itself, as JSON."""
+        return self.path / "poller.json"
+
+    @property
     def packages(self) -> Path:
         """Where the Lambda packages are built."""
         return self.path / "packages"
@@ -111,9 +116,19 @@ class StateFolder:
 
     def write(self, state: RecordedState) -> None:
         """Replace the state in one step, so that a reader never sees half of it."""
-        draft = self.path / f"{_STATE}.new"
-        draft.write_text(json.dumps(state.to_document(), indent=2) + "\n", encoding="utf-8")
-        draft.replace(self.path / _STATE)
+        _replace(self.path / _STATE, state.to_document())
+
+    def write_poller_report(self, report: dict[str, Any]) -> None:
+        """Replace what the stream poller says of itself."""
+        _replace(self.poller_report, report)
+
+    def read_poller_report(self) -> dict[str, Any]:
+        """What the stream poller last said; empty before it has said anything."""
+        try:
+            report: dict[str, Any] = json.loads(self.poller_report.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return report
 
     def read(self) -> RecordedState | None:
         """The recorded state; None where there is none, or a crash left an unreadable one."""
@@ -142,11 +157,22 @@ class StateFolder:
         return "\n".join(lines)
 
     def _own_names(self) -> set[str]:
-        files = (self.emulator_log, self.supervisor_log, self.packages, self.temporary)
-        return {_STATE, f"{_STATE}.new", *(file.name for file in files)}
+        replaced = (_STATE, self.poller_report.name)
+        others = (self.emulator_log, self.supervisor_log, self.packages, self.temporary)
+        return {*replaced, *map(_draft_name, replaced), *(path.name for path in others)}
 
 
 # Private functions
+
+
+def _draft_name(name: str) -> str:
+    return f"{name}.new"
+
+
+def _replace(path: Path, document: dict[str, Any]) -> None:
+    draft = path.with_name(_draft_name(path.name))
+    draft.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    draft.replace(path)
 
 
 def _remove(path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from fanout.local.deployment import LocalDeployment
+from fanout.local.state_folder import StateFolder
 
 _COUNTS = {
     "waiting": "ApproximateNumberOfMessages",
@@ -24,26 +26,30 @@ class QueueDepth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """A deployment, its queues, and how long the oldest unpublished change has waited."""
+    """A deployment, its queues, and what its stream poller last said of itself.
+
+    `poller` has the fields of `fanout.local.stream_status.PollerStatus`: among them
+    `pending_records`, `is_caught_up` and `iterator_age_seconds`, the publisher's lag.
+    """
 
     deployment: LocalDeployment
     queue: QueueDepth
     dlq: QueueDepth
-    publisher_lag_seconds: float | None
+    poller: Mapping[str, Any]
 
     def to_document(self) -> dict[str, Any]:
         """One JSON object, nested as the fields are."""
         return asdict(self)
 
 
-def take(deployment: LocalDeployment, publisher_lag_seconds: float | None) -> Status:
-    """Ask the deployment's queues; the lag is what the supervisor has written down."""
+def take(deployment: LocalDeployment) -> Status:
+    """Ask the deployment's queues, and read what its supervisor has written down."""
     sqs = deployment.client("sqs")
     return Status(
         deployment=deployment,
         queue=_depth(sqs, deployment.queue_url),
         dlq=_depth(sqs, deployment.dlq_url),
-        publisher_lag_seconds=publisher_lag_seconds,
+        poller=StateFolder(Path(deployment.state_dir)).read_poller_report(),
     )
 
 

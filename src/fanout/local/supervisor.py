@@ -22,15 +22,21 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
+from botocore.config import Config
+
 from fanout.errors import CommandError, Refused, WrongUse
 from fanout.local import emulator, stack
 from fanout.local.deployment import LocalDeployment, local_target
 from fanout.local.description import describe
 from fanout.local.processes import RecordedProcess
 from fanout.local.state_folder import RecordedState, StateFolder
+from fanout.local.stream_poller import StreamPoller
 
 GRACE_SECONDS = 3
 _WATCH_INTERVAL_SECONDS = 0.2
+_CONNECT_TIMEOUT_SECONDS = 2
+# Longer than the publisher's timeout of 60 seconds: an answer that comes late is still one.
+_READ_TIMEOUT_SECONDS = 70
 LOG = logging.getLogger("fanout.local")
 
 
@@ -103,7 +109,7 @@ def _serve(
         deployment = _deploy(settings, folder, child)
         folder.write(replace(state, status="running", deployment=deployment))
         _report(ready=deployment.to_document())
-        _supervise(deployment, child, stop)
+        _supervise(deployment, folder, child, stop)
 
 
 def _end_when_told(stop: threading.Event, *, detached: bool) -> None:
@@ -164,28 +170,49 @@ def _deploy(
 
 
 def _supervise(
-    deployment: LocalDeployment, child: subprocess.Popen[bytes], stop: threading.Event
+    deployment: LocalDeployment,
+    folder: StateFolder,
+    child: subprocess.Popen[bytes],
+    stop: threading.Event,
 ) -> None:
     """Run the stream poller beside MiniStack; returns only where one of the two has ended."""
-    from fanout.local.stream_poller import StreamPoller
-
-    poller = StreamPoller(
-        dynamodbstreams=deployment.client("dynamodbstreams"),
-        lambda_client=deployment.client("lambda"),
-        s3=deployment.client("s3"),
-        sqs=deployment.client("sqs"),
-        mapping_id=deployment.publisher_mapping_id,
-    )
+    poller = _poller(deployment)
     thread = threading.Thread(target=poller.run, args=[stop], name="stream-poller")
     thread.start()
+    reported = None
     try:
         while child.poll() is None and thread.is_alive():
             thread.join(timeout=_WATCH_INTERVAL_SECONDS)
+            if reported != poller.status():
+                reported = poller.status()
+                folder.write_poller_report(asdict(reported))
     finally:
         stop.set()
         thread.join(timeout=GRACE_SECONDS)
     ended = "MiniStack" if child.poll() is not None else "The stream poller"
     LOG.error("%s has ended by itself, and the deployment with it", ended)
+
+
+def _poller(deployment: LocalDeployment) -> StreamPoller:
+    """Its clients try once, as it tries again by itself and has to notice the end of MiniStack."""
+    once = Config(
+        connect_timeout=_CONNECT_TIMEOUT_SECONDS,
+        read_timeout=_READ_TIMEOUT_SECONDS,
+        retries={"total_max_attempts": 1},
+        max_pool_connections=32,
+    )
+    session: Any = deployment.target().session
+    names = {
+        "dynamodbstreams": "dynamodbstreams",
+        "lambda_client": "lambda",
+        "s3": "s3",
+        "sqs": "sqs",
+    }
+    clients = {
+        argument: session.client(service, endpoint_url=deployment.endpoint_url, config=once)
+        for argument, service in names.items()
+    }
+    return StreamPoller(mapping_id=deployment.publisher_mapping_id, **clients)
 
 
 def _report(**message: Any) -> None:
