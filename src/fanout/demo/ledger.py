@@ -80,11 +80,13 @@ class Account:
         """The changes that ended nowhere."""
         return [entry for entry in self.entries if entry.fate in LOST]
 
-    @property
-    def latencies_seconds(self) -> list[float]:
-        """From write to row, for each change that was applied."""
-        found = (entry.latency_seconds for entry in self.entries)
-        return [latency for latency in found if latency is not None]
+    def latencies_seconds(self, *, after_write: int = 0) -> list[float]:
+        """From write to row, for each change that was applied; `after_write` leaves out earlier."""
+        return [
+            entry.latency_seconds
+            for entry in self.entries
+            if entry.latency_seconds is not None and entry.write.number > after_write
+        ]
 
 
 class Ledger:

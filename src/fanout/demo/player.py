@@ -32,27 +32,29 @@ class Player:
     observe: Callable[[Write], None]
     stop: threading.Event = field(default_factory=threading.Event)
     written: int = 0
-    first_write_at: datetime | None = None
 
-    def play(self, changes: Iterable[Change], *, rate: float | None = None) -> None:
+    def play(self, changes: Iterable[Change], *, rate: float | None = None) -> datetime:
         """Write every change, in order; no more than `rate` a second (None: as fast as it goes).
+
+        Returns:
+            When it began.
 
         Raises:
             ClientError: the table refused a write.
         """
-        began = time.monotonic()
+        began_at, began = datetime.now(UTC), time.monotonic()
         for index, change in enumerate(changes):
             if rate is not None and self.stop.wait(began + index / rate - time.monotonic()):
-                return
+                break
             if self.stop.is_set():
-                return
+                break
             self._write(change)
+        return began_at
 
     # Private functions
 
     def _write(self, change: Change) -> None:
         started_at = datetime.now(UTC)
-        self.first_write_at = self.first_write_at or started_at
         before, after = _perform(self.dynamodb, self.table, change, self.written + 1)
         self.written += 1
         self.observe(

@@ -95,6 +95,7 @@ def read_dlq(deployment: LocalDeployment) -> Iterator[DeadMessage]:
     for _ in range(_PAGES_MAX):
         messages = sqs.receive_message(
             QueueUrl=deployment.dlq_url,
+            WaitTimeSeconds=0,
             MaxNumberOfMessages=_RECEIVE_MAX,
             VisibilityTimeout=_LOOK_SECONDS,
             MessageAttributeNames=["All"],

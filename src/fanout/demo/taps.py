@@ -71,7 +71,7 @@ class TopicTap:
         """The events since the last call; as many as a bounded number of calls bring."""
         for _ in range(_RECEIVES_MAX):
             messages = self._sqs.receive_message(
-                QueueUrl=self._queue_url, MaxNumberOfMessages=_RECEIVE_MAX
+                QueueUrl=self._queue_url, MaxNumberOfMessages=_RECEIVE_MAX, WaitTimeSeconds=0
             ).get("Messages", [])
             if not messages:
                 return
