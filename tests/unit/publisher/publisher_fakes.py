@@ -1,0 +1,162 @@
+"""Fakes of the publisher's ports, and a publisher made of them."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from customer_events.decoder import decode
+from publisher.events import Entry, Producer
+from publisher.patience import Patience
+from publisher.ports import Answer, Deadline, ParkedRecord, Verdict
+from publisher.publish_batch import BatchPublisher, Deadlines
+from publisher.reasons import RefusedByBus
+from publisher.stream_handler import StreamHandler
+from publisher.transitions import TableRules
+
+CONFIRMED = Answer(verdict=Verdict.CONFIRMED)
+TRANSIENT = Answer(verdict=Verdict.TRANSIENT, code="InternalError")
+BUS_FAULT = Answer(verdict=Verdict.BUS_FAULT, code="AuthorizationError")
+REFUSED = Answer(
+    verdict=Verdict.REFUSED, code="InvalidParameter", reason=RefusedByBus("an entry that it takes")
+)
+NOT_SENT = Answer(verdict=Verdict.NOT_SENT, code="OutOfTime")
+BATCH_AT = datetime(2026, 11, 23, 9, 30, 2, tzinfo=UTC)
+
+
+class FakeClock:
+    """Stands still but for sleeping and `pass_seconds`."""
+
+    def __init__(self):
+        self.seconds = 1_000.0
+        self.slept = []
+
+    def now(self):
+        return BATCH_AT + timedelta(seconds=self.seconds - 1_000.0)
+
+    def monotonic(self):
+        return self.seconds
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+        self.seconds += seconds
+
+    def pass_seconds(self, seconds):
+        self.seconds += seconds
+
+
+class FakeBus:
+    """Answers as told; keeps what it took, in order, and what it was asked in each round.
+
+    `answer` gets an entry and how often it was sent before.
+    """
+
+    def __init__(self, answer: Callable[[Entry, int], Answer] | None = None, *, ordered=False):
+        self.answer = answer or (lambda _entry, _times: CONFIRMED)
+        self.ordered = ordered
+        self.rounds: list[list[Entry]] = []
+        self.published: list[Entry] = []
+        self._times: dict[str, int] = {}
+
+    def send(self, entries: Sequence[Entry], deadline: Deadline) -> list[Answer]:
+        self.rounds.append(list(entries))
+        answers = []
+        for entry in entries:
+            times = self._times.get(entry.event_id, 0)
+            self._times[entry.event_id] = times + 1
+            answer = self.answer(entry, times)
+            if answer.verdict is Verdict.CONFIRMED:
+                self.published.append(entry)
+            answers.append(answer)
+        return answers
+
+    @property
+    def events(self):
+        """What it took, as a consumer reads it."""
+        return [decode(entry.document) for entry in self.published]
+
+
+class FakeFailureStore:
+    """Keeps what is parked, unless `error` says otherwise."""
+
+    def __init__(self, error: Callable[[ParkedRecord], str | None] | None = None):
+        self.error = error or (lambda _parked: None)
+        self.parked: list[ParkedRecord] = []
+
+    def park(self, parked: Sequence[ParkedRecord], deadline: Deadline) -> list[str | None]:
+        errors = []
+        for one in parked:
+            json.dumps(one.record)
+            error = self.error(one)
+            if error is None:
+                self.parked.append(one)
+            errors.append(error)
+        return errors
+
+    @property
+    def reasons(self):
+        return [one.reason.code for one in self.parked]
+
+
+class FakeReporter:
+    def __init__(self):
+        self.results = []
+
+    def report(self, records, result, *, request_id, now_seconds):
+        self.results.append(result)
+
+
+class FakeContext:
+    """Lambda's context, as far as the handler looks."""
+
+    aws_request_id = "6f1c9a52-1d0e-5b7c-9f43-7f0b3f3a2c11"
+
+    def __init__(self, milliseconds=60_000):
+        self._milliseconds = milliseconds
+
+    def get_remaining_time_in_millis(self):
+        return self._milliseconds
+
+
+class Rig:
+    """A publisher made of fakes."""
+
+    def __init__(
+        self,
+        *,
+        bus: FakeBus | None = None,
+        store: FakeFailureStore | None = None,
+        versions: tuple[int, ...] = (2,),
+        rules: TableRules | None = None,
+    ):
+        self.clock = FakeClock()
+        self.bus = bus or FakeBus()
+        self.store = store or FakeFailureStore()
+        self.reporter = FakeReporter()
+        self.publisher = BatchPublisher(
+            rules=rules or TableRules(reason_attribute="status_reason"),
+            producer=Producer(source="urn:novapay:accounts", epoch=1, versions=versions),
+            bus=self.bus,
+            failure_store=self.store,
+            clock=self.clock,
+            patience=Patience(),
+            jitter=lambda: 0.5,
+        )
+        self.handler = StreamHandler(
+            publisher=self.publisher, reporter=self.reporter, clock=self.clock
+        )
+
+    def publish(self, records: Iterable[Any], *, seconds_left: float = 60.0):
+        """Run the use case; the result."""
+        deadline = Deadline(ends_at=self.clock.monotonic() + seconds_left, clock=self.clock)
+        return self.publisher.publish(
+            list(records), Deadlines(publishing=deadline, parking=deadline)
+        )
+
+    def handle(self, records: Iterable[Any], *, milliseconds: int = 60_000):
+        """Run the Lambda handler; the sequence number that it reports, or None."""
+        answer = self.handler({"Records": list(records)}, FakeContext(milliseconds))
+        assert set(answer) == {"batchItemFailures"}
+        failures = answer["batchItemFailures"]
+        assert len(failures) <= 1
+        return failures[0]["itemIdentifier"] if failures else None

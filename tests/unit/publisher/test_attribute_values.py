@@ -1,0 +1,82 @@
+import pytest
+from customer_events.instants import to_wire
+from publisher import attribute_values
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"S": "2026-11-23T09:30:00Z"}, "2026-11-23T09:30:00Z"),
+        ({"S": "2026-11-23t09:30:00z"}, "2026-11-23T09:30:00Z"),
+        ({"S": "2026-11-23T09:30:00.25-05:00"}, "2026-11-23T14:30:00.250000Z"),
+        ({"S": "2026-11-23T09:30:00.123456789Z"}, "2026-11-23T09:30:00.123456Z"),
+        ({"N": "1795426200"}, "2026-11-23T09:30:00Z"),
+        ({"N": "1795426200.5"}, "2026-11-23T09:30:00.500000Z"),
+        ({"N": "1795426200500"}, "2026-11-23T09:30:00.500000Z"),
+    ],
+)
+def test_an_instant_is_rfc_3339_with_any_offset_or_an_epoch_number(value, expected):
+    assert to_wire(attribute_values.instant(value)) == expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"S": "2026-11-23"},
+        {"S": "2026-11-23 09:30:00Z"},
+        {"S": "2026-11-23T09:30:00"},
+        {"S": "2026-02-30T09:30:00Z"},
+        {"S": "0001-01-01T00:00:00+23:59"},
+        {"S": "0000-01-01T00:00:00Z"},
+        {"S": ""},
+        {"N": "1E125"},
+        {"N": "-9E125"},
+        {"N": "Infinity"},
+        {"N": "NaN"},
+        {"N": 5},
+        {"B": "aGk="},
+        {},
+        "2026-11-23T09:30:00Z",
+        None,
+    ],
+)
+def test_anything_else_is_no_instant_and_raises_nothing(value):
+    assert attribute_values.instant(value) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [({"S": "a"}, "a"), ({"N": "1"}, None), ({"S": 1}, None), (None, None), ("a", None)],
+)
+def test_text_is_the_s_of_a_value(value, expected):
+    assert attribute_values.text(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [({"S": "a"}, "a"), ({"N": "1.50"}, "1.50"), ({"BOOL": True}, None), (None, None), (7, None)],
+)
+def test_a_scalar_is_an_s_or_an_n_as_it_is_written(value, expected):
+    assert attribute_values.scalar(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("7", 7), ("0", 0), ("9" * 38, int("9" * 38)), ("-1", None), ("1.5", None), ("٣", None)],
+)
+def test_a_whole_number_has_ascii_digits_only(value, expected):
+    assert attribute_values.whole_number({"N": value}) == expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+        "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\n",
+    ],
+)
+def test_trace_contexts_that_w3c_calls_invalid_are_ignored(value):
+    assert attribute_values.traceparent({"S": value}) is None

@@ -1,0 +1,295 @@
+import pytest
+from customer_events.event import Change, Status
+from customer_events.instants import to_wire
+from customer_events.sequence import SequenceSource
+from publisher.reasons import (
+    MissingCustomerId,
+    MissingStatus,
+    MissingVersion,
+    UndecodableImage,
+    UnknownStatus,
+    VersionDidNotRise,
+)
+from publisher.transitions import TableRules, detect
+from unit.publisher.stream_record_samples import TTL_IDENTITY, UNCHANGED, modify, record
+
+PLAIN = TableRules()
+VERSIONED = TableRules(sequence_attribute="version")
+REASONED = TableRules(reason_attribute="status_reason")
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+def versioned(old, new, old_version, new_version):
+    made = record(old, new)
+    for image, version in (("OldImage", old_version), ("NewImage", new_version)):
+        if version is not None:
+            made["dynamodb"][image]["version"] = version
+    return made
+
+
+def test_a_modified_status_is_a_change_from_the_old_to_the_new_one():
+    found = detect(modify(), REASONED)
+    assert (found.customer_id, found.previous_status, found.status, found.change) == (
+        "c-1",
+        Status.ACTIVE,
+        Status.SUSPENDED,
+        Change.CHANGED,
+    )
+    assert (found.reason, found.reason_left_out) == ("KYC_EXPIRED", False)
+    assert (found.number, found.sequence_source) == (
+        "820400000000000001192334",
+        SequenceSource.STREAM,
+    )
+    assert to_wire(found.occurred_at) == to_wire(found.changed_at) == "2026-11-23T09:30:00Z"
+    assert found.traceparent is None
+
+
+def test_a_new_item_is_a_creation_without_a_previous_status():
+    found = detect(record(None, "PENDING"), PLAIN)
+    assert (found.change, found.previous_status, found.status) == (
+        Change.CREATED,
+        None,
+        Status.PENDING,
+    )
+
+
+@pytest.mark.parametrize("identity", [None, TTL_IDENTITY])
+def test_a_removal_by_a_person_or_by_ttl_becomes_removed(identity):
+    removal = record("CLOSED", None)
+    if identity:
+        removal["userIdentity"] = identity
+    found = detect(removal, PLAIN)
+    assert (found.change, found.previous_status, found.status) == (
+        Change.REMOVED,
+        Status.CLOSED,
+        Status.REMOVED,
+    )
+
+
+def test_a_removal_carries_nothing_that_the_old_image_said_about_the_change_before():
+    removal = record(
+        "CLOSED",
+        None,
+        status_reason={"S": "FRAUD"},
+        changed_at={"S": "2020-01-01T00:00:00Z"},
+        trace={"S": TRACEPARENT},
+    )
+    rules = TableRules(
+        reason_attribute="status_reason",
+        changed_at_attribute="changed_at",
+        traceparent_attribute="trace",
+    )
+    found = detect(removal, rules)
+    assert (found.reason, found.traceparent) == (None, None)
+    assert found.changed_at == found.occurred_at
+
+
+@pytest.mark.parametrize("status", ["ACTIVE", "NO_SUCH_STATUS", {"N": "1"}, UNCHANGED])
+def test_a_write_that_leaves_the_status_alone_is_no_transition_whatever_the_status(status):
+    assert detect(record(status, status, name={"S": "Another"}), PLAIN) is None
+
+
+@pytest.mark.parametrize("old", ["NO_SUCH_STATUS", {"N": "1"}, {"NULL": True}, UNCHANGED])
+def test_an_unknown_or_missing_old_status_is_no_error_and_reads_as_none(old):
+    found = detect(record(old, "ACTIVE"), PLAIN)
+    assert (found.previous_status, found.status) == (None, Status.ACTIVE)
+
+
+@pytest.mark.parametrize("old", ["NO_SUCH_STATUS", UNCHANGED])
+def test_a_removed_item_without_a_known_status_is_removed_all_the_same(old):
+    found = detect(record(old, None), PLAIN)
+    assert (found.previous_status, found.status) == (None, Status.REMOVED)
+
+
+@pytest.mark.parametrize("old", [None, "ACTIVE"])
+def test_a_missing_new_status_is_refused(old):
+    with pytest.raises(MissingStatus) as refused:
+        detect(record(old, UNCHANGED), PLAIN)
+    assert refused.value.field == "dynamodb.NewImage.status"
+
+
+@pytest.mark.parametrize(
+    "new", ["NO_SUCH_STATUS", "active", "", {"N": "1"}, {"BOOL": True}, {"NULL": True}, {"S": 5}]
+)
+def test_a_new_status_that_is_unknown_or_no_string_is_refused(new):
+    with pytest.raises(UnknownStatus, match="PENDING, ACTIVE, SUSPENDED, CLOSED, REMOVED"):
+        detect(record("ACTIVE", new if isinstance(new, dict) else {"S": new}), PLAIN)
+
+
+def test_the_customer_id_may_be_a_number_and_keeps_its_text():
+    assert detect(record(None, "ACTIVE", customer_id={"N": "0042"}), PLAIN).customer_id == "0042"
+
+
+@pytest.mark.parametrize("key", [{"B": "aGk="}, {"S": ""}, {"S": "x" * 2049}, {}, None])
+def test_a_key_that_holds_no_usable_customer_id_is_refused(key):
+    made = record(None, "ACTIVE")
+    made["dynamodb"]["Keys"]["customer_id"] = key
+    with pytest.raises(MissingCustomerId):
+        detect(made, PLAIN)
+
+
+@pytest.mark.parametrize("keys", [None, {}, {"pk": {"S": "c-1"}}, "c-1"])
+def test_keys_without_the_configured_attribute_are_refused(keys):
+    made = record(None, "ACTIVE")
+    made["dynamodb"]["Keys"] = keys
+    with pytest.raises(MissingCustomerId, match=r"dynamodb\.Keys\.customer_id"):
+        detect(made, PLAIN)
+
+
+def test_the_attribute_names_are_the_tables_own():
+    made = record(None, "ACTIVE")
+    made["dynamodb"]["Keys"] = {"pk": {"S": "c-9"}}
+    made["dynamodb"]["NewImage"] = {"pk": {"S": "c-9"}, "state": {"S": "CLOSED"}}
+    rules = TableRules(customer_id_attribute="pk", status_attribute="state")
+    found = detect(made, rules)
+    assert (found.customer_id, found.status) == ("c-9", Status.CLOSED)
+
+
+@pytest.mark.parametrize(
+    ("name", "image"), [("MODIFY", "OldImage"), ("MODIFY", "NewImage"), ("INSERT", "NewImage")]
+)
+def test_a_stream_that_lacks_an_image_is_refused_and_the_view_type_named(name, image):
+    made = modify()
+    made["eventName"] = name
+    del made["dynamodb"][image]
+    with pytest.raises(UndecodableImage, match=rf"dynamodb\.{image}: .*NEW_AND_OLD_IMAGES"):
+        detect(made, PLAIN)
+
+
+def test_a_removal_without_its_old_image_is_refused():
+    made = record("ACTIVE", None)
+    del made["dynamodb"]["OldImage"]
+    with pytest.raises(UndecodableImage):
+        detect(made, PLAIN)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda made: made.update(eventName="UPSERT"),
+        lambda made: made.pop("eventName"),
+        lambda made: made.pop("dynamodb"),
+        lambda made: made.update(dynamodb=[]),
+        lambda made: made["dynamodb"].update(NewImage="{}"),
+        lambda made: made["dynamodb"].pop("SequenceNumber"),
+        lambda made: made["dynamodb"].update(SequenceNumber="12a"),
+        lambda made: made["dynamodb"].update(SequenceNumber=12),
+        lambda made: made["dynamodb"].update(SequenceNumber="9" * 41),
+        lambda made: made["dynamodb"].pop("ApproximateCreationDateTime"),
+        lambda made: made["dynamodb"].update(ApproximateCreationDateTime="yesterday"),
+        lambda made: made["dynamodb"].update(ApproximateCreationDateTime=float("nan")),
+        lambda made: made["dynamodb"].update(ApproximateCreationDateTime=1e300),
+        lambda made: made["dynamodb"].update(ApproximateCreationDateTime=True),
+    ],
+)
+def test_what_has_not_the_shape_of_a_stream_record_is_refused(spoil):
+    made = modify()
+    spoil(made)
+    with pytest.raises(UndecodableImage):
+        detect(made, PLAIN)
+
+
+def test_the_time_of_the_change_is_rounded_down_to_the_second():
+    made = modify()
+    made["dynamodb"]["ApproximateCreationDateTime"] = 1795426200.999
+    assert to_wire(detect(made, PLAIN).occurred_at) == "2026-11-23T09:30:00Z"
+
+
+@pytest.mark.parametrize(
+    "reason", [{"S": ""}, {"S": "x" * 129}, {"N": "3"}, {"L": []}, {"S": "\ud800"}]
+)
+def test_an_unusable_reason_is_left_out_and_counted_since_the_change_matters_more(reason):
+    found = detect(record("ACTIVE", "CLOSED", status_reason=reason), REASONED)
+    assert (found.reason, found.reason_left_out) == (None, True)
+
+
+@pytest.mark.parametrize("reason", ["x", "x" * 128, "Gebühr nicht bezahlt"])
+def test_a_usable_reason_is_kept(reason):
+    found = detect(record("ACTIVE", "CLOSED", status_reason={"S": reason}), REASONED)
+    assert (found.reason, found.reason_left_out) == (reason, False)
+
+
+def test_without_a_reason_nothing_is_left_out():
+    assert not detect(record("ACTIVE", "CLOSED"), REASONED).reason_left_out
+    unread = detect(record("ACTIVE", "CLOSED", status_reason={"N": "1"}), PLAIN)
+    assert (unread.reason, unread.reason_left_out) == (None, False)
+
+
+def test_changed_at_is_the_tables_own_where_it_is_an_instant():
+    rules = TableRules(changed_at_attribute="changed_at")
+    made = record("ACTIVE", "CLOSED", changed_at={"S": "2026-11-23T10:29:59.5+01:00"})
+    assert to_wire(detect(made, rules).changed_at) == "2026-11-23T09:29:59.500000Z"
+
+
+@pytest.mark.parametrize("value", [{"S": "yesterday"}, {"BOOL": True}, None])
+def test_changed_at_is_when_the_stream_saw_it_where_the_table_has_no_instant(value):
+    rules = TableRules(changed_at_attribute="changed_at")
+    attributes = {} if value is None else {"changed_at": value}
+    found = detect(record("ACTIVE", "CLOSED", **attributes), rules)
+    assert found.changed_at == found.occurred_at
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"), [(TRACEPARENT, True), ("00-zz", False), ("00-" + "0" * 32, False)]
+)
+def test_a_trace_context_is_carried_if_it_is_well_formed(value, kept):
+    rules = TableRules(traceparent_attribute="trace")
+    found = detect(record("ACTIVE", "CLOSED", trace={"S": value}), rules)
+    assert found.traceparent == (value if kept else None)
+
+
+def test_an_item_of_another_entity_is_none_of_our_business_however_odd_it_is():
+    rules = TableRules(entity_filter=("kind", "customer"))
+    assert detect(record("ACTIVE", {"N": "1"}, kind={"S": "invoice"}), rules) is None
+    assert detect(record(None, UNCHANGED), rules) is None
+
+
+def test_either_image_may_say_that_the_item_is_a_customer():
+    rules = TableRules(entity_filter=("kind", "7"))
+    assert detect(record(None, "ACTIVE", kind={"N": "7"}), rules) is not None
+    assert detect(record("ACTIVE", None, kind={"S": "7"}), rules) is not None
+    became_one_no_more = record("ACTIVE", "CLOSED")
+    became_one_no_more["dynamodb"]["OldImage"]["kind"] = {"S": "7"}
+    assert detect(became_one_no_more, rules) is not None
+
+
+@pytest.mark.parametrize(
+    ("region", "ours"), [({"S": "eu-west-1"}, True), ({"S": "us-east-1"}, False), (None, True)]
+)
+@pytest.mark.parametrize("change", [("ACTIVE", "CLOSED"), (None, "ACTIVE"), ("ACTIVE", None)])
+def test_a_change_written_in_another_region_is_left_to_that_region(change, region, ours):
+    rules = TableRules(region_attribute="written_in")
+    attributes = {} if region is None else {"written_in": region}
+    assert (detect(record(*change, **attributes), rules) is not None) is ours
+
+
+def test_with_a_version_counter_the_version_orders_the_change():
+    found = detect(versioned("ACTIVE", "CLOSED", {"N": "7"}, {"N": "8"}), VERSIONED)
+    assert (found.number, found.sequence_source) == (8, SequenceSource.VERSION)
+
+
+def test_with_a_version_counter_a_removal_counts_as_one_more_than_the_last_version():
+    assert detect(versioned("ACTIVE", None, {"N": "7"}, None), VERSIONED).number == 8
+
+
+def test_the_first_version_of_an_item_that_had_none_is_a_rise():
+    assert detect(versioned("ACTIVE", "CLOSED", None, {"N": "0"}), VERSIONED).number == 0
+
+
+@pytest.mark.parametrize("new", ["7", "6", "0"])
+def test_a_status_change_whose_version_did_not_rise_is_refused(new):
+    with pytest.raises(VersionDidNotRise):
+        detect(versioned("ACTIVE", "CLOSED", {"N": "7"}, {"N": new}), VERSIONED)
+
+
+def test_a_version_that_did_not_rise_is_nobodys_business_where_the_status_stays():
+    assert detect(versioned("ACTIVE", "ACTIVE", {"N": "7"}, {"N": "7"}), VERSIONED) is None
+
+
+@pytest.mark.parametrize("version", [None, {"S": "8"}, {"N": "8.5"}, {"N": "-1"}, {"N": "x"}])
+@pytest.mark.parametrize("change", [("ACTIVE", "CLOSED"), ("ACTIVE", None), (None, "ACTIVE")])
+def test_a_change_without_a_whole_version_is_refused(change, version):
+    old, new = change
+    made = versioned(old, new, version if new is None else None, None if new is None else version)
+    with pytest.raises(MissingVersion):
+        detect(made, VERSIONED)
