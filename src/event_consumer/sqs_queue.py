@@ -115,7 +115,8 @@ class SqsRedelivery:
             return
 
     def _seconds(self, receive_count: int) -> int:
-        ceiling = min(DELAY_SECONDS_MIN * 2 ** min(receive_count - 1, 10), DELAY_SECONDS_MAX)
+        doublings = min(max(receive_count, 1) - 1, 10)
+        ceiling = min(DELAY_SECONDS_MIN * 2**doublings, DELAY_SECONDS_MAX)
         return self._jitter.randint(ceiling // 2, ceiling)
 
 

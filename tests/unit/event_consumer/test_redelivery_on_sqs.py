@@ -1,0 +1,92 @@
+"""A failed message comes back after a while that doubles, with jitter."""
+
+import random
+
+import botocore.session
+import pytest
+from botocore.config import Config
+from botocore.exceptions import EndpointConnectionError
+from botocore.stub import ANY, Stubber
+
+from event_consumer.sqs_queue import SqsRedelivery
+from unit.event_consumer.consumer_samples import QUEUE_URL, REGION, message
+
+
+class QueueInMemory:
+    """ChangeMessageVisibilityBatch that keeps what it is asked for."""
+
+    def __init__(self, fault=None):
+        self.entries = []
+        self.sizes = []
+        self._fault = fault
+
+    def change_message_visibility_batch(self, *, QueueUrl, Entries):  # noqa: N803 (boto3's names)
+        assert QueueUrl == QUEUE_URL
+        self.sizes.append(len(Entries))
+        self.entries.extend(Entries)
+        if self._fault:
+            raise self._fault
+        return {"Successful": [{"Id": entry["Id"]} for entry in Entries]}
+
+
+def delays(receive_count, draws=200):
+    queue = QueueInMemory()
+    redelivery = SqsRedelivery(queue, QUEUE_URL, jitter=random.Random(7))
+    redelivery.delay([message(n, receive_count=receive_count) for n in range(draws)])
+    return [entry["VisibilityTimeout"] for entry in queue.entries]
+
+
+@pytest.mark.parametrize(
+    ("receive_count", "longest"),
+    [(1, 5), (2, 10), (3, 20), (4, 40), (7, 320), (8, 640), (9, 900), (1000, 900)],
+)
+def test_the_delay_doubles_with_each_receive_up_to_fifteen_minutes(receive_count, longest):
+    seen = delays(receive_count)
+    assert longest * 0.95 <= max(seen) <= longest
+    assert min(seen) >= longest // 2
+    assert len(set(seen)) > 1, "without jitter a whole batch comes back at once"
+
+
+def test_a_message_that_was_received_never_as_far_as_we_know_is_delayed_like_a_first():
+    assert max(delays(0)) == 5
+
+
+def test_each_message_is_delayed_by_its_own_receipt():
+    queue = QueueInMemory()
+    SqsRedelivery(queue, QUEUE_URL).delay([message(n) for n in range(23)])
+    assert sorted(queue.sizes) == [3, 10, 10]
+    assert {entry["ReceiptHandle"] for entry in queue.entries} == {
+        f"receipt-{n}" for n in range(23)
+    }
+
+
+def test_nothing_to_delay_is_nothing_to_call():
+    queue = QueueInMemory()
+    SqsRedelivery(queue, QUEUE_URL).delay([])
+    assert queue.sizes == []
+
+
+def test_a_delay_that_fails_is_let_go():
+    fault = EndpointConnectionError(endpoint_url=QUEUE_URL)
+    SqsRedelivery(QueueInMemory(fault), QUEUE_URL).delay([message(1)])
+
+
+def test_a_throttled_or_partly_failed_delay_is_let_go():
+    client = botocore.session.get_session().create_client(
+        "sqs",
+        region_name=REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+    with Stubber(client) as stubber:
+        failed = {"Id": "0", "SenderFault": True, "Code": "MessageNotInflight"}
+        stubber.add_response(
+            "change_message_visibility_batch",
+            {"Successful": [], "Failed": [failed]},
+            {"QueueUrl": QUEUE_URL, "Entries": ANY},
+        )
+        stubber.add_client_error("change_message_visibility_batch", "RequestThrottled")
+        for _ in range(2):
+            SqsRedelivery(client, QUEUE_URL).delay([message(1)])
+        stubber.assert_no_pending_responses()
