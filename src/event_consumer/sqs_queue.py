@@ -3,14 +3,16 @@
 import base64
 import json
 import random
+import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from customer_events.instants import to_wire
+from customer_events.instants import from_wire, to_wire
 from event_consumer.messages import Message
 from event_consumer.ports import Parking
 
@@ -20,8 +22,11 @@ BATCH_BYTES_MAX = 1_048_576
 """All bodies and attributes of one SendMessageBatch (1 MiB since August 2025)."""
 ATTRIBUTES_MAX = 10
 """Message attributes of one message; two of them are ours when it is parked."""
+MARKS = frozenset({"parked_reason", "parked", "replayed"})
+"""Our own attributes: written anew at each parking, which keeps what they say of the first."""
 DELAY_SECONDS_MIN = 5
 DELAY_SECONDS_MAX = 900
+_MESSAGE_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 
 
 class SqsParkingLot:
@@ -39,20 +44,29 @@ class SqsParkingLot:
     def park(self, parkings: Sequence[Parking], *, parked_at: datetime) -> frozenset[str]:
         """See `ParkingLot.park`. A message that SQS does not list as successful is not parked."""
         confirmed: set[str] = set()
-        fitting = [one for one in parkings if len(one.message.attributes) + 2 <= ATTRIBUTES_MAX]
-        for chunk in _chunks([(one, self._entry(one, parked_at)) for one in fitting]):
-            entries = [{**entry, "Id": str(index)} for index, (_, entry) in enumerate(chunk)]
+        built = [entry for one in parkings if (entry := self._built(one, parked_at))]
+        for chunk in _chunks(built):
+            entries = [{**one.entry, "Id": str(index)} for index, one in enumerate(chunk)]
             try:
                 answer = self._client.send_message_batch(QueueUrl=self._dlq_url, Entries=entries)
             except (BotoCoreError, ClientError):
                 continue
             successful = {entry["Id"] for entry in answer.get("Successful", [])}
             confirmed.update(
-                one.message.message_id
-                for index, (one, _) in enumerate(chunk)
-                if str(index) in successful
+                one.message_id for index, one in enumerate(chunk) if str(index) in successful
             )
         return frozenset(confirmed)
+
+    def _built(self, parking: Parking, parked_at: datetime) -> "_Built | None":
+        """None where the message has no room for our marks, or can't be sent as it is."""
+        try:
+            entry = self._entry(parking, parked_at)
+            if len(entry["MessageAttributes"]) > ATTRIBUTES_MAX:
+                return None
+            message_id = parking.message.message_id
+            return _Built(message_id=message_id, entry=entry, size_bytes=_size_bytes(entry))
+        except Exception:  # noqa: BLE001 (one odd message must not keep its neighbours unparked)
+            return None
 
     def _entry(self, parking: Parking, parked_at: datetime) -> dict[str, Any]:
         message, reason = parking.message, parking.reason
@@ -65,7 +79,9 @@ class SqsParkingLot:
             "original_message_id": first["original_message_id"],
             "consumer": self._consumer,
         }
-        attributes = {name: _to_send(value) for name, value in message.attributes.items()}
+        attributes = {
+            name: _to_send(value) for name, value in message.attributes.items() if name not in MARKS
+        }
         attributes["parked_reason"] = {"DataType": "String", "StringValue": reason.code}
         attributes["parked"] = {"DataType": "String", "StringValue": json.dumps(note)}
         entry: dict[str, Any] = {"MessageBody": message.body, "MessageAttributes": attributes}
@@ -123,39 +139,59 @@ class SqsRedelivery:
 # Private functions
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Built:
+    """An entry of a SendMessageBatch, all but its `Id`, and what it weighs."""
+
+    message_id: str
+    entry: dict[str, Any]
+    size_bytes: int
+
+
 def _first_delivery(message: Message) -> dict[str, str]:
-    """A replayed message keeps the id and time of its first delivery in `replayed`."""
-    here = {
+    """What an earlier parking noted, in `replayed` (by a replay) or `parked` (SQS's own move).
+
+    Anyone may write an attribute, so only an instant and an id of SQS's form are taken over.
+    """
+    for mark in ("replayed", "parked"):
+        try:
+            earlier = json.loads(message.attributes[mark]["stringValue"])
+            first_received_at = from_wire(earlier["first_received_at"])
+            original_message_id = _MESSAGE_ID.fullmatch(earlier["original_message_id"])
+        except (KeyError, TypeError, ValueError, RecursionError):
+            continue
+        if original_message_id:
+            return {
+                "first_received_at": to_wire(first_received_at),
+                "original_message_id": original_message_id[0],
+            }
+    return {
         "first_received_at": to_wire(message.first_received_at),
         "original_message_id": message.message_id,
     }
-    try:
-        earlier = json.loads(message.attributes["replayed"]["stringValue"])
-        return {name: str(earlier[name]) for name in here}
-    except (KeyError, TypeError, ValueError):
-        return here
 
 
 def _to_send(attribute: Any) -> dict[str, Any]:
     """From Lambda's shape of a message attribute to the one that SendMessage takes."""
     data_type = attribute["dataType"]
     if data_type.startswith("Binary"):
-        return {"DataType": data_type, "BinaryValue": base64.b64decode(attribute["binaryValue"])}
+        return {
+            "DataType": data_type,
+            "BinaryValue": base64.b64decode(attribute["binaryValue"], validate=True),
+        }
     return {"DataType": data_type, "StringValue": attribute["stringValue"]}
 
 
-def _chunks(
-    entries: list[tuple[Parking, dict[str, Any]]],
-) -> Iterator[list[tuple[Parking, dict[str, Any]]]]:
-    chunk: list[tuple[Parking, dict[str, Any]]] = []
-    size = 0
+def _chunks(entries: list[_Built]) -> Iterator[list[_Built]]:
+    chunk: list[_Built] = []
+    size_bytes = 0
     for one in entries:
-        bytes_here = _size_bytes(one[1])
-        if chunk and (len(chunk) == ENTRIES_MAX or size + bytes_here > BATCH_BYTES_MAX):
+        full = len(chunk) == ENTRIES_MAX or size_bytes + one.size_bytes > BATCH_BYTES_MAX
+        if chunk and full:
             yield chunk
-            chunk, size = [], 0
+            chunk, size_bytes = [], 0
         chunk.append(one)
-        size += bytes_here
+        size_bytes += one.size_bytes
     if chunk:
         yield chunk
 
