@@ -1,0 +1,57 @@
+"""Small modules with honest names, short functions, typed packages."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from architecture.source_tree import PACKAGES, SRC, module_files, module_name, parse
+
+MODULE_LINES_MAX = 250
+FUNCTION_LINES_MAX = 40
+NAMES_THAT_SAY_NOTHING = {"utils", "util", "common", "helpers", "helper", "misc", "shared", "base"}
+
+
+def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """What there is to follow: the lines after signature and docstring."""
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    return (function.end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
+@pytest.mark.parametrize("path", module_files(), ids=module_name)
+def test_a_module_can_be_read_in_one_sitting(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MODULE_LINES_MAX
+
+
+@pytest.mark.parametrize("path", module_files(), ids=module_name)
+def test_a_function_fits_on_a_screen(path):
+    functions = (
+        node
+        for node in ast.walk(parse(path))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    )
+    assert [one.name for one in functions if body_lines(one) > FUNCTION_LINES_MAX] == []
+
+
+@pytest.mark.parametrize("path", module_files(), ids=module_name)
+def test_a_module_is_named_for_what_it_holds(path):
+    assert not set(path.relative_to(SRC).with_suffix("").parts) & NAMES_THAT_SAY_NOTHING
+
+
+@pytest.mark.parametrize("path", module_files(), ids=module_name)
+def test_a_module_says_what_it_is_for(path):
+    assert ast.get_docstring(parse(path))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_is_typed_and_explains_itself(package):
+    assert (SRC / package / "py.typed").is_file()
+    assert (SRC / package / "__init__.py").is_file()
+
+
+def test_every_folder_of_modules_is_a_package_and_every_package_is_known():
+    folders = {path.parent for path in module_files()}
+    assert all((folder / "__init__.py").is_file() for folder in folders)
+    assert {Path(module_name(path)).parts[0].partition(".")[0] for path in module_files()} == set(
+        PACKAGES
+    )
