@@ -58,22 +58,6 @@ def without_refused(template: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def with_whole_numbers(template: Mapping[str, Any], overrides: Mapping[str, str]) -> dict[str, Any]:
-    """The template with each mapping's maximum concurrency as a number; the input stays as it is.
-
-    MiniStack 1.5.33: its CloudFormation passes a Number parameter on as text, and the queue poller
-    then fails on every comparison with it, so that nothing is consumed.
-    """
-    result = copy.deepcopy(dict(template))
-    for resource in result["Resources"].values():
-        scaling = resource.get("Properties", {}).get("ScalingConfig", {})
-        match scaling.get("MaximumConcurrency"):
-            case {"Ref": str(name)}:
-                default = result["Parameters"][name]["Default"]
-                scaling["MaximumConcurrency"] = int(overrides.get(name, default))
-    return result
-
-
 def without_transport_rules(template: Mapping[str, Any]) -> dict[str, Any]:
     """The template less its denials of plain HTTP; the input stays as it is.
 
