@@ -7,10 +7,10 @@ took. Encoding it before botocore signs it leaves one pass over the values.
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote_plus
+from urllib.parse import quote
 
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~")
-_QUOTED = {chr(code): quote_plus(chr(code)) for code in range(128)}
+_QUOTED = {chr(code): quote(chr(code), safe="") for code in range(128)}
 
 
 def encode_body_once(params: dict[str, Any], **_: Any) -> None:
@@ -20,7 +20,10 @@ def encode_body_once(params: dict[str, Any], **_: Any) -> None:
 
 
 def form_encoded(fields: Mapping[str, str]) -> bytes:
-    """The same as `urllib.parse.urlencode(fields).encode()`, for keys that need no quoting."""
+    """What `urllib.parse.urlencode` makes of fields whose keys need no quoting.
+
+    A blank becomes `%20`, not `+`: replacements must hold nothing that is replaced later.
+    """
     return "&".join([f"{key}={_quoted(value)}" for key, value in fields.items()]).encode()
 
 
@@ -33,7 +36,7 @@ def _quoted(text: str) -> str:
     if not odd:
         return text
     if not text.isascii():
-        return quote_plus(text)
+        return quote(text, safe="")
     if "%" in odd:
         text = text.replace("%", "%25")
         odd.discard("%")

@@ -4,8 +4,7 @@ import json
 from copy import deepcopy
 from typing import Any
 
-ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/accounts/stream/2026-11-01T08:00:00.000"
-CREATED_AT_SECONDS = 1795426200
+ARN = "arn:aws:dynamodb:eu-west-1:1:table/accounts/stream/2026-11-01T08:00:00.000"
 FIRST_SEQUENCE_NUMBER = 820400000000000001192334
 UNCHANGED: Any = object()
 
@@ -36,7 +35,7 @@ _MODIFY = json.loads("""
     "SizeBytes": 214,
     "StreamViewType": "NEW_AND_OLD_IMAGES"
   },
-  "eventSourceARN": "arn:aws:dynamodb:eu-west-1:123456789012:table/accounts/stream/2026-11-01T08:00:00.000"
+  "eventSourceARN": "arn:aws:dynamodb:eu-west-1:1:table/accounts/stream/2026-11-01T08:00:00.000"
 }
 """)
 TTL_IDENTITY = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}

@@ -1,4 +1,5 @@
 import pytest
+
 from customer_events.instants import to_wire
 from publisher import attribute_values
 

@@ -1,6 +1,7 @@
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, quote, urlencode
 
 import pytest
+
 from publisher.form_encoding import encode_body_once, form_encoded
 
 
@@ -10,7 +11,9 @@ from publisher.form_encoding import encode_body_once, form_encoded
 )
 def test_the_encoding_is_that_of_the_standard_library(value):
     fields = {"Action": "PublishBatch", "E.member.1.Message": value}
-    assert form_encoded(fields) == urlencode(fields).encode()
+    assert form_encoded(fields) == urlencode(fields, quote_via=quote).encode()
+    read_back = parse_qs(form_encoded(fields).decode(), keep_blank_values=True)
+    assert read_back == {key: [text] for key, text in fields.items()}
 
 
 def test_a_body_that_is_encoded_already_stays_as_it_is():
@@ -19,4 +22,4 @@ def test_a_body_that_is_encoded_already_stays_as_it_is():
     assert params == {"body": b"Action=PublishBatch"}
     params = {"body": {"Action": "Publish Batch"}}
     encode_body_once(params)
-    assert params == {"body": b"Action=Publish+Batch"}
+    assert params == {"body": b"Action=Publish%20Batch"}

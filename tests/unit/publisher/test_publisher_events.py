@@ -1,4 +1,5 @@
 import pytest
+
 from customer_events.decoder import decode
 from customer_events.event import Change, Status, transition
 from publisher.events import Producer, to_entries

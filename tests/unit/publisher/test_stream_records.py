@@ -1,6 +1,7 @@
 import re
 
 import pytest
+
 from publisher import stream_records
 from unit.publisher.stream_record_samples import modify
 

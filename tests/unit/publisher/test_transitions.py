@@ -1,4 +1,5 @@
 import pytest
+
 from customer_events.event import Change, Status
 from customer_events.instants import to_wire
 from customer_events.sequence import SequenceSource

@@ -1,0 +1,59 @@
+import gc
+import subprocess
+import sys
+
+import pytest
+
+from publisher import bootstrap
+from publisher.settings import SettingsError
+
+TOPIC = "arn:aws:sns:eu-west-1:123456789012:customer-status"
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    for name in ("PUBLISH_VERSIONS", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("BUS_ARN", TOPIC)
+    monkeypatch.setenv("FAILURE_BUCKET", "fanout-failures")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setattr(gc, "freeze", lambda: None)
+    return monkeypatch
+
+
+def test_the_client_speaks_to_the_topics_region_with_a_connection_for_each_worker(environment):
+    client = bootstrap.build().publisher.bus._client
+    assert client.meta.region_name == "eu-west-1"
+    assert client.meta.config.max_pool_connections == bootstrap.WORKERS
+    assert client.meta.config.retries["total_max_attempts"] == 1
+    assert client.meta.config.read_timeout == bootstrap.READ_TIMEOUT_SECONDS
+
+
+def test_garbage_collection_is_on_again_afterwards_even_if_building_failed(environment):
+    bootstrap.build()
+    assert gc.isenabled()
+    environment.setenv("BUS_ARN", "")
+    with pytest.raises(SettingsError, match="BUS_ARN: is not set"):
+        bootstrap.build()
+    assert gc.isenabled()
+
+
+def test_an_event_bridge_bus_is_refused_in_one_sentence(environment):
+    environment.setenv("BUS_ARN", "arn:aws:events:eu-west-1:123456789012:event-bus/bus")
+    with pytest.raises(SettingsError, match=r"^BUS_ARN: expected the ARN of an SNS topic; "):
+        bootstrap.build()
+
+
+@pytest.mark.slow
+def test_the_entry_imports_neither_pydantic_nor_boto3_nor_what_only_consumers_need(environment):
+    script = (
+        "import sys; from publisher.lambda_entry import lambda_handler; "
+        "unwanted = {'pydantic', 'boto3', 'customer_events.decoder', 'event_consumer', "
+        "'aws_xray_sdk', 'aws_lambda_powertools.utilities.parser'}; "
+        "sys.exit(', '.join(sorted(unwanted & set(sys.modules))) or 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=False, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,0 +1,136 @@
+import pytest
+
+from publisher.settings import SettingsError, from_environment
+from publisher.transitions import TableRules
+
+TOPIC = "arn:aws:sns:eu-west-1:123456789012:customer-status"
+LEAST = {"BUS_ARN": TOPIC, "FAILURE_BUCKET": "fanout-failures"}
+
+
+def test_two_variables_are_enough():
+    settings = from_environment(LEAST)
+    assert (settings.bus_arn, settings.bus_region, settings.region) == (
+        TOPIC,
+        "eu-west-1",
+        "eu-west-1",
+    )
+    assert settings.producer.source == "urn:novapay:accounts"
+    assert (settings.producer.epoch, settings.producer.versions) == (1, (2,))
+    assert settings.message_size_max_bytes == 262_144
+    assert settings.rules == TableRules()
+    assert (settings.service, settings.metrics_namespace) == ("publisher", "CustomerStatusFanout")
+    assert not settings.is_event_bridge
+
+
+def test_every_variable_is_read():
+    settings = from_environment(
+        {
+            "BUS_ARN": TOPIC,
+            "FAILURE_BUCKET": "fanout-failures",
+            "AWS_REGION": "eu-central-1",
+            "EVENT_SOURCE": "https://novapay.example/accounts",
+            "PUBLISH_VERSIONS": "2, 1",
+            "CUSTOMER_ID_ATTRIBUTE": "pk",
+            "STATUS_ATTRIBUTE": "state",
+            "REASON_ATTRIBUTE": "why",
+            "CHANGED_AT_ATTRIBUTE": "at",
+            "TRACEPARENT_ATTRIBUTE": "trace",
+            "SEQUENCE_ATTRIBUTE": "version",
+            "SEQUENCE_EPOCH": "9999",
+            "ENTITY_FILTER": "kind=customer=yes",
+            "REGION_ATTRIBUTE": "written_in",
+            "MESSAGE_SIZE_MAX_BYTES": "1048576",
+            "POWERTOOLS_SERVICE_NAME": "accounts-publisher",
+            "POWERTOOLS_METRICS_NAMESPACE": "Fanout",
+        }
+    )
+    assert settings.rules == TableRules(
+        customer_id_attribute="pk",
+        status_attribute="state",
+        reason_attribute="why",
+        changed_at_attribute="at",
+        traceparent_attribute="trace",
+        sequence_attribute="version",
+        entity_filter=("kind", "customer=yes"),
+        region_attribute="written_in",
+    )
+    assert settings.producer.source == "https://novapay.example/accounts"
+    assert (settings.producer.epoch, settings.producer.versions) == (9999, (1, 2))
+    assert (settings.message_size_max_bytes, settings.region) == (1_048_576, "eu-central-1")
+    assert (settings.service, settings.metrics_namespace) == ("accounts-publisher", "Fanout")
+
+
+def test_an_empty_variable_counts_as_not_set():
+    names = [
+        "PUBLISH_VERSIONS",
+        "REASON_ATTRIBUTE",
+        "ENTITY_FILTER",
+        "SEQUENCE_EPOCH",
+        "CUSTOMER_ID_ATTRIBUTE",
+        "MESSAGE_SIZE_MAX_BYTES",
+        "EVENT_SOURCE",
+        "AWS_REGION",
+        "POWERTOOLS_SERVICE_NAME",
+        "POWERTOOLS_METRICS_NAMESPACE",
+    ]
+    assert from_environment(LEAST | dict.fromkeys(names, "")) == from_environment(LEAST)
+
+
+def test_all_problems_are_named_at_once_and_no_value_is_echoed():
+    with pytest.raises(SettingsError) as refused:
+        from_environment(
+            {
+                "FAILURE_BUCKET": "CANARY!",
+                "PUBLISH_VERSIONS": "CANARY,2",
+                "SEQUENCE_EPOCH": "CANARY",
+                "ENTITY_FILTER": "CANARY",
+                "EVENT_SOURCE": "CANARY",
+                "MESSAGE_SIZE_MAX_BYTES": "CANARY",
+            }
+        )
+    named = [problem.partition(":")[0] for problem in refused.value.problems]
+    assert sorted(named) == [
+        "BUS_ARN",
+        "ENTITY_FILTER",
+        "EVENT_SOURCE",
+        "FAILURE_BUCKET",
+        "MESSAGE_SIZE_MAX_BYTES",
+        "PUBLISH_VERSIONS",
+        "SEQUENCE_EPOCH",
+    ]
+    assert "CANARY" not in str(refused.value)
+    assert all("expected" in problem for problem in refused.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BUS_ARN", "arn:aws:sqs:eu-west-1:123456789012:queue"),
+        ("BUS_ARN", "customer-status"),
+        ("SEQUENCE_EPOCH", "0"),
+        ("SEQUENCE_EPOCH", "10000"),
+        ("SEQUENCE_EPOCH", "-1"),
+        ("PUBLISH_VERSIONS", "3"),
+        ("PUBLISH_VERSIONS", ","),
+        ("MESSAGE_SIZE_MAX_BYTES", "1023"),
+        ("MESSAGE_SIZE_MAX_BYTES", "1048577"),
+        ("ENTITY_FILTER", "=customer"),
+        ("ENTITY_FILTER", "kind="),
+        ("EVENT_SOURCE", "urn:with blank"),
+    ],
+)
+def test_a_value_out_of_its_range_names_its_variable(name, value):
+    with pytest.raises(SettingsError, match=f"^{name}: expected"):
+        from_environment(LEAST | {name: value})
+
+
+def test_a_fifo_topic_carries_one_version_and_the_reason_is_said():
+    fifo = LEAST | {"BUS_ARN": f"{TOPIC}.fifo"}
+    assert from_environment(fifo | {"PUBLISH_VERSIONS": "1"}).producer.versions == (1,)
+    with pytest.raises(SettingsError, match="PUBLISH_VERSIONS: expected exactly one"):
+        from_environment(fifo | {"PUBLISH_VERSIONS": "1,2"})
+
+
+def test_an_event_bridge_bus_is_told_from_a_topic():
+    bus = "arn:aws:events:eu-west-1:123456789012:event-bus/customer-status"
+    assert from_environment(LEAST | {"BUS_ARN": bus}).is_event_bridge

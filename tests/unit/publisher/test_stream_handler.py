@@ -1,0 +1,40 @@
+import pytest
+
+from publisher.stream_handler import BatchFailed
+from unit.publisher.publisher_fakes import FakeContext, FakeFailureStore, Rig
+from unit.publisher.stream_record_samples import record
+
+
+@pytest.mark.parametrize("event", [{}, {"Records": None}, {"Records": {}}, [], None, "x"])
+def test_what_is_no_stream_batch_fails_as_a_whole(event):
+    with pytest.raises(BatchFailed, match="Records"):
+        Rig().handler(event, FakeContext())
+
+
+def test_a_failed_record_without_a_number_fails_the_whole_batch_after_it_was_reported():
+    rig = Rig(store=FakeFailureStore(lambda _parked: "SlowDown"))
+    nameless = record("ACTIVE", "CLOSED")
+    del nameless["dynamodb"]["SequenceNumber"]
+    with pytest.raises(BatchFailed, match="no SequenceNumber"):
+        rig.handle([nameless])
+    assert len(rig.reporter.results) == 1
+
+
+def test_a_record_without_a_number_that_is_parked_fails_nothing():
+    rig = Rig()
+    nameless = record("ACTIVE", "CLOSED")
+    del nameless["dynamodb"]["SequenceNumber"]
+    assert rig.handle([nameless]) is None
+    assert rig.store.reasons == ["UndecodableImage"]
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "publishing", "parking"),
+    [(60_000, 48.0, 54.0), (10_000, 5.0, 7.5), (900_000, 888.0, 894.0)],
+)
+def test_time_is_kept_back_for_a_call_that_is_under_way_and_for_parking(
+    milliseconds, publishing, parking
+):
+    deadlines = Rig().handler._deadlines(FakeContext(milliseconds))
+    assert deadlines.publishing.seconds_left() == pytest.approx(publishing)
+    assert deadlines.parking.seconds_left() == pytest.approx(parking)
