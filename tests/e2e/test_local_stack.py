@@ -1,6 +1,5 @@
 """Deploying a SAM template through the emulator's CloudFormation."""
 
-import io
 import json
 import zipfile
 
@@ -68,7 +67,7 @@ def test_a_function_runs_from_its_uploaded_package_and_its_output_can_be_read(
     )
 
     assert json.load(answer["Payload"]) == {"greeting": "hello c-1"}
-    named = {field: "" for field in LocalDeployment.__dataclass_fields__}
+    named = dict.fromkeys(LocalDeployment.__dataclass_fields__, "")
     named |= {"endpoint_url": there.endpoint_url, "region": there.region, "prefix": "greet"}
     assert "seen c-1" in list(LocalDeployment(**named).log_lines("greet-greeter"))
 

@@ -1,0 +1,118 @@
+"""The deployed system on the embedded AWS: what is good arrives, what is bad is parked."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+EXAMPLES = Path(__file__).parents[2] / "schemas" / "customer_status_changed" / "examples"
+CANARY = "canary-4711"
+
+
+@pytest.fixture
+def customers(deployment):
+    """Write a customer into Accounts; read their status from Payments (None: no row)."""
+    client = deployment.client("dynamodb")
+
+    def put(customer, status):
+        client.put_item(
+            TableName=deployment.accounts_table,
+            Item={"customer_id": {"S": customer}, "status": status, "note": {"S": CANARY}},
+        )
+
+    def status_of(customer):
+        row = client.get_item(
+            TableName=deployment.payments_table,
+            Key={"customer_id": {"S": customer}},
+            ConsistentRead=True,
+        )
+        return row.get("Item", {}).get("status", {}).get("S")
+
+    return SimpleNamespace(put=put, status_of=status_of)
+
+
+def parked(deployment, body):
+    """The dead message with this body; whatever else is received becomes visible again."""
+    sqs = deployment.client("sqs")
+    received = sqs.receive_message(
+        QueueUrl=deployment.dlq_url,
+        MaxNumberOfMessages=10,
+        VisibilityTimeout=0,
+        MessageAttributeNames=["All"],
+    )
+    return next((one for one in received.get("Messages", []) if one["Body"] == body), None)
+
+
+def newer_major_version():
+    event = json.loads((EXAMPLES / "v2" / "changed.json").read_text())
+    event["type"] = event["type"].replace(".v2", ".v9")
+    return json.dumps(event)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [('{"hello"', "NotJson"), (newer_major_version(), "UnsupportedVersion")],
+    ids=["not-json", "version-9"],
+)
+def test_a_poison_message_is_parked_with_its_reason_and_the_queue_keeps_flowing(
+    deployment, eventually, customers, body, reason
+):
+    deployment.client("sqs").send_message(QueueUrl=deployment.queue_url, MessageBody=body)
+    dead = eventually(lambda: parked(deployment, body), "it is in the DLQ")
+    assert dead["MessageAttributes"]["parked_reason"]["StringValue"] == reason
+    assert "parked_at" in json.loads(dead["MessageAttributes"]["parked"]["StringValue"])
+
+    customer = f"after-{reason}"
+    customers.put(customer, {"S": "ACTIVE"})
+    eventually(lambda: customers.status_of(customer) == "ACTIVE", "the next change arrives")
+
+
+@pytest.mark.parametrize(
+    ("customer", "status"),
+    [("number", {"N": "7"}), ("unknown", {"S": "FROZEN"})],
+)
+def test_an_item_that_is_no_event_is_stored_whole_and_the_next_change_arrives(
+    deployment, eventually, customers, customer, status
+):
+    customers.put(customer, status)
+    customers.put(f"after-{customer}", {"S": "PENDING"})
+    eventually(
+        lambda: customers.status_of(f"after-{customer}") == "PENDING", "the next change arrives"
+    )
+
+    s3 = deployment.client("s3")
+
+    def stored():
+        pages = s3.get_paginator("list_objects_v2").paginate(
+            Bucket=deployment.failure_bucket, Prefix="parked/"
+        )
+        for page in pages:
+            for entry in page.get("Contents", []):
+                found = s3.get_object(Bucket=deployment.failure_bucket, Key=entry["Key"])
+                document = json.load(found["Body"])
+                image = document["record"]["dynamodb"]["NewImage"]
+                if image["customer_id"]["S"] == customer:
+                    return document, image
+        return None
+
+    document, image = eventually(stored, "the record is in the failure store")
+    assert document["reason"] == "UnknownStatus"
+    assert image["status"] == status
+    assert image["note"] == {"S": CANARY}
+    assert customers.status_of(customer) is None
+
+
+def test_no_payload_reaches_the_output_of_a_function(deployment, eventually, customers):
+    customers.put("canary", {"S": "ACTIVE"})
+    customers.put("canary-bad", {"S": CANARY})
+    body = f'{{"{CANARY}"'
+    deployment.client("sqs").send_message(QueueUrl=deployment.queue_url, MessageBody=body)
+    eventually(lambda: customers.status_of("canary") == "ACTIVE", "the good change arrives")
+    eventually(lambda: parked(deployment, body), "the bad message is parked")
+    for function in (deployment.publisher_function, deployment.payments_function):
+        lines = list(deployment.log_lines(function))
+        assert any('"service"' in line for line in lines)
+        assert not [line for line in lines if CANARY in line]

@@ -1,0 +1,195 @@
+"""`fanout local`: the whole system on this machine, driven as a person or a script drives it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import boto3
+import pytest
+
+from fanout.errors import ExitCode
+from fanout.local.processes import RecordedProcess
+from fanout.local.runtime import look, stop
+
+pytestmark = pytest.mark.slow
+
+FANOUT = Path(sys.executable).with_name("fanout")
+TIMEOUT_SECONDS = 120
+
+
+def fanout(*arguments, cwd=None):
+    return subprocess.run(
+        [FANOUT, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+        cwd=cwd,
+    )
+
+
+def one_sentence(answer):
+    assert answer.stdout == ""
+    assert "Traceback" not in answer.stderr
+    lines = answer.stderr.strip().splitlines()
+    assert len(lines) == 1, answer.stderr
+    return lines[0]
+
+
+@pytest.fixture
+def state(tmp_path):
+    folder = tmp_path / "state"
+    yield folder
+    stop(folder)
+
+
+def rows(client, table):
+    pages = client.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+    return {
+        item["customer_id"]["S"]: item["status"]["S"] for page in pages for item in page["Items"]
+    }
+
+
+def is_gone(pid):
+    """Ended, be it that nobody has read its exit status yet."""
+    try:
+        RecordedProcess.of(pid)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_up_makes_the_payments_table_follow_the_accounts_table_and_down_leaves_nothing(
+    state, eventually
+):
+    started = fanout("local", "up", "--json", "--detach", "--state", state)
+    assert started.returncode == ExitCode.DONE, started.stderr
+    up = json.loads(started.stdout)
+    session = boto3.Session("test", "test", region_name=up["region"])
+    dynamodb = session.client("dynamodb", endpoint_url=up["endpoint_url"])
+    accounts = up["accounts_table"]
+
+    wanted = {}
+    for number in range(20):
+        customer, status = f"c-{number}", ("ACTIVE", "PENDING")[number % 2]
+        item = {"customer_id": {"S": customer}, "status": {"S": status}}
+        dynamodb.put_item(TableName=accounts, Item=item)
+        wanted[customer] = status
+    for number in range(0, 20, 4):
+        customer = f"c-{number}"
+        dynamodb.update_item(
+            TableName=accounts,
+            Key={"customer_id": {"S": customer}},
+            UpdateExpression="SET #status = :status",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={":status": {"S": "SUSPENDED"}},
+        )
+        wanted[customer] = "SUSPENDED"
+    for number in (1, 5):
+        customer = f"c-{number}"
+        dynamodb.delete_item(TableName=accounts, Key={"customer_id": {"S": customer}})
+        wanted[customer] = "REMOVED"
+    eventually(lambda: rows(dynamodb, up["payments_table"]) == wanted, "the tables agree")
+
+    again = fanout("local", "up", "--json", "--state", state)
+    assert (again.returncode, json.loads(again.stdout)) == (ExitCode.DONE, up)
+    assert "already runs" in again.stderr
+    asked = fanout("local", "status", "--json", "--state", state)
+    status = json.loads(asked.stdout)
+    assert asked.returncode == ExitCode.DONE
+    assert status["queue"] == {"waiting": 0, "in_flight": 0, "delayed": 0}
+    assert status["poller"]["records_read"] == 27
+
+    ended = fanout("local", "down", "--state", state)
+    assert ended.returncode == ExitCode.DONE
+    assert is_gone(up["supervisor_pid"])
+    assert is_gone(up["emulator_pid"])
+    assert processes_that_mention(state) == []
+    assert not state.exists()
+    assert fanout("local", "status", "--state", state).returncode == ExitCode.FOUND
+
+
+def test_ctrl_c_ends_the_foreground_run_with_success_and_leaves_nothing(state, eventually):
+    process = subprocess.Popen(
+        [FANOUT, "local", "up", "--json", "--state", state], stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        eventually(lambda: (found := look(state)) and found.deployment, "it is up")
+        document = ""
+        while not document.endswith("}\n"):
+            document += process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=TIMEOUT_SECONDS) == ExitCode.DONE
+    assert is_gone(json.loads(document)["emulator_pid"])
+    assert not state.exists()
+
+
+def test_a_killed_parent_takes_everything_with_it(state, eventually):
+    process = subprocess.Popen([FANOUT, "local", "up", "--state", state], stdout=subprocess.DEVNULL)
+    with process:
+        found = eventually(lambda: (up := look(state)) and up.deployment and up, "it is up")
+        process.kill()
+    for recorded in found.processes():
+        assert recorded.wait(timeout_seconds=TIMEOUT_SECONDS)
+    eventually(lambda: not state.exists(), "the state folder is gone")
+
+
+def test_what_a_killed_supervisor_left_is_told_and_then_cleaned_up(state):
+    first = json.loads(fanout("local", "up", "--json", "--detach", "--state", state).stdout)
+    os.kill(first["supervisor_pid"], signal.SIGKILL)
+    look(state).supervisor.wait(timeout_seconds=TIMEOUT_SECONDS)
+    asked = fanout("local", "status", "--state", state)
+    assert asked.returncode == ExitCode.FOUND
+    assert "has ended by itself" in asked.stderr
+
+    second = fanout("local", "up", "--json", "--detach", "--state", state)
+    assert second.returncode == ExitCode.DONE, second.stderr
+    assert is_gone(first["emulator_pid"])
+    assert json.loads(second.stdout)["emulator_pid"] != first["emulator_pid"]
+
+
+def test_a_port_in_use_is_named_in_one_sentence(state):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        answer = fanout("local", "up", "--detach", "--port", port, "--state", state)
+    assert answer.returncode == ExitCode.WRONG_USE
+    assert f"Port {port} is in use" in one_sentence(answer)
+    assert not state.exists()
+
+
+def test_a_folder_with_other_things_in_it_is_refused_and_left_alone(state):
+    state.mkdir()
+    (state / "thesis.txt").write_text("years of work")
+    answer = fanout("local", "up", "--detach", "--state", state)
+    assert answer.returncode == ExitCode.WRONG_USE
+    assert "'thesis.txt', which is not ours" in one_sentence(answer)
+    fanout("local", "down", "--state", state)
+    assert (state / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_folder_that_cannot_be_made_is_named_in_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    answer = fanout("local", "up", "--detach", "--state", tmp_path / "file" / "state")
+    assert answer.returncode == ExitCode.WRONG_USE
+    assert "can't be written" in one_sentence(answer)
+
+
+def test_a_value_that_the_template_refuses_is_explained_and_nothing_stays(state):
+    answer = fanout(
+        "local", "up", "--detach", "--state", state, "--parameter", "PublishVersions=seven"
+    )
+    assert answer.returncode == ExitCode.REFUSED
+    assert "PublishVersions" in answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert not state.exists()
+
+
+def processes_that_mention(path):
+    listed = subprocess.run(["ps", "-eo", "args="], capture_output=True, text=True, check=True)
+    return [line for line in listed.stdout.splitlines() if str(path) in line]
