@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import botocore.session
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics
 from botocore.config import Config
 
 from customer_events.event import CustomerStatusChanged
@@ -63,7 +64,10 @@ def lambda_handler(
     """Wire a handler of events to its queue and DLQ, as Lambda calls it."""
     parking_lot = SqsParkingLot(sqs, settings.dlq_url, consumer=settings.consumer)
     redelivery = SqsRedelivery(sqs, settings.queue_url)
-    reporter = report or PowertoolsReport(Logger(), Metrics())
+    reporter = report or PowertoolsReport(
+        Logger(service=settings.service),
+        EphemeralMetrics(service=settings.service, namespace=settings.metrics_namespace),
+    )
 
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
         messages = [from_record(record) for record in event["Records"]]

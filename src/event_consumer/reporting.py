@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
+from customer_events.event import NEWEST_MAJOR, CustomerStatusChanged
 from event_consumer.consume_batch import Delivery
 from event_consumer.outcomes import Outcome
 
@@ -21,6 +22,7 @@ COUNTS = {
     Outcome.PARKED: "MessagesParked",  # moved to the DLQ with a reason: alarmed
     Outcome.RETRY: "MessagesRetried",  # will come back
 }
+DEPRECATED = "DeprecatedVersionEvents"  # came in an older major version than the newest
 LAG = "EndToEndLagMilliseconds"  # from the change to its row: the worst of the batch
 PROBLEMS_LOGGED_MAX = 100
 
@@ -36,7 +38,7 @@ class Report(Protocol):
 class PowertoolsReport:
     """Log and metrics by Powertools: JSON lines and CloudWatch's embedded metric format."""
 
-    def __init__(self, logger: Logger, metrics: Metrics) -> None:
+    def __init__(self, logger: Logger, metrics: EphemeralMetrics) -> None:
         self._logger = logger
         self._metrics = metrics
 
@@ -45,6 +47,11 @@ class PowertoolsReport:
         counts = Counter(one.handled.outcome for one in deliveries)
         for outcome, name in COUNTS.items():
             self._metrics.add_metric(name=name, unit=MetricUnit.Count, value=counts[outcome])
+        self._metrics.add_metric(
+            name=DEPRECATED,
+            unit=MetricUnit.Count,
+            value=sum(1 for one in deliveries if one.event and _is_deprecated(one.event)),
+        )
         lag = _worst_lag_ms(deliveries, now)
         if lag is not None:
             self._metrics.add_metric(name=LAG, unit=MetricUnit.Milliseconds, value=lag)
@@ -71,6 +78,10 @@ def _worst_lag_ms(deliveries: Sequence[Delivery], now: datetime) -> int | None:
         if one.event and one.handled.outcome is Outcome.APPLIED
     ]
     return max(0, int((now - min(changes)).total_seconds() * 1000)) if changes else None
+
+
+def _is_deprecated(event: CustomerStatusChanged) -> bool:
+    return event.schema_version < NEWEST_MAJOR
 
 
 def _is_problem(one: Delivery) -> bool:

@@ -1,10 +1,15 @@
 """What a consumer is told by its environment, read once and checked before any work."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from event_consumer.order_guard import CLOCK_TOLERANCE
+
+METRICS_NAMESPACE = "CustomerStatusFanout"
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_WHOLE = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 class BadSettings(Exception):
@@ -16,7 +21,8 @@ class ConsumerSettings:
     """A consumer's settings.
 
     `consumer` is the subscriber's name; `writers_max` the writes under way at once (1 to 64);
-    `clock_tolerance` see `order_guard.CLOCK_TOLERANCE`.
+    `clock_tolerance` see `order_guard.CLOCK_TOLERANCE`; `service` names the consumer in logs and
+    metrics, which go to `metrics_namespace`.
     """
 
     consumer: str
@@ -25,6 +31,8 @@ class ConsumerSettings:
     table_name: str
     writers_max: int
     clock_tolerance: timedelta
+    service: str
+    metrics_namespace: str
 
 
 def from_environment(environ: Mapping[str, str]) -> ConsumerSettings:
@@ -34,20 +42,23 @@ def from_environment(environ: Mapping[str, str]) -> ConsumerSettings:
         BadSettings: a variable is missing or wrong; all of them are named at once.
     """
     reader = _Reader(environ)
+    consumer = reader.text("CONSUMER_NAME", "the subscriber's name, such as payments")
+    tolerance_seconds = reader.whole(
+        "CLOCK_TOLERANCE_SECONDS",
+        default=int(CLOCK_TOLERANCE.total_seconds()),
+        low=1,
+        high=3600,
+    )
+    reader.one_of("POWERTOOLS_LOG_LEVEL", LOG_LEVELS)
     settings = ConsumerSettings(
-        consumer=reader.text("CONSUMER_NAME", "the subscriber's name, such as payments"),
+        consumer=consumer,
         queue_url=reader.url("QUEUE_URL", "the URL of the subscriber's queue"),
-        dlq_url=reader.url("DLQ_URL", "the URL of the subscriber's DLQ"),
+        dlq_url=reader.url("DLQ_URL", "the URL of the subscriber's DLQ", unlike="QUEUE_URL"),
         table_name=reader.text("TABLE_NAME", "the name of the subscriber's table"),
         writers_max=reader.whole("WRITERS_MAX", default=10, low=1, high=64),
-        clock_tolerance=timedelta(
-            seconds=reader.whole(
-                "CLOCK_TOLERANCE_SECONDS",
-                default=int(CLOCK_TOLERANCE.total_seconds()),
-                low=1,
-                high=3600,
-            )
-        ),
+        clock_tolerance=timedelta(seconds=tolerance_seconds),
+        service=environ.get("POWERTOOLS_SERVICE_NAME") or f"{consumer}_consumer",
+        metrics_namespace=environ.get("POWERTOOLS_METRICS_NAMESPACE") or METRICS_NAMESPACE,
     )
     reader.finish()
     return settings
@@ -69,18 +80,25 @@ class _Reader:
             self._wrong.append(f"{name} is missing: expected {expected}")
         return value
 
-    def url(self, name: str, expected: str) -> str:
+    def url(self, name: str, expected: str, *, unlike: str = "") -> str:
         value = self.text(name, expected)
         if value and not value.startswith(("https://", "http://")):
             self._wrong.append(f"{name} is wrong: expected {expected}, from https://")
+        elif value and value == self._environ.get(unlike):
+            self._wrong.append(f"{name} is wrong: expected {expected}, another than {unlike}")
         return value
 
     def whole(self, name: str, *, default: int, low: int, high: int) -> int:
         value = self._environ.get(name, "") or str(default)
-        if value.isascii() and value.isdigit() and low <= int(value) <= high:
+        if _WHOLE.fullmatch(value) and low <= int(value) <= high:
             return int(value)
         self._wrong.append(f"{name} is wrong: expected a whole number from {low} to {high}")
         return default
+
+    def one_of(self, name: str, values: Sequence[str]) -> None:
+        value = self._environ.get(name, "")
+        if value and value.upper() not in values:
+            self._wrong.append(f"{name} is wrong: expected one of {', '.join(values)}")
 
     def finish(self) -> None:
         if self._wrong:

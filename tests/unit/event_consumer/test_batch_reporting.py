@@ -1,0 +1,160 @@
+"""One log line and one metrics blob for each batch, of ids, codes and counts."""
+
+import io
+import json
+from uuid import uuid4
+
+import pytest
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics
+
+from customer_events.errors import SchemaViolation
+from event_consumer.consume_batch import Delivery
+from event_consumer.outcomes import APPLIED, DUPLICATE, STALE, Outcome, parked, retry
+from event_consumer.reporting import (
+    COUNTS,
+    DEPRECATED,
+    LAG,
+    PROBLEMS_LOGGED_MAX,
+    PowertoolsReport,
+)
+from unit.event_consumer.consumer_samples import at, live, message, message_id, snapshot
+
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+VIOLATION = parked(SchemaViolation("expected text", field="data.status"))
+
+
+@pytest.fixture
+def report(capsys):
+    stream = io.StringIO()
+    # Powertools keeps one handler for each name, so a stream of its own needs a name of its own.
+    logger = Logger(service=f"payments_consumer_{uuid4()}", stream=stream)
+    metrics = EphemeralMetrics(service="payments_consumer", namespace="CustomerStatusFanout")
+    reporter = PowertoolsReport(logger, metrics)
+
+    def tell(*deliveries):
+        stream.seek(0)
+        stream.truncate()
+        reporter.batch(deliveries, request_id="r-1", now=at(100))
+        [line] = stream.getvalue().splitlines()
+        [blob] = capsys.readouterr().out.splitlines()
+        return json.loads(line), json.loads(blob)
+
+    return tell
+
+
+def delivery(number, handled, event=None, body="{}"):
+    return Delivery(message=message(number, body), event=event, handled=handled)
+
+
+def test_each_outcome_is_counted_under_its_name(report):
+    ends = [APPLIED, APPLIED, DUPLICATE, STALE, STALE, STALE, VIOLATION, retry("Timeout")]
+    line, blob = report(*[delivery(n, end, live(1)) for n, end in enumerate(ends)])
+    counts = {outcome: sum(1 for end in ends if end.outcome is outcome) for outcome in Outcome}
+    assert {outcome: blob[name] for outcome, name in COUNTS.items()} == {
+        outcome: [float(count)] for outcome, count in counts.items()
+    }
+    assert line["outcomes"] == {outcome.value: count for outcome, count in counts.items()}
+    assert line["messages"] == len(ends)
+    assert line["function_request_id"] == "r-1"
+    assert line["service"].startswith("payments_consumer")
+
+
+def test_the_blob_is_embedded_metric_format_with_the_service_as_its_dimension(report):
+    _, blob = report(delivery(1, APPLIED, live(1)))
+    [directive] = blob["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "CustomerStatusFanout"
+    assert directive["Dimensions"] == [["service"]]
+    assert blob["service"] == "payments_consumer"
+    assert {one["Name"]: one["Unit"] for one in directive["Metrics"]} == {
+        **dict.fromkeys(COUNTS.values(), "Count"),
+        DEPRECATED: "Count",
+        LAG: "Milliseconds",
+    }
+
+
+def test_the_names_of_the_metrics_are_those_that_alarms_and_dashboards_use():
+    assert {*COUNTS.values(), DEPRECATED, LAG} == {
+        "EventsApplied",
+        "EventsDuplicate",
+        "EventsStale",
+        "MessagesParked",
+        "MessagesRetried",
+        "DeprecatedVersionEvents",
+        "EndToEndLagMilliseconds",
+    }
+
+
+def test_the_lag_is_that_of_the_oldest_change_applied(report):
+    deliveries = [
+        delivery(1, APPLIED, live(1, seconds=90)),
+        delivery(2, APPLIED, live(1, seconds=98.5, customer_id="c-2")),
+        delivery(3, STALE, live(1, seconds=0, customer_id="c-3")),
+    ]
+    assert report(*deliveries)[1][LAG] == [10_000.0]
+
+
+def test_a_clock_ahead_of_ours_makes_no_negative_lag(report):
+    assert report(delivery(1, APPLIED, snapshot(seconds=200)))[1][LAG] == [0.0]
+
+
+def test_without_an_applied_event_there_is_no_lag(report):
+    assert LAG not in report(delivery(1, DUPLICATE, live(1)))[1]
+
+
+def test_events_in_an_older_major_are_counted_whatever_became_of_them(report):
+    old = live(1, schema_version=1)
+    _, blob = report(
+        delivery(1, APPLIED, old), delivery(2, STALE, old), delivery(3, APPLIED, live(2))
+    )
+    assert blob[DEPRECATED] == [2.0]
+
+
+def test_each_batch_is_counted_on_its_own(report):
+    report(delivery(1, APPLIED, live(1)))
+    assert report(delivery(1, APPLIED, live(2)))[1]["EventsApplied"] == [1.0]
+
+
+def test_an_empty_batch_is_told_too(report):
+    line, blob = report()
+    assert line["messages"] == 0
+    assert blob["EventsApplied"] == [0.0]
+
+
+def test_what_was_parked_or_retried_is_logged_with_ids_and_codes(report):
+    line, _ = report(
+        delivery(1, APPLIED, live(1)),
+        delivery(2, VIOLATION),
+        delivery(3, retry("Timeout"), live(3)),
+    )
+    assert line["problems"] == [
+        {
+            "message_id": message_id(2),
+            "event_id": None,
+            "outcome": "PARKED",
+            "reason": "SchemaViolation",
+            "field": "data.status",
+            "receive_count": 1,
+        },
+        {
+            "message_id": message_id(3),
+            "event_id": str(live(3).event_id),
+            "outcome": "RETRY",
+            "reason": "Timeout",
+            "field": "",
+            "receive_count": 1,
+        },
+    ]
+
+
+def test_the_line_stays_bounded_in_a_batch_of_ten_thousand_problems(report):
+    line, _ = report(*[delivery(n, VIOLATION) for n in range(10_000)])
+    assert len(line["problems"]) == PROBLEMS_LOGGED_MAX
+    assert line["problems_left_out"] == 10_000 - PROBLEMS_LOGGED_MAX
+    assert len(json.dumps(line)) < 100_000
+
+
+def test_the_traces_of_the_changes_are_logged_once_each(report):
+    traced = live(1, traceparent=TRACE)
+    line, _ = report(delivery(1, APPLIED, traced), delivery(2, DUPLICATE, traced))
+    assert line["traces"] == [TRACE]
