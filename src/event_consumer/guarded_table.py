@@ -13,12 +13,29 @@ from botocore.exceptions import ClientError
 from customer_events.errors import OrderContradiction
 from customer_events.event import Change, CustomerStatusChanged, Status
 from customer_events.instants import from_wire, sortable
-from customer_events.sequence import Sequence, SequenceSource, epoch_prefix
+from customer_events.sequence import SequenceSource, epoch_prefix, parse
 from event_consumer.latest_state import Written
 from event_consumer.order_guard import CLOCK_TOLERANCE, Kind, Row, kind
 
 Attributes = Mapping[str, str]
 """A subscriber's own attributes of a row, all text."""
+
+GUARD_ATTRIBUTES = frozenset(
+    {
+        "customer_id",
+        "status",
+        "previous_status",
+        "status_changed_at",
+        "sequence",
+        "sequence_source",
+        "event_id",
+        "schema_version",
+        "occurred_at",
+        "applied_at",
+        "snapshot_at",
+    }
+)
+"""What the guard writes itself; a rule that wrote one of these would break the order."""
 
 _ABSENT = "attribute_not_exists(#sequence)"
 _NEWER = "(#sequence < :sequence OR (#sequence = :sequence AND #schema_version < :schema_version))"
@@ -96,6 +113,8 @@ class GuardedTable:
             assigned["sequence_source"] = {"S": event.sequence_source.value}
             assigned["schema_version"] = {"N": str(event.schema_version)}
         own = {name: {"S": value} for name, value in self._rule(event).items()}
+        if taken := sorted(GUARD_ATTRIBUTES & own.keys()):
+            raise ValueError(f"the rule's attributes must leave the guard's alone: {taken}")
         return assigned | own
 
 
@@ -109,7 +128,7 @@ def read_row(item: Mapping[str, Mapping[str, Any]]) -> Row:
     try:
         previous, snapshot_at = item.get("previous_status", {}), item.get("snapshot_at")
         return Row(
-            sequence=Sequence(item["sequence"]["S"]),
+            sequence=parse(item["sequence"]["S"]),
             sequence_source=SequenceSource(item["sequence_source"]["S"]),
             schema_version=int(item["schema_version"]["N"]),
             status=Status(item["status"]["S"]),

@@ -1,0 +1,242 @@
+"""One conditional write, its refusals and its failures; what DynamoDB evaluates is tested apart."""
+
+import botocore.session
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.stub import Stubber
+
+from customer_events.errors import OrderContradiction
+from customer_events.event import Change, Status
+from customer_events.sequence import SequenceSource
+from event_consumer.guarded_table import GUARD_ATTRIBUTES, GuardedTable, read_row
+from event_consumer.latest_state import LatestState
+from event_consumer.order_guard import Row
+from unit.event_consumer.consumer_samples import REGION, at, live, outcomes, repair, snapshot
+
+SEQUENCE = live(7).sequence
+ITEM = {
+    "customer_id": {"S": "c-1"},
+    "status": {"S": "ACTIVE"},
+    "previous_status": {"NULL": True},
+    "status_changed_at": {"S": "2026-11-23T12:07:00.000000Z"},
+    "payments": {"S": "ALLOWED"},
+    "sequence": {"S": SEQUENCE},
+    "sequence_source": {"S": "stream"},
+    "event_id": {"S": str(live(7).event_id)},
+    "schema_version": {"N": "2"},
+    "occurred_at": {"S": "2026-11-23T12:07:00.000000Z"},
+    "applied_at": {"S": "2026-11-23T12:07:01.000000Z"},
+}
+ROW = Row(
+    sequence=SEQUENCE,
+    sequence_source=SequenceSource.STREAM,
+    schema_version=2,
+    status=Status.ACTIVE,
+    previous_status=None,
+    occurred_at=at(420),
+    snapshot_at=None,
+)
+
+
+class TableInMemory:
+    """UpdateItem that keeps what it is asked for and answers with one item."""
+
+    def __init__(self, item=None):
+        self.requests = []
+        self._item = item or ITEM
+
+    def update_item(self, **request):
+        self.requests.append(request)
+        return {"Attributes": self._item}
+
+
+def table_of(client, rule=lambda _: {}):
+    return GuardedTable(client, "payments", rule=rule, clock=lambda: at(500))
+
+
+def written_by(event, rule=lambda _: {}):
+    """Attribute values that the write would set, by name."""
+    client = TableInMemory()
+    table_of(client, rule).write(event)
+    [request] = client.requests
+    names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
+    pairs = request["UpdateExpression"].removeprefix("SET ").split(", ")
+    return {names[name]: values[value] for name, value in (pair.split(" = ") for pair in pairs)}
+
+
+@pytest.fixture
+def stubbed():
+    client = botocore.session.get_session().create_client(
+        "dynamodb",
+        region_name=REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+    with Stubber(client) as stubber:
+        yield client, stubber
+
+
+def refuse(stubber, item=None):
+    stubber.add_client_error(
+        "update_item",
+        "ConditionalCheckFailedException",
+        modeled_fields={"Item": item} if item else {},
+    )
+
+
+def test_a_live_event_sets_what_the_guard_needs_and_what_the_rule_adds():
+    event = live(7, Status.SUSPENDED, previous_status=Status.ACTIVE)
+    assert written_by(event, lambda e: {"payments": f"FOR {e.status}"}) == {
+        "status": {"S": "SUSPENDED"},
+        "previous_status": {"S": "ACTIVE"},
+        "status_changed_at": {"S": "2026-11-23T12:07:00.000000Z"},
+        "payments": {"S": "FOR SUSPENDED"},
+        "sequence": {"S": SEQUENCE},
+        "sequence_source": {"S": "stream"},
+        "event_id": {"S": str(event.event_id)},
+        "schema_version": {"N": "2"},
+        "occurred_at": {"S": "2026-11-23T12:07:00.000000Z"},
+        "applied_at": {"S": "2026-11-23T12:08:20.000000Z"},
+    }
+
+
+def test_a_creation_sets_an_unknown_previous_status_to_null():
+    created = live(7, previous_status=None, change=Change.CREATED)
+    assert written_by(created)["previous_status"] == {"NULL": True}
+
+
+def test_a_snapshot_sets_when_it_was_read():
+    assert written_by(snapshot(seconds=1.5))["snapshot_at"] == {"S": "2026-11-23T12:00:01.500000Z"}
+
+
+def test_a_repair_leaves_the_rows_place_in_the_order_alone():
+    sets = written_by(repair(live(7), Status.CLOSED, seconds=900))
+    assert not {"sequence", "sequence_source", "schema_version"} & set(sets)
+    assert sets["snapshot_at"] == {"S": "2026-11-23T12:15:00.000000Z"}
+
+
+def test_every_write_is_conditional_and_brings_the_refusing_row_back():
+    client = TableInMemory()
+    events = [live(1), snapshot(seconds=0), repair(live(1), Status.CLOSED, seconds=0)]
+    for event in events:
+        table_of(client).write(event)
+    for request in client.requests:
+        assert request["ConditionExpression"]
+        assert request["ReturnValuesOnConditionCheckFailure"] == "ALL_OLD"
+        assert request["Key"] == {"customer_id": {"S": "c-1"}}
+
+
+@pytest.mark.parametrize("name", sorted(GUARD_ATTRIBUTES))
+def test_a_rule_that_would_overwrite_the_guard_is_refused_before_the_write(name):
+    client = TableInMemory()
+    with pytest.raises(ValueError, match=name):
+        table_of(client, lambda _: {name: "x"}).write(live(1))
+    assert client.requests == []
+
+
+def test_an_applied_write_tells_the_row_as_it_is_now(stubbed):
+    client, stubber = stubbed
+    stubber.add_response("update_item", {"Attributes": ITEM})
+    written = table_of(client).write(live(7))
+    assert (written.applied, written.row) == (True, ROW)
+
+
+def test_a_refused_write_tells_the_row_that_refused_it(stubbed):
+    client, stubber = stubbed
+    refuse(stubber, ITEM)
+    written = table_of(client).write(live(6))
+    assert (written.applied, written.row) == (False, ROW)
+
+
+def test_a_refused_repair_of_an_absent_row_tells_that_there_is_none(stubbed):
+    client, stubber = stubbed
+    refuse(stubber)
+    written = table_of(client).write(repair(live(7), Status.CLOSED, seconds=900))
+    assert (written.applied, written.row) == (False, None)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "ProvisionedThroughputExceededException",
+        "ThrottlingException",
+        "InternalServerError",
+        "ResourceNotFoundException",
+        "AccessDeniedException",
+        "ValidationException",
+    ],
+)
+def test_any_other_failure_of_a_write_is_a_retry(stubbed, code):
+    client, stubber = stubbed
+    stubber.add_client_error("update_item", code)
+    answers = LatestState(table_of(client), writers_max=1).handle([live(1)])
+    assert outcomes(answers) == ["RETRY"]
+    assert answers[0].error_type
+
+
+def test_a_throttle_reaches_the_caller_as_it_is(stubbed):
+    client, stubber = stubbed
+    stubber.add_client_error("update_item", "ThrottlingException")
+    with pytest.raises(ClientError, match="ThrottlingException"):
+        table_of(client).write(live(1))
+
+
+def test_a_timeout_of_the_newest_gives_the_next_one_its_turn():
+    class TimingOut(TableInMemory):
+        def update_item(self, **request):
+            answer = super().update_item(**request)
+            if len(self.requests) == 1:
+                raise ReadTimeoutError(endpoint_url="https://dynamodb")
+            return answer
+
+    client = TimingOut()
+    answers = LatestState(table_of(client), writers_max=1).handle([live(7), live(8)])
+    assert outcomes(answers) == ["APPLIED", "RETRY"]
+    assert answers[1].error_type == "ReadTimeoutError"
+
+
+# Rows that were changed by hand
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"sequence": {"N": "7"}},
+        {"sequence": {"S": "7"}},
+        {"sequence": {"S": f"zzzz.{'9' * 40}"}},
+        {"sequence_source": {"S": "guess"}},
+        {"schema_version": {"S": "2"}},
+        {"schema_version": {"N": "2.5"}},
+        {"status": {"S": "CANARY"}},
+        {"previous_status": {"S": "CANARY"}},
+        {"occurred_at": {"S": "CANARY"}},
+        {"snapshot_at": {"S": "CANARY"}},
+        {"snapshot_at": {"N": "1"}},
+    ],
+    ids=str,
+)
+def test_a_row_of_nonsense_is_a_contradiction_that_echoes_none_of_it(changed):
+    with pytest.raises(OrderContradiction) as failure:
+        read_row(ITEM | changed)
+    assert "CANARY" not in str(failure.value)
+
+
+@pytest.mark.parametrize("name", ["sequence", "sequence_source", "schema_version", "status"])
+def test_a_row_without_the_guards_attributes_parks_its_events(stubbed, name):
+    client, stubber = stubbed
+    refuse(stubber, {key: value for key, value in ITEM.items() if key != name})
+    answers = LatestState(table_of(client), writers_max=1).handle([live(8)])
+    assert [one.reason.code for one in answers] == ["OrderContradiction"]
+
+
+def test_a_row_is_read_with_what_others_added_to_it():
+    seeded = ITEM | {
+        "snapshot_at": {"S": "2026-11-23T11:00:00.000000Z"},
+        "previous_status": {"S": "PENDING"},
+        "note": {"M": {}},
+    }
+    row = read_row(seeded)
+    assert row.snapshot_at == at(-3600)
+    assert row.previous_status is Status.PENDING
