@@ -1,0 +1,42 @@
+"""The entry builds the handler when Lambda imports it, and names each setting at fault."""
+
+import importlib
+import sys
+
+import pytest
+
+from event_consumer.settings import BadSettings
+from unit.event_consumer.consumer_samples import ENVIRONMENT, REGION
+
+ENTRY = "payments_consumer.lambda_entry"
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    for name in [*ENVIRONMENT, "WRITERS_MAX", "CLOCK_TOLERANCE_SECONDS"]:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.delitem(sys.modules, ENTRY, raising=False)
+    yield monkeypatch
+    sys.modules.pop(ENTRY, None)
+
+
+def test_the_entry_offers_the_handler_that_the_template_names(environment):
+    for name, value in ENVIRONMENT.items():
+        environment.setenv(name, value)
+    assert callable(importlib.import_module(ENTRY).lambda_handler)
+
+
+def test_without_settings_the_entry_fails_and_names_them_all(environment):
+    with pytest.raises(BadSettings) as failure:
+        importlib.import_module(ENTRY)
+    for name in ENVIRONMENT:
+        assert f"{name} is missing" in str(failure.value)
+
+
+@pytest.mark.parametrize("name", sorted(ENVIRONMENT))
+def test_the_one_setting_that_is_missing_is_the_one_that_is_named(environment, name):
+    for key, value in ENVIRONMENT.items():
+        environment.setenv(key, value if key != name else "")
+    with pytest.raises(BadSettings, match=f"^{name} is missing: expected [^;]+$"):
+        importlib.import_module(ENTRY)
