@@ -23,6 +23,7 @@ from contract.contract_files import (
 )
 from contract.wire_strategies import (
     MISSING,
+    PATIENT,
     changed,
     documents_near_the_schema,
     field_paths,
@@ -114,14 +115,14 @@ def test_the_near_misses_of_a_field_hold_both_good_and_bad_values(name, field):
     assert {model_accepts(MODELS[name], value) for value in grid(name, field)} == {True, False}
 
 
-@settings(deadline=None, max_examples=400)
+@settings(PATIENT, max_examples=250)
 @given(documents_near_the_schema())
 def test_whole_documents_get_the_same_verdict_from_schemas_and_decoder(document):
     assert decoder_accepts(document) is (not failing_fields(document))
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=2_500)
+@settings(PATIENT, max_examples=2_500)
 @given(documents_near_the_schema())
 def test_many_whole_documents_get_the_same_verdict_from_schemas_and_decoder(document):
     assert decoder_accepts(document) is (not failing_fields(document))

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from contract.contract_files import EVENT_FOLDER, read_json
@@ -12,6 +13,9 @@ from customer_events import sequence
 from customer_events.encoder import to_document
 from customer_events.event import Change, CustomerStatusChanged, Status
 from customer_events.sequence import SequenceSource
+
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A busy machine is no failure: what must hold about effort is counted, not timed."""
 
 MISSING = object()
 """Stands for: take the field away."""

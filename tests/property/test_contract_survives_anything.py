@@ -12,7 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract.contract_files import example_paths
-from contract.wire_strategies import JSON_VALUES, changed, documents_near_the_schema, full_document
+from contract.wire_strategies import (
+    JSON_VALUES,
+    PATIENT,
+    changed,
+    documents_near_the_schema,
+    full_document,
+)
 from customer_events import decoder, instants, sequence
 from customer_events.decoder import decode, from_document
 from customer_events.errors import PermanentError
@@ -30,13 +36,13 @@ def outcome(body: str | bytes) -> CustomerStatusChanged | PermanentError:
         return error
 
 
-@settings(deadline=None, max_examples=1_000)
+@settings(PATIENT, max_examples=1_000)
 @given(st.binary(max_size=200) | st.text(max_size=200))
 def test_arbitrary_bytes_and_texts_are_refused_with_a_permanent_error(body):
     assert isinstance(outcome(body), PermanentError)
 
 
-@settings(deadline=None, max_examples=500)
+@settings(PATIENT, max_examples=500)
 @given(JSON_VALUES)
 def test_arbitrary_json_is_refused_with_a_permanent_error(value):
     assert isinstance(outcome(json.dumps(value)), PermanentError)
@@ -44,13 +50,13 @@ def test_arbitrary_json_is_refused_with_a_permanent_error(value):
         from_document(value)
 
 
-@settings(deadline=None, max_examples=400)
+@settings(PATIENT, max_examples=250)
 @given(documents_near_the_schema())
 def test_a_mutated_document_is_an_event_or_a_permanent_error(document):
     assert isinstance(outcome(json.dumps(document)), (CustomerStatusChanged, PermanentError))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(PATIENT, max_examples=200)
 @given(documents_near_the_schema())
 def test_a_document_with_lone_surrogates_in_its_strings_is_no_surprise(document):
     text = json.dumps(document).replace("0", "\\ud800", 1)
