@@ -122,7 +122,14 @@ def _parameters(
         names = ", ".join(sorted(known)) or "none"
         raise WrongUse(f"The template has no parameter {unknown[0]!r}; it has: {names}.")
     machine = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
-    ours = {"Prefix": prefix, "Architecture": machine, **shims.STREAM_MAPPING_DISABLED}
+    ours = {
+        "Prefix": prefix,
+        "Architecture": machine,
+        # Each concurrent batch is an interpreter here: ten that start at once on a small machine
+        # take seconds, and two keep up with the emulator.
+        "ConsumerMaximumConcurrency": "2",
+        **shims.STREAM_MAPPING_DISABLED,
+    }
     return {name: value for name, value in ours.items() if name in known} | dict(overrides)
 
 

@@ -1,0 +1,141 @@
+"""The faults of the emulator that `fanout.local.shims` works around.
+
+Each test shows a fault as it is. One that fails tells good news: take its shim out.
+"""
+
+import json
+import zipfile
+from importlib.metadata import version
+from io import BytesIO
+from urllib.request import urlopen
+
+import pytest
+
+from fanout.local import shims
+
+pytestmark = pytest.mark.slow
+
+LOSING_HANDLER = """
+def lambda_handler(event, context):
+    records = event["Records"]
+    print("seen", *(one["dynamodb"]["Keys"]["customer_id"]["S"] for one in records))
+    first = records[0]["dynamodb"]["SequenceNumber"]
+    return {"batchItemFailures": [{"itemIdentifier": first}]}
+"""
+QUEUE = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "shimmed"}}
+
+
+def create_stack(bare_emulator, eventually, name, **template):
+    cloudformation = bare_emulator.client("cloudformation")
+    cloudformation.create_stack(
+        StackName=name, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_IAM"]
+    )
+
+    def status():
+        found = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
+        return None if found.endswith("_IN_PROGRESS") else found
+
+    return eventually(status, "the stack has settled")
+
+
+def create_function(bare_emulator, name, code):
+    package = BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("handler.py", code)
+    bare_emulator.client("lambda").create_function(
+        FunctionName=name,
+        Runtime="python3.13",
+        Role="arn:aws:iam::000000000000:role/any",
+        Handler="handler.lambda_handler",
+        Code={"ZipFile": package.getvalue()},
+    )
+
+
+def test_the_shims_were_reviewed_for_the_installed_emulator():
+    assert version("ministack") == shims.EMULATOR_VERSION
+
+
+def test_an_alarm_on_a_metric_expression_fails_the_stack(bare_emulator, eventually):
+    alarm = {
+        "Type": "AWS::CloudWatch::Alarm",
+        "Properties": {
+            "ComparisonOperator": "GreaterThanThreshold",
+            "EvaluationPeriods": 1,
+            "Threshold": 0,
+            "Metrics": [{"Id": "e", "Expression": "1 + 1", "ReturnData": True}],
+        },
+    }
+    assert create_stack(bare_emulator, eventually, "alarm", Resources={"Alarm": alarm}) in {
+        "ROLLBACK_COMPLETE",
+        "CREATE_FAILED",
+    }
+    kept = shims.without_refused({"Resources": {"Alarm": alarm, "Queue": QUEUE}})
+    assert kept["Resources"] == {"Queue": QUEUE}
+
+
+def test_a_mappings_number_from_a_parameter_stays_a_string(bare_emulator, eventually):
+    create_function(bare_emulator, "reader", LOSING_HANDLER)
+    template = {
+        "Parameters": {"Concurrency": {"Type": "Number", "Default": 5}},
+        "Resources": {
+            "Queue": QUEUE,
+            "Mapping": {
+                "Type": "AWS::Lambda::EventSourceMapping",
+                "Properties": {
+                    "FunctionName": "reader",
+                    "EventSourceArn": {"Fn::GetAtt": ["Queue", "Arn"]},
+                    "Enabled": False,  # enabled, it would stop the emulator's poller for all
+                    "ScalingConfig": {"MaximumConcurrency": {"Ref": "Concurrency"}},
+                },
+            },
+        },
+    }
+    assert create_stack(bare_emulator, eventually, "mapping", **template) == "CREATE_COMPLETE"
+    # Read without boto3, which makes a number of it again.
+    url = f"{bare_emulator.target.endpoint_url}/2015-03-31/event-source-mappings/"
+    with urlopen(url) as answer:
+        mappings = json.load(answer)["EventSourceMappings"]
+    scaling = [one["ScalingConfig"] for one in mappings if "ScalingConfig" in one]
+    assert scaling == [{"MaximumConcurrency": "5"}]
+
+    shimmed = shims.with_mapping_numbers(template, {"Concurrency": "7"})
+    mapping = shimmed["Resources"]["Mapping"]["Properties"]
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 7}
+
+
+def test_the_emulators_stream_mapping_loses_what_a_partial_answer_reports(
+    bare_emulator, eventually
+):
+    dynamodb = bare_emulator.client("dynamodb")
+    table = dynamodb.create_table(
+        TableName="lossy",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "customer_id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "customer_id", "KeyType": "HASH"}],
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+    )["TableDescription"]
+    create_function(bare_emulator, "lossy", LOSING_HANDLER)
+    bare_emulator.client("lambda").create_event_source_mapping(
+        FunctionName="lossy",
+        EventSourceArn=table["LatestStreamArn"],
+        StartingPosition="TRIM_HORIZON",
+        FunctionResponseTypes=["ReportBatchItemFailures"],
+    )
+
+    def seen():
+        pages = bare_emulator.client("logs").get_paginator("filter_log_events")
+        try:
+            events = [
+                event["message"]
+                for page in pages.paginate(logGroupName="/aws/lambda/lossy")
+                for event in page["events"]
+            ]
+        except bare_emulator.client("logs").exceptions.ResourceNotFoundException:
+            return []
+        return [line for line in events if line.startswith("seen")]
+
+    dynamodb.put_item(TableName="lossy", Item={"customer_id": {"S": "first"}})
+    eventually(lambda: seen() == ["seen first"], "the first batch was answered")
+    dynamodb.put_item(TableName="lossy", Item={"customer_id": {"S": "second"}})
+    eventually(lambda: len(seen()) > 1, "the second batch was answered")
+    assert seen() == ["seen first", "seen second"]
