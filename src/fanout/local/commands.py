@@ -47,7 +47,7 @@ def up(
     found = runtime.look(state)
     if found is not None and found.is_running():
         if found.deployment is None:
-            raise WrongUse(f"A deployment is just starting on {state.resolve()}: wait for it.")
+            raise WrongUse(runtime.absence(state))
         ERR.print(f"It already runs (since {found.deployment.started_at}).")
         _show(found.deployment, as_json=as_json)
         return
@@ -58,7 +58,7 @@ def up(
         "prefix": target.prefix,
         "region": target.region or runtime.DEFAULT_REGION,
         "iam": iam,
-        "progress": lambda step: ERR.print(f"[dim]{step} …[/]"),
+        "progress": lambda step: ERR.print(f"{step} …", style="dim", markup=False),
     }
     if detach:
         _show(runtime.start(state, **settings), as_json=as_json)
@@ -75,7 +75,7 @@ def down(state: StateDir = runtime.DEFAULT_STATE_DIR) -> None:
     if runtime.stop(state):
         ERR.print("It has ended.")
     else:
-        ERR.print(f"Nothing runs on {state.resolve()}.")
+        ERR.print(f"Nothing runs on {state.resolve()}.", markup=False)
 
 
 @local_app.command()

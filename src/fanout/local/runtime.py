@@ -135,8 +135,11 @@ def await_end(state_dir: Path) -> None:
 def absence(state_dir: Path) -> str:
     """Say that nothing runs, and why, where a crash has left its logs."""
     folder = StateFolder(state_dir.resolve())
-    if folder.read() is None:
+    state = folder.read()
+    if state is None:
         return f"Nothing runs on {folder.path}: `fanout local up` starts it."
+    if state.is_running():
+        return f"A deployment is just starting on {folder.path}: ask again in a few seconds."
     return (
         f"The deployment on {folder.path} has ended by itself; `fanout local up` starts it anew. "
         f"Its log ends:\n{folder.log_tail()}"
