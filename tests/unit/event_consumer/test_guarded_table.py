@@ -65,15 +65,19 @@ def written_by(event, rule=lambda _: {}):
     return {names[name]: values[value] for name, value in (pair.split(" = ") for pair in pairs)}
 
 
-@pytest.fixture
-def stubbed():
-    client = botocore.session.get_session().create_client(
+@pytest.fixture(scope="module")
+def client():
+    return botocore.session.get_session().create_client(
         "dynamodb",
         region_name=REGION,
         aws_access_key_id="test",
         aws_secret_access_key="test",
         config=Config(retries={"total_max_attempts": 1}),
     )
+
+
+@pytest.fixture
+def stubbed(client):
     with Stubber(client) as stubber:
         yield client, stubber
 

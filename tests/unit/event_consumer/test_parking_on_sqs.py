@@ -55,15 +55,19 @@ def attributes(count):
     return {f"attribute_{n}": text_attribute("x") for n in range(count)}
 
 
-@pytest.fixture
-def stubbed():
-    client = botocore.session.get_session().create_client(
+@pytest.fixture(scope="module")
+def client():
+    return botocore.session.get_session().create_client(
         "sqs",
         region_name=REGION,
         aws_access_key_id="test",
         aws_secret_access_key="test",
         config=Config(retries={"total_max_attempts": 1}),
     )
+
+
+@pytest.fixture
+def stubbed(client):
     with Stubber(client) as stubber:
         yield client, stubber
 
