@@ -86,6 +86,7 @@ def deploy(
     chosen = _parameters(template, target.prefix, parameters)
     document = with_code_at(template, bucket, {service: f"{service}.zip" for service in packages})
     document = shims.with_mapping_numbers(shims.without_refused(document), chosen)
+    document = shims.with_batch_actions(document)
     document = shims.without_transport_rules(document)
     # From S3, as the body in a call may have 51,200 bytes only.
     s3.put_object(Bucket=bucket, Key="template.json", Body=json.dumps(document).encode())
