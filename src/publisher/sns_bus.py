@@ -73,8 +73,8 @@ class SnsBus:
         if call.requests:
             calls.append(call)
         for found in self._overlap(calls, deadline):
-            for index, answer in found.items():
-                answers[index] = answer
+            for request_id, answer in found.items():
+                answers[int(request_id)] = answer
         return answers
 
     # Private functions
@@ -94,47 +94,36 @@ class SnsBus:
         limit = f"at most {self._message_size_max_bytes} bytes with its attributes"
         return Answer(verdict=Verdict.REFUSED, code="EventTooLarge", reason=EventTooLarge(limit))
 
-    def _overlap(self, calls: list["_Call"], deadline: Deadline) -> Iterator[dict[int, Answer]]:
+    def _overlap(self, calls: list["_Call"], deadline: Deadline) -> Iterator[dict[str, Answer]]:
         if not calls:
             return
         if len(calls) == 1:
-            yield self._publish(calls[0].requests)
+            yield self._publish(calls[0].requests, deadline)
             return
 
-        def publish_in_time(place: int) -> dict[int, Answer]:
+        def publish_in_time(place: int) -> dict[str, Answer]:
             if place and deadline.seconds_left() <= 0:
                 return _for_all(calls[place].requests, _NOT_SENT)
-            return self._publish(calls[place].requests)
+            return self._publish(calls[place].requests, deadline)
 
         yield from self._executor.map(publish_in_time, range(len(calls)))
 
-    def _publish(self, requests: list[dict[str, Any]]) -> dict[int, Answer]:
+    def _publish(self, requests: list[dict[str, Any]], deadline: Deadline) -> dict[str, Answer]:
         """One call; where it is refused as a whole, one for each entry, to find the guilty one."""
         try:
             response = self._client.publish_batch(
                 TopicArn=self._topic_arn, PublishBatchRequestEntries=requests
             )
-        except ClientError as error:
-            answer = _answer_for_call(error)
-            divisible = answer.verdict is Verdict.REFUSED
-        except _NO_CREDENTIALS as error:
-            answer = Answer(verdict=Verdict.BUS_FAULT, code=type(error).__name__)
-            divisible = False
-        except BotoCoreError as error:
-            answer = Answer(verdict=Verdict.TRANSIENT, code=type(error).__name__)
-            divisible = False
-        except Exception as error:  # noqa: BLE001 - the port promises not to raise
-            answer = Answer(verdict=Verdict.TRANSIENT, code=type(error).__name__)
-            divisible = True
-        else:
             return _answers_in(response, requests)
-        if divisible and len(requests) > 1:
-            return {
-                index: found
-                for request in requests
-                for index, found in self._publish([request]).items()
-            }
-        return _for_all(requests, answer)
+        except Exception as error:  # noqa: BLE001 - the port promises not to raise
+            answer, divisible = _answer_for_call(error)
+        if not divisible or len(requests) == 1:
+            return _for_all(requests, answer)
+        answers = _for_all(requests, _NOT_SENT)
+        for request in requests:
+            if deadline.seconds_left() > 0:
+                answers |= self._publish([request], deadline)
+        return answers
 
 
 class _Call:
@@ -173,23 +162,30 @@ def _size_bytes(request: dict[str, Any]) -> int:
     )
 
 
-def _answers_in(response: dict[str, Any], requests: list[dict[str, Any]]) -> dict[int, Answer]:
-    answers = _for_all(requests, _UNMENTIONED)
+def _answers_in(response: dict[str, Any], requests: list[dict[str, Any]]) -> dict[str, Answer]:
+    found = _for_all(requests, _UNMENTIONED)
     for failed in response.get("Failed") or ():
-        answers[int(failed["Id"])] = answer_for(str(failed.get("Code", "Unnamed")))
+        found[failed["Id"]] = answer_for(str(failed.get("Code", "Unnamed")))
     for successful in response.get("Successful") or ():
-        answers[int(successful["Id"])] = _CONFIRMED
-    return answers
+        found[successful["Id"]] = _CONFIRMED
+    return {request["Id"]: found[request["Id"]] for request in requests}
 
 
-def _answer_for_call(error: ClientError) -> Answer:
+def _answer_for_call(error: Exception) -> tuple[Answer, bool]:
+    """What a failed call means for its entries, and whether one of them alone may be guilty."""
+    if not isinstance(error, ClientError):
+        code = type(error).__name__
+        if isinstance(error, _NO_CREDENTIALS):
+            return Answer(verdict=Verdict.BUS_FAULT, code=code), False
+        return Answer(verdict=Verdict.TRANSIENT, code=code), not isinstance(error, BotoCoreError)
     found = error.response.get("Error", {})
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     answer = answer_for(str(found.get("Code", "Unnamed")), status)
-    if answer.verdict is Verdict.REFUSED and "TopicArn" in found.get("Message", ""):
-        return Answer(verdict=Verdict.BUS_FAULT, code=answer.code)
-    return answer
+    refused = answer.verdict is Verdict.REFUSED
+    if refused and "TopicArn" in str(found.get("Message", "")):
+        return Answer(verdict=Verdict.BUS_FAULT, code=answer.code), False
+    return answer, refused
 
 
-def _for_all(requests: list[dict[str, Any]], answer: Answer) -> dict[int, Answer]:
-    return {int(request["Id"]): answer for request in requests}
+def _for_all(requests: list[dict[str, Any]], answer: Answer) -> dict[str, Answer]:
+    return {request["Id"]: answer for request in requests}

@@ -45,8 +45,19 @@ class StreamHandler:
         Developer Guide, "Configuring partial batch response with DynamoDB").
 
         Raises:
-            BatchFailed: no stream batch, or a failed record has no number to name.
+            BatchFailed: no stream batch, or a failed record has no number to name, or a bug.
         """
+        try:
+            return self._handle(event, context)
+        except BatchFailed:
+            raise
+        except Exception as error:  # noqa: BLE001 - its text may quote a record, so it stays here
+            surprise = type(error).__name__
+        raise BatchFailed(f"expected no exception; there was a {surprise}")
+
+    # Private functions
+
+    def _handle(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         records = event.get("Records") if isinstance(event, dict) else None
         if not isinstance(records, list):
             raise BatchFailed("expected a batch of stream records: an object with Records")
@@ -58,8 +69,6 @@ class StreamHandler:
             now_seconds=self.clock.now().timestamp(),
         )
         return {"batchItemFailures": _failures(records, result)}
-
-    # Private functions
 
     def _deadlines(self, context: Any) -> Deadlines:
         """A short invocation keeps half of its time for publishing."""

@@ -297,3 +297,23 @@ def test_when_time_runs_out_no_further_call_starts_but_the_first_one_always_does
     assert Counter(verdicts(answers)) == {Verdict.CONFIRMED: 10, Verdict.NOT_SENT: 15}
     assert verdicts(answers)[:10] == [Verdict.CONFIRMED] * 10
     assert len(client.calls) == 1
+
+
+def test_no_time_is_spent_on_finding_the_guilty_one_where_none_is_left():
+    error = client_error("InvalidParameter", 400)
+    client = FakeSns(raises=lambda _entries: error)
+    answers = send(client, entries(3), seconds_left=0.0)
+    assert verdicts(answers) == [Verdict.NOT_SENT] * 3
+    assert len(client.calls) == 1
+
+
+def test_an_id_that_nobody_sent_changes_nothing(stubbed):
+    client, stubber = stubbed
+    stubber.add_response(
+        "publish_batch",
+        {
+            "Successful": [{"Id": "77", "MessageId": "m"}, {"Id": "x", "MessageId": "m"}],
+            "Failed": [{"Id": "y", "Code": "InternalError", "SenderFault": False}],
+        },
+    )
+    assert verdicts(send(client, entries(2))) == [Verdict.TRANSIENT] * 2

@@ -1,3 +1,6 @@
+import traceback
+from dataclasses import replace
+
 import pytest
 
 from publisher.stream_handler import BatchFailed
@@ -26,6 +29,18 @@ def test_a_record_without_a_number_that_is_parked_fails_nothing():
     del nameless["dynamodb"]["SequenceNumber"]
     assert rig.handle([nameless]) is None
     assert rig.store.reasons == ["UndecodableImage"]
+
+
+def test_a_bug_fails_the_whole_batch_by_its_type_and_never_by_its_text():
+    class Breaks:
+        def report(self, records, result, *, request_id, now_seconds):
+            raise ZeroDivisionError(f"secret {records}")
+
+    handler = replace(Rig().handler, reporter=Breaks())
+    with pytest.raises(BatchFailed, match="ZeroDivisionError") as failed:
+        handler({"Records": [record("ACTIVE", "CLOSED")]}, FakeContext())
+    assert "secret" not in "".join(traceback.format_exception(failed.value))
+    assert failed.value.__context__ is None
 
 
 @pytest.mark.parametrize(
