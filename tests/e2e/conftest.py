@@ -6,6 +6,7 @@ tests can share a deployment in any order.
 
 import time
 from collections.abc import Callable
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
@@ -30,15 +31,28 @@ def deployment(tmp_path_factory):
 @pytest.fixture(scope="session")
 def bare_emulator(tmp_path_factory):
     """MiniStack as we start it, with nothing deployed: an endpoint and clients."""
-    folder = StateFolder(tmp_path_factory.mktemp("emulator"))
+    with emulator_in(tmp_path_factory.mktemp("emulator"), iam=False) as started:
+        yield started
+
+
+@pytest.fixture
+def strict_emulator(tmp_path):
+    """The same, checking permissions."""
+    with emulator_in(tmp_path / "strict", iam=True) as started:
+        yield started
+
+
+@contextmanager
+def emulator_in(path, *, iam):
+    folder = StateFolder(path)
     folder.prepare()
     port = emulator.choose_port(None)
-    process = emulator.start(folder, port=port, region=REGION, iam=False)
+    process = emulator.start(folder, port=port, region=REGION, iam=iam)
     recorded = RecordedProcess.of(process.pid)
     try:
         emulator.await_ready(process, port=port, folder=folder)
         target = local_target(f"http://{emulator.HOST}:{port}", REGION, "bare")
-        yield SimpleNamespace(target=target, client=target.client, process=process, folder=folder)
+        yield SimpleNamespace(target=target, client=target.client)
     finally:
         recorded.end(grace_seconds=3)
         process.wait()

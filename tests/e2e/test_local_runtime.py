@@ -13,7 +13,7 @@ import pytest
 
 from fanout.errors import ExitCode
 from fanout.local.processes import RecordedProcess
-from fanout.local.runtime import look, stop
+from fanout.local.runtime import look, running, stop
 
 pytestmark = pytest.mark.slow
 
@@ -111,6 +111,26 @@ def test_up_makes_the_payments_table_follow_the_accounts_table_and_down_leaves_n
     assert processes_that_mention(state) == []
     assert not state.exists()
     assert fanout("local", "status", "--state", state).returncode == ExitCode.FOUND
+
+
+def test_the_roles_permissions_suffice_where_they_are_checked(state, eventually):
+    with running(state, iam=True, prefix="strict") as deployment:
+        dynamodb = deployment.client("dynamodb")
+        good = {"customer_id": {"S": "c-1"}, "status": {"S": "ACTIVE"}}
+        bad = {"customer_id": {"S": "c-2"}, "status": {"S": "FROZEN"}}
+        for item in (good, bad):
+            dynamodb.put_item(TableName=deployment.accounts_table, Item=item)
+        deployment.client("sqs").send_message(QueueUrl=deployment.queue_url, MessageBody="{")
+
+        table = deployment.payments_table
+        eventually(lambda: rows(dynamodb, table) == {"c-1": "ACTIVE"}, "the row is written")
+        s3 = deployment.client("s3")
+        listed = {"Bucket": deployment.failure_bucket, "Prefix": "parked/"}
+        eventually(lambda: s3.list_objects_v2(**listed)["KeyCount"], "the bad record is stored")
+        sqs = deployment.client("sqs")
+        dead = {"QueueUrl": deployment.dlq_url, "VisibilityTimeout": 0}
+        eventually(lambda: sqs.receive_message(**dead).get("Messages"), "the message is parked")
+    assert not state.exists()
 
 
 def test_ctrl_c_ends_the_foreground_run_with_success_and_leaves_nothing(state, eventually):

@@ -9,7 +9,9 @@ from importlib.metadata import version
 from io import BytesIO
 from urllib.request import urlopen
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from fanout.local import shims
 
@@ -139,3 +141,36 @@ def test_the_emulators_stream_mapping_loses_what_a_partial_answer_reports(
     dynamodb.put_item(TableName="lossy", Item={"customer_id": {"S": "second"}})
     eventually(lambda: len(seen()) > 1, "the second batch was answered")
     assert seen() == ["seen first", "seen second"]
+
+
+def test_a_batch_call_asks_for_an_action_that_aws_does_not_have(strict_emulator):
+    topic = strict_emulator.client("sns").create_topic(Name="strict")["TopicArn"]
+    iam = strict_emulator.client("iam")
+    iam.create_user(UserName="publisher")
+    statement = {"Effect": "Allow", "Action": "sns:Publish", "Resource": topic}
+    iam.put_user_policy(
+        UserName="publisher",
+        PolicyName="publish",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+    )
+    key = iam.create_access_key(UserName="publisher")["AccessKey"]
+    sns = boto3.client(
+        "sns",
+        endpoint_url=strict_emulator.target.endpoint_url,
+        region_name=strict_emulator.target.region,
+        aws_access_key_id=key["AccessKeyId"],
+        aws_secret_access_key=key["SecretAccessKey"],
+    )
+    sns.publish(TopicArn=topic, Message="one")
+    with pytest.raises(ClientError, match="sns:PublishBatch"):
+        sns.publish_batch(
+            TopicArn=topic, PublishBatchRequestEntries=[{"Id": "1", "Message": "ten"}]
+        )
+
+    role = {
+        "Type": "AWS::IAM::Role",
+        "Properties": {"Policies": [{"PolicyDocument": {"Statement": [statement]}}]},
+    }
+    shimmed = shims.with_batch_actions({"Resources": {"Role": role}})
+    policy = shimmed["Resources"]["Role"]["Properties"]["Policies"][0]["PolicyDocument"]
+    assert policy["Statement"][0]["Action"] == ["sns:Publish", "sns:PublishBatch"]
