@@ -13,7 +13,6 @@ from botocore.exceptions import ClientError
 from fanout.errors import Refused, WrongUse
 from fanout.local import shims
 
-SERVICES = ("publisher", "payments_consumer")
 TEMPLATE = Path(__file__).resolve().parents[3] / "infra" / "sam" / "template.yaml"
 _FUNCTION_TYPE = "AWS::Serverless::Function"
 _DEPLOY_TIMEOUT_SECONDS = 60
@@ -40,6 +39,15 @@ def load_template(path: Path = TEMPLATE) -> dict[str, Any]:
     return template
 
 
+def services(template: Mapping[str, Any]) -> list[str]:
+    """The services whose packages the template's functions run, by name."""
+    return sorted(
+        _service(resource)
+        for resource in template["Resources"].values()
+        if resource["Type"] == _FUNCTION_TYPE
+    )
+
+
 def with_code_at(
     template: Mapping[str, Any], bucket: str, packages: Mapping[str, str]
 ) -> dict[str, Any]:
@@ -48,13 +56,12 @@ def with_code_at(
     Args:
         template: The template in its long form; it stays as it is.
         bucket: Where the packages are.
-        packages: Object key by service; the first part of a function's Handler names its service.
+        packages: Object key by service.
     """
     result = copy.deepcopy(dict(template))
     for resource in result["Resources"].values():
         if resource["Type"] == _FUNCTION_TYPE:
-            service = resource["Properties"]["Handler"].partition(".")[0]
-            resource["Properties"]["CodeUri"] = f"s3://{bucket}/{packages[service]}"
+            resource["Properties"]["CodeUri"] = f"s3://{bucket}/{packages[_service(resource)]}"
     return result
 
 
@@ -103,6 +110,12 @@ def deploy(
 
 
 # Private functions
+
+
+def _service(function: Mapping[str, Any]) -> str:
+    """The first part of a function's Handler is the name of its service."""
+    handler: str = function["Properties"]["Handler"]
+    return handler.partition(".")[0]
 
 
 def _create_bucket(target: Any, bucket: str) -> None:

@@ -152,9 +152,10 @@ def _deploy(
     from fanout.packaging.build import build_package
 
     _report(step="building the Lambda packages")
+    template = stack.load_template()
     packages = {
         service: build_package(service, arch="local", output=folder.packages)
-        for service in stack.SERVICES
+        for service in stack.services(template)
     }
     emulator.await_ready(child, port=settings.port, folder=folder)
     _report(step="deploying the template")
@@ -164,7 +165,7 @@ def _deploy(
         target,
         packages=packages,
         parameters=settings.parameters,
-        template=stack.load_template(),
+        template=template,
     )
     return describe(target, state_dir=folder.path, emulator_pid=child.pid)
 
