@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
+from rich.markup import escape
 
 from fanout.aws import AwsTarget, sentence_for
 from fanout.console import ERR
@@ -50,10 +51,10 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except CommandError as error:
-        ERR.print(f"[bold red]fanout:[/] {error}", markup=True)
+        ERR.print(f"[bold red]fanout:[/] {escape(str(error))}")
         sys.exit(error.exit_code)
     except (BotoCoreError, ClientError) as error:
-        ERR.print(f"[bold red]fanout:[/] {sentence_for(error)}")
+        ERR.print(f"[bold red]fanout:[/] {escape(sentence_for(error))}")
         sys.exit(ExitCode.REFUSED)
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)
