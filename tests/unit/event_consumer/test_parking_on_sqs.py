@@ -1,75 +1,17 @@
 """A parked message keeps its body byte for byte and says why it is there."""
 
 import base64
-import json
 
-import botocore.session
 import pytest
-from botocore.config import Config
-from botocore.stub import ANY, Stubber
 
-from customer_events.errors import NotJson, OrderContradiction
-from event_consumer.ports import Parking
-from event_consumer.sqs_queue import BATCH_BYTES_MAX, SqsParkingLot
+from customer_events.errors import OrderContradiction
 from unit.event_consumer.consumer_samples import (
-    DLQ_URL,
     NOON,
-    REGION,
-    at,
     message,
     message_id,
     text_attribute,
 )
-
-REASON = NotJson("expected one JSON document")
-
-
-class DlqInMemory:
-    """SendMessageBatch that keeps what it is sent."""
-
-    def __init__(self):
-        self.calls = []
-
-    def send_message_batch(self, *, QueueUrl, Entries):  # noqa: N803 (as boto3 names them)
-        assert QueueUrl == DLQ_URL
-        self.calls.append(Entries)
-        return {"Successful": [{"Id": entry["Id"]} for entry in Entries]}
-
-
-def park(*messages, client=None, reason=REASON):
-    lot = SqsParkingLot(client or DlqInMemory(), DLQ_URL, consumer="payments")
-    return lot.park([Parking(message=one, reason=reason) for one in messages], parked_at=at(60))
-
-
-def entry_of(one, reason=REASON):
-    dlq = DlqInMemory()
-    assert park(one, client=dlq, reason=reason) == {one.message_id}
-    return dlq.calls[0][0]
-
-
-def note_of(entry):
-    return json.loads(entry["MessageAttributes"]["parked"]["StringValue"])
-
-
-def attributes(count):
-    return {f"attribute_{n}": text_attribute("x") for n in range(count)}
-
-
-@pytest.fixture(scope="module")
-def client():
-    return botocore.session.get_session().create_client(
-        "sqs",
-        region_name=REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        config=Config(retries={"total_max_attempts": 1}),
-    )
-
-
-@pytest.fixture
-def stubbed(client):
-    with Stubber(client) as stubber:
-        yield client, stubber
+from unit.event_consumer.dlq_in_memory import DlqInMemory, attributes, entry_of, note_of, park
 
 
 def test_a_parked_message_says_why_when_from_where_and_by_whom():
@@ -138,57 +80,6 @@ def test_on_a_standard_queue_a_group_stays_without_deduplication():
     assert "MessageGroupId" not in entry_of(message(3))
 
 
-# Marks of an earlier parking
-
-
-FIRST = {
-    "first_received_at": "2026-11-01T08:00:00.125Z",
-    "original_message_id": "11111111-2222-4333-8444-aaaaaaaaaaaa",
-}
-
-
-@pytest.mark.parametrize("mark", ["replayed", "parked"])
-def test_a_message_that_was_parked_before_keeps_its_first_id_and_time(mark):
-    marked = message(9, attributes={mark: text_attribute(json.dumps(FIRST | {"more": 1}))})
-    note = note_of(entry_of(marked))
-    assert note["original_message_id"] == FIRST["original_message_id"]
-    assert note["first_received_at"] == "2026-11-01T08:00:00.125000Z"
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        "no JSON",
-        "[]",
-        "7",
-        "{}",
-        "[" * 5000,
-        json.dumps(FIRST | {"original_message_id": "CANARY"}),
-        json.dumps(FIRST | {"original_message_id": "CANARY" * 10_000}),
-        json.dumps(FIRST | {"original_message_id": ["CANARY"]}),
-        json.dumps(FIRST | {"first_received_at": "CANARY"}),
-        json.dumps(FIRST | {"first_received_at": 1}),
-    ],
-    ids=range(10),
-)
-@pytest.mark.parametrize("mark", ["replayed", "parked"])
-def test_a_mark_that_is_not_ours_is_not_believed_and_not_copied(mark, content):
-    entry = entry_of(message(9, attributes={mark: text_attribute(content)}))
-    assert note_of(entry)["original_message_id"] == message_id(9)
-    assert "CANARY" not in json.dumps(entry)
-
-
-def test_a_mark_without_text_is_not_believed():
-    marked = message(9, attributes={"replayed": {"dataType": "Binary", "binaryValue": "AA=="}})
-    assert note_of(entry_of(marked))["original_message_id"] == message_id(9)
-
-
-def test_the_marks_are_bounded_however_long_the_reason_is():
-    reason = OrderContradiction("é" * 10_000, field="\u2028" * 10_000)
-    entry = entry_of(message(attributes={"replayed": text_attribute("x" * 100_000)}), reason)
-    assert sum(len(str(value)) for value in entry["MessageAttributes"].values()) < 4096
-
-
 # Room for the marks
 
 
@@ -202,13 +93,6 @@ def test_a_message_with_more_attributes_is_not_parked_and_loses_none(count):
     both = [message(1, attributes=attributes(count)), message(2)]
     assert park(*both, client=dlq) == {message_id(2)}
     assert len(dlq.calls[0]) == 1
-
-
-def test_marks_of_an_earlier_parking_take_no_room():
-    marks = {
-        name: text_attribute(json.dumps(FIRST)) for name in ("parked", "parked_reason", "replayed")
-    }
-    assert len(entry_of(message(attributes=attributes(8) | marks))["MessageAttributes"]) == 10
 
 
 @pytest.mark.parametrize(
@@ -228,52 +112,3 @@ def test_a_message_that_can_not_be_sent_as_it_is_keeps_no_neighbour_unparked(odd
 
 def test_a_body_that_is_no_unicode_keeps_no_neighbour_unparked():
     assert park(message(1, "\ud800"), message(2)) == {message_id(2)}
-
-
-# Batches
-
-
-def test_messages_are_parked_ten_to_a_call():
-    dlq = DlqInMemory()
-    assert len(park(*[message(n) for n in range(25)], client=dlq)) == 25
-    assert [len(call) for call in dlq.calls] == [10, 10, 5]
-    assert all(
-        [entry["Id"] for entry in call] == [str(n) for n in range(len(call))] for call in dlq.calls
-    )
-
-
-def test_a_call_never_exceeds_what_sqs_takes_in_bytes():
-    dlq = DlqInMemory()
-    half = "é" * (BATCH_BYTES_MAX // 4)
-    assert len(park(*[message(n, half) for n in range(3)], client=dlq)) == 3
-    assert [len(call) for call in dlq.calls] == [1, 1, 1]
-
-
-def test_only_entries_that_are_listed_as_successful_are_parked(stubbed):
-    client, stubber = stubbed
-    stubber.add_response(
-        "send_message_batch",
-        {
-            "Successful": [{"Id": "1", "MessageId": "m", "MD5OfMessageBody": "d"}],
-            "Failed": [{"Id": "0", "SenderFault": False, "Code": "InternalError"}],
-        },
-        {"QueueUrl": DLQ_URL, "Entries": ANY},
-    )
-    assert park(message(1), message(2), message(3), client=client) == {message_id(2)}
-
-
-@pytest.mark.parametrize("code", ["RequestThrottled", "AccessDenied", "BatchRequestTooLong"])
-def test_a_call_that_fails_parks_none_of_its_messages_and_the_next_one_is_made(stubbed, code):
-    client, stubber = stubbed
-    stubber.add_client_error("send_message_batch", code, http_status_code=400)
-    stubber.add_response(
-        "send_message_batch",
-        {"Successful": [{"Id": "0", "MessageId": "m", "MD5OfMessageBody": "d"}], "Failed": []},
-    )
-    assert park(*[message(n) for n in range(11)], client=client) == {message_id(10)}
-
-
-def test_an_answer_with_neither_list_parks_nothing(stubbed):
-    client, stubber = stubbed
-    stubber.add_response("send_message_batch", {"Successful": [], "Failed": []})
-    assert park(message(1), client=client) == frozenset()

@@ -1,0 +1,45 @@
+"""A DLQ in memory, and messages parked in it."""
+
+import json
+
+from customer_events.errors import NotJson
+from event_consumer.ports import Parking
+from event_consumer.sqs_queue import SqsParkingLot
+from unit.event_consumer.consumer_samples import (
+    DLQ_URL,
+    at,
+    text_attribute,
+)
+
+REASON = NotJson("expected one JSON document")
+
+
+class DlqInMemory:
+    """SendMessageBatch that keeps what it is sent."""
+
+    def __init__(self):
+        self.calls = []
+
+    def send_message_batch(self, *, QueueUrl, Entries):  # noqa: N803 (as boto3 names them)
+        assert QueueUrl == DLQ_URL
+        self.calls.append(Entries)
+        return {"Successful": [{"Id": entry["Id"]} for entry in Entries]}
+
+
+def park(*messages, client=None, reason=REASON):
+    lot = SqsParkingLot(client or DlqInMemory(), DLQ_URL, consumer="payments")
+    return lot.park([Parking(message=one, reason=reason) for one in messages], parked_at=at(60))
+
+
+def entry_of(one, reason=REASON):
+    dlq = DlqInMemory()
+    assert park(one, client=dlq, reason=reason) == {one.message_id}
+    return dlq.calls[0][0]
+
+
+def note_of(entry):
+    return json.loads(entry["MessageAttributes"]["parked"]["StringValue"])
+
+
+def attributes(count):
+    return {f"attribute_{n}": text_attribute("x") for n in range(count)}

@@ -1,0 +1,78 @@
+"""Messages are parked in batches, each entry of whose answer is inspected."""
+
+import botocore.session
+import pytest
+from botocore.config import Config
+from botocore.stub import ANY, Stubber
+
+from event_consumer.sqs_queue import BATCH_BYTES_MAX
+from unit.event_consumer.consumer_samples import (
+    DLQ_URL,
+    REGION,
+    message,
+    message_id,
+)
+from unit.event_consumer.dlq_in_memory import DlqInMemory, park
+
+
+@pytest.fixture(scope="module")
+def client():
+    return botocore.session.get_session().create_client(
+        "sqs",
+        region_name=REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+
+
+@pytest.fixture
+def stubbed(client):
+    with Stubber(client) as stubber:
+        yield client, stubber
+
+
+def test_messages_are_parked_ten_to_a_call():
+    dlq = DlqInMemory()
+    assert len(park(*[message(n) for n in range(25)], client=dlq)) == 25
+    assert [len(call) for call in dlq.calls] == [10, 10, 5]
+    assert all(
+        [entry["Id"] for entry in call] == [str(n) for n in range(len(call))] for call in dlq.calls
+    )
+
+
+def test_a_call_never_exceeds_what_sqs_takes_in_bytes():
+    dlq = DlqInMemory()
+    half = "é" * (BATCH_BYTES_MAX // 4)
+    assert len(park(*[message(n, half) for n in range(3)], client=dlq)) == 3
+    assert [len(call) for call in dlq.calls] == [1, 1, 1]
+
+
+def test_only_entries_that_are_listed_as_successful_are_parked(stubbed):
+    client, stubber = stubbed
+    stubber.add_response(
+        "send_message_batch",
+        {
+            "Successful": [{"Id": "1", "MessageId": "m", "MD5OfMessageBody": "d"}],
+            "Failed": [{"Id": "0", "SenderFault": False, "Code": "InternalError"}],
+        },
+        {"QueueUrl": DLQ_URL, "Entries": ANY},
+    )
+    assert park(message(1), message(2), message(3), client=client) == {message_id(2)}
+
+
+@pytest.mark.parametrize("code", ["RequestThrottled", "AccessDenied", "BatchRequestTooLong"])
+def test_a_call_that_fails_parks_none_of_its_messages_and_the_next_one_is_made(stubbed, code):
+    client, stubber = stubbed
+    stubber.add_client_error("send_message_batch", code, http_status_code=400)
+    stubber.add_response(
+        "send_message_batch",
+        {"Successful": [{"Id": "0", "MessageId": "m", "MD5OfMessageBody": "d"}], "Failed": []},
+    )
+    assert park(*[message(n) for n in range(11)], client=client) == {message_id(10)}
+
+
+def test_an_answer_with_neither_list_parks_nothing(stubbed):
+    client, stubber = stubbed
+    stubber.add_response("send_message_batch", {"Successful": [], "Failed": []})
+    assert park(message(1), client=client) == frozenset()
