@@ -5,6 +5,7 @@ of the document.
 """
 
 import re
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -31,19 +32,26 @@ from customer_events.wire_models import DataV1, DataV2, Envelope
 
 Model = TypeVar("Model", bound=BaseModel)
 _STATUS_FIELDS = frozenset({"status", "previous_status", "old_status", "new_status"})
+_STATUSES = frozenset(status.value for status in Status)
+_NO_MAP: Mapping[str, str] = {}
 _MAJOR = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 
 
-def decode(body: str | bytes) -> CustomerStatusChanged:
+def decode(body: str | bytes, status_map: Mapping[str, str] = _NO_MAP) -> CustomerStatusChanged:
     """Read one event from its JSON text.
+
+    Args:
+        body: the text; bytes are UTF-8.
+        status_map: how to read a status that this reader does not know, such as
+            `{"FROZEN": "SUSPENDED"}`. A status that it knows is never read as another one.
 
     Raises:
         NotJson: no JSON text.
         UnknownEventType, UnsupportedVersion, UnknownStatus, SchemaViolation: JSON, but no event
             that this reader can take; see each class.
     """
-    return from_document(parse_json(body))
+    return from_document(parse_json(body), status_map)
 
 
 def parse_json(body: str | bytes) -> Any:
@@ -59,7 +67,7 @@ def parse_json(body: str | bytes) -> Any:
         raise NotJson("expected one JSON document") from None
 
 
-def from_document(document: Any) -> CustomerStatusChanged:
+def from_document(document: Any, status_map: Mapping[str, str] = _NO_MAP) -> CustomerStatusChanged:
     """Read one event from its JSON object; raises as `decode` does, except for `NotJson`."""
     if not isinstance(document, dict):
         raise SchemaViolation("expected a JSON object")
@@ -67,7 +75,8 @@ def from_document(document: Any) -> CustomerStatusChanged:
     envelope = _validate(Envelope, document, "")
     if envelope.subject != envelope.partitionkey:
         raise SchemaViolation("expected the same customer as subject", field="partitionkey")
-    event = _event_v1(envelope) if major == 1 else _event_v2(envelope)
+    data = _with_known_statuses(envelope.data, status_map) if status_map else envelope.data
+    event = _event_v1(envelope, data) if major == 1 else _event_v2(envelope, data)
     if event.customer_id != envelope.subject:
         raise SchemaViolation("expected the same customer as subject", field="data.customer_id")
     if event.change is not Change.SNAPSHOT:
@@ -91,6 +100,18 @@ def _major_version(document: dict[str, Any]) -> int:
             f"expected {EVENT_NAME} up to major version {NEWEST_MAJOR}", field="type"
         )
     return int(major)
+
+
+def _with_known_statuses(
+    data: Mapping[str, object], status_map: Mapping[str, str]
+) -> dict[str, object]:
+    """The subscriber's own reading of what is unknown; what it maps to is validated like any."""
+    return {
+        name: status_map.get(value, value)
+        if name in _STATUS_FIELDS and isinstance(value, str) and value not in _STATUSES
+        else value
+        for name, value in data.items()
+    }
 
 
 def _expect_live(event: CustomerStatusChanged) -> None:
@@ -120,8 +141,8 @@ def _violation(error: ValidationError, value: Any, path: str) -> PermanentError:
     return SchemaViolation(expected, field=field)
 
 
-def _event_v1(envelope: Envelope) -> CustomerStatusChanged:
-    data = _validate(DataV1, envelope.data, "data")
+def _event_v1(envelope: Envelope, fields: Mapping[str, object]) -> CustomerStatusChanged:
+    data = _validate(DataV1, fields, "data")
     return CustomerStatusChanged(
         **_attributes(envelope),
         schema_version=1,
@@ -134,8 +155,8 @@ def _event_v1(envelope: Envelope) -> CustomerStatusChanged:
     )
 
 
-def _event_v2(envelope: Envelope) -> CustomerStatusChanged:
-    data = _validate(DataV2, envelope.data, "data")
+def _event_v2(envelope: Envelope, fields: Mapping[str, object]) -> CustomerStatusChanged:
+    data = _validate(DataV2, fields, "data")
     return CustomerStatusChanged(
         **_attributes(envelope),
         schema_version=2,

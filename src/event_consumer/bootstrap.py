@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import botocore.session
@@ -10,7 +11,9 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
 from botocore.config import Config
 
-from customer_events.event import CustomerStatusChanged
+from customer_events.decoder import from_document
+from customer_events.event import EVENT_NAME, CustomerStatusChanged
+from customer_events.registry import load
 from event_consumer.consume_batch import batch_response, consume_batch
 from event_consumer.guarded_table import Attributes, GuardedTable
 from event_consumer.latest_state import LatestState
@@ -62,11 +65,14 @@ def lambda_handler(
     report: Report | None = None,
 ) -> LambdaHandler:
     """Wire a handler of events to its queue and DLQ, as Lambda calls it."""
+    registry = load(EVENT_NAME)
+    reader = partial(from_document, status_map=registry.status_map(settings.consumer))
     parking_lot = SqsParkingLot(sqs, settings.dlq_url, consumer=settings.consumer)
     redelivery = SqsRedelivery(sqs, settings.queue_url)
     reporter = report or PowertoolsReport(
         Logger(service=settings.service),
         EphemeralMetrics(service=settings.service, namespace=settings.metrics_namespace),
+        registry,
     )
 
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -77,6 +83,7 @@ def lambda_handler(
             parking_lot=parking_lot,
             redelivery=redelivery,
             now=datetime.now(UTC),
+            reader=reader,
         )
         reporter.batch(
             deliveries,

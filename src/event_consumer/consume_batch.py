@@ -1,6 +1,6 @@
 """The use case: a batch of messages in, an outcome for each out, nothing dropped."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +14,9 @@ from event_consumer.outcomes import Handled, Outcome, parked, retry
 from event_consumer.ports import EventHandler, Parking, ParkingLot, Redelivery
 from event_consumer.unwrap import unwrap
 
+Reader = Callable[[Any], CustomerStatusChanged]
+"""From a document to its event; raises the contract's own errors."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
@@ -24,9 +27,11 @@ class Delivery:
     handled: Handled
 
 
-def decide_batch(messages: Sequence[Message], handler: EventHandler) -> list[Delivery]:
+def decide_batch(
+    messages: Sequence[Message], handler: EventHandler, reader: Reader = from_document
+) -> list[Delivery]:
     """Read and handle every message; parks nothing and delays nothing."""
-    read = [_read(message) for message in messages]
+    read = [_read(message, reader) for message in messages]
     events = [outcome for outcome in read if isinstance(outcome, CustomerStatusChanged)]
     answers = iter(_handle(handler, events))
     return [
@@ -44,12 +49,13 @@ def consume_batch(
     parking_lot: ParkingLot,
     redelivery: Redelivery,
     now: datetime,
+    reader: Reader = from_document,
 ) -> list[Delivery]:
     """Handle every message, park what can never succeed, and let the rest come back later.
 
     A message whose parking was not confirmed ends as `RETRY`: it stays in the queue.
     """
-    deliveries = _park(decide_batch(messages, handler), parking_lot, now)
+    deliveries = _park(decide_batch(messages, handler, reader), parking_lot, now)
     deliveries = _hold_back_groups(deliveries)
     failed = [one.message for one in deliveries if one.handled.outcome is Outcome.RETRY]
     if failed:
@@ -71,9 +77,9 @@ def batch_response(deliveries: Sequence[Delivery]) -> dict[str, Any]:
 # Private functions
 
 
-def _read(message: Message) -> CustomerStatusChanged | Handled:
+def _read(message: Message, reader: Reader) -> CustomerStatusChanged | Handled:
     try:
-        return from_document(unwrap(message.body))
+        return reader(unwrap(message.body))
     except PermanentError as reason:
         return parked(reason)
     except Exception as error:  # noqa: BLE001 (one message's bug must not block its neighbours)

@@ -1,5 +1,7 @@
 """What a consumer tells about a batch: one log line and one metrics blob, ids and counts only.
 
+A warning precedes it where the batch holds events of a deprecated version: one for each version.
+
 Metrics, all with the dimension `service`; alarms and dashboards rely on the names.
 """
 
@@ -11,7 +13,7 @@ from typing import Any, Protocol
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-from customer_events.event import NEWEST_MAJOR, CustomerStatusChanged
+from customer_events.registry import Registry
 from event_consumer.consume_batch import Delivery
 from event_consumer.outcomes import Outcome
 
@@ -22,7 +24,7 @@ COUNTS = {
     Outcome.PARKED: "MessagesParked",  # moved to the DLQ with a reason: alarmed
     Outcome.RETRY: "MessagesRetried",  # will come back
 }
-DEPRECATED = "DeprecatedVersionEvents"  # came in an older major version than the newest
+DEPRECATED = "DeprecatedVersionEvents"  # came in a major version that the registry deprecates
 LAG = "EndToEndLagMilliseconds"  # from the change to its row: the worst of the batch
 PROBLEMS_LOGGED_MAX = 100
 
@@ -38,20 +40,18 @@ class Report(Protocol):
 class PowertoolsReport:
     """Log and metrics by Powertools: JSON lines and CloudWatch's embedded metric format."""
 
-    def __init__(self, logger: Logger, metrics: EphemeralMetrics) -> None:
+    def __init__(self, logger: Logger, metrics: EphemeralMetrics, registry: Registry) -> None:
         self._logger = logger
         self._metrics = metrics
+        self._registry = registry
 
     def batch(self, deliveries: Sequence[Delivery], *, request_id: str, now: datetime) -> None:
         """See `Report.batch`."""
         counts = Counter(one.handled.outcome for one in deliveries)
         for outcome, name in COUNTS.items():
             self._metrics.add_metric(name=name, unit=MetricUnit.Count, value=counts[outcome])
-        self._metrics.add_metric(
-            name=DEPRECATED,
-            unit=MetricUnit.Count,
-            value=sum(1 for one in deliveries if one.event and _is_deprecated(one.event)),
-        )
+        deprecated = self._warn_of_deprecated_versions(deliveries, now)
+        self._metrics.add_metric(name=DEPRECATED, unit=MetricUnit.Count, value=deprecated)
         lag = _worst_lag_ms(deliveries, now)
         if lag is not None:
             self._metrics.add_metric(name=LAG, unit=MetricUnit.Milliseconds, value=lag)
@@ -67,6 +67,26 @@ class PowertoolsReport:
             traces=_traces(deliveries),
         )
 
+    def _warn_of_deprecated_versions(self, deliveries: Sequence[Delivery], now: datetime) -> int:
+        """One warning for each deprecated version in the batch; answers how many events it was."""
+        majors = Counter(one.event.schema_version for one in deliveries if one.event)
+        total = 0
+        for major, events in sorted(majors.items()):
+            version = self._registry.deprecated(major)
+            if version is None:
+                continue
+            total += events
+            self._logger.warning(
+                "deprecated version consumed",
+                event_name=self._registry.event,
+                schema_version=major,
+                current_version=self._registry.current,
+                sunset=version.sunset and version.sunset.isoformat(),
+                sunset_passed=version.sunset is not None and now.date() > version.sunset,
+                events=events,
+            )
+        return total
+
 
 # Private functions
 
@@ -78,10 +98,6 @@ def _worst_lag_ms(deliveries: Sequence[Delivery], now: datetime) -> int | None:
         if one.event and one.handled.outcome is Outcome.APPLIED
     ]
     return max(0, int((now - min(changes)).total_seconds() * 1000)) if changes else None
-
-
-def _is_deprecated(event: CustomerStatusChanged) -> bool:
-    return event.schema_version < NEWEST_MAJOR
 
 
 def _is_problem(one: Delivery) -> bool:

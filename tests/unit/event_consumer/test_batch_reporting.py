@@ -2,6 +2,7 @@
 
 import io
 import json
+from datetime import UTC, date, datetime
 from uuid import uuid4
 
 import pytest
@@ -9,6 +10,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
 
 from customer_events.errors import SchemaViolation
+from customer_events.registry import Registry, Version
 from event_consumer.consume_batch import Delivery
 from event_consumer.outcomes import APPLIED, DUPLICATE, STALE, Outcome, parked, retry
 from event_consumer.reporting import (
@@ -21,26 +23,43 @@ from event_consumer.reporting import (
 from unit.event_consumer.consumer_samples import at, live, message, message_id, snapshot
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+REGISTRY = Registry(
+    event="CustomerStatusChanged",
+    versions=(
+        Version(major=1, deprecated=True, sunset=date(2027, 6, 30)),
+        Version(major=2, deprecated=False, sunset=None),
+    ),
+)
+NOW = at(100)
 VIOLATION = parked(SchemaViolation("expected text", field="data.status"))
 
 
 @pytest.fixture
-def report(capsys):
+def tell(capsys):
+    """Report a batch; answers the log lines and the metrics blob."""
     stream = io.StringIO()
     # Powertools keeps one handler for each name, so a stream of its own needs a name of its own.
     logger = Logger(service=f"payments_consumer_{uuid4()}", stream=stream)
     metrics = EphemeralMetrics(service="payments_consumer", namespace="CustomerStatusFanout")
-    reporter = PowertoolsReport(logger, metrics)
+    reporter = PowertoolsReport(logger, metrics, REGISTRY)
 
-    def tell(*deliveries):
+    def batch(*deliveries, now=NOW):
         stream.seek(0)
         stream.truncate()
-        reporter.batch(deliveries, request_id="r-1", now=at(100))
-        [line] = stream.getvalue().splitlines()
+        reporter.batch(deliveries, request_id="r-1", now=now)
         [blob] = capsys.readouterr().out.splitlines()
-        return json.loads(line), json.loads(blob)
+        return [json.loads(line) for line in stream.getvalue().splitlines()], json.loads(blob)
 
-    return tell
+    return batch
+
+
+@pytest.fixture
+def report(tell):
+    def batch(*deliveries):
+        [line], blob = tell(*deliveries)
+        return line, blob
+
+    return batch
 
 
 def delivery(number, handled, event=None, body="{}"):
@@ -102,12 +121,42 @@ def test_without_an_applied_event_there_is_no_lag(report):
     assert LAG not in report(delivery(1, DUPLICATE, live(1)))[1]
 
 
-def test_events_in_an_older_major_are_counted_whatever_became_of_them(report):
+def test_events_of_a_deprecated_version_are_counted_whatever_became_of_them(tell):
     old = live(1, schema_version=1)
-    _, blob = report(
+    _, blob = tell(
         delivery(1, APPLIED, old), delivery(2, STALE, old), delivery(3, APPLIED, live(2))
     )
     assert blob[DEPRECATED] == [2.0]
+
+
+def test_a_deprecated_version_is_warned_of_once_for_a_batch_with_the_day_on_which_it_ends(tell):
+    old = live(1, schema_version=1)
+    [warning, line], _ = tell(*[delivery(n, APPLIED, old) for n in range(10)])
+    assert line["message"] == "batch consumed"
+    assert (warning["level"], warning["message"]) == ("WARNING", "deprecated version consumed")
+    assert {name: warning[name] for name in ("schema_version", "sunset", "events")} == {
+        "schema_version": 1,
+        "sunset": "2027-06-30",
+        "events": 10,
+    }
+    assert warning["current_version"] == 2
+    assert warning["event_name"] == "CustomerStatusChanged"
+    assert warning["sunset_passed"] is False
+
+
+def test_a_version_that_still_comes_after_its_last_day_is_told_as_such(tell):
+    old = delivery(1, APPLIED, live(1, schema_version=1))
+    on_the_day, after = datetime(2027, 6, 30, 23, tzinfo=UTC), datetime(2027, 7, 1, tzinfo=UTC)
+    assert [tell(old, now=now)[0][0]["sunset_passed"] for now in (on_the_day, after)] == [
+        False,
+        True,
+    ]
+
+
+def test_a_batch_of_the_current_version_warns_of_nothing(tell):
+    [line], blob = tell(delivery(1, APPLIED, live(1)), delivery(2, VIOLATION))
+    assert line["level"] == "INFO"
+    assert blob[DEPRECATED] == [0.0]
 
 
 def test_each_batch_is_counted_on_its_own(report):
