@@ -1,0 +1,126 @@
+variable "prefix" {
+  description = "Leads every name and the SSM paths (/PREFIX/...); 1 to 20 characters."
+  type        = string
+  default     = "fanout"
+
+  validation {
+    condition     = can(regex("^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$", var.prefix))
+    error_message = "Must be 1 to 20 of a-z, 0-9 and -, from a letter to a letter or digit: S3 refuses anything else in a bucket name, and the apply would fail halfway."
+  }
+}
+
+variable "transport" {
+  description = "What carries the events: `sns` (standard topic), `sns-fifo` (ordered per customer) or `eventbridge`."
+  type        = string
+  default     = "sns"
+
+  validation {
+    condition     = contains(["sns", "sns-fifo", "eventbridge"], var.transport)
+    error_message = "Must be sns, sns-fifo or eventbridge: the publisher can write to no other bus."
+  }
+}
+
+variable "name" {
+  description = "Name of the topic or bus, without .fifo; null takes PREFIX-customer-status."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.name == null || can(regex("^[A-Za-z0-9_-]{1,200}$", var.name))
+    error_message = "Must be 1 to 200 of A-Z, a-z, 0-9, _ and -: `.fifo` is added where it belongs, and AWS refuses the rest."
+  }
+}
+
+variable "publish_versions" {
+  description = "Major versions of the event that the publisher writes side by side: [2], or [1, 2] during a migration."
+  type        = list(number)
+  default     = [2]
+
+  validation {
+    condition     = length(var.publish_versions) > 0 && length(setsubtract(var.publish_versions, local.known_versions)) == 0
+    error_message = "An unknown version: the publisher would refuse to start, and changes would wait in the stream until it forgets them after 24 hours. Known: ${join(", ", local.known_versions)}."
+  }
+  validation {
+    condition     = contains(var.publish_versions, max(local.known_versions...))
+    error_message = "Must include ${max(local.known_versions...)}: older versions know no removals and no snapshots, so subscribers could not be seeded."
+  }
+  validation {
+    condition     = var.transport != "sns-fifo" || length(var.publish_versions) == 1
+    error_message = "A FIFO topic carries one major version: subscribers would have to filter by version, and a filter on a FIFO subscription makes delivery at most once, so events would be lost."
+  }
+}
+
+variable "archive_retention_days" {
+  description = "Days that events are kept for replay (1 to 365 on sns-fifo); null keeps none. A standard topic has no archive."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.archive_retention_days == null || var.transport != "sns"
+    error_message = "A standard SNS topic has no archive: nothing would be kept, and a replay would find nothing. Use sns-fifo or eventbridge."
+  }
+  validation {
+    condition     = var.archive_retention_days == null || try(var.archive_retention_days >= 1 && (var.transport != "sns-fifo" || var.archive_retention_days <= 365), false)
+    error_message = "Must be at least 1 day, and at most 365 on sns-fifo: SNS refuses more, and the apply would fail halfway."
+  }
+}
+
+variable "kms_key" {
+  description = <<-EOT
+    An existing customer-managed key: its ARN, and its policy (JSON) or `read_policy = true` to have
+    the policy read from AWS. Null creates a key.
+  EOT
+  type = object({
+    arn         = string
+    policy      = optional(string)
+    read_policy = optional(bool, false)
+  })
+  default = null
+}
+
+variable "key_deletion_window_days" {
+  description = "Days between the deletion of a created key and the loss of all that it encrypted (7 to 30)."
+  type        = number
+  default     = 30
+}
+
+variable "subscriber_account_ids" {
+  description = "Ids (12 digits) of other accounts that may subscribe queues of their own, and to which /PREFIX/bus is shared."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for account in var.subscriber_account_ids : can(regex("^[0-9]{12}$", account))])
+    error_message = "Must be account ids of 12 digits: anything else makes AWS refuse the whole policy, or admits nobody."
+  }
+}
+
+variable "share_outside_organization" {
+  description = "Whether /PREFIX/bus may be shared with accounts outside this AWS organization; each of them has to accept."
+  type        = bool
+  default     = false
+}
+
+variable "create_alarms" {
+  description = "Whether alarms are created; without them nobody learns of what fails, waits or is lost."
+  type        = bool
+  default     = true
+}
+
+variable "alarm_topic_arns" {
+  description = "ARNs of the standard SNS topics that alarms notify; none notifies nobody. A topic with a key of its own must let cloudwatch.amazonaws.com use it."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.alarm_topic_arns : can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}$", arn))])
+    error_message = "Must be ARNs of standard SNS topics; CloudWatch can notify no others, and alarms would reach nobody."
+  }
+}
+
+variable "tags" {
+  description = "Tags of everything that is created."
+  type        = map(string)
+  default     = {}
+}
+

@@ -1,0 +1,52 @@
+locals {
+  alarms = {
+    throttled = {
+      description = "The consumer is throttled: the account's concurrency is used up, and each throttle uses up a delivery of healthy messages. Runbook: docs/runbooks/consumer-behind.md"
+      metric      = "Throttles"
+    }
+    errors = {
+      description = "The consumer fails as a whole (start, timeout or memory); its messages come back until they are dead. Runbook: docs/runbooks/consumer-failing.md"
+      metric      = "Errors"
+    }
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "function" {
+  for_each = { for name, alarm in local.alarms : name => alarm if var.create_alarms }
+
+  alarm_name          = "${local.name}-${each.key}"
+  alarm_description   = each.value.description
+  namespace           = "AWS/Lambda"
+  metric_name         = each.value.metric
+  dimensions          = { FunctionName = module.function.name }
+  statistic           = "Sum"
+  period              = 60
+  evaluation_periods  = 5
+  datapoints_to_alarm = 3
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_topic_arns
+  ok_actions          = var.alarm_topic_arns
+  tags                = var.tags
+}
+
+resource "aws_cloudwatch_metric_alarm" "lag" {
+  count = var.create_alarms ? 1 : 0
+
+  alarm_name          = "${var.prefix}-${var.subscriber.name}-end-to-end-lag"
+  alarm_description   = "Events reach the ${var.subscriber.name} table too late (p99; a replay or recovery of old events raises it too). Runbook: docs/runbooks/consumer-behind.md"
+  namespace           = "CustomerStatusFanout"
+  metric_name         = "EndToEndLagMilliseconds"
+  dimensions          = { service = local.service_name }
+  extended_statistic  = "p99"
+  period              = 60
+  evaluation_periods  = 5
+  datapoints_to_alarm = 5
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = var.end_to_end_lag_alarm_milliseconds
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_topic_arns
+  ok_actions          = var.alarm_topic_arns
+  tags                = var.tags
+}

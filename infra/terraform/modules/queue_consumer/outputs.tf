@@ -1,0 +1,33 @@
+output "consumer" {
+  description = "What the module `subscriber` takes as `consumer`."
+  value = {
+    function_name = module.function.name
+    mapping_id    = aws_lambda_event_source_mapping.queue.uuid
+    table         = var.table.name
+  }
+}
+
+output "function_name" {
+  description = "Name of the consumer's function."
+  value       = module.function.name
+}
+
+output "live_version" {
+  description = "Version of the consumer that runs; what `live_version` takes for a rollback."
+  value       = module.function.live_version
+}
+
+output "role_name" {
+  description = "Name of the consumer's role."
+  value       = module.function.role_name
+}
+
+output "mapping_id" {
+  description = "Id of the mapping from the queue to the consumer."
+  value       = aws_lambda_event_source_mapping.queue.uuid
+}
+
+output "service_name" {
+  description = "The `service` dimension of the consumer's metrics."
+  value       = local.service_name
+}

@@ -1,0 +1,222 @@
+variable "prefix" {
+  description = "Leads every name and the SSM paths (/PREFIX/...); 1 to 20 characters."
+  type        = string
+  default     = "fanout"
+
+  validation {
+    condition     = can(regex("^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$", var.prefix))
+    error_message = "Must be 1 to 20 of a-z, 0-9 and -, from a letter to a letter or digit: S3 refuses anything else in a bucket name, and the apply would fail halfway."
+  }
+}
+
+variable "subscriber" {
+  description = "The subscriber: the output `subscriber` of the module of that name."
+  type = object({
+    name                       = string
+    queue_arn                  = string
+    queue_url                  = string
+    dlq_arn                    = string
+    dlq_url                    = string
+    is_fifo                    = bool
+    visibility_timeout_seconds = number
+    kms_key_arn                = string
+  })
+}
+
+variable "table" {
+  description = "The table that the consumer keeps: name, ARN, and its key where that is not the queue's."
+  type = object({
+    name        = string
+    arn         = string
+    kms_key_arn = optional(string)
+  })
+}
+
+variable "package_path" {
+  description = "Path of the consumer's package, such as dist/payments_consumer-arm64.zip."
+  type        = string
+}
+
+variable "service_name" {
+  description = "The consumer's package and the `service` dimension of its metrics; null takes NAME_consumer."
+  type        = string
+  default     = null
+}
+
+variable "handler" {
+  description = "Module and function that Lambda calls; null takes SERVICE_NAME.lambda_entry.lambda_handler."
+  type        = string
+  default     = null
+}
+
+variable "extra_environment" {
+  description = "Further environment variables of the consumer."
+  type        = map(string)
+  default     = {}
+}
+
+variable "extra_statements" {
+  description = "Further IAM statements that the consumer needs."
+  type        = any
+  default     = []
+}
+
+# ---------------------------------------------------------------- the mapping
+
+variable "timeout_seconds" {
+  description = "Seconds that an invocation may take."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.subscriber.visibility_timeout_seconds >= 6 * var.timeout_seconds + var.batch_window_seconds
+    error_message = "The queue's visibility must be at least 6 x timeout_seconds + batch_window_seconds, or a second worker gets the message while the first still runs, and throttles use up its deliveries. Raise consumer_timeout_seconds of the subscriber."
+  }
+}
+
+variable "mapping_enabled" {
+  description = "false leaves the queue unread, for maintenance shorter than its retention."
+  type        = bool
+  default     = true
+}
+
+variable "batch_size" {
+  description = "Messages in one invocation, at most: 1 to 10 at once; up to 10000 with a window, on a standard queue."
+  type        = number
+  default     = 10
+
+  validation {
+    condition     = var.batch_size >= 1 && var.batch_size <= (var.subscriber.is_fifo ? 10 : 10000)
+    error_message = "Must be 1 to 10000, and at most 10 on a FIFO queue: Lambda refuses more, and the apply would fail halfway."
+  }
+}
+
+variable "batch_window_seconds" {
+  description = "Seconds to gather a batch (0 to 300): fewer invocations, later rows."
+  type        = number
+  default     = 0
+
+  validation {
+    condition     = var.batch_window_seconds >= 0 && var.batch_window_seconds <= 300
+    error_message = "Must be 0 to 300; each second is added to every row's delay."
+  }
+  validation {
+    condition     = var.batch_size <= 10 || var.batch_window_seconds >= 1
+    error_message = "Lambda needs a window of at least a second for batches of more than 10, and refuses the mapping without."
+  }
+  validation {
+    condition     = !var.subscriber.is_fifo || var.batch_window_seconds == 0
+    error_message = "A FIFO queue has no window: Lambda refuses the mapping, and the apply would fail halfway."
+  }
+}
+
+variable "maximum_concurrency" {
+  description = "Invocations that run at the same time, at most (2 to 1000)."
+  type        = number
+  default     = 10
+
+  validation {
+    condition     = var.maximum_concurrency >= 2 && var.maximum_concurrency <= 1000
+    error_message = "Must be 2 to 1000, the range that Lambda accepts; without it throttles would use up deliveries and kill healthy messages."
+  }
+  validation {
+    condition     = var.reserved_concurrency == -1 || var.maximum_concurrency <= var.reserved_concurrency
+    error_message = "Must not exceed reserved_concurrency: what is over it is received only to be throttled, and throttles use up deliveries and kill healthy messages."
+  }
+}
+
+variable "reserved_concurrency" {
+  description = "Invocations that are reserved for, and the most of, the consumer; -1 reserves none."
+  type        = number
+  default     = -1
+}
+
+# ---------------------------------------------------------------- function, alarms
+
+variable "runtime" {
+  description = "Lambda's Python: python3.12, python3.13 or python3.14, the one that the package was built for."
+  type        = string
+  default     = "python3.13"
+}
+
+variable "architecture" {
+  description = "Processor of the function: arm64 or x86_64, as the package was built."
+  type        = string
+  default     = "arm64"
+}
+
+variable "memory_megabytes" {
+  description = "Memory, and with it processor time, in megabytes (128 to 10240)."
+  type        = number
+  default     = 512
+}
+
+variable "log_level" {
+  description = "Least severe level that the function logs; no level logs a payload."
+  type        = string
+  default     = "INFO"
+
+  validation {
+    condition     = contains(["DEBUG", "INFO", "WARNING", "ERROR"], var.log_level)
+    error_message = "Must be DEBUG, INFO, WARNING or ERROR: the function would refuse to start with anything else."
+  }
+}
+
+variable "log_retention_days" {
+  description = "Days that logs are kept: 7, 14, 30, 60, 90, 180, 365, 731 or 1827."
+  type        = number
+  default     = 90
+}
+
+variable "snap_start" {
+  description = "Whether new versions start from a snapshot: shorter cold starts, for a price per snapshot and restore."
+  type        = bool
+  default     = false
+}
+
+variable "live_version" {
+  description = "Version that the alias `live` is pinned to, such as \"7\", for a rollback; null follows the newest."
+  type        = string
+  default     = null
+}
+
+variable "permissions_boundary_arn" {
+  description = "ARN of a permissions boundary for the roles; null sets none."
+  type        = string
+  default     = null
+}
+
+variable "end_to_end_lag_alarm_milliseconds" {
+  description = "Milliseconds from the table write to the row (99 of 100 events) before an alarm."
+  type        = number
+  default     = 60000
+
+  validation {
+    condition     = var.end_to_end_lag_alarm_milliseconds >= 5000 && var.end_to_end_lag_alarm_milliseconds <= 86400000
+    error_message = "Must be 5000 to 86400000; the time of a write is known to the second only, so less would alarm for nothing."
+  }
+}
+
+variable "create_alarms" {
+  description = "Whether alarms are created; without them nobody learns of what fails, waits or is lost."
+  type        = bool
+  default     = true
+}
+
+variable "alarm_topic_arns" {
+  description = "ARNs of the standard SNS topics that alarms notify; none notifies nobody. A topic with a key of its own must let cloudwatch.amazonaws.com use it."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.alarm_topic_arns : can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}$", arn))])
+    error_message = "Must be ARNs of standard SNS topics; CloudWatch can notify no others, and alarms would reach nobody."
+  }
+}
+
+variable "tags" {
+  description = "Tags of everything that is created."
+  type        = map(string)
+  default     = {}
+}
+

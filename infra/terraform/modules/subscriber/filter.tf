@@ -1,0 +1,65 @@
+locals {
+  selected_types = [for major in var.schema_versions : "novapay.accounts.CustomerStatusChanged.v${major}"]
+
+  # Every transition that one of the subscriber's versions can carry, as FROM>TO.
+  possible_transitions = distinct(concat(
+    flatten([
+      for major in var.schema_versions : [
+        for pair in setproduct(
+          concat(["NONE"], try(local.known_statuses[major], [])),
+          try(local.known_statuses[major], []),
+        ) : "${pair[0]}>${pair[1]}" if pair[0] != pair[1]
+      ]
+    ]),
+    flatten([for major in var.schema_versions : try(local.unchanged_transitions[major], [])]),
+  ))
+
+  # A status stands for its arrivals and its departures.
+  chosen = var.statuses == null ? coalesce(var.transitions, []) : flatten([
+    for status in var.statuses : ["${status}>*", "*>${status}"]
+  ])
+  pairs      = [for one in local.chosen : { before = split(">", one)[0], since = split(">", one)[1] }]
+  from_any   = distinct([for pair in local.pairs : pair.since if pair.before == "*"])
+  to_any     = distinct([for pair in local.pairs : pair.before if pair.since == "*"])
+  exact      = [for pair in local.pairs : pair if pair.before != "*" && pair.since != "*"]
+  exact_from = { for pair in local.exact : pair.before => pair.since... }
+  is_chosen  = length(local.pairs) > 0
+
+  # ---------------------------------------------------------------- SNS: message attributes
+
+  # None at all on a FIFO topic, which carries one version: there a filter costs the guarantee.
+  filter_policy = var.bus.transport == "sns-fifo" ? null : jsonencode(merge(
+    { schema_version = [for major in var.schema_versions : tostring(major)] },
+    { for name, rules in {
+      transition = concat(
+        [for status in local.to_any : { prefix = "${status}>" }],
+        [for status in local.from_any : { suffix = ">${status}" }],
+        [for pair in local.exact : "${pair.before}>${pair.since}"],
+      )
+    } : name => rules if local.is_chosen },
+  ))
+
+  # ---------------------------------------------------------------- EventBridge: the document
+
+  alternatives = flatten([
+    for major in var.schema_versions : [
+      for pair in concat(
+        [for statuses in [local.to_any] : { before = statuses, since = [] } if length(statuses) > 0],
+        [for statuses in [local.from_any] : { before = [], since = statuses } if length(statuses) > 0],
+        [for before, statuses in local.exact_from : { before = [before], since = statuses }],
+        ) : {
+        type = ["novapay.accounts.CustomerStatusChanged.v${major}"]
+        data = { for side, statuses in pair :
+          local.status_fields[major][side] => [for status in statuses : status == "NONE" ? null : status]
+          if length(statuses) > 0
+        }
+      }
+    ]
+  ])
+  event_pattern = jsonencode({
+    "detail-type" = ["CustomerStatusChanged"]
+    detail = { for name, rules in { type = local.selected_types, "$or" = local.alternatives } :
+      name => rules if(name == "$or") == local.is_chosen
+    }
+  })
+}

@@ -1,0 +1,77 @@
+output "subscriber" {
+  description = "What the module `queue_consumer` takes as `subscriber`."
+  value = {
+    name                       = var.name
+    queue_arn                  = aws_sqs_queue.this.arn
+    queue_url                  = aws_sqs_queue.this.id
+    dlq_arn                    = aws_sqs_queue.dlq.arn
+    dlq_url                    = aws_sqs_queue.dlq.id
+    is_fifo                    = local.is_fifo_queue
+    visibility_timeout_seconds = local.visibility_timeout_seconds
+    kms_key_arn                = module.key.arn
+  }
+}
+
+output "queue_arn" {
+  description = "ARN of the queue."
+  value       = aws_sqs_queue.this.arn
+}
+
+output "queue_url" {
+  description = "URL of the queue."
+  value       = aws_sqs_queue.this.id
+}
+
+output "queue_name" {
+  description = "Name of the queue."
+  value       = aws_sqs_queue.this.name
+}
+
+output "dlq_arn" {
+  description = "ARN of the DLQ."
+  value       = aws_sqs_queue.dlq.arn
+}
+
+output "dlq_url" {
+  description = "URL of the DLQ."
+  value       = aws_sqs_queue.dlq.id
+}
+
+output "dlq_name" {
+  description = "Name of the DLQ."
+  value       = aws_sqs_queue.dlq.name
+}
+
+output "filter" {
+  description = "The rendered filter (JSON): filter policy on SNS, null on a FIFO topic, event pattern on EventBridge."
+  value       = local.is_topic ? local.filter_policy : local.event_pattern
+}
+
+output "kms_key" {
+  description = "ARN and policy of the key of queue and DLQ."
+  value       = module.key.key
+}
+
+output "consumer_statements" {
+  description = "IAM statements that the role of any consumer needs: receive from the queue, park in the DLQ, use the key."
+  value = [
+    {
+      Sid      = "ReceiveEvents"
+      Effect   = "Allow"
+      Action   = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+      Resource = aws_sqs_queue.this.arn
+    },
+    {
+      Sid      = "ParkPoison"
+      Effect   = "Allow"
+      Action   = ["sqs:SendMessage"]
+      Resource = aws_sqs_queue.dlq.arn
+    },
+    {
+      Sid      = "UseTheKey"
+      Effect   = "Allow"
+      Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      Resource = module.key.arn
+    },
+  ]
+}
