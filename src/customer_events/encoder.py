@@ -53,6 +53,11 @@ def to_document(event: CustomerStatusChanged) -> dict[str, Any]:
     return document
 
 
+def downcast(status: Status) -> Status:
+    """A status in v1's vocabulary, which has no removals: there a removed customer is closed."""
+    return Status.CLOSED if status is Status.REMOVED else status
+
+
 # Private functions
 
 
@@ -78,12 +83,7 @@ def _data_v1(event: CustomerStatusChanged) -> dict[str, Any]:
         raise ValueError(f"{EVENT_NAME} v1 knows no snapshots")
     return {
         "customer_id": event.customer_id,
-        "old_status": event.previous_status and _downcast(event.previous_status).value,
-        "new_status": _downcast(event.status).value,
+        "old_status": event.previous_status and downcast(event.previous_status).value,
+        "new_status": downcast(event.status).value,
         "changed_at": to_wire(event.changed_at),
     }
-
-
-def _downcast(status: Status) -> Status:
-    """v1 was published before removals were: for its readers a removed customer is closed."""
-    return Status.CLOSED if status is Status.REMOVED else status

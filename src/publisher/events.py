@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from customer_events.encoder import encode
-from customer_events.event import NEWEST_MAJOR, CustomerStatusChanged, Status
+from customer_events.encoder import downcast, encode
+from customer_events.event import NEWEST_MAJOR, CustomerStatusChanged
 from customer_events.identity import event_id
 from customer_events.sequence import sequence
 from publisher.transitions import StatusTransition
@@ -63,14 +63,9 @@ def _in_version(event: CustomerStatusChanged, major: int) -> CustomerStatusChang
         event,
         schema_version=major,
         event_id=event_id(event.source, event.customer_id, event.sequence, major),
-        status=_downcast(event.status),
-        previous_status=event.previous_status and _downcast(event.previous_status),
+        status=downcast(event.status),
+        previous_status=event.previous_status and downcast(event.previous_status),
     )
-
-
-def _downcast(status: Status) -> Status:
-    """v1 knows no removal; for its readers a removed customer is closed."""
-    return Status.CLOSED if status is Status.REMOVED else status
 
 
 def _entry(event: CustomerStatusChanged) -> Entry:
