@@ -1,5 +1,6 @@
 """Which AWS a command talks to, and what its refusals mean in one sentence."""
 
+import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -39,7 +40,9 @@ class AwsTarget:
             Refused: the profile does not exist.
         """
         try:
-            return boto3.Session(profile_name=self.profile, region_name=self.region)
+            # boto3 itself knows only AWS_DEFAULT_REGION; every other SDK and Lambda set AWS_REGION.
+            region = self.region or os.environ.get("AWS_REGION")
+            return boto3.Session(profile_name=self.profile, region_name=region)
         except ProfileNotFound as error:
             raise Refused(f"{error}; name one from `aws configure list-profiles`.") from None
 

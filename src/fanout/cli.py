@@ -10,6 +10,7 @@ from rich.markup import escape
 from fanout.aws import AwsTarget, sentence_for
 from fanout.console import ERR
 from fanout.demo.commands import demo
+from fanout.dlq.commands import dlq_app
 from fanout.errors import CommandError, ExitCode
 from fanout.local.commands import local_app
 from fanout.packaging.commands import package
@@ -22,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(local_app)
+app.add_typer(dlq_app)
 app.command()(demo)
 app.command()(package)
 

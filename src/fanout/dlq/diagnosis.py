@@ -1,0 +1,167 @@
+"""Why a message is dead, who put it into the DLQ, and whether it would succeed now.
+
+"Now" is the contract as this tool's version has it; whether the deployed consumer has the same
+version is for the operator to know. Decoding proves only that the message can be read: what the
+order guard says is known once it is tried.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from customer_events import errors
+from customer_events.decoder import from_document
+from customer_events.errors import OrderContradiction, PermanentError
+from customer_events.event import TYPE_PREFIX, CustomerStatusChanged
+from event_consumer.unwrap import unwrap
+from fanout.dlq.message import DeadMessage
+
+NEVER_RAN = "NeverRan"
+UNDELIVERED = "Undelivered"
+_PARKED_ADVICE = {OrderContradiction.__name__}
+"""Reasons that decoding can't judge again: they came from comparing with the stored row."""
+
+
+class Origin(StrEnum):
+    """Who put the message here; design: what a dead message carries tells."""
+
+    PARKED = "parked"
+    REDRIVE = "redrive"
+    EVENTBRIDGE = "eventbridge"
+    SNS = "sns"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """What makes messages alike: they are counted, shown and replayed together.
+
+    `code` is a parked reason, the error that decoding gives now, EventBridge's error code,
+    `NeverRan` or `Undelivered`; `field` and `expected` say where and what, or are "".
+    """
+
+    origin: Origin
+    code: str
+    field: str = ""
+    expected: str = ""
+
+    @property
+    def key(self) -> str:
+        """Eight hexadecimal digits that name this cause anywhere, at any time."""
+        text = f"{self.origin}\n{self.code}\n{self.field}\n{self.expected}"
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """What can be told of a dead message.
+
+    `event` is None where it can't be decoded now, and `error` says why; `customer_id` and
+    `version` are then read as far as they can be found, or None. `may_succeed_now` is False where
+    decoding fails; None where it can't be judged from here.
+    """
+
+    cause: Cause
+    event: CustomerStatusChanged | None
+    error: PermanentError | None
+    customer_id: str | None
+    version: int | None
+    document: Mapping[str, Any] | None
+
+    @property
+    def may_succeed_now(self) -> bool | None:
+        """See the class."""
+        if self.error is not None:
+            return False
+        return None if self.cause.code in _PARKED_ADVICE else True
+
+    @property
+    def prospect(self) -> str:
+        """One sentence: would it succeed now, and if not, what to do."""
+        if self.error is not None:
+            where = f" ({self.error.field}: {self.error.expected})" if self.error.field else ""
+            return f"No: {self.error.code}{where}. {advice(self.error.code)}"
+        if self.may_succeed_now is None:
+            return f"Can be read; the stored row decides. {advice(self.cause.code)}"
+        return "Yes: it can be read now. The order guard makes it APPLIED, DUPLICATE or STALE."
+
+
+def diagnose(message: DeadMessage) -> Diagnosis:
+    """Judge a message by its attributes and by decoding its body with the current contract."""
+    document: dict[str, Any] | None = None
+    event: CustomerStatusChanged | None = None
+    error: PermanentError | None = None
+    try:
+        document = unwrap(message.body)
+        event = from_document(document)
+    except PermanentError as reason:
+        error = reason
+    return Diagnosis(
+        cause=_cause(message, error),
+        event=event,
+        error=error,
+        customer_id=event.customer_id if event else _customer_id(document),
+        version=event.schema_version if event else _version(document),
+        document=document,
+    )
+
+
+def advice(code: str) -> str:
+    """What to do about a reason code: the contract's own words for it."""
+    reason = getattr(errors, code, None)
+    if isinstance(reason, type) and issubclass(reason, PermanentError) and reason.__doc__:
+        return " ".join(reason.__doc__.split()).replace("`", "")
+    return {
+        NEVER_RAN: (
+            "Nothing is wrong with it: its attempts were used up while the function was throttled "
+            "or what it needs was down. Check that both are well, then replay."
+        ),
+        UNDELIVERED: "It never reached the queue: check the queue and its policy, then replay.",
+    }.get(code, "Look at one with --message, mend the cause, then replay.")
+
+
+# Private functions
+
+
+def _cause(message: DeadMessage, error: PermanentError | None) -> Cause:
+    parked = message.parked
+    if parked is not None:
+        return Cause(
+            origin=Origin.PARKED, code=parked.reason, field=parked.field, expected=parked.expected
+        )
+    if message.source_arn is not None:
+        if error is None:
+            return Cause(origin=Origin.REDRIVE, code=NEVER_RAN)
+        return _judged(Origin.REDRIVE, error)
+    code = message.text_attribute("ERROR_CODE")
+    if code is not None:
+        exhausted = message.text_attribute("EXHAUSTED_RETRY_CONDITION") or ""
+        return Cause(origin=Origin.EVENTBRIDGE, code=code, expected=exhausted)
+    if error is None:
+        return Cause(origin=Origin.SNS, code=UNDELIVERED)
+    return _judged(Origin.SNS, error)
+
+
+def _judged(origin: Origin, error: PermanentError) -> Cause:
+    return Cause(origin=origin, code=error.code, field=error.field, expected=error.expected)
+
+
+def _customer_id(document: Mapping[str, Any] | None) -> str | None:
+    """As far as a document that breaks the contract tells."""
+    if document is None:
+        return None
+    data = document.get("data")
+    inner = data.get("customer_id") if isinstance(data, dict) else None
+    for found in (document.get("subject"), document.get("partitionkey"), inner):
+        if isinstance(found, str) and found:
+            return found
+    return None
+
+
+def _version(document: Mapping[str, Any] | None) -> int | None:
+    event_type = document.get("type") if document else None
+    if not isinstance(event_type, str):
+        return None
+    major = event_type.removeprefix(TYPE_PREFIX)
+    return int(major) if major.isascii() and major.isdigit() and len(major) < 10 else None  # noqa: PLR2004 (as the decoder)

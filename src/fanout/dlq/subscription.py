@@ -1,0 +1,36 @@
+"""A subscriber's queues, ready to be worked with."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fanout.aws import AwsTarget
+from fanout.discovery import Subscriber, find_subscriber
+from fanout.dlq.sqs_queues import SqsQueue
+from fanout.runs.store import state_folder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """A subscriber with its queue and its DLQ, and the folder of this person's state about them."""
+
+    subscriber: Subscriber
+    queue: SqsQueue
+    dlq: SqsQueue
+    folder: Path
+
+
+def find_subscription(target: AwsTarget, name: str) -> Subscription:
+    """Raises: WrongUse where the deployment has no such subscriber; names those that it has."""
+    return of_subscriber(target, find_subscriber(target, name))
+
+
+def of_subscriber(target: AwsTarget, subscriber: Subscriber) -> Subscription:
+    """The queues of a subscriber that discovery found."""
+    sqs = target.client("sqs")
+    name = subscriber.name
+    return Subscription(
+        subscriber=subscriber,
+        queue=SqsQueue(sqs, subscriber.queue_url, what=f"the queue of {name}"),
+        dlq=SqsQueue(sqs, subscriber.dlq_url, what=f"the DLQ of {name}"),
+        folder=state_folder(target.prefix),
+    )
