@@ -1,0 +1,72 @@
+"""What the documentation shows can be typed: pages that run as a whole, and every command's form."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+import typer
+from docs.doc_blocks import ROOT, Command, blocks, commands, pages
+from fanout.cli import app
+
+_LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)[^)]*\)")
+
+
+@pytest.mark.parametrize("command", commands("fanout"), ids=str)
+def test_a_shown_fanout_command_has_its_form(command: Command):
+    root = typer.main.get_command(app)
+    context, words = None, [*command.words[1:]]
+    while True:
+        context = root.make_context(root.name, words, parent=context)
+        if not isinstance(root, click.Group) and not hasattr(root, "resolve_command"):
+            return
+        rest = [*getattr(context, "_protected_args", []), *context.args]
+        _, root, words = root.resolve_command(context, rest)
+
+
+@pytest.mark.parametrize("command", commands("make"), ids=str)
+def test_a_shown_make_target_exists(command: Command):
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    wanted = [word for word in command.words[1:] if "=" not in word]
+    assert set(wanted) <= set(targets)
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_within_the_project_lead_somewhere(page: Path):
+    targets = [
+        target
+        for target in _LINK.findall(page.read_text(encoding="utf-8"))
+        if not target.startswith(("http:", "https:", "mailto:"))
+    ]
+    missing = [target for target in targets if not (page.parent / target).exists()]
+    assert not missing
+
+
+@pytest.mark.slow
+def test_running_it_locally_works_word_for_word(tmp_path: Path):
+    shown = blocks(ROOT / "docs/howto/local.md")
+    end = "trap 'fanout local down > down.log && rm down.log' EXIT\n"
+    script = f"set -euo pipefail\n{end}" + "\n".join(
+        block.replace("make install\n", "").replace(". .venv/bin/activate\n", "")
+        for block in shown
+    )
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("AWS_")
+    }
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "SUSPENDED BLOCKED" in done.stdout
+    assert '{"hello" NotJson' in done.stdout
+    assert not list(tmp_path.iterdir())
