@@ -54,6 +54,15 @@ module "payments_consumer" {
   tags             = var.tags
 }
 
+module "dashboard" {
+  source = "../../modules/dashboard"
+
+  prefix = var.prefix
+  subscribers = {
+    payments = { queue_name = module.payments.queue_name, dlq_name = module.payments.dlq_name }
+  }
+}
+
 # ---------------------------------------------------------------- tables
 
 resource "aws_dynamodb_table" "payments" {
