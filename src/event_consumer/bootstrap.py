@@ -14,10 +14,16 @@ from botocore.config import Config
 from customer_events.decoder import from_document
 from customer_events.event import EVENT_NAME, CustomerStatusChanged
 from customer_events.registry import load
-from event_consumer.consume_batch import batch_response, consume_batch
+from event_consumer.consume_batch import (
+    batch_response,
+    consume_batch,
+    decide_batch,
+    outcomes_response,
+)
 from event_consumer.guarded_table import Attributes, GuardedTable
 from event_consumer.latest_state import LatestState
-from event_consumer.messages import from_record
+from event_consumer.messages import Message, from_record
+from event_consumer.outcomes import Outcome
 from event_consumer.ports import EventHandler
 from event_consumer.reporting import PowertoolsReport, Report
 from event_consumer.settings import ConsumerSettings, from_environment
@@ -28,6 +34,8 @@ LambdaHandler = Callable[[dict[str, Any], Any], dict[str, Any]]
 CONNECT_TIMEOUT_SECONDS = 2
 READ_TIMEOUT_SECONDS = 5
 ATTEMPTS_MAX = 3
+REPORT_OUTCOMES = "report_outcomes"
+"""True in an event that a replay hands over: answer with outcomes, and leave the queues alone."""
 
 
 def latest_state_consumer(
@@ -75,8 +83,18 @@ def lambda_handler(
         registry,
     )
 
+    def report_outcomes(messages: list[Message], *, request_id: str) -> dict[str, Any]:
+        """Nothing is parked or delayed: the messages are still where they were taken from."""
+        deliveries = decide_batch(messages, handler, reader)
+        # What is parked or comes back would be counted as if it had been moved, and raise alarms.
+        well = [one for one in deliveries if one.handled.outcome not in _NOT_WELL]
+        reporter.batch(well, request_id=request_id, now=datetime.now(UTC))
+        return outcomes_response(deliveries)
+
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
         messages = [from_record(record) for record in event["Records"]]
+        if event.get(REPORT_OUTCOMES) is True:
+            return report_outcomes(messages, request_id=_request_id(context))
         deliveries = consume_batch(
             messages,
             handler=handler,
@@ -87,7 +105,7 @@ def lambda_handler(
         )
         reporter.batch(
             deliveries,
-            request_id=getattr(context, "aws_request_id", ""),
+            request_id=_request_id(context),
             now=datetime.now(UTC),
         )
         return batch_response(deliveries)
@@ -96,6 +114,12 @@ def lambda_handler(
 
 
 # Private functions
+
+_NOT_WELL = frozenset({Outcome.PARKED, Outcome.RETRY})
+
+
+def _request_id(context: Any) -> str:
+    return str(getattr(context, "aws_request_id", ""))
 
 
 def _client(session: Any, service: str, settings: ConsumerSettings) -> Any:

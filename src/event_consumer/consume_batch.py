@@ -74,6 +74,26 @@ def batch_response(deliveries: Sequence[Delivery]) -> dict[str, Any]:
     }
 
 
+def outcomes_response(deliveries: Sequence[Delivery]) -> dict[str, Any]:
+    """What became of each message, for whoever handed them over to know: a replay, no queue.
+
+    `{"outcomes": [{"message_id", "outcome", "reason", "field", "expected"}, …]}`; the last three
+    are "" where the outcome has no reason.
+    """
+    return {
+        "outcomes": [
+            {
+                "message_id": one.message.message_id,
+                "outcome": one.handled.outcome.value,
+                "reason": one.handled.reason.code if one.handled.reason else one.handled.error_type,
+                "field": one.handled.reason.field if one.handled.reason else "",
+                "expected": one.handled.reason.expected if one.handled.reason else "",
+            }
+            for one in deliveries
+        ]
+    }
+
+
 # Private functions
 
 
