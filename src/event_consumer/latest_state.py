@@ -4,17 +4,22 @@ A customer's events in a batch coalesce. The newest is written; the older ones a
 the row that this write left, so each still gets its own outcome.
 """
 
+import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import repeat
 from typing import Protocol
 
 from customer_events.errors import PermanentError
 from customer_events.event import CustomerStatusChanged
 from event_consumer.order_guard import CLOCK_TOLERANCE, Kind, Row, judge, kind
 from event_consumer.outcomes import APPLIED, Handled, parked, retry
+
+WRITE_BUDGET_SECONDS = 12.0
+"""Of a function's 30 seconds; the last write may take 8 (two attempts), parking as long again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,49 +47,75 @@ class GuardedRows(Protocol):
 
 
 class LatestState:
-    """An `EventHandler`: one write for each distinct customer of a batch, overlapped."""
+    """An `EventHandler`: one write for each distinct customer of a batch, overlapped.
+
+    Args:
+        rows: the subscriber's table.
+        writers_max: writes under way at once.
+        budget_seconds: how long after its start a batch may start writes. What is left then comes
+            back, so that a slow table does not take the time that parking and answering need.
+        tolerance: see `order_guard.CLOCK_TOLERANCE`.
+        monotonic: seconds on a clock that never goes back.
+    """
 
     def __init__(
-        self, rows: GuardedRows, *, writers_max: int, tolerance: timedelta = CLOCK_TOLERANCE
+        self,
+        rows: GuardedRows,
+        *,
+        writers_max: int,
+        budget_seconds: float = WRITE_BUDGET_SECONDS,
+        tolerance: timedelta = CLOCK_TOLERANCE,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._rows = rows
+        self._budget_seconds = budget_seconds
         self._tolerance = tolerance
+        self._monotonic = monotonic
         self._pool = ThreadPoolExecutor(max_workers=writers_max, thread_name_prefix="writer")
 
     def handle(self, events: Sequence[CustomerStatusChanged]) -> list[Handled]:
         """Answer each event, in the order given; customers do not wait for one another."""
+        ends_at = self._monotonic() + self._budget_seconds
         customers: dict[str, list[int]] = defaultdict(list)
         for index, event in enumerate(events):
             customers[event.customer_id].append(index)
         answers: dict[int, Handled] = {}
         batches = list(customers.values())
         for indexes, handled in zip(
-            batches, self._map([[events[i] for i in batch] for batch in batches]), strict=True
+            batches,
+            self._map([[events[i] for i in batch] for batch in batches], ends_at),
+            strict=True,
         ):
             answers.update(zip(indexes, handled, strict=True))
         return [answers[index] for index in range(len(events))]
 
-    def _map(self, customers: list[list[CustomerStatusChanged]]) -> Sequence[list[Handled]]:
+    def _map(
+        self, customers: list[list[CustomerStatusChanged]], ends_at: float
+    ) -> Sequence[list[Handled]]:
         if len(customers) == 1:
-            return [self._handle_customer(customers[0])]
-        return list(self._pool.map(self._handle_customer, customers))
+            return [self._handle_customer(customers[0], ends_at)]
+        return list(self._pool.map(self._handle_customer, customers, repeat(ends_at)))
 
-    def _handle_customer(self, events: list[CustomerStatusChanged]) -> list[Handled]:
+    def _handle_customer(
+        self, events: list[CustomerStatusChanged], ends_at: float
+    ) -> list[Handled]:
         """Newest first; only what was applied, or found stored, supersedes what is older."""
         row: Row | None = None
         answers: dict[int, Handled] = {}
         for index in sorted(range(len(events)), key=lambda i: _turn(events[i]), reverse=True):
-            answers[index], row = self._decide(events[index], row)
+            answers[index], row = self._decide(events[index], row, ends_at)
         return [answers[index] for index in range(len(events))]
 
     def _decide(
-        self, event: CustomerStatusChanged, known: Row | None
+        self, event: CustomerStatusChanged, known: Row | None, ends_at: float
     ) -> tuple[Handled, Row | None]:
         """The event's outcome, and the row as far as it is known then."""
         try:
             verdict = judge(known, event, self._tolerance) if known else None
             if verdict is not None:
                 return verdict, known
+            if self._monotonic() >= ends_at:
+                return retry("OutOfTime"), known
             written = self._rows.write(event)
             if written.applied:
                 return APPLIED, written.row

@@ -1,6 +1,7 @@
 """What a consumer tells about a batch: one log line and one metrics blob, ids and counts only.
 
-A warning precedes it where the batch holds events of a deprecated version: one for each version.
+The line is a warning where `deprecated` names versions: each deprecated one that the batch
+still held, with its sunset.
 
 Metrics, all with the dimension `service`; alarms and dashboards rely on the names.
 """
@@ -50,14 +51,16 @@ class PowertoolsReport:
         counts = Counter(one.handled.outcome for one in deliveries)
         for outcome, name in COUNTS.items():
             self._metrics.add_metric(name=name, unit=MetricUnit.Count, value=counts[outcome])
-        deprecated = self._warn_of_deprecated_versions(deliveries, now)
-        self._metrics.add_metric(name=DEPRECATED, unit=MetricUnit.Count, value=deprecated)
+        deprecated = self._deprecated_versions(deliveries, now)
+        old_events = sum(one["events"] for one in deprecated)
+        self._metrics.add_metric(name=DEPRECATED, unit=MetricUnit.Count, value=old_events)
         lag = _worst_lag_ms(deliveries, now)
         if lag is not None:
             self._metrics.add_metric(name=LAG, unit=MetricUnit.Milliseconds, value=lag)
         self._metrics.flush_metrics()
         problems = [_problem(one) for one in deliveries if _is_problem(one)]
-        self._logger.info(
+        tell = self._logger.warning if deprecated else self._logger.info
+        tell(
             "batch consumed",
             function_request_id=request_id,
             messages=len(deliveries),
@@ -65,27 +68,25 @@ class PowertoolsReport:
             problems=problems[:PROBLEMS_LOGGED_MAX],
             problems_left_out=max(0, len(problems) - PROBLEMS_LOGGED_MAX),
             traces=_traces(deliveries),
+            deprecated=deprecated,
         )
 
-    def _warn_of_deprecated_versions(self, deliveries: Sequence[Delivery], now: datetime) -> int:
-        """One warning for each deprecated version in the batch; answers how many events it was."""
+    def _deprecated_versions(
+        self, deliveries: Sequence[Delivery], now: datetime
+    ) -> list[dict[str, Any]]:
+        """What the registry says of each deprecated version in the batch, and its events."""
         majors = Counter(one.event.schema_version for one in deliveries if one.event)
-        total = 0
-        for major, events in sorted(majors.items()):
-            version = self._registry.deprecated(major)
-            if version is None:
-                continue
-            total += events
-            self._logger.warning(
-                "deprecated version consumed",
-                event_name=self._registry.event,
-                schema_version=major,
-                current_version=self._registry.current,
-                sunset=version.sunset and version.sunset.isoformat(),
-                sunset_passed=version.sunset is not None and now.date() > version.sunset,
-                events=events,
-            )
-        return total
+        return [
+            {
+                "schema_version": major,
+                "events": majors[major],
+                "current_version": self._registry.current,
+                "sunset": version.sunset and version.sunset.isoformat(),
+                "sunset_passed": version.sunset is not None and now.date() > version.sunset,
+            }
+            for major in sorted(majors)
+            if (version := self._registry.deprecated(major)) is not None
+        ]
 
 
 # Private functions

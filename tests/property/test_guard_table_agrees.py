@@ -4,14 +4,15 @@ from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from moto import mock_aws
+
 from customer_events.event import Change, CustomerStatusChanged, Status
 from customer_events.identity import event_id
 from customer_events.sequence import UNCOUNTED, SequenceSource, sequence
 from event_consumer.guarded_table import GuardedTable
 from event_consumer.order_guard import judge
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from moto import mock_aws
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SEQUENCES = [sequence(number, epoch=epoch) for epoch in (1, 2) for number in (1, 2, 3)]

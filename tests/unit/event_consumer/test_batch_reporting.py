@@ -131,26 +131,24 @@ def test_events_of_a_deprecated_version_are_counted_whatever_became_of_them(tell
 
 def test_a_deprecated_version_is_warned_of_once_for_a_batch_with_the_day_on_which_it_ends(tell):
     old = live(1, schema_version=1)
-    [warning, line], _ = tell(*[delivery(n, APPLIED, old) for n in range(10)])
-    assert line["message"] == "batch consumed"
-    assert (warning["level"], warning["message"]) == ("WARNING", "deprecated version consumed")
-    assert {name: warning[name] for name in ("schema_version", "sunset", "events")} == {
-        "schema_version": 1,
-        "sunset": "2027-06-30",
-        "events": 10,
-    }
-    assert warning["current_version"] == 2
-    assert warning["event_name"] == "CustomerStatusChanged"
-    assert warning["sunset_passed"] is False
+    [line], _ = tell(*[delivery(n, APPLIED, old) for n in range(10)])
+    assert (line["level"], line["message"]) == ("WARNING", "batch consumed")
+    assert line["deprecated"] == [
+        {
+            "schema_version": 1,
+            "events": 10,
+            "current_version": 2,
+            "sunset": "2027-06-30",
+            "sunset_passed": False,
+        }
+    ]
 
 
 def test_a_version_that_still_comes_after_its_last_day_is_told_as_such(tell):
     old = delivery(1, APPLIED, live(1, schema_version=1))
     on_the_day, after = datetime(2027, 6, 30, 23, tzinfo=UTC), datetime(2027, 7, 1, tzinfo=UTC)
-    assert [tell(old, now=now)[0][0]["sunset_passed"] for now in (on_the_day, after)] == [
-        False,
-        True,
-    ]
+    told = [tell(old, now=now)[0][0]["deprecated"][0] for now in (on_the_day, after)]
+    assert [one["sunset_passed"] for one in told] == [False, True]
 
 
 def test_a_batch_of_the_current_version_warns_of_nothing(tell):

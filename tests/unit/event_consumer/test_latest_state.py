@@ -173,3 +173,12 @@ def test_customers_are_written_at_the_same_time():
 def test_any_number_of_customers_is_answered(customers):
     events = [live(1, customer_id=f"c-{n}") for n in range(customers)]
     assert outcomes(handle(RowsInMemory(), *events)) == ["APPLIED"] * customers
+
+
+def test_a_write_that_would_start_too_late_is_left_for_the_next_delivery():
+    seconds = iter([0.0, 5.0, 13.0])
+    rows = RowsInMemory()
+    handler = LatestState(rows, writers_max=1, budget_seconds=12, monotonic=lambda: next(seconds))
+    answers = handler.handle([live(1, customer_id="c-a"), live(1, customer_id="c-b")])
+    assert outcomes(answers) == ["APPLIED", "RETRY"]
+    assert rows.writes == [live(1, customer_id="c-a")]
