@@ -31,9 +31,9 @@ from event_consumer.sqs_queue import SqsParkingLot, SqsRedelivery
 
 LambdaHandler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
-CONNECT_TIMEOUT_SECONDS = 2
-READ_TIMEOUT_SECONDS = 5
-ATTEMPTS_MAX = 3
+CONNECT_TIMEOUT_SECONDS = 1
+READ_TIMEOUT_SECONDS = 3
+ATTEMPTS_MAX = 2
 REPORT_OUTCOMES = "report_outcomes"
 """True in an event that a replay hands over: answer with outcomes, and leave the queues alone."""
 
