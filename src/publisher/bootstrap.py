@@ -1,13 +1,13 @@
 """Put the publisher together, from the environment.
 
-What is heavy is imported here, inside `build`, with garbage collection off: nothing that an import
-makes is garbage, and looking for some took a sixth of the cold start.
+What is heavy is imported here, inside the functions, with garbage collection off: nothing that an
+import makes is garbage, and looking for some took a sixth of the cold start.
 """
 
 import gc
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -15,84 +15,146 @@ if TYPE_CHECKING:
     from botocore.config import Config
     from botocore.session import Session
 
+    from publisher.pipe_handler import PipeHandler
     from publisher.ports import Bus
-    from publisher.settings import Settings
+    from publisher.publish_batch import BatchPublisher
+    from publisher.reporting import BatchReporter
+    from publisher.settings import PipeSettings, Settings
+    from publisher.stream_handler import StreamHandler
 
 WORKERS = 10
 CONNECT_TIMEOUT_SECONDS = 1
 READ_TIMEOUT_SECONDS = 4
 PARKING_ATTEMPTS = 2
 
-Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+Result = TypeVar("Result")
 
 
-def build() -> Handler:
+def build() -> "StreamHandler":
     """The handler of the stream's event source mapping.
 
     Raises:
         publisher.settings.SettingsError: names every variable that is missing or wrong.
     """
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        handler = _build()
-        gc.freeze()
-    finally:
-        if collecting:
-            gc.enable()
-    return handler
+    return _without_collecting(_stream_handler)
+
+
+def build_for_pipe() -> "PipeHandler":
+    """The handler of a pipe's enrichment.
+
+    Raises:
+        publisher.settings.SettingsError: names every variable that is missing or wrong.
+    """
+    return _without_collecting(_pipe_handler)
 
 
 # Private functions
 
 
-def _build() -> Handler:
-    import random
-    from concurrent.futures import ThreadPoolExecutor
+def _without_collecting(make: Callable[[], Result]) -> Result:
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        made = make()
+        gc.freeze()
+    finally:
+        if collecting:
+            gc.enable()
+    return made
 
+
+def _stream_handler() -> "StreamHandler":
     from botocore.session import Session
 
-    from publisher.clock import SystemClock
-    from publisher.failure_store import S3FailureStore
-    from publisher.patience import Patience
-    from publisher.publish_batch import BatchPublisher
-    from publisher.reporting import BatchReporter
     from publisher.settings import from_environment
     from publisher.stream_handler import StreamHandler
 
     settings = from_environment(os.environ)
     session = Session()
-    executor = ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="publisher")
+    executor = _executor()
+    publisher_to = _publisher_to(settings, session, executor)
+    publisher = publisher_to(_bus(settings, session, executor))
+    return StreamHandler(publisher=publisher, reporter=_reporter(settings), clock=publisher.clock)
+
+
+def _pipe_handler() -> "PipeHandler":
+    from botocore.session import Session
+
+    from publisher.clock import SystemClock
+    from publisher.pipe_handler import PipeHandler
+    from publisher.settings import for_pipe
+
+    settings = for_pipe(os.environ)
+    return PipeHandler(
+        publisher_to=_publisher_to(settings, Session(), _executor()),
+        reporter=_reporter(settings),
+        clock=SystemClock(),
+        event_size_max_bytes=settings.message_size_max_bytes,
+        batch_size_max=settings.batch_size_max,
+    )
+
+
+def _executor() -> "Executor":
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="publisher")
+
+
+def _publisher_to(
+    settings: "PipeSettings", session: "Session", executor: "Executor"
+) -> "Callable[[Bus], BatchPublisher]":
+    """Makes the publisher, once it knows its bus."""
+    import random
+
+    from publisher.clock import SystemClock
+    from publisher.failure_store import S3FailureStore
+    from publisher.patience import Patience
+    from publisher.publish_batch import BatchPublisher
+
+    failure_store = S3FailureStore(
+        client_factory=lambda: session.create_client(
+            "s3", region_name=settings.region, config=_config(PARKING_ATTEMPTS)
+        ),
+        bucket=settings.failure_bucket,
+        executor=executor,
+    )
     clock = SystemClock()
-    publisher = BatchPublisher(
+    patience = Patience()
+    return lambda bus: BatchPublisher(
         rules=settings.rules,
         producer=settings.producer,
-        bus=_bus(settings, session, executor),
-        failure_store=S3FailureStore(
-            client_factory=lambda: session.create_client(
-                "s3", region_name=settings.region, config=_config(PARKING_ATTEMPTS)
-            ),
-            bucket=settings.failure_bucket,
-            executor=executor,
-        ),
+        bus=bus,
+        failure_store=failure_store,
         clock=clock,
-        patience=Patience(),
+        patience=patience,
         jitter=random.random,
     )
-    reporter = BatchReporter(service=settings.service, namespace=settings.metrics_namespace)
-    return StreamHandler(publisher=publisher, reporter=reporter, clock=clock)
+
+
+def _reporter(settings: "PipeSettings") -> "BatchReporter":
+    from publisher.reporting import BatchReporter
+
+    return BatchReporter(service=settings.service, namespace=settings.metrics_namespace)
 
 
 def _bus(settings: "Settings", session: "Session", executor: "Executor") -> "Bus":
     """The adapter for the bus that BUS_ARN names."""
+    from publisher.transports import EVENTBRIDGE, of_bus
+
+    if of_bus(settings.bus_arn) is EVENTBRIDGE:
+        from publisher.eventbridge_bus import EventBridgeBus
+
+        return EventBridgeBus(
+            client=session.create_client(
+                "events", region_name=settings.bus_region, config=_config(1)
+            ),
+            bus_arn=settings.bus_arn,
+            event_size_max_bytes=settings.message_size_max_bytes,
+            executor=executor,
+        )
     from publisher.form_encoding import encode_body_once
-    from publisher.settings import SettingsError
     from publisher.sns_bus import SnsBus
 
-    if settings.is_event_bridge:
-        raise SettingsError(
-            ["BUS_ARN: expected the ARN of an SNS topic; this publisher has no EventBridge adapter"]
-        )
     client = session.create_client("sns", region_name=settings.bus_region, config=_config(1))
     client.meta.events.register("before-call.sns.PublishBatch", encode_body_once)
     return SnsBus(

@@ -1,9 +1,9 @@
-"""What an error of SNS means for an entry. Pure.
+"""What an error of the bus means for an entry. Pure.
 
-The codes are those of the SNS API reference for PublishBatch, and the errors common to all AWS
-actions. They come as whole-call errors and as the `Code` of a single failed entry, with or without
-the suffix `Exception`, so it is cut off. A code on neither list is transient: a retry too many
-costs less than a lost event.
+The codes are those of the API references for SNS's PublishBatch and EventBridge's PutEvents, and
+the errors common to all AWS actions. They come as whole-call errors and as the code of a single
+failed entry, with or without the suffix `Exception`, so it is cut off. A code on neither list is
+transient: a retry too many costs less than a lost event.
 """
 
 from publisher.ports import Answer, Verdict
@@ -12,13 +12,16 @@ from publisher.reasons import RefusedByBus
 _REFUSALS = frozenset(
     {
         "BatchRequestTooLong",
+        "InvalidArgument",
         "InvalidBatchEntryId",
         "InvalidMessageContents",
         "InvalidParameter",
         "InvalidParameterCombination",
         "InvalidParameterValue",
+        "MalformedDetail",
         "MessageTooLong",
         "ParameterValueInvalid",
+        "RedactionFailure",
         "Validation",
         "ValidationError",
     }
@@ -31,6 +34,7 @@ _BUS_FAULTS = frozenset(
         "ExpiredToken",
         "IncompleteSignature",
         "InvalidAccessKeyId",
+        "InvalidAccountId",
         "InvalidClientTokenId",
         "InvalidSecurity",
         "InvalidSignature",
@@ -40,7 +44,10 @@ _BUS_FAULTS = frozenset(
         "KMSNotFound",
         "KMSOptInRequired",
         "MissingAuthenticationToken",
+        "NotAuthorizedForDetailType",
+        "NotAuthorizedForSource",
         "NotFound",
+        "OperationDisabled",
         "OptInRequired",
         "ResourceNotFound",
         "SignatureDoesNotMatch",

@@ -7,18 +7,21 @@ that is set to "" counts as not set. The README lists them.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from customer_events.event import MAJORS, NEWEST_MAJOR
 from customer_events.sequence import EPOCH_MAX
 from publisher.events import Producer
 from publisher.transitions import TableRules
+from publisher.transports import EVENTBRIDGE, PIPES, of_bus
 
 MESSAGE_SIZE_MIN_BYTES = 1_024
 MESSAGE_SIZE_DEFAULT_BYTES = 262_144
 MESSAGE_SIZE_LIMIT_BYTES = 1_048_576
 _BUS_ARN = re.compile(
-    r"arn:[a-z-]+:(?P<service>sns|events):(?P<region>[a-z0-9-]+):[0-9]{12}:\S+", re.ASCII
+    r"arn:[a-z-]+:(sns:[a-z0-9-]+:[0-9]{12}:|events:[a-z0-9-]+:[0-9]{12}:event-bus/)"
+    r"[A-Za-z0-9._/-]+",
+    re.ASCII,
 )
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+", re.ASCII)
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
@@ -35,13 +38,11 @@ class SettingsError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """All that differs between deployments."""
+class PipeSettings:
+    """All that differs between deployments as a pipe's enrichment, which needs to know no bus."""
 
-    bus_arn: str
-    bus_region: str
     failure_bucket: str
-    region: str
+    region: str | None
     service: str
     metrics_namespace: str
     message_size_max_bytes: int
@@ -49,51 +50,58 @@ class Settings:
     rules: TableRules
 
     @property
-    def is_event_bridge(self) -> bool:
-        """Whether the bus is an EventBridge bus, not an SNS topic."""
-        return self.bus_arn.split(":")[2] == "events"
+    def batch_size_max(self) -> int:
+        """The largest source batch of a pipe whose events all fit into one call of its target."""
+        return PIPES.entries_per_call_max // len(self.producer.versions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(PipeSettings):
+    """All that differs between deployments as the function of a stream mapping."""
+
+    bus_arn: str
+    bus_region: str
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
-    """Read the settings.
+    """Read the settings of the function of a stream mapping.
 
     Raises:
         SettingsError: names every variable that is missing or wrong.
     """
     reader = _Reader(environment)
-    bus_arn = reader.required("BUS_ARN", _bus_arn, "the ARN of an SNS topic")
-    newest: tuple[int, ...] = (NEWEST_MAJOR,)
-    versions = reader.optional(
-        "PUBLISH_VERSIONS", _versions, f"some of {MAJORS}, such as 1,2", newest
+    bus_arn = reader.required(
+        "BUS_ARN", _bus_arn, "the ARN of an SNS topic or of an EventBridge bus"
     )
-    if bus_arn is not None and bus_arn.endswith(".fifo") and len(versions) > 1:
-        reader.problems.append(
-            "PUBLISH_VERSIONS: expected exactly one version, since a FIFO topic's subscriptions "
-            "can't filter by version without losing messages"
-        )
-    bus_region = bus_arn.split(":")[3] if bus_arn else ""
-    region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or bus_region
-    found = {
-        "failure_bucket": reader.required("FAILURE_BUCKET", _bucket, "the name of an S3 bucket"),
-        "message_size_max_bytes": reader.optional(
-            "MESSAGE_SIZE_MAX_BYTES",
-            _between(MESSAGE_SIZE_MIN_BYTES, MESSAGE_SIZE_LIMIT_BYTES),
-            f"a whole number from {MESSAGE_SIZE_MIN_BYTES} to {MESSAGE_SIZE_LIMIT_BYTES}",
-            MESSAGE_SIZE_DEFAULT_BYTES,
-        ),
-        "producer": _producer(reader, versions),
-        "rules": _rules(reader),
-    }
+    found = _both(reader, environment)
+    if bus_arn is not None:
+        _check_transport(reader, bus_arn, found["producer"])
+    if bus_arn is None or reader.problems:
+        raise SettingsError(reader.problems)
+    bus_region = bus_arn.split(":")[3]
+    found["region"] = found["region"] or bus_region
+    return Settings(bus_arn=bus_arn, bus_region=bus_region, **found)
+
+
+def for_pipe(environment: Mapping[str, str]) -> PipeSettings:
+    """Read the settings of a pipe's enrichment.
+
+    Raises:
+        SettingsError: names every variable that is missing or wrong.
+    """
+    reader = _Reader(environment)
+    settings = PipeSettings(**_both(reader, environment))
+    batch_size_max = settings.batch_size_max
+    reader.optional(
+        "PIPE_BATCH_SIZE",
+        _between(1, batch_size_max),
+        f"a whole number from 1 to {batch_size_max}, since each record becomes an event in each of "
+        f"PUBLISH_VERSIONS, and a pipe sends none of more than {PIPES.entries_per_call_max} events",
+        batch_size_max,
+    )
     if reader.problems:
         raise SettingsError(reader.problems)
-    return Settings(
-        bus_arn=bus_arn or "",
-        bus_region=bus_region,
-        region=region,
-        service=environment.get("POWERTOOLS_SERVICE_NAME") or "publisher",
-        metrics_namespace=environment.get("POWERTOOLS_METRICS_NAMESPACE") or "CustomerStatusFanout",
-        **found,  # type: ignore[arg-type]
-    )
+    return settings
 
 
 # Private functions
@@ -134,13 +142,49 @@ class _Reader:
         return value
 
 
-def _producer(reader: _Reader, versions: tuple[int, ...]) -> Producer:
+def _both(reader: _Reader, environment: Mapping[str, str]) -> dict[str, Any]:
+    """What the function needs in either place; to be used only where no problems were found."""
+    return {
+        "failure_bucket": reader.required("FAILURE_BUCKET", _bucket, "the name of an S3 bucket"),
+        "region": environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or None,
+        "service": environment.get("POWERTOOLS_SERVICE_NAME") or "publisher",
+        "metrics_namespace": environment.get("POWERTOOLS_METRICS_NAMESPACE")
+        or "CustomerStatusFanout",
+        "message_size_max_bytes": reader.optional(
+            "MESSAGE_SIZE_MAX_BYTES",
+            _between(MESSAGE_SIZE_MIN_BYTES, MESSAGE_SIZE_LIMIT_BYTES),
+            f"a whole number from {MESSAGE_SIZE_MIN_BYTES} to {MESSAGE_SIZE_LIMIT_BYTES}",
+            MESSAGE_SIZE_DEFAULT_BYTES,
+        ),
+        "producer": _producer(reader),
+        "rules": _rules(reader),
+    }
+
+
+def _check_transport(reader: _Reader, bus_arn: str, producer: Producer) -> None:
+    transport = of_bus(bus_arn)
+    if transport.versions_max == 1 and len(producer.versions) > 1:
+        reader.problems.append(
+            "PUBLISH_VERSIONS: expected exactly one version, since a FIFO topic's subscriptions "
+            "can't filter by version without losing messages"
+        )
+    if transport is EVENTBRIDGE and producer.source.startswith("aws."):
+        reader.problems.append(
+            "EVENT_SOURCE: expected a URI that does not start with aws., as EventBridge keeps "
+            "those sources to AWS"
+        )
+
+
+def _producer(reader: _Reader) -> Producer:
+    newest: tuple[int, ...] = (NEWEST_MAJOR,)
     return Producer(
         source=reader.optional("EVENT_SOURCE", _uri, "a URI", "urn:novapay:accounts"),
         epoch=reader.optional(
             "SEQUENCE_EPOCH", _between(1, EPOCH_MAX), f"a whole number from 1 to {EPOCH_MAX}", 1
         ),
-        versions=versions,
+        versions=reader.optional(
+            "PUBLISH_VERSIONS", _versions, f"some of {MAJORS}, such as 1,2", newest
+        ),
     )
 
 

@@ -2,32 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from publisher import stream_records
-from publisher.ports import Clock, Deadline
-from publisher.publish_batch import BatchPublisher, BatchResult, Deadlines
+from publisher.invocation import BatchFailed, Reporter, deadlines, discreetly, request_id
+from publisher.ports import Clock
+from publisher.publish_batch import BatchPublisher, BatchResult
 from publisher.transitions import Record
-
-PUBLISHING_RESERVE_SECONDS = 12.0
-"""Left at the end of an invocation when the last publish call starts: it may take until its read
-timeout, and then records may have to be parked."""
-PARKING_RESERVE_SECONDS = 6.0
-_RESERVE_SHARE_MAX = 0.5
-
-
-class Reporter(Protocol):
-    """Where a batch's outcome is told."""
-
-    def report(
-        self, records: Sequence[Record], result: BatchResult, *, request_id: str, now_seconds: float
-    ) -> None:
-        """Write it down."""
-        ...
-
-
-class BatchFailed(Exception):
-    """The whole batch has to be delivered again; the text holds no payload."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +28,7 @@ class StreamHandler:
         Raises:
             BatchFailed: no stream batch, or a failed record has no number to name, or a bug.
         """
-        try:
-            return self._handle(event, context)
-        except BatchFailed:
-            raise
-        except Exception as error:  # noqa: BLE001 - its text may quote a record, so it stays here
-            surprise = type(error).__name__
-        raise BatchFailed(f"expected no exception; there was a {surprise}")
+        return discreetly(lambda: self._handle(event, context))
 
     # Private functions
 
@@ -61,25 +36,14 @@ class StreamHandler:
         records = event.get("Records") if isinstance(event, dict) else None
         if not isinstance(records, list):
             raise BatchFailed("expected a batch of stream records: an object with Records")
-        result = self.publisher.publish(records, self._deadlines(context))
+        result = self.publisher.publish(records, deadlines(context, self.clock))
         self.reporter.report(
             records,
             result,
-            request_id=str(getattr(context, "aws_request_id", "")),
+            request_id=request_id(context),
             now_seconds=self.clock.now().timestamp(),
         )
         return {"batchItemFailures": _failures(records, result)}
-
-    def _deadlines(self, context: Any) -> Deadlines:
-        """A short invocation keeps half of its time for publishing."""
-        seconds_left = context.get_remaining_time_in_millis() / 1000
-        ends_at = self.clock.monotonic() + seconds_left
-        publishing = min(PUBLISHING_RESERVE_SECONDS, seconds_left * _RESERVE_SHARE_MAX)
-        parking = min(PARKING_RESERVE_SECONDS, publishing * _RESERVE_SHARE_MAX)
-        return Deadlines(
-            publishing=Deadline(ends_at=ends_at - publishing, clock=self.clock),
-            parking=Deadline(ends_at=ends_at - parking, clock=self.clock),
-        )
 
 
 # Private functions

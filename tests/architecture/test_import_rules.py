@@ -25,7 +25,7 @@ from architecture.source_tree import (
 LAYERED = ("customer_events", "event_consumer", "payments_consumer", "publisher")
 AT_THE_EDGE = {"boto3", "botocore", "os"}
 EDGE = {
-    "publisher": {"bootstrap", "failure_store", "settings", "sns_bus"},
+    "publisher": {"batched_calls", "bootstrap", "failure_store", "settings"},
     "event_consumer": {"bootstrap", "guarded_table", "settings", "sqs_queue"},
     "payments_consumer": {"bootstrap", "settings"},
     "customer_events": set(),

@@ -5,6 +5,8 @@ import sys
 import pytest
 
 from publisher import bootstrap
+from publisher.eventbridge_bus import EventBridgeBus
+from publisher.pipe_handler import PipeHandler
 from publisher.settings import SettingsError
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:customer-status"
@@ -39,16 +41,30 @@ def test_garbage_collection_is_on_again_afterwards_even_if_building_failed(envir
     assert gc.isenabled()
 
 
-def test_an_event_bridge_bus_is_refused_in_one_sentence(environment):
-    environment.setenv("BUS_ARN", "arn:aws:events:eu-west-1:123456789012:event-bus/bus")
-    with pytest.raises(SettingsError, match=r"^BUS_ARN: expected the ARN of an SNS topic; "):
-        bootstrap.build()
+def test_an_event_bridge_bus_gets_its_own_adapter_in_its_own_region(environment):
+    environment.setenv("BUS_ARN", "arn:aws:events:eu-north-1:123456789012:event-bus/bus")
+    bus = bootstrap.build().publisher.bus
+    assert isinstance(bus, EventBridgeBus)
+    assert bus._client.meta.region_name == "eu-north-1"
+    assert bus._client.meta.service_model.service_name == "events"
+
+
+def test_a_pipes_enrichment_needs_no_bus(environment):
+    environment.delenv("BUS_ARN")
+    environment.setenv("PUBLISH_VERSIONS", "1,2")
+    handler = bootstrap.build_for_pipe()
+    assert isinstance(handler, PipeHandler)
+    assert handler.batch_size_max == 5
+    assert gc.isenabled()
 
 
 @pytest.mark.slow
-def test_the_entry_imports_neither_pydantic_nor_boto3_nor_what_only_consumers_need(environment):
+@pytest.mark.parametrize("entry", ["lambda_entry", "pipe_entry"])
+def test_the_entry_imports_neither_pydantic_nor_boto3_nor_what_only_consumers_need(
+    environment, entry
+):
     script = (
-        "import sys; from publisher.lambda_entry import lambda_handler; "
+        f"import sys; from publisher.{entry} import lambda_handler; "
         "unwanted = {'pydantic', 'boto3', 'customer_events.decoder', 'event_consumer', "
         "'aws_xray_sdk', 'aws_lambda_powertools.utilities.parser'}; "
         "sys.exit(', '.join(sorted(unwanted & set(sys.modules))) or 0)"

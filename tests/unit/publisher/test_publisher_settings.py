@@ -1,7 +1,8 @@
 import pytest
 
-from publisher.settings import SettingsError, from_environment
+from publisher.settings import SettingsError, for_pipe, from_environment
 from publisher.transitions import TableRules
+from publisher.transports import EVENTBRIDGE, SNS, of_bus
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:customer-status"
 LEAST = {"BUS_ARN": TOPIC, "FAILURE_BUCKET": "fanout-failures"}
@@ -19,7 +20,6 @@ def test_two_variables_are_enough():
     assert settings.message_size_max_bytes == 262_144
     assert settings.rules == TableRules()
     assert (settings.service, settings.metrics_namespace) == ("publisher", "CustomerStatusFanout")
-    assert not settings.is_event_bridge
 
 
 def test_every_variable_is_read():
@@ -107,6 +107,7 @@ def test_all_problems_are_named_at_once_and_no_value_is_echoed():
     [
         ("BUS_ARN", "arn:aws:sqs:eu-west-1:123456789012:queue"),
         ("BUS_ARN", "customer-status"),
+        ("BUS_ARN", "arn:aws:events:eu-west-1:123456789012:rule/customer-status"),
         ("SEQUENCE_EPOCH", "0"),
         ("SEQUENCE_EPOCH", "10000"),
         ("SEQUENCE_EPOCH", "-1"),
@@ -133,4 +134,29 @@ def test_a_fifo_topic_carries_one_version_and_the_reason_is_said():
 
 def test_an_event_bridge_bus_is_told_from_a_topic():
     bus = "arn:aws:events:eu-west-1:123456789012:event-bus/customer-status"
-    assert from_environment(LEAST | {"BUS_ARN": bus}).is_event_bridge
+    assert of_bus(from_environment(LEAST | {"BUS_ARN": bus}).bus_arn) is EVENTBRIDGE
+    assert of_bus(from_environment(LEAST).bus_arn) is SNS
+
+
+def test_event_bridge_keeps_sources_that_start_with_aws_to_itself():
+    bus = "arn:aws:events:eu-west-1:123456789012:event-bus/customer-status"
+    mine = {"EVENT_SOURCE": "aws.accounts:novapay"}
+    assert from_environment(LEAST | mine).producer.source == "aws.accounts:novapay"
+    with pytest.raises(SettingsError, match="EVENT_SOURCE: expected a URI that does not start"):
+        from_environment(LEAST | mine | {"BUS_ARN": bus})
+
+
+def test_a_pipe_needs_the_failure_store_alone():
+    settings = for_pipe({"FAILURE_BUCKET": "fanout-failures"})
+    assert (settings.batch_size_max, settings.region) == (10, None)
+    with pytest.raises(SettingsError, match=r"^FAILURE_BUCKET: is not set; expected [^\n]*$"):
+        for_pipe({})
+
+
+@pytest.mark.parametrize(("versions", "size_max"), [("2", 10), ("1", 10), ("1,2", 5)])
+def test_a_pipes_batch_times_the_versions_is_at_most_ten(versions, size_max):
+    least = {"FAILURE_BUCKET": "fanout-failures", "PUBLISH_VERSIONS": versions}
+    assert for_pipe(least | {"PIPE_BATCH_SIZE": str(size_max)}).batch_size_max == size_max
+    expected = f"^PIPE_BATCH_SIZE: expected a whole number from 1 to {size_max}, since each record"
+    with pytest.raises(SettingsError, match=expected):
+        for_pipe(least | {"PIPE_BATCH_SIZE": str(size_max + 1)})

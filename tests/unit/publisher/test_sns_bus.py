@@ -207,7 +207,7 @@ def test_only_an_id_that_is_listed_as_successful_counts():
         Verdict.BUS_FAULT,
         Verdict.TRANSIENT,
     ]
-    assert [answer.code for answer in answers[1:3]] == ["InNeitherList", "InternalError"]
+    assert [answer.code for answer in answers[1:3]] == ["Unmentioned", "InternalError"]
 
 
 def test_a_partial_failure_as_botocore_reads_it_fails_only_its_entry(stubbed):

@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from publisher.stream_handler import BatchFailed
-from unit.publisher.publisher_fakes import FakeContext, FakeFailureStore, Rig
+from publisher.invocation import BatchFailed, deadlines
+from unit.publisher.publisher_fakes import FakeClock, FakeContext, FakeFailureStore, Rig
 from unit.publisher.stream_record_samples import record
 
 
@@ -50,6 +50,6 @@ def test_a_bug_fails_the_whole_batch_by_its_type_and_never_by_its_text():
 def test_time_is_kept_back_for_a_call_that_is_under_way_and_for_parking(
     milliseconds, publishing, parking
 ):
-    deadlines = Rig().handler._deadlines(FakeContext(milliseconds))
-    assert deadlines.publishing.seconds_left() == pytest.approx(publishing)
-    assert deadlines.parking.seconds_left() == pytest.approx(parking)
+    kept = deadlines(FakeContext(milliseconds), FakeClock())
+    assert kept.publishing.seconds_left() == pytest.approx(publishing)
+    assert kept.parking.seconds_left() == pytest.approx(parking)

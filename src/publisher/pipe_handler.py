@@ -1,0 +1,105 @@
+"""Be the enrichment of an EventBridge pipe: stream records in, the documents of events out.
+
+The pipe puts the documents onto the bus and retries that by itself. What it can't do is let an
+enrichment name a bad record, so bad records are parked here; and it sends nothing of a result that
+is longer than one call of its target takes, so such a result is never returned.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from customer_events.encoder import to_document
+from publisher.batched_calls import CONFIRMED, too_large
+from publisher.eventbridge_bus import size_bytes
+from publisher.events import Entry
+from publisher.invocation import BatchFailed, Reporter, deadlines, discreetly, request_id
+from publisher.ports import Answer, Bus, Clock, Deadline
+from publisher.publish_batch import BatchPublisher, BatchResult
+from publisher.transitions import Record
+from publisher.transports import PIPES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipeHandler:
+    """The Lambda handler, called as `handler(records, context)`.
+
+    Args:
+        publisher_to: makes a publisher to a bus; each batch has a bus of its own, the result.
+        event_size_max_bytes: of one event, where that is less than a pipe's share.
+        batch_size_max: the largest source batch whose events all fit into one call.
+    """
+
+    publisher_to: Callable[[Bus], BatchPublisher]
+    reporter: Reporter
+    clock: Clock
+    event_size_max_bytes: int
+    batch_size_max: int
+
+    def __call__(self, event: list[Record], context: Any) -> list[dict[str, Any]]:
+        """The events of the batch, each in each version, in the order of the records.
+
+        Nothing comes out for a record without a change of status; for a batch without any the
+        result is empty, and the pipe calls no target.
+
+        Raises:
+            BatchFailed: no array of records, or a bad record could not be parked, or the result
+                would be too long to be sent, or a bug. The pipe hands the batch over again.
+        """
+        return discreetly(lambda: self._handle(event, context))
+
+    # Private functions
+
+    def _handle(self, records: list[Record], context: Any) -> list[dict[str, Any]]:
+        if not isinstance(records, list):
+            raise BatchFailed("expected the batch of a pipe: an array of stream records")
+        documents = _Result(
+            size_max_bytes=min(self.event_size_max_bytes, PIPES.entry_size_max_bytes)
+        )
+        result = self.publisher_to(documents).publish(records, deadlines(context, self.clock))
+        problem = self._problem(documents.taken, result)
+        if problem is not None:
+            # The pipe gets nothing of this batch, so nothing of it is published.
+            result.published = 0
+        self.reporter.report(
+            records,
+            result,
+            request_id=request_id(context),
+            now_seconds=self.clock.now().timestamp(),
+        )
+        if problem is not None:
+            raise BatchFailed(problem)
+        return documents.taken
+
+    def _problem(self, documents: Sequence[dict[str, Any]], result: BatchResult) -> str | None:
+        if result.failed:
+            codes = ", ".join(sorted(result.failed_by_code()))
+            return f"expected to park {len(result.failed)} bad records, and could not: {codes}"
+        if len(documents) > PIPES.entries_per_call_max:
+            return (
+                f"expected at most {PIPES.entries_per_call_max} events a batch, as the pipe would "
+                f"send none of the {len(documents)} that there are: set its source batch size to "
+                f"{self.batch_size_max} or less"
+            )
+        return None
+
+
+# Private functions
+
+
+@dataclass(slots=True, kw_only=True)
+class _Result:
+    """Implements the port `Bus`: it takes whatever the pipe can send."""
+
+    size_max_bytes: int
+    ordered: bool = False
+    taken: list[dict[str, Any]] = field(default_factory=list)
+
+    def send(self, entries: Sequence[Entry], deadline: Deadline) -> list[Answer]:  # noqa: ARG002
+        return [self._take(entry) for entry in entries]
+
+    def _take(self, entry: Entry) -> Answer:
+        if size_bytes(entry) > self.size_max_bytes:
+            return too_large(self.size_max_bytes)
+        self.taken.append(to_document(entry.event))
+        return CONFIRMED
