@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from fanout.catalogue import asyncapi, page, shipped_registry
 from fanout.catalogue.contract_folder import Contract
-from fanout.console import OUT
 from fanout.errors import Found
 
 
@@ -18,18 +18,34 @@ class GeneratedFile:
     command: str
 
 
-def write(file: GeneratedFile, contract: Contract, target: Path | None = None) -> Path:
-    """Write the file anew; answers where it is."""
-    path = target or file.path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(file.render(contract), encoding="utf-8")
-    OUT.print(f"Written: {path}", markup=False)
-    return path
+REGISTRY = GeneratedFile(
+    path=Path("src/customer_events/registry.json"),
+    render=shipped_registry.render,
+    command="fanout schema registry",
+)
+ASYNCAPI = GeneratedFile(
+    path=Path("schemas/asyncapi.yaml"), render=asyncapi.render, command="fanout schema asyncapi"
+)
+CATALOGUE = GeneratedFile(
+    path=Path("docs/catalogue.html"), render=page.render, command="fanout schema docs"
+)
+GENERATED = (REGISTRY, ASYNCAPI, CATALOGUE)
 
 
-def expect_current(file: GeneratedFile, contract: Contract, target: Path | None = None) -> None:
-    """Raises: Found where the file is missing, or no longer follows from the schemas."""
+def produce(
+    file: GeneratedFile, contract: Contract, target: Path | None = None, *, check: bool = False
+) -> str:
+    """Write the file, or only compare it; answers with what was done.
+
+    Raises:
+        Found: compared, and it is missing or no longer follows from the schemas.
+    """
     path = target or file.path
-    if not path.is_file() or path.read_text(encoding="utf-8") != file.render(contract):
+    text = file.render(contract)
+    if not check:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return f"Written: {path}"
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
         raise Found(f"{path} does not follow from the schemas any more; run `{file.command}`.")
-    OUT.print(f"Current: {path}", markup=False)
+    return f"Current: {path}"

@@ -1,0 +1,144 @@
+"""`fanout schema registry`, `asyncapi`, `docs`, `lint-filter` and `filter`."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fanout.catalogue import filter_lint
+from fanout.catalogue.contract_folder import DEFAULT_FOLDER, read_contract
+from fanout.catalogue.filter_findings import Finding
+from fanout.catalogue.filter_lint import Transport
+from fanout.catalogue.filter_rendering import render_eventbridge, render_sns
+from fanout.catalogue.generated_files import ASYNCAPI, CATALOGUE, REGISTRY, GeneratedFile, produce
+from fanout.console import OUT, print_json
+from fanout.errors import Found, WrongUse
+
+STATUS_EVENT = "CustomerStatusChanged"
+
+Schemas = Annotated[Path, typer.Option("--schemas", help="The folder of the contract.")]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Another file than the project's own.")
+]
+Check = Annotated[
+    bool, typer.Option("--check", help="Write nothing; exit with 1 if the file is not current.")
+]
+LatestState = Annotated[
+    bool, typer.Option("--latest-state", help="The subscriber keeps each customer's latest status.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the group `schema`."""
+    app.command("registry")(registry)
+    app.command("asyncapi")(asyncapi)
+    app.command("docs")(docs)
+    app.command("lint-filter")(lint_filter)
+    app.command("filter")(render_filter)
+
+
+def registry(
+    schemas: Schemas = DEFAULT_FOLDER, output: Output = None, check: Check = False
+) -> None:
+    """Write the registry that ships inside the contract package."""
+    _generate(REGISTRY, schemas, output, check=check)
+
+
+def asyncapi(
+    schemas: Schemas = DEFAULT_FOLDER, output: Output = None, check: Check = False
+) -> None:
+    """Write the AsyncAPI 3.0 document of all events."""
+    _generate(ASYNCAPI, schemas, output, check=check)
+
+
+def docs(schemas: Schemas = DEFAULT_FOLDER, output: Output = None, check: Check = False) -> None:
+    """Write the catalogue page: one HTML file that needs nothing else."""
+    _generate(CATALOGUE, schemas, output, check=check)
+
+
+def lint_filter(
+    file: Annotated[Path, typer.Argument(help="A filter policy or an event pattern, as JSON.")],
+    *,
+    latest_state: LatestState = False,
+    transport: Annotated[
+        Transport | None, typer.Option(help="Whose language it is; told by its keys if left out.")
+    ] = None,
+    schemas: Schemas = DEFAULT_FOLDER,
+    as_json: Json = False,
+) -> None:
+    """Say what in a subscription's filter can never match, or would hide what must be seen.
+
+    SNS filter policies are read in the scope MessageAttributes. Exit code 1 if anything is wrong.
+    """
+    document = _read(file)
+    language = transport or filter_lint.transport_of(document)
+    findings = filter_lint.lint(
+        document, read_contract(schemas), transport=language, latest_state=latest_state
+    )
+    errors = [one for one in findings if not one.warning]
+    if as_json:
+        print_json(_as_document(language, findings))
+    else:
+        for one in findings:
+            OUT.print(
+                "warning" if one.warning else "wrong", f"[{one.rule}]", one.sentence, markup=False
+            )
+    if errors:
+        raise Found(f"{file}: {len(errors)} {'fault' if len(errors) == 1 else 'faults'}.")
+    if not as_json:
+        OUT.print(f"{file}: a good {language.value} filter.", markup=False)
+
+
+def render_filter(
+    *,
+    status: Annotated[
+        list[str] | None, typer.Option(help="A status that the subscriber wants; repeatable.")
+    ] = None,
+    version: Annotated[
+        list[int] | None, typer.Option(help="A major version that it reads; repeatable.")
+    ] = None,
+    latest_state: LatestState = False,
+    transport: Annotated[Transport, typer.Option(help="Whose language.")] = Transport.SNS,
+    event: Annotated[str, typer.Option(help="The event that it wants.")] = STATUS_EVENT,
+    schemas: Schemas = DEFAULT_FOLDER,
+) -> None:
+    """Print the filter for a subscription, as JSON."""
+    contract = read_contract(schemas).event(event)
+    render = render_sns if transport is Transport.SNS else render_eventbridge
+    versions = version or [contract.versions[-1].major]
+    print_json(
+        render(contract, versions=versions, statuses=status or [], latest_state=latest_state)
+    )
+
+
+# Private functions
+
+
+def _generate(file: GeneratedFile, schemas: Path, output: Path | None, *, check: bool) -> None:
+    OUT.print(produce(file, read_contract(schemas), output, check=check), markup=False)
+
+
+def _read(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise WrongUse(f"{file} can't be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise WrongUse(f"{file} is no JSON: {error}.") from error
+
+
+def _as_document(language: Transport, findings: list[Finding]) -> dict[str, Any]:
+    return {
+        "transport": language.value,
+        "findings": [
+            {
+                "rule": one.rule,
+                "key": one.path,
+                "severity": "warning" if one.warning else "error",
+                "sentence": one.sentence,
+            }
+            for one in findings
+        ],
+    }

@@ -1,0 +1,118 @@
+"""The form of a filter, and the limits that SNS and EventBridge set to it.
+
+https://docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints.html
+"""
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from fanout.catalogue.filter_conditions import fault_of
+from fanout.catalogue.filter_findings import Finding
+from fanout.catalogue.filter_pattern import branches, is_or
+
+SNS_KEYS_MAX = 5
+SNS_COMBINATIONS_MAX = 150
+SNS_NUMBER_MAX = 10**9
+SNS_BYTES_MAX = 256 * 1024
+EVENTBRIDGE_COMBINATIONS_MAX = 1000
+EVENTBRIDGE_CHARACTERS_MAX = 2048
+"""Of a pattern, by default: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html"""
+
+
+def broken_limits(document: Any, transport: str) -> list[Finding]:
+    """What AWS would refuse, or would not read as it was meant; empty where there is nothing.
+
+    Args:
+        document: the filter as parsed JSON.
+        transport: `sns` (by message attributes) or `eventbridge`.
+    """
+    if not isinstance(document, dict) or not document:
+        sentence = "A filter is a JSON object with at least one key."
+        return [Finding(rule="form", sentence=sentence)]
+    faults = list(_form(document, "", nested=transport != "sns"))
+    if faults:
+        return faults
+    return list(_sns_limits(document) if transport == "sns" else _eventbridge_limits(document))
+
+
+# Private functions
+
+
+def _form(document: dict[str, Any], path: str, *, nested: bool) -> Iterator[Finding]:
+    for key, value in document.items():
+        inner = f"{path}.{key}".strip(".")
+        if is_or(key, value):
+            for one in value:
+                yield from _form(one, path, nested=nested)
+        elif isinstance(value, dict) and nested and value:
+            yield from _form(value, inner, nested=nested)
+        else:
+            yield from _conditions(value, inner)
+
+
+def _conditions(value: Any, path: str) -> Iterator[Finding]:
+    if isinstance(value, dict):
+        sentence = f"{path}: expected a list; by message attributes a filter can't nest."
+        yield Finding(rule="nested", path=path, sentence=sentence)
+    elif not isinstance(value, list) or not value:
+        sentence = f"{path}: expected a list of at least one value or condition."
+        yield Finding(rule="form", path=path, sentence=sentence)
+    else:
+        for fault in filter(None, map(fault_of, value)):
+            yield Finding(rule="operator", path=path, sentence=f"{path}: {fault}.")
+
+
+def _sns_limits(document: dict[str, Any]) -> Iterator[Finding]:
+    found = branches(document)
+    clauses = {id(clause): clause for branch in found for clause in branch}.values()
+    keys = sorted({clause.path for clause in clauses})
+    if len(keys) > SNS_KEYS_MAX:
+        sentence = f"SNS takes at most {SNS_KEYS_MAX} keys; here are {len(keys)}: "
+        yield Finding(rule="keys", sentence=f"{sentence}{', '.join(keys)}.")
+    total = sum(math.prod(len(clause.conditions) for clause in branch) for branch in found)
+    if total > SNS_COMBINATIONS_MAX:
+        sentence = (
+            f"SNS takes at most {SNS_COMBINATIONS_MAX} combinations (the number of values of each "
+            f"key, multiplied); here are {total}."
+        )
+        yield Finding(rule="combinations", sentence=sentence)
+    for clause in clauses:
+        for number in _numbers(list(clause.conditions)):
+            if abs(number) > SNS_NUMBER_MAX:
+                sentence = (
+                    f"{clause.path}: SNS compares numbers up to ±{SNS_NUMBER_MAX}, and {number} is "
+                    "beyond; times in milliseconds and sequence numbers don't fit."
+                )
+                yield Finding(rule="number", path=clause.path, sentence=sentence)
+    if len(json.dumps(document, ensure_ascii=False).encode()) > SNS_BYTES_MAX:
+        yield Finding(rule="size", sentence=f"SNS takes at most {SNS_BYTES_MAX} bytes.")
+
+
+def _eventbridge_limits(document: dict[str, Any]) -> Iterator[Finding]:
+    total = len(branches(document))
+    if total > EVENTBRIDGE_COMBINATIONS_MAX:
+        sentence = (
+            f"EventBridge takes at most {EVENTBRIDGE_COMBINATIONS_MAX} combinations of $or; "
+            f"here are {total}."
+        )
+        yield Finding(rule="combinations", sentence=sentence)
+    characters = len(json.dumps(document, separators=(",", ":"), ensure_ascii=False))
+    if characters > EVENTBRIDGE_CHARACTERS_MAX:
+        sentence = (
+            f"EventBridge takes patterns of up to {EVENTBRIDGE_CHARACTERS_MAX} characters by "
+            f"default; this one has {characters}."
+        )
+        yield Finding(rule="size", sentence=sentence)
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    if isinstance(value, dict):
+        for one in value.values():
+            yield from _numbers(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _numbers(one)
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        yield value
