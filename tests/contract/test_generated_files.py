@@ -1,0 +1,42 @@
+"""What follows from the schemas is current, and says so when it is not."""
+
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from contract.contract_files import SCHEMAS
+from fanout.catalogue.contract_folder import read_contract
+from fanout.catalogue.generated_files import GENERATED, produce
+from fanout.errors import Found
+
+ROOT = SCHEMAS.parent
+FILES = [pytest.param(file, id=file.path.name) for file in GENERATED]
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_generated_file_follows_from_the_schemas(file):
+    produce(file, read_contract(SCHEMAS), ROOT / file.path, check=True)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_change_of_the_registry_makes_a_generated_file_stale(file, tmp_path):
+    shutil.copytree(SCHEMAS, tmp_path / "schemas")
+    registry = tmp_path / "schemas" / "customer_status_changed" / "registry.yaml"
+    text = registry.read_text(encoding="utf-8")
+    registry.write_text(text.replace("2027-06-30", "2027-09-30"), encoding="utf-8")
+    with pytest.raises(Found, match=file.command):
+        produce(file, read_contract(tmp_path / "schemas"), ROOT / file.path, check=True)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_generated_file_that_is_missing_is_not_current(file, tmp_path):
+    with pytest.raises(Found):
+        produce(file, read_contract(SCHEMAS), tmp_path / "missing", check=True)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_generated_file_is_written_with_its_folder(file, tmp_path):
+    target = tmp_path / "made" / "anew"
+    produce(replace(file, path=target), read_contract(SCHEMAS))
+    assert target.read_bytes() == (ROOT / file.path).read_bytes()
