@@ -7,7 +7,7 @@ the row that this write left, so each still gets its own outcome.
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import repeat
@@ -56,6 +56,7 @@ class LatestState:
             back, so that a slow table does not take the time that parking and answering need.
         tolerance: see `order_guard.CLOCK_TOLERANCE`.
         monotonic: seconds on a clock that never goes back.
+        executor: overlaps the writes; by default a pool of `writers_max` threads.
     """
 
     def __init__(
@@ -66,12 +67,15 @@ class LatestState:
         budget_seconds: float = WRITE_BUDGET_SECONDS,
         tolerance: timedelta = CLOCK_TOLERANCE,
         monotonic: Callable[[], float] = time.monotonic,
+        executor: Executor | None = None,
     ) -> None:
         self._rows = rows
         self._budget_seconds = budget_seconds
         self._tolerance = tolerance
         self._monotonic = monotonic
-        self._pool = ThreadPoolExecutor(max_workers=writers_max, thread_name_prefix="writer")
+        self._pool = executor or ThreadPoolExecutor(
+            max_workers=writers_max, thread_name_prefix="writer"
+        )
 
     def handle(self, events: Sequence[CustomerStatusChanged]) -> list[Handled]:
         """Answer each event, in the order given; customers do not wait for one another."""

@@ -113,6 +113,9 @@ class SqsRedelivery:
         chunks = [
             messages[start : start + ENTRIES_MAX] for start in range(0, len(messages), ENTRIES_MAX)
         ]
+        if len(chunks) == 1:
+            self._delay_chunk(chunks[0])
+            return
         with ThreadPoolExecutor(max_workers=min(len(chunks), ENTRIES_MAX) or 1) as pool:
             list(pool.map(self._delay_chunk, chunks))
 
