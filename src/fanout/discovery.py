@@ -22,7 +22,10 @@ class Bus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publisher:
-    """The publisher of a deployment and what it reads from."""
+    """The publisher of a deployment and what it reads from.
+
+    `entity_filter` is `attribute=value`; None, like every attribute that is None: not configured.
+    """
 
     function_name: str
     mapping_id: str
@@ -35,6 +38,9 @@ class Publisher:
     sequence_attribute: str | None
     sequence_epoch: int
     publish_versions: tuple[int, ...]
+    reason_attribute: str | None = None
+    changed_at_attribute: str | None = None
+    entity_filter: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +83,9 @@ def find_publisher(target: AwsTarget) -> Publisher:
         sequence_attribute=found.get("sequence_attribute") or None,
         sequence_epoch=int(found["sequence_epoch"]),
         publish_versions=_versions(found["publish_versions"]),
+        reason_attribute=found.get("reason_attribute") or None,
+        changed_at_attribute=found.get("changed_at_attribute") or None,
+        entity_filter=found.get("entity_filter") or None,
     )
 
 

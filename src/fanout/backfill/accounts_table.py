@@ -1,0 +1,222 @@
+"""The Accounts table, read consistently: page by page of a segment, or customer by customer.
+
+Nothing is ever written here. Only the attributes that a reading needs are asked for.
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from fanout.backfill.batch_get import batch_get
+from fanout.backfill.read_time import read_time
+from fanout.backfill.reading import Item, ItemReader, Reading, Unreadable
+from fanout.errors import Refused, WrongUse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableFacts:
+    """What DynamoDB says of a table; counts and sizes are some hours old.
+
+    `id_type` is `S` or `N`; `sort_key` is None where the partition key alone names an item.
+    """
+
+    name: str
+    item_count: int
+    size_bytes: int
+    id_attribute: str
+    id_type: str
+    sort_key: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page of a segment. `next_key` is None at its end; `units`: what it consumed."""
+
+    readings: tuple[Reading | Unreadable, ...]
+    scanned: int
+    next_key: Item | None
+    units: float
+
+
+class AccountsTable:
+    """Reads customers.
+
+    Args:
+        client: a boto3 DynamoDB client.
+        facts: of the table; see `describe`.
+        reader: reads the items.
+    """
+
+    def __init__(self, client: Any, facts: TableFacts, reader: ItemReader) -> None:
+        self._client = client
+        self.facts = facts
+        self._reader = reader
+        key = [facts.id_attribute, *([facts.sort_key] if facts.sort_key else [])]
+        self._projection = projection(dict.fromkeys([*key, *reader.attributes]))
+
+    def page(self, segment: int, segments: int, *, start: Item | None, limit: int) -> Page:
+        """Scan one page of a segment, strongly consistent.
+
+        Raises:
+            ClientError, BotoCoreError: AWS refuses, after botocore's own retries.
+        """
+        request: dict[str, Any] = {
+            "TableName": self.facts.name,
+            "ConsistentRead": True,
+            "Segment": segment,
+            "TotalSegments": segments,
+            "Limit": limit,
+            "ReturnConsumedCapacity": "TOTAL",
+            **self._projection,
+        }
+        if start is not None:
+            request["ExclusiveStartKey"] = start
+        with _Timed() as timed:
+            answer = self._client.scan(**request)
+        read_at = timed.read_at(answer)
+        readings = (self._reader.read(item, read_at) for item in answer["Items"])
+        return Page(
+            readings=tuple(one for one in readings if one is not None),
+            scanned=answer["ScannedCount"],
+            next_key=answer.get("LastEvaluatedKey"),
+            units=answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0),
+        )
+
+    def lookup(
+        self, customer_ids: Sequence[str]
+    ) -> tuple[dict[str, Reading | Unreadable], datetime]:
+        """Read these customers, strongly consistent; those that are not there are left out.
+
+        Returns:
+            What was found, and an instant at or before all of the reads.
+        """
+        found: dict[str, Reading | Unreadable] = {}
+        earliest: datetime | None = None
+        for ids, items, read_at in self._reads(customer_ids):
+            by_id: dict[str, list[Item]] = {one: [] for one in ids}
+            for item in items:
+                by_id.setdefault(item[self.facts.id_attribute][self.facts.id_type], []).append(item)
+            for customer_id, own in by_id.items():
+                reading = self._reader.first(own, read_at)
+                if reading is not None:
+                    found[customer_id] = reading
+            earliest = min(earliest or read_at, read_at)
+        if earliest is None:
+            raise ValueError("expected at least one customer")
+        return found, earliest
+
+    # Private functions
+
+    def _reads(
+        self, customer_ids: Sequence[str]
+    ) -> Iterator[tuple[Sequence[str], list[Item], datetime]]:
+        if self.facts.sort_key is None:
+            yield self._items(customer_ids)
+            return
+        for customer_id in customer_ids:
+            yield [customer_id], *self._partition(customer_id)
+
+    def _items(self, customer_ids: Sequence[str]) -> tuple[Sequence[str], list[Item], datetime]:
+        ids = [one for one in customer_ids if self._can_be_key(one)]
+        keys = [self._key(one) for one in ids]
+        with _Timed() as timed:
+            if keys:
+                items, answer = batch_get(self._client, self.facts.name, keys, self._projection)
+            else:  # none of them can be there; the answer tells the time all the same
+                items, answer = [], self._client.describe_table(TableName=self.facts.name)
+        return ids, items, timed.read_at(answer)
+
+    def _can_be_key(self, customer_id: str) -> bool:
+        """A subscriber's row may hold any text, and Accounts' key may be a number."""
+        return self.facts.id_type == "S" or customer_id.removeprefix("-").isdecimal()
+
+    def _key(self, customer_id: str) -> dict[str, Any]:
+        return {self.facts.id_attribute: {self.facts.id_type: customer_id}}
+
+    def _partition(self, customer_id: str) -> tuple[list[Item], datetime]:
+        """Every item of a customer's partition: which of them is the customer, the filter tells."""
+        names = dict(self._projection["ExpressionAttributeNames"])
+        names["#partition"] = self.facts.id_attribute
+        request: dict[str, Any] = {
+            "TableName": self.facts.name,
+            "ConsistentRead": True,
+            "KeyConditionExpression": "#partition = :partition",
+            "ExpressionAttributeValues": {":partition": self._key(customer_id).popitem()[1]},
+            "ProjectionExpression": self._projection["ProjectionExpression"],
+            "ExpressionAttributeNames": names,
+        }
+        items: list[Item] = []
+        with _Timed() as timed:
+            while True:
+                answer = self._client.query(**request)
+                items += answer["Items"]
+                if "LastEvaluatedKey" not in answer:
+                    break
+                request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        return items, timed.read_at(answer)
+
+
+def describe(client: Any, table: str, id_attribute: str) -> TableFacts:
+    """Ask DynamoDB about a table.
+
+    Raises:
+        WrongUse: there is no such table, or its partition key is another attribute.
+    """
+    try:
+        found = client.describe_table(TableName=table)["Table"]
+    except client.exceptions.ResourceNotFoundException:
+        raise WrongUse(
+            f"There is no table {table!r} in this account and region; check the deployment's SSM "
+            "parameters, --region and --profile."
+        ) from None
+    keys = {one["KeyType"]: one["AttributeName"] for one in found["KeySchema"]}
+    if keys["HASH"] != id_attribute:
+        raise WrongUse(
+            f"The partition key of {table} is {keys['HASH']!r}, expected {id_attribute!r}: "
+            "customers can't be looked up by their id."
+        )
+    types = {one["AttributeName"]: one["AttributeType"] for one in found["AttributeDefinitions"]}
+    return TableFacts(
+        name=table,
+        item_count=found.get("ItemCount", 0),
+        size_bytes=found.get("TableSizeBytes", 0),
+        id_attribute=id_attribute,
+        id_type=types[id_attribute],
+        sort_key=keys.get("RANGE"),
+    )
+
+
+def projection(names: Iterable[str]) -> Mapping[str, Any]:
+    """Ask for these attributes alone; placeholders, since some are reserved words."""
+    placeholders = {f"#a{index}": name for index, name in enumerate(names)}
+    return {
+        "ProjectionExpression": ", ".join(placeholders),
+        "ExpressionAttributeNames": placeholders,
+    }
+
+
+# Private functions
+
+
+class _Timed:
+    """Measures how long the calls inside it take."""
+
+    def __enter__(self) -> Self:
+        self._began = time.monotonic()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._seconds = time.monotonic() - self._began
+
+    def read_at(self, answer: Mapping[str, Any]) -> datetime:
+        """At or before the first of the reads; `answer` is the last one."""
+        header = answer["ResponseMetadata"]["HTTPHeaders"].get("date", "")
+        try:
+            return read_time(header, call_seconds=self._seconds)
+        except ValueError:
+            raise Refused(
+                "DynamoDB's answer carries no readable Date: without the time of the read a "
+                "snapshot can't be put in order. Is a proxy in between?"
+            ) from None
