@@ -14,6 +14,7 @@ from fanout.dlq.commands import dlq_app
 from fanout.errors import CommandError, ExitCode
 from fanout.local.commands import local_app
 from fanout.packaging.commands import package
+from fanout.schema.commands import schema_app
 
 app = typer.Typer(
     name="fanout",
@@ -23,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(local_app)
+app.add_typer(schema_app)
 app.add_typer(dlq_app)
 app.command()(demo)
 app.command()(package)
