@@ -20,6 +20,9 @@ locals {
   is_topic      = var.bus.transport != "eventbridge"
   is_fifo_queue = coalesce(var.fifo_queue, var.bus.transport == "sns-fifo")
 
+  # A bus of another account is known by its ARN only.
+  event_bus = split(":", var.bus.arn)[4] == local.account ? reverse(split("/", var.bus.arn))[0] : var.bus.arn
+
   visibility_timeout_seconds = coalesce(
     var.visibility_timeout_seconds,
     6 * var.consumer_timeout_seconds + var.consumer_batch_window_seconds,
@@ -155,9 +158,8 @@ resource "aws_sns_topic_subscription" "this" {
 resource "aws_cloudwatch_event_rule" "this" {
   count = local.is_topic ? 0 : 1
 
-  name = local.base_name
-  # By ARN, as the bus may be another account's.
-  event_bus_name = var.bus.arn
+  name           = local.base_name
+  event_bus_name = local.event_bus
   description    = "What ${var.name} is told of CustomerStatusChanged."
   event_pattern  = local.event_pattern
   tags           = var.tags
@@ -174,7 +176,7 @@ resource "aws_cloudwatch_event_target" "queue" {
   count = local.is_topic ? 0 : 1
 
   rule           = aws_cloudwatch_event_rule.this[0].name
-  event_bus_name = var.bus.arn
+  event_bus_name = local.event_bus
   target_id      = "queue"
   arn            = aws_sqs_queue.this.arn
   # The event alone, the same document that every other transport carries.

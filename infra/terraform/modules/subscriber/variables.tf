@@ -107,19 +107,16 @@ variable "transitions" {
     condition     = var.transitions == null || var.bus.transport != "sns-fifo"
     error_message = "A filter on a FIFO subscription makes delivery at most once: an event that fails once would be lost. Take everything, or use a standard topic."
   }
-  # For each status that customers are seen to enter, each way out of it has to be delivered as well.
+  # Each status that is named has to be seen both ways: every arrival and every departure.
   validation {
     condition = var.transitions == null || !var.keeps_latest_state || try(alltrue([
-      for way in setproduct(local.possible_transitions, local.possible_transitions) : anytrue([
+      for possible in local.possible_transitions : anytrue([
         for one in var.transitions :
-        contains(["*", split(">", way[1])[0]], split(">", one)[0]) && contains(["*", split(">", way[1])[1]], split(">", one)[1])
+        contains(["*", split(">", possible)[0]], split(">", one)[0]) && contains(["*", split(">", possible)[1]], split(">", one)[1])
       ])
-      if split(">", way[0])[1] == split(">", way[1])[0] && anytrue([
-        for one in var.transitions :
-        contains(["*", split(">", way[0])[0]], split(">", one)[0]) && contains(["*", split(">", way[0])[1]], split(">", one)[1])
-      ])
-    ]), true)
-    error_message = "The subscriber would see customers enter a status and not see them leave it: its table would keep them in it for ever. Use `statuses`, or `keeps_latest_state = false` if it keeps no table."
+      if length(setintersection(split(">", possible), setsubtract(flatten([for one in var.transitions : split(">", one)]), ["*", "NONE"]))) > 0
+    ]) && length(setsubtract(flatten([for one in var.transitions : split(">", one)]), ["*", "NONE"])) > 0, true)
+    error_message = "The subscriber would see customers enter a status and not see them leave it, or leave it and not come back: its table would keep an outdated status for ever. Use `statuses`, or `keeps_latest_state = false` if it keeps no table."
   }
 }
 

@@ -1,0 +1,105 @@
+mock_provider "aws" {
+  source = "../../mocks"
+}
+
+run "an_unknown_transport_is_refused" {
+  command = plan
+
+  variables {
+    transport = "kafka"
+  }
+
+  expect_failures = [var.transport]
+}
+
+run "an_unknown_version_is_refused" {
+  command = plan
+
+  variables {
+    publish_versions = [2, 3]
+  }
+
+  expect_failures = [var.publish_versions]
+}
+
+run "publishing_old_versions_alone_is_refused" {
+  command = plan
+
+  variables {
+    publish_versions = [1]
+  }
+
+  expect_failures = [var.publish_versions]
+}
+
+run "two_versions_on_a_fifo_topic_are_refused" {
+  command = plan
+
+  variables {
+    transport        = "sns-fifo"
+    publish_versions = [1, 2]
+  }
+
+  expect_failures = [var.publish_versions]
+}
+
+run "an_archive_of_a_standard_topic_is_refused" {
+  command = plan
+
+  variables {
+    archive_retention_days = 14
+  }
+
+  expect_failures = [var.archive_retention_days]
+}
+
+run "an_archive_of_a_fifo_topic_beyond_a_year_is_refused" {
+  command = plan
+
+  variables {
+    transport              = "sns-fifo"
+    archive_retention_days = 366
+  }
+
+  expect_failures = [var.archive_retention_days]
+}
+
+run "a_prefix_that_is_no_part_of_a_bucket_name_is_refused" {
+  command = plan
+
+  variables {
+    prefix = "Fan_Out"
+  }
+
+  expect_failures = [var.prefix]
+}
+
+run "a_name_that_says_fifo_itself_is_refused" {
+  command = plan
+
+  variables {
+    name = "status.fifo"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "alarms_to_a_fifo_topic_are_refused" {
+  command = plan
+
+  variables {
+    alarm_topic_arns = ["arn:aws:sns:eu-west-1:111122223333:on-call.fifo"]
+  }
+
+  expect_failures = [var.alarm_topic_arns]
+}
+
+run "an_account_that_is_no_number_is_refused" {
+  command = plan
+
+  variables {
+    subscriber_account_ids = ["fraud"]
+  }
+
+  expect_failures = [var.subscriber_account_ids]
+}

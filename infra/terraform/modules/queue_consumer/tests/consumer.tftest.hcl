@@ -1,0 +1,86 @@
+mock_provider "aws" {
+  source = "../../mocks"
+}
+
+variables {
+  subscriber = {
+    name                       = "payments"
+    queue_arn                  = "arn:aws:sqs:eu-west-1:111122223333:fanout-payments"
+    queue_url                  = "https://sqs.eu-west-1.amazonaws.com/111122223333/fanout-payments"
+    dlq_arn                    = "arn:aws:sqs:eu-west-1:111122223333:fanout-payments-dlq"
+    dlq_url                    = "https://sqs.eu-west-1.amazonaws.com/111122223333/fanout-payments-dlq"
+    is_fifo                    = false
+    visibility_timeout_seconds = 181
+    kms_key_arn                = "arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-000000000009"
+  }
+  table = { name = "fanout-payments", arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/fanout-payments" }
+  # Any file will do for a package here.
+  package_path = "./versions.tf"
+}
+
+run "a_failed_message_is_told_apart_from_its_batch" {
+  command = plan
+
+  assert {
+    condition     = tolist(aws_lambda_event_source_mapping.queue.function_response_types) == tolist(["ReportBatchItemFailures"])
+    error_message = "Partial answers."
+  }
+}
+
+run "throttles_do_not_use_up_deliveries" {
+  command = plan
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.queue.scaling_config[0].maximum_concurrency == 10
+    error_message = "The mapping itself stops."
+  }
+}
+
+run "messages_are_taken_at_once_by_default" {
+  command = plan
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.queue.batch_size == 10 && aws_lambda_event_source_mapping.queue.maximum_batching_window_in_seconds == 0
+    error_message = "No waiting."
+  }
+}
+
+run "the_mapping_runs_what_is_live" {
+  command = apply
+
+  assert {
+    condition     = endswith(aws_lambda_event_source_mapping.queue.function_name, ":live")
+    error_message = "The alias."
+  }
+}
+
+run "failures_and_lag_alarm" {
+  command = plan
+
+  assert {
+    condition     = sort(keys(aws_cloudwatch_metric_alarm.function)) == tolist(["errors", "throttled"]) && aws_cloudwatch_metric_alarm.lag[0].dimensions.service == "payments_consumer"
+    error_message = "Each of them."
+  }
+}
+
+run "a_fifo_queue_is_read_without_a_window" {
+  command = plan
+
+  variables {
+    subscriber = {
+      name                       = "payments"
+      queue_arn                  = "arn:aws:sqs:eu-west-1:111122223333:fanout-payments.fifo"
+      queue_url                  = "https://sqs.eu-west-1.amazonaws.com/111122223333/fanout-payments.fifo"
+      dlq_arn                    = "arn:aws:sqs:eu-west-1:111122223333:fanout-payments-dlq.fifo"
+      dlq_url                    = "https://sqs.eu-west-1.amazonaws.com/111122223333/fanout-payments-dlq.fifo"
+      is_fifo                    = true
+      visibility_timeout_seconds = 181
+      kms_key_arn                = "arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-000000000009"
+    }
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.queue.batch_size == 10
+    error_message = "10 at most."
+  }
+}

@@ -1,0 +1,103 @@
+mock_provider "aws" {
+  source = "../../mocks"
+}
+
+variables {
+  bus = {
+    transport        = "sns"
+    arn              = "arn:aws:sns:eu-west-1:111122223333:fanout-customer-status"
+    publish_versions = [2]
+  }
+  stream_arn  = "arn:aws:dynamodb:eu-west-1:111122223333:table/accounts/stream/2026-11-23T00:00:00.000"
+  kms_key_arn = "arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-000000000009"
+  # Any file will do for a package here.
+  package_path = "./versions.tf"
+}
+
+run "an_outage_waits_in_the_stream_and_then_goes_to_the_failure_store_whole" {
+  command = apply
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.stream.maximum_retry_attempts == -1 && aws_lambda_event_source_mapping.stream.maximum_record_age_in_seconds == 43200 && aws_lambda_event_source_mapping.stream.bisect_batch_on_function_error
+    error_message = "Attempts have no limit, age has one."
+  }
+  assert {
+    condition     = one(one(aws_lambda_event_source_mapping.stream.destination_config).on_failure).destination_arn == "arn:aws:s3:::fanout-failures-111122223333-eu-west-1"
+    error_message = "S3 gets the records themselves."
+  }
+}
+
+run "a_failed_record_does_not_hide_behind_the_batch" {
+  command = plan
+
+  assert {
+    condition     = tolist(aws_lambda_event_source_mapping.stream.function_response_types) == tolist(["ReportBatchItemFailures"])
+    error_message = "Partial answers."
+  }
+}
+
+run "nothing_is_missed_while_the_mapping_is_made" {
+  command = plan
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.stream.starting_position == "TRIM_HORIZON"
+    error_message = "From the oldest record."
+  }
+}
+
+run "nothing_is_filtered_away_before_the_publisher_sees_it" {
+  command = plan
+
+  assert {
+    condition     = length(aws_lambda_event_source_mapping.stream.filter_criteria) == 0
+    error_message = "No filter."
+  }
+}
+
+run "the_mapping_runs_what_is_live" {
+  command = apply
+
+  assert {
+    condition     = endswith(aws_lambda_event_source_mapping.stream.function_name, ":live")
+    error_message = "The alias."
+  }
+}
+
+run "operators_find_what_it_reads" {
+  command = apply
+
+  assert {
+    condition     = jsondecode(aws_ssm_parameter.publisher.value).accounts_table == "accounts" && jsondecode(aws_ssm_parameter.publisher.value).publish_versions == "2"
+    error_message = "Table from the stream."
+  }
+  assert {
+    condition     = aws_ssm_parameter.publisher.name == "/fanout/publisher"
+    error_message = "Under the prefix."
+  }
+}
+
+run "every_way_to_fail_alarms" {
+  command = plan
+
+  assert {
+    condition     = sort(keys(aws_cloudwatch_metric_alarm.this)) == tolist(["batches-given-up", "behind", "bus-faults", "errors", "given-up-batches-lost", "records-parked", "throttled"])
+    error_message = "All seven."
+  }
+}
+
+run "it_writes_to_eventbridge_as_well" {
+  command = plan
+
+  variables {
+    bus = {
+      transport        = "eventbridge"
+      arn              = "arn:aws:events:eu-west-1:111122223333:event-bus/fanout-customer-status"
+      publish_versions = [2]
+    }
+  }
+
+  assert {
+    condition     = output.accounts_table == "accounts"
+    error_message = "Plans."
+  }
+}

@@ -1,0 +1,200 @@
+mock_provider "aws" {
+  source = "../../mocks"
+}
+
+variables {
+  name = "payments"
+  bus = {
+    transport        = "sns"
+    arn              = "arn:aws:sns:eu-west-1:111122223333:fanout-customer-status"
+    publish_versions = [2]
+  }
+}
+
+run "a_message_stays_hidden_for_six_timeouts_and_the_window" {
+  command = plan
+
+  assert {
+    condition     = aws_sqs_queue.this.visibility_timeout_seconds == 181
+    error_message = "6 x 30 + 1."
+  }
+}
+
+run "dead_messages_outlive_the_queue" {
+  command = apply
+
+  assert {
+    condition     = aws_sqs_queue.dlq.message_retention_seconds == 1209600 && aws_sqs_queue.this.message_retention_seconds == 604800
+    error_message = "14 days after 7."
+  }
+  assert {
+    condition     = jsondecode(aws_sqs_queue.this.redrive_policy).maxReceiveCount == 10
+    error_message = "10 deliveries."
+  }
+  assert {
+    condition     = jsondecode(aws_sqs_queue.dlq.redrive_allow_policy).sourceQueueArns == ["arn:aws:sqs:eu-west-1:111122223333:fanout-payments"]
+    error_message = "From this queue only."
+  }
+}
+
+run "only_this_topic_delivers_to_queue_and_dlq" {
+  command = apply
+
+  assert {
+    condition     = alltrue([for p in [aws_sqs_queue_policy.this, aws_sqs_queue_policy.dlq] : jsondecode(p.policy).Statement[0].Condition.ArnEquals["aws:SourceArn"] == var.bus.arn && jsondecode(p.policy).Statement[0].Principal.Service == "sns.amazonaws.com"])
+    error_message = "By its ARN."
+  }
+}
+
+run "what_sns_can_not_deliver_goes_to_the_dlq_too" {
+  command = apply
+
+  assert {
+    condition     = jsondecode(aws_sns_topic_subscription.this[0].redrive_policy).deadLetterTargetArn == output.dlq_arn
+    error_message = "The same DLQ."
+  }
+  assert {
+    condition     = aws_sns_topic_subscription.this[0].raw_message_delivery
+    error_message = "Raw."
+  }
+}
+
+run "only_this_rule_delivers_to_queue_and_dlq" {
+  command = apply
+
+  variables {
+    bus = {
+      transport        = "eventbridge"
+      arn              = "arn:aws:events:eu-west-1:111122223333:event-bus/fanout-customer-status"
+      publish_versions = [2]
+    }
+  }
+
+  assert {
+    condition     = alltrue([for p in [aws_sqs_queue_policy.this, aws_sqs_queue_policy.dlq] : jsondecode(p.policy).Statement[0].Condition.ArnEquals["aws:SourceArn"] == aws_cloudwatch_event_rule.this[0].arn && jsondecode(p.policy).Statement[0].Principal.Service == "events.amazonaws.com"])
+    error_message = "By its ARN."
+  }
+  assert {
+    condition     = aws_cloudwatch_event_target.queue[0].input_path == "$.detail"
+    error_message = "The event alone."
+  }
+  assert {
+    condition     = aws_cloudwatch_event_target.queue[0].dead_letter_config[0].arn == output.dlq_arn
+    error_message = "The same DLQ."
+  }
+}
+
+run "queue_and_dlq_behind_a_fifo_topic_are_fifo" {
+  command = plan
+
+  variables {
+    bus = {
+      transport        = "sns-fifo"
+      arn              = "arn:aws:sns:eu-west-1:111122223333:fanout-customer-status.fifo"
+      publish_versions = [2]
+    }
+  }
+
+  assert {
+    condition     = aws_sqs_queue.this.name == "fanout-payments.fifo" && aws_sqs_queue.dlq.name == "fanout-payments-dlq.fifo"
+    error_message = "Both FIFO."
+  }
+  assert {
+    condition     = aws_sqs_queue.this.fifo_throughput_limit == "perMessageGroupId"
+    error_message = "Per customer group."
+  }
+}
+
+run "a_standard_queue_behind_a_fifo_topic_is_possible" {
+  command = plan
+
+  variables {
+    bus = {
+      transport        = "sns-fifo"
+      arn              = "arn:aws:sns:eu-west-1:111122223333:fanout-customer-status.fifo"
+      publish_versions = [2]
+    }
+    fifo_queue = false
+  }
+
+  assert {
+    condition     = aws_sqs_queue.this.name == "fanout-payments"
+    error_message = "A standard queue."
+  }
+}
+
+run "a_given_key_encrypts_both" {
+  command = plan
+
+  variables {
+    kms_key = {
+      arn    = "arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-000000000009"
+      policy = jsonencode({ Version = "2012-10-17", Statement = [{ Effect = "Allow", Principal = { Service = "sns.amazonaws.com" }, Action = ["kms:Decrypt", "kms:GenerateDataKey*"], Resource = "*", Condition = { ArnLike = { "aws:SourceArn" = "arn:aws:sns:eu-west-1:111122223333:fanout-*" } } }] })
+    }
+  }
+
+  assert {
+    condition     = aws_sqs_queue.this.kms_master_key_id == var.kms_key.arn && aws_sqs_queue.dlq.kms_master_key_id == var.kms_key.arn
+    error_message = "The given key."
+  }
+}
+
+run "operators_find_it" {
+  command = apply
+
+  assert {
+    condition     = jsondecode(aws_ssm_parameter.subscriber.value).filter == { schema_version = ["2"] } && jsondecode(aws_ssm_parameter.subscriber.value).versions == "2"
+    error_message = "Filter and versions."
+  }
+  assert {
+    condition     = aws_ssm_parameter.subscriber.name == "/fanout/subscribers/payments"
+    error_message = "Under the prefix."
+  }
+}
+
+run "dead_late_and_missing_messages_alarm" {
+  command = plan
+
+  assert {
+    condition     = sort(keys(aws_cloudwatch_metric_alarm.queue)) == tolist(["dead-letters", "dead-letters-expire-soon", "queue-falls-behind"]) && length(aws_cloudwatch_metric_alarm.receives_nothing) == 1
+    error_message = "Each of them."
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.queue["dead-letters"].metric_name == "ApproximateNumberOfMessagesVisible"
+    error_message = "What SQS itself moves counts too."
+  }
+}
+
+run "a_rule_that_fails_to_deliver_alarms" {
+  command = plan
+
+  variables {
+    bus = {
+      transport        = "eventbridge"
+      arn              = "arn:aws:events:eu-west-1:111122223333:event-bus/fanout-customer-status"
+      publish_versions = [2]
+    }
+  }
+
+  assert {
+    condition     = sort([for a in aws_cloudwatch_metric_alarm.rule : a.metric_name]) == tolist(["FailedInvocations", "InvocationsFailedToBeSentToDlq", "InvocationsSentToDlq"])
+    error_message = "Each way in which EventBridge fails."
+  }
+  assert {
+    condition     = keys(aws_cloudwatch_metric_alarm.rule["deliveries-lost"].dimensions) == tolist(["EventBusName", "RuleName"])
+    error_message = "Rules of a custom bus count under both names."
+  }
+}
+
+run "silence_under_a_filter_is_no_alarm" {
+  command = plan
+
+  variables {
+    statuses = ["CLOSED"]
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.receives_nothing) == 0
+    error_message = "Nothing unusual."
+  }
+}
