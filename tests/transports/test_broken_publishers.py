@@ -1,0 +1,82 @@
+"""The suite is worth something only if it catches publishers that break a promise."""
+
+from uuid import uuid4
+
+import pytest
+
+from publisher import events
+from publisher.batched_calls import CONFIRMED
+from publisher.eventbridge_bus import EventBridgeBus
+from publisher.pipe_handler import PipeHandler
+from publisher.sns_bus import SnsBus
+from transports import transport_checks as checks
+from unit.publisher.stream_record_samples import UNCHANGED, record
+
+
+@pytest.fixture
+def broken(monkeypatch):
+    return monkeypatch
+
+
+def test_an_uninspected_answer_of_sns_is_caught(broken, make_rig):
+    def publish(bus, requests):
+        bus._client.publish_batch(TopicArn=bus._topic_arn, PublishBatchRequestEntries=requests)
+        return [CONFIRMED] * len(requests)
+
+    broken.setattr(SnsBus, "_publish", publish)
+    with pytest.raises(AssertionError):
+        checks.check_partial_failure(make_rig("sns"))
+
+
+def test_an_uninspected_answer_of_event_bridge_is_caught(broken, make_rig):
+    def publish(bus, requests):
+        bus._client.put_events(Entries=requests)
+        return [CONFIRMED] * len(requests)
+
+    broken.setattr(EventBridgeBus, "_publish", publish)
+    with pytest.raises(AssertionError):
+        checks.check_partial_failure(make_rig("eventbridge"))
+
+
+def test_sending_all_of_a_customers_changes_at_once_is_caught(broken, make_rig):
+    broken.setattr(SnsBus, "ordered", False)
+    with pytest.raises(AssertionError):
+        checks.check_order(make_rig("sns-fifo"))
+
+
+@pytest.mark.parametrize("name", ["sns", "sns-fifo", "eventbridge", "pipes"])
+def test_ids_that_name_the_delivery_are_caught(broken, make_rig, name):
+    broken.setattr(events, "event_id", lambda *_: uuid4())
+    with pytest.raises(AssertionError):
+        checks.check_duplicates(make_rig(name))
+
+
+def test_one_call_for_each_event_is_caught(broken, make_rig):
+    send = EventBridgeBus.send
+    broken.setattr(
+        EventBridgeBus,
+        "send",
+        lambda bus, entries, deadline: [
+            answer for entry in entries for answer in send(bus, [entry], deadline)
+        ],
+    )
+    with pytest.raises(AssertionError):
+        checks.check_calls(make_rig("eventbridge"))
+
+
+def test_a_result_that_a_pipe_does_not_send_is_seen_to_be_lost(broken, make_rig):
+    broken.setattr(PipeHandler, "_problem", lambda *_: None)
+    rig = make_rig("pipes")
+    rig.build(PUBLISH_VERSIONS="1,2")
+    rig.batch_size = 10
+    rig.deliver(checks.histories("c-1", "c-2")[:10])
+    assert len(rig.unsent) == 20
+    assert rig.documents() == []
+
+
+def test_a_bad_record_that_a_pipe_could_not_park_is_handed_over_until_it_is(make_rig):
+    rig = make_rig("pipes")
+    rig.s3.delete_bucket(Bucket="fanout-failures")
+    with pytest.raises(AssertionError, match="2 records were never taken"):
+        rig.deliver([record("ACTIVE", "CLOSED"), record("ACTIVE", UNCHANGED, number=1)])
+    assert rig.documents() == []

@@ -1,0 +1,124 @@
+"""The declared sizes to the byte: the largest entry is sent, one byte more is not.
+
+moto and the embedded AWS hold other limits than AWS, so what is checked is what would be sent.
+"""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from publisher import eventbridge_bus, transports
+from publisher.eventbridge_bus import EventBridgeBus
+from publisher.events import Producer, to_entries
+from publisher.pipe_handler import PipeHandler
+from publisher.ports import Deadline, Verdict
+from publisher.settings import MESSAGE_SIZE_LIMIT_BYTES
+from publisher.sns_bus import SnsBus
+from publisher.transitions import TableRules, detect
+from transports import transport_checks as checks
+from unit.publisher.publisher_fakes import FakeClock, FakeContext, Rig
+from unit.publisher.stream_record_samples import record
+
+BUS = "arn:aws:events:eu-west-1:123456789012:event-bus/customer-status"
+RULES = TableRules(reason_attribute="status_reason")
+TOPIC = "arn:aws:sns:eu-west-1:123456789012:customer-status"
+
+
+class Takes:
+    """A client that takes everything."""
+
+    def describe_event_bus(self, **_):
+        return {"Arn": BUS}
+
+    def publish_batch(self, *, TopicArn, PublishBatchRequestEntries):  # noqa: N803
+        assert TopicArn
+        return {"Successful": [{"Id": entry["Id"]} for entry in PublishBatchRequestEntries]}
+
+    def put_events(self, *, Entries):  # noqa: N803
+        return {"FailedEntryCount": 0, "Entries": [{"EventId": "e"} for _ in Entries]}
+
+
+class OfSize:
+    """A rig's stand-in for `checks.size_bytes`."""
+
+    def __init__(self, transport):
+        self.transport = transport
+
+
+def record_and_producer(transport, size):
+    """A change whose entry has exactly this size: a long source, and a reason for the last byte."""
+    for reason_length in range(1, 8):
+        changed = record("ACTIVE", "CLOSED", status_reason={"S": "r" * reason_length})
+        bare = to_document(changed, Producer(source="urn:", epoch=1, versions=(2,)))
+        left = size - checks.size_bytes(OfSize(transport), bare)
+        times = 1 if transport in {transports.SNS, transports.SNS_FIFO} else 2
+        if left % times == 0:
+            source = "urn:" + "x" * (left // times)
+            return changed, Producer(source=source, epoch=1, versions=(2,))
+    raise AssertionError("no reason makes the size odd or even")
+
+
+def to_document(changed, producer):
+    (entry,) = to_entries(detect(changed, RULES), producer)
+    return json.loads(entry.document)
+
+
+def bus_of(transport, executor):
+    if transport is transports.EVENTBRIDGE:
+        return EventBridgeBus(
+            client=Takes(),
+            bus_arn=BUS,
+            event_size_max_bytes=MESSAGE_SIZE_LIMIT_BYTES,
+            executor=executor,
+        )
+    suffix = ".fifo" if transport is transports.SNS_FIFO else ""
+    return SnsBus(
+        client=Takes(),
+        topic_arn=TOPIC + suffix,
+        message_size_max_bytes=MESSAGE_SIZE_LIMIT_BYTES,
+        executor=executor,
+    )
+
+
+@pytest.mark.parametrize("beyond", [0, 1])
+@pytest.mark.parametrize(
+    "transport", [transports.SNS, transports.SNS_FIFO, transports.EVENTBRIDGE], ids=lambda t: t.name
+)
+def test_an_entry_is_sent_up_to_the_declared_size_and_no_byte_beyond(transport, beyond):
+    changed, producer = record_and_producer(transport, transport.entry_size_max_bytes + beyond)
+    entries = to_entries(detect(changed, RULES), producer)
+    clock = FakeClock()
+    with ThreadPoolExecutor(1) as executor:
+        deadline = Deadline(ends_at=clock.monotonic() + 30, clock=clock)
+        (answer,) = bus_of(transport, executor).send(entries, deadline)
+    assert answer.verdict is (Verdict.REFUSED if beyond else Verdict.CONFIRMED)
+
+
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_a_pipes_result_holds_an_event_up_to_the_declared_size_and_no_byte_beyond(beyond):
+    size = transports.PIPES.entry_size_max_bytes + beyond
+    changed, producer = record_and_producer(transports.PIPES, size)
+    rig = Rig()
+    handler = PipeHandler(
+        publisher_to=lambda bus: replace(rig.publisher, bus=bus, producer=producer),
+        reporter=rig.reporter,
+        clock=rig.clock,
+        event_size_max_bytes=MESSAGE_SIZE_LIMIT_BYTES,
+        batch_size_max=10,
+    )
+    documents = handler([changed], FakeContext())
+    assert len(documents) == 1 - beyond
+    assert rig.store.reasons == ["EventTooLarge"] * beyond
+
+
+def test_a_full_call_of_a_pipe_is_never_too_large():
+    full = transports.PIPES.entries_per_call_max * transports.PIPES.entry_size_max_bytes
+    assert full <= transports.PIPES.call_size_max_bytes < 1_048_576
+
+
+def test_what_event_bridge_counts_is_counted():
+    changed, producer = record_and_producer(transports.EVENTBRIDGE, 5_000)
+    (entry,) = to_entries(detect(changed, RULES), producer)
+    assert eventbridge_bus.size_bytes(entry) == 5_000
