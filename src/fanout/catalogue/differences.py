@@ -76,7 +76,7 @@ def _changes(before: Field | None, after: Field | None, major: int) -> list[str]
     if before.required != after.required:
         found.append(f"{'required' if after.required else 'optional'} in v{major}")
     if before.nullable != after.nullable:
-        found.append(f"{'may' if after.nullable else 'no longer'} be null in v{major}")
+        found.append(f"{'may' if after.nullable else 'may no longer'} be null in v{major}")
     if before.rule != after.rule:
         found.append(f"v{major}: {after.rule}")
     return found

@@ -1,0 +1,30 @@
+"""The contract as it is, and a filter command line to try."""
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from fanout.catalogue.commands import register
+from fanout.catalogue.contract_folder import read_contract
+from fanout.catalogue.filter_findings import Finding
+from fanout.catalogue.filter_lint import lint, transport_of
+
+SCHEMAS = Path(__file__).parents[4] / "schemas"
+CONTRACT = read_contract(SCHEMAS)
+EVENT = CONTRACT.event("CustomerStatusChanged")
+V1, V2 = "novapay.accounts.CustomerStatusChanged.v1", "novapay.accounts.CustomerStatusChanged.v2"
+
+
+def findings(document: Any, *, latest_state: bool = False) -> list[Finding]:
+    return lint(document, CONTRACT, transport=transport_of(document), latest_state=latest_state)
+
+
+def rules(document: Any, *, latest_state: bool = False) -> list[str]:
+    return [one.rule for one in findings(document, latest_state=latest_state)]
+
+
+def command_line() -> typer.Typer:
+    app = typer.Typer(pretty_exceptions_enable=False)
+    register(app)
+    return app
