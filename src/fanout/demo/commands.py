@@ -113,8 +113,11 @@ class Steps:
 
     def counts(self, counts: Counts) -> None:
         """Move the bars."""
-        total = counts.transitions
-        for name, done in (("published", counts.events), ("in a row", counts.applied)):
+        for name, done, total in (
+            ("written", counts.written, counts.to_write),
+            ("published", counts.events, counts.events_expected),
+            ("applied", counts.applied, counts.transitions),
+        ):
             if name not in self._tasks:
                 self._tasks[name] = self._bars.add_task(name, total=total)
             self._bars.update(self._tasks[name], completed=done, total=total)

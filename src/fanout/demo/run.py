@@ -33,6 +33,11 @@ class Plan:
     changes: ChangesFile
     rate: float | None
 
+    @property
+    def length(self) -> int:
+        """How many writes it comes to."""
+        return self.changes.length + (self.customers.length if self.customers else 0)
+
 
 class Show(Protocol):
     """Where progress goes."""
@@ -58,7 +63,7 @@ def run(deployment: LocalDeployment, plan: Plan, show: Show) -> Report:
         WrongUse: a changes file is not any more what it was when it was checked.
         ClientError, BotoCoreError: the deployment refused a call, or is gone.
     """
-    watch = Watch(deployment)
+    watch = Watch(deployment, to_write=plan.length)
     if plan.customers is not None:
         show.step(f"importing {plan.customers.length:,} customers")
         _play(watch, plan.customers, None, show)

@@ -1,6 +1,8 @@
 """Tell a person what the demo found, and what to try next."""
 
 import shlex
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +14,6 @@ from fanout.demo.ledger import Fate
 from fanout.demo.report import EXAMPLES_MAX, Report, lost_change
 from fanout.local.deployment import LocalDeployment
 
-_LATENCY = "just before the write until the row's applied_at, on this machine's clock"
-
 
 def print_summary(report: Report) -> None:
     """Print tables on standard output, and one sentence at the end."""
@@ -22,7 +22,8 @@ def print_summary(report: Report) -> None:
     OUT.print()
     OUT.print(_account(report))
     OUT.print()
-    OUT.print(_speed(report))
+    for line in _speed(report):
+        OUT.print(line)
     for line in _examples(report):
         OUT.print(f"  [red]{escape(line)}[/]")
     OUT.print()
@@ -42,6 +43,7 @@ def verdict(report: Report) -> str:
 def print_next_steps(deployment: LocalDeployment, state: Path) -> None:
     """Print commands that work as they stand, now that the deployment goes on."""
     where = shlex.quote(str(state))
+    fanout = "fanout" if shutil.which("fanout") else shlex.quote(sys.argv[0])
     attributes = "--message-attribute-names All --max-number-of-messages 10"
     steps = {
         "Point any AWS client at it": [deployment.export_line()],
@@ -50,8 +52,8 @@ def print_next_steps(deployment: LocalDeployment, state: Path) -> None:
             f"aws sqs receive-message --queue-url {deployment.dlq_url} {attributes}"
         ],
         "See how full the queues are, and end it": [
-            f"fanout local status --state {where}",
-            f"fanout local down --state {where}",
+            f"{fanout} local status --state {where}",
+            f"{fanout} local down --state {where}",
         ],
     }
     OUT.print("\n[bold]It goes on running. What to try next:[/]")
@@ -65,64 +67,70 @@ def print_next_steps(deployment: LocalDeployment, state: Path) -> None:
 
 
 def _account(report: Report) -> Table:
+    """By outcome: what the ledger found, and beside it what the consumer says of itself."""
     account, played = report.account, report.played
-    rows = table("What became of every change", "", "count", "")
-    rows.columns[1].justify = "right"
-    writes = played.customers_imported + played.changes_played
-    idle = writes - len(account.entries)
+    rows = table("What became of every change", "", "ledger", "consumer", "")
+    rows.columns[1].justify = rows.columns[2].justify = "right"
+    imported, changes = played.customers_imported, played.changes_played
+    idle = imported + changes - len(account.entries)
     repeats = account.deliveries - account.events
-    rows.add_row("customers imported", _count(played.customers_imported), "")
-    rows.add_row("changes played", _count(played.changes_played), "")
-    rows.add_row("changes of status", _count(len(account.entries)), _idle(idle))
-    majors = " and ".join(map(str, report.versions))
+    events = f"of version {' and '.join(map(str, report.versions))}"
+    rows.add_row("customers imported", f"{imported:,}")
+    rows.add_row("changes played", f"{changes:,}")
+    rows.add_row(
+        "changes of status", f"{len(account.entries):,}", "", f"the other {idle:,} writes made none"
+    )
     rows.add_row(
         "events published",
-        _count(account.events),
-        f"version {majors}" + (f"; {repeats:,} delivered again" if repeats else ""),
+        f"{account.events:,}",
+        "",
+        f"{events}, {repeats:,} of them twice" if repeats else events,
         end_section=True,
     )
-    rows.add_row("applied", _count(account.count(Fate.APPLIED)), "seen in the row")
-    rows.add_row("duplicate", _own(report, "duplicate"), "delivered again, and recognised")
-    rows.add_row("stale", _count(account.count(Fate.SUPERSEDED)), "a later change was there first")
-    rows.add_row("parked", _count(account.count(Fate.PARKED)), _parked(report))
-    lost = len(account.lost)
-    rows.add_row("lost", _good(lost), "each write followed to its event and its end")
+    _add_outcomes(rows, report)
+    rows.add_row("lost", _good(len(account.lost)), "", "each followed to its end")
+    differences = len(report.comparison.differences)
     rows.add_row(
-        "rows that differ",
-        _good(len(report.comparison.differences)),
-        f"of {report.comparison.customers:,} compared",
+        "rows that differ", _good(differences), "", f"of {report.comparison.customers:,} compared"
     )
     return rows
 
 
-def _speed(report: Report) -> Table:
-    rows = table("How fast", "", "p50", "p95", "p99", "worst", "measured")
-    found = report.latency
+def _add_outcomes(rows: Table, report: Report) -> None:
+    count = report.account.count
+    for outcome, found, meaning in (
+        ("applied", f"{count(Fate.APPLIED):,}", "was in the row"),
+        ("duplicate", "", "came again, and was recognised"),
+        ("stale", f"{count(Fate.SUPERSEDED):,}", "a later one was there first"),
+        ("parked", f"{count(Fate.PARKED):,}", f"the poison: {len(report.poison)} more"),
+        ("retried", "", "came back later"),
+    ):
+        own = "not measured" if report.deliveries is None else f"{report.deliveries[outcome]:,}"
+        rows.add_row(outcome, found, own, meaning, end_section=outcome == "retried")
+
+
+def _speed(report: Report) -> Iterator[str]:
+    """How the time is taken: on one clock, from just before the write to the row's applied_at."""
+    found, played = report.latency, report.played
     if found is None:
-        rows.add_row("write to row", "not measured", "", "", "", "")
+        yield "[bold]From write to row[/]  not measured"
     else:
-        rows.add_row(
-            "write to row",
-            *(
-                f"{value:,.0f} ms"
-                for value in (
-                    found.p50_milliseconds,
-                    found.p95_milliseconds,
-                    found.p99_milliseconds,
-                    found.max_milliseconds,
-                )
-            ),
-            f"{found.measured:,} changes: {_LATENCY}",
+        yield (
+            f"[bold]From write to row[/]  p50 {found.p50_milliseconds:,.0f} ms · "
+            f"p95 {found.p95_milliseconds:,.0f} ms · p99 {found.p99_milliseconds:,.0f} ms · "
+            f"worst {found.max_milliseconds:,.0f} ms"
+        )
+        yield (
+            f"                   over {found.measured:,} applied changes, from just before the "
+            "write to applied_at"
         )
     if report.changes_per_second is not None:
-        asked = report.played.rate_per_second
+        asked = played.rate_per_second
         paced = f"written at {asked:g} a second" if asked else "written as fast as it goes"
-        rows.caption = (
-            f"{report.changes_per_second:,} changes a second for {report.played.seconds:.1f} s, "
-            f"{paced}"
+        yield (
+            f"[bold]Throughput[/]         {report.changes_per_second:,} changes a second "
+            f"for {played.seconds:.1f} s, {paced}"
         )
-        rows.caption_justify = "left"
-    return rows
 
 
 def _poison(report: Report) -> Table:
@@ -140,24 +148,5 @@ def _examples(report: Report) -> Iterator[str]:
     yield from report.account.contradictions[:EXAMPLES_MAX]
 
 
-def _idle(idle: int) -> str:
-    return f"the other {idle:,} left the status as it was: no event" if idle else ""
-
-
-def _parked(report: Report) -> str:
-    return f"besides the {len(report.poison)} poison messages"
-
-
-def _own(report: Report, outcome: str) -> str:
-    """A count that only the consumer itself can tell."""
-    if report.deliveries is None:
-        return "not measured"
-    return _count(report.deliveries[outcome])
-
-
 def _good(count: int) -> str:
     return f"[bold {'red' if count else 'green'}]{count:,}[/]"
-
-
-def _count(count: int) -> str:
-    return f"{count:,}"

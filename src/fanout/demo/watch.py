@@ -19,19 +19,25 @@ _GIVEN_UP_PREFIX = "aws/lambda/"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """How far it is: writes, the changes of status among them, events seen, rows seen."""
+    """How far it is: writes, and the events and rows that they have led to so far."""
 
     written: int
-    transitions: int
+    to_write: int
     events: int
+    events_expected: int
     applied: int
+    transitions: int
 
 
 class Watch:
-    """The player, its ledger, and the taps that feed it; made before the first write."""
+    """The player, its ledger, and the taps that feed it; made before the first write.
 
-    def __init__(self, deployment: LocalDeployment) -> None:
+    `to_write` is how many writes there will be, for the progress alone.
+    """
+
+    def __init__(self, deployment: LocalDeployment, *, to_write: int) -> None:
         self._deployment = deployment
+        self._to_write = to_write
         self.rules = _rules(deployment)
         self.ledger = Ledger(self.rules)
         self.player = Player(
@@ -65,9 +71,11 @@ class Watch:
         """How far it is."""
         return Counts(
             written=self.ledger.writes,
-            transitions=self.ledger.transitions,
+            to_write=self._to_write,
             events=self.ledger.events,
+            events_expected=self.ledger.transitions * len(self.rules.publish_versions),
             applied=self.ledger.applied,
+            transitions=self.ledger.transitions,
         )
 
     # Private functions
