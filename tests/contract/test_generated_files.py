@@ -11,7 +11,7 @@ from fanout.catalogue.generated_files import GENERATED, produce
 from fanout.errors import Found
 
 ROOT = SCHEMAS.parent
-FILES = [pytest.param(file, id=file.path.name) for file in GENERATED]
+FILES = [pytest.param(file, id=file.path.name) for file in GENERATED.values()]
 
 
 @pytest.mark.parametrize("file", FILES)

@@ -11,7 +11,6 @@ from fanout.catalogue.contract_folder import DEFAULT_FOLDER, read_contract
 from fanout.catalogue.filter_findings import Finding
 from fanout.catalogue.filter_lint import Transport
 from fanout.catalogue.filter_rendering import render_eventbridge, render_sns
-from fanout.catalogue.generated_files import ASYNCAPI, CATALOGUE, REGISTRY, GeneratedFile, produce
 from fanout.console import OUT, print_json
 from fanout.errors import Found, WrongUse
 
@@ -43,19 +42,19 @@ def registry(
     schemas: Schemas = DEFAULT_FOLDER, output: Output = None, check: Check = False
 ) -> None:
     """Write the registry that ships inside the contract package."""
-    _generate(REGISTRY, schemas, output, check=check)
+    _generate("registry", schemas, output, check=check)
 
 
 def asyncapi(
     schemas: Schemas = DEFAULT_FOLDER, output: Output = None, check: Check = False
 ) -> None:
     """Write the AsyncAPI 3.0 document of all events."""
-    _generate(ASYNCAPI, schemas, output, check=check)
+    _generate("asyncapi", schemas, output, check=check)
 
 
 def docs(schemas: Schemas = DEFAULT_FOLDER, output: Output = None, check: Check = False) -> None:
     """Write the catalogue page: one HTML file that needs nothing else."""
-    _generate(CATALOGUE, schemas, output, check=check)
+    _generate("docs", schemas, output, check=check)
 
 
 def lint_filter(
@@ -116,8 +115,11 @@ def render_filter(
 # Private functions
 
 
-def _generate(file: GeneratedFile, schemas: Path, output: Path | None, *, check: bool) -> None:
-    OUT.print(produce(file, read_contract(schemas), output, check=check), markup=False)
+def _generate(name: str, schemas: Path, output: Path | None, *, check: bool) -> None:
+    from fanout.catalogue.generated_files import GENERATED, produce
+
+    contract = read_contract(schemas)
+    OUT.print(produce(GENERATED[name], contract, output, check=check), markup=False)
 
 
 def _read(file: Path) -> Any:

@@ -18,18 +18,20 @@ class GeneratedFile:
     command: str
 
 
-REGISTRY = GeneratedFile(
-    path=Path("src/customer_events/registry.json"),
-    render=shipped_registry.render,
-    command="fanout schema registry",
-)
-ASYNCAPI = GeneratedFile(
-    path=Path("schemas/asyncapi.yaml"), render=asyncapi.render, command="fanout schema asyncapi"
-)
-CATALOGUE = GeneratedFile(
-    path=Path("docs/catalogue.html"), render=page.render, command="fanout schema docs"
-)
-GENERATED = (REGISTRY, ASYNCAPI, CATALOGUE)
+GENERATED = {
+    "registry": GeneratedFile(
+        path=Path("src/customer_events/registry.json"),
+        render=shipped_registry.render,
+        command="fanout schema registry",
+    ),
+    "asyncapi": GeneratedFile(
+        path=Path("schemas/asyncapi.yaml"), render=asyncapi.render, command="fanout schema asyncapi"
+    ),
+    "docs": GeneratedFile(
+        path=Path("docs/catalogue.html"), render=page.render, command="fanout schema docs"
+    ),
+}
+"""By the command of `fanout schema` that writes it."""
 
 
 def produce(

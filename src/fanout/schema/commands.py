@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from fanout.catalogue.commands import register
 from fanout.console import OUT, print_json
 from fanout.errors import ExitCode, WrongUse
 from fanout.schema.report import Report, as_document, show
@@ -14,6 +15,7 @@ from fanout.schema.report import Report, as_document, show
 schema_app = typer.Typer(
     name="schema", help="Change the contract without breaking anyone.", no_args_is_help=True
 )
+register(schema_app)
 
 
 @schema_app.callback()
