@@ -2,7 +2,7 @@
 
 import typer
 
-from fanout.dlq import look_commands
+from fanout.dlq import look_commands, replay_commands, run_commands
 
 dlq_app = typer.Typer(
     name="dlq",
@@ -11,3 +11,7 @@ dlq_app = typer.Typer(
 )
 dlq_app.command("list")(look_commands.list_queues)
 dlq_app.command("show")(look_commands.show)
+dlq_app.command("replay")(replay_commands.replay)
+dlq_app.command("resume")(run_commands.resume)
+dlq_app.command("runs")(run_commands.runs)
+dlq_app.command("report")(run_commands.report)

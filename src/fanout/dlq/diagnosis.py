@@ -15,6 +15,7 @@ from customer_events import errors
 from customer_events.decoder import from_document
 from customer_events.errors import OrderContradiction, PermanentError
 from customer_events.event import TYPE_PREFIX, CustomerStatusChanged
+from event_consumer.consume_batch import Reader
 from event_consumer.unwrap import unwrap
 from fanout.dlq.message import DeadMessage
 
@@ -87,14 +88,17 @@ class Diagnosis:
         return "Yes: it can be read now. The order guard makes it APPLIED, DUPLICATE or STALE."
 
 
-def diagnose(message: DeadMessage) -> Diagnosis:
-    """Judge a message by its attributes and by decoding its body with the current contract."""
+def diagnose(message: DeadMessage, reader: Reader = from_document) -> Diagnosis:
+    """Judge a message by its attributes and by decoding its body with the current contract.
+
+    `reader` is the subscriber's, as far as it reads the contract in a way of its own.
+    """
     document: dict[str, Any] | None = None
     event: CustomerStatusChanged | None = None
     error: PermanentError | None = None
     try:
         document = unwrap(message.body)
-        event = from_document(document)
+        event = reader(document)
     except PermanentError as reason:
         error = reason
     return Diagnosis(

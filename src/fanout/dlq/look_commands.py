@@ -11,12 +11,12 @@ from fanout.console import print_json, progress
 from fanout.discovery import list_subscribers
 from fanout.dlq import options
 from fanout.dlq.diagnosis import Diagnosis, diagnose
+from fanout.dlq.freeze import what_was_not_seen
 from fanout.dlq.groups import Grouping
 from fanout.dlq.look_tables import print_overviews, show_groups, show_one
 from fanout.dlq.message import DeadMessage
 from fanout.dlq.numbering import Numbering
 from fanout.dlq.overview import look
-from fanout.dlq.ports import QueueFacts
 from fanout.dlq.subscription import find_subscription, of_subscriber
 from fanout.dlq.sweep import Sweep
 from fanout.errors import Found, WrongUse
@@ -82,7 +82,7 @@ def show(
             for page in sweep.pages():
                 bar.update(task, advance=len(page))
                 for dead in page:
-                    diagnosis = diagnose(dead)
+                    diagnosis = diagnose(dead, subscription.reader)
                     grouping.add(dead, diagnosis)
                     if one is None and wanted.to_document() and wanted.matches(dead, diagnosis):
                         one = dead, diagnosis
@@ -100,24 +100,3 @@ def show(
     if one is None:
         raise Found(f"Nothing dead in {subscriber} matches {group or message} now.")
     show_one(one, numbers.get(one[1].cause.key, 0), reveal=reveal, as_json=as_json)
-
-
-def what_was_not_seen(facts: QueueFacts, seen: int) -> list[str]:
-    """Sentences for what a reading of the DLQ may have left out."""
-    remarks = []
-    if facts.fifo:
-        remarks.append(
-            "This DLQ is FIFO: SQS shows only the first messages of each message group until "
-            "they are gone, so later ones of the same customers are not in these counts."
-        )
-    if facts.depth.hidden:
-        remarks.append(
-            f"{facts.depth.hidden:,} are hidden just now: somebody else is reading them."
-        )
-    missing = facts.depth.total - seen
-    if missing > 0 and not facts.fifo:
-        remarks.append(
-            f"{seen:,} of about {facts.depth.total:,} were read; SQS hides at most 120,000 of a "
-            "queue at a time, and its own count is approximate."
-        )
-    return remarks

@@ -15,6 +15,13 @@ PARKED = "parked"
 REPLAYED = "replayed"
 MARKS = frozenset({PARKED_REASON, PARKED, REPLAYED})
 """Our own message attributes; a replay takes them off, and puts `replayed` on."""
+EVENTBRIDGE_MARKS = frozenset(
+    {
+        *("RULE_ARN", "TARGET_ARN", "ERROR_CODE", "ERROR_MESSAGE", "EXHAUSTED_RETRY_CONDITION"),
+        "RETRY_ATTEMPTS",
+    }
+)
+"""What EventBridge adds to a message in a DLQ (its guide, "Using dead-letter queues")."""
 _MESSAGE_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 
 
@@ -126,7 +133,7 @@ def from_received(received: Mapping[str, Any]) -> DeadMessage:
 
 
 def attributes_without_marks(message: DeadMessage) -> dict[str, dict[str, Any]]:
-    """The message attributes as they can be sent again, without what parking and replay added."""
+    """The message attributes as they can be sent again, without what brought it here."""
     return {
         name: {
             key: value
@@ -134,7 +141,7 @@ def attributes_without_marks(message: DeadMessage) -> dict[str, dict[str, Any]]:
             if key in {"DataType", "StringValue", "BinaryValue"}
         }
         for name, attribute in message.attributes.items()
-        if name not in MARKS
+        if name not in MARKS | EVENTBRIDGE_MARKS
     }
 
 

@@ -45,6 +45,16 @@ HoldSeconds = Annotated[
     ),
 ]
 HOLD_DEFAULT = HOLD_SECONDS
+MessageId = Annotated[
+    str | None, typer.Option("--message", help="Only this message, by an id of it.")
+]
+JournalCopy = Annotated[
+    str | None,
+    typer.Option(
+        "--journal", metavar="S3-URI", help="Also copy the journal to s3://bucket/prefix."
+    ),
+]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, a part of it, or `last`.")]
 RunsDir = Annotated[
     Path | None,
     typer.Option("--runs-dir", help="Folder of journals; your state folder if left out."),

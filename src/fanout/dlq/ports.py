@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from fanout.dlq.message import DeadMessage
@@ -26,7 +27,11 @@ class Depth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueFacts:
-    """What a queue says of itself. `size_bytes_max`: the largest message that it takes."""
+    """What a queue says of itself.
+
+    `size_bytes_max`: the largest message that it takes; `asked_at`: when, by AWS's own clock where
+    it tells, since messages are stamped by that one.
+    """
 
     url: str
     arn: str
@@ -34,6 +39,7 @@ class QueueFacts:
     retention_seconds: int
     size_bytes_max: int
     depth: Depth
+    asked_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +83,12 @@ class Verdict:
 class DeadLetters(Protocol):
     """A DLQ."""
 
-    def receive(self, *, hold_seconds: int) -> list[DeadMessage]:
-        """Up to `BATCH_MAX` messages, which stay hidden for that long; none: none to be had."""
+    def receive(self, *, hold_seconds: int, thorough: bool) -> list[DeadMessage]:
+        """Up to `BATCH_MAX` messages, which stay hidden for that long; none: none to be had.
+
+        `thorough`: ask all of SQS's servers and not just some, which takes a second if there are
+        none; only then is an empty answer an answer.
+        """
         ...
 
     def hide(self, receipts: Sequence[Receipt], *, seconds: int) -> None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -30,7 +32,7 @@ class SqsQueue:
         self._url = url
         self._what = what
 
-    def receive(self, *, hold_seconds: int) -> list[DeadMessage]:
+    def receive(self, *, hold_seconds: int, thorough: bool) -> list[DeadMessage]:
         """See `DeadLetters.receive`."""
         try:
             with self._named():
@@ -38,7 +40,7 @@ class SqsQueue:
                     QueueUrl=self._url,
                     MaxNumberOfMessages=BATCH_MAX,
                     VisibilityTimeout=hold_seconds,
-                    WaitTimeSeconds=0,
+                    WaitTimeSeconds=int(thorough),  # long polling asks every server
                     AttributeNames=["All"],
                     MessageAttributeNames=["All"],
                 )
@@ -79,9 +81,8 @@ class SqsQueue:
     def facts(self) -> QueueFacts:
         """See `DeadLetters.facts`."""
         with self._named():
-            found = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=["All"])[
-                "Attributes"
-            ]
+            answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=["All"])
+        found = answer["Attributes"]
         return QueueFacts(
             url=self._url,
             arn=found["QueueArn"],
@@ -93,6 +94,7 @@ class SqsQueue:
                 hidden=int(found.get("ApproximateNumberOfMessagesNotVisible") or 0),
                 delayed=int(found.get("ApproximateNumberOfMessagesDelayed") or 0),
             ),
+            asked_at=_answered_at(answer),
         )
 
     # Private functions
@@ -112,6 +114,15 @@ class SqsQueue:
 
 
 # Private functions
+
+
+def _answered_at(answer: dict[str, Any]) -> datetime:
+    """AWS's clock by the answer's Date header; this machine's where there is none."""
+    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+    try:
+        return parsedate_to_datetime(date).astimezone(UTC)
+    except (TypeError, ValueError):
+        return datetime.now(UTC)
 
 
 def _effects(message_ids: Sequence[str], answer: dict[str, Any]) -> list[Effect]:

@@ -1,8 +1,13 @@
 """A subscriber's queues, ready to be worked with."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from customer_events.decoder import from_document
+from customer_events.event import EVENT_NAME
+from customer_events.registry import load
+from event_consumer.consume_batch import Reader
 from fanout.aws import AwsTarget
 from fanout.discovery import Subscriber, find_subscriber
 from fanout.dlq.sqs_queues import SqsQueue
@@ -11,12 +16,16 @@ from fanout.runs.store import state_folder
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """A subscriber with its queue and its DLQ, and the folder of this person's state about them."""
+    """A subscriber with its queue, its DLQ, and how it reads events.
+
+    `folder` is where this person's state about the deployment is.
+    """
 
     subscriber: Subscriber
     queue: SqsQueue
     dlq: SqsQueue
     folder: Path
+    reader: Reader
 
 
 def find_subscription(target: AwsTarget, name: str) -> Subscription:
@@ -33,4 +42,5 @@ def of_subscriber(target: AwsTarget, subscriber: Subscriber) -> Subscription:
         queue=SqsQueue(sqs, subscriber.queue_url, what=f"the queue of {name}"),
         dlq=SqsQueue(sqs, subscriber.dlq_url, what=f"the DLQ of {name}"),
         folder=state_folder(target.prefix),
+        reader=partial(from_document, status_map=load(EVENT_NAME).status_map(name)),
     )

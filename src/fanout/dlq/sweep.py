@@ -24,8 +24,6 @@ HOLD_SECONDS = 45
 """How long a message stays hidden after a kill; the promise is a minute at most."""
 HELD_MAX = 100_000
 """Below SQS's limit of 120,000 hidden messages per queue, which others need a part of."""
-_EMPTY_MAX = 3
-"""Receives without anything new before a queue counts as read: SQS may answer empty early."""
 _REPEATS_MAX = 200
 """Receives in a row with nothing but what was seen before, before the sweep gives up."""
 _RENEW_CHUNK = 1000
@@ -39,6 +37,12 @@ class Sweep:
         hold_seconds: 1 to 60.
         stop: asked before each call; True ends the pass.
         patience_seconds: how long to wait for messages that somebody hides just now (0: not).
+
+    Attributes:
+        seen: how many messages this pass has yielded.
+        came_to_end: whether SQS had nothing more to show; what was not seen is then not there, or
+            (on FIFO) behind something that is.
+        reached_limit: whether there are more than SQS shows at a time.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class Sweep:
         self._held = HeldMessages()
         self.seen = 0
         self.reached_limit = False
+        self.came_to_end = False
 
     def __enter__(self) -> Self:
         """Begin to hold messages."""
@@ -78,33 +83,37 @@ class Sweep:
         finally:
             self._held.close()
 
+    @property
+    def held(self) -> int:
+        """How many messages it holds."""
+        return self._held.count()
+
     def pages(self) -> Iterator[list[DeadMessage]]:
         """Messages that this pass has not seen yet, as they come; all of them are held.
 
         A message that comes again (its hiding ran out, or SQS delivered it twice) is held again
         and yielded only the first time.
         """
-        empty = repeats = 0
+        repeats = 0
+        thorough = False
         waiting_since: float | None = None
         while not self._stop() and repeats < _REPEATS_MAX:
             self.renew()
-            page = self._queue.receive(hold_seconds=self._hold_seconds)
+            page = self._queue.receive(hold_seconds=self._hold_seconds, thorough=thorough)
             until = self._monotonic() + self._hold_seconds
             fresh = [one for one in page if self._held.add(one, until)]
             if fresh:
-                empty = repeats = 0
-                waiting_since = None
+                repeats, waiting_since = 0, None
                 self.seen += len(fresh)
                 yield fresh
             elif page:
                 repeats += 1
-            else:
-                empty += 1
-                if empty < _EMPTY_MAX:
-                    continue
+            elif thorough:
                 waiting_since = waiting_since or self._monotonic()
                 if not self._wait(waiting_since):
+                    self.came_to_end = not self.reached_limit
                     return
+            thorough = not page
 
     def handle(self, message: DeadMessage) -> Receipt:
         """What to show SQS to delete the message: the newest handle, hidden for long enough.

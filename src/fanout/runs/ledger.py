@@ -7,7 +7,7 @@ nothing is flushed.
 import json
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -26,6 +26,10 @@ CREATE INDEX by_alias ON items (alias);
 CREATE INDEX by_state ON items (state, step, end);
 """
 _COLUMNS = "id, position, facts, state, step, end, detail, unsure"
+
+
+HARMLESS_TWICE = "delete"
+"""The step whose repetition has no effect, so that its unknown end leaves no doubt behind."""
 
 
 class State(StrEnum):
@@ -102,7 +106,10 @@ class Ledger:
             case Kind.SELECTED:
                 self._select(record.fields["items"])
             case Kind.STARTED:  # whatever was under way then ended nobody knows how
-                self._base.execute("UPDATE items SET unsure = 1 WHERE state = 'doing'")
+                self._base.execute(
+                    "UPDATE items SET unsure = 1 WHERE state = 'doing' AND step <> ?",
+                    (HARMLESS_TWICE,),
+                )
             case Kind.INTENT:
                 self._intend(record.fields)
             case Kind.DONE:
@@ -147,10 +154,16 @@ class Ledger:
         rows = self._base.execute(
             "SELECT state, step, end, unsure, COUNT(*) FROM items GROUP BY 1, 2, 3, 4 ORDER BY 1, 3"
         )
-        return [
-            Tally(state=State(state), step=step, end=end, unsure=bool(unsure), count=count)
-            for state, step, end, unsure, count in rows
-        ]
+        return [_tally(row) for row in rows]
+
+    def tallies_by(self, fact: str) -> list[tuple[str, Tally]]:
+        """As `tallies`, for each value of a fact; "" where an item has it not."""
+        rows = self._base.execute(
+            "SELECT COALESCE(json_extract(facts, ?), ''), state, step, end, unsure, COUNT(*)"
+            " FROM items GROUP BY 1, 2, 3, 4, 5 ORDER BY 1",
+            (f"$.{fact}",),
+        )
+        return [(str(value), _tally(row)) for value, *row in rows]
 
     def count(self, *states: State) -> int:
         """How many items are in these states; all, if none is named."""
@@ -195,6 +208,11 @@ class Ledger:
 
 def _detail(fields: Mapping[str, Any]) -> str:
     return json.dumps({name: one for name, one in fields.items() if name not in {"id", "ok"}})
+
+
+def _tally(row: Sequence[Any]) -> Tally:
+    state, step, end, unsure, count = row
+    return Tally(state=State(state), step=step, end=end, unsure=bool(unsure), count=count)
 
 
 def _item(row: tuple[Any, ...]) -> Item:

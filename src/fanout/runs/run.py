@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from customer_events.instants import from_wire
 from fanout.runs import records
 from fanout.runs.journal import Journal, header, read
 from fanout.runs.ledger import Ledger, State
@@ -19,8 +20,12 @@ SELECTED_PER_LINE = 500
 class Copy(Protocol):
     """A second place for the lines. It may lag behind; a failure to copy stops nothing."""
 
-    def offer(self, lines: list[Record]) -> None:
+    def offer(self, lines: Iterable[Record]) -> None:
         """Take lines that are already in the journal."""
+        ...
+
+    def catch_up(self, records: Iterable[Record]) -> None:
+        """Take, of all lines of the journal, those that an earlier process did not bring."""
         ...
 
     def flush(self) -> None:
@@ -28,11 +33,17 @@ class Copy(Protocol):
         ...
 
 
+CopyTo = Callable[[str], Copy]
+"""Makes the second place of a run by the run's id."""
+
+
 class Run:
     """One run, opened for work; see the package's docstring for the order of calls.
 
     Attributes:
-        header: the fields of the first line.
+        header: the fields of the first line; `options` are among them.
+        cut_off: when the selection was frozen; None: it is not. `left_out`: what it could not see.
+        was_started: whether work has ever begun.
         ledger: where each item stands.
     """
 
@@ -42,10 +53,10 @@ class Run:
         first = header(journal.path)
         assert first is not None, "a journal is made with its header"
         self.header: Mapping[str, Any] = first.fields
-        self.began_at: datetime = first.at
         self.cut_off: datetime | None = None
+        self.left_out: tuple[str, ...] = ()
+        self.was_started = False
         self.options: dict[str, Any] = dict(self.header.get("options", {}))
-        self.last_at = first.at
         self.ledger = Ledger.of(self._remember(record) for record in read(journal.path))
 
     @property
@@ -129,9 +140,10 @@ class Run:
     # Private functions
 
     def _remember(self, record: Record) -> Record:
-        self.last_at = record.at
         if record.kind is Kind.FROZEN:
-            self.cut_off = datetime.fromisoformat(record.fields["cut_off"])
+            self.cut_off = from_wire(record.fields["cut_off"])
+            self.left_out = tuple(record.fields["left_out"])
+        self.was_started = self.was_started or record.kind is Kind.STARTED
         return record
 
     def _flush(self) -> None:

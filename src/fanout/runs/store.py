@@ -13,7 +13,7 @@ from fanout.runs import journal
 from fanout.runs.journal import Journal
 from fanout.runs.operator import Operator
 from fanout.runs.records import FORMAT, Entry, Kind, Record
-from fanout.runs.run import Clock, Copy, Run, clock
+from fanout.runs.run import Clock, CopyTo, Run, clock
 
 _SUFFIX = ".jsonl"
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
@@ -50,7 +50,7 @@ class RunStore:
         subject: Mapping[str, Any],
         options: Mapping[str, Any],
         operator: Operator,
-        copy: Copy | None = None,
+        copy_to: CopyTo | None = None,
     ) -> Run:
         """Make a new run.
 
@@ -59,7 +59,7 @@ class RunStore:
             subject: what it works on: `prefix`, `subscriber`, ARNs; a resume checks these.
             options: everything that a resume needs to go on in the same way.
             operator: who makes it.
-            copy: a second place for its lines.
+            copy_to: makes a second place for its lines.
         """
         now = self._clock()
         verb = command.rpartition(" ")[2]
@@ -74,18 +74,17 @@ class RunStore:
         }
         path = self.folder / f"{run_id}{_SUFFIX}"
         first = Entry(kind=Kind.RUN, fields=fields)
-        run = Run(Journal.create(path, first, clock=self._clock), copy=copy)
-        if copy is not None:
-            copy.offer(list(journal.read(path)))
-        return run
+        journal_file = Journal.create(path, first, clock=self._clock)
+        return self._run(journal_file, run_id, copy_to)
 
-    def open(self, name: str, *, copy: Copy | None = None) -> Run:
+    def open(self, name: str, *, copy_to: CopyTo | None = None) -> Run:
         """Open a run to go on with it.
 
         Raises:
             WrongUse: there is none of this name, or another process is at work on it.
         """
-        return Run(Journal(self.find(name).path, clock=self._clock), copy=copy)
+        found = self.find(name)
+        return self._run(Journal(found.path, clock=self._clock), found.run_id, copy_to)
 
     def find(self, name: str) -> StoredRun:
         """A run by its id, by an unambiguous beginning of it, or `last`.
@@ -116,3 +115,11 @@ class RunStore:
     def records(self, name: str) -> Iterator[Record]:
         """The lines of a run, one by one."""
         return journal.read(self.find(name).path)
+
+    # Private functions
+
+    def _run(self, file: Journal, run_id: str, copy_to: CopyTo | None) -> Run:
+        copy = copy_to(run_id) if copy_to else None
+        if copy is not None:
+            copy.catch_up(journal.read(file.path))
+        return Run(file, copy=copy)

@@ -1,0 +1,122 @@
+"""Freeze what a command is about: ids in its journal, and a cut-off time. Nothing stays held.
+
+What comes into the DLQ later is not in the selection. Where SQS shows only a part of what there is
+(a FIFO DLQ shows the first messages of each group), the cut-off time decides about the rest once it
+shows: on FIFO, SQS stamps a message when it comes into the DLQ.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
+from typing import Any
+
+from event_consumer.consume_batch import Reader
+from fanout.dlq.diagnosis import Diagnosis, diagnose
+from fanout.dlq.message import DeadMessage
+from fanout.dlq.ports import DeadLetters, QueueFacts
+from fanout.dlq.selection import Selection
+from fanout.dlq.sweep import Sweep
+from fanout.runs.run import Run
+
+_DATE_RESOLUTION = timedelta(seconds=1)
+"""AWS tells its time in whole seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frozen:
+    """How many messages were selected, of how many seen; `remarks` say what was not seen."""
+
+    selected: int
+    seen: int
+    remarks: tuple[str, ...]
+
+
+def freeze(
+    dlq: DeadLetters,
+    selection: Selection,
+    run: Run,
+    *,
+    reader: Reader,
+    limit: int | None,
+    hold_seconds: int,
+    stop: Callable[[], bool],
+    progress: Callable[[int], None] = lambda _seen: None,
+) -> Frozen:
+    """Read the DLQ once and write what is selected into the run.
+
+    At most `limit` messages are selected. `stop` is asked before each call; `progress` is called
+    with how many messages were seen so far.
+    Where it is stopped, or was killed before, the run stays without a selection (`Run.is_frozen`);
+    freezing again completes it.
+    """
+    facts = dlq.facts()
+    cut_off = facts.asked_at + _DATE_RESOLUTION
+    with Sweep(dlq, hold_seconds=hold_seconds, stop=stop) as sweep:
+        matching = (
+            facts_of(message, diagnosis)
+            for message, diagnosis in _seen(sweep, reader, progress)
+            if message.sent_at <= cut_off
+            and selection.matches(message, diagnosis)
+            and run.ledger.get(message.message_id) is None  # from before a crash
+        )
+        run.select(islice(matching, None if limit is None else limit - run.ledger.count()))
+        if stop():
+            return Frozen(selected=0, seen=sweep.seen, remarks=())
+        seen, selected = sweep.seen, run.ledger.count()
+        at_limit = limit is not None and selected >= limit
+        remarks = [] if at_limit else what_was_not_seen(facts, seen)
+    if at_limit:
+        remarks.append(f"--limit {limit} was reached: there may be more.")
+    run.freeze(cut_off=cut_off, left_out=remarks)
+    return Frozen(selected=selected, seen=seen, remarks=tuple(remarks))
+
+
+def facts_of(message: DeadMessage, diagnosis: Diagnosis) -> dict[str, Any]:
+    """What the journal says of a selected message: ids and codes, nothing personal."""
+    item: dict[str, Any] = {
+        "id": message.message_id,
+        "group": diagnosis.cause.key,
+        "origin": diagnosis.cause.origin.value,
+        "reason": diagnosis.cause.code,
+        "field": diagnosis.cause.field,
+        "readable": diagnosis.error is None,
+    }
+    first = message.first_delivery.message_id
+    if first != message.message_id:
+        item["alias"] = first
+    return item
+
+
+def what_was_not_seen(facts: QueueFacts, seen: int) -> list[str]:
+    """Sentences for what a reading of the DLQ may have left out."""
+    remarks = []
+    if facts.fifo:
+        remarks.append(
+            "This DLQ is FIFO: SQS shows only the first messages of each message group until "
+            "they are gone; later ones of the same customers are behind them."
+        )
+    if facts.depth.hidden:
+        remarks.append(
+            f"{facts.depth.hidden:,} are hidden just now: somebody else is reading them, or was "
+            "killed while reading; they show up within a minute of that."
+        )
+    missing = facts.depth.visible - seen
+    if missing > 0 and not facts.fifo:
+        remarks.append(
+            f"{seen:,} of about {facts.depth.visible:,} were read; SQS hides at most 120,000 of a "
+            "queue at a time, and its own count is approximate. Repeat the command for the rest."
+        )
+    return remarks
+
+
+# Private functions
+
+
+def _seen(
+    sweep: Sweep, reader: Reader, progress: Callable[[int], None]
+) -> Iterator[tuple[DeadMessage, Diagnosis]]:
+    for page in sweep.pages():
+        progress(sweep.seen)
+        for message in page:
+            yield message, diagnose(message, reader)

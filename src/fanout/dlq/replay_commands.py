@@ -1,0 +1,134 @@
+"""`fanout dlq replay`: freeze a selection, show the plan, and, with --execute, carry it out."""
+
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.markup import escape
+
+from fanout.aws import AwsTarget
+from fanout.console import ERR, print_json
+from fanout.dlq import options
+from fanout.dlq.carrying_out import carry_out, plan_document, select, show_plan, tell_result
+from fanout.dlq.replay_session import CONSUMER
+from fanout.dlq.subscription import Subscription, find_subscription
+from fanout.errors import WrongUse
+from fanout.runs.operator import find_operator
+from fanout.runs.s3_copy import copy_for
+
+COMMAND = "dlq replay"
+
+
+def replay(
+    context: typer.Context,
+    subscriber: options.SubscriberName,
+    *,
+    through: Annotated[
+        Literal["queue", "consumer"],
+        typer.Option(
+            help="queue: send to the subscriber's queue. consumer: hand to its function, and get "
+            "the true outcome of each message."
+        ),
+    ] = "queue",
+    group: options.Group = None,
+    customer: options.Customer = None,
+    reason: options.Reason = None,
+    older_than: options.OlderThan = None,
+    newer_than: options.NewerThan = None,
+    version: options.Version = None,
+    where: options.Where = None,
+    message: options.MessageId = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Select so many at most.")] = None,
+    canary: Annotated[int, typer.Option(min=0, help="Do so many first, and see.")] = 0,
+    rate: Annotated[
+        float | None, typer.Option(min=0.01, help="Messages a second; as fast as it goes if not.")
+    ] = None,
+    failure_rate_max: Annotated[
+        float, typer.Option(min=0, max=1, help="Stop when more than this part of them fails.")
+    ] = 0.1,
+    watch_seconds: Annotated[
+        float,
+        typer.Option(
+            "--watch-seconds", min=0, help="Through queue: how long to watch for what comes back."
+        ),
+    ] = 15,
+    hold_seconds: options.HoldSeconds = options.HOLD_DEFAULT,
+    execute: Annotated[
+        bool, typer.Option("--execute", help="Do it; without, only the plan is shown.")
+    ] = False,
+    runs_dir: options.RunsDir = None,
+    journal: options.JournalCopy = None,
+    as_json: options.Json = False,
+) -> None:
+    """Bring dead messages back: plan first, and with --execute do it.
+
+    The selection is frozen in a journal before anything moves; what dies later is not in it.
+    Exit code 0: all selected ended well (or the plan was shown); 1: some did not, or are left;
+    2: wrong use; 3: refused by AWS, or another operator is at it; 130: interrupted, safely.
+    """
+    target: AwsTarget = context.obj
+    subscription = find_subscription(target, subscriber)
+    facts = subscription.dlq.facts()
+    wanted = options.selection(
+        subscription,
+        facts.arn,
+        group=group,
+        customer=customer,
+        reason=reason,
+        older_than=older_than,
+        newer_than=newer_than,
+        version=version,
+        where=where,
+        message=message,
+    )
+    if through == CONSUMER and subscription.subscriber.function_name is None:
+        raise WrongUse(f"{subscriber} names no function in its SSM parameter: use --through queue.")
+    operator = find_operator(target)
+    store = options.run_store(target, runs_dir)
+    run = store.create(
+        COMMAND,
+        subject=_subject(target, subscription),
+        options={
+            "through": through,
+            "selection": wanted.to_document(),
+            "limit": limit,
+            "canary": canary,
+            "rate": rate,
+            "failure_rate_max": failure_rate_max,
+            "watch_seconds": watch_seconds,
+            "hold_seconds": hold_seconds,
+            "journal": journal,
+            "execute": execute,
+        },
+        operator=operator,
+        copy_to=copy_for(target, journal, warn),
+    )
+    with run:
+        select(subscription, run)
+        plan = plan_document(run)
+        if not as_json:
+            show_plan(plan, execute=execute)
+        if not execute:
+            if as_json:
+                print_json(plan)
+            return
+        result = carry_out(target, subscription, run, operator)
+    tell_result(result, run.run_id, store, as_json=as_json)
+
+
+def warn(sentence: str) -> None:
+    """Say on standard error what is not as it should be, and goes on."""
+    ERR.print(f"[yellow]{escape(sentence)}[/]")
+
+
+# Private functions
+
+
+def _subject(target: AwsTarget, subscription: Subscription) -> dict[str, Any]:
+    subscriber = subscription.subscriber
+    return {
+        "prefix": target.prefix,
+        "subscriber": subscriber.name,
+        "queue_arn": subscriber.queue_arn,
+        "dlq_arn": subscriber.dlq_arn,
+        "function_name": subscriber.function_name,
+    }

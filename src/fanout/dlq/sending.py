@@ -1,0 +1,84 @@
+"""What a replay sends for a dead message, in which order, and what SQS would refuse."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from fanout.dlq.message import (
+    REPLAYED,
+    DeadMessage,
+    attributes_size_bytes,
+    attributes_without_marks,
+)
+from fanout.dlq.ports import BATCH_MAX, QueueFacts, Sending
+
+BATCH_BYTES_MAX = 500_000
+"""Of the bodies in one call. SQS takes 1 MiB; a body alone may be as large as that."""
+ATTRIBUTES_MAX = 10
+"""Message attributes of one message."""
+
+
+def sending(message: DeadMessage, destination: QueueFacts, run_id: str) -> Sending:
+    """What to send: the same body and attributes, our marks off, the first delivery kept.
+
+    On FIFO the dedup id is new, else a message that was delivered within five minutes would vanish;
+    it is the same for the same run, so that sending again after a crash is recognised by SQS.
+    """
+    attributes = attributes_without_marks(message)
+    attributes[REPLAYED] = {
+        "DataType": "String",
+        "StringValue": message.first_delivery.to_attribute(),
+    }
+    entry: dict[str, Any] = {"MessageBody": message.body, "MessageAttributes": attributes}
+    if message.trace_header:
+        header = {"DataType": "String", "StringValue": message.trace_header}
+        entry["MessageSystemAttributes"] = {"AWSTraceHeader": header}
+    if message.group_id:
+        entry["MessageGroupId"] = message.group_id
+    if destination.fifo:
+        name = hashlib.sha256(f"{run_id}/{message.message_id}".encode()).hexdigest()
+        entry["MessageDeduplicationId"] = name
+    size_bytes = len(message.body.encode()) + attributes_size_bytes(attributes)
+    return Sending(message_id=message.message_id, entry=entry, size_bytes=size_bytes)
+
+
+def refusal(made: Sending, destination: QueueFacts) -> str:
+    """Why SQS would never take a message; "" where it would."""
+    if made.size_bytes > destination.size_bytes_max:
+        return (
+            f"TooLarge: {made.size_bytes:,} bytes, and the queue takes "
+            f"{destination.size_bytes_max:,}: raise its MaximumMessageSize"
+        )
+    if len(made.entry["MessageAttributes"]) > ATTRIBUTES_MAX:
+        return (
+            f"TooManyAttributes: more than {ATTRIBUTES_MAX} with our own: replay through consumer"
+        )
+    return ""
+
+
+def in_waves(messages: Sequence[DeadMessage]) -> list[list[DeadMessage]]:
+    """The first message of each group, then the second of each, and so on."""
+    waves: list[list[DeadMessage]] = []
+    turns: dict[str, int] = {}
+    for one in messages:
+        turn = turns.get(one.group_id or "", 0)
+        turns[one.group_id or ""] = turn + 1
+        if turn == len(waves):
+            waves.append([])
+        waves[turn].append(one)
+    return waves
+
+
+def in_batches(messages: Sequence[DeadMessage]) -> Iterator[list[DeadMessage]]:
+    """As many as one SendMessageBatch takes, by number and by size."""
+    batch: list[DeadMessage] = []
+    size_bytes = 0
+    for one in messages:
+        full = len(batch) == BATCH_MAX or size_bytes + one.size_bytes > BATCH_BYTES_MAX // 2
+        if batch and full:
+            yield batch
+            batch, size_bytes = [], 0
+        batch.append(one)
+        size_bytes += one.size_bytes
+    if batch:
+        yield batch
