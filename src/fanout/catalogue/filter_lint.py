@@ -77,7 +77,8 @@ def _dead_conditions(found: list[list[Clause]], kinds: list[Kind]) -> list[Findi
                 findings.append(_unknown_key(clause, kinds))
                 break
             findings.append(_dead_value(condition, clause, domains, beside))
-    return findings
+    # Beside a value that is wrong in itself, nothing can match: that is no news of the others.
+    return [one for one in findings if one.rule != "contradiction"] or findings
 
 
 def _lives(condition: Any, clause: Clause, beside: list[list[Clause]], kinds: list[Kind]) -> bool:
