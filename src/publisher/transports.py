@@ -45,7 +45,8 @@ class Transport:
     """A transport's promises and limits.
 
     Args:
-        name: as in discovery, and in the infrastructure's variable `transport`.
+        name: as in discovery and the infrastructure's variable `transport`, where a pipe's bus is
+            an `eventbridge` like any other.
         title: for a person.
         order: of one customer's events, at their first delivery.
         duplicates_dropped_seconds: how long a second publication of an event is recognised by the
