@@ -1,0 +1,174 @@
+"""Every outside call of the code under test passes here, and meets its fault here."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from simulation.clock import VirtualClock
+from simulation.schedule import CallFault, Step
+
+_ERRORS = {
+    "refused": ("InvalidParameterException", 400),
+    "throttle": ("ThrottlingException", 400),
+    "error": ("InternalErrorException", 500),
+    "unavailable": ("ServiceUnavailable", 503),
+}
+_SLOW_SECONDS = 3.0
+
+
+class Crash(BaseException):
+    """The worker dies here. No `except Exception` of the code under test can hold it."""
+
+
+class EntryRefused(Exception):
+    """A service refuses one entry of a batch call."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(slots=True, kw_only=True)
+class Invocation:
+    """One run of a function: the faults that its calls meet, and when Lambda ends it."""
+
+    ends_at: float
+    random: Random
+    faults: Sequence[CallFault] = ()
+    during: Sequence[tuple[int, Step]] = ()
+    calls: int = 0
+    met: list[str] = field(default_factory=list)
+    """The faults that came true, outages and time that ran out among them."""
+
+
+class Calls:
+    """The way out of the code under test; without an invocation a call meets no fault."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self._stack: list[Invocation] = []
+        self.outages: dict[str, float] = {}
+        self.run_step: Callable[[Step], None] = lambda _: None
+
+    @property
+    def current(self) -> Invocation:
+        return self._stack[-1]
+
+    @property
+    def depth(self) -> int:
+        """How many invocations are under way."""
+        return len(self._stack)
+
+    def enter(self, invocation: Invocation) -> None:
+        self._stack.append(invocation)
+
+    def leave(self) -> None:
+        self._stack.pop()
+
+    def one(self, service: str, operation: str, perform: Callable[[], Any]) -> Any:
+        """A call with one effect."""
+        fault = self._begin(service, operation)
+        answer = perform()
+        self._end(fault)
+        return answer
+
+    def batch(
+        self,
+        service: str,
+        operation: str,
+        entries: Sequence[dict[str, Any]],
+        perform: Callable[[dict[str, Any]], dict[str, Any]],
+    ) -> dict[str, Any]:
+        """A call with an effect for each entry; `perform` may refuse one by `EntryRefused`."""
+        fault = self._begin(service, operation)
+        spared = self.current.random.randrange(len(entries)) if fault in _OF_AN_ENTRY else -1
+        answer: dict[str, Any] = {"Successful": [], "Failed": []}
+        for index, entry in enumerate(entries):
+            if index == spared and fault != "missing_done":
+                if fault != "missing":
+                    code = "InvalidParameter" if fault == "entry_refused" else "InternalError"
+                    answer["Failed"].append(_failed(entry, code))
+                continue
+            try:
+                done = perform(entry)
+            except EntryRefused as refusal:
+                answer["Failed"].append(_failed(entry, refusal.code))
+                continue
+            if index != spared:
+                answer["Successful"].append({"Id": entry["Id"], **done})
+        self._end(fault)
+        return answer
+
+    # Private functions
+
+    def _begin(self, service: str, operation: str) -> str:
+        """The fault that this call meets after its effect; those before it are raised."""
+        if not self._stack:
+            return ""
+        invocation = self._stack[-1]
+        place = invocation.calls
+        invocation.calls += 1
+        for call, step in invocation.during:
+            if call == place:
+                self.run_step(step)
+        if self._clock.seconds >= invocation.ends_at:
+            invocation.met.append("out of time")
+            raise Crash
+        if self.outages.get(service, 0.0) > self._clock.seconds:
+            invocation.met.append(f"{service} is down")
+            raise _error("unavailable", operation)
+        kind = next((one.kind for one in invocation.faults if one.call == place), "")
+        if not kind:
+            return ""
+        invocation.met.append(f"{operation}: {kind}")
+        if kind == "crash_before":
+            raise Crash
+        if kind in _ERRORS:
+            raise _error(kind, operation)
+        if kind == "slow":
+            self._clock.seconds += _SLOW_SECONDS
+        if kind == "timeout":
+            raise ReadTimeoutError(endpoint_url=service)
+        return kind
+
+    def _end(self, fault: str) -> None:
+        if fault == "lost":
+            raise ReadTimeoutError(endpoint_url="")
+        if fault == "crash_after":
+            raise Crash
+
+
+class ShuffledExecutor(Executor):
+    """Runs at once what a pool would overlap, in an order that the invocation's dice decide."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    def map(self, fn: Callable[..., Any], *iterables: Any, **_: Any) -> Any:
+        tasks = list(zip(*iterables, strict=False))
+        order = list(range(len(tasks)))
+        self._calls.current.random.shuffle(order)
+        results: list[Any] = [None] * len(tasks)
+        for place in order:
+            results[place] = fn(*tasks[place])
+        return iter(results)
+
+
+# Private functions
+
+_OF_AN_ENTRY = frozenset({"entry_fails", "entry_refused", "missing", "missing_done"})
+
+
+def _failed(entry: dict[str, Any], code: str) -> dict[str, Any]:
+    return {"Id": entry["Id"], "Code": code, "SenderFault": False}
+
+
+def _error(kind: str, operation: str) -> ClientError:
+    code, status = _ERRORS[kind]
+    return ClientError(
+        {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, operation
+    )

@@ -1,0 +1,166 @@
+"""After the last step: all faults end, everything comes to rest, and the end is judged."""
+
+from random import Random
+
+from simulation.broken import GuaranteeBroken
+from simulation.checkers import COMES_TO_REST, CONVERGES, IDEMPOTENT, NOTHING_LOST
+from simulation.schedule import Step
+from simulation.subscriber import Subscriber
+from simulation.truth import STATUSES, Change
+from simulation.world import World
+
+ROUNDS_MAX = 3000
+ROW_TELLS = ("status", "previous_status", "sequence", "sequence_source", "occurred_at", "event_id")
+
+
+def judge_end(world: World) -> None:
+    """Raises: GuaranteeBroken."""
+    dice = Random(len(world.truth.by_record))
+    world.calls.outages.clear()
+    world.topic.cursed.clear()
+    world.operators.send(keep=False)
+    world.tell("all faults end")
+    settle(world, dice)
+    _check_all_accounted(world)
+    for subscriber in world.subscribers:
+        subscriber.dlq.move_all_to(subscriber.queue)
+    world.tell("dead messages are moved back")
+    settle(world, dice)
+    _check_all_accounted(world)
+    _check_rows(world, mended=False)
+    _mend(world)
+    settle(world, dice)
+    _check_rows(world, mended=True)
+    before = _states(world)
+    world.topic.deliver_everything_again(dice)
+    world.mapping.make_anew()
+    world.tell("everything is delivered once more")
+    settle(world, dice)
+    if _states(world) != before:
+        raise GuaranteeBroken(IDEMPOTENT, "a row changed when everything was delivered once more")
+
+
+def settle(world: World, dice: Random) -> None:
+    """Let everything happen that is due, and wait for what will be."""
+    for _ in range(ROUNDS_MAX):
+        if _work(world, dice):
+            continue
+        times = [world.mapping.due_at(world.clock.seconds)]
+        times += [one.queue.next_visible_at() for one in world.subscribers]
+        due_at = min((at for at in times if at is not None), default=None)
+        if due_at is None:
+            return
+        world.clock.seconds = max(world.clock.seconds, due_at)
+    raise GuaranteeBroken(COMES_TO_REST, "messages or records keep coming back without a fault")
+
+
+# Private functions
+
+
+def _work(world: World, dice: Random) -> bool:
+    worked = world.publish(Step(do="publish", dice=dice.getrandbits(30)))
+    worked |= world.topic.deliver(dice, 50, in_order=False) > 0
+    for subscriber in world.subscribers:
+        step = Step(do="consume", dice=dice.getrandbits(30))
+        worked |= world.workers.consume(step, subscriber, world.queues)
+    return worked
+
+
+def _check_all_accounted(world: World) -> None:
+    for subscriber in world.subscribers:
+        dead = {one.body for one in subscriber.dlq.messages.values()}
+        told = [found for body in dead if (found := world.truth.told_by(body)) is not None]
+        parked = {id(one.change) for one in told if one.change is not None}
+        for customer, changes in world.truth.changes.items():
+            row = subscriber.told_by_row(customer, world.truth)
+            reached = row.index if row else 0
+            for change in changes[reached:]:
+                if not _is_accounted(world, subscriber, change, parked):
+                    raise GuaranteeBroken(
+                        NOTHING_LOST,
+                        f"{change} is nowhere to be found; {subscriber.name}'s row holds "
+                        f"{row or 'nothing'}",
+                    )
+
+
+def _is_accounted(
+    world: World, subscriber: Subscriber, change: Change, parked: set[int]
+) -> bool:
+    wanted = any(subscriber.wants(change, major) for major in world.setting.majors)
+    return (
+        (not wanted and not change.why_not)
+        or id(change) in parked
+        or change.record.body["eventID"] in world.bucket.held
+        or change.record.number in world.truth.trimmed
+        or bool(world.truth.unraised_generations)
+    )
+
+
+def _last_wanted(world: World, subscriber: Subscriber, customer: str) -> Change | None:
+    majors = world.setting.majors
+    wanted = [
+        one
+        for one in world.truth.changes.get(customer, ())
+        if not one.why_not and any(subscriber.wants(one, major) for major in majors)
+    ]
+    return wanted[-1] if wanted else None
+
+
+def _check_rows(world: World, *, mended: bool) -> None:
+    """Every row says what is true; before reconcile, save where AWS or the publisher held back."""
+    for subscriber in world.subscribers:
+        for customer in world.truth.changes:
+            if mended and subscriber is world.subscribers[0]:
+                true = _item_says(world, customer)
+            else:
+                true = _events_say(world, subscriber, customer)
+            row = subscriber.rows.get(customer)
+            says = row["status"]["S"] if row else None
+            if true is not None and says != true:
+                raise GuaranteeBroken(
+                    CONVERGES,
+                    f"{subscriber.name}'s row of {customer} says {says} at the end, not {true}",
+                )
+
+
+def _item_says(world: World, customer: str) -> str | None:
+    """None where the item has no status that could be told."""
+    item = world.accounts.items.get(customer)
+    if item is None:
+        return "REMOVED"
+    status = item.get("status", {}).get("S")
+    return status if status in STATUSES else None
+
+
+def _events_say(world: World, subscriber: Subscriber, customer: str) -> str | None:
+    """None where no event, or not every event of the customer, could reach the subscriber."""
+    changes = world.truth.changes[customer]
+    held_back = any(
+        one.record.body["eventID"] in world.bucket.held or one.record.number in world.truth.trimmed
+        for one in changes
+    )
+    if held_back or world.truth.unraised_generations:
+        return None
+    majors = world.setting.majors
+    wanted = [one for one in changes if any(subscriber.wants(one, major) for major in majors)]
+    return wanted[-1].status if wanted else None
+
+
+def _mend(world: World) -> None:
+    """Reconcile: every row of the first subscriber that differs from its item is repaired."""
+    world.clock.seconds += 60
+    count = 0
+    for customer in world.truth.changes:
+        count += world.operators.read_repair(world.subscribers[0], customer)
+    world.operators.send(keep=False)
+    world.tell(f"reconcile mends {count} rows")
+
+
+def _states(world: World) -> dict[str, dict[str, tuple[object, ...]]]:
+    return {
+        one.name: {
+            customer: tuple(str(row.get(name)) for name in ROW_TELLS)
+            for customer, row in sorted(one.rows.items())
+        }
+        for one in world.subscribers
+    }

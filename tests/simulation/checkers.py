@@ -1,0 +1,229 @@
+"""One checker per guarantee, apart from the system: they know the truth and see every effect.
+
+Names of guarantees, which broken variants and `docs/guarantees.md` refer to, are those below.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from simulation.broken import GuaranteeBroken
+from simulation.bucket import BucketClient
+from simulation.faults import Setting
+from simulation.queues import QueuedMessage
+from simulation.rows import Row
+from simulation.subscriber import Subscriber
+from simulation.truth import Told, Truth
+
+NOTHING_LOST = "nothing lost"
+NEVER_BACKWARDS = "never backwards"
+ROWS_ARE_TRUE = "rows are true"
+CONVERGES = "rows converge"
+IDEMPOTENT = "idempotent"
+ONE_IDENTITY = "one change, one identity"
+NOTHING_INVENTED = "nothing invented"
+ISOLATED = "isolated"
+ONLY_POISON_IS_PARKED = "only poison is parked"
+PARKED_WHOLE = "parked whole"
+FILTERS_HOLD = "filters hold"
+FIFO_ORDER = "order on FIFO"
+COMES_TO_REST = "comes to rest"
+
+READING_TOLERANCE = timedelta(seconds=5)
+"""A change that was stamped this little before a reading may still be applied over it."""
+_REFUSALS = {"RefusedByBus", "BusKeepsFailing"}
+
+
+class Checkers:
+    def __init__(self, truth: Truth, setting: Setting, bucket: BucketClient) -> None:
+        self._truth = truth
+        self._setting = setting
+        self._bucket = bucket
+        self.subscribers: list[Subscriber] = []
+        self._arrived: dict[str, dict[str, int]] = {}
+        self._seen: set[tuple[str, str]] = set()
+        self.refusals_expected = False
+
+    def name(self, body: str) -> str:
+        """What a story calls a message."""
+        return str(self._truth.told_by(body) or "poison")
+
+    # The publisher's side
+
+    def published(self, body: str, to: frozenset[str]) -> None:
+        """The topic took a message."""
+        told = self._truth.told_by(body)
+        if told is None or told.change is None:
+            raise GuaranteeBroken(NOTHING_INVENTED, "an event was published that tells no change")
+        change, major = told.change, told.major
+        self._check_identity(told)
+        document = json.loads(body)
+        data = document["data"]
+        says = (
+            (data["old_status"], data["new_status"])
+            if major == 1
+            else (data["previous_status"], data["status"])
+        )
+        if says != (change.previous_in(major), change.status_in(major)):
+            raise GuaranteeBroken(NOTHING_INVENTED, f"{told} was published as {says}")
+        if major == 2 and data["change"] != change.kind:
+            raise GuaranteeBroken(NOTHING_INVENTED, f"{told} was published as {data['change']}")
+        change.published.add(major)
+        wanted = frozenset(one.name for one in self.subscribers if one.wants(change, major))
+        if to != wanted:
+            raise GuaranteeBroken(
+                FILTERS_HOLD, f"{told} went to {sorted(to)}, and was wanted by {sorted(wanted)}"
+            )
+
+    def checkpoint(self, numbers: list[int]) -> None:
+        """The mapping will not show these records again."""
+        for number in numbers:
+            change = self._truth.by_record.get(number)
+            if change is None or change.record.body["eventID"] in self._bucket.held:
+                continue
+            if change.why_not:
+                raise GuaranteeBroken(
+                    NOTHING_LOST,
+                    f"{change} can't be published ({change.why_not}), and its record passed the "
+                    "checkpoint without being parked",
+                )
+            missing = set(self._setting.majors) - change.published
+            if missing:
+                raise GuaranteeBroken(
+                    NOTHING_LOST,
+                    f"the record of {change} passed the checkpoint, and v{min(missing)} of it was "
+                    "never published",
+                )
+
+    def parked_record(self, document: dict[str, Any]) -> None:
+        """The publisher put a record into the failure store."""
+        record = document["record"]
+        number = int(record["dynamodb"]["SequenceNumber"])
+        change = self._truth.by_record.get(number)
+        if change is None:
+            raise GuaranteeBroken(ONLY_POISON_IS_PARKED, "a record without a change was parked")
+        if record != change.record.body:
+            raise GuaranteeBroken(PARKED_WHOLE, f"the record of {change} was parked altered")
+        allowed = _REFUSALS if self.refusals_expected else set()
+        if not change.why_not and document["reason"] not in allowed:
+            raise GuaranteeBroken(
+                ONLY_POISON_IS_PARKED, f"{change} was parked as {document['reason']}"
+            )
+
+    # A subscriber's side
+
+    def arrived(self, subscriber: Subscriber, message: QueuedMessage) -> None:
+        """A message came into a subscriber's queue."""
+        told = self._truth.told_by(message.body)
+        if message.origin != "topic" or told is None or told.change is None:
+            return
+        if not subscriber.wants(told.change, told.major):
+            raise GuaranteeBroken(FILTERS_HOLD, f"{subscriber.name} got {told}, unwanted")
+        key = (subscriber.name, told.event_id)
+        if not self._setting.fifo or key in self._seen:
+            return
+        self._seen.add(key)
+        newest = self._arrived.setdefault(subscriber.name, {})
+        if newest.get(told.customer, 0) > told.index:
+            raise GuaranteeBroken(
+                FIFO_ORDER, f"{told} first came after change {newest[told.customer]}"
+            )
+        newest[told.customer] = told.index
+
+    def wrote(self, subscriber: Subscriber, before: Row | None, after: Row) -> None:
+        """A row changed."""
+        now = self._truth.told_by_row(after)
+        status = after["status"]["S"]
+        if now is None:
+            raise GuaranteeBroken(ROWS_ARE_TRUE, "a row was written that tells no change")
+        true = now.change.status_in(now.major) if now.change else now.reading.status
+        if status != true:
+            raise GuaranteeBroken(ROWS_ARE_TRUE, f"a row says {status} for {now}, which is {true}")
+        if (after["payments"]["S"] == "ALLOWED") != (status == "ACTIVE"):
+            raise GuaranteeBroken(ROWS_ARE_TRUE, f"payments are {after['payments']} in {status}")
+        if before is None:
+            return
+        then = self._truth.told_by_row(before)
+        if then is not None and self._goes_back(then, now):
+            raise GuaranteeBroken(
+                NEVER_BACKWARDS, f"{subscriber.name}'s row went from {then} back to {now}"
+            )
+
+    def acknowledged(self, subscriber: Subscriber, message: QueuedMessage) -> None:
+        """A message left a subscriber's queue for good."""
+        told = self._truth.told_by(message.body)
+        if subscriber.has_dead(message.body):
+            return
+        if told is None:
+            raise GuaranteeBroken(
+                NOTHING_LOST, f"a poison message of {subscriber.name} was acknowledged, not parked"
+            )
+        row = subscriber.told_by_row(told.customer, self._truth)
+        if row is not None and (told.reading is not None or self._covers(row, told)):
+            return
+        if told.reading is not None and json.loads(message.body).get("repairs"):
+            return  # a repair makes no row
+        raise GuaranteeBroken(
+            NOTHING_LOST,
+            f"{subscriber.name} acknowledged {told} while its row holds {row or 'nothing'}",
+        )
+
+    def parked_message(self, message: QueuedMessage, originals: Mapping[str, QueuedMessage]) -> None:
+        """A consumer put a message into its DLQ."""
+        if all(one.body != message.body for one in originals.values()):
+            raise GuaranteeBroken(PARKED_WHOLE, "a message was parked with another body")
+        reason = message.attributes.get("parked_reason", {}).get("StringValue")
+        note = json.loads(message.attributes.get("parked", {}).get("StringValue", "{}"))
+        if not reason or not {"expected", "parked_at", "original_message_id"} <= note.keys():
+            raise GuaranteeBroken(PARKED_WHOLE, "a message was parked without its reason")
+        told = self._truth.told_by(message.body)
+        doubtful = self._truth.unraised_generations or self._truth.uncounted
+        if told is not None and not (reason == "OrderContradiction" and doubtful):
+            raise GuaranteeBroken(ONLY_POISON_IS_PARKED, f"{told} was parked as {reason}")
+
+    def answered(self, what: str, asked: set[str], answer: Any, met: list[str]) -> None:
+        """A function answered a batch; `met` are the faults that its calls met."""
+        failed = {one["itemIdentifier"] for one in answer["batchItemFailures"]}
+        if not failed <= asked:
+            raise GuaranteeBroken(ISOLATED, f"{what} named {sorted(failed - asked)}, not asked for")
+        if failed and not met:
+            raise GuaranteeBroken(
+                ISOLATED, f"{what} failed {len(failed)} of {len(asked)} although no call failed"
+            )
+
+    # Private functions
+
+    def _check_identity(self, told: Told) -> None:
+        assert told.change is not None
+        first = told.change.ids.setdefault(told.major, told.event_id)
+        if first != told.event_id:
+            raise GuaranteeBroken(ONE_IDENTITY, f"{told} was published under two ids")
+        owner = self._truth.ids.setdefault(told.event_id, (told.change, told.major))
+        if owner != (told.change, told.major) and not self._truth.unraised_generations:
+            raise GuaranteeBroken(ONE_IDENTITY, f"{told} has the id of {owner[0]}")
+
+    def _covers(self, row: Told, told: Told) -> bool:
+        """Whether what a row holds supersedes a change, or is it."""
+        if row.change is not None and row.change is told.change:
+            return row.major >= told.major
+        return row.index >= told.index
+
+    def _goes_back(self, then: Told, now: Told) -> bool:
+        if now.index > then.index:
+            return False
+        if now.index == then.index:
+            return bool(then.change and now.change and now.major < then.major)
+        if then.change is not None and now.change is not None:
+            return not self._order_was_broken(then, now)
+        if then.reading is not None and now.change is not None:
+            before = then.reading.at.timestamp() - now.change.second
+            barely = before <= READING_TOLERANCE.total_seconds()
+            return not (barely and not then.reading.counted) and not self._order_was_broken(
+                then, now
+            )
+        return True
+
+    def _order_was_broken(self, then: Told, now: Told) -> bool:
+        """The named assumption under the order: an operator left the epoch as it was."""
+        return bool(self._truth.unraised_generations)

@@ -1,0 +1,156 @@
+"""From a seed and the faults that may occur to a schedule. Draws from its own generator alone."""
+
+from random import Random
+
+from simulation.faults import Faults, Setting
+from simulation.schedule import CallFault, Schedule, Step
+
+CUSTOMERS_MAX = 5
+STEPS_MIN, STEPS_MAX = 12, 110
+_CALLS_MAX = 6
+_CALL_FAULTS = {
+    "throttles": ("throttle", "error", "timeout", "slow"),
+    "lost_answers": ("lost",),
+    "missing_entries": ("missing", "missing_done"),
+    "partial_batches": ("entry_fails",),
+    "crashes": ("crash_before", "crash_after", "not_invoked", "never_acknowledged"),
+    "poison_records": ("entry_refused", "refused"),
+}
+_RARE = {
+    "mapping_recreated": ("make mapping anew", ("",)),
+    "mapping_off": ("mapping off", ("1", "11", "13", "25")),
+    "outages": ("outage", ("0.02", "0.3", "13")),
+    "shard_splits": ("end shard", ("",)),
+    "snapshots": ("read snapshot", ("",)),
+    "repairs": ("read repair", ("",)),
+    "redrives": ("redrive", ("",)),
+    "poison_messages": ("poison", ("",)),
+    "duplicates": ("deliver again", ("",)),
+    "crashes": ("deploy", ("",)),
+}
+_BAD_WRITES = ("number", "unknown", "missing", "uncounted")
+
+
+def generate(seed: int, faults: Faults) -> Schedule:
+    """The same on any machine: a sequence of draws, and nothing else, decides."""
+    dice = Random(seed)
+    on = faults.names()
+    setting = _setting(dice, on)
+    # A seed plays a part of the faults that are on: all at once would hide one another.
+    chosen = sorted(name for name in sorted(on) if dice.random() < 0.6)
+    player = _Player(dice, frozenset(chosen))
+    steps: list[Step] = []
+    for _ in range(dice.randint(STEPS_MIN, STEPS_MAX)):
+        steps.append(player.step())
+    if "restarts" in chosen and dice.random() < 0.3:
+        place = dice.randrange(len(steps))
+        steps.insert(place, Step(do="restart", what="raised", dice=_dice(dice)))
+    elif "unraised_restarts" in chosen and dice.random() < 0.2:
+        place = dice.randrange(len(steps))
+        steps.insert(place, Step(do="restart", what="left", dice=_dice(dice)))
+    return Schedule(setting=setting, steps=tuple(steps), seed=seed)
+
+
+# Private functions
+
+
+def _setting(dice: Random, on: frozenset[str]) -> Setting:
+    fifo = "fifo" in on and dice.random() < 0.3
+    counted = "version_counters" in on and dice.random() < 0.35
+    return Setting(
+        customers=dice.randint(1, CUSTOMERS_MAX),
+        fifo=fifo,
+        majors=(1, 2) if not fifo and "two_majors" in on and dice.random() < 0.3 else (2,),
+        sequence_source="version" if counted else "stream",
+        lanes=dice.choice((1, 2)),
+        stream_batch=dice.choice((1, 3, 10, 100)),
+        queue_batch=dice.choice((1, 10, 10)),
+        receives_max=dice.choice((3, 10)),
+        second_subscriber=not fifo and dice.random() < 0.4,
+    )
+
+
+class _Player:
+    def __init__(self, dice: Random, chosen: frozenset[str]) -> None:
+        self._dice = dice
+        self._chosen = chosen
+        self._rare = [_RARE[name] for name in sorted(chosen & _RARE.keys())]
+        self._kinds = [
+            kind for name in sorted(chosen & _CALL_FAULTS.keys()) for kind in _CALL_FAULTS[name]
+        ]
+        self._in_order = "" if "reordering" in chosen else "in order"
+        self._fault_rate = dice.choice((0.1, 0.3, 0.7))
+
+    def step(self, *, nested: bool = False) -> Step:
+        dice = self._dice
+        roll = dice.random()
+        if roll < 0.36:
+            return self._write()
+        if roll < 0.56:
+            return self._invocation("publish", nested=nested)
+        if roll < 0.68:
+            return Step(do="deliver", after=self._after(), dice=_dice(dice), what=self._in_order)
+        if roll < 0.90 or not (self._rare or nested):
+            return self._invocation("consume", nested=nested)
+        if self._rare and not nested:
+            return self._rarely()
+        return self._write()
+
+    # Private functions
+
+    def _write(self) -> Step:
+        dice = self._dice
+        roll = dice.random()
+        kind = "status"
+        if roll > 0.7:
+            kind = dice.choice(("touch", "nothing", "remove", "remove", "ttl"))
+        if roll < 0.08 and "poison_records" in self._chosen:
+            kind = dice.choice(_BAD_WRITES)
+        return Step(do="write", after=self._after(), dice=_dice(dice), what=kind)
+
+    def _invocation(self, do: str, *, nested: bool) -> Step:
+        dice = self._dice
+        faults: list[CallFault] = []
+        if self._kinds and dice.random() < self._fault_rate:
+            for _ in range(dice.randint(1, 3)):
+                kind = dice.choice(self._kinds)
+                faults.append(CallFault(call=dice.randrange(_CALLS_MAX), kind=kind))
+        during: list[tuple[int, Step]] = []
+        if not nested and "interleavings" in self._chosen and dice.random() < 0.3:
+            for _ in range(dice.randint(1, 3)):
+                during.append((dice.randrange(2), self.step(nested=True)))
+        return Step(
+            do=do,
+            after=self._after(),
+            dice=_dice(dice),
+            what=self._in_order,
+            faults=tuple(faults),
+            during=tuple(during),
+        )
+
+    def _rarely(self) -> Step:
+        dice = self._dice
+        do, arguments = dice.choice(self._rare)
+        if do in {"read snapshot", "read repair"} and dice.random() < 0.5:
+            do = "send readings"
+        if do == "poison" and dice.random() < 0.1:
+            do = "curse"
+        return Step(do=do, after=self._after(), dice=_dice(dice), what=dice.choice(arguments))
+
+    def _after(self) -> float:
+        """Mostly at once or within seconds; sometimes minutes; for a downed subscriber, days."""
+        dice = self._dice
+        roll = dice.random()
+        if roll < 0.45:
+            return 0.0
+        if roll < 0.85:
+            return dice.choice((0.3, 1.0, 2.5, 7.0))
+        if roll < 0.985:
+            return dice.choice((20.0, 200.0, 400.0))
+        if "subscriber_down" in self._chosen and roll > 0.998:
+            return 86_400.0
+        return 1000.0
+
+
+def _dice(dice: Random) -> int:
+    return dice.getrandbits(30)

@@ -1,0 +1,39 @@
+"""Play one schedule from its first step to the judgement at its end."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from simulation.broken import GuaranteeBroken
+from simulation.calm import judge_end
+from simulation.faults import Setting
+from simulation.schedule import Schedule
+from simulation.system import System
+from simulation.world import World
+
+SystemMaker = Callable[[Setting], System]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """`lines` is the story up to where the guarantee broke, if it was asked for."""
+
+    guarantee: str
+    sentence: str
+    lines: tuple[str, ...] = ()
+
+
+def play(
+    schedule: Schedule, system: SystemMaker = System, *, telling: bool = False
+) -> Failure | None:
+    """How a schedule ends: None where every guarantee held."""
+    world = World(schedule.setting, system(schedule.setting), telling=telling)
+    try:
+        for step in schedule.steps:
+            world.do(step)
+            world.trim()
+        judge_end(world)
+    except GuaranteeBroken as broken:
+        return Failure(
+            guarantee=broken.guarantee, sentence=broken.sentence, lines=tuple(world.lines)
+        )
+    return None

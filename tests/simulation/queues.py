@@ -1,0 +1,220 @@
+"""SQS: visibility, receive counts, redrive to a DLQ, FIFO groups and their five minutes.
+
+Amazon SQS Developer Guide, "Amazon SQS visibility timeout", "Using dead-letter queues in Amazon
+SQS", "FIFO queue delivery logic", "Exactly-once processing in Amazon SQS". A redriven message keeps
+its id; on a standard queue it keeps its age too.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any
+
+from simulation.calls import Calls, EntryRefused
+from simulation.clock import VirtualClock
+
+DEDUPLICATION_SECONDS = 300.0
+VISIBILITY_SECONDS = 181.0
+ATTRIBUTES_MAX = 10
+
+
+@dataclass(slots=True, kw_only=True)
+class QueuedMessage:
+    """`attributes` are in the SQS API's shape. `origin` tells the checkers who sent it."""
+
+    message_id: str
+    body: str
+    attributes: Mapping[str, Mapping[str, Any]]
+    sent_at: float
+    origin: str
+    group: str | None = None
+    dedup_id: str | None = None
+    visible_at: float = 0.0
+    receives: int = 0
+    first_received_at: float = 0.0
+    receipt: str = ""
+    source: str | None = None
+    seen_healthy: bool = field(default=False)
+
+
+class Queue:
+    """One queue; `watch` hears of each message that comes in."""
+
+    def __init__(self, name: str, clock: VirtualClock, *, fifo: bool) -> None:
+        self.name = name
+        self.url = f"https://sqs.eu-west-1.amazonaws.com/123456789012/{name}"
+        self.fifo = fifo
+        self._clock = clock
+        self.messages: dict[str, QueuedMessage] = {}
+        self._gone: dict[str, QueuedMessage] = {}
+        self._dedup: dict[str, float] = {}
+        self._counter = 0
+        self.watch: Callable[[QueuedMessage], None] = lambda _: None
+        self.dlq: Queue | None = None
+        self.receives_max = 0
+
+    def send(
+        self,
+        body: str,
+        attributes: Mapping[str, Mapping[str, Any]],
+        *,
+        origin: str,
+        group: str | None = None,
+        dedup_id: str | None = None,
+    ) -> str:
+        """Take a message in; a FIFO queue accepts a repeat within five minutes and drops it."""
+        now = self._clock.seconds
+        self._counter += 1
+        message_id = f"{self._counter:08x}-0000-4000-8000-{abs(hash_text(self.name)):012x}"
+        if self.fifo and dedup_id is not None:
+            if self._dedup.get(dedup_id, float("-inf")) > now - DEDUPLICATION_SECONDS:
+                return message_id
+            self._dedup[dedup_id] = now
+        message = QueuedMessage(
+            message_id=message_id,
+            body=body,
+            attributes=attributes,
+            sent_at=now,
+            origin=origin,
+            group=group,
+            dedup_id=dedup_id,
+        )
+        self._put(message)
+        return message_id
+
+    def receive(self, count: int, dice: Random, *, in_order: bool) -> list[QueuedMessage]:
+        """Up to `count` messages, now hidden; what was received too often goes to the DLQ."""
+        now = self._clock.seconds
+        locked = {one.group for one in self.messages.values() if one.visible_at > now}
+        visible = [one for one in self.messages.values() if one.visible_at <= now]
+        if self.fifo:
+            visible = [one for one in visible if one.group not in locked]
+        elif not in_order:
+            dice.shuffle(visible)
+        received: list[QueuedMessage] = []
+        for message in visible:
+            if len(received) == count:
+                break
+            if self.dlq is not None and message.receives >= self.receives_max:
+                self._redrive(message)
+                continue
+            message.receives += 1
+            message.first_received_at = message.first_received_at or now
+            message.receipt = f"{message.message_id}#{message.receives}"
+            message.visible_at = now + VISIBILITY_SECONDS
+            received.append(message)
+        return received
+
+    def delete(self, receipt: str) -> QueuedMessage | None:
+        """Delete by the newest receipt; on a standard queue an older one does as well."""
+        message = self.messages.get(receipt.partition("#")[0])
+        if message is None or (self.fifo and message.receipt != receipt):
+            return None
+        del self.messages[message.message_id]
+        self._gone[message.message_id] = message
+        return message
+
+    def deliver_again(self, dice: Random) -> QueuedMessage | None:
+        """At least once: a message that was deleted comes once more (standard queues only)."""
+        if self.fifo or not self._gone:
+            return None
+        message = self._gone.pop(dice.choice(list(self._gone)))
+        again = replace(message, visible_at=0.0, receives=message.receives)
+        self.messages[again.message_id] = again
+        return again
+
+    def hide(self, receipt: str, seconds: float) -> None:
+        message = self.messages.get(receipt.partition("#")[0])
+        if message is None or message.receipt != receipt:
+            raise EntryRefused("ReceiptHandleIsInvalid")
+        message.visible_at = self._clock.seconds + seconds
+
+    def next_visible_at(self) -> float | None:
+        return min((one.visible_at for one in self.messages.values()), default=None)
+
+    def move_all_to(self, queue: "Queue") -> int:
+        """StartMessageMoveTask: SQS's own redrive. The messages are new ones there."""
+        moved = list(self.messages.values())
+        self.messages = {}
+        for one in moved:
+            queue.send(
+                one.body,
+                one.attributes,
+                origin="redrive",
+                group=one.group,
+                dedup_id=one.message_id,
+            )
+        return len(moved)
+
+    # Private functions
+
+    def _put(self, message: QueuedMessage) -> None:
+        self.messages[message.message_id] = message
+        self.watch(message)
+
+    def _redrive(self, message: QueuedMessage) -> None:
+        assert self.dlq is not None
+        del self.messages[message.message_id]
+        moved = replace(
+            message,
+            visible_at=0.0,
+            receives=0,
+            origin="maxReceiveCount",
+            source=self.name,
+            dedup_id=message.message_id,
+        )
+        self.dlq._put(moved)
+
+
+class QueuesClient:
+    """As much of botocore's SQS client as the consumers use."""
+
+    def __init__(self, calls: Calls, queues: list[Queue]) -> None:
+        self._calls = calls
+        self._queues = {one.url: one for one in queues}
+
+    def send_message_batch(self, **request: Any) -> dict[str, Any]:
+        queue = self._queues[request["QueueUrl"]]
+
+        def send(entry: dict[str, Any]) -> dict[str, Any]:
+            attributes = entry.get("MessageAttributes", {})
+            if len(attributes) > ATTRIBUTES_MAX:
+                raise EntryRefused("InvalidParameterValue")
+            if queue.fifo and not entry.get("MessageGroupId"):
+                raise EntryRefused("MissingParameter")
+            message_id = queue.send(
+                entry["MessageBody"],
+                attributes,
+                origin="consumer",
+                group=entry.get("MessageGroupId"),
+                dedup_id=entry.get("MessageDeduplicationId"),
+            )
+            return {"MessageId": message_id}
+
+        return self._calls.batch(
+            f"queue {queue.name}", "SendMessageBatch", request["Entries"], send
+        )
+
+    def change_message_visibility_batch(self, **request: Any) -> dict[str, Any]:
+        queue = self._queues[request["QueueUrl"]]
+
+        def hide(entry: dict[str, Any]) -> dict[str, Any]:
+            queue.hide(entry["ReceiptHandle"], entry["VisibilityTimeout"])
+            return {}
+
+        return self._calls.batch(
+            f"queue {queue.name}", "ChangeMessageVisibilityBatch", request["Entries"], hide
+        )
+
+    def delete_message(self, **request: Any) -> dict[str, Any]:
+        queue = self._queues[request["QueueUrl"]]
+        return self._calls.one(
+            f"queue {queue.name}",
+            "DeleteMessage",
+            lambda: queue.delete(request["ReceiptHandle"]) and {},
+        )
+
+
+def hash_text(text: str) -> int:
+    """The same on every machine, unlike `hash`."""
+    return int.from_bytes(text.encode()[-6:], "big")

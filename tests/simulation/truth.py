@@ -1,0 +1,174 @@
+"""What really happened: every change in its order, known to the checkers and to nobody else.
+
+Nothing here is taken from the code under test: documents are read as plain JSON.
+"""
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from simulation.accounts import StreamRecord
+
+STATUSES = ("PENDING", "ACTIVE", "SUSPENDED", "CLOSED")
+EPOCH_DIGITS, NUMBER_DIGITS = 4, 40
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Change:
+    """A change of a customer's status. `index` counts the customer's changes from 1.
+
+    `why_not`: why it can't become an event; "" where it can. `published` and `ids` are by major
+    version.
+    """
+
+    customer: str
+    index: int
+    at: float
+    status: str
+    previous: str | None
+    kind: str
+    epoch: int
+    number: int
+    generation: int
+    record: StreamRecord
+    why_not: str = ""
+    published: set[int] = field(default_factory=set)
+    ids: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def second(self) -> int:
+        return int(self.at)
+
+    def status_in(self, major: int) -> str:
+        return downcast(self.status) if major == 1 else self.status
+
+    def previous_in(self, major: int) -> str | None:
+        return self.previous and (downcast(self.previous) if major == 1 else self.previous)
+
+    def __str__(self) -> str:
+        return f"{self.customer}'s change {self.index} ({self.previous}>{self.status})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A customer's state as an operator's tool read it, after `index` changes."""
+
+    customer: str
+    index: int
+    at: datetime
+    status: str
+    counted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a document tells: a change in a major version, or a reading."""
+
+    customer: str
+    major: int
+    event_id: str
+    change: Change | None = None
+    reading: Reading | None = None
+
+    @property
+    def index(self) -> int:
+        found = self.change or self.reading
+        assert found is not None
+        return found.index
+
+    def __str__(self) -> str:
+        if self.change is not None:
+            return f"{self.change} in v{self.major}"
+        return f"a reading of {self.customer} after change {self.index}"
+
+
+class Truth:
+    def __init__(self) -> None:
+        self.changes: dict[str, list[Change]] = {}
+        self.by_record: dict[int, Change] = {}
+        self.trimmed: set[int] = set()
+        self.ids: dict[str, tuple[Change, int]] = {}
+        self._by_place: dict[tuple[str, int, int, int], Change] = {}
+        self._readings: dict[tuple[str, datetime], Reading] = {}
+        self._told: dict[str, Told | None] = {}
+        self.uncounted = False
+        """Whether some writer changed a status without raising the version."""
+        self.unraised_generations: set[int] = set()
+
+    def note_change(self, change: Change) -> None:
+        self.changes.setdefault(change.customer, []).append(change)
+        self.by_record[change.record.number] = change
+        place = (change.customer, change.epoch, change.number, change.second)
+        if not change.why_not:
+            self._by_place[place] = change
+
+    def note_reading(self, reading: Reading) -> None:
+        self._readings[(reading.customer, reading.at)] = reading
+
+    def last_index(self, customer: str) -> int:
+        return len(self.changes.get(customer, ()))
+
+    def told_by(self, body: str) -> Told | None:
+        """What a message's body tells; None for one that tells nothing true."""
+        if body not in self._told:
+            self._told[body] = self._read(body)
+        return self._told[body]
+
+    def told_by_row(self, row: dict[str, dict[str, Any]]) -> Told | None:
+        """Which change, or which reading, a row was last written from."""
+        customer, occurred_at = row["customer_id"]["S"], row["occurred_at"]["S"]
+        major = int(row["schema_version"]["N"])
+        return self._find(
+            customer,
+            major,
+            row["event_id"]["S"],
+            row["sequence"]["S"],
+            occurred_at,
+            is_reading=row.get("snapshot_at", {}).get("S") == occurred_at,
+        )
+
+    # Private functions
+
+    def _read(self, body: str) -> Told | None:
+        try:
+            document = json.loads(body)
+            while "specversion" not in document:
+                document = json.loads(document["Message"])
+            return self._find(
+                document["data"]["customer_id"],
+                int(document["type"].rpartition(".v")[2]),
+                document["id"],
+                document["sequence"],
+                document["time"],
+                is_reading=document["data"].get("change") == "snapshot",
+            )
+        except (ValueError, KeyError, TypeError):
+            return None
+
+    def _find(
+        self,
+        customer: str,
+        major: int,
+        event_id: str,
+        place: str,
+        occurred_at: str,
+        *,
+        is_reading: bool,
+    ) -> Told | None:
+        at = datetime.fromisoformat(occurred_at)
+        if is_reading:
+            reading = self._readings.get((customer, at))
+            if reading is None:
+                return None
+            return Told(customer=customer, major=major, event_id=event_id, reading=reading)
+        epoch, _, number = place.partition(".")
+        key = (customer, int(epoch), int(number), int(at.timestamp()))
+        change = self._by_place.get(key)
+        if change is None:
+            return None
+        return Told(customer=customer, major=major, event_id=event_id, change=change)
+
+
+def downcast(status: str) -> str:
+    return "CLOSED" if status == "REMOVED" else status

@@ -1,0 +1,254 @@
+"""The whole path in memory: what each step of a schedule does to it."""
+
+from collections.abc import Callable
+from random import Random
+
+from simulation.accounts import Accounts
+from simulation.bucket import BucketClient
+from simulation.calls import Calls
+from simulation.checkers import Checkers
+from simulation.clock import START_SECONDS, VirtualClock
+from simulation.faults import Setting
+from simulation.operators import Operators
+from simulation.queues import Queue, QueuedMessage, QueuesClient
+from simulation.rows import RowsClient
+from simulation.schedule import Step
+from simulation.stream_mapping import StreamMapping
+from simulation.subscriber import FROM_OR_TO_ACTIVE, Subscriber
+from simulation.system import System
+from simulation.topic import Subscription, Topic
+from simulation.truth import Truth
+from simulation.workers import Workers
+from simulation.writers import Writers
+
+HOUR_SECONDS = 3600.0
+POISON = (
+    '{"hello',
+    '{"detail": 1}',
+    '{"specversion":"1.0","type":"novapay.accounts.CustomerStatusChanged.v9"}',
+    '{"specversion":"1.0","type":"novapay.accounts.CustomerStatusChanged.v2","data":{}}',
+)
+
+
+class World:
+    """Made anew for each run. `lines` is the story so far, if one is to be told."""
+
+    def __init__(self, setting: Setting, system: System, *, telling: bool = False) -> None:
+        self.setting = setting
+        self.lines: list[str] = []
+        self._telling = telling
+        self._depth = 0
+        self.clock = VirtualClock()
+        self.truth = Truth()
+        self.calls = Calls(self.clock)
+        self.calls.run_step = self.do
+        self.accounts = Accounts(self.clock)
+        self.bucket = BucketClient(self.calls)
+        self.checkers = Checkers(self.truth, setting, self.bucket)
+        self.bucket.watch = self.checkers.parked_record
+        self.writers = Writers(
+            self.accounts, self.truth, counted=setting.sequence_source == "version"
+        )
+        self.mapping = StreamMapping(self.accounts, setting)
+        self.topic = Topic(
+            self.calls, self.clock, fifo=setting.fifo, watch=self.checkers.published
+        )
+        self.subscribers = [self._subscriber("payments")]
+        if setting.second_subscriber:
+            self.subscribers.append(self._subscriber("cards", policy=FROM_OR_TO_ACTIVE, raw=False))
+        self.checkers.subscribers = self.subscribers
+        queues = [queue for one in self.subscribers for queue in (one.queue, one.dlq)]
+        self.queues = QueuesClient(self.calls, queues)
+        self.operators = Operators(
+            accounts=self.accounts, truth=self.truth, clock=self.clock, setting=setting
+        )
+        self.operators.epoch = lambda: self.writers.epoch
+        self.workers = Workers(
+            system=system,
+            setting=setting,
+            calls=self.calls,
+            clock=self.clock,
+            checkers=self.checkers,
+            tell=self.tell,
+        )
+        self._steps: dict[str, Callable[[Step, Random], object]] = {
+            "write": self._write,
+            "publish": lambda step, _: self.publish(step),
+            "deliver": self._deliver,
+            "consume": self._consume,
+            "wait": lambda _, __: None,
+            "poison": self._poison,
+            "deliver again": self._deliver_again,
+            "end shard": self._end_shard,
+            "make mapping anew": self._make_mapping_anew,
+            "mapping off": self._mapping_off,
+            "outage": self._outage,
+            "curse": self._curse,
+            "restart": self._restart,
+            "read snapshot": self._read_snapshot,
+            "read repair": self._read_repair,
+            "send readings": self._send_readings,
+            "redrive": self._redrive,
+            "deploy": self._deploy,
+        }
+
+    def tell(self, sentence: str) -> None:
+        if self._telling:
+            at = self.clock.seconds - START_SECONDS
+            self.lines.append(f"{at:10.1f} s  {'    ' * self._depth}{sentence}")
+
+    def do(self, step: Step) -> None:
+        """One step, and whatever happens in the middle of it."""
+        self.clock.seconds += step.after
+        self._depth = self.calls.depth
+        self._steps[step.do](step, Random(step.dice))
+        self._depth = self.calls.depth
+
+    def publish(self, step: Step) -> bool:
+        return self.workers.publish(
+            step,
+            mapping=self.mapping,
+            accounts=self.accounts,
+            topic=self.topic,
+            bucket=self.bucket,
+            epoch=self.writers.epoch,
+        )
+
+    def customer(self, dice: Random) -> str:
+        return f"c-{dice.randint(1, self.setting.customers)}"
+
+    # Private functions
+
+    def _subscriber(
+        self, name: str, *, policy: dict[str, list[object]] | None = None, raw: bool = True
+    ) -> Subscriber:
+        suffix = ".fifo" if self.setting.fifo else ""
+        queue = Queue(name + suffix, self.clock, fifo=self.setting.fifo)
+        dlq = Queue(f"{name}-dlq{suffix}", self.clock, fifo=self.setting.fifo)
+        queue.dlq, queue.receives_max = dlq, self.setting.receives_max
+        subscriber = Subscriber(
+            name=name,
+            queue=queue,
+            dlq=dlq,
+            client=RowsClient(self.calls, name, lambda _, before, after: wrote(before, after)),
+            policy=policy,
+            raw=raw,
+        )
+
+        def wrote(before: object, after: object) -> None:
+            self.checkers.wrote(subscriber, before, after)
+
+        def died(message: QueuedMessage) -> None:
+            if message.origin == "consumer":
+                self.checkers.parked_message(message, queue.messages)
+
+        queue.watch = lambda message: self.checkers.arrived(subscriber, message)
+        dlq.watch = died
+        self.topic.subscriptions.append(
+            Subscription(name=name, queue=queue, policy=policy, raw=raw)
+        )
+        return subscriber
+
+    def _write(self, step: Step, dice: Random) -> None:
+        self.tell(f"write: {self.writers.write(self.customer(dice), step.what, dice)}")
+
+    def _deliver(self, step: Step, dice: Random) -> None:
+        count = self.topic.deliver(dice, dice.randint(1, 6), in_order=step.what == "in order")
+        if count:
+            self.tell(f"{count} messages reach their queues")
+
+    def _consume(self, step: Step, dice: Random) -> None:
+        self.workers.consume(step, dice.choice(self.subscribers), self.queues)
+
+    def _poison(self, _: Step, dice: Random) -> None:
+        subscriber = dice.choice(self.subscribers)
+        group = self.customer(dice) if self.setting.fifo else None
+        body, attributes = dice.choice(POISON), {}
+        subscriber.queue.send(
+            body, attributes, origin="stranger", group=group, dedup_id=str(dice.random())
+        )
+        self.tell(f"somebody sends poison to {subscriber.name}")
+
+    def _deliver_again(self, _: Step, dice: Random) -> None:
+        if dice.random() < 0.5:
+            self.topic.deliver_again(dice)
+            self.tell("the topic delivers something once more")
+        elif dice.choice(self.subscribers).queue.deliver_again(dice) is not None:
+            self.tell("a queue hands out something that was deleted")
+
+    def _end_shard(self, _: Step, dice: Random) -> None:
+        self.accounts.end_shard(dice)
+        self.tell("a shard ends")
+
+    def _make_mapping_anew(self, _: Step, __: Random) -> None:
+        self.mapping.make_anew()
+        self.tell("the mapping is made anew: the stream is read from its trim horizon")
+
+    def _mapping_off(self, step: Step, _: Random) -> None:
+        hours = float(step.what)
+        self.mapping.forget()
+        self.clock.seconds += hours * HOUR_SECONDS
+        self.trim()
+        self.tell(f"the mapping was off for {hours:g} hours")
+
+    def trim(self) -> None:
+        self.truth.trimmed |= {one.number for one in self.accounts.trim()}
+
+    def _outage(self, step: Step, dice: Random) -> None:
+        service = dice.choice(["topic", "failure store", "table payments", "queue payments-dlq"])
+        seconds = float(step.what) * HOUR_SECONDS
+        self.calls.outages[service] = self.clock.seconds + seconds
+        self.tell(f"{service} is down for {step.what} hours")
+
+    def _curse(self, _: Step, dice: Random) -> None:
+        customer = self.customer(dice)
+        self.topic.cursed.add(customer)
+        self.checkers.refusals_expected = True
+        self.tell(f"the topic begins to fail on events of {customer}")
+
+    def _restart(self, step: Step, dice: Random) -> None:
+        """The table is restored, once the publisher has read all of the old stream."""
+        self.calls.outages.clear()
+        self.topic.cursed.clear()
+        for _ in range(200):
+            if not self.publish(Step(do="publish", dice=dice.getrandbits(30))):
+                due_at = self.mapping.due_at(self.clock.seconds)
+                if due_at is None:
+                    break
+                self.clock.seconds = max(self.clock.seconds, due_at)
+        self.clock.seconds += HOUR_SECONDS
+        self.writers.restore()
+        self.mapping.make_anew()
+        if step.what == "raised":
+            self.writers.epoch += 1
+            self.workers.start_anew()
+        else:
+            self.truth.unraised_generations.add(self.accounts.generation)
+        self.tell(f"the table is restored from a backup; the epoch is {step.what}")
+
+    def _read_snapshot(self, _: Step, dice: Random) -> None:
+        customer = self.customer(dice)
+        if self.operators.read_snapshot(self.subscribers[0], customer):
+            self.tell(f"an operator reads {customer} to seed payments")
+
+    def _read_repair(self, _: Step, dice: Random) -> None:
+        customer = self.customer(dice)
+        if self.operators.read_repair(self.subscribers[0], customer):
+            self.tell(f"an operator finds {customer} drifted in payments")
+
+    def _send_readings(self, _: Step, dice: Random) -> None:
+        count = self.operators.send(keep=dice.random() < 0.3)
+        if count:
+            self.tell(f"an operator sends {count} readings")
+
+    def _redrive(self, _: Step, dice: Random) -> None:
+        subscriber = dice.choice(self.subscribers)
+        count = subscriber.dlq.move_all_to(subscriber.queue)
+        if count:
+            self.tell(f"an operator moves {count} dead messages of {subscriber.name} back")
+
+    def _deploy(self, _: Step, __: Random) -> None:
+        self.workers.start_anew()
+        self.tell("a deployment: every environment starts anew")
+
+
