@@ -227,8 +227,7 @@ class Ledger:
         where = f"write {write.number} of {write.customer_id}"
         if (write.before, write.after) != (record.before, record.after):
             yield (
-                f"{where}: {write.before}>{write.after} was written, "
-                f"{record.before}>{record.after} is in the stream"
+                f"{where}: {_transition(write)} was written, {_transition(record)} is in the stream"
             )
         for event in events:
             found = self._events.get(event.event_id)
@@ -251,6 +250,10 @@ def _status(after: str | None, major: int) -> str:
     if after is not None:
         return after
     return Status.CLOSED.value if major == 1 else Status.REMOVED.value
+
+
+def _transition(seen: Write | Recorded) -> str:
+    return f"{seen.before or 'NONE'}>{seen.after or Status.REMOVED}"
 
 
 def _unwritten(record: Recorded) -> str:

@@ -54,10 +54,10 @@ class Report:
         told = len(self.account.contradictions)
         unparked = sum(one.reason is None for one in self.poison)
         clauses = {
-            f"{lost:,} changes of status are lost": lost,
-            f"{rows:,} rows differ": rows,
-            f"{told:,} events contradict what was written": told,
-            f"{unparked} of {len(self.poison)} poison messages are not in the DLQ": unparked,
+            f"changes of status lost: {lost:,}": lost,
+            f"rows that differ: {rows:,}": rows,
+            f"events that contradict the writes: {told:,}": told,
+            f"poison messages not in the DLQ: {unparked}": unparked,
         }
         return [clause for clause, count in clauses.items() if count]
 

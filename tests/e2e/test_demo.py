@@ -1,0 +1,224 @@
+"""`fanout demo` as a person runs it, and the library behind it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from fanout.demo.changes_file import check
+from fanout.demo.run import Plan, compare, run
+from fanout.demo.watch import Watch
+from fanout.local.runtime import look, running, stop
+
+pytestmark = pytest.mark.slow
+
+CUSTOMERS = "".join(
+    f'{{"customer_id": "c-{number}", "status": "ACTIVE", "op": "put"}}\n' for number in range(5)
+)
+CHANGES = """\
+{"customer_id": "c-0", "status": "SUSPENDED", "reason": "CHARGEBACK"}
+{"customer_id": "c-0", "status": "ACTIVE"}
+{"customer_id": "c-0", "status": "CLOSED"}
+{"customer_id": "c-1", "op": "touch"}
+{"customer_id": "c-1", "status": "ACTIVE"}
+{"customer_id": "c-2", "op": "delete"}
+{"customer_id": "c-2", "status": "PENDING", "op": "put"}
+{"customer_id": "c-3", "op": "delete"}
+{"customer_id": "c-new", "status": "PENDING"}
+{"customer_id": "c-never", "op": "delete"}
+"""
+TRANSITIONS = 5 + 3 + 2 + 1 + 1
+
+
+@pytest.fixture
+def files(tmp_path):
+    (tmp_path / "customers.jsonl").write_text(CUSTOMERS)
+    (tmp_path / "changes.jsonl").write_text(CHANGES)
+    return ["--customers", "customers.jsonl", "--changes", "changes.jsonl"]
+
+
+def command(*arguments):
+    return [sys.executable, "-c", "from fanout.cli import main; main()", "demo", *arguments]
+
+
+def clean_environment(tmp_path, **extra):
+    kept = {name: value for name, value in os.environ.items() if name != "PUBLISH_VERSIONS"}
+    return kept | {"TMPDIR": str(tmp_path)} | extra
+
+
+def demo(tmp_path, *arguments, **environment):
+    return subprocess.run(
+        command(*arguments),
+        cwd=tmp_path,
+        env=clean_environment(tmp_path, **environment),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_a_small_file_ends_with_nothing_lost_and_leaves_nothing_behind(tmp_path, files):
+    ended = demo(tmp_path, *files, "--report", "report.json")
+    assert ended.returncode == 0, ended.stderr
+    assert "Nothing was lost" in ended.stdout
+    assert "NotJson" in ended.stdout
+    assert "UnsupportedVersion" in ended.stdout
+    assert "playing 10 changes" in ended.stderr
+    assert "\x1b" not in ended.stdout + ended.stderr
+    found = json.loads((tmp_path / "report.json").read_text())
+    assert found["good"] is True
+    assert (found["customers_imported"], found["changes_played"]) == (5, 10)
+    assert found["status_changes"] == found["events_published"] == TRANSITIONS
+    assert found["applied"] + found["superseded"] == TRANSITIONS
+    assert (found["parked"], found["lost"], found["rows_differing"]) == (0, 0, 0)
+    assert found["consumer_deliveries"]["applied"] == found["applied"]
+    assert found["consumer_deliveries"]["parked"] == 2
+    assert 0 < found["latency"]["p50_milliseconds"] < 60_000
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "changes.jsonl",
+        "customers.jsonl",
+        "report.json",
+    ]
+
+
+def test_both_versions_are_published_side_by_side_as_one_json_document(tmp_path, files):
+    ended = demo(tmp_path, *files, "--json", PUBLISH_VERSIONS="1,2")
+    assert ended.returncode == 0, ended.stderr
+    found = json.loads(ended.stdout)
+    assert found["versions"] == [1, 2]
+    assert found["status_changes"] == TRANSITIONS
+    assert found["events_published"] == 2 * TRANSITIONS
+    assert found["lost"] == 0
+
+
+def test_a_broken_line_is_named_and_nothing_is_started(tmp_path):
+    (tmp_path / "broken.csv").write_text("customer_id,status\nc-1,ACTIVE\nc-2,ACTIV\n")
+    ended = demo(tmp_path, "--changes", "broken.csv", "--report", "report.json")
+    assert ended.returncode == 2
+    assert "broken.csv, line 3: status: expected one of PENDING, ACTIVE" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "starting" not in ended.stderr
+    assert not (tmp_path / "report.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--versions", "3"], "--versions '3': expected 2 or 1,2"),
+        (["--report", "no-such-folder/report.json"], "--report no-such-folder/report.json can't"),
+        (["--changes", "gone.csv"], "gone.csv can't be read"),
+    ],
+)
+def test_wrong_use_is_one_sentence(tmp_path, arguments, sentence):
+    ended = demo(tmp_path, *arguments)
+    assert ended.returncode == 2
+    assert sentence in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_interrupted_it_leaves_no_process_and_no_file(tmp_path, files):
+    process = subprocess.Popen(
+        command(*files, "--rate", "0.5"),
+        cwd=tmp_path,
+        env=clean_environment(tmp_path),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        for line in process.stderr:
+            if "playing" in line:
+                break
+        recorded = look(next(Path(tmp_path).glob("fanout-demo-*")) / "state")
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+        assert process.wait(timeout=30) == 130, rest
+    assert recorded.deployment is not None
+    assert not any(one.is_running() for one in recorded.processes())
+    assert not list(tmp_path.glob("fanout-demo-*"))
+    assert "Traceback" not in rest
+
+
+def test_kept_it_goes_on_and_tells_what_to_try(tmp_path, files):
+    state = tmp_path / "state"
+    try:
+        ended = demo(tmp_path, *files, "--keep", "--state", str(state))
+        assert ended.returncode == 0, ended.stderr
+        assert f"local down --state {state}" in ended.stdout
+        deployment = look(state).deployment
+        assert f"aws sqs receive-message --queue-url {deployment.dlq_url}" in ended.stdout
+        assert "export AWS_ENDPOINT_URL=" in ended.stdout
+        row = deployment.client("dynamodb").get_item(
+            TableName=deployment.payments_table, Key={"customer_id": {"S": "c-0"}}
+        )["Item"]
+        assert row["status"]["S"] == "CLOSED"
+    finally:
+        stop(state)
+    assert not state.exists()
+
+
+class Silent:
+    def step(self, what):
+        pass
+
+    def counts(self, counts):
+        pass
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    """A deployment of the test's own, since the demo accounts for everything published on it."""
+    with running(tmp_path / "state") as deployment:
+        yield deployment
+
+
+def test_a_row_that_was_tampered_with_is_found_and_named(fresh, tmp_path, files, monkeypatch):
+    def tamper(deployment, watch):
+        deployment.client("dynamodb").update_item(
+            TableName=deployment.payments_table,
+            Key={"customer_id": {"S": "c-4"}},
+            UpdateExpression="SET payments = :blocked",
+            ExpressionAttributeValues={":blocked": {"S": "BLOCKED"}},
+        )
+        return compare(deployment, watch)
+
+    monkeypatch.setattr("fanout.demo.run.compare", tamper)
+    plan = Plan(
+        customers=check(tmp_path / "customers.jsonl"),
+        changes=check(tmp_path / "changes.jsonl"),
+        rate=None,
+    )
+    finding = run(fresh, plan, Silent())
+    assert finding.problems == ["rows that differ: 1"]
+    (difference,) = finding.comparison.differences
+    assert str(difference) == (
+        "c-4: expected ACTIVE, payments ALLOWED, found ACTIVE, payments BLOCKED"
+    )
+
+
+def test_a_change_that_no_subscriber_gets_is_lost_and_told(fresh, tmp_path, files, monkeypatch):
+    monkeypatch.setattr("fanout.demo.run.STALL_SECONDS", 3)
+    watch_made = Watch.__init__
+
+    def cut_off(self, deployment, **settings):
+        watch_made(self, deployment, **settings)
+        sns = deployment.client("sns")
+        for one in sns.list_subscriptions_by_topic(TopicArn=deployment.topic_arn)["Subscriptions"]:
+            if one["Endpoint"].endswith("payments"):
+                sns.unsubscribe(SubscriptionArn=one["SubscriptionArn"])
+
+    monkeypatch.setattr(Watch, "__init__", cut_off)
+    began = time.monotonic()
+    plan = Plan(customers=None, changes=check(tmp_path / "changes.jsonl"), rate=None)
+    finding = run(fresh, plan, Silent())
+    assert not finding.is_good
+    assert len(finding.account.lost) == len(finding.account.entries)
+    assert {entry.fate.name for entry in finding.account.lost} == {"NOT_STORED"}
+    assert finding.account.events == len(finding.account.entries)
+    assert time.monotonic() - began < 60

@@ -1,0 +1,101 @@
+"""Playing changes against a table: what DynamoDB is asked, and what is noted of its answer."""
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from fanout.demo.changes import Change, Op
+from fanout.demo.player import Player
+
+
+@pytest.fixture
+def dynamodb(monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    with mock_aws():
+        client = boto3.client("dynamodb", region_name="us-east-1")
+        client.create_table(
+            TableName="accounts",
+            KeySchema=[{"AttributeName": "customer_id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "customer_id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        yield client
+
+
+@pytest.fixture
+def played(dynamodb):
+    def play(*changes, **settings):
+        seen = []
+        Player(dynamodb=dynamodb, table="accounts", observe=seen.append).play(changes, **settings)
+        return [(write.before, write.after) for write in seen]
+
+    return play
+
+
+def item(dynamodb):
+    answer = dynamodb.get_item(TableName="accounts", Key={"customer_id": {"S": "c-1"}})
+    found = answer.get("Item", {})
+    return {name: next(iter(value.values())) for name, value in found.items()}
+
+
+def change(op, status=None, reason=None):
+    return Change(op=op, customer_id="c-1", status=status, reason=reason)
+
+
+def test_each_write_is_noted_with_the_status_before_and_after(played):
+    assert played(
+        change(Op.DELETE),
+        change(Op.TOUCH),
+        change(Op.UPDATE, "PENDING"),
+        change(Op.UPDATE, "ACTIVE", "KYC_PASSED"),
+        change(Op.TOUCH),
+        change(Op.PUT, "CLOSED"),
+        change(Op.DELETE),
+        change(Op.PUT, "PENDING"),
+    ) == [
+        (None, None),
+        (None, None),
+        (None, "PENDING"),
+        ("PENDING", "ACTIVE"),
+        ("ACTIVE", "ACTIVE"),
+        ("ACTIVE", "CLOSED"),
+        ("CLOSED", None),
+        (None, "PENDING"),
+    ]
+
+
+def test_an_update_leaves_other_attributes_and_drops_a_reason_that_is_not_given(played, dynamodb):
+    played(change(Op.PUT, "ACTIVE", "KYC_PASSED"), change(Op.TOUCH), change(Op.UPDATE, "CLOSED"))
+    assert item(dynamodb) == {"customer_id": "c-1", "status": "CLOSED", "note": "2"}
+
+
+def test_a_put_replaces_the_whole_item(played, dynamodb):
+    played(change(Op.PUT, "ACTIVE"), change(Op.TOUCH), change(Op.PUT, "CLOSED", "INACTIVE"))
+    assert item(dynamodb) == {"customer_id": "c-1", "status": "CLOSED", "status_reason": "INACTIVE"}
+
+
+def test_a_touch_makes_no_customer(played, dynamodb):
+    played(change(Op.TOUCH))
+    assert item(dynamodb) == {}
+
+
+def test_it_ends_early_when_it_is_told_to(dynamodb):
+    seen = []
+    player = Player(dynamodb=dynamodb, table="accounts", observe=seen.append)
+
+    def endless():
+        while True:
+            yield change(Op.PUT, "ACTIVE")
+            player.stop.set()
+
+    player.play(endless(), rate=1000)
+    assert len(seen) == player.written == 1
+
+
+def test_the_rate_is_not_exceeded(dynamodb):
+    seen = []
+    player = Player(dynamodb=dynamodb, table="accounts", observe=seen.append)
+    player.play([change(Op.PUT, "ACTIVE")] * 6, rate=50)
+    took = (seen[-1].started_at - seen[0].started_at).total_seconds()
+    assert took >= 0.09

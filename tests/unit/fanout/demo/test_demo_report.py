@@ -1,0 +1,150 @@
+"""What the demo says of its findings, to a program and to a person."""
+
+import io
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from rich.console import Console
+
+from fanout.demo import summary
+from fanout.demo.ledger import Account, Entry, Fate
+from fanout.demo.observations import Write
+from fanout.demo.percentiles import latency
+from fanout.demo.poison import Poison
+from fanout.demo.report import Played, Report
+from fanout.demo.tables import Comparison, Difference
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+OWN = {"applied": 1, "duplicate": 3, "stale": 1, "parked": 2, "retried": 0}
+
+
+def entry(number, fate):
+    write = Write(
+        number=number, customer_id=f"c-{number}", before=None, after="ACTIVE", started_at=NOON
+    )
+    return Entry(write=write, record=None, event_id=None, fate=fate)
+
+
+def report(*, fates=(Fate.APPLIED, Fate.SUPERSEDED), differences=(), contradictions=(), **changed):
+    entries = tuple(entry(number, fate) for number, fate in enumerate(fates, start=1))
+    given = {
+        "versions": (2,),
+        "played": Played(
+            customers_imported=1, changes_played=2, rate_per_second=100.0, seconds=0.5
+        ),
+        "account": Account(
+            entries=entries,
+            events=len(entries),
+            deliveries=len(entries),
+            contradictions=contradictions,
+            settled_at=NOON + timedelta(seconds=1),
+        ),
+        "comparison": Comparison(customers=2, differences=differences),
+        "poison": (
+            Poison(what='{"hello"', message_id="m-1", reason="NotJson", expected="JSON"),
+            Poison(
+                what="version 9",
+                message_id="m-2",
+                reason="UnsupportedVersion",
+                field="type",
+                expected="up to 2",
+            ),
+        ),
+        "deliveries": OWN,
+        "latency": latency([0.04]),
+    }
+    return Report(**(given | changed))
+
+
+@pytest.fixture
+def printed(monkeypatch):
+    def show(finding):
+        out = io.StringIO()
+        console = Console(file=out, width=100, soft_wrap=True)
+        monkeypatch.setattr(summary, "OUT", console)
+        summary.print_summary(finding)
+        return out.getvalue()
+
+    return show
+
+
+def row(text, name):
+    cells = next(line for line in text.splitlines() if f"│ {name} " in line).split("│")
+    return [cell.strip() for cell in cells[2:5]]
+
+
+def test_a_good_finding_says_that_nothing_was_lost(printed):
+    finding = report()
+    assert finding.is_good
+    assert finding.changes_per_second == 4.0
+    text = printed(finding)
+    assert "Nothing was lost" in text
+    assert row(text, "applied") == ["1", "1", "was in the row"]
+    assert row(text, "duplicate")[:2] == ["", "3"]
+    assert row(text, "stale")[:2] == ["1", "1"]
+    assert row(text, "lost")[0] == "0"
+    assert row(text, "changes of status")[2] == "the other 1 writes made none"
+    assert "p50 40 ms" in text
+    assert "NotJson" in text
+    assert "type: up to 2" in text
+
+
+def test_outcomes_that_only_the_consumer_could_tell_are_not_made_up(printed):
+    text = printed(report(deliveries=None, latency=None))
+    assert row(text, "duplicate")[1] == "not measured"
+    assert row(text, "applied")[:2] == ["1", "not measured"]
+    assert "From write to row  not measured" in text
+    assert report(deliveries=None).to_document()["consumer_deliveries"] is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem", "shown"),
+    [
+        (
+            {"fates": (Fate.APPLIED, Fate.NOT_PUBLISHED)},
+            "changes of status lost: 1",
+            "write 2, c-2, NONE>ACTIVE: in the stream, but not published",
+        ),
+        (
+            {"differences": (Difference(customer_id="c-9", expected="A", found=None),)},
+            "rows that differ: 1",
+            "c-9: expected A, found no row",
+        ),
+        (
+            {"contradictions": ("event [x] is nobody's",)},
+            "events that contradict the writes: 1",
+            "event [x] is nobody's",
+        ),
+        (
+            {"poison": (Poison(what="version 9", message_id="m-2"),)},
+            "poison messages not in the DLQ: 1",
+            "not in the DLQ",
+        ),
+    ],
+)
+def test_each_problem_makes_the_finding_bad_and_is_shown(printed, changed, problem, shown):
+    finding = report(**changed)
+    assert not finding.is_good
+    assert finding.problems == [problem]
+    text = printed(finding)
+    assert shown in text
+    assert "Nothing was lost" not in text
+    assert problem in text
+
+
+def test_the_document_is_plain_json_with_every_count():
+    document = json.loads(json.dumps(report().to_document()))
+    assert document["good"] is True
+    assert document["status_changes"] == document["events_published"] == 2
+    assert (document["applied"], document["superseded"], document["lost"]) == (1, 1, 0)
+    assert document["consumer_deliveries"] == OWN
+    assert document["latency"]["p99_milliseconds"] == 40.0
+    assert [one["reason"] for one in document["poison"]] == ["NotJson", "UnsupportedVersion"]
+
+
+def test_nothing_applied_is_no_throughput():
+    finding = report(
+        played=Played(customers_imported=0, changes_played=1, rate_per_second=None, seconds=0.0)
+    )
+    assert finding.changes_per_second is None

@@ -1,0 +1,48 @@
+"""The sample that ships with the demo."""
+
+from collections import Counter
+
+from fanout.demo import sample
+from fanout.demo.changes import Op
+from fanout.demo.changes_file import check
+
+
+def test_the_files_that_ship_are_what_the_generator_makes(tmp_path):
+    sample.write(tmp_path / "customers.jsonl", tmp_path / "changes.jsonl")
+    assert (tmp_path / "customers.jsonl").read_bytes() == sample.CUSTOMERS.read_bytes()
+    assert (tmp_path / "changes.jsonl").read_bytes() == sample.CHANGES.read_bytes()
+
+
+def test_it_holds_200_customers_and_1000_changes():
+    assert check(sample.CUSTOMERS, only=Op.PUT).length == 200
+    assert check(sample.CHANGES).length == 1_000
+
+
+def test_it_holds_removals_creations_anew_touches_and_writes_that_change_nothing():
+    items = {one.customer_id: one for one in sample.customers()}
+    seen = Counter()
+    for change in sample.changes():
+        before = items.get(change.customer_id)
+        if change.op is Op.DELETE:
+            assert before is not None
+            del items[change.customer_id]
+            seen["removed"] += 1
+        elif change.op is Op.TOUCH:
+            seen["touched"] += 1
+        else:
+            seen["created anew"] += before is None
+            if before is not None and before.status == change.status:
+                seen["nothing" if before.reason == change.reason else "reason alone"] += 1
+            items[change.customer_id] = change
+    kinds = ("removed", "created anew", "touched", "nothing", "reason alone")
+    assert min(seen[kind] for kind in kinds) >= 10
+
+
+def test_it_holds_bursts_of_one_customer_each_change_of_which_counts():
+    runs, customer, status, length = 0, None, None, 0
+    for change in sample.changes():
+        counts = change.customer_id == customer and change.status not in {None, status}
+        length = length + 1 if counts else 1
+        runs += length == 8
+        customer, status = change.customer_id, change.status
+    assert runs >= 6
