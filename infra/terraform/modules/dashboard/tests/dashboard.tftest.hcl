@@ -28,6 +28,26 @@ run "widgets_do_not_overlap" {
   }
 }
 
+run "a_prefix_that_is_no_part_of_a_bucket_name_is_refused" {
+  command = plan
+
+  variables {
+    prefix = "Fan_Out"
+  }
+
+  expect_failures = [var.prefix]
+}
+
+run "more_subscribers_than_a_dashboard_holds_are_refused" {
+  command = plan
+
+  variables {
+    subscribers = { for number in range(81) : "team-${number}" => { queue_name = "queue", dlq_name = "dlq" } }
+  }
+
+  expect_failures = [var.subscribers]
+}
+
 run "without_subscribers_it_shows_the_publisher" {
   command = plan
 

@@ -18,6 +18,56 @@ variables {
   package_path = "./versions.tf"
 }
 
+run "a_prefix_that_is_no_part_of_a_bucket_name_is_refused" {
+  command = plan
+
+  variables {
+    prefix = "Fan_Out"
+  }
+
+  expect_failures = [var.prefix]
+}
+
+run "alarms_to_a_fifo_topic_are_refused" {
+  command = plan
+
+  variables {
+    alarm_topic_arns = ["arn:aws:sns:eu-west-1:111122223333:on-call.fifo"]
+  }
+
+  expect_failures = [var.alarm_topic_arns]
+}
+
+run "a_log_level_that_is_none_is_refused" {
+  command = plan
+
+  variables {
+    log_level = "TRACE"
+  }
+
+  expect_failures = [var.log_level]
+}
+
+run "a_window_beyond_lambdas_limit_is_refused" {
+  command = plan
+
+  variables {
+    subscriber = {
+      name                       = "payments"
+      queue_arn                  = "arn:aws:sqs:eu-west-1:111122223333:fanout-payments"
+      queue_url                  = "https://sqs.eu-west-1.amazonaws.com/111122223333/fanout-payments"
+      dlq_arn                    = "arn:aws:sqs:eu-west-1:111122223333:fanout-payments-dlq"
+      dlq_url                    = "https://sqs.eu-west-1.amazonaws.com/111122223333/fanout-payments-dlq"
+      is_fifo                    = false
+      visibility_timeout_seconds = 2000
+      kms_key_arn                = "arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-000000000009"
+    }
+    batch_window_seconds = 301
+  }
+
+  expect_failures = [var.batch_window_seconds]
+}
+
 run "a_timeout_that_the_queues_visibility_does_not_cover_is_refused" {
   command = plan
 

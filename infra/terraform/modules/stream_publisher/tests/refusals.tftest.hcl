@@ -14,6 +14,40 @@ variables {
   package_path = "./versions.tf"
 }
 
+run "a_prefix_that_is_no_part_of_a_bucket_name_is_refused" {
+  command = plan
+
+  variables {
+    prefix = "Fan_Out"
+  }
+
+  expect_failures = [var.prefix]
+}
+
+run "alarms_to_a_fifo_topic_are_refused" {
+  command = plan
+
+  variables {
+    alarm_topic_arns = ["arn:aws:sns:eu-west-1:111122223333:on-call.fifo"]
+  }
+
+  expect_failures = [var.alarm_topic_arns]
+}
+
+run "an_unknown_transport_is_refused" {
+  command = plan
+
+  variables {
+    bus = {
+      transport        = "kafka"
+      arn              = "arn:aws:sns:eu-west-1:111122223333:fanout-customer-status"
+      publish_versions = [2]
+    }
+  }
+
+  expect_failures = [var.bus]
+}
+
 run "a_table_instead_of_its_stream_is_refused" {
   command = plan
 

@@ -1,0 +1,137 @@
+"""Terraform as the tests run it: on a copy of the modules, offline where a mirror is named.
+
+`FANOUT_TERRAFORM_MIRROR` is a folder in the layout of a filesystem mirror that holds the AWS provider.
+Without it Terraform asks the registry. Where neither answers, tests are skipped, or, with
+`FANOUT_REQUIRE_TERRAFORM=1`, fail.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TERRAFORM = Path(__file__).parents[2] / "infra" / "terraform"
+MODULES = sorted(path.name for path in (TERRAFORM / "modules").iterdir() if path.is_dir())
+EXAMPLES = sorted(path.name for path in (TERRAFORM / "examples").iterdir() if path.is_dir())
+_TIMEOUT_SECONDS = 900
+_INIT_TIMEOUT_SECONDS = 300
+
+
+class TerraformFailed(AssertionError):
+    """The command and what Terraform said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """A copy of `infra/terraform` in which Terraform may leave its files."""
+
+    root: Path
+    environment: dict[str, str]
+    init_arguments: tuple[str, ...]
+
+    def folder(self, *parts: str) -> Path:
+        """A module's or example's folder."""
+        return self.root.joinpath(*parts)
+
+    def init(self, folder: Path) -> None:
+        """Prepare a folder; the provider is linked, not copied.
+
+        Raises:
+            TerraformFailed: there is no provider, or the configuration is broken.
+        """
+        self.run(
+            folder, "init", "-backend=false", *self.init_arguments, timeout=_INIT_TIMEOUT_SECONDS
+        )
+
+    def run(self, folder: Path, *arguments: str, timeout: int = _TIMEOUT_SECONDS) -> str:
+        """Run Terraform and return what it printed.
+
+        Raises:
+            TerraformFailed: it ended with another exit code than 0.
+        """
+        done = self.attempt(folder, *arguments, timeout=timeout)
+        if done.returncode != 0:
+            raise TerraformFailed(f"terraform {' '.join(arguments)} in {folder.name}:\n{done.stdout}")
+        return done.stdout
+
+    def attempt(
+        self, folder: Path, *arguments: str, timeout: int = _TIMEOUT_SECONDS
+    ) -> subprocess.CompletedProcess[str]:
+        """Run Terraform and return its exit code with everything that it printed."""
+        return subprocess.run(
+            ["terraform", *arguments, "-no-color"],
+            cwd=folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    def changes(self, folder: Path, plan: str) -> list[dict[str, Any]]:
+        """What a saved plan would change, as Terraform's JSON tells it."""
+        shown = self.run(folder, "show", "-json", plan)
+        document = json.loads(shown[shown.index("{") :])
+        return [
+            change
+            for change in document.get("resource_changes", [])
+            if change["change"]["actions"] not in (["no-op"], ["read"])
+        ]
+
+
+@contextmanager
+def workspace(root: Path, **variables: str) -> Iterator[Workspace]:
+    """Copy the modules into `root`, and say by what Terraform finds its provider."""
+    if shutil.which("terraform") is None:
+        absent("there is no `terraform` on the PATH")
+    shutil.copytree(
+        TERRAFORM,
+        root / "infra" / "terraform",
+        ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"),
+    )
+    mirror = os.environ.get("FANOUT_TERRAFORM_MIRROR")
+    cache = root / "plugin-cache"
+    cache.mkdir()
+    yield Workspace(
+        root=root / "infra" / "terraform",
+        environment=_environment(cache, offline=bool(mirror)) | variables,
+        init_arguments=(f"-plugin-dir={mirror}",) if mirror else (),
+    )
+
+
+def require_provider(found: Workspace) -> None:
+    """Skip, or fail where Terraform is required, if the AWS provider can't be had."""
+    try:
+        found.init(found.folder("modules", "dashboard"))
+    except (TerraformFailed, subprocess.TimeoutExpired) as error:
+        absent(f"the AWS provider can't be had (set FANOUT_TERRAFORM_MIRROR): {error}")
+
+
+def absent(reason: str) -> None:
+    """Skip the test, or fail it where FANOUT_REQUIRE_TERRAFORM=1."""
+    if os.environ.get("FANOUT_REQUIRE_TERRAFORM") == "1":
+        pytest.fail(f"Terraform is required, and {reason}")
+    pytest.skip(reason)
+
+
+# Private functions
+
+
+def _environment(cache: Path, *, offline: bool) -> dict[str, str]:
+    """Nothing of the person's AWS settings; nor of Terraform's, which may name files that are gone."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "TF_"))
+    }
+    settings = {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", "TF_CLI_ARGS_plan": "-input=false"}
+    return kept | settings | ({} if offline else {"TF_PLUGIN_CACHE_DIR": str(cache)})

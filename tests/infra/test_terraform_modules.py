@@ -1,0 +1,37 @@
+"""Each module is formatted, valid, and keeps the rules that its own tests name; no AWS is needed."""
+
+import re
+
+import pytest
+
+from infra.terraform_workspace import EXAMPLES, MODULES, Workspace, require_provider, workspace
+
+pytestmark = [pytest.mark.slow, pytest.mark.infra]
+FOLDERS = [("modules", name) for name in MODULES] + [("examples", name) for name in EXAMPLES]
+
+
+@pytest.fixture(scope="module")
+def terraform(tmp_path_factory):
+    with workspace(tmp_path_factory.mktemp("terraform")) as found:
+        require_provider(found)
+        yield found
+
+
+def test_everything_is_formatted(terraform: Workspace):
+    assert terraform.run(terraform.root, "fmt", "-check", "-recursive", "-diff") == ""
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids="/".join)
+def test_a_folder_is_valid(terraform: Workspace, folder: tuple[str, str]):
+    path = terraform.folder(*folder)
+    terraform.init(path)
+    assert "The configuration is valid" in terraform.run(path, "validate")
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_keeps_its_rules(terraform: Workspace, name: str):
+    path = terraform.folder("modules", name)
+    terraform.init(path)
+    said = terraform.run(path, "test")
+    runs = sum(len(re.findall(r"^run ", file.read_text(), re.MULTILINE)) for file in path.glob("tests/*"))
+    assert f"{runs} passed, 0 failed" in said
