@@ -8,12 +8,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.markup import escape
 
 from fanout.aws import AwsTarget, sentence_for
+from fanout.backfill.commands import backfill
 from fanout.console import ERR
 from fanout.demo.commands import demo
 from fanout.dlq.commands import dlq_app
 from fanout.errors import CommandError, ExitCode
 from fanout.local.commands import local_app
 from fanout.packaging.commands import package
+from fanout.reconcile.commands import reconcile
 from fanout.schema.commands import schema_app
 
 app = typer.Typer(
@@ -26,6 +28,8 @@ app = typer.Typer(
 app.add_typer(local_app)
 app.add_typer(schema_app)
 app.add_typer(dlq_app)
+app.command()(backfill)
+app.command()(reconcile)
 app.command()(demo)
 app.command()(package)
 

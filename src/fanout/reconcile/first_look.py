@@ -1,0 +1,191 @@
+"""Read both tables once, page by page, and note every customer that differs at that moment.
+
+Many of these are changes in flight; `settling` tells them from drift.
+"""
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from fanout.backfill.accounts_table import Page, TableFacts
+from fanout.backfill.batch_get import KEYS_MAX
+from fanout.backfill.pace import CapacityPace
+from fanout.backfill.reading import Item, Reading, Unreadable
+from fanout.dlq.stopping import Stopping
+from fanout.reconcile.comparison import Difference, Expectation
+from fanout.reconcile.difference_store import DifferenceStore
+from fanout.reconcile.subscriber_rows import RowPage, SubscriberRows
+
+SEGMENT_ITEMS = 50
+"""About how many items a segment has when a sample is drawn."""
+SEGMENTS_MAX = 100_000
+PAGE_SIZE = KEYS_MAX
+"""A page's customers are looked up on the other side in one call."""
+_Element = TypeVar("_Element")
+_Pages = Callable[[int, int, Item | None], Page | RowPage]
+
+
+class Accounts(Protocol):
+    """The Accounts table, read strongly consistent."""
+
+    @property
+    def facts(self) -> TableFacts:
+        """What DynamoDB says of it."""
+        ...
+
+    def page(self, segment: int, segments: int, *, start: Item | None, limit: int) -> Page:
+        """One page of a segment."""
+        ...
+
+    def lookup(
+        self, customer_ids: Sequence[str]
+    ) -> tuple[dict[str, Reading | Unreadable], datetime]:
+        """These customers, and an instant at or before the reads."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sides:
+    """Both tables, and how they are to agree."""
+
+    accounts: Accounts
+    rows: SubscriberRows
+    expectation: Expectation
+
+    def compare(self, customer_ids: Sequence[str]) -> dict[str, Difference]:
+        """Read these customers (any number) on both sides, rows first, and tell who differs."""
+        found: dict[str, Difference] = {}
+        for ids in chunks(customer_ids, KEYS_MAX):
+            rows = self.rows.lookup(ids)
+            accounts, _ = self.accounts.lookup(ids)
+            for one in ids:
+                difference = self.expectation.compare(one, accounts.get(one), rows.get(one))
+                if difference is not None:
+                    found[one] = difference
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """How many customers of Accounts and how many rows were compared."""
+
+    customers: int
+    rows: int
+
+
+class FirstLook:
+    """Compares everything, or a sample of about `sample` customers and as many rows.
+
+    Args:
+        sides: the tables.
+        differences: where differences are noted.
+        pace: of consumed capacity, for both scans.
+        stopping: asked before each page.
+        progress: told how many were compared.
+        sample: None: everything.
+        chance: draws the sample.
+    """
+
+    def __init__(
+        self,
+        sides: Sides,
+        differences: DifferenceStore,
+        *,
+        pace: CapacityPace,
+        stopping: Stopping,
+        progress: Callable[[int], None],
+        sample: int | None,
+        chance: random.Random,
+    ) -> None:
+        self._sides = sides
+        self._differences = differences
+        self._pace = pace
+        self._stopping = stopping
+        self._progress = progress
+        self._sample = sample
+        self._chance = chance
+
+    def run(self) -> Looked:
+        """Read both tables to their end, or until the sample is full."""
+        return Looked(customers=self._look_at_accounts(), rows=self._look_at_rows())
+
+    # Private functions
+
+    def _look_at_accounts(self) -> int:
+        """Missing and stale rows: every customer, and the row that there should be."""
+        count = 0
+        accounts = self._sides.accounts
+
+        def page(segment: int, segments: int, start: Item | None) -> Page:
+            return accounts.page(segment, segments, start=start, limit=PAGE_SIZE)
+
+        for found in self._pages(accounts.facts, page):
+            assert isinstance(found, Page)
+            by_id = {one.customer_id: one for one in found.readings}
+            rows = self._sides.rows.lookup(list(by_id)) if by_id else {}
+            for customer_id, reading in by_id.items():
+                self._note(
+                    self._sides.expectation.compare(customer_id, reading, rows.get(customer_id))
+                )
+            count += len(by_id)
+            self._progress(len(by_id))
+            if self._is_full(count):
+                break
+        return count
+
+    def _look_at_rows(self) -> int:
+        """Extra rows: every row, and the customer that there should be."""
+        count = 0
+        rows = self._sides.rows
+
+        def page(segment: int, segments: int, start: Item | None) -> RowPage:
+            return rows.page(segment, segments, start=start, limit=PAGE_SIZE)
+
+        for found in self._pages(rows.facts, page):
+            assert isinstance(found, RowPage)
+            if found.rows:
+                accounts, _ = self._sides.accounts.lookup([one.customer_id for one in found.rows])
+                for row in found.rows:
+                    if row.customer_id not in accounts:
+                        self._note(self._sides.expectation.compare(row.customer_id, None, row))
+            count += len(found.rows)
+            self._progress(len(found.rows))
+            if self._is_full(count):
+                break
+        return count
+
+    def _pages(self, facts: TableFacts, read: _Pages) -> Iterator[Page | RowPage]:
+        """Every page; for a sample, of segments in any order."""
+        segments = 1
+        if self._sample is not None:
+            segments = min(SEGMENTS_MAX, max(1, facts.item_count // SEGMENT_ITEMS))
+        for segment in self._chance.sample(range(segments), segments):
+            start: Item | None = None
+            while self._pace.wait(self._stopping):
+                found = read(segment, segments, start)
+                self._pace.spent(found.units)
+                yield found
+                start = found.next_key
+                if start is None:
+                    break
+
+    def _is_full(self, count: int) -> bool:
+        return self._sample is not None and count >= self._sample
+
+    def _note(self, difference: Difference | None) -> None:
+        if difference is not None:
+            self._differences.put(difference)
+
+
+def chunks(elements: Iterable[_Element], size: int) -> Iterator[list[_Element]]:
+    """Lists of that many, the last one shorter."""
+    chunk: list[_Element] = []
+    for one in elements:
+        chunk.append(one)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
