@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fanout.demo.ledger import Account, Entry, Fate
+from fanout.demo.account import Account, Entry, Fate
 from fanout.demo.percentiles import Latency
 from fanout.demo.poison import Poison
 from fanout.demo.tables import Comparison

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Protocol
 
 from fanout.demo import own_metrics, poison
+from fanout.demo.account import Account
 from fanout.demo.changes_file import ChangesFile
-from fanout.demo.ledger import Account
 from fanout.demo.percentiles import latency
 from fanout.demo.player import Player
 from fanout.demo.report import CONSUMER_METRICS, Played, Report

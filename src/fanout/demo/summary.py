@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from fanout.console import OUT, table
-from fanout.demo.ledger import Fate
+from fanout.demo.account import Fate
 from fanout.demo.report import EXAMPLES_MAX, Report, lost_change
 from fanout.local.deployment import LocalDeployment
 

@@ -7,7 +7,8 @@ import pytest
 
 from customer_events.identity import event_id
 from customer_events.sequence import sequence
-from fanout.demo.ledger import Fate, Ledger
+from fanout.demo.account import Fate
+from fanout.demo.ledger import Ledger
 from fanout.demo.observations import Published, Recorded, Rules, Stored, Write
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

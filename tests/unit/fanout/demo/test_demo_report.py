@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from fanout.demo import summary
-from fanout.demo.ledger import Account, Entry, Fate
+from fanout.demo.account import Account, Entry, Fate
 from fanout.demo.observations import Write
 from fanout.demo.percentiles import latency
 from fanout.demo.poison import Poison

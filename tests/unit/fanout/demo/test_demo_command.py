@@ -1,0 +1,78 @@
+"""How `fanout demo` ends, and what it refuses before it starts anything."""
+
+import json
+from contextlib import nullcontext
+from types import SimpleNamespace
+
+import pytest
+from typer.testing import CliRunner
+
+from fanout.cli import app
+from fanout.demo import commands
+from fanout.errors import ExitCode, Found, WrongUse
+
+
+@pytest.fixture
+def finding(monkeypatch):
+    """Let the run find this, without any deployment."""
+    found = SimpleNamespace(
+        is_good=True, problems=[], to_document=lambda: {"good": found.is_good}, seen={}
+    )
+
+    def deployment(target, versions, kept_in, show):
+        found.seen |= {"versions": versions, "kept_in": kept_in}
+        return nullcontext()
+
+    def run(deployment, plan, show):
+        found.seen |= {"plan": plan}
+        return found
+
+    monkeypatch.setattr(commands, "_deployment", deployment)
+    monkeypatch.setattr(commands, "run", run)
+    monkeypatch.delenv("PUBLISH_VERSIONS", raising=False)
+    return found
+
+
+def invoke(*arguments, **settings):
+    return CliRunner().invoke(app, list(arguments), **settings)
+
+
+def test_a_good_finding_ends_with_0_and_the_sample_is_what_is_played(finding):
+    assert invoke("demo", "--json").exit_code == ExitCode.DONE
+    plan = finding.seen["plan"]
+    assert (plan.customers.length, plan.changes.length, plan.length) == (200, 1000, 1200)
+    assert (plan.rate, finding.seen["versions"], finding.seen["kept_in"]) == (100.0, "2", None)
+
+
+def test_a_bad_finding_is_still_reported_and_ends_with_1(finding, tmp_path):
+    finding.is_good, finding.problems = False, ["rows that differ: 3"]
+    report = tmp_path / "report.json"
+    ended = invoke("demo", "--json", "--report", str(report))
+    assert isinstance(ended.exception, Found)
+    assert ended.exception.exit_code == ExitCode.FOUND
+    assert "rows that differ: 3" in str(ended.exception)
+    assert json.loads(report.read_text()) == {"good": False}
+
+
+def test_changes_of_ones_own_come_without_the_samples_customers(finding, tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("customer_id,status\nc-1,ACTIVE\n")
+    invoke("demo", "--json", "--changes", str(path), "--rate", "0", "--versions", "1,2")
+    plan = finding.seen["plan"]
+    assert (plan.customers, plan.changes.length, plan.rate) == (None, 1, None)
+    assert finding.seen["versions"] == "1,2"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--endpoint-url", "http://x", "demo"], "leave --endpoint-url and --profile out"),
+        (["demo", "--versions", "1"], "expected 2 or 1,2"),
+        (["demo", "--report", "/"], "--report / can't be written"),
+    ],
+)
+def test_wrong_use_starts_nothing(finding, arguments, sentence):
+    ended = invoke(*arguments)
+    assert isinstance(ended.exception, WrongUse)
+    assert sentence in str(ended.exception)
+    assert finding.seen == {}

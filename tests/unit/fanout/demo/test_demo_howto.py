@@ -1,0 +1,27 @@
+"""The changes files that the how-to shows."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from fanout.demo.changes import Op
+from fanout.demo.changes_file import read
+
+PAGE = Path(__file__).parents[4] / "docs" / "howto" / "demo.md"
+
+
+@pytest.fixture
+def example(tmp_path):
+    def write(kind):
+        (text,) = re.findall(rf"^```{kind}\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+        path = tmp_path / f"example.{kind}"
+        path.write_text(text)
+        return [change for _, change in read(path)]
+
+    return write
+
+
+def test_the_examples_show_every_op_and_say_the_same_in_both_formats(example):
+    assert example("jsonl") == example("csv")
+    assert {change.op for change in example("jsonl")} == set(Op)
