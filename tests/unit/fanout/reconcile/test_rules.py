@@ -1,0 +1,23 @@
+import pytest
+
+from fanout.errors import WrongUse
+from fanout.reconcile.rules import find_rule
+from payments_consumer.standing import attributes
+
+
+def test_payments_has_a_rule_and_others_have_none_unless_named():
+    assert find_rule("payments", None) is attributes
+    assert find_rule("fraud", None) is None
+    assert find_rule("fraud", "payments_consumer.standing:attributes") is attributes
+    assert find_rule("payments", "none") is None
+
+
+@pytest.mark.parametrize("named", ["nowhere:rule", "payments_consumer.standing:gone", "x", ":"])
+def test_a_rule_that_is_not_there_is_named(named):
+    with pytest.raises(WrongUse, match="--rule"):
+        find_rule("payments", named)
+
+
+def test_a_rule_that_is_no_function_is_named():
+    with pytest.raises(WrongUse, match="no function"):
+        find_rule("payments", "payments_consumer.standing:__doc__")
