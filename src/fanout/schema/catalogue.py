@@ -69,7 +69,7 @@ def read_catalogue(tree: Tree) -> Catalogue:
         WrongUse: there are no schemas, or a file of theirs can't be read.
     """
     names = tree.names()
-    registries = [name for name in names if name.split("/")[-1] == REGISTRY]
+    registries = [name for name in names if name.split("/")[1:] == [REGISTRY]]
     if not registries:
         raise WrongUse(
             f"There are no schemas in {tree.label}: no event's folder there holds a {REGISTRY}."

@@ -63,7 +63,7 @@ def _report(folder: Path, against: str | None, *, record: bool) -> Report:
     proposed = read_catalogue(tree)
     today = dt.datetime.now(dt.UTC).date()
     if against is not None:
-        is_folder = Path(against).is_dir()
+        is_folder = against != "" and Path(against).is_dir()
         other = FolderTree(Path(against)) if is_folder else RevisionTree(folder, against)
         base = read_catalogue(other)
         return Report(against=base.label, checked=compare(base, proposed, today))

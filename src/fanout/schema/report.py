@@ -89,6 +89,8 @@ def _show_violations(name: str, violations: Iterable[Violation], out: Console) -
 
 def _show_findings(title: str, findings: Sequence[Finding], out: Console) -> None:
     shown = table(f"\n{escape(title)}", "", "path", "rule", "direction", "subscribers hit", "why")
+    for column in shown.columns[:4]:
+        column.no_wrap = True
     for number, one in enumerate(findings, start=1):
         hits = ", ".join(_hit_text(hit) for hit in one.hits) or "none registered"
         shown.add_row(

@@ -1,0 +1,290 @@
+"""`fanout schema check` on the contract as it is, and on working copies of it with one change."""
+
+import copy
+import json
+import shutil
+import subprocess
+
+import pytest
+from jsonschema import Draft202012Validator, FormatChecker
+from typer.testing import CliRunner
+
+from contract.contract_files import SCHEMAS, read_schema
+from fanout.errors import WrongUse
+from fanout.schema.commands import schema_app
+
+V2 = "customer_status_changed/v2.schema.json"
+RUNNER = CliRunner()
+
+
+def run(folder, *options):
+    result = RUNNER.invoke(schema_app, ["check", "--schemas", str(folder), *options])
+    if isinstance(result.exception, WrongUse):
+        return 2, str(result.exception)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.output
+
+
+def run_json(folder, *options):
+    code, output = run(folder, "--json", *options)
+    return code, json.loads(output)
+
+
+@pytest.fixture
+def working_copy(tmp_path):
+    return shutil.copytree(SCHEMAS, tmp_path / "schemas")
+
+
+def edit(folder, change, name=V2):
+    path = folder / name
+    schema = json.loads(path.read_text(encoding="utf-8"))
+    change(schema)
+    path.write_text(json.dumps(schema), encoding="utf-8")
+
+
+def require_channel(schema):
+    schema["properties"]["channel"] = {"description": "How.", "type": "string"}
+    schema["required"].append("channel")
+
+
+def add_a_status(schema):
+    schema["properties"]["status"]["enum"].append("DORMANT")
+
+
+def narrow_the_previous_status(schema):
+    schema["properties"]["previous_status"]["enum"].remove(None)
+
+
+def offer_a_channel(schema):
+    schema["properties"]["channel"] = {"description": "How.", "type": "string"}
+
+
+BREAKING = [
+    (require_channel, "$.channel", "required", "backward", "producer first", []),
+    (add_a_status, "$.status", "enum", "forward", "consumers first", ["status"]),
+    (
+        narrow_the_previous_status,
+        "$.previous_status",
+        "enum",
+        "backward",
+        "producer first",
+        ["previous_status"],
+    ),
+]
+
+
+def accepted(schema, document):
+    return Draft202012Validator(schema, format_checker=FormatChecker()).is_valid(document)
+
+
+def test_what_is_published_is_recorded_and_unchanged():
+    code, report = run_json(SCHEMAS)
+    assert code == 0
+    assert report["unrecorded"] == [], "run: fanout schema check --record"
+    assert {one["state"] for one in report["schemas"]} == {"unchanged"}
+    assert report["passes"]
+
+
+@pytest.mark.parametrize("case", BREAKING, ids=lambda case: case[0].__name__)
+def test_a_breaking_change_fails_with_path_rule_witness_and_subscribers(working_copy, case):
+    change, path, rule, direction, order, relies_on = case
+    edit(working_copy, change)
+    code, report = run_json(working_copy)
+    assert (code, report["passes"]) == (1, False)
+    (schema,) = [one for one in report["schemas"] if one["state"] == "broken"]
+    assert (schema["schema"], schema["roll_out"]) == (V2, order)
+    (finding,) = schema["findings"]
+    assert (finding["path"], finding["rule"]) == (path, rule)
+    assert (finding["direction"], finding["verdict"]) == (direction, "breaking")
+    assert finding["subscribers"] == [{"name": "payments", "relies_on": relies_on}]
+    old, new = read_schema("v2"), copy.deepcopy(read_schema("v2"))
+    change(new)
+    written, read = (old, new) if direction == "backward" else (new, old)
+    assert accepted(written, finding["witness"])
+    assert not accepted(read, finding["witness"])
+
+
+@pytest.mark.parametrize(("change", "path", "rule"), [each[:3] for each in BREAKING])
+def test_a_person_is_shown_the_same_in_words(working_copy, change, path, rule):
+    edit(working_copy, change)
+    code, output = run(working_copy)
+    assert code == 1
+    for shown in (V2, path, rule, "payments", "witness: {", "docs/howto/change-the-contract.md"):
+        assert shown in output
+
+
+def test_adding_an_optional_field_passes_and_says_how_to_record_it(working_copy):
+    edit(working_copy, offer_a_channel)
+    code, output = run(working_copy)
+    assert code == 0
+    assert f"Not recorded as published yet: {V2}" in output
+    assert "fanout schema check --record" in output
+
+
+def test_what_is_recorded_is_from_then_on_what_a_change_is_compared_with(working_copy):
+    edit(working_copy, offer_a_channel)
+    assert run(working_copy, "--record")[0] == 0
+    assert run_json(working_copy)[1]["unrecorded"] == []
+    edit(working_copy, require_channel)
+    assert run_json(working_copy)[1]["schemas"][1]["findings"][0]["path"] == "$.channel"
+
+
+def test_nothing_that_breaks_is_recorded(working_copy):
+    before = (working_copy / "frozen.json").read_bytes()
+    edit(working_copy, add_a_status)
+    assert run(working_copy, "--record")[0] == 1
+    assert (working_copy / "frozen.json").read_bytes() == before
+
+
+def test_a_change_of_words_alone_passes_and_has_to_be_recorded(working_copy):
+    edit(working_copy, lambda schema: schema.update(description="Other words."))
+    code, report = run_json(working_copy)
+    assert (code, report["unrecorded"]) == (0, [V2])
+
+
+def test_a_record_that_was_mended_by_hand_is_refused(working_copy):
+    edit(
+        working_copy,
+        lambda record: add_a_status(record[V2]["schema"]),
+        name="frozen.json",
+    )
+    code, says = run(working_copy)
+    assert code == 2
+    assert "was changed by hand" in says
+
+
+def test_another_folder_can_be_compared_with(working_copy):
+    edit(working_copy, add_a_status)
+    code, report = run_json(working_copy, "--against", str(SCHEMAS))
+    assert code == 1
+    assert report["against"] == str(SCHEMAS)
+    assert report["schemas"][1]["findings"][0]["rule"] == "enum"
+
+
+def test_a_keyword_outside_of_the_subset_fails_by_its_place(working_copy):
+    edit(working_copy, lambda schema: schema["properties"]["reason"].update(allOf=[{}]))
+    code, output = run(working_copy)
+    assert code == 1
+    assert "/properties/reason" in output
+    assert "allOf" in output
+
+
+def test_the_envelope_may_gain_the_type_of_a_new_version(working_copy):
+    newer = "novapay.accounts.CustomerStatusChanged.v3"
+    edit(
+        working_copy,
+        lambda schema: schema["properties"]["type"]["enum"].append(newer),
+        name="envelope.schema.json",
+    )
+    assert run(working_copy)[0] == 0
+
+
+def test_the_envelope_is_guarded_like_every_version(working_copy):
+    edit(
+        working_copy,
+        lambda schema: schema["required"].append("traceparent"),
+        name="envelope.schema.json",
+    )
+    code, report = run_json(working_copy)
+    finding = report["schemas"][-1]["findings"][0]
+    assert (code, finding["path"], finding["rule"]) == (1, "$.traceparent", "required")
+    assert [one["name"] for one in finding["subscribers"]] == ["payments"]
+
+
+WRONG_USES = {
+    "a folder that is not there": (lambda _: None, ["--schemas", "/nowhere/schemas"], "no folder"),
+    "a folder without schemas": (shutil.rmtree, [], "no folder"),
+    "an event's folder without its registry": (
+        lambda folder: (folder / "customer_status_changed" / "registry.yaml").unlink(),
+        [],
+        "no schemas",
+    ),
+    "a schema that is no JSON": (
+        lambda folder: (folder / V2).write_text("{", encoding="utf-8"),
+        [],
+        "not valid JSON",
+    ),
+    "a schema that names a field twice": (
+        lambda folder: (folder / V2).write_text('{"type": 1, "type": 2}', encoding="utf-8"),
+        [],
+        "stands there twice",
+    ),
+    "a schema that is no text": (
+        lambda folder: (folder / V2).write_bytes(b"\xff\xfe"),
+        [],
+        "can't be read",
+    ),
+    "a schema that is missing": (lambda folder: (folder / V2).unlink(), [], "There is no"),
+    "a registry that is no YAML": (
+        lambda folder: (folder / "customer_status_changed" / "registry.yaml").write_text("a: ["),
+        [],
+        "not valid YAML",
+    ),
+    "a registry without versions": (
+        lambda folder: (folder / "customer_status_changed" / "registry.yaml").write_text("a: 1"),
+        [],
+        "has no `versions`",
+    ),
+    "a revision outside of git": (lambda _: None, ["--against", "HEAD"], "no git repository"),
+    "a folder whose events lie deeper": (
+        lambda folder: shutil.copytree(folder, folder.parent / "more" / "schemas"),
+        ["--against", "{parent}/more"],
+        "no schemas",
+    ),
+    "recording another comparison": (
+        lambda _: None,
+        ["--against", "HEAD", "--record"],
+        "leave --against out",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_USES)
+def test_wrong_use_is_one_clear_sentence(working_copy, case):
+    spoil, options, says = WRONG_USES[case]
+    spoil(working_copy)
+    options = [option.format(parent=working_copy.parent) for option in options]
+    code, sentence = run(working_copy, *options)
+    assert code == 2
+    assert says in sentence
+    assert "\n" not in sentence
+
+
+def git(folder, *arguments):
+    identity = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
+    subprocess.run(["git", "-C", folder, *identity, *arguments], check=True, capture_output=True)
+
+
+@pytest.fixture
+def repository(working_copy):
+    git(working_copy.parent, "init", "-q")
+    git(working_copy.parent, "add", ".")
+    git(working_copy.parent, "commit", "-q", "-m", "Published")
+    return working_copy
+
+
+@pytest.mark.slow
+def test_a_working_copy_can_be_compared_with_a_revision(repository):
+    edit(repository, add_a_status)
+    code, report = run_json(repository, "--against", "HEAD")
+    assert (code, report["against"]) == (1, "HEAD")
+    git(repository.parent, "commit", "-q", "-a", "-m", "Broken")
+    assert run_json(repository, "--against", "HEAD")[0] == 0
+    assert run_json(repository, "--against", "HEAD~1")[0] == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("revision", ["no-such-branch", "-x", "HEAD:schemas", ""])
+def test_a_revision_that_git_does_not_know_is_wrong_use(repository, revision):
+    code, says = run(repository, f"--against={revision}")
+    assert code == 2
+    assert "neither a folder nor a revision" in says
+
+
+@pytest.mark.slow
+def test_a_revision_without_schemas_is_wrong_use(repository):
+    git(repository.parent, "checkout", "-q", "--orphan", "bare")
+    git(repository.parent, "rm", "-q", "-r", "--cached", ".")
+    git(repository.parent, "commit", "-q", "--allow-empty", "-m", "Nothing")
+    code, says = run(repository, "--against", "bare")
+    assert (code, "There are no schemas in bare" in says) == (2, True)
