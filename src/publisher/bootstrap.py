@@ -152,10 +152,11 @@ def _bus(settings: "Settings", session: "Session", executor: "Executor") -> "Bus
             event_size_max_bytes=settings.message_size_max_bytes,
             executor=executor,
         )
-    from publisher.form_encoding import encode_body_once
+    from publisher.form_encoding import encode_body_once, keep_entries_back
     from publisher.sns_bus import SnsBus
 
     client = session.create_client("sns", region_name=settings.bus_region, config=_config(1))
+    client.meta.events.register("before-parameter-build.sns.PublishBatch", keep_entries_back)
     client.meta.events.register("before-call.sns.PublishBatch", encode_body_once)
     return SnsBus(
         client=client,

@@ -6,10 +6,11 @@ entries, and an entry that is in neither list is a failed one.
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
-from customer_events.event import TYPE_PREFIX, CustomerStatusChanged, transition
+from customer_events.event import TYPE_PREFIX, transition
 from publisher.batched_calls import CONFIRMED, UNMENTIONED, BatchedCalls, Request
 from publisher.bus_errors import answer_for
 from publisher.events import Entry
@@ -53,20 +54,23 @@ class SnsBus:
     def send(self, entries: Sequence[Entry], deadline: Deadline) -> list[Answer]:
         """Send entries in as few calls as count and size allow; see the port."""
         requests = [self._request(entry, index) for index, entry in enumerate(entries)]
-        return self._calls.send([(one, _size_bytes(one)) for one in requests], deadline)
+        return self._calls.send(requests, deadline)
 
     # Private functions
 
-    def _request(self, entry: Entry, index: int) -> Request:
+    def _request(self, entry: Entry, index: int) -> tuple[Request, int]:
+        """What is sent for an entry, and its size: the body (ASCII) and the attributes."""
+        event = entry.event
+        attributes, attributes_size_bytes = _attributes(event.schema_version, transition(event))
         request = {
             "Id": str(index),
             "Message": entry.document,
-            "MessageAttributes": _attributes(entry.event),
+            "MessageAttributes": attributes,
         }
         if self._ordered:
             request["MessageGroupId"] = sha256(entry.event.customer_id.encode()).hexdigest()
             request["MessageDeduplicationId"] = entry.event_id
-        return request
+        return request, len(entry.document) + attributes_size_bytes
 
     def _publish(self, requests: list[Request]) -> list[Answer]:
         response = self._client.publish_batch(
@@ -83,19 +87,23 @@ class SnsBus:
 # Private functions
 
 
-def _attributes(event: CustomerStatusChanged) -> dict[str, dict[str, str]]:
-    """What subscriptions filter by; see the contract."""
-    return {
-        "type": {"DataType": _STRING, "StringValue": f"{TYPE_PREFIX}{event.schema_version}"},
-        "schema_version": {"DataType": _STRING, "StringValue": str(event.schema_version)},
-        "status": {"DataType": _STRING, "StringValue": event.status.value},
-        "transition": {"DataType": _STRING, "StringValue": transition(event)},
+@lru_cache(maxsize=256)
+def _attributes(schema_version: int, change: str) -> tuple[dict[str, dict[str, str]], int]:
+    """What subscriptions filter by (see the contract), and its size in bytes.
+
+    Each attribute's name, type and value count (SNS quotas). Cached: there are few kinds.
+
+    Args:
+        schema_version: of the event.
+        change: the event's transition, such as `ACTIVE>SUSPENDED`.
+    """
+    values = {
+        "type": f"{TYPE_PREFIX}{schema_version}",
+        "schema_version": str(schema_version),
+        "status": change.partition(">")[2],
+        "transition": change,
     }
-
-
-def _size_bytes(request: Request) -> int:
-    """The body (ASCII) and each attribute's name, type and value count (SNS quotas)."""
-    attributes: dict[str, dict[str, str]] = request["MessageAttributes"]
-    return len(request["Message"]) + sum(
-        len(name) + len(_STRING) + len(value["StringValue"]) for name, value in attributes.items()
-    )
+    attributes = {
+        name: {"DataType": _STRING, "StringValue": value} for name, value in values.items()
+    }
+    return attributes, sum(len(name + _STRING + value) for name, value in values.items())
