@@ -41,7 +41,7 @@ _ABSENT = "attribute_not_exists(#sequence)"
 _NEWER = "(#sequence < :sequence OR (#sequence = :sequence AND #schema_version < :schema_version))"
 _SAME_COUNTER = "(NOT begins_with(#sequence, :epoch) OR #sequence_source = :sequence_source)"
 _AFTER_READING = (
-    "(#sequence_source = :version OR attribute_not_exists(#snapshot_at)"
+    "((#sequence_source = :version AND #status <> :removed) OR attribute_not_exists(#snapshot_at)"
     " OR #occurred_at <> #snapshot_at OR #snapshot_at <= :latest_reading)"
 )
 _READ_LATER = "(attribute_not_exists(#snapshot_at) OR #snapshot_at < :snapshot_at)"
@@ -158,6 +158,7 @@ def _condition(
     rules = [_NEWER, _SAME_COUNTER]
     if event.change is not Change.SNAPSHOT:
         operands[":version"] = {"S": SequenceSource.VERSION.value}
+        operands[":removed"] = {"S": Status.REMOVED.value}
         operands[":latest_reading"] = {"S": sortable(_later(event.occurred_at, tolerance))}
         rules.append(_AFTER_READING)
     return f"{_ABSENT} OR ({' AND '.join(rules)})", operands

@@ -110,16 +110,11 @@ def _judge_counted(row: Row, event: CustomerStatusChanged, tolerance: timedelta)
 
 
 def _undoes_reading(row: Row, event: CustomerStatusChanged, tolerance: timedelta) -> bool:
-    """A change from before the row was read is in what was read, whatever its sequence.
-
-    With a version counter the reading itself has its place in the order, so this is not asked.
-    """
+    """A change from before the row was read is in what was read, whatever its sequence."""
     return (
-        row.sequence_source is not SequenceSource.VERSION
+        _is_uncounted_reading(row)
         and event.change is not Change.SNAPSHOT
-        and is_reading(row)
-        and row.snapshot_at is not None
-        and row.snapshot_at - event.occurred_at > tolerance
+        and row.occurred_at - event.occurred_at > tolerance
     )
 
 
@@ -127,7 +122,7 @@ def _judge_equal(row: Row, event: CustomerStatusChanged) -> Handled:
     if is_reading(row) or event.change is Change.SNAPSHOT:
         if row.status == event.status:
             return DUPLICATE
-        if row.sequence_source is SequenceSource.STREAM:
+        if row.sequence_source is SequenceSource.STREAM or _is_uncounted_reading(row):
             return STALE  # repaired since: the row keeps the sequence of the event it mended
     elif (row.status, row.previous_status, row.occurred_at) == (
         event.status,
@@ -139,10 +134,15 @@ def _judge_equal(row: Row, event: CustomerStatusChanged) -> Handled:
 
 
 def _counter_restarted(row: Row, event: CustomerStatusChanged, tolerance: timedelta) -> bool:
-    """Older by sequence yet newer by time. Readings prove nothing: their time is no change's."""
-    if is_reading(row) or event.change is Change.SNAPSHOT:
+    """Older by sequence yet newer by time than what is stored, be it a change or a reading.
+
+    An event that is itself a snapshot proves nothing: its time is no change's.
+    """
+    if event.change is Change.SNAPSHOT:
         return False
-    created_again = event.change is Change.CREATED and row.status is Status.REMOVED
+    created_again = (
+        event.change is Change.CREATED and row.status is Status.REMOVED and not is_reading(row)
+    )
     allowance = timedelta(0) if created_again else tolerance
     # A difference, since a sum may leave the calendar: a sender may well write the year 9999.
     return event.occurred_at - row.occurred_at > allowance
@@ -151,6 +151,16 @@ def _counter_restarted(row: Row, event: CustomerStatusChanged, tolerance: timede
 def is_reading(row: Row) -> bool:
     """Whether the row was last written by a snapshot or a repair, not by a live event."""
     return row.snapshot_at is not None and row.snapshot_at == row.occurred_at
+
+
+def _is_uncounted_reading(row: Row) -> bool:
+    """Whether the row holds a reading that has no place of its own in the order.
+
+    With stream sequences none has. With a version counter only a removal has none: a repair found
+    the customer gone, and who is gone has no version to read. Then time alone tells what is older.
+    """
+    counted = row.sequence_source is SequenceSource.VERSION and row.status is not Status.REMOVED
+    return is_reading(row) and not counted
 
 
 def _contradiction(expected: str) -> Handled:

@@ -7,7 +7,7 @@ import pytest
 
 from customer_events.event import Change, Status
 from customer_events.sequence import SequenceSource, sequence
-from unit.event_consumer.consumer_samples import live, snapshot
+from unit.event_consumer.consumer_samples import live, repair, snapshot
 from unit.event_consumer.guard_verdicts import row_of, verdict
 
 VERSION = SequenceSource.VERSION
@@ -146,9 +146,19 @@ def test_snapshots_are_exempt_from_the_proof_by_time():
     assert verdict(row, late) == "STALE"
 
 
-def test_a_row_that_a_reading_wrote_proves_nothing_by_its_time():
+def test_a_change_long_after_a_reading_and_below_its_counter_is_a_contradiction():
+    """Stale, it would be lost in silence, and so would every change until the next reading."""
     seed = snapshot(seconds=0, order=sequence(9, epoch=1), sequence_source=VERSION)
-    assert verdict(row_of(seed), live(1, seconds=900, sequence_source=VERSION)) == "STALE"
+    row = row_of(seed)
+    assert verdict(row, live(1, seconds=6, sequence_source=VERSION)) == "OrderContradiction"
+    assert verdict(row, live(1, seconds=5, sequence_source=VERSION)) == "STALE"
+
+
+def test_a_change_long_after_a_repair_and_below_its_counter_is_a_contradiction():
+    drifted = live(900, seconds=0)
+    row = row_of(drifted, repair(drifted, SUSPENDED, seconds=60))
+    assert verdict(row, live(1, seconds=66)) == "OrderContradiction"
+    assert verdict(row, live(1, seconds=65)) == "STALE"
 
 
 # The ends of time

@@ -124,3 +124,19 @@ def test_the_next_live_event_applies_over_a_repair():
     drifted = live(5, ACTIVE)
     row = row_of(drifted, repair(drifted, SUSPENDED, seconds=900))
     assert verdict(row, live(6, CLOSED, seconds=960)) == "APPLIES"
+
+
+def test_a_removal_that_reconcile_found_is_not_undone_by_versions_from_before_it():
+    """Who is gone has no version to read, so the row keeps an older one, and time has to tell."""
+    drifted = live(5, ACTIVE, seconds=0, sequence_source=VERSION)
+    row = row_of(drifted, repair(drifted, REMOVED, seconds=900))
+    assert verdict(row, live(6, ACTIVE, seconds=600, sequence_source=VERSION)) == "STALE"
+    assert verdict(row, drifted) == "STALE"
+    assert verdict(row, live(8, ACTIVE, seconds=960, sequence_source=VERSION)) == "APPLIES"
+
+
+def test_a_snapshot_from_before_a_removal_that_reconcile_found_is_stale():
+    drifted = live(5, ACTIVE, seconds=0, sequence_source=VERSION)
+    row = row_of(drifted, repair(drifted, REMOVED, seconds=900))
+    seed = snapshot(ACTIVE, seconds=60, order=sequence(5, epoch=1), sequence_source=VERSION)
+    assert verdict(row, seed) == "STALE"
