@@ -12,6 +12,8 @@ from publisher.sns_bus import SnsBus
 from transports import transport_checks as checks
 from unit.publisher.stream_record_samples import UNCHANGED, record
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def broken(monkeypatch):
