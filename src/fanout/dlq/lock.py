@@ -4,10 +4,12 @@ A lock is an SSM parameter `/<prefix>/locks/dlq/<subscriber>/<generation>` that 
 and until when. SSM makes a parameter only if there is none (`Overwrite=False`), and that is the
 only thing this rests on: a lock that has expired is taken over by making the *next* generation,
 which one of any number of operators can do. The holder extends its own generation, and stops as
-soon as there is a higher one.
+soon as there is a higher one. On the holder's own machine a lock whose process is dead need not be
+waited for.
 """
 
 import json
+import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -36,6 +38,8 @@ class Holder:
 
     generation: int
     who: str
+    host: str
+    pid: int
     run_id: str
     until: datetime
     token: str
@@ -86,13 +90,13 @@ class Locks:
     ) -> "Lock":
         path = f"/{self._prefix}/locks/dlq/{subscriber}"
         last = newest(self._ssm, path)
-        if last is not None and last.until + timedelta(seconds=GRACE_SECONDS) > self._clock():
+        if last is not None and self._is_held(last, operator):
             raise _refusal(subscriber, last)
         lock = Lock(
             self._ssm,
             path,
             generation=last.generation + 1 if last else 1,
-            who=str(operator),
+            operator=operator,
             run_id=run_id,
             clock=self._clock,
             monotonic=self._monotonic,
@@ -104,11 +108,17 @@ class Locks:
             with suppress(BotoCoreError, ClientError):
                 self._ssm.delete_parameter(Name=_name(path, last.generation))
             tell(
-                f"The lock of {last.who} (run {last.run_id}) expired at {to_wire(last.until)} and "
-                f"was taken over. If that run is to go on: fanout dlq resume {last.run_id}"
+                f"The lock of {last.who} was taken over: their run {last.run_id} ended without "
+                "letting go of it."
             )
         lock.check()
         return lock
+
+    def _is_held(self, holder: Holder, operator: Operator) -> bool:
+        """Whether its time is not up, and its process is not known to be dead."""
+        if holder.until + timedelta(seconds=GRACE_SECONDS) <= self._clock():
+            return False
+        return holder.host != operator.host or _is_alive(holder.pid)
 
 
 class Lock:
@@ -120,7 +130,7 @@ class Lock:
         path: str,
         *,
         generation: int,
-        who: str,
+        operator: Operator,
         run_id: str,
         clock: Callable[[], datetime],
         monotonic: Callable[[], float],
@@ -128,7 +138,7 @@ class Lock:
         self._ssm = ssm
         self._path = path
         self._generation = generation
-        self._who = who
+        self._operator = operator
         self._run_id = run_id
         self._clock = clock
         self._monotonic = monotonic
@@ -176,7 +186,9 @@ class Lock:
     def _put(self, *, overwrite: bool) -> None:
         until = self._clock() + timedelta(seconds=LOCK_SECONDS)
         value = {
-            "who": self._who,
+            "who": str(self._operator),
+            "host": self._operator.host,
+            "pid": self._operator.pid,
             "run_id": self._run_id,
             "until": to_wire(until),
             "token": self._token,
@@ -200,6 +212,8 @@ def newest(ssm: Any, path: str) -> Holder | None:
                 Holder(
                     generation=int(parameter["Name"].rpartition("/")[2]),
                     who=value["who"],
+                    host=value["host"],
+                    pid=int(value["pid"]),
                     run_id=value["run_id"],
                     until=from_wire(value["until"]),
                     token=value["token"],
@@ -218,6 +232,17 @@ def _refusal(subscriber: str, holder: Holder | None) -> Refused:
         f"{holder.who} is moving messages of {subscriber} (run {holder.run_id}): wait for them. "
         f"If their command was killed, the lock expires at {to_wire(holder.until)}."
     )
+
+
+def _is_alive(pid: int) -> bool:
+    """Whether a process of this machine runs; one of somebody else's counts."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _name(path: str, generation: int) -> str:

@@ -10,7 +10,7 @@ from fanout.aws import AwsTarget
 from fanout.dlq.numbering import Numbering
 from fanout.dlq.selection import Selection, instant_or_age
 from fanout.dlq.subscription import Subscription
-from fanout.dlq.sweep import HOLD_SECONDS
+from fanout.dlq.sweep import HOLD_SECONDS, HOLD_SECONDS_MIN
 from fanout.runs.store import RunStore, state_folder
 
 SubscriberName = Annotated[str, typer.Argument(help="The subscriber, such as payments.")]
@@ -39,7 +39,7 @@ HoldSeconds = Annotated[
     int,
     typer.Option(
         "--hold-seconds",
-        min=1,
+        min=HOLD_SECONDS_MIN,
         max=60,
         help="How long a message stays hidden if this command is killed.",
     ),

@@ -22,6 +22,8 @@ from fanout.dlq.ports import DeadLetters, Receipt
 
 HOLD_SECONDS = 45
 """How long a message stays hidden after a kill; the promise is a minute at most."""
+HOLD_SECONDS_MIN = 5
+"""A thorough receive takes a second, in which nothing may show up again that is held."""
 HELD_MAX = 100_000
 """Below SQS's limit of 120,000 hidden messages per queue, which others need a part of."""
 _REPEATS_MAX = 200
@@ -34,7 +36,7 @@ class Sweep:
 
     Args:
         queue: the DLQ.
-        hold_seconds: 1 to 60.
+        hold_seconds: `HOLD_SECONDS_MIN` to 60.
         stop: asked before each call; True ends the pass.
         patience_seconds: how long to wait for messages that somebody hides just now (0: not).
 
