@@ -1,0 +1,55 @@
+"""Run the `fanout` command on a deployment, in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fanout:
+    """The command, with a state folder of its own."""
+
+    deployment: Any
+    state: Path
+
+    def __call__(self, *arguments: str, expect: int = 0, timeout: float = 120) -> dict[str, Any]:
+        """Run to the end; the command's JSON document."""
+        done = subprocess.run(
+            self._command(*arguments),
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout,
+        )
+        assert done.returncode == expect, done.stdout + done.stderr
+        return json.loads(done.stdout)
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Run without waiting."""
+        return subprocess.Popen(
+            self._command(*arguments),
+            env=self._environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    @property
+    def runs(self) -> Path:
+        return self.state / "fanout" / self.deployment.prefix / "runs"
+
+    def _command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-c", "from fanout.cli import main; main()", *arguments, "--json"]
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.state),
+            "XDG_STATE_HOME": str(self.state),
+            "NO_PROXY": "127.0.0.1",
+            **self.deployment.environment(),
+        }

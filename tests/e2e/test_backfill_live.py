@@ -1,0 +1,157 @@
+"""Seed a new subscriber on the embedded AWS while customers change, and see every row right."""
+
+from contextlib import ExitStack
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from customer_events.encoder import encode
+from customer_events.event import Change, CustomerStatusChanged
+from e2e.fanout_command import Fanout
+from e2e.second_subscriber import subscribed
+from e2e.traffic import STATUSES, Traffic
+from event_consumer.guarded_table import read_row
+
+pytestmark = pytest.mark.slow
+
+CUSTOMERS = 600
+PATIENCE_SECONDS = 60
+
+
+@pytest.fixture
+def subscribe(deployment):
+    """Make subscribers that leave when the test ends."""
+    with ExitStack() as stack:
+
+        def make(name, **how):
+            return stack.enter_context(subscribed(deployment, name, **how))
+
+        yield make
+
+
+@pytest.fixture(scope="module")
+def fanout(deployment, tmp_path_factory):
+    return Fanout(deployment=deployment, state=tmp_path_factory.mktemp("state"))
+
+
+def agrees(subscriber, traffic):
+    """Every customer of Accounts has its row, and every row without a customer says so."""
+
+    def check():
+        truth, rows = traffic.truth(), subscriber.statuses()
+        gone = {rows[one] for one in rows.keys() - truth.keys()}
+        return gone <= {"REMOVED"} and all(rows.get(one) == truth[one] for one in truth)
+
+    return check
+
+
+def payments_rows(deployment):
+    pages = deployment.client("dynamodb").get_paginator("scan")
+    return {
+        item["customer_id"]["S"]: item
+        for page in pages.paginate(TableName=deployment.payments_table, ConsistentRead=True)
+        for item in page["Items"]
+    }
+
+
+def has_row_of_each(deployment, traffic):
+    return lambda: payments_rows(deployment).keys() >= traffic.truth().keys()
+
+
+def test_a_new_subscriber_is_seeded_while_customers_change(
+    deployment, fanout, subscribe, eventually
+):
+    traffic = Traffic(deployment, "seed", CUSTOMERS, seed=1)
+    traffic.write_all()
+    eventually(
+        has_row_of_each(deployment, traffic), "Payments' rows", deadline_seconds=PATIENCE_SECONDS
+    )
+    fraud = subscribe("fraud")
+    with traffic.flowing():
+        done = fanout(
+            *("backfill", "fraud", "--no-wait", "--execute", "--rate", "0", "--page-size", "50")
+        )
+    assert done["finished"]
+    assert done["sent"] == done["scanned"] >= CUSTOMERS * 0.8
+    assert traffic.written > 20
+    eventually(agrees(fraud, traffic), "Fraud's rows", deadline_seconds=PATIENCE_SECONDS)
+    changed = [row for row in fraud.rows().values() if "snapshot_at" not in row]
+    assert changed, "some rows come from live changes alone"
+    assert not any("snapshot_at" in row for row in payments_rows(deployment).values()), (
+        "nobody else got a snapshot"
+    )
+    found = fanout("reconcile", "fraud", "--rate", "0", "--grace-seconds", "2")
+    assert (found["good"], found["drifted"]) == (True, 0)
+
+
+def test_a_backfill_that_is_killed_goes_on_where_it_was(deployment, fanout, subscribe, eventually):
+    traffic = Traffic(deployment, "kill", 300, seed=2)
+    traffic.write_all()
+    loans = subscribe("loans", on=False)
+    arguments = ("backfill", "loans", "--no-wait", "--execute", "--segments", "2")
+    process = fanout.start(*arguments, "--page-size", "10", "--rate", "3")
+
+    def journal():
+        files = [one for one in fanout.runs.glob("*-backfill-*") if '"loans"' in one.read_text()]
+        return files[0].read_text() if files else ""
+
+    try:
+        eventually(lambda: journal().count('"done"') >= 4, "some pages", deadline_seconds=30)
+    finally:
+        process.kill()
+        process.wait()
+    sent_before = loans.depth()
+    assert 0 < sent_before < len(traffic.truth())
+    [run_id] = [
+        one.stem for one in fanout.runs.glob("*-backfill-*") if '"loans"' in one.read_text()
+    ]
+    done = fanout(*arguments, "--page-size", "100", "--rate", "0", "--resume", run_id)
+    assert done["finished"]
+    assert done["scanned"] >= 300
+    repeated = sent_before + done["sent"] - loans.depth()
+    assert loans.depth() <= done["sent"] + 2 * 10, f"at most a page of each segment: {repeated}"
+    loans.switch(on=True)
+    eventually(agrees(loans, traffic), "Loans' rows", deadline_seconds=PATIENCE_SECONDS)
+
+
+def test_an_old_change_that_is_recovered_later_does_not_undo_a_seed(
+    deployment, fanout, subscribe, eventually
+):
+    """The change is as old as its event says; it arrives only after the seed."""
+    traffic = Traffic(deployment, "recovered", 1, seed=3)
+    [customer_id] = traffic.ids
+    traffic.write(customer_id, STATUSES[0])
+    rows = lambda: payments_rows(deployment).get(customer_id)  # noqa: E731
+    first = eventually(rows, "the first change in Payments")
+    traffic.write(customer_id, "ACTIVE")
+    cards = subscribe("cards")
+    fanout("backfill", "cards", "--no-wait", "--execute", "--rate", "0")
+    eventually(lambda: cards.statuses().get(customer_id) == "ACTIVE", "the seed")
+    deployment.client("sqs").send_message(
+        QueueUrl=cards.queue_url, MessageBody=encode(old_event(first))
+    )
+    marker = Traffic(deployment, "marker", 1, seed=4)
+    marker.write_all()
+    eventually(lambda: marker.ids[0] in cards.statuses(), "a later change")
+    eventually(lambda: cards.depth() == 0, "an empty queue")
+    assert cards.statuses()[customer_id] == "ACTIVE"
+
+
+def old_event(row):
+    """The event that a row was written by, as a recovery would publish it again: an hour old."""
+    found = read_row(row)
+    return CustomerStatusChanged(
+        event_id=UUID(row["event_id"]["S"]),
+        source="urn:novapay:accounts",
+        customer_id=row["customer_id"]["S"],
+        sequence=found.sequence,
+        sequence_source=found.sequence_source,
+        schema_version=2,
+        occurred_at=found.occurred_at - timedelta(hours=1),
+        status=found.status,
+        previous_status=None,
+        reason=None,
+        change=Change.CREATED,
+        changed_at=found.occurred_at - timedelta(hours=1),
+    )
