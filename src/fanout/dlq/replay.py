@@ -115,7 +115,8 @@ class Replay:
     def _pass(self, sweep: Sweep, deleting: Deleting, mover: Mover) -> None:
         window: list[DeadMessage] = []
         size_bytes = 0
-        window_max = self.pace.ahead(WINDOW_MAX)
+        # On FIFO, what is taken hides the rest of its group until it is gone.
+        window_max = 1 if self.fifo else self.pace.ahead(WINDOW_MAX)
         for page in sweep.pages():
             for message in page:
                 if self._quota and self._is_to_be_moved(message, deleting):

@@ -1,0 +1,378 @@
+"""A replay on queues in memory: what is moved, what is left, and what a crash leaves."""
+
+from contextlib import suppress
+
+import pytest
+
+from customer_events.decoder import from_document
+from fanout.dlq import replay as replay_module
+from fanout.dlq.freeze import freeze
+from fanout.dlq.moving import ThroughConsumer, ThroughQueue
+from fanout.dlq.pace import Pace
+from fanout.dlq.replay import Replay
+from fanout.dlq.score import WINDOW_MAX, Limits
+from fanout.dlq.selection import Selection
+from fanout.dlq.sweep import Sweep
+from fanout.runs.operator import Operator
+from fanout.runs.report import make_report
+from fanout.runs.store import RunStore
+from unit.fanout.dlq.dlq_fakes import NOON, Clock, FakeConsumer, FakeQueue, body, dead, parked
+
+WHO = Operator(user="jo", host="here", pid=1, identity="arn", account="1")
+HOLD = 45
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+@pytest.fixture
+def bench(tmp_path, monkeypatch):
+    return Bench(tmp_path, monkeypatch)
+
+
+class Bench:
+    """A DLQ, a queue, and runs on them; time passes only where somebody waits."""
+
+    def __init__(self, folder, monkeypatch):
+        self.clock = Clock()
+        self.store = RunStore(folder)
+        self.queue = FakeQueue(clock=self.clock)
+        self.dlq = FakeQueue(clock=self.clock)
+        self.consumer = None
+        clock = self.clock
+
+        def sweep(queue, **settings):
+            return Sweep(queue, monotonic=clock, sleep=clock.sleep, **settings)
+
+        monkeypatch.setattr(replay_module, "Sweep", sweep)
+
+    def fill(self, *messages, fifo=False):
+        self.dlq = FakeQueue(messages, clock=self.clock, fifo=fifo)
+        self.queue = FakeQueue(clock=self.clock, fifo=fifo)
+
+    def plan(self, selection=None, *, limit=None):
+        wanted = selection or Selection()
+        run = self.store.create("dlq replay", subject={}, options={"limit": limit}, operator=WHO)
+        freeze(
+            self.dlq,
+            wanted,
+            run,
+            reader=from_document,
+            limit=limit,
+            hold_seconds=HOLD,
+            stop=lambda: False,
+        )
+        run.close()
+        return run.run_id
+
+    def work(self, run_id, *, most=None, selection=None, failures=1.0, rate=None, stop=None):
+        """Open the run, work on it, and let go of it, as a process does; the finished `Replay`."""
+        with self.store.open(run_id) as run:
+            run.start(WHO)
+            replay = Replay(
+                run=run,
+                dlq=self.dlq,
+                fifo=self.dlq.fifo,
+                selection=selection or Selection(),
+                reader=from_document,
+                mover=lambda deleting: (
+                    ThroughConsumer(run, self.consumer, deleting)
+                    if self.consumer
+                    else ThroughQueue(run, self.queue, self.queue.facts(), deleting)
+                ),
+                pace=Pace(rate, wait=self.clock.sleep, monotonic=self.clock),
+                limits=Limits(failure_rate_max=failures, hold_seconds=HOLD),
+                keep_lock=lambda: None,
+                stop=stop or (lambda: False),
+            )
+            if replay.work(most=most):
+                replay.settle_missing()
+            return replay
+
+    def fates(self, run_id):
+        return dict(make_report(self.store.records(run_id)).fates)
+
+    def sent_ids(self):
+        return [one.message_id for one in self.queue.sent]
+
+
+def test_what_was_selected_is_sent_and_deleted_and_nothing_else_is_touched(bench):
+    bench.fill(*(parked(n, "UnknownStatus" if n % 2 else "NotJson") for n in range(1, 31)))
+    wanted = Selection(reason="UnknownStatus")
+    run_id = bench.plan(wanted)
+    bench.work(run_id, selection=wanted)
+    assert bench.fates(run_id) == {"SENT": 15}
+    assert len(bench.sent_ids()) == 15
+    assert {one.parked.reason for one in bench.dlq.messages.values()} == {"NotJson"}
+    assert not bench.dlq.hidden()
+
+
+def test_a_plan_moves_nothing_and_hides_nothing(bench):
+    bench.fill(*(parked(n) for n in range(1, 26)))
+    bench.plan()
+    assert len(bench.dlq.messages) == 25
+    assert not bench.dlq.hidden()
+    assert not bench.queue.sent
+
+
+def test_what_dies_after_the_selection_is_not_in_it(bench):
+    bench.fill(parked(1), parked(2))
+    run_id = bench.plan()
+    late = parked(3)
+    bench.dlq.messages[late.message_id] = late
+    bench.work(run_id)
+    assert bench.fates(run_id) == {"SENT": 2}
+    assert list(bench.dlq.messages) == [late.message_id]
+
+
+@pytest.mark.parametrize("count", [1, 10, 11, 95, 230])
+def test_each_step_takes_a_tenth_of_the_messages_in_calls(bench, count):
+    bench.fill(*(parked(n) for n in range(1, count + 1)))
+    run_id = bench.plan()
+    bench.dlq.calls.clear()
+    bench.work(run_id)
+    tenth = -(-count // 10)
+    assert bench.queue.calls["send"] == tenth
+    assert bench.dlq.calls["delete"] == tenth
+    assert bench.dlq.calls["receive"] == tenth
+
+
+def test_a_message_whose_send_fails_stays_and_is_not_deleted(bench):
+    bench.fill(*(parked(n) for n in range(1, 13)))
+    unlucky = parked(4).message_id
+    bench.queue.refuses.add(unlucky)
+    run_id = bench.plan()
+    replay = bench.work(run_id)
+    assert (replay.score.well, replay.score.failed) == (11, 1)
+    assert list(bench.dlq.messages) == [unlucky]
+    assert bench.fates(run_id) == {"SENT": 11, "send failed": 1}
+    bench.queue.refuses.clear()
+    bench.work(run_id)
+    assert bench.fates(run_id) == {"SENT": 12}
+
+
+def test_a_message_that_was_sent_and_not_deleted_is_only_deleted_by_a_resume(bench):
+    bench.fill(parked(1), parked(2))
+    kept = parked(1).message_id
+    bench.dlq.keeps.add(kept)
+    run_id = bench.plan()
+    bench.work(run_id)
+    assert bench.fates(run_id) == {"SENT": 1, "delete failed": 1}
+    bench.dlq.keeps.clear()
+    bench.work(run_id)
+    assert bench.fates(run_id) == {"SENT": 2}
+    assert len(bench.sent_ids()) == 2
+
+
+def test_it_stops_when_more_fail_than_is_allowed(bench):
+    bench.fill(*(parked(n) for n in range(1, 101)))
+    bench.queue.refuses.update(one for one in bench.dlq.messages)
+    run_id = bench.plan()
+    replay = bench.work(run_id, failures=0.1)
+    assert replay.score.failed == 10
+    assert bench.fates(run_id) == {"waiting": 90, "send failed": 10}
+
+
+def test_a_canary_is_a_part_of_the_selection_and_the_rest_follows(bench):
+    bench.fill(*(parked(n) for n in range(1, 31)))
+    run_id = bench.plan()
+    bench.work(run_id, most=3)
+    assert bench.fates(run_id) == {"waiting": 27, "SENT": 3}
+    bench.work(run_id)
+    assert bench.fates(run_id) == {"SENT": 30}
+
+
+def test_a_customers_messages_go_in_the_order_of_their_sequence(bench):
+    same = [
+        dead(n, body(sequence, customer_id="c-1"))
+        for n, sequence in enumerate([5, 2, 9, 1, 7], start=1)
+    ]
+    bench.fill(*same)
+    bench.work(bench.plan())
+    sequences = [
+        one.entry["MessageBody"].split('"sequence": "')[1][:45] for one in bench.queue.sent
+    ]
+    assert sequences == sorted(sequences)
+
+
+def test_only_good_outcomes_are_deleted_when_it_goes_through_the_consumer(bench):
+    bench.fill(*(parked(n) for n in range(1, 6)))
+    ids = list(bench.dlq.messages)
+    bench.consumer = FakeConsumer(
+        dict(zip(ids, ["APPLIED", "DUPLICATE", "STALE", "PARKED", "RETRY"], strict=True))
+    )
+    run_id = bench.plan()
+    bench.work(run_id)
+    assert list(bench.dlq.messages) == ids[3:]
+    assert bench.fates(run_id) == {
+        **dict.fromkeys(["APPLIED", "DUPLICATE", "PARKED", "STALE"], 1),
+        "consume failed": 1,
+    }
+
+
+def test_a_message_that_somebody_deleted_is_reported_as_gone(bench):
+    bench.fill(parked(1), parked(2))
+    run_id = bench.plan()
+    del bench.dlq.messages[parked(2).message_id]
+    bench.work(run_id)
+    assert bench.fates(run_id) == {"SENT": 1, "GONE": 1}
+
+
+def test_a_message_that_somebody_else_hides_is_waited_for(bench):
+    bench.fill(parked(1), parked(2))
+    run_id = bench.plan()
+    bench.dlq.hidden_until[parked(2).message_id] = bench.clock() + 40
+    bench.work(run_id)
+    assert bench.fates(run_id) == {"SENT": 2}
+
+
+def test_a_message_that_comes_back_is_not_counted_as_well(bench):
+    bench.fill(parked(1), parked(2))
+    run_id = bench.plan()
+    with bench.store.open(run_id) as run:
+        cut_off = run.cut_off
+    bench.work(run_id)
+    original = parked(1).first_delivery.message_id
+    again = parked(int((cut_off - NOON).total_seconds()) + 60, "SchemaViolation", original=original)
+    bench.dlq.messages[again.message_id] = again
+    with bench.store.open(run_id) as run:
+        replay = Replay(
+            run=run,
+            dlq=bench.dlq,
+            fifo=False,
+            selection=Selection(),
+            reader=from_document,
+            mover=lambda _deleting: None,
+            pace=Pace(None, wait=bench.clock.sleep),
+            limits=Limits(failure_rate_max=1, hold_seconds=HOLD),
+            keep_lock=lambda: None,
+            stop=lambda: False,
+        )
+        assert replay.note_comebacks() == 1
+        assert replay.note_comebacks() == 0
+    assert bench.fates(run_id) == {"SENT": 1, "CAME_BACK": 1}
+
+
+def test_no_message_is_held_ahead_of_a_slow_rate(bench):
+    bench.fill(*(parked(n) for n in range(1, 41)))
+    run_id = bench.plan()
+    bench.clock.slept.clear()
+    bench.work(run_id, rate=1.0)
+    assert bench.fates(run_id) == {"SENT": 40}
+    assert sum(bench.clock.slept) >= 29
+    assert len(bench.sent_ids()) == 40
+
+
+def test_on_fifo_what_is_behind_a_head_is_found_by_the_cut_off_time(bench):
+    bench.fill(
+        *(dead(n, group_id="g", body=body(n, customer_id="c")) for n in range(1, 36)), fifo=True
+    )
+    run_id = bench.plan()
+    assert bench.fates(run_id) == {"waiting": 10}
+    late = dead(2 * 3600, group_id="g")
+    bench.dlq.messages[late.message_id] = late
+    bench.work(run_id)
+    assert bench.fates(run_id) == {"SENT": 35}
+    assert [one.entry["MessageGroupId"] for one in bench.queue.sent] == ["g"] * 35
+    assert bench.sent_ids() == [dead(n).message_id for n in range(1, 36)]
+    assert len({one.entry["MessageDeduplicationId"] for one in bench.queue.sent}) == 35
+    assert list(bench.dlq.messages) == [late.message_id]
+
+
+def test_on_fifo_nothing_overtakes_a_message_of_its_group_that_failed(bench):
+    bench.fill(*(dead(n, group_id="a" if n < 4 else "b") for n in range(1, 7)), fifo=True)
+    bench.queue.refuses.add(dead(2).message_id)
+    run_id = bench.plan()
+    bench.work(run_id)
+    assert set(bench.sent_ids()) == {dead(n).message_id for n in (1, 4, 5, 6)}
+    assert set(bench.dlq.messages) == {dead(2).message_id, dead(3).message_id}
+
+
+def test_the_limit_holds_on_fifo_too(bench):
+    bench.fill(*(dead(n, group_id="g") for n in range(1, 36)), fifo=True)
+    run_id = bench.plan(limit=12)
+    bench.work(run_id)
+    assert bench.fates(run_id) == {"SENT": 12}
+
+
+@pytest.mark.parametrize("through", ["queue", "consumer"])
+@pytest.mark.parametrize("place", ["before", "after"])
+@pytest.mark.parametrize("number", range(1, 9))
+def test_killed_at_any_line_it_goes_on_with_nothing_lost(
+    bench, monkeypatch, number, place, through
+):
+    bench.fill(*(parked(n) for n in range(1, 13)))
+    before = set(bench.dlq.messages)
+    bench.consumer = FakeConsumer() if through == "consumer" else None
+    run_id = bench.plan()
+    kill_at(monkeypatch, number, place)
+    with suppress(Killed):
+        bench.work(run_id)
+    monkeypatch.undo()
+    bench.dlq.clock.seconds += HOLD
+    monkeypatch.setattr(
+        replay_module,
+        "Sweep",
+        lambda queue, **settings: Sweep(
+            queue, monotonic=bench.clock, sleep=bench.clock.sleep, **settings
+        ),
+    )
+    bench.work(run_id)
+    arrived = bench.sent_ids() if through == "queue" else bench.consumer.handled
+    assert set(arrived) == before
+    assert not bench.dlq.messages
+    report = make_report(bench.store.records(run_id))
+    assert report.fates == {"SENT" if through == "queue" else "APPLIED": 12}
+    assert len(arrived) - 12 <= report.perhaps_twice
+
+
+def kill_at(monkeypatch, number, place):
+    """End the process at an append to the journal; nothing is shown again, nothing closed well."""
+    count = 0
+    append = replay_module.Run.record
+
+    def record(run, *entries):
+        nonlocal count
+        count += 1
+        if count == number and place == "before":
+            run._journal.close()
+            raise Killed
+        append(run, *entries)
+        if count == number:
+            run._journal.close()
+            raise Killed
+
+    monkeypatch.setattr(replay_module.Run, "record", record)
+    monkeypatch.setattr(Sweep, "__exit__", lambda self, *_: self._held.close())
+
+
+def test_an_answer_that_is_lost_is_told_as_perhaps_twice(bench):
+    bench.fill(parked(1))
+    run_id = bench.plan()
+    bench.queue.broken = "send"
+    with suppress(ConnectionError):
+        bench.work(run_id)
+    assert bench.fates(run_id) == {"send unconfirmed": 1}
+    bench.queue.broken = None
+    bench.work(run_id)
+    report = make_report(bench.store.records(run_id))
+    assert report.fates == {"SENT": 1}
+    assert report.perhaps_twice == 1
+    assert len({one.entry["MessageBody"] for one in bench.queue.sent}) == 1
+
+
+def test_memory_holds_a_window_of_messages_however_many_there_are(bench, monkeypatch):
+    bench.fill(*(parked(n) for n in range(1, 401)))
+    run_id = bench.plan()
+    windows = []
+    move = Replay._move
+
+    def moving(self, window, mover):
+        windows.append(len(window))
+        return move(self, window, mover)
+
+    monkeypatch.setattr(Replay, "_move", moving)
+    bench.work(run_id)
+    assert bench.fates(run_id) == {"SENT": 400}
+    assert max(windows) == WINDOW_MAX
