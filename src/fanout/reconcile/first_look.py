@@ -4,7 +4,7 @@ Many of these are changes in flight; `settling` tells them from drift.
 """
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -14,15 +14,15 @@ from fanout.backfill.batch_get import KEYS_MAX
 from fanout.backfill.pace import CapacityPace
 from fanout.backfill.reading import Item, Reading, Unreadable
 from fanout.dlq.stopping import Stopping
-from fanout.reconcile.comparison import Difference, Expectation
+from fanout.reconcile.comparison import Difference, Expectation, StoredRow
 from fanout.reconcile.difference_store import DifferenceStore
 from fanout.reconcile.subscriber_rows import RowPage, SubscriberRows
 
 SEGMENT_ITEMS = 50
 """About how many items a segment has when a sample is drawn."""
 SEGMENTS_MAX = 100_000
-PAGE_SIZE = KEYS_MAX
-"""A page's customers are looked up on the other side in one call."""
+PAGE_SIZE = 1_000
+"""Items read at a time; they are looked up on the other side `KEYS_MAX` at a time."""
 _Element = TypeVar("_Element")
 _Pages = Callable[[int, int, Item | None], Page | RowPage]
 
@@ -105,6 +105,7 @@ class FirstLook:
         self._stopping = stopping
         self._progress = progress
         self._sample = sample
+        self._page_size = min(PAGE_SIZE, sample or PAGE_SIZE)
         self._chance = chance
 
     def run(self) -> Looked:
@@ -119,21 +120,22 @@ class FirstLook:
         accounts = self._sides.accounts
 
         def page(segment: int, segments: int, start: Item | None) -> Page:
-            return accounts.page(segment, segments, start=start, limit=PAGE_SIZE)
+            return accounts.page(segment, segments, start=start, limit=self._page_size)
 
         for found in self._pages(accounts.facts, page):
             assert isinstance(found, Page)
-            by_id = {one.customer_id: one for one in found.readings}
-            rows = self._sides.rows.lookup(list(by_id)) if by_id else {}
-            for customer_id, reading in by_id.items():
-                self._note(
-                    self._sides.expectation.compare(customer_id, reading, rows.get(customer_id))
-                )
-            count += len(by_id)
-            self._progress(len(by_id))
+            for readings in chunks(found.readings, KEYS_MAX):
+                self._compare_readings({one.customer_id: one for one in readings})
+            count += len(found.readings)
+            self._progress(len(found.readings))
             if self._is_full(count):
                 break
         return count
+
+    def _compare_readings(self, readings: Mapping[str, Reading | Unreadable]) -> None:
+        rows = self._sides.rows.lookup(list(readings))
+        for customer_id, reading in readings.items():
+            self._note(self._sides.expectation.compare(customer_id, reading, rows.get(customer_id)))
 
     def _look_at_rows(self) -> int:
         """Extra rows: every row, and the customer that there should be."""
@@ -141,20 +143,23 @@ class FirstLook:
         rows = self._sides.rows
 
         def page(segment: int, segments: int, start: Item | None) -> RowPage:
-            return rows.page(segment, segments, start=start, limit=PAGE_SIZE)
+            return rows.page(segment, segments, start=start, limit=self._page_size)
 
         for found in self._pages(rows.facts, page):
             assert isinstance(found, RowPage)
-            if found.rows:
-                accounts, _ = self._sides.accounts.lookup([one.customer_id for one in found.rows])
-                for row in found.rows:
-                    if row.customer_id not in accounts:
-                        self._note(self._sides.expectation.compare(row.customer_id, None, row))
+            for some in chunks(found.rows, KEYS_MAX):
+                self._compare_rows(some)
             count += len(found.rows)
             self._progress(len(found.rows))
             if self._is_full(count):
                 break
         return count
+
+    def _compare_rows(self, rows: Sequence[StoredRow]) -> None:
+        accounts, _ = self._sides.accounts.lookup([one.customer_id for one in rows])
+        for row in rows:
+            if row.customer_id not in accounts:
+                self._note(self._sides.expectation.compare(row.customer_id, None, row))
 
     def _pages(self, facts: TableFacts, read: _Pages) -> Iterator[Page | RowPage]:
         """Every page; for a sample, of segments in any order."""
