@@ -1,0 +1,137 @@
+"""The ledger: where each item stands, as the journal's lines say."""
+
+import pytest
+
+from fanout.errors import WrongUse
+from fanout.runs.ledger import State
+from fanout.runs.operator import Operator
+from fanout.runs.page import html_page
+from fanout.runs.records import done, ended, intent
+from fanout.runs.report import fate, item_document, make_report
+from fanout.runs.run import clock
+from fanout.runs.store import RunStore
+
+WHO = Operator(user="jo<b>", host="here", pid=1, identity="arn", account="1")
+
+
+@pytest.fixture
+def store(tmp_path):
+    return RunStore(tmp_path)
+
+
+@pytest.fixture
+def run(store):
+    with store.create("dlq replay", subject={"x": 1}, options={}, operator=WHO) as made:
+        made.select({"id": f"m-{n}", "reason": "NotJson", "alias": f"a-{n}"} for n in range(6))
+        made.freeze(cut_off=clock(), left_out=["one hidden"])
+        made.start(WHO)
+        yield made
+
+
+def standing(run, item_id):
+    item = run.ledger.get(item_id)
+    return item.state, item.step, item.end, item.unsure
+
+
+def test_a_step_goes_from_intent_to_done_or_failed(run):
+    run.record(intent("send", ["m-0", "m-1"]))
+    assert standing(run, "m-0") == (State.DOING, "send", "", False)
+    run.record(done("send", [{"id": "m-0", "ok": True}, {"id": "m-1", "ok": False, "why": "x"}]))
+    assert standing(run, "m-0") == (State.DID, "send", "", False)
+    assert standing(run, "m-1") == (State.FAILED, "send", "", False)
+    assert run.ledger.get("m-1").detail == {"why": "x"}
+
+
+def test_a_step_under_way_when_work_begins_again_is_unsure_from_then_on(run):
+    run.record(intent("send", ["m-0"]))
+    run.start(WHO)
+    run.record(done("send", [{"id": "m-0", "ok": True}]), ended([{"id": "m-0", "end": "SENT"}]))
+    assert standing(run, "m-0") == (State.ENDED, "send", "SENT", True)
+
+
+def test_a_deletion_under_way_leaves_no_doubt(run):
+    run.record(intent("delete", ["m-0"]))
+    run.start(WHO)
+    assert standing(run, "m-0") == (State.DOING, "delete", "", False)
+
+
+def test_what_has_ended_stays_ended_unless_it_ends_otherwise(run):
+    run.record(ended([{"id": "m-0", "end": "SENT"}]), intent("send", ["m-0"]))
+    assert standing(run, "m-0")[0] is State.ENDED
+    run.record(ended([{"id": "m-0", "end": "CAME_BACK"}]))
+    assert standing(run, "m-0")[2] == "CAME_BACK"
+
+
+def test_the_ledger_of_a_run_opened_again_is_the_same(store, run):
+    run.record(intent("send", ["m-0"]), ended([{"id": "m-1", "end": "SENT"}]))
+    before = list(run.ledger.items())
+    run.close()
+    with store.open("last") as again:
+        assert list(again.ledger.items()) == before
+        assert again.is_frozen
+        assert again.was_started
+        assert again.left_out == ("one hidden",)
+
+
+def test_items_can_be_walked_while_records_are_applied(run):
+    for item in run.ledger.items(State.WAITING):
+        run.record(ended([{"id": item.id, "end": "SENT"}]))
+    assert run.ledger.count(State.ENDED) == 6
+    assert run.ledger.by_alias("a-3").id == "m-3"
+
+
+def test_every_selected_item_is_in_the_report_with_one_fate(store, run):
+    run.record(
+        intent("send", ["m-0", "m-1", "m-2"]),
+        done("send", [{"id": "m-1", "ok": True}, {"id": "m-2", "ok": False, "why": "<script>"}]),
+        ended([{"id": "m-3", "end": "SENT"}]),
+    )
+    report = make_report(store.records(run.run_id))
+    assert report.fates == {
+        "waiting": 2,
+        "SENT": 1,
+        "send unconfirmed": 1,
+        "send done": 1,
+        "send failed": 1,
+    }
+    assert sum(report.fates.values()) == report.selected == 6
+    assert report.by_reason == {"NotJson": report.fates}
+    assert report.status == "unfinished"
+    left = [item_document(one) for one in run.ledger.items(State.FAILED)]
+    page = html_page(report, meanings={}, well={"SENT"}, left=left)
+    assert "&lt;script&gt;" in page
+    assert "<script" not in page
+    assert "jo&lt;b&gt;" in page
+    assert "http" not in page
+
+
+def test_each_state_has_a_fate_of_its_own():
+    assert len({fate(state, "send", "SENT") for state in State}) == len(State)
+
+
+def test_a_run_is_named_by_a_part_of_its_id(store, run):
+    assert store.find("last").run_id == run.run_id
+    assert store.find(run.run_id[-4:]).run_id == run.run_id
+    with pytest.raises(WrongUse, match="No run 'nothing-like-it'"):
+        store.find("nothing-like-it")
+
+
+def test_a_run_killed_while_it_was_made_is_passed_over(store, run):
+    (store.folder / "20991231-000000-replay-dead.jsonl").touch()
+    assert store.find("last").run_id == run.run_id
+
+
+def test_the_bars_of_a_long_run_grow_wider_and_lose_nothing(store, run):
+    records = list(store.records(run.run_id))
+    later = [
+        type(records[0])(
+            n=index,
+            at=clock().replace(year=2027, month=1 + index % 12),
+            kind="ended",
+            fields={"items": [{"id": "m-0", "end": "SENT"}]},
+        )
+        for index in range(24)
+    ]
+    report = make_report([*records, *later])
+    assert sum(report.bars) == 24
+    assert len(report.bars) <= 121
