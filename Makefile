@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast check format lock package clean
+.PHONY: help install demo test test-infra test-fast check format lock package clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -26,6 +26,9 @@ demo: $(VENV)/local.stamp ## Run the whole system here and play 1,000 status cha
 
 test: install ## Run every test.
 	$(BIN)/pytest -n $(WORKERS)
+
+test-infra: install ## Terraform: the rules of the modules, and each example on the embedded AWS.
+	$(BIN)/pytest -m infra
 
 test-fast: install ## Run the tests that need no processes; under a minute.
 	$(BIN)/pytest -n $(WORKERS) -m "not slow"

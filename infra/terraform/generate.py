@@ -1,4 +1,4 @@
-"""Write what follows from elsewhere: the vocabulary of the modules, and the tables of their READMEs.
+"""Write what follows from elsewhere: the modules' vocabulary, and the tables of their READMEs.
 
 Run `python infra/terraform/generate.py` after a change of the schemas, or of a variable or output;
 `--check` writes nothing, lists the files that are out of date and ends with 1.
@@ -188,9 +188,7 @@ def _description(body: str) -> str:
 
 def _argument(body: str, name: str) -> str:
     """The expression of an argument; what continues it is indented deeper, or closes it."""
-    found = re.search(
-        rf"^  {name} += (.*?)(?=^  [a-z]|^$|\Z)", body, re.MULTILINE | re.DOTALL
-    )
+    found = re.search(rf"^  {name} += (.*?)(?=^  [a-z]|^$|\Z)", body, re.MULTILINE | re.DOTALL)
     return " ".join(found[1].split()) if found else ""
 
 

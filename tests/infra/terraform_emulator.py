@@ -1,4 +1,4 @@
-"""Examples on the embedded AWS: how they are pointed at it, and which of its faults show in a plan."""
+"""Examples on the embedded AWS: how they are pointed at it, and which of its faults plans show."""
 
 import shutil
 import threading
@@ -54,11 +54,11 @@ FAULTS = {
     "eventbridge_fanout": {ALARMS: "as on SNS", EVENT_COUNTS: "as on SNS"},
     "pipes_fanout": {
         ALARMS: "as on SNS",
-        PIPE: "a pipe comes back without its enrichment, parameters and tags, and is to be replaced",
+        PIPE: "a pipe comes back without its enrichment and parameters, and is to be replaced",
         NAMES_THE_PIPE: "follows from the pipe that is to be replaced",
     },
 }
-CARRIES = {"sns_fanout", "sns_fifo_fanout"}
+CARRIES = {"sns_fanout", "sns_fifo_fanout", "eventbridge_fanout"}
 _WHOLE = {kind for faults in FAULTS.values() for kind, attribute in faults if attribute == "*"}
 
 

@@ -1,6 +1,6 @@
 """Terraform as the tests run it: on a copy of the modules, offline where a mirror is named.
 
-`FANOUT_TERRAFORM_MIRROR` is a folder in the layout of a filesystem mirror that holds the AWS provider.
+`FANOUT_TERRAFORM_MIRROR` is a folder in the layout of a filesystem mirror, with the AWS provider.
 Without it Terraform asks the registry. Where neither answers, tests are skipped, or, with
 `FANOUT_REQUIRE_TERRAFORM=1`, fail.
 """
@@ -58,7 +58,9 @@ class Workspace:
         """
         done = self.attempt(folder, *arguments, timeout=timeout)
         if done.returncode != 0:
-            raise TerraformFailed(f"terraform {' '.join(arguments)} in {folder.name}:\n{done.stdout}")
+            raise TerraformFailed(
+                f"terraform {' '.join(arguments)} in {folder.name}:\n{done.stdout}"
+            )
         return done.stdout
 
     def attempt(
@@ -127,11 +129,13 @@ def absent(reason: str) -> None:
 
 
 def _environment(cache: Path, *, offline: bool) -> dict[str, str]:
-    """Nothing of the person's AWS settings; nor of Terraform's, which may name files that are gone."""
+    """Nothing of the person's AWS settings, nor of Terraform's, which may name lost files."""
     kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("AWS_", "TF_"))
+        name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_"))
     }
-    settings = {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", "TF_CLI_ARGS_plan": "-input=false"}
+    settings = {
+        "TF_IN_AUTOMATION": "1",
+        "CHECKPOINT_DISABLE": "1",
+        "TF_CLI_ARGS_plan": "-input=false",
+    }
     return kept | settings | ({} if offline else {"TF_PLUGIN_CACHE_DIR": str(cache)})

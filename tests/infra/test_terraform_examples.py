@@ -1,4 +1,4 @@
-"""The examples, deployed for real: on the embedded AWS, with the real packages, and taken down again."""
+"""The examples, deployed for real on the embedded AWS with the real packages, and taken down."""
 
 import http.client
 from types import SimpleNamespace
@@ -27,9 +27,12 @@ module "event_bus" {
 resource "aws_kms_key" "mine" {
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
-      { Effect = "Allow", Principal = { AWS = "arn:aws:iam::000000000000:root" }, Action = "kms:*", Resource = "*" },
-    ]
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { AWS = "arn:aws:iam::000000000000:root" }
+      Action    = "kms:*"
+      Resource  = "*"
+    }]
   })
 }
 """
@@ -91,7 +94,9 @@ def test_an_example_is_deployed_carries_a_change_and_leaves_nothing(
             for status, payments in (("ACTIVE", "ALLOWED"), ("SUSPENDED", "BLOCKED")):
                 embedded.write_status(target, "C-1", status)
                 embedded.await_true(
-                    lambda wanted=payments: embedded.row_of(target, "C-1").get("payments") == wanted,
+                    lambda wanted=payments: (
+                        embedded.row_of(target, "C-1").get("payments") == wanted
+                    ),
                     f"the row is {payments}",
                 )
     assert deployment.second_plan() == set(embedded.FAULTS[example])

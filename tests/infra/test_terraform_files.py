@@ -1,6 +1,5 @@
-"""What the Terraform files say, read as text: generated parts, documentation, tests of each rule."""
+"""What the Terraform files say, read as text: generated parts, documentation, a test a rule."""
 
-import json
 import re
 import runpy
 from pathlib import Path
@@ -12,7 +11,9 @@ from customer_events.event import EVENT_NAME, MAJORS, TYPE_PREFIX, Status
 from infra.terraform_workspace import EXAMPLES, MODULES, TERRAFORM
 
 GENERATE = runpy.run_path(str(TERRAFORM / "generate.py"))
-FOLDERS = [Path("modules", name) for name in MODULES] + [Path("examples", name) for name in EXAMPLES]
+FOLDERS = [Path("modules", name) for name in MODULES] + [
+    Path("examples", name) for name in EXAMPLES
+]
 HEADINGS = ["## Purpose", "## Usage", "## Nuances", "## Inputs and outputs"]
 _SENTENCE = re.compile(r"[a-z0-9]+(_[a-z0-9]+){2,}")
 
@@ -79,7 +80,9 @@ def test_durations_and_sizes_have_their_unit_in_the_name(name: str):
     blocks = list(GENERATE["blocks"](text_of(Path("modules", name), "variables.tf")))
     measured = re.compile(r"^(Seconds|Milliseconds|Days|Memory)\b")
     unit = re.compile(r"_(seconds|milliseconds|days|megabytes)$")
-    assert [b.name for b in blocks if measured.match(b.description) and not unit.search(b.name)] == []
+    assert [
+        b.name for b in blocks if measured.match(b.description) and not unit.search(b.name)
+    ] == []
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -104,24 +107,34 @@ def test_every_validation_has_a_run_that_it_refuses(name: str):
 
 @pytest.mark.parametrize("name", MODULES)
 def test_a_refusal_says_the_harm_in_a_sentence(name: str):
-    messages = re.findall(r'error_message = "(.*)"$', text_of(Path("modules", name), "*.tf"), re.M)
+    messages = re.findall(
+        r'error_message = "(.*)"$', text_of(Path("modules", name), "*.tf"), re.MULTILINE
+    )
     assert [one for one in messages if not one.endswith(".")] == []
     assert [one for one in messages if len(one) < 40] == []
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=str)
 def test_nothing_of_one_machine_or_account_is_in_the_files(folder: Path):
-    files = [path for path in (TERRAFORM / folder).rglob("*") if path.is_file() and ".terraform" not in path.parts]
+    files = [
+        path
+        for path in (TERRAFORM / folder).rglob("*")
+        if path.is_file() and ".terraform" not in path.parts
+    ]
     assert [path.name for path in files if path.name.endswith((".tfstate", ".lock.hcl"))] == []
     text = "\n".join(path.read_text() for path in files if path.suffix in {".tf", ".hcl", ".md"})
     assert "registry.terraform.io" not in text
-    accounts = set(re.findall(r"(?<!\d)\d{12}(?!\d)", text)) - {"000000000001", "000000000002", "000000000009"}
+    accounts = set(re.findall(r"(?<!\d)\d{12}(?!\d)", text)) - {
+        "000000000001",
+        "000000000002",
+        "000000000009",
+    }
     assert accounts <= {"111122223333", "444455556666"}
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_permissions_name_actions_and_resources(name: str):
-    """Only X-Ray takes no resource; a key policy's `*` is the key itself, and its root admits IAM."""
+    """Only X-Ray takes no resource; in a key's policy `*` is the key, and its root admits IAM."""
     text = text_of(Path("modules", name), "*.tf")
     statements = re.findall(r"Sid += \"([^\"]+)\"(.*?)(?=Sid +=|\Z)", text, re.DOTALL)
     wild = {
@@ -142,14 +155,26 @@ def rules_of(name: str) -> dict[str, int]:
     found = {}
     for file in ("variables.tf", "outputs.tf"):
         text = (TERRAFORM / "modules" / name / file).read_text()
-        for block, body in re.findall(r'^(?:variable|output) "([^"]+)" \{\n(.*?)^\}', text, re.MULTILINE | re.DOTALL):
+        for block, body in re.findall(
+            r'^(?:variable|output) "([^"]+)" \{\n(.*?)^\}', text, re.MULTILINE | re.DOTALL
+        ):
             if rules := len(re.findall(r"^  (?:validation|precondition) \{", body, re.MULTILINE)):
                 found[block] = rules
     return found
 
 
 def test_the_generators_reading_of_a_block_is_terraforms():
-    text = 'variable "a" {\n  description = "Says \\"a\\"."\n  type = object({\n    b = string\n  })\n  default = null\n}\n'
-    [block] = GENERATE["blocks"](text)
-    assert (block.description, block.type, block.default) == ('Says "a".', "object({ b = string })", "null")
-    assert json.dumps(block.is_required) == "false"
+    [block] = GENERATE["blocks"](
+        """variable "a" {
+  description = "Says \\"a\\"."
+  type = object({
+    b = string
+  })
+  default = null
+}
+"""
+    )
+    assert block.description == 'Says "a".'
+    assert block.type == "object({ b = string })"
+    assert block.default == "null"
+    assert not block.is_required

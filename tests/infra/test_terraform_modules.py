@@ -1,4 +1,4 @@
-"""Each module is formatted, valid, and keeps the rules that its own tests name; no AWS is needed."""
+"""Each module is formatted, valid, and keeps the rules that its own tests name; without AWS."""
 
 import re
 
@@ -33,5 +33,7 @@ def test_a_module_keeps_its_rules(terraform: Workspace, name: str):
     path = terraform.folder("modules", name)
     terraform.init(path)
     said = terraform.run(path, "test")
-    runs = sum(len(re.findall(r"^run ", file.read_text(), re.MULTILINE)) for file in path.glob("tests/*"))
+    runs = sum(
+        len(re.findall(r"^run ", file.read_text(), re.MULTILINE)) for file in path.glob("tests/*")
+    )
     assert f"{runs} passed, 0 failed" in said

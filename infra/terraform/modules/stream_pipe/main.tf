@@ -64,7 +64,7 @@ module "function" {
     POWERTOOLS_SERVICE_NAME      = "publisher"
     POWERTOOLS_METRICS_NAMESPACE = "CustomerStatusFanout"
     POWERTOOLS_LOG_LEVEL         = var.log_level
-    BUS_ARN                      = var.bus.arn
+    PIPE_BATCH_SIZE              = tostring(local.batch_size)
     FAILURE_BUCKET               = module.failure_store.bucket_name
     EVENT_SOURCE                 = var.event_source
     PUBLISH_VERSIONS             = local.versions

@@ -24,7 +24,7 @@ run "each_record_becomes_an_event_a_version_and_ten_fit_a_call" {
 }
 
 run "two_versions_halve_the_batch" {
-  command = plan
+  command = apply
 
   variables {
     bus = {
