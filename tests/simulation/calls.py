@@ -96,6 +96,8 @@ class Calls:
             try:
                 done = perform(entry)
             except EntryRefused as refusal:
+                if self._stack:
+                    self.current.met.append(f"{operation}: an entry is refused")
                 answer["Failed"].append(_failed(entry, refusal.code))
                 continue
             if index != spared:
@@ -112,9 +114,12 @@ class Calls:
         invocation = self._stack[-1]
         place = invocation.calls
         invocation.calls += 1
+        began = self._clock.seconds
         for call, step in invocation.during:
             if call == place:
                 self.run_step(step)
+        if self._clock.seconds > began:
+            invocation.met.append("slow")
         if self._clock.seconds >= invocation.ends_at:
             invocation.met.append("out of time")
             raise Crash

@@ -36,7 +36,7 @@ def judge_end(world: World) -> None:
     world.mapping.make_anew()
     world.tell("everything is delivered once more")
     settle(world, dice)
-    if _states(world) != before:
+    if _states(world) != before and not world.truth.unraised_generations:
         raise GuaranteeBroken(IDEMPOTENT, "a row changed when everything was delivered once more")
 
 
@@ -115,7 +115,7 @@ def _check_rows(world: World, *, mended: bool) -> None:
             else:
                 true = _events_say(world, subscriber, customer)
             row = subscriber.rows.get(customer)
-            says = row["status"]["S"] if row else None
+            says = row["status"]["S"] if row else "REMOVED" if mended else None
             if true is not None and says != true:
                 raise GuaranteeBroken(
                     CONVERGES,

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from simulation.broken import GuaranteeBroken
 from simulation.calm import judge_end
 from simulation.faults import Setting
-from simulation.schedule import Schedule
+from simulation.schedule import Schedule, every_step
 from simulation.system import System
 from simulation.world import World
 
+_REFUSALS = {"entry_refused", "refused"}
 SystemMaker = Callable[[Setting], System]
 
 
@@ -27,6 +28,9 @@ def play(
 ) -> Failure | None:
     """How a schedule ends: None where every guarantee held."""
     world = World(schedule.setting, system(schedule.setting), telling=telling)
+    world.checkers.refusals_expected = any(
+        fault.kind in _REFUSALS for step in every_step(schedule) for fault in step.faults
+    )
     try:
         for step in schedule.steps:
             world.do(step)

@@ -130,7 +130,13 @@ class Queue:
         message.visible_at = self._clock.seconds + seconds
 
     def next_visible_at(self) -> float | None:
-        return min((one.visible_at for one in self.messages.values()), default=None)
+        waiting = self.messages.values()
+        if self.fifo:  # a group waits for its message that is under way
+            locks: dict[str | None, float] = {}
+            for one in waiting:
+                locks[one.group] = max(locks.get(one.group, 0.0), one.visible_at)
+            return min(locks.values(), default=None)
+        return min((one.visible_at for one in waiting), default=None)
 
     def move_all_to(self, queue: "Queue") -> int:
         """StartMessageMoveTask: SQS's own redrive. The messages are new ones there."""

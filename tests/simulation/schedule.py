@@ -5,7 +5,7 @@ nothing about it. That is what lets a schedule be shrunk, and kept when the gene
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,13 @@ class Schedule:
 
     def with_steps(self, steps: tuple[Step, ...]) -> "Schedule":
         return replace(self, steps=steps)
+
+
+def every_step(schedule: Schedule) -> Iterator[Step]:
+    """Those that happen in the middle of others included."""
+    for step in schedule.steps:
+        yield step
+        yield from (one for _, one in step.during)
 
 
 def step_from(document: Mapping[str, Any]) -> Step:

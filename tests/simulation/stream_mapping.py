@@ -97,7 +97,11 @@ class StreamMapping:
         """Read what is there, and take in flight every action that is due."""
         shards = {one.shard_id: one for one in self._accounts.shards}
         parents = {one.shard_id: one.parent for one in self._accounts.shards}
-        finished = {name for name, one in shards.items() if self._is_finished(one)}
+        finished: set[str] = set()
+        for shard in self._accounts.shards:  # parents come first
+            parent_done = shard.parent is None or shard.parent in finished
+            if parent_done and self._is_finished(shard):
+                finished.add(shard.shard_id)
         for shard_id in readable_shards(parents, finished=finished):
             shard = shards[shard_id]
             mapping = self._mapping(shard)

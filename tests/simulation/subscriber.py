@@ -38,8 +38,11 @@ class Subscriber:
         row = self.client.rows.get(customer)
         return truth.told_by_row(row) if row else None
 
-    def has_dead(self, body: str) -> bool:
-        return any(one.body == body for one in self.dlq.messages.values())
+    def still_has(self, body: str) -> bool:
+        """In its DLQ, or once more in its queue: where an operator may have moved it back to."""
+        return any(one.body == body for one in self.dlq.messages.values()) or any(
+            one.body == body for one in self.queue.messages.values()
+        )
 
 
 def as_lambda_record(message: QueuedMessage, queue: Queue) -> dict[str, Any]:
