@@ -1,0 +1,143 @@
+"""`fanout backfill` on moto: what is read, what is sent, what is refused."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from customer_events.event import Status
+from customer_events.sequence import UNCOUNTED
+from fanout.errors import Found, WrongUse
+from integration.seeding_on_moto import seeding_on_moto, table
+from unit.fanout.backfill_samples import place
+
+
+@pytest.fixture
+def deployment(tmp_path):
+    with seeding_on_moto(tmp_path) as made:
+        yield made
+
+
+def test_every_customer_comes_once_as_a_snapshot_that_was_read_just_now(deployment):
+    for number in range(23):
+        deployment.put(f"c-{number}", "ACTIVE", note={"S": "private"})
+    result = deployment.backfill("--page-size", "3", "--segments", "2")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["sent"] == 23
+    messages = deployment.messages()
+    assert len(messages) == 23
+    assert not any("private" in one["Body"] for one in messages)
+    assert messages[0]["MessageAttributes"]["status"]["StringValue"] == "ACTIVE"
+    document = json.loads(messages[0]["Body"])
+    assert document["sequence"] == UNCOUNTED
+    read_at = datetime.fromisoformat(document["time"])
+    assert read_at.microsecond
+    assert timedelta(seconds=-1) < datetime.now(UTC) - read_at < timedelta(seconds=60)
+
+
+def test_without_execute_nothing_is_sent_and_no_journal_is_made(deployment, tmp_path):
+    deployment.put("c-1", "ACTIVE")
+    result = deployment.run("backfill", "payments")
+    plan = json.loads(result.stdout)
+    assert (plan["executed"], plan["subscriber"], plan["risk"]) == (False, "payments", None)
+    assert 800 < plan["wait_seconds"] <= 900
+    assert deployment.messages() == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_not_to_wait_tells_what_it_risks(deployment):
+    plan = json.loads(deployment.run("backfill", "payments", "--no-wait").stdout)
+    assert plan["wait_seconds"] == 0
+    assert "can be missed" in plan["risk"]
+
+
+def test_since_counts_where_it_is_later(deployment):
+    later = datetime.now(UTC) + timedelta(minutes=5)
+    deployment.subscriber(since=later.isoformat())
+    assert json.loads(deployment.run("backfill", "payments").stdout)["wait_seconds"] > 1100
+
+
+def test_with_a_version_counter_a_snapshot_has_its_place(deployment):
+    deployment.publisher(sequence_attribute="version", sequence_epoch=4)
+    deployment.put("c-1", "ACTIVE", version={"N": "12"})
+    deployment.backfill()
+    event = deployment.events()["c-1"]
+    assert (event.sequence, event.sequence_source) == (place(12, epoch=4), "version")
+
+
+def test_what_cannot_be_read_is_told_and_the_rest_is_sent(deployment):
+    deployment.put("c-1", "ACTIVE")
+    deployment.put("c-2", "FROZEN")
+    result = deployment.backfill()
+    assert isinstance(result.exception, Found)
+    assert "c-2: UnknownStatus" in str(result.exception)
+    assert list(deployment.events()) == ["c-1"]
+
+
+def test_only_followed_statuses_are_sent(deployment):
+    policy = {"transition": [{"prefix": "SUSPENDED>"}, {"suffix": ">SUSPENDED"}]}
+    deployment.subscribe(policy)
+    deployment.subscriber(filter=policy)
+    for number, status in enumerate(Status):
+        deployment.put(f"c-{number}", status)
+    document = json.loads(deployment.backfill().stdout)
+    assert (document["sent"], document["not_followed"]) == (1, 4)
+    assert [event.status for event in deployment.events().values()] == [Status.SUSPENDED]
+
+
+def test_items_that_are_no_customers_are_passed_over(deployment):
+    table(deployment.clients["dynamodb"], "single", key="customer_id", sort_key="kind")
+    deployment.publisher(accounts_table="single", entity_filter="kind=profile")
+    for kind, status in (("order-1", "OPEN"), ("profile", "CLOSED")):
+        deployment.clients["dynamodb"].put_item(
+            TableName="single",
+            Item={"customer_id": {"S": "c-1"}, "kind": {"S": kind}, "status": {"S": status}},
+        )
+    result = deployment.backfill("--page-size", "1")
+    assert result.exit_code == 0, result.output
+    assert deployment.events()["c-1"].status is Status.CLOSED
+
+
+def test_on_fifo_snapshots_go_to_their_customers_groups(tmp_path):
+    with seeding_on_moto(tmp_path, fifo=True) as deployment:
+        for number in range(12):
+            deployment.put(f"c-{number}", "ACTIVE")
+        deployment.backfill()
+        messages = deployment.messages()
+    assert len({one["Attributes"]["MessageGroupId"] for one in messages}) == 12
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"versions": "1"}, "snapshots are version 2"),
+        ({"filter": {"transition": ["ACTIVE>SUSPENDED"]}}, "follows no status"),
+        ({"filter": None}, "another filter"),
+        ({"queue_arn": "arn:aws:sqs:eu-west-1:123456789012:other"}, "Nothing on"),
+        ({"since": "yesterday"}, "RFC 3339"),
+    ],
+    ids=["version", "no-status", "filter", "queue", "since"],
+)
+def test_a_subscriber_that_cannot_be_seeded_is_refused(deployment, change, sentence):
+    deployment.put("c-1", "ACTIVE")
+    deployment.subscriber(**change)
+    result = deployment.backfill()
+    assert isinstance(result.exception, WrongUse)
+    assert sentence in str(result.exception)
+    assert deployment.messages() == []
+
+
+def test_a_table_with_another_key_is_refused(deployment):
+    table(deployment.clients["dynamodb"], "other", key="id")
+    deployment.publisher(accounts_table="other")
+    assert "expected 'customer_id'" in str(deployment.backfill().exception)
+
+
+def test_a_run_is_not_resumed_for_another_filter(deployment):
+    deployment.put("c-1", "ACTIVE")
+    deployment.backfill()
+    policy = {"transition": [{"suffix": ">CLOSED"}]}
+    deployment.subscribe(policy)
+    deployment.subscriber(filter=policy)
+    result = deployment.backfill("--resume", "last")
+    assert "another queue, table or filter" in str(result.exception)

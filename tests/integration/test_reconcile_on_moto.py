@@ -1,0 +1,150 @@
+"""`fanout reconcile` on moto: causes, metric, sampling, keys, and what is refused."""
+
+import json
+
+import pytest
+
+from customer_events.encoder import encode
+from fanout.backfill.snapshots import snapshot
+from fanout.errors import Found, WrongUse
+from integration.seeding_on_moto import seeding_on_moto, table
+from unit.fanout.backfill_samples import SOURCE, reading
+
+
+@pytest.fixture
+def deployment(tmp_path):
+    with seeding_on_moto(tmp_path) as made:
+        yield made
+
+
+def reconcile(deployment, *arguments):
+    result = deployment.run("reconcile", "payments", "--grace-seconds", "0", *arguments)
+    return result, json.loads(result.stdout or "null")
+
+
+def good_row(deployment, customer_id, status="ACTIVE", **other):
+    deployment.put_row(
+        customer_id,
+        **{
+            "status": {"S": status},
+            "payments": {"S": "ALLOWED" if status == "ACTIVE" else "BLOCKED"},
+            "sequence": {"S": "0001." + "7".zfill(40)},
+            "sequence_source": {"S": "stream"},
+            "schema_version": {"N": "2"},
+            "occurred_at": {"S": "2026-11-23T12:00:00.000000Z"},
+            **other,
+        },
+    )
+
+
+def test_tables_that_agree_are_good(deployment):
+    for number in range(230):
+        deployment.put(f"c-{number}", "ACTIVE")
+        good_row(deployment, f"c-{number}")
+    good_row(deployment, "gone", "REMOVED")
+    result, found = reconcile(deployment)
+    assert result.exit_code == 0, result.output
+    assert (found["good"], found["customers"], found["rows"]) == (True, 230, 231)
+    assert found["differences"] == found["groups"] == []
+
+
+def test_drift_is_an_exit_code_and_a_metric(deployment):
+    deployment.put("c-1", "ACTIVE")
+    result, found = reconcile(deployment, "--metric")
+    assert isinstance(result.exception, Found)
+    assert result.exception.exit_code == 1
+    assert found["drifted"] == 1
+    [metric] = deployment.clients["cloudwatch"].list_metrics(Namespace="CustomerStatusFanout")[
+        "Metrics"
+    ]
+    assert metric["MetricName"] == "DriftedRows"
+    assert metric["Dimensions"] == [{"Name": "subscriber", "Value": "payments"}]
+
+
+def test_drift_is_explained_by_the_failure_store_and_the_dlq(deployment):
+    for customer_id in ("parked", "dead", "unknown"):
+        deployment.put(customer_id, "ACTIVE")
+    record = {"dynamodb": {"Keys": {"customer_id": {"S": "parked"}}}}
+    deployment.clients["s3"].put_object(
+        Bucket="failures",
+        Key="parked/2026/11/23/1.json",
+        Body=json.dumps({"reason": "BusKeepsFailing", "record": record}).encode(),
+    )
+    newer = encode(snapshot(reading("dead"), SOURCE)).replace("Changed.v2", "Changed.v9")
+    deployment.clients["sqs"].send_message(QueueUrl=deployment.facts["dlq_url"], MessageBody=newer)
+    _, found = reconcile(deployment)
+    causes = {one["customer_id"]: one["cause"] for one in found["differences"]}
+    assert causes["parked"] == "parked by the publisher: BusKeepsFailing"
+    assert causes["dead"].startswith("in the DLQ: ")
+    assert causes["unknown"] is None
+    assert {one["cause"] for one in found["groups"]} == {
+        "unexplained",
+        causes["parked"],
+        causes["dead"],
+    }
+
+
+def test_a_repair_sends_what_mends_and_is_on_the_record(deployment, tmp_path):
+    deployment.put("missing", "SUSPENDED")
+    deployment.put("stale", "CLOSED")
+    good_row(deployment, "stale")
+    good_row(deployment, "extra")
+    _, planned = reconcile(deployment, "--repair")
+    assert planned["repairs"] is None
+    assert deployment.messages() == []
+    result, found = reconcile(deployment, "--repair", "--execute")
+    assert result.exit_code == 1, "without a consumer the rows stay as they are"
+    assert found["repairs"]["sent"] == found["left"] == 3
+    events = deployment.events()
+    assert {key: event.status.value for key, event in events.items()} == {
+        "missing": "SUSPENDED",
+        "stale": "CLOSED",
+        "extra": "REMOVED",
+    }
+    assert events["missing"].repairs is None
+    assert events["stale"].repairs == events["extra"].repairs == "0001." + "7".zfill(40)
+    [journal] = tmp_path.glob("*.jsonl")
+    assert journal.stem == found["run_id"]
+
+
+def test_a_sample_compares_a_part(deployment):
+    for number in range(300):
+        deployment.put(f"c-{number}", "ACTIVE")
+    _, found = reconcile(deployment, "--sample", "20")
+    assert found["sampled"]
+    assert 20 <= found["customers"] < 300
+
+
+def test_the_customer_among_the_items_of_a_partition_is_compared(deployment):
+    table(deployment.clients["dynamodb"], "single", sort_key="kind")
+    deployment.publisher(accounts_table="single", entity_filter="kind=profile")
+    for kind, status in (("order-1", "OPEN"), ("profile", "CLOSED")):
+        deployment.clients["dynamodb"].put_item(
+            TableName="single",
+            Item={"customer_id": {"S": "c-1"}, "kind": {"S": kind}, "status": {"S": status}},
+        )
+    good_row(deployment, "c-1", "CLOSED")
+    good_row(deployment, "c-2", "CLOSED")
+    _, found = reconcile(deployment)
+    assert [(one["customer_id"], one["drift"]) for one in found["differences"]] == [
+        ("c-2", "extra")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "arguments", "sentence"),
+    [
+        ({}, ("--full", "--sample", "3"), "exclude each other"),
+        ({}, ("--execute",), "for --repair"),
+        ({"table": ""}, (), "states no table"),
+        ({"table": "nowhere"}, (), "no table 'nowhere'"),
+        ({"versions": "1"}, ("--repair",), "snapshots are version 2"),
+        ({}, ("--rule", "nowhere:rule"), "--rule"),
+    ],
+    ids=["both", "execute", "no-table", "table", "version", "rule"],
+)
+def test_what_cannot_be_compared_is_refused(deployment, change, arguments, sentence):
+    deployment.subscriber(**change)
+    result = deployment.run("reconcile", "payments", *arguments)
+    assert isinstance(result.exception, WrongUse)
+    assert sentence in str(result.exception)
