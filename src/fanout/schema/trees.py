@@ -105,6 +105,8 @@ class RevisionTree:
             return done.stdout.decode("utf-8") if done.returncode == 0 else None
         except FileNotFoundError as error:
             raise WrongUse("git is not installed: give --against a folder instead.") from error
+        except subprocess.TimeoutExpired as error:
+            raise WrongUse(f"git did not answer within {GIT_TIMEOUT_SECONDS} seconds.") from error
         except UnicodeDecodeError:
             return None
 
