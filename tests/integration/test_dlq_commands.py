@@ -1,0 +1,281 @@
+"""The dlq commands on moto: real client answers, calls counted, errors in one sentence."""
+
+import json
+from collections import Counter
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+from moto import mock_aws
+
+from fanout import cli
+from fanout.aws import AwsTarget
+from fanout.dlq.lock import GRACE_SECONDS, LOCK_SECONDS, Locks
+from fanout.errors import Refused
+from fanout.runs.operator import Operator
+from unit.fanout.dlq.dlq_fakes import body, text
+
+pytestmark = pytest.mark.slow
+
+AT_ONCE = ("--watch-seconds", "0")
+ELSEWHERE = Operator(user="ada", host="another-machine", pid=1, identity="arn:ada", account="1")
+HERE = Operator(user="jo", host="this-machine", pid=2, identity="arn:jo", account="1")
+
+
+@pytest.fixture
+def aws(monkeypatch, tmp_path):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        yield AwsTarget(region="eu-west-1")
+
+
+@pytest.fixture
+def subscriber(aws):
+    return make_subscriber(aws)
+
+
+def make_subscriber(aws, *, queue_suffix="", dlq_suffix="", **settings):
+    sqs = aws.client("sqs")
+    urls = {}
+    for name, suffix in (("payments", queue_suffix), ("payments-dlq", dlq_suffix)):
+        attributes = {"FifoQueue": "true"} if suffix else {}
+        attributes |= settings if name == "payments" else {}
+        made = sqs.create_queue(QueueName=name + suffix, Attributes=attributes)
+        urls[name] = made["QueueUrl"]
+    document = {"name": "payments", "versions": "2"}
+    for field, name in (("queue", "payments"), ("dlq", "payments-dlq")):
+        arn = f"arn:aws:sqs:eu-west-1:123456789012:{urls[name].rpartition('/')[2]}"
+        document |= {f"{field}_url": urls[name], f"{field}_arn": arn}
+    aws.client("ssm").put_parameter(
+        Name="/fanout/subscribers/payments", Type="String", Value=json.dumps(document)
+    )
+    return SimpleNamespace(queue=urls["payments"], dlq=urls["payments-dlq"])
+
+
+def kill_messages(aws, subscriber, count, **entry):
+    for number in range(1, count + 1):
+        aws.client("sqs").send_message(
+            QueueUrl=subscriber.dlq,
+            MessageBody=body(number),
+            MessageAttributes={"parked_reason": text("UnknownStatus")},
+            **{name: value.format(number) for name, value in entry.items()},
+        )
+
+
+def depth(aws, url):
+    found = aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+    attributes = found["Attributes"]
+    return (
+        int(attributes["ApproximateNumberOfMessages"]),
+        int(attributes["ApproximateNumberOfMessagesNotVisible"]),
+    )
+
+
+@pytest.fixture
+def fanout(monkeypatch, capsys):
+    """Run the command line; its exit code, output and what it says on standard error."""
+
+    def run(*arguments):
+        monkeypatch.setattr("sys.argv", ["fanout", *arguments])
+        monkeypatch.setattr(cli.ERR, "_file", None)
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        return SimpleNamespace(code=ended.value.code or 0, out=said.out, err=said.err)
+
+    return run
+
+
+@contextmanager
+def counted_calls(monkeypatch):
+    calls = Counter()
+    made = AwsTarget.client
+
+    def client(self, service):
+        found = made(self, service)
+        if not getattr(found, "_counted", False):
+            found._counted = True
+            found.meta.events.register(
+                "before-call.*.*", lambda model, **_: calls.update([model.name])
+            )
+        return found
+
+    monkeypatch.setattr(AwsTarget, "client", client)
+    yield calls
+
+
+def test_the_whole_way_from_listing_to_the_report(aws, subscriber, fanout):
+    kill_messages(aws, subscriber, 23)
+    assert fanout("dlq", "list").code == 1
+    shown = json.loads(fanout("dlq", "show", "payments", "--json").out)
+    assert [(one["reason"], one["count"], one["group"]) for one in shown["groups"]] == [
+        ("UnknownStatus", 23, 1)
+    ]
+    assert depth(aws, subscriber.dlq) == (23, 0)
+    planned = fanout("dlq", "replay", "payments", "--group", "1", *AT_ONCE, "--json")
+    assert planned.code == 0
+    assert depth(aws, subscriber.dlq) == (23, 0)
+    done = fanout("dlq", "resume", "last", "--execute", "--json")
+    assert done.code == 0
+    assert json.loads(done.out)["fates"] == {"SENT": 23}
+    assert (depth(aws, subscriber.dlq), depth(aws, subscriber.queue)) == ((0, 0), (23, 0))
+
+
+def test_each_step_takes_a_tenth_of_the_messages_in_calls(aws, subscriber, fanout, monkeypatch):
+    kill_messages(aws, subscriber, 95)
+    with counted_calls(monkeypatch) as calls:
+        ended = fanout("dlq", "replay", "payments", "--execute", *AT_ONCE)
+    assert ended.code == 0
+    assert calls["SendMessageBatch"] == calls["DeleteMessageBatch"] == 10
+    assert calls["ChangeMessageVisibilityBatch"] == 10
+    assert calls["ReceiveMessage"] <= 10 + 2 + 10  # select, find the end, replay
+
+
+def test_a_replayed_message_keeps_its_body_and_its_first_delivery_and_loses_its_marks(
+    aws, subscriber, fanout
+):
+    kill_messages(aws, subscriber, 1)
+    fanout("dlq", "replay", "payments", "--execute", *AT_ONCE)
+    sent = aws.client("sqs").receive_message(
+        QueueUrl=subscriber.queue, MessageAttributeNames=["All"]
+    )["Messages"][0]
+    assert sent["Body"] == body(1)
+    assert set(sent["MessageAttributes"]) == {"replayed"}
+    assert set(json.loads(sent["MessageAttributes"]["replayed"]["StringValue"])) == {
+        "original_message_id",
+        "first_received_at",
+    }
+
+
+def test_a_copy_of_the_journal_in_s3_is_enough_to_go_on_elsewhere(
+    aws, subscriber, fanout, tmp_path
+):
+    aws.client("s3").create_bucket(
+        Bucket="journals", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    kill_messages(aws, subscriber, 3)
+    uri = "s3://journals/runs"
+    planned = fanout("dlq", "replay", "payments", "--journal", uri, *AT_ONCE, "--json")
+    run_id = json.loads(planned.out)["run_id"]
+    there = ("--runs-dir", str(tmp_path / "elsewhere"))
+    done = fanout("dlq", "resume", run_id, "--execute", "--journal", uri, *there, "--json")
+    assert done.code == 0
+    assert json.loads(done.out)["fates"] == {"SENT": 3}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (("show", "nobody"), 2, "No subscriber 'nobody'"),
+        (("replay", "payments", "--where", "["), 2, "no JMESPath"),
+        (("replay", "payments", "--group", "9"), 2, "No group '9'"),
+        (("replay", "payments", "--older-than", "soon"), 2, "expected an age"),
+        (("replay", "payments", "--through", "consumer"), 2, "names no function"),
+        (("resume", "nothing"), 2, "No run 'nothing'"),
+        (("show", "payments", "--message", "none"), 1, "Nothing dead"),
+    ],
+)
+@pytest.mark.usefixtures("subscriber")
+def test_wrong_use_is_said_in_one_sentence(fanout, arguments, code, sentence):
+    ended = fanout("dlq", *arguments)
+    assert ended.code == code
+    assert sentence in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_a_queue_that_is_not_there_is_named(aws, subscriber, fanout):
+    aws.client("sqs").delete_queue(QueueUrl=subscriber.dlq)
+    ended = fanout("dlq", "show", "payments")
+    assert ended.code == 3
+    assert "There is no queue" in ended.err
+    assert subscriber.dlq in ended.err
+
+
+def test_a_standard_dlq_of_a_fifo_queue_is_refused_with_what_to_do(aws, fanout):
+    subscriber = make_subscriber(aws, queue_suffix=".fifo")
+    kill_messages(aws, subscriber, 1)
+    ended = fanout("dlq", "replay", "payments", "--execute")
+    assert ended.code == 2
+    assert "Replay --through consumer" in ended.err
+    assert depth(aws, subscriber.dlq) == (1, 0)
+
+
+def test_a_message_above_the_queues_limit_is_left_with_its_size_named(aws, fanout, tmp_path):
+    subscriber = make_subscriber(aws, MaximumMessageSize="1024")
+    aws.client("sqs").send_message(QueueUrl=subscriber.dlq, MessageBody="x" * 2000)
+    ended = fanout("dlq", "replay", "payments", "--execute", *AT_ONCE)
+    assert ended.code == 1
+    fanout("dlq", "report", "last", "--messages", str(tmp_path / "fates"))
+    fate = json.loads((tmp_path / "fates").read_text())
+    assert fate["fate"] == "REFUSED"
+    assert "takes 1,024" in fate["why"]
+    assert depth(aws, subscriber.dlq) == (1, 0)
+
+
+def test_a_fifo_group_is_replayed_in_order_with_new_dedup_ids(aws, fanout):
+    subscriber = make_subscriber(aws, queue_suffix=".fifo", dlq_suffix=".fifo")
+    kill_messages(aws, subscriber, 12, MessageGroupId="g", MessageDeduplicationId="d-{}")
+    ended = fanout("dlq", "replay", "payments", "--execute", *AT_ONCE)
+    assert ended.code == 0
+    assert "FIFO" in ended.err
+    bodies = []
+    while (
+        got := aws.client("sqs")
+        .receive_message(QueueUrl=subscriber.queue, MaxNumberOfMessages=10)
+        .get("Messages")
+    ):
+        for one in got:
+            bodies.append(one["Body"])
+            aws.client("sqs").delete_message(
+                QueueUrl=subscriber.queue, ReceiptHandle=one["ReceiptHandle"]
+            )
+    assert bodies == [body(number) for number in range(1, 13)]
+
+
+def test_another_operator_is_named_and_nothing_is_moved(aws, subscriber, fanout):
+    kill_messages(aws, subscriber, 2)
+    locks = Locks(aws.client("ssm"), "fanout")
+    with locks.hold("payments", operator=ELSEWHERE, run_id="their-run", tell=print):
+        ended = fanout("dlq", "replay", "payments", "--execute", *AT_ONCE)
+    assert ended.code == 3
+    assert "ada@another-machine" in ended.err
+    assert "their-run" in ended.err
+    assert depth(aws, subscriber.dlq) == (2, 0)
+    assert fanout("dlq", "resume", "last", "--json").code == 0
+
+
+def test_a_lock_is_taken_over_once_it_has_expired_and_its_holder_notices(aws):
+    ssm, told = aws.client("ssm"), []
+    seconds = [0.0]
+    slow = Locks(ssm, "fanout", monotonic=lambda: seconds[0])
+    late = datetime.now(UTC) + timedelta(seconds=LOCK_SECONDS + GRACE_SECONDS + 1)
+    with slow.hold("payments", operator=ELSEWHERE, run_id="slow", tell=told.append) as lock:
+        with pytest.raises(Refused, match="ada@another-machine"):
+            Locks(ssm, "fanout")._take("payments", operator=HERE, run_id="r", tell=told.append)
+        seconds[0] += 60
+        lock.keep()
+        other = Locks(ssm, "fanout", clock=lambda: late)
+        with other.hold("payments", operator=HERE, run_id="new", tell=told.append):
+            assert "slow" in told[0]
+            seconds[0] += 60
+            with pytest.raises(Refused, match="jo@this-machine"):
+                lock.keep()
+
+
+def test_of_two_who_take_over_the_same_lock_one_is_refused(aws):
+    ssm = aws.client("ssm")
+    late = datetime.now(UTC) + timedelta(hours=1)
+    Locks(ssm, "fanout")._take("payments", operator=ELSEWHERE, run_id="old", tell=print)
+    first = Locks(ssm, "fanout", clock=lambda: late)
+    first._take("payments", operator=HERE, run_id="first", tell=lambda _: None)
+    with pytest.raises(Refused, match="first"):
+        Locks(ssm, "fanout", clock=lambda: late)._take(
+            "payments", operator=ELSEWHERE, run_id="second", tell=print
+        )
