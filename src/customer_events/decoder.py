@@ -20,17 +20,17 @@ from customer_events.errors import (
     UnsupportedVersion,
 )
 from customer_events.event import (
-    EVENT_NAME,
     NEWEST_MAJOR,
-    TYPE_PREFIX,
     Change,
     CustomerStatusChanged,
+    Event,
     Status,
 )
 from customer_events.sequence import UNCOUNTED, Sequence, SequenceSource, epoch_prefix
-from customer_events.wire_models import DataV1, DataV2, Envelope
+from customer_events.wire_models import Attributes, DataV1, DataV2, Envelope
 
 Model = TypeVar("Model", bound=BaseModel)
+Surrounding = TypeVar("Surrounding", bound=Attributes)
 _STATUS_FIELDS = frozenset({"status", "previous_status", "old_status", "new_status"})
 _STATUSES = frozenset(status.value for status in Status)
 _NO_MAP: Mapping[str, str] = {}
@@ -69,35 +69,82 @@ def parse_json(body: str | bytes) -> Any:
 
 def from_document(document: Any, status_map: Mapping[str, str] = _NO_MAP) -> CustomerStatusChanged:
     """Read one event from its JSON object; raises as `decode` does, except for `NotJson`."""
-    if not isinstance(document, dict):
-        raise SchemaViolation("expected a JSON object")
-    major = _major_version(document)
-    envelope = _validate(Envelope, document, "")
-    if envelope.subject != envelope.partitionkey:
-        raise SchemaViolation("expected the same customer as subject", field="partitionkey")
+    major, envelope = read_envelope(document, Envelope, CustomerStatusChanged, NEWEST_MAJOR)
     data = _with_known_statuses(envelope.data, status_map) if status_map else envelope.data
     event = _event_v1(envelope, data) if major == 1 else _event_v2(envelope, data)
-    if event.customer_id != envelope.subject:
-        raise SchemaViolation("expected the same customer as subject", field="data.customer_id")
+    expect_same_customer(event.customer_id, envelope)
     if event.change is not Change.SNAPSHOT:
         _expect_live(event)
     return event
 
 
+def read_envelope(
+    document: Any, model: type[Surrounding], event: type[Event], newest: int
+) -> tuple[int, Surrounding]:
+    """What surrounds the data of any event, and its major version.
+
+    Args:
+        document: the JSON value.
+        model: the attributes of that event.
+        event: the event that is expected.
+        newest: its newest major version that the reader knows.
+
+    Raises:
+        UnknownEventType, UnsupportedVersion, SchemaViolation: see each class.
+    """
+    if not isinstance(document, dict):
+        raise SchemaViolation("expected a JSON object")
+    major = _major_version(document, event, newest)
+    envelope = validate(model, document, "")
+    if envelope.subject != envelope.partitionkey:
+        raise SchemaViolation("expected the same customer as subject", field="partitionkey")
+    return major, envelope
+
+
+def expect_same_customer(customer_id: str, envelope: Attributes) -> None:
+    """Raises: SchemaViolation where the data is another customer's than the envelope says."""
+    if customer_id != envelope.subject:
+        raise SchemaViolation("expected the same customer as subject", field="data.customer_id")
+
+
+def attributes_of(envelope: Attributes) -> dict[str, Any]:
+    """The fields of an `Event`, all but `schema_version` and `customer_id`."""
+    return {
+        "event_id": envelope.id,
+        "source": envelope.source,
+        "sequence": Sequence(envelope.sequence),
+        "sequence_source": SequenceSource(envelope.sequencesource),
+        "occurred_at": envelope.time,
+        "traceparent": _traceparent(envelope.traceparent),
+    }
+
+
+def validate(model: type[Model], value: Any, path: str) -> Model:
+    """Validate a part of a document, which stands at `path`.
+
+    Raises:
+        UnknownStatus, SchemaViolation: names the first field at fault, and no value.
+    """
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise _violation(error, value, path) from None
+
+
 # Private functions
 
 
-def _major_version(document: dict[str, Any]) -> int:
+def _major_version(document: dict[str, Any], event: type[Event], newest: int) -> int:
     """Decided before anything else: a newer version may look different in every other way."""
     event_type = document.get("type")
     if not isinstance(event_type, str):
-        raise SchemaViolation(f"expected {TYPE_PREFIX}N", field="type")
-    major = event_type.removeprefix(TYPE_PREFIX)
+        raise SchemaViolation(f"expected {event.type_prefix}N", field="type")
+    major = event_type.removeprefix(event.type_prefix)
     if major == event_type or not _MAJOR.fullmatch(major):
-        raise UnknownEventType(f"expected {TYPE_PREFIX}N", field="type")
-    if int(major) > NEWEST_MAJOR:
+        raise UnknownEventType(f"expected {event.type_prefix}N", field="type")
+    if int(major) > newest:
         raise UnsupportedVersion(
-            f"expected {EVENT_NAME} up to major version {NEWEST_MAJOR}", field="type"
+            f"expected {event.name} up to major version {newest}", field="type"
         )
     return int(major)
 
@@ -122,13 +169,6 @@ def _expect_live(event: CustomerStatusChanged) -> None:
         raise SchemaViolation("expected only on a snapshot", field="repairs")
 
 
-def _validate(model: type[Model], value: Any, path: str) -> Model:
-    try:
-        return model.model_validate(value)
-    except ValidationError as error:
-        raise _violation(error, value, path) from None
-
-
 def _violation(error: ValidationError, value: Any, path: str) -> PermanentError:
     """Names the first field at fault; pydantic's message holds what was expected, not the input."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
@@ -142,9 +182,10 @@ def _violation(error: ValidationError, value: Any, path: str) -> PermanentError:
 
 
 def _event_v1(envelope: Envelope, fields: Mapping[str, object]) -> CustomerStatusChanged:
-    data = _validate(DataV1, fields, "data")
+    data = validate(DataV1, fields, "data")
     return CustomerStatusChanged(
-        **_attributes(envelope),
+        **attributes_of(envelope),
+        repairs=Sequence(envelope.repairs) if envelope.repairs else None,
         schema_version=1,
         customer_id=data.customer_id,
         status=Status(data.new_status),
@@ -156,9 +197,10 @@ def _event_v1(envelope: Envelope, fields: Mapping[str, object]) -> CustomerStatu
 
 
 def _event_v2(envelope: Envelope, fields: Mapping[str, object]) -> CustomerStatusChanged:
-    data = _validate(DataV2, fields, "data")
+    data = validate(DataV2, fields, "data")
     return CustomerStatusChanged(
-        **_attributes(envelope),
+        **attributes_of(envelope),
+        repairs=Sequence(envelope.repairs) if envelope.repairs else None,
         schema_version=2,
         customer_id=data.customer_id,
         status=Status(data.status),
@@ -171,18 +213,6 @@ def _event_v2(envelope: Envelope, fields: Mapping[str, object]) -> CustomerStatu
 
 def _status(text: str | None) -> Status | None:
     return None if text is None else Status(text)
-
-
-def _attributes(envelope: Envelope) -> dict[str, Any]:
-    return {
-        "event_id": envelope.id,
-        "source": envelope.source,
-        "sequence": Sequence(envelope.sequence),
-        "sequence_source": SequenceSource(envelope.sequencesource),
-        "occurred_at": envelope.time,
-        "traceparent": _traceparent(envelope.traceparent),
-        "repairs": envelope.repairs and Sequence(envelope.repairs),
-    }
 
 
 def _traceparent(value: str | None) -> str | None:

@@ -5,19 +5,20 @@ characters is its size in bytes.
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from customer_events.event import (
     EVENT_NAME,
     MAJORS,
-    SCHEMA_BASE,
-    TYPE_PREFIX,
     Change,
     CustomerStatusChanged,
+    Event,
     Status,
 )
 from customer_events.instants import to_wire
 
+NO_ATTRIBUTES: Mapping[str, str] = {}
 _dumps = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
 
 
@@ -27,30 +28,44 @@ def encode(event: CustomerStatusChanged) -> str:
     Raises:
         ValueError: no such version, or a version that can't say it (v1 knows no snapshots).
     """
-    return _dumps(to_document(event))
+    return to_text(to_document(event))
 
 
 def to_document(event: CustomerStatusChanged) -> dict[str, Any]:
     """The event as the JSON object that `encode` writes; raises as `encode` does."""
+    own = {} if event.repairs is None else {"repairs": event.repairs}
+    return document_of(event, _data(event), own)
+
+
+def document_of(
+    event: Event, data: Mapping[str, Any], own: Mapping[str, str] = NO_ATTRIBUTES
+) -> dict[str, Any]:
+    """Any event as a JSON object around its `data`; `own` attributes are this event's alone."""
     document: dict[str, Any] = {
         "specversion": "1.0",
         "id": str(event.event_id),
         "source": event.source,
-        "type": f"{TYPE_PREFIX}{event.schema_version}",
+        "type": f"{event.type_prefix}{event.schema_version}",
         "subject": event.customer_id,
         "partitionkey": event.customer_id,
         "time": to_wire(event.occurred_at),
         "datacontenttype": "application/json",
-        "dataschema": f"{SCHEMA_BASE}/v{event.schema_version}.schema.json",
+        "dataschema": f"{event.schema_base}/v{event.schema_version}.schema.json",
         "sequence": event.sequence,
         "sequencesource": event.sequence_source.value,
     }
     if event.traceparent is not None:
         document["traceparent"] = event.traceparent
-    if event.repairs is not None:
-        document["repairs"] = event.repairs
-    document["data"] = _data(event)
-    return document
+    return {**document, **own, "data": data}
+
+
+def to_text(document: Mapping[str, Any]) -> str:
+    """The document as it travels: compact, pure ASCII.
+
+    Raises:
+        ValueError: it holds a number that JSON has not.
+    """
+    return _dumps(document)
 
 
 def downcast(status: Status) -> Status:

@@ -1,8 +1,12 @@
-"""`CustomerStatusChanged` as the code speaks of it, in the newest major version's meaning."""
+"""Events as the code speaks of them: what all have, and `CustomerStatusChanged`.
+
+`CustomerStatusChanged` has the newest major version's meaning, whichever version travels.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import ClassVar
 from uuid import UUID
 
 from customer_events.sequence import Sequence, SequenceSource
@@ -38,13 +42,16 @@ class Change(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CustomerStatusChanged:
-    """One fact: this customer's status became `status`.
+class Event:
+    """What every event has; `schema_version` is the major version that it travels in.
 
-    `schema_version` is the major version that the event travels in. `previous_status` is None on
-    creation, or where no known status was there before. `repairs` is set on a snapshot that mends
-    a drifted row: the sequence which that row must still have.
+    A subclass names itself: `name`, its CloudEvents `type_prefix` (the major version follows), and
+    `schema_base`, the folder of its schemas.
     """
+
+    name: ClassVar[str]
+    type_prefix: ClassVar[str]
+    schema_base: ClassVar[str]
 
     event_id: UUID
     source: str
@@ -53,13 +60,43 @@ class CustomerStatusChanged:
     sequence_source: SequenceSource
     schema_version: int
     occurred_at: datetime
+    traceparent: str | None = None
+
+    def filter_attributes(self) -> tuple[tuple[str, str], ...]:
+        """Names and values that subscriptions filter by where the bus carries attributes."""
+        return (
+            ("type", f"{self.type_prefix}{self.schema_version}"),
+            ("schema_version", str(self.schema_version)),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerStatusChanged(Event):
+    """One fact: this customer's status became `status`.
+
+    `previous_status` is None on
+    creation, or where no known status was there before. `repairs` is set on a snapshot that mends
+    a drifted row: the sequence which that row must still have.
+    """
+
+    name: ClassVar[str] = EVENT_NAME
+    type_prefix: ClassVar[str] = TYPE_PREFIX
+    schema_base: ClassVar[str] = SCHEMA_BASE
+
     status: Status
     previous_status: Status | None
     reason: str | None
     change: Change
     changed_at: datetime
-    traceparent: str | None = None
     repairs: Sequence | None = None
+
+    def filter_attributes(self) -> tuple[tuple[str, str], ...]:
+        """Of a status also the status itself, and the transition to it."""
+        return (
+            *Event.filter_attributes(self),
+            ("status", self.status.value),
+            ("transition", transition(self)),
+        )
 
 
 def transition(event: CustomerStatusChanged) -> str:

@@ -28,27 +28,34 @@ CustomerId = Annotated[str, Field(min_length=1, max_length=CUSTOMER_ID_LENGTH_MA
 SequenceText = Annotated[str, AfterValidator(sequence.parse)]
 
 
-class _Wire(BaseModel):
+class Wire(BaseModel):
+    """How every model reads: tolerant of fields it does not know, strict about types."""
+
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
 
 
-class Envelope(_Wire):
-    """The CloudEvents attributes that the contract relies on; `data` is validated by version."""
+class Attributes(Wire):
+    """The CloudEvents attributes of every event but its `type`; `data` is validated by version."""
 
     specversion: Literal["1.0"]
     id: Annotated[str, Field(pattern=_UUID_PATTERN), AfterValidator(UUID)]
     source: Annotated[str, Field(pattern=_URI_PATTERN)]
-    type: Literal[
-        "novapay.accounts.CustomerStatusChanged.v1", "novapay.accounts.CustomerStatusChanged.v2"
-    ]
     subject: CustomerId
     partitionkey: CustomerId
     time: Instant
     sequence: SequenceText
     sequencesource: Literal["stream", "version"]
     traceparent: str | None = None
-    repairs: SequenceText | None = None
     data: dict[str, object]
+
+
+class Envelope(Attributes):
+    """What surrounds a `CustomerStatusChanged`."""
+
+    type: Literal[
+        "novapay.accounts.CustomerStatusChanged.v1", "novapay.accounts.CustomerStatusChanged.v2"
+    ]
+    repairs: SequenceText | None = None
 
 
 StatusText = Literal["PENDING", "ACTIVE", "SUSPENDED", "CLOSED", "REMOVED"]
@@ -56,7 +63,7 @@ StatusTextV1 = Literal["PENDING", "ACTIVE", "SUSPENDED", "CLOSED"]
 ChangeText = Literal["created", "changed", "removed", "snapshot"]
 
 
-class DataV1(_Wire):
+class DataV1(Wire):
     """`data` of the deprecated first major version."""
 
     customer_id: CustomerId
@@ -65,7 +72,7 @@ class DataV1(_Wire):
     changed_at: Instant
 
 
-class DataV2(_Wire):
+class DataV2(Wire):
     """`data` of the current major version."""
 
     customer_id: CustomerId

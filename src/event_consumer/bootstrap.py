@@ -15,6 +15,7 @@ from customer_events.decoder import from_document
 from customer_events.event import EVENT_NAME, CustomerStatusChanged
 from customer_events.registry import load
 from event_consumer.consume_batch import (
+    AnyReader,
     batch_response,
     consume_batch,
     decide_batch,
@@ -67,14 +68,19 @@ def latest_state_consumer(
 
 def lambda_handler(
     settings: ConsumerSettings,
-    handler: EventHandler,
+    handler: EventHandler[Any],
     *,
     sqs: Any,
     report: Report | None = None,
+    event_name: str = EVENT_NAME,
+    reader: AnyReader | None = None,
 ) -> LambdaHandler:
-    """Wire a handler of events to its queue and DLQ, as Lambda calls it."""
-    registry = load(EVENT_NAME)
-    reader = partial(from_document, status_map=registry.status_map(settings.consumer))
+    """Wire a handler of events to its queue and DLQ, as Lambda calls it.
+
+    `event_name` and `reader` name another event than `CustomerStatusChanged`, and how it is read.
+    """
+    registry = load(event_name)
+    reader = reader or partial(from_document, status_map=registry.status_map(settings.consumer))
     parking_lot = SqsParkingLot(sqs, settings.dlq_url, consumer=settings.consumer)
     redelivery = SqsRedelivery(sqs, settings.queue_url)
     reporter = report or PowertoolsReport(

@@ -8,7 +8,7 @@ from typing import Any
 
 from customer_events.decoder import from_document
 from customer_events.errors import PermanentError
-from customer_events.event import CustomerStatusChanged
+from customer_events.event import CustomerStatusChanged, Event
 from event_consumer.messages import Message
 from event_consumer.outcomes import Handled, Outcome, parked, retry
 from event_consumer.ports import EventHandler, Parking, ParkingLot, Redelivery
@@ -16,6 +16,8 @@ from event_consumer.unwrap import unwrap
 
 Reader = Callable[[Any], CustomerStatusChanged]
 """From a document to its event; raises the contract's own errors."""
+AnyReader = Callable[[Any], Event]
+"""The same, whichever event it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,20 +25,20 @@ class Delivery:
     """One message of a batch and how it ended; `event` is None where none could be read."""
 
     message: Message
-    event: CustomerStatusChanged | None
+    event: Event | None
     handled: Handled
 
 
 def decide_batch(
-    messages: Sequence[Message], handler: EventHandler, reader: Reader = from_document
+    messages: Sequence[Message], handler: EventHandler[Any], reader: AnyReader = from_document
 ) -> list[Delivery]:
     """Read and handle every message; parks nothing and delays nothing."""
     read = [_read(message, reader) for message in messages]
-    events = [outcome for outcome in read if isinstance(outcome, CustomerStatusChanged)]
+    events = [outcome for outcome in read if isinstance(outcome, Event)]
     answers = iter(_handle(handler, events))
     return [
         Delivery(message=message, event=outcome, handled=next(answers))
-        if isinstance(outcome, CustomerStatusChanged)
+        if isinstance(outcome, Event)
         else Delivery(message=message, event=None, handled=outcome)
         for message, outcome in zip(messages, read, strict=True)
     ]
@@ -45,11 +47,11 @@ def decide_batch(
 def consume_batch(
     messages: Sequence[Message],
     *,
-    handler: EventHandler,
+    handler: EventHandler[Any],
     parking_lot: ParkingLot,
     redelivery: Redelivery,
     now: datetime,
-    reader: Reader = from_document,
+    reader: AnyReader = from_document,
 ) -> list[Delivery]:
     """Handle every message, park what can never succeed, and let the rest come back later.
 
@@ -97,7 +99,7 @@ def outcomes_response(deliveries: Sequence[Delivery]) -> dict[str, Any]:
 # Private functions
 
 
-def _read(message: Message, reader: Reader) -> CustomerStatusChanged | Handled:
+def _read(message: Message, reader: AnyReader) -> Event | Handled:
     try:
         return reader(unwrap(message.body))
     except PermanentError as reason:
@@ -106,7 +108,7 @@ def _read(message: Message, reader: Reader) -> CustomerStatusChanged | Handled:
         return retry(type(error).__name__)
 
 
-def _handle(handler: EventHandler, events: list[CustomerStatusChanged]) -> Sequence[Handled]:
+def _handle(handler: EventHandler[Any], events: list[Event]) -> Sequence[Handled]:
     if not events:
         return []
     try:

@@ -3,18 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from customer_events.errors import PermanentError
-from customer_events.event import CustomerStatusChanged
+from customer_events.event import Event
 from event_consumer.messages import Message
 from event_consumer.outcomes import Handled
 
+Handles_contra = TypeVar("Handles_contra", bound=Event, contravariant=True)
 
-class EventHandler(Protocol):
+
+class EventHandler(Protocol[Handles_contra]):
     """A subscriber's own work."""
 
-    def handle(self, events: Sequence[CustomerStatusChanged]) -> Sequence[Handled]:
+    def handle(self, events: Sequence[Handles_contra]) -> Sequence[Handled]:
         """Answer each event, in the order given. An exception makes the whole batch a `RETRY`."""
         ...
 

@@ -106,6 +106,7 @@ def _publisher_to(
     """Makes the publisher, once it knows its bus."""
     import random
 
+    from publisher import other_events
     from publisher.clock import SystemClock
     from publisher.failure_store import S3FailureStore
     from publisher.patience import Patience
@@ -120,6 +121,7 @@ def _publisher_to(
     )
     clock = SystemClock()
     patience = Patience()
+    found = other_events.find()
     return lambda bus: BatchPublisher(
         rules=settings.rules,
         producer=settings.producer,
@@ -128,6 +130,7 @@ def _publisher_to(
         clock=clock,
         patience=patience,
         jitter=random.random,
+        other_events=found,
     )
 
 

@@ -10,7 +10,6 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
 
-from customer_events.event import EVENT_NAME
 from publisher.batched_calls import (
     CONFIRMED,
     UNMENTIONED,
@@ -110,7 +109,7 @@ class EventBridgeBus:
         return {
             "Time": entry.event.occurred_at,
             "Source": entry.event.source,
-            "DetailType": EVENT_NAME,
+            "DetailType": entry.event.name,
             "Detail": entry.document,
             "EventBusName": self._bus_arn,
         }
@@ -126,7 +125,8 @@ class EventBridgeBus:
 
 def size_bytes(entry: Entry) -> int:
     """What EventBridge counts for an entry; document and source are ASCII."""
-    return _TIME_SIZE_BYTES + len(entry.event.source) + len(EVENT_NAME) + len(entry.document)
+    event = entry.event
+    return _TIME_SIZE_BYTES + len(event.source) + len(event.name) + len(entry.document)
 
 
 # Private functions

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from customer_events.encoder import downcast, encode
-from customer_events.event import NEWEST_MAJOR, CustomerStatusChanged
+from customer_events.event import NEWEST_MAJOR, CustomerStatusChanged, Event
 from customer_events.identity import event_id
 from customer_events.sequence import sequence
 from publisher.transitions import StatusTransition
@@ -23,7 +23,7 @@ class Entry:
     """One event ready for the bus: the document is its text, pure ASCII."""
 
     event_id: str
-    event: CustomerStatusChanged
+    event: Event
     document: str
 
 

@@ -5,11 +5,11 @@ enrichment name a bad record, so bad records are parked here; and it sends nothi
 is longer than one call of its target takes, so such a result is never returned.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from customer_events.encoder import to_document
 from publisher.batched_calls import CONFIRMED, too_large
 from publisher.eventbridge_bus import size_bytes
 from publisher.events import Entry
@@ -101,5 +101,5 @@ class _Result:
     def _take(self, entry: Entry) -> Answer:
         if size_bytes(entry) > self.size_max_bytes:
             return too_large(self.size_max_bytes)
-        self.taken.append(to_document(entry.event))
+        self.taken.append(json.loads(entry.document))
         return CONFIRMED

@@ -7,13 +7,17 @@ record is reported, so that it is delivered again.
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from publisher.dispatch import PARKING_FAILED, Dispatch, Parcel
-from publisher.events import Producer, to_entries
+from publisher.events import Entry, Producer, to_entries
 from publisher.patience import Patience
 from publisher.ports import Bus, Clock, Deadline, FailureStore, ParkedRecord
 from publisher.reasons import BadRecord, UnexpectedError
 from publisher.transitions import Record, TableRules, detect
+
+EntriesOf = Callable[[Record, TableRules, Producer], Sequence[Entry]]
+"""The entries that a record gives, lowest version first; raises `BadRecord`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +56,7 @@ class BatchPublisher:
 
     Args:
         jitter: a fraction from 0 up to 1, anew at each call; spreads retries.
+        other_events: what makes entries of other events from the same records.
     """
 
     rules: TableRules
@@ -61,6 +66,7 @@ class BatchPublisher:
     clock: Clock
     patience: Patience
     jitter: Callable[[], float]
+    other_events: Sequence[EntriesOf] = ()
 
     def publish(self, records: Sequence[Record], deadlines: Deadlines) -> BatchResult:
         """Publish what changed, park what can never be published, and say what failed."""
@@ -87,23 +93,32 @@ class BatchPublisher:
     def _read(
         self, records: Sequence[Record], result: BatchResult
     ) -> tuple[list[Parcel], list[tuple[int, BadRecord]]]:
+        every: list[EntriesOf] = [partial(self._status_entries, result), *self.other_events]
         parcels: list[Parcel] = []
-        bad: list[tuple[int, BadRecord]] = []
+        bad: dict[int, BadRecord] = {}
         for index, record in enumerate(records):
-            try:
-                transition = detect(record, self.rules)
-                if transition is None:
-                    continue
-                entries = to_entries(transition, self.producer)
-            except BadRecord as reason:
-                bad.append((index, reason))
-            except Exception as error:  # noqa: BLE001 - one record's surprise is its own
-                bad.append((index, _unexpected(error)))
-            else:
-                result.transitions += 1
-                result.reasons_left_out += transition.reason_left_out
-                parcels += [Parcel(record_index=index, entry=entry) for entry in entries]
-        return parcels, bad
+            for entries_of in every:
+                try:
+                    entries = entries_of(record, self.rules, self.producer)
+                except BadRecord as reason:
+                    bad.setdefault(index, reason)
+                except Exception as error:  # noqa: BLE001 - one record's surprise is its own
+                    bad.setdefault(index, _unexpected(error))
+                else:
+                    parcels += [Parcel(record_index=index, entry=entry) for entry in entries]
+        return parcels, list(bad.items())
+
+    @staticmethod
+    def _status_entries(
+        result: BatchResult, record: Record, rules: TableRules, producer: Producer
+    ) -> Sequence[Entry]:
+        transition = detect(record, rules)
+        if transition is None:
+            return ()
+        entries = to_entries(transition, producer)
+        result.transitions += 1
+        result.reasons_left_out += transition.reason_left_out
+        return entries
 
 
 # Private functions

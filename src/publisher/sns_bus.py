@@ -10,7 +10,6 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
-from customer_events.event import TYPE_PREFIX, transition
 from publisher.batched_calls import CONFIRMED, UNMENTIONED, BatchedCalls, Request
 from publisher.bus_errors import answer_for
 from publisher.events import Entry
@@ -60,8 +59,7 @@ class SnsBus:
 
     def _request(self, entry: Entry, index: int) -> tuple[Request, int]:
         """What is sent for an entry, and its size: the body (ASCII) and the attributes."""
-        event = entry.event
-        attributes, attributes_size_bytes = _attributes(event.schema_version, transition(event))
+        attributes, attributes_size_bytes = _attributes(entry.event.filter_attributes())
         request = {
             "Id": str(index),
             "Message": entry.document,
@@ -88,22 +86,12 @@ class SnsBus:
 
 
 @lru_cache(maxsize=256)
-def _attributes(schema_version: int, change: str) -> tuple[dict[str, dict[str, str]], int]:
+def _attributes(
+    values: tuple[tuple[str, str], ...],
+) -> tuple[dict[str, dict[str, str]], int]:
     """What subscriptions filter by (see the contract), and its size in bytes.
 
     Each attribute's name, type and value count (SNS quotas). Cached: there are few kinds.
-
-    Args:
-        schema_version: of the event.
-        change: the event's transition, such as `ACTIVE>SUSPENDED`.
     """
-    values = {
-        "type": f"{TYPE_PREFIX}{schema_version}",
-        "schema_version": str(schema_version),
-        "status": change.partition(">")[2],
-        "transition": change,
-    }
-    attributes = {
-        name: {"DataType": _STRING, "StringValue": value} for name, value in values.items()
-    }
-    return attributes, sum(len(name + _STRING + value) for name, value in values.items())
+    attributes = {name: {"DataType": _STRING, "StringValue": value} for name, value in values}
+    return attributes, sum(len(name + _STRING + value) for name, value in values)

@@ -27,7 +27,9 @@ def read_schema(name: str) -> dict[str, Any]:
 
 
 def schema_names() -> list[str]:
-    return sorted(path.name.removesuffix(".schema.json") for path in SCHEMAS.rglob("*.schema.json"))
+    """The envelope and the versions of `CustomerStatusChanged`."""
+    paths = [schema_path(ENVELOPE), *EVENT_FOLDER.glob("*.schema.json")]
+    return sorted(path.name.removesuffix(".schema.json") for path in paths)
 
 
 def read_json(path: Path) -> Any:

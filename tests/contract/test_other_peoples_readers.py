@@ -142,14 +142,14 @@ def test_the_asyncapi_parser_accepts_the_document_and_finds_all_of_it():
     assert problems == []
     assert found["accepted"]
     registry = read_registry()
-    assert found["channels"] == ["customerStatusChanged"]
-    assert found["messages"] == [
+    assert "customerStatusChanged" in found["channels"]
+    assert set(found["messages"]) >= {
         f"{registry['type']}.v{version['major']}" for version in registry["versions"]
-    ]
-    assert found["operations"] == [
+    }
+    assert set(found["operations"]) >= {
         "accounts-publisher.publishCustomerStatusChanged",
         "payments.receiveCustomerStatusChanged",
-    ]
+    }
 
 
 @pytest.mark.slow

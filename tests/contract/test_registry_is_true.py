@@ -18,7 +18,7 @@ IN_EVERY_VERSION = set(StatusTextV1.__args__) & set(Status)
 def test_the_registry_that_ships_is_the_one_in_schemas():
     shipped = registry.FILE.read_text(encoding="utf-8")
     assert shipped == render(read_contract(SCHEMAS)), "run `fanout schema registry`"
-    assert set(json.loads(shipped)) == {EVENT_NAME}
+    assert EVENT_NAME in json.loads(shipped)
 
 
 def test_every_folder_of_an_event_has_a_registry_and_every_schema_in_it_is_a_version():
