@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -23,6 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from customer_events.instants import from_wire, to_wire
 from fanout.errors import Refused
 from fanout.runs.operator import Operator
+from fanout.runs.run import Clock, clock
 
 LOCK_SECONDS = 120
 """How long a lock holds after its last extension: what a crash costs the next operator."""
@@ -58,12 +59,12 @@ class Locks:
         ssm: Any,
         prefix: str,
         *,
-        clock: Callable[[], datetime] | None = None,
+        clock: Clock = clock,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ssm = ssm
         self._prefix = prefix
-        self._clock = clock or _now
+        self._clock = clock
         self._monotonic = monotonic
 
     @contextmanager
@@ -132,7 +133,7 @@ class Lock:
         generation: int,
         operator: Operator,
         run_id: str,
-        clock: Callable[[], datetime],
+        clock: Clock,
         monotonic: Callable[[], float],
     ) -> None:
         self._ssm = ssm
@@ -247,7 +248,3 @@ def _is_alive(pid: int) -> bool:
 
 def _name(path: str, generation: int) -> str:
     return f"{path}/{generation:0{_DIGITS}}"
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -14,6 +14,7 @@ from fanout.dlq.subscription import Subscription, find_subscription
 from fanout.errors import WrongUse
 from fanout.runs.operator import find_operator
 from fanout.runs.s3_copy import copy_for
+from fanout.runs.store import RunStore
 
 COMMAND = "dlq replay"
 
@@ -82,37 +83,19 @@ def replay(
     )
     if through == CONSUMER and subscription.subscriber.function_name is None:
         raise WrongUse(f"{subscriber} names no function in its SSM parameter: use --through queue.")
-    operator = find_operator(target)
-    store = options.run_store(target, runs_dir)
-    run = store.create(
-        COMMAND,
-        subject=_subject(target, subscription),
-        options={
-            "through": through,
-            "selection": wanted.to_document(),
-            "limit": limit,
-            "canary": canary,
-            "rate": rate,
-            "failure_rate_max": failure_rate_max,
-            "watch_seconds": watch_seconds,
-            "hold_seconds": hold_seconds,
-            "journal": journal,
-            "execute": execute,
-        },
-        operator=operator,
-        copy_to=copy_for(target, journal, warn),
-    )
-    with run:
-        select(subscription, run)
-        plan = plan_document(run)
-        if not as_json:
-            show_plan(plan, execute=execute)
-        if not execute:
-            if as_json:
-                print_json(plan)
-            return
-        result = carry_out(target, subscription, run, operator)
-    tell_result(result, run.run_id, store, as_json=as_json)
+    how = {
+        "through": through,
+        "selection": wanted.to_document(),
+        "limit": limit,
+        "canary": canary,
+        "rate": rate,
+        "failure_rate_max": failure_rate_max,
+        "watch_seconds": watch_seconds,
+        "hold_seconds": hold_seconds,
+        "journal": journal,
+        "execute": execute,
+    }
+    _run(target, subscription, options.run_store(target, runs_dir), how, as_json=as_json)
 
 
 def warn(sentence: str) -> None:
@@ -121,6 +104,32 @@ def warn(sentence: str) -> None:
 
 
 # Private functions
+
+
+def _run(
+    target: AwsTarget,
+    subscription: Subscription,
+    store: RunStore,
+    how: dict[str, Any],
+    *,
+    as_json: bool,
+) -> None:
+    """Make the run, show its plan, and carry it out if that is wanted."""
+    operator = find_operator(target)
+    subject = _subject(target, subscription)
+    copy_to = copy_for(target, how["journal"], warn)
+    run = store.create(COMMAND, subject=subject, options=how, operator=operator, copy_to=copy_to)
+    with run:
+        select(subscription, run)
+        plan = plan_document(run)
+        if not as_json:
+            show_plan(plan, execute=how["execute"])
+        if not how["execute"]:
+            if as_json:
+                print_json(plan)
+            return
+        result = carry_out(target, subscription, run, operator)
+    tell_result(result, run.run_id, store, as_json=as_json)
 
 
 def _subject(target: AwsTarget, subscription: Subscription) -> dict[str, Any]:
