@@ -10,7 +10,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "howto" / "add-an-event-type.md"
 
 
 def test_the_reader_on_the_page_reads_its_event():
-    [code] = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    text = PAGE.read_text(encoding="utf-8")
+    [code] = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     names = {}
     exec(compile(code, PAGE.name, "exec"), names)
     document = to_document(live(1)) | {"type": "novapay.accounts.CustomerEmailChanged.v1"}
