@@ -38,7 +38,7 @@ class QueuedMessage:
 
 
 class Queue:
-    """One queue; `watch` hears of each message that comes in."""
+    """One queue; `watch` hears of each message that comes in, `watch_deleted` of each deleted."""
 
     def __init__(self, name: str, clock: VirtualClock, *, fifo: bool) -> None:
         self.name = name
@@ -50,6 +50,7 @@ class Queue:
         self._dedup: dict[str, float] = {}
         self._counter = 0
         self.watch: Callable[[QueuedMessage], None] = lambda _: None
+        self.watch_deleted: Callable[[QueuedMessage], None] = lambda _: None
         self.dlq: Queue | None = None
         self.receives_max = 0
 
@@ -112,6 +113,7 @@ class Queue:
             return None
         del self.messages[message.message_id]
         self._gone[message.message_id] = message
+        self.watch_deleted(message)
         return message
 
     def deliver_again(self, dice: Random) -> QueuedMessage | None:

@@ -150,13 +150,8 @@ class Workers:
         if failed <= asked:  # else Lambda takes the whole batch for failed
             for message, receipt in zip(received, receipts, strict=True):
                 if message.message_id not in failed:
-                    self.acknowledge(subscriber, receipt)
+                    subscriber.queue.delete(receipt)
         return True
-
-    def acknowledge(self, subscriber: Subscriber, receipt: str) -> None:
-        message = subscriber.queue.delete(receipt)
-        if message is not None:
-            self._checkers.acknowledged(subscriber, message)
 
     def start_anew(self) -> None:
         """A deployment: every warm environment goes."""

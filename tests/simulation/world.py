@@ -143,6 +143,7 @@ class World:
                 self.checkers.parked_message(message, queue.messages)
 
         queue.watch = lambda message: self.checkers.arrived(subscriber, message)
+        queue.watch_deleted = lambda message: self.checkers.acknowledged(subscriber, message)
         dlq.watch = died
         self.topic.subscriptions.append(
             Subscription(name=name, queue=queue, policy=policy, raw=raw)
