@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-infra test-fast check format lock package clean
+.PHONY: help install demo test test-infra test-fast simulate check format lock package clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -30,8 +30,11 @@ test: install ## Run every test.
 test-infra: install ## Terraform: the rules of the modules, and each example on the embedded AWS.
 	$(BIN)/pytest -m infra
 
-test-fast: install ## Run the tests that need no processes; under a minute.
-	$(BIN)/pytest -n $(WORKERS) -m "not slow"
+simulate: install ## Play fresh random histories against the guarantees: SEEDS=N [SEED=n].
+	@PYTHONPATH=tests $(BIN)/python -m simulation --seeds $(or $(SEEDS),2000) $(if $(SEED),--seed $(SEED)) $(SIMULATE)
+
+test-fast: install ## Run the tests that need no processes and no moto; under a minute.
+	$(BIN)/pytest -n $(WORKERS) -m "not slow" tests/architecture tests/contract tests/docs tests/unit
 
 check: install ## Linters, types, import rules, template.
 	$(BIN)/ruff format --check .

@@ -179,6 +179,7 @@ def test_the_envelope_may_gain_the_type_of_a_new_version(working_copy):
     assert run(working_copy)[0] == 0
 
 
+@pytest.mark.slow
 def test_the_envelope_is_guarded_like_every_version(working_copy):
     edit(
         working_copy,

@@ -15,6 +15,7 @@ from fanout.schema.parts import as_written
 ENVELOPE_AS_WRITTEN = Draft202012Validator(as_written(read_schema(ENVELOPE)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("major", [1, 2])
 @settings(deadline=None)
 @given(data=st.data())

@@ -60,6 +60,7 @@ def client():
         yield client
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(history=st.lists(events(), min_size=1, max_size=6))
 def test_the_table_applies_an_event_exactly_when_the_guard_says_so(client, history):

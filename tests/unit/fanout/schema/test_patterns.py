@@ -26,12 +26,14 @@ def found_by_python(pattern, text, reading):
     return re.search(pattern, text) is not None
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(pattern=PATTERNS, text=TEXTS, reading=st.sampled_from(Reading))
 def test_an_automaton_finds_what_the_regular_expression_finds(pattern, text, reading):
     assert automaton(pattern, reading).accepts(text) == found_by_python(pattern, text, reading)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     pattern=PATTERNS,
