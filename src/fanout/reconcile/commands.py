@@ -43,6 +43,10 @@ def reconcile(
             help="The subscriber's rule, to check its own attributes; none: don't.",
         ),
     ] = None,
+    adapter: Annotated[
+        str | None,
+        typer.Option(metavar="MODULE:FUNCTION", help="Reads a table that the kit doesn't write."),
+    ] = None,
     repair: Annotated[bool, typer.Option("--repair", help="Plan to mend what drifted.")] = False,
     execute: Annotated[bool, typer.Option("--execute", help="Send the repairs.")] = False,
     metric: Annotated[
@@ -61,7 +65,9 @@ def reconcile(
     if execute and not repair:
         raise WrongUse("--execute is for --repair: comparing changes nothing.")
     target: AwsTarget = context.obj
-    session = open_session(target, subscriber, rule=rule, rate=rate or None, repair=repair)
+    session = open_session(
+        target, subscriber, rule=rule, adapter=adapter, rate=rate or None, repair=repair
+    )
     with DifferenceStore() as differences, Stopping() as stopping:
         report = find_drift(
             session,

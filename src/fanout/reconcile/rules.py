@@ -1,9 +1,15 @@
-"""The business rules by which subscribers fill in their own attributes, to compare these too."""
+"""What a subscriber brings to the comparison: its business rule, and the adapter of its table."""
 
 import importlib
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from fanout.errors import WrongUse
 from fanout.reconcile.comparison import Rule
+from fanout.reconcile.subscriber_rows import SubscriberRows, guarded_table_rows
+
+RowsFactory = Callable[[Any, str, Sequence[str]], SubscriberRows]
+"""Makes an adapter of a boto3 DynamoDB client, the table's name and the rule's attributes."""
 
 KNOWN = {"payments": "payments_consumer.standing:attributes"}
 """Where the rule of a subscriber is that is built here."""
@@ -21,14 +27,33 @@ def find_rule(subscriber: str, named: str | None) -> Rule | None:
     place = named or KNOWN.get(subscriber)
     if place is None or place == "none":
         return None
+    rule: Rule = _named("--rule", place)
+    return rule
+
+
+def find_adapter(named: str | None) -> RowsFactory:
+    """The factory that `named` names as MODULE:FUNCTION; else the one of the kit's tables.
+
+    Raises:
+        WrongUse: there is no such function.
+    """
+    if named is None:
+        return guarded_table_rows
+    factory: RowsFactory = _named("--adapter", named)
+    return factory
+
+
+# Private functions
+
+
+def _named(option: str, place: str) -> Any:
     module, _, function = place.partition(":")
     try:
         found = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError, ValueError) as error:
         raise WrongUse(
-            f"--rule {place!r}: expected MODULE:FUNCTION, such as {KNOWN['payments']} ({error})."
+            f"{option} {place!r}: expected MODULE:FUNCTION, such as {KNOWN['payments']} ({error})."
         ) from None
     if not callable(found):
-        raise WrongUse(f"--rule {place!r} names no function.")
-    rule: Rule = found
-    return rule
+        raise WrongUse(f"{option} {place!r} names no function.")
+    return found

@@ -26,9 +26,8 @@ from fanout.reconcile.failure_objects import failures
 from fanout.reconcile.first_look import FirstLook, Sides
 from fanout.reconcile.repair import select, send_repairs
 from fanout.reconcile.report import EXAMPLES_MAX, Report
-from fanout.reconcile.rules import find_rule
+from fanout.reconcile.rules import find_adapter, find_rule
 from fanout.reconcile.settling import settle
-from fanout.reconcile.subscriber_rows import GuardedTableRows
 from fanout.runs.operator import find_operator
 from fanout.runs.store import RunStore
 
@@ -49,7 +48,13 @@ class Session:
 
 
 def open_session(
-    target: AwsTarget, name: str, *, rule: str | None, rate: float | None, repair: bool
+    target: AwsTarget,
+    name: str,
+    *,
+    rule: str | None,
+    adapter: str | None,
+    rate: float | None,
+    repair: bool,
 ) -> Session:
     """Find both tables; nothing has been read of them yet.
 
@@ -60,21 +65,17 @@ def open_session(
     if repair:
         require_version(subscriber)
     if subscriber.table is None:
-        raise WrongUse(
-            f"{name} states no table in its SSM parameter: there is nothing to compare. A "
-            "subscriber with a table of another kind compares with an adapter of its own."
-        )
+        raise WrongUse(f"{name} states no table in its SSM parameter: there is nothing to compare.")
     client = target.client("dynamodb")
     found = find_rule(name, rule)
     accounts = describe(client, publisher.accounts_table, publisher.customer_id_attribute)
-    rows = describe(client, subscriber.table, "customer_id")
     return Session(
         target=target,
         publisher=publisher,
         subscriber=subscriber,
         sides=Sides(
             accounts=AccountsTable(client, accounts, ItemReader(publisher)),
-            rows=GuardedTableRows(client, rows, own_attributes(found)),
+            rows=find_adapter(adapter)(client, subscriber.table, own_attributes(found)),
             expectation=Expectation(
                 followed=followed_statuses(subscriber.filter),
                 rule=found,

@@ -1,7 +1,7 @@
 """The table adapter: how a subscriber's rows are read.
 
 `SubscriberRows` is what a reconcile needs. `GuardedTableRows` reads the tables that the consumer
-kit writes; a subscriber with a table of another shape brings an adapter of its own.
+kit writes; a subscriber with a table of another shape brings an adapter of its own (`--adapter`).
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from customer_events.errors import OrderContradiction
 from event_consumer.guarded_table import GUARD_ATTRIBUTES, read_row
-from fanout.backfill.accounts_table import TableFacts, projection
+from fanout.backfill.accounts_table import TableFacts, describe, projection
 from fanout.backfill.batch_get import batch_get
 from fanout.backfill.reading import Item
 from fanout.reconcile.comparison import StoredRow
@@ -100,3 +100,12 @@ class GuardedTableRows:
             own={name: item.get(name, {}).get("S") for name in self._own},
             raw=json.dumps(item, sort_keys=True, default=str),
         )
+
+
+def guarded_table_rows(client: Any, table: str, own: Sequence[str]) -> GuardedTableRows:
+    """The adapter of a table that the consumer kit writes.
+
+    Raises:
+        WrongUse: there is no such table, or its partition key is not `customer_id`.
+    """
+    return GuardedTableRows(client, describe(client, table, "customer_id"), own)

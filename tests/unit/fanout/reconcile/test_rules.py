@@ -1,7 +1,8 @@
 import pytest
 
 from fanout.errors import WrongUse
-from fanout.reconcile.rules import find_rule
+from fanout.reconcile.rules import find_adapter, find_rule
+from fanout.reconcile.subscriber_rows import guarded_table_rows
 from payments_consumer.standing import attributes
 
 
@@ -21,3 +22,10 @@ def test_a_rule_that_is_not_there_is_named(named):
 def test_a_rule_that_is_no_function_is_named():
     with pytest.raises(WrongUse, match="no function"):
         find_rule("payments", "payments_consumer.standing:__doc__")
+
+
+def test_the_kits_tables_have_an_adapter_and_others_bring_one():
+    place = "fanout.reconcile.subscriber_rows:guarded_table_rows"
+    assert find_adapter(None) is find_adapter(place) is guarded_table_rows
+    with pytest.raises(WrongUse, match="--adapter"):
+        find_adapter("nowhere:rows")
