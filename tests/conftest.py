@@ -1,4 +1,4 @@
-"""How Hypothesis behaves in every test: no test fails on a clock, and a failure can be run again."""
+"""How Hypothesis behaves: no test fails on a clock, and a failure can be run again."""
 
 from hypothesis import HealthCheck, settings
 

@@ -1,4 +1,4 @@
-"""What the documentation shows can be typed: pages that run as a whole, and every command's form."""
+"""What the documentation shows can be typed: whole pages, and the form of every command."""
 
 import os
 import re
@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 import typer
+
 from docs.doc_blocks import ROOT, Command, blocks, commands, pages
 from fanout.cli import app
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from customer_events.event import TYPE_PREFIX
 from infra.sam_permission_rules import (
     each_function_writes_to_its_own_logs_only,
     key_admits_sns_and_eventbridge_to_the_queues,
@@ -175,7 +176,8 @@ def subscription_and_discovery_agree(template: dict[str, Any]) -> Iterator[str]:
     )
     if subscription["FilterPolicy"] != told["filter"]:
         yield f"PaymentsSubscription: filters {subscription['FilterPolicy']}"
-    if subscription["FilterPolicy"] != {"schema_version": told["versions"].split(",")}:
+    types = [f"{TYPE_PREFIX}{major}" for major in told["versions"].split(",")]
+    if subscription["FilterPolicy"] != {"type": types}:
         yield f"PaymentsSubscription: versions {told['versions']}"
     if subscription["RawMessageDelivery"] is not True:
         yield "PaymentsSubscription: wraps messages"
