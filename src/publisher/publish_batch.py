@@ -30,7 +30,11 @@ class Deadlines:
 
 @dataclass(slots=True, kw_only=True)
 class BatchResult:
-    """What became of a batch; `parked` and `failed` hold codes by the record's place in it."""
+    """What became of a batch; `parked` and `failed` hold codes by the record's place in it.
+
+    `eventful` holds the places of the records that gave events; a record that is in none of the
+    three was ignored.
+    """
 
     records: int = 0
     transitions: int = 0
@@ -38,6 +42,7 @@ class BatchResult:
     published: int = 0
     retried: int = 0
     bus_faults: int = 0
+    eventful: frozenset[int] = frozenset()
     parked: dict[int, str] = field(default_factory=dict)
     failed: dict[int, str] = field(default_factory=dict)
 
@@ -80,6 +85,7 @@ class BatchPublisher:
             jitter=self.jitter,
             park=parking.park,
         )
+        result.eventful = frozenset(parcel.record_index for parcel in parcels)
         outcome = dispatch.run(parcels, deadlines.publishing)
         parking.park(bad)
         result.published = outcome.published
