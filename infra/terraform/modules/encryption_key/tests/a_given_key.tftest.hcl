@@ -177,8 +177,7 @@ run "a_key_without_a_policy_to_check_is_refused" {
   command = plan
 
   variables {
-    topic_arns = ["arn:aws:sns:eu-west-1:111122223333:fanout-customer-status"]
-    kms_key    = { arn = "arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-000000000009" }
+    kms_key = { arn = "arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-000000000009" }
   }
 
   expect_failures = [output.arn]

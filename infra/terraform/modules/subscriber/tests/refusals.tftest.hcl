@@ -355,16 +355,16 @@ run "a_version_that_is_not_published_is_refused" {
   expect_failures = [var.schema_versions]
 }
 
-run "another_version_than_a_fifo_topic_carries_is_refused" {
+run "a_version_of_a_fifo_topic_that_could_not_be_filtered_away_is_refused" {
   command = plan
 
   variables {
     bus = {
       transport        = "sns-fifo"
       arn              = "arn:aws:sns:eu-west-1:111122223333:fanout-customer-status.fifo"
-      publish_versions = [2]
+      publish_versions = [1, 2]
     }
-    schema_versions = [1]
+    schema_versions = [2]
   }
 
   expect_failures = [var.schema_versions]
