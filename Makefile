@@ -41,7 +41,7 @@ check: install ## Linters, types, import rules, template.
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/cfn-lint infra/sam/template.yaml
+	$(BIN)/cfn-lint infra/sam/template.yaml $(wildcard infra/sam/subscribers/*.yaml)
 
 format: install ## Format the code.
 	$(BIN)/ruff format .

@@ -21,11 +21,13 @@ from event_consumer.consume_batch import (
     decide_batch,
     outcomes_response,
 )
+from event_consumer.every_event import EveryEvent, HandleEvent
 from event_consumer.guarded_table import Attributes, GuardedTable
 from event_consumer.latest_state import LatestState
 from event_consumer.messages import Message, from_record
 from event_consumer.outcomes import Outcome
 from event_consumer.ports import EventHandler
+from event_consumer.processed_events import ProcessedEventsTable
 from event_consumer.reporting import PowertoolsReport, Report
 from event_consumer.settings import ConsumerSettings, from_environment
 from event_consumer.sqs_queue import SqsParkingLot, SqsRedelivery
@@ -63,6 +65,27 @@ def latest_state_consumer(
     handler = LatestState(
         table, writers_max=settings.writers_max, tolerance=settings.clock_tolerance
     )
+    return lambda_handler(settings, handler, sqs=_client(session, "sqs", settings))
+
+
+def every_event_consumer(
+    handle: HandleEvent, environ: Mapping[str, str] | None = None
+) -> LambdaHandler:
+    """A consumer that handles every status transition once; see `every_event`.
+
+    Args:
+        handle: the subscriber's own work for one transition. What it answers, if anything, are
+            writes that are committed in one transaction with the mark that it was processed.
+        environ: the environment; the process's own by default. `TABLE_NAME` is the table of
+            marks, with the partition key `event_id`.
+
+    Raises:
+        BadSettings: names every variable that is missing or wrong.
+    """
+    settings = from_environment(os.environ if environ is None else environ)
+    session = botocore.session.get_session()
+    processed = ProcessedEventsTable(_client(session, "dynamodb", settings), settings.table_name)
+    handler = EveryEvent(processed, handle, workers_max=settings.writers_max)
     return lambda_handler(settings, handler, sqs=_client(session, "sqs", settings))
 
 

@@ -1,6 +1,6 @@
 """Build the Payments consumer's Lambda handler."""
 
-from event_consumer.bootstrap import LambdaHandler, latest_state_consumer
+from event_consumer import LambdaHandler, latest_state_consumer
 from payments_consumer.standing import attributes
 
 

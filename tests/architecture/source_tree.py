@@ -1,12 +1,18 @@
 """The modules of `src` as files and names."""
 
 import ast
+import tomllib
 from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src"
-PACKAGES = ("customer_events", "event_consumer", "fanout", "payments_consumer", "publisher")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PACKAGES = tuple(PROJECT["tool"]["importlinter"]["root_packages"])
+CONSUMERS = tuple(
+    name for name in PACKAGES if name.endswith("_consumer") and name != "event_consumer"
+)
+"""Each subscriber's own package."""
 ENTRY_FILES = {"lambda_entry", "pipe_entry", "__main__"}
 
 

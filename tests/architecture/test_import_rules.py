@@ -4,7 +4,6 @@ import ast
 import json
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,10 @@ from importlinter import configuration
 from importlinter.application.use_cases import lint_imports
 
 from architecture.source_tree import (
+    CONSUMERS,
     ENTRY_FILES,
     PACKAGES,
+    PROJECT,
     ROOT,
     SRC,
     module_files,
@@ -22,20 +23,19 @@ from architecture.source_tree import (
     top_level_imports,
 )
 
-LAYERED = ("customer_events", "event_consumer", "payments_consumer", "publisher")
+LAYERED = ("customer_events", "event_consumer", *CONSUMERS, "publisher")
 AT_THE_EDGE = {"boto3", "botocore", "os"}
 EDGE = {
     "publisher": {"batched_calls", "bootstrap", "failure_store", "settings"},
-    "event_consumer": {"bootstrap", "guarded_table", "settings", "sqs_queue"},
-    "payments_consumer": {"bootstrap", "settings"},
+    "event_consumer": {"bootstrap", "guarded_table", "processed_events", "settings", "sqs_queue"},
+    **{name: {"bootstrap", "settings"} for name in CONSUMERS},
     "customer_events": set(),
 }
 PROBE = Path(__file__).parent / "import_probe.py"
 
 
 def contracts() -> list[dict]:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    return project["tool"]["importlinter"]["contracts"]
+    return PROJECT["tool"]["importlinter"]["contracts"]
 
 
 def probe(folder: Path, modules: list[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """What a subscriber brings to the comparison: its business rule, and the adapter of its table."""
 
-import importlib
+import importlib.util
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -24,7 +24,7 @@ def find_rule(subscriber: str, named: str | None) -> Rule | None:
     Raises:
         WrongUse: there is no such function.
     """
-    place = named or KNOWN.get(subscriber)
+    place = named or KNOWN.get(subscriber) or _generated(subscriber)
     if place is None or place == "none":
         return None
     rule: Rule = _named("--rule", place)
@@ -44,6 +44,15 @@ def find_adapter(named: str | None) -> RowsFactory:
 
 
 # Private functions
+
+
+def _generated(subscriber: str) -> str | None:
+    """Where `fanout subscribe new` puts the rule of a subscriber that keeps the latest state."""
+    package = f"{subscriber.replace('-', '_')}_consumer"
+    if importlib.util.find_spec(package) is None:
+        return None
+    module = f"{package}.rule"
+    return f"{module}:attributes" if importlib.util.find_spec(module) is not None else None
 
 
 def _named(option: str, place: str) -> Any:

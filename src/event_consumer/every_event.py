@@ -1,0 +1,126 @@
+"""Handle every status transition once: for subscribers to whom each one matters.
+
+A transition is handled and then marked as processed, by its event id and for good. The order of
+the two decides what a crash between them does:
+
+- marked first, a crash would lose the transition: the mark says it was handled, and it was not;
+- marked last, a crash repeats it: the message comes back, and no mark is found.
+
+So the mark comes last. What the subscriber writes to DynamoDB it may hand over as writes, which
+are committed in one transaction with the mark: they happen exactly once. What it does elsewhere
+(an e-mail, a call) happens at least once, and should carry the event id for whoever receives it.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from itertools import repeat
+from typing import Any, Protocol
+
+from customer_events.errors import PermanentError
+from customer_events.event import Change, CustomerStatusChanged
+from event_consumer.latest_state import WRITE_BUDGET_SECONDS
+from event_consumer.outcomes import APPLIED, DUPLICATE, STALE, Handled, Outcome, parked, retry
+
+Write = Mapping[str, Any]
+"""One element of DynamoDB's `TransactItems`, such as `{"Put": {"TableName": …, "Item": …}}`."""
+HandleEvent = Callable[[CustomerStatusChanged], Iterable[Write] | None]
+"""A subscriber's own work for one transition; answers with the writes that belong to it."""
+
+
+class ProcessedEvents(Protocol):
+    """Which events were processed. It forgets none."""
+
+    def is_processed(self, event: CustomerStatusChanged) -> bool:
+        """Whether the event was marked, by any worker, at any time."""
+        ...
+
+    def commit(self, event: CustomerStatusChanged, writes: Sequence[Write]) -> bool:
+        """Mark the event and do its writes, all or nothing.
+
+        Returns:
+            False where it was marked meanwhile, by another worker: nothing is written then.
+        """
+        ...
+
+
+class EveryEvent:
+    """An `EventHandler`: each transition once, a customer's in order, customers side by side.
+
+    Within a batch a customer's events wait for one another. The first one that fails holds back
+    those behind it (`BehindFailedEvent`); one that is parked does not, since they would wait for
+    as long as it takes a person to decide about it. Between batches a standard queue promises no
+    order: where it matters, the subscriber compares `sequence`.
+
+    A snapshot tells of no transition: it is `STALE`, and the subscriber does not see it.
+
+    Args:
+        processed: which events were processed.
+        handle: the subscriber's own work. A `PermanentError` parks the message; any other
+            exception lets it come back.
+        workers_max: customers under way at once.
+        budget_seconds: how long after its start a batch may start work; the rest comes back.
+        monotonic: seconds on a clock that never goes back.
+        executor: overlaps customers; by default a pool of `workers_max` threads.
+    """
+
+    def __init__(
+        self,
+        processed: ProcessedEvents,
+        handle: HandleEvent,
+        *,
+        workers_max: int,
+        budget_seconds: float = WRITE_BUDGET_SECONDS,
+        monotonic: Callable[[], float] = time.monotonic,
+        executor: Executor | None = None,
+    ) -> None:
+        self._processed = processed
+        self._handle = handle
+        self._budget_seconds = budget_seconds
+        self._monotonic = monotonic
+        self._pool = executor or ThreadPoolExecutor(
+            max_workers=workers_max, thread_name_prefix="worker"
+        )
+
+    def handle(self, events: Sequence[CustomerStatusChanged]) -> list[Handled]:
+        """Answer each event, in the order given."""
+        ends_at = self._monotonic() + self._budget_seconds
+        customers: dict[str, list[int]] = defaultdict(list)
+        for index, event in enumerate(events):
+            customers[event.customer_id].append(index)
+        for indexes in customers.values():
+            indexes.sort(key=lambda index: (events[index].sequence, events[index].schema_version))
+        answers: dict[int, Handled] = {}
+        groups = [[events[index] for index in indexes] for indexes in customers.values()]
+        results = self._pool.map(self._handle_customer, groups, repeat(ends_at))
+        for indexes, handled in zip(customers.values(), results, strict=True):
+            answers.update(zip(indexes, handled, strict=True))
+        return [answers[index] for index in range(len(events))]
+
+    def _handle_customer(
+        self, events: list[CustomerStatusChanged], ends_at: float
+    ) -> list[Handled]:
+        """Oldest first; nothing is begun behind a failure."""
+        answers: list[Handled] = []
+        for event in events:
+            if answers and answers[-1].outcome is Outcome.RETRY:
+                answers.append(retry("BehindFailedEvent"))
+            elif self._monotonic() >= ends_at:
+                answers.append(retry("OutOfTime"))
+            else:
+                answers.append(self._handle_event(event))
+        return answers
+
+    def _handle_event(self, event: CustomerStatusChanged) -> Handled:
+        if event.change is Change.SNAPSHOT:
+            return STALE
+        try:
+            if self._processed.is_processed(event):
+                return DUPLICATE
+            writes = tuple(self._handle(event) or ())
+            return APPLIED if self._processed.commit(event, writes) else DUPLICATE
+        except PermanentError as reason:
+            return parked(reason)
+        except Exception as error:  # noqa: BLE001 (a customer's failure is its own)
+            return retry(type(error).__name__)

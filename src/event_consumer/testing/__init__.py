@@ -1,0 +1,26 @@
+"""The test kit: a subscriber tests its rule here in ten lines, without AWS and without mocks.
+
+The kits run the real engine (unwrapping, validation, order guard, parking) on rows in memory. It
+reads the contract's examples from `schemas/`, so it works in a clone of the project and is in no
+Lambda package.
+"""
+
+from event_consumer.testing.contract_examples import examples, rejected
+from event_consumer.testing.deliveries import POISON, Poison, duplicated, orders, reordered
+from event_consumer.testing.histories import history, snapshot
+from event_consumer.testing.kits import EveryEventKit, LatestStateKit, converge
+
+__all__ = [
+    "POISON",
+    "EveryEventKit",
+    "LatestStateKit",
+    "Poison",
+    "converge",
+    "duplicated",
+    "examples",
+    "history",
+    "orders",
+    "rejected",
+    "reordered",
+    "snapshot",
+]

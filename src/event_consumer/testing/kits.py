@@ -1,0 +1,127 @@
+"""A subscriber's consumer without AWS: the real engine around its rule, on rows in memory."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+from customer_events.encoder import encode
+from customer_events.event import CustomerStatusChanged
+from event_consumer.consume_batch import consume_batch
+from event_consumer.every_event import EveryEvent, HandleEvent, Write
+from event_consumer.latest_state import LatestState
+from event_consumer.messages import Message
+from event_consumer.outcomes import Outcome
+from event_consumer.ports import EventHandler
+from event_consumer.testing.deliveries import duplicated, reordered
+from event_consumer.testing.memory import (
+    DlqInMemory,
+    MarksInMemory,
+    NoDelay,
+    OneByOne,
+    RowsInMemory,
+    TableRow,
+)
+
+Rule = Callable[[CustomerStatusChanged], Mapping[str, str]]
+Delivered = CustomerStatusChanged | str
+"""An event, or a message body as it stands."""
+CONVERGE_TRIES = 50
+
+
+class _Kit:
+    """Delivers batches to a handler, as Lambda does, and keeps what was parked."""
+
+    def __init__(self, handler: EventHandler[Any]) -> None:
+        self._handler = handler
+        self._dlq = DlqInMemory()
+        self._numbers = count(1)
+
+    @property
+    def parked(self) -> list[str]:
+        """The reasons of all that was parked so far, such as `SchemaViolation`."""
+        return self._dlq.reasons
+
+    def deliver(self, *delivered: Delivered) -> list[Outcome]:
+        """One batch; the outcome of each message, in the order given."""
+        deliveries = consume_batch(
+            [self._message(one) for one in delivered],
+            handler=self._handler,
+            parking_lot=self._dlq,
+            redelivery=NoDelay(),
+            now=datetime.now(UTC),
+        )
+        return [one.handled.outcome for one in deliveries]
+
+    def deliver_each(self, *delivered: Delivered) -> list[Outcome]:
+        """The same, each in a batch of its own."""
+        return [outcome for one in delivered for outcome in self.deliver(one)]
+
+    def _message(self, delivered: Delivered) -> Message:
+        number = next(self._numbers)
+        return Message(
+            message_id=f"00000000-0000-4000-8000-{number:012}",
+            receipt_handle=f"receipt-{number}",
+            body=delivered if isinstance(delivered, str) else encode(delivered),
+            receive_count=1,
+            first_received_at=datetime.now(UTC),
+            group_id=None,
+            fifo=False,
+            trace_header=None,
+            attributes={},
+        )
+
+
+class LatestStateKit(_Kit):
+    """For a rule of `latest_state_consumer`."""
+
+    def __init__(self, rule: Rule) -> None:
+        self._table = RowsInMemory(rule)
+        super().__init__(LatestState(self._table, writers_max=1, executor=OneByOne()))
+
+    @property
+    def rows(self) -> dict[str, TableRow]:
+        """All rows, by customer id."""
+        return self._table.rows
+
+    def row(self, customer_id: str = "c-1") -> TableRow:
+        """One customer's row.
+
+        Raises:
+            KeyError: the customer has none.
+        """
+        return self._table.rows[customer_id]
+
+
+class EveryEventKit(_Kit):
+    """For a handler of `every_event_consumer`."""
+
+    def __init__(self, handle: HandleEvent) -> None:
+        self._marks = MarksInMemory()
+        super().__init__(EveryEvent(self._marks, handle, workers_max=1, executor=OneByOne()))
+
+    @property
+    def writes(self) -> list[Write]:
+        """The writes that were committed, in order."""
+        return self._marks.writes
+
+
+def converge(
+    rule: Rule, events: Sequence[CustomerStatusChanged], *, tries: int = CONVERGE_TRIES
+) -> dict[str, TableRow]:
+    """Deliver the events in many orders, with duplicates; the rows have to be the same each time.
+
+    Returns:
+        The rows, by customer id.
+
+    Raises:
+        AssertionError: names the seed of the order that led elsewhere.
+    """
+    expected = LatestStateKit(rule)
+    expected.deliver_each(*events)
+    for seed in range(tries):
+        kit = LatestStateKit(rule)
+        kit.deliver_each(*reordered(duplicated(events, seed=seed), seed=seed))
+        if kit.rows != expected.rows:
+            raise AssertionError(f"seed {seed}: expected {expected.rows}, got {kit.rows}")
+    return expected.rows

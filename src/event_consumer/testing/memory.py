@@ -1,0 +1,113 @@
+"""Fakes of what a consumer writes to: rows, marks, the DLQ. Each keeps the real one's promises."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from datetime import datetime
+from typing import Any, TypeVar
+
+from customer_events.event import Change, CustomerStatusChanged
+from event_consumer.every_event import Write
+from event_consumer.guarded_table import GUARD_ATTRIBUTES
+from event_consumer.latest_state import Written
+from event_consumer.messages import Message
+from event_consumer.order_guard import Row, judge
+from event_consumer.ports import Parking
+
+T = TypeVar("T")
+TableRow = dict[str, str | None]
+"""A row as a test reads it: `customer_id`, `status`, `previous_status`, and the rule's own."""
+
+
+class RowsInMemory:
+    """`GuardedRows` whose verdicts are the order guard's."""
+
+    def __init__(self, rule: Callable[[CustomerStatusChanged], Mapping[str, str]]) -> None:
+        self._rule = rule
+        self._guarded: dict[str, Row] = {}
+        self.rows: dict[str, TableRow] = {}
+
+    def write(self, event: CustomerStatusChanged) -> Written:
+        """See `GuardedRows.write`."""
+        own = dict(self._rule(event))
+        if taken := sorted(GUARD_ATTRIBUTES & own.keys()):
+            raise ValueError(f"the rule's attributes must leave the guard's alone: {taken}")
+        row = self._guarded.get(event.customer_id)
+        if judge(row, event) is not None:
+            return Written(applied=False, row=row)
+        row = _row_after(row, event)
+        self._guarded[event.customer_id] = row
+        # As DynamoDB does: an attribute that the rule does not set this time stays.
+        self.rows[event.customer_id] = self.rows.get(event.customer_id, {}) | {
+            "customer_id": event.customer_id,
+            "status": event.status.value,
+            "previous_status": event.previous_status and event.previous_status.value,
+            **own,
+        }
+        return Written(applied=True, row=row)
+
+
+class MarksInMemory:
+    """`ProcessedEvents` that keeps the writes that were committed, in order."""
+
+    def __init__(self) -> None:
+        self.marked: set[str] = set()
+        self.writes: list[Write] = []
+
+    def is_processed(self, event: CustomerStatusChanged) -> bool:
+        """See `ProcessedEvents.is_processed`."""
+        return str(event.event_id) in self.marked
+
+    def commit(self, event: CustomerStatusChanged, writes: Sequence[Write]) -> bool:
+        """See `ProcessedEvents.commit`."""
+        if self.is_processed(event):
+            return False
+        self.marked.add(str(event.event_id))
+        self.writes.extend(writes)
+        return True
+
+
+class DlqInMemory:
+    """`ParkingLot` that confirms every parking and remembers its reason."""
+
+    def __init__(self) -> None:
+        self.reasons: list[str] = []
+
+    def park(self, parkings: Sequence[Parking], *, parked_at: datetime) -> frozenset[str]:
+        """See `ParkingLot.park`."""
+        del parked_at
+        self.reasons.extend(one.reason.code for one in parkings)
+        return frozenset(one.message.message_id for one in parkings)
+
+
+class NoDelay:
+    """`Redelivery` at once: a test delivers again by itself."""
+
+    def delay(self, messages: Sequence[Message]) -> None:
+        """See `Redelivery.delay`."""
+
+
+class OneByOne(Executor):
+    """Runs what it is given at once, so that a failing test stands in the test's own thread."""
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Run it and answer with its result."""
+        future: Future[T] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+# Private functions
+
+
+def _row_after(row: Row | None, event: CustomerStatusChanged) -> Row:
+    reading = event.change is Change.SNAPSHOT
+    kept = row if event.repairs is not None else None
+    return Row(
+        sequence=kept.sequence if kept else event.sequence,
+        sequence_source=kept.sequence_source if kept else event.sequence_source,
+        schema_version=kept.schema_version if kept else event.schema_version,
+        status=event.status,
+        previous_status=event.previous_status,
+        occurred_at=event.occurred_at,
+        snapshot_at=event.occurred_at if reading else (row.snapshot_at if row else None),
+    )
