@@ -88,6 +88,9 @@ def test_a_new_subscriber_is_seeded_while_customers_change(
 def test_a_backfill_that_is_killed_goes_on_where_it_was(deployment, fanout, subscribe, eventually):
     traffic = Traffic(deployment, "kill", 300, seed=2)
     traffic.write_all()
+    eventually(
+        has_row_of_each(deployment, traffic), "Payments' rows", deadline_seconds=PATIENCE_SECONDS
+    )
     loans = subscribe("loans", on=False)
     arguments = ("backfill", "loans", "--no-wait", "--execute", "--segments", "2")
     process = fanout.start(*arguments, "--page-size", "10", "--rate", "3")
