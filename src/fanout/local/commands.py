@@ -1,4 +1,4 @@
-"""`fanout local up`, `down` and `status`."""
+"""`fanout local up`, `down`, `status` and `deploy`."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +9,7 @@ from fanout.aws import AwsTarget
 from fanout.console import ERR, OUT, print_json, table
 from fanout.errors import Found, WrongUse
 from fanout.local import runtime
+from fanout.local.additional_stack import add_stack
 from fanout.local.deployment import LocalDeployment
 from fanout.local.status import Status, take
 
@@ -94,6 +95,32 @@ def status(state: StateDir = runtime.DEFAULT_STATE_DIR, as_json: Json = False) -
         print_json({"running": True, **taken.to_document()})
         return
     _show_status(taken)
+
+
+@local_app.command()
+def deploy(
+    template: Annotated[Path, typer.Argument(help="A subscriber's SAM template.")],
+    *,
+    state: StateDir = runtime.DEFAULT_STATE_DIR,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="A parameter of the template; repeatable."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Build and deploy another stack on what runs: a subscriber beside Payments.
+
+    Again: it is updated. Exit code 0 when deployed, 1 where nothing runs, 2 for a template or a
+    parameter that does not exist, 3 where a resource is refused.
+    """
+    found = runtime.look(state)
+    if found is None or found.deployment is None or not found.is_running():
+        raise Found(runtime.absence(state))
+    deployed = add_stack(found.deployment, template, parameters=_pairs(parameter or []))
+    if as_json:
+        print_json(deployed)
+        return
+    OUT.print(f"Deployed: {deployed['stack']}", markup=False)
 
 
 # Private functions

@@ -1,6 +1,7 @@
 """Deploy the SAM template through the emulator's CloudFormation, as `sam deploy` does on AWS."""
 
 import copy
+import hashlib
 import json
 import platform
 import time
@@ -71,42 +72,49 @@ def deploy(
     packages: Mapping[str, Path],
     parameters: Mapping[str, str],
     template: Mapping[str, Any],
+    stack: str | None = None,
 ) -> None:
-    """Upload the packages, create the stack, and wait until it is there.
+    """Upload the packages, create the stack or update it, and wait until it is there.
 
     Args:
-        target: The `AwsTarget` of the emulator; its prefix names stack and bucket.
+        target: The `AwsTarget` of the emulator; its prefix names the bucket of packages.
         packages: Zip file by service.
         parameters: Overrides of the template's parameters.
         template: What `load_template` returns.
+        stack: The stack's name; that of the whole system if left out.
 
     Raises:
         WrongUse: the template has no such parameter.
         Refused: a resource could not be created; tells the reasons of the first few.
     """
     bucket = f"{target.prefix}-local-packages"
-    stack = f"{target.prefix}-local"
+    stack = stack or f"{target.prefix}-local"
     _create_bucket(target, bucket)
     s3 = target.client("s3")
+    keys = {service: _key(service, path) for service, path in packages.items()}
     for service, path in packages.items():
-        s3.put_object(Bucket=bucket, Key=f"{service}.zip", Body=path.read_bytes())
+        s3.put_object(Bucket=bucket, Key=keys[service], Body=path.read_bytes())
     chosen = _parameters(template, target.prefix, parameters)
-    document = with_code_at(template, bucket, {service: f"{service}.zip" for service in packages})
+    document = with_code_at(template, bucket, keys)
     document = shims.with_mapping_numbers(shims.without_refused(document), chosen)
     document = shims.with_batch_actions(document)
     document = shims.without_transport_rules(document)
     # From S3, as the body in a call may have 51,200 bytes only.
-    s3.put_object(Bucket=bucket, Key="template.json", Body=json.dumps(document).encode())
+    template_key = f"{stack}.json"
+    s3.put_object(Bucket=bucket, Key=template_key, Body=json.dumps(document).encode())
+    cloudformation = target.client("cloudformation")
+    request = {
+        "StackName": stack,
+        "TemplateURL": f"{s3.meta.endpoint_url}/{bucket}/{template_key}",
+        "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in chosen.items()],
+        "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+    }
+    exists = _exists(cloudformation, stack)
     try:
-        target.client("cloudformation").create_stack(
-            StackName=stack,
-            TemplateURL=f"{s3.meta.endpoint_url}/{bucket}/template.json",
-            Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in chosen.items()],
-            Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
-        )
+        (cloudformation.update_stack if exists else cloudformation.create_stack)(**request)
     except ClientError as error:
         raise Refused(f"The template was refused: {error.response['Error']['Message']}") from None
-    _await_created(target.client("cloudformation"), stack)
+    _await_done(cloudformation, stack, "UPDATE_COMPLETE" if exists else "CREATE_COMPLETE")
 
 
 # Private functions
@@ -118,8 +126,21 @@ def _service(function: Mapping[str, Any]) -> str:
     return handler.partition(".")[0]
 
 
+def _key(service: str, path: Path) -> str:
+    """Where a package goes: other contents elsewhere, so that an update notices them."""
+    return f"{service}-{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}.zip"
+
+
+def _exists(cloudformation: Any, stack: str) -> bool:
+    pages = cloudformation.get_paginator("describe_stacks").paginate()
+    found = [one for page in pages for one in page["Stacks"] if one["StackName"] == stack]
+    return any(one["StackStatus"] != "DELETE_COMPLETE" for one in found)
+
+
 def _create_bucket(target: Any, bucket: str) -> None:
     s3 = target.client("s3")
+    if bucket in {one["Name"] for one in s3.list_buckets()["Buckets"]}:
+        return
     if s3.meta.region_name == "us-east-1":
         s3.create_bucket(Bucket=bucket)
     else:
@@ -138,6 +159,7 @@ def _parameters(
     machine = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
     ours = {
         "Prefix": prefix,
+        "Bus": f"/{prefix}/bus",  # where a subscriber's own stack finds the bus
         "Architecture": machine,
         # Each concurrent batch is an interpreter here: ten that start at once on a small machine
         # take seconds, and two keep up with the emulator.
@@ -147,11 +169,11 @@ def _parameters(
     return {name: value for name, value in ours.items() if name in known} | dict(overrides)
 
 
-def _await_created(cloudformation: Any, stack: str) -> None:
+def _await_done(cloudformation: Any, stack: str, wanted: str) -> None:
     deadline = time.monotonic() + _DEPLOY_TIMEOUT_SECONDS
     while True:
         status = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
-        if status == "CREATE_COMPLETE":
+        if status == wanted:
             return
         if not status.endswith("_IN_PROGRESS"):
             raise Refused(
