@@ -13,6 +13,7 @@ from fanout.console import ERR
 from fanout.demo.commands import demo
 from fanout.dlq.commands import dlq_app
 from fanout.errors import CommandError, ExitCode
+from fanout.failures.commands import publisher_app
 from fanout.local.commands import local_app
 from fanout.packaging.commands import package
 from fanout.reconcile.commands import reconcile
@@ -28,6 +29,7 @@ app = typer.Typer(
 app.add_typer(local_app)
 app.add_typer(schema_app)
 app.add_typer(dlq_app)
+app.add_typer(publisher_app)
 app.command()(backfill)
 app.command()(reconcile)
 app.command()(demo)

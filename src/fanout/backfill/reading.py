@@ -57,16 +57,7 @@ class ItemReader:
     """
 
     def __init__(self, publisher: Publisher) -> None:
-        # Neither the trace of the last write nor the region that made it belongs to a reading:
-        # each region's table holds every customer.
-        self._rules = TableRules(
-            customer_id_attribute=publisher.customer_id_attribute,
-            status_attribute=publisher.status_attribute,
-            reason_attribute=publisher.reason_attribute,
-            changed_at_attribute=publisher.changed_at_attribute,
-            sequence_attribute=publisher.sequence_attribute,
-            entity_filter=_entity_filter(publisher.entity_filter),
-        )
+        self._rules = table_rules(publisher)
         self._epoch = publisher.sequence_epoch
 
     @property
@@ -127,6 +118,25 @@ class ItemReader:
         attribute = self._rules.changed_at_attribute
         value = item.get(attribute) if attribute else None
         return None if value is None else attribute_values.instant(value)
+
+
+def table_rules(publisher: Publisher) -> TableRules:
+    """Where the table keeps what an event needs, as discovery tells it.
+
+    Neither the trace of the last write nor the region that made it belongs to a reading: each
+    region's table holds every customer.
+
+    Raises:
+        WrongUse: the entity filter is none.
+    """
+    return TableRules(
+        customer_id_attribute=publisher.customer_id_attribute,
+        status_attribute=publisher.status_attribute,
+        reason_attribute=publisher.reason_attribute,
+        changed_at_attribute=publisher.changed_at_attribute,
+        sequence_attribute=publisher.sequence_attribute,
+        entity_filter=_entity_filter(publisher.entity_filter),
+    )
 
 
 # Private functions

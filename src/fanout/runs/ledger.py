@@ -28,8 +28,8 @@ CREATE INDEX by_state ON items (state, step, end);
 _COLUMNS = "id, position, facts, state, step, end, detail, unsure"
 
 
-HARMLESS_TWICE = "delete"
-"""The step whose repetition has no effect, so that its unknown end leaves no doubt behind."""
+HARMLESS_TWICE = ("delete", "move")
+"""Steps whose repetition has no effect, so that their unknown end leaves no doubt behind."""
 
 
 class State(StrEnum):
@@ -107,8 +107,8 @@ class Ledger:
                 self._select(record.fields["items"])
             case Kind.STARTED:  # whatever was under way then ended nobody knows how
                 self._base.execute(
-                    "UPDATE items SET unsure = 1 WHERE state = 'doing' AND step <> ?",
-                    (HARMLESS_TWICE,),
+                    "UPDATE items SET unsure = 1 WHERE state = 'doing' AND step NOT IN (?, ?)",
+                    HARMLESS_TWICE,
                 )
             case Kind.INTENT:
                 self._intend(record.fields)
