@@ -4,10 +4,18 @@ import re
 
 import pytest
 
-from infra.terraform_workspace import EXAMPLES, MODULES, Workspace, require_provider, workspace
+from infra.terraform_workspace import (
+    EXAMPLES,
+    MODULES,
+    TERRAFORM,
+    Workspace,
+    require_provider,
+    workspace,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.infra]
 FOLDERS = [("modules", name) for name in MODULES] + [("examples", name) for name in EXAMPLES]
+TESTED = [folder for folder in FOLDERS if TERRAFORM.joinpath(*folder, "tests").is_dir()]
 
 
 @pytest.fixture(scope="module")
@@ -28,12 +36,16 @@ def test_a_folder_is_valid(terraform: Workspace, folder: tuple[str, str]):
     assert "The configuration is valid" in terraform.run(path, "validate")
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_a_module_keeps_its_rules(terraform: Workspace, name: str):
-    path = terraform.folder("modules", name)
+@pytest.mark.parametrize("folder", TESTED, ids="/".join)
+def test_a_folder_keeps_the_rules_that_its_own_tests_name(
+    terraform: Workspace, folder: tuple[str, str]
+):
+    path = terraform.folder(*folder)
     terraform.init(path)
     said = terraform.run(path, "test")
-    runs = sum(
-        len(re.findall(r"^run ", file.read_text(), re.MULTILINE)) for file in path.glob("tests/*")
-    )
-    assert f"{runs} passed, 0 failed" in said
+    runs = [
+        name
+        for file in path.glob("tests/*.tftest.hcl")
+        for name in re.findall(r'^run "(.*)"', file.read_text(), re.MULTILINE)
+    ]
+    assert f"{len(runs)} passed, 0 failed" in said

@@ -12,7 +12,7 @@ variable "prefix" {
 variable "bus" {
   description = <<-EOT
     The bus: the output `bus` of the module `event_bus`, or the same from /PREFIX/bus. `transport` is
-    `sns`, `sns-fifo` or `eventbridge`; `publish_versions` are the major versions that it carries.
+    `eventbridge`; `publish_versions` are the major versions that it carries.
   EOT
   type = object({
     transport        = string
@@ -21,16 +21,8 @@ variable "bus" {
   })
 
   validation {
-    condition     = contains(["sns", "sns-fifo", "eventbridge"], var.bus.transport)
-    error_message = "bus.transport must be sns, sns-fifo or eventbridge."
-  }
-  validation {
     condition     = (split(":", var.bus.arn)[2] == "sns") == (var.bus.transport != "eventbridge")
     error_message = "bus.arn does not belong to bus.transport: an SNS topic and an EventBridge bus are subscribed differently, and nothing would arrive."
-  }
-  validation {
-    condition     = var.bus.transport == "eventbridge" || endswith(var.bus.arn, ".fifo") == (var.bus.transport == "sns-fifo")
-    error_message = "FIFO and standard are mixed up: the ARN of a FIFO topic ends in .fifo and its transport is sns-fifo; SNS refuses a standard topic in front of a FIFO queue."
   }
   validation {
     condition     = var.bus.transport == "eventbridge"

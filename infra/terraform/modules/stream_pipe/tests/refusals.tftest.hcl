@@ -44,20 +44,6 @@ run "a_log_level_that_is_none_is_refused" {
   expect_failures = [var.log_level]
 }
 
-run "an_unknown_transport_is_refused" {
-  command = plan
-
-  variables {
-    bus = {
-      transport        = "kafka"
-      arn              = "arn:aws:sns:eu-west-1:111122223333:fanout-customer-status"
-      publish_versions = [2]
-    }
-  }
-
-  expect_failures = [var.bus]
-}
-
 run "a_customer_id_attribute_that_is_no_attribute_is_refused" {
   command = plan
 
@@ -175,20 +161,6 @@ run "a_topic_that_is_called_a_bus_is_refused" {
     bus = {
       transport        = "eventbridge"
       arn              = "arn:aws:sns:eu-west-1:111122223333:fanout-customer-status"
-      publish_versions = [2]
-    }
-  }
-
-  expect_failures = [var.bus]
-}
-
-run "a_fifo_topic_that_is_called_standard_is_refused" {
-  command = plan
-
-  variables {
-    bus = {
-      transport        = "sns"
-      arn              = "arn:aws:sns:eu-west-1:111122223333:fanout-customer-status.fifo"
       publish_versions = [2]
     }
   }
