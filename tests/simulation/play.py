@@ -1,11 +1,12 @@
 """Play one schedule from its first step to the judgement at its end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from simulation.broken import GuaranteeBroken
 from simulation.calm import judge_end
-from simulation.faults import Setting
+from simulation.faults import Faults, Setting
+from simulation.generate import generate
 from simulation.schedule import Schedule, every_step
 from simulation.system import System
 from simulation.world import World
@@ -41,3 +42,9 @@ def play(
             guarantee=broken.guarantee, sentence=broken.sentence, lines=tuple(world.lines)
         )
     return None
+
+
+def failing_seeds(chunk: tuple[Sequence[int], Faults]) -> list[int]:
+    """Those of the seeds that break a guarantee; for a process of its own."""
+    seeds, faults = chunk
+    return [seed for seed in seeds if play(generate(seed, faults)) is not None]
