@@ -64,6 +64,16 @@ def load(event: str, file: Path = FILE) -> Registry:
     )
 
 
+def versions_by_subscriber(event: str, file: Path = FILE) -> Mapping[str, tuple[int, ...]]:
+    """The major versions that each registered subscriber reads.
+
+    Raises:
+        KeyError: the registry knows no such event.
+    """
+    entry = json.loads(file.read_text(encoding="utf-8"))[event]
+    return {one["name"]: tuple(one["versions"]) for one in entry["subscribers"]}
+
+
 # Private functions
 
 

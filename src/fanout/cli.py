@@ -18,6 +18,8 @@ from fanout.local.commands import local_app
 from fanout.packaging.commands import package
 from fanout.reconcile.commands import reconcile
 from fanout.schema.commands import schema_app
+from fanout.subscribe.commands import subscribe_app
+from fanout.subscribers.commands import subscribers
 
 app = typer.Typer(
     name="fanout",
@@ -29,9 +31,11 @@ app = typer.Typer(
 app.add_typer(local_app)
 app.add_typer(schema_app)
 app.add_typer(dlq_app)
+app.add_typer(subscribe_app)
 app.add_typer(publisher_app)
 app.command()(backfill)
 app.command()(reconcile)
+app.command()(subscribers)
 app.command()(demo)
 app.command()(package)
 

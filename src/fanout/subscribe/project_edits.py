@@ -1,0 +1,94 @@
+"""The places of the project that have to know a new subscriber: its registry and import rules.
+
+The edits are made on text, so that comments and order stay as their authors left them. Each looks
+for the line that it goes by, and refuses where that has gone.
+"""
+
+import re
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+from fanout.errors import WrongUse
+from fanout.subscribe.choices import Choices
+
+PYPROJECT = PurePosixPath("pyproject.toml")
+REGISTRY = PurePosixPath("schemas/customer_status_changed/registry.yaml")
+MODEL = "payments_consumer"
+"""The consumer beside which a new one stands."""
+_ROOT_PACKAGES = re.compile(r"^root_packages = \[(.*)\]$", re.MULTILINE)
+_SERVICES = re.compile(r'"publisher((?: \| \w+_consumer)+)"')
+_FIELDS = {
+    1: ("customer_id", "old_status", "new_status", "changed_at"),
+    2: ("customer_id", "status", "previous_status", "change", "changed_at"),
+}
+"""What `event_consumer` itself reads of each version."""
+
+
+def with_import_rules(pyproject: str, choices: Choices) -> str:
+    """`pyproject.toml` with the consumer's place in the layers.
+
+    Raises:
+        WrongUse: the import rules are not where they were.
+    """
+    roots = _found(_ROOT_PACKAGES, pyproject, "root_packages of import-linter")
+    names = sorted({*re.findall(r'"(\w+)"', roots[1]), choices.package})
+    listed = ", ".join(f'"{name}"' for name in names)
+    text = pyproject.replace(roots[0], f"root_packages = [{listed}]")
+    services = _found(_SERVICES, text, "the layer of the services")
+    text = text.replace(services[0], f'"publisher{services[1]} | {choices.package}"')
+    return f"""{text.rstrip()}
+
+[[tool.importlinter.contracts]]
+name = "Inside the {choices.title} consumer: entry, bootstrap, its own work"
+type = "layers"
+containers = ["{choices.package}"]
+exhaustive = true
+layers = ["lambda_entry", "bootstrap", "{choices.module}"]
+"""
+
+
+def with_subscriber(registry: str, choices: Choices) -> str:
+    """`registry.yaml` with the subscriber's entry at its end, where subscribers are listed.
+
+    Raises:
+        WrongUse: the subscriber is listed already.
+    """
+    if re.search(rf"^  - name: {re.escape(choices.name)}$", registry, re.MULTILINE):
+        raise WrongUse(f"{REGISTRY} lists {choices.name} already; choose another name.")
+    fields = list(dict.fromkeys(name for major in choices.versions for name in _FIELDS[major]))
+    entry = {
+        "owner": choices.name,
+        "versions": _flow(map(str, choices.versions)),
+        "fields": _flow(fields),
+        "statuses": _flow(choices.statuses),
+        **({"filter_statuses": _flow(choices.statuses)} if choices.statuses else {}),
+        "latest_state": str(choices.latest_state).lower(),
+        "status_map": "{}",
+    }
+    lines = "".join(f"    {key}: {value}\n" for key, value in entry.items())
+    return f"{registry.rstrip()}\n  - name: {choices.name}\n{lines}"
+
+
+def without_subscriber(registry: str, name: str) -> str:
+    """`registry.yaml` less the subscriber's entry."""
+    entry = re.compile(rf"^  - name: {re.escape(name)}\n(?:    .*\n)*", re.MULTILINE)
+    return entry.sub("", registry)
+
+
+def locked_like_the_model(lock: str, choices: Choices) -> str:
+    """The lock of the consumer's package: what the model locks, since both import the same."""
+    return lock.replace(f"requirements/{MODEL}.in", f"requirements/{choices.package}.in")
+
+
+# Private functions
+
+
+def _found(pattern: re.Pattern[str], text: str, what: str) -> re.Match[str]:
+    match = pattern.search(text)
+    if match is None:
+        raise WrongUse(f"{PYPROJECT} has no line for {what} any more: nothing was written.")
+    return match
+
+
+def _flow(values: Iterable[str]) -> str:
+    return f"[{', '.join(values)}]"

@@ -1,0 +1,135 @@
+"""Read everything about every subscriber that an overview needs; changes nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from customer_events import registry
+from customer_events.event import EVENT_NAME, Status
+from fanout.aws import AwsTarget
+from fanout.backfill.followed_statuses import followed_statuses
+from fanout.discovery import Subscriber, list_subscribers
+from fanout.subscribers.queue_depth import QueueDepth, read_depth
+
+_LOOK_BACK = timedelta(minutes=15)
+
+
+class Coverage(StrEnum):
+    """Whether a subscriber's contract tests cover the version that is published now.
+
+    The registry says so: the schema gate and the contract tests run for what is listed there.
+    """
+
+    CURRENT = "current"
+    OLD_VERSION = "old version"
+    UNREGISTERED = "not registered"
+    OTHER_VERSIONS = "other versions"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriberView:
+    """One subscriber now.
+
+    `statuses` are those that it follows, None for all. `oldest_age_seconds` is CloudWatch's, None
+    where it knows none. `registered_versions` is None where the registry does not list it.
+    """
+
+    subscriber: Subscriber
+    statuses: tuple[str, ...] | None
+    queue: QueueDepth
+    dlq: QueueDepth
+    oldest_age_seconds: int | None
+    registered_versions: tuple[int, ...] | None
+    coverage: Coverage
+
+    def to_document(self) -> dict[str, Any]:
+        """One JSON object with every field."""
+        return {
+            "name": self.subscriber.name,
+            "versions": list(self.subscriber.versions),
+            "statuses": self.statuses and list(self.statuses),
+            "filter": self.subscriber.filter,
+            "since": self.subscriber.since,
+            "behind": {
+                "messages": self.queue.total,
+                "oldest_age_seconds": self.oldest_age_seconds,
+            },
+            "dead": self.dlq.total,
+            "table": self.subscriber.table,
+            "registered_versions": self.registered_versions and list(self.registered_versions),
+            "contract": self.coverage.value,
+        }
+
+
+def look(target: AwsTarget) -> list[SubscriberView]:
+    """Every subscriber of the deployment, by name."""
+    known = registry.load(EVENT_NAME)
+    versions = registry.versions_by_subscriber(EVENT_NAME)
+    return [_view(target, one, known, versions) for one in list_subscribers(target)]
+
+
+def coverage(
+    subscribed: tuple[int, ...], registered: tuple[int, ...] | None, current: int
+) -> Coverage:
+    """Compare what is subscribed, what the registry lists, and what is published now."""
+    if registered is None:
+        return Coverage.UNREGISTERED
+    if not set(subscribed) <= set(registered):
+        return Coverage.OTHER_VERSIONS
+    return Coverage.CURRENT if current in registered else Coverage.OLD_VERSION
+
+
+# Private functions
+
+
+def _view(
+    target: AwsTarget,
+    subscriber: Subscriber,
+    known: registry.Registry,
+    versions: Mapping[str, tuple[int, ...]],
+) -> SubscriberView:
+    sqs = target.client("sqs")
+    registered = versions.get(subscriber.name)
+    return SubscriberView(
+        subscriber=subscriber,
+        statuses=_statuses(subscriber),
+        queue=read_depth(sqs, subscriber.queue_url),
+        dlq=read_depth(sqs, subscriber.dlq_url),
+        oldest_age_seconds=_oldest_age(target, subscriber.queue_arn.rpartition(":")[2]),
+        registered_versions=registered,
+        coverage=coverage(subscriber.versions, registered, known.current),
+    )
+
+
+def _statuses(subscriber: Subscriber) -> tuple[str, ...] | None:
+    """By the transitions that its filter lets through; None where it follows every status."""
+    policy = subscriber.filter
+    if policy is not None and "status" in policy:
+        return tuple(policy["status"])
+    followed = followed_statuses(policy)
+    return (
+        None if followed == frozenset(Status) else tuple(one for one in Status if one in followed)
+    )
+
+
+def _oldest_age(target: AwsTarget, queue_name: str) -> int | None:
+    """CloudWatch's last word of a quarter of an hour; None where it can't or may not tell."""
+    now = datetime.now(UTC)
+    try:
+        answer = target.client("cloudwatch").get_metric_statistics(
+            Namespace="AWS/SQS",
+            MetricName="ApproximateAgeOfOldestMessage",
+            Dimensions=[{"Name": "QueueName", "Value": queue_name}],
+            StartTime=now - _LOOK_BACK,
+            EndTime=now,
+            Period=60,
+            Statistics=["Maximum"],
+        )
+    except (BotoCoreError, ClientError):
+        return None
+    points = sorted(answer.get("Datapoints", []), key=lambda one: one["Timestamp"])
+    return int(points[-1]["Maximum"]) if points else None
