@@ -4,93 +4,21 @@ import json
 from collections import Counter
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 
 import pytest
-from moto import mock_aws
 
-from fanout import cli
 from fanout.aws import AwsTarget
 from fanout.dlq.lock import GRACE_SECONDS, LOCK_SECONDS, Locks
 from fanout.errors import Refused
 from fanout.runs.operator import Operator
-from unit.fanout.dlq.dlq_fakes import body, text
+from integration.dlq_on_moto import depth, kill_messages, make_subscriber
+from unit.fanout.dlq.dlq_fakes import body
 
 pytestmark = pytest.mark.slow
 
 AT_ONCE = ("--watch-seconds", "0")
 ELSEWHERE = Operator(user="ada", host="another-machine", pid=1, identity="arn:ada", account="1")
 HERE = Operator(user="jo", host="this-machine", pid=2, identity="arn:jo", account="1")
-
-
-@pytest.fixture
-def aws(monkeypatch, tmp_path):
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_REGION", "eu-west-1")
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        yield AwsTarget(region="eu-west-1")
-
-
-@pytest.fixture
-def subscriber(aws):
-    return make_subscriber(aws)
-
-
-def make_subscriber(aws, *, queue_suffix="", dlq_suffix="", **settings):
-    sqs = aws.client("sqs")
-    urls = {}
-    for name, suffix in (("payments", queue_suffix), ("payments-dlq", dlq_suffix)):
-        attributes = {"FifoQueue": "true"} if suffix else {}
-        attributes |= settings if name == "payments" else {}
-        made = sqs.create_queue(QueueName=name + suffix, Attributes=attributes)
-        urls[name] = made["QueueUrl"]
-    document = {"name": "payments", "versions": "2"}
-    for field, name in (("queue", "payments"), ("dlq", "payments-dlq")):
-        arn = f"arn:aws:sqs:eu-west-1:123456789012:{urls[name].rpartition('/')[2]}"
-        document |= {f"{field}_url": urls[name], f"{field}_arn": arn}
-    aws.client("ssm").put_parameter(
-        Name="/fanout/subscribers/payments", Type="String", Value=json.dumps(document)
-    )
-    return SimpleNamespace(queue=urls["payments"], dlq=urls["payments-dlq"])
-
-
-def kill_messages(aws, subscriber, count, **entry):
-    for number in range(1, count + 1):
-        aws.client("sqs").send_message(
-            QueueUrl=subscriber.dlq,
-            MessageBody=body(number),
-            MessageAttributes={"parked_reason": text("UnknownStatus")},
-            **{name: value.format(number) for name, value in entry.items()},
-        )
-
-
-def depth(aws, url):
-    found = aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
-    attributes = found["Attributes"]
-    return (
-        int(attributes["ApproximateNumberOfMessages"]),
-        int(attributes["ApproximateNumberOfMessagesNotVisible"]),
-    )
-
-
-@pytest.fixture
-def fanout(monkeypatch, capsys):
-    """Run the command line; its exit code, output and what it says on standard error."""
-
-    def run(*arguments):
-        monkeypatch.setattr("sys.argv", ["fanout", *arguments])
-        monkeypatch.setattr(cli.ERR, "_file", None)
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = capsys.readouterr()
-        return SimpleNamespace(code=ended.value.code or 0, out=said.out, err=said.err)
-
-    return run
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Show the plan of a frozen run, carry it out with a progress bar, and tell what it came to."""
 
+from functools import partial
 from typing import Any
 
 import typer
@@ -8,8 +9,10 @@ from rich.markup import escape
 from customer_events.instants import to_wire
 from fanout.aws import AwsTarget
 from fanout.console import ERR, OUT, print_json, progress, table
+from fanout.dlq import editing
 from fanout.dlq.freeze import freeze
-from fanout.dlq.replay_session import QUEUE, Result, Session
+from fanout.dlq.movers import CONSUMER, EDIT, FILE, QUEUE
+from fanout.dlq.replay_session import Result, Session
 from fanout.dlq.score import MEANINGS, OPEN, WELL_ENDS, Score
 from fanout.dlq.selection import Selection
 from fanout.dlq.stopping import Stopping
@@ -38,6 +41,7 @@ def select(subscription: Subscription, run: Run) -> None:
             hold_seconds=run.options["hold_seconds"],
             stop=stopping.asked,
             progress=lambda seen: bar.update(task, completed=seen),
+            describe=_describe(subscription, run),
         )
     if not run.is_frozen:
         ERR.print("Interrupted while reading: nothing was moved.")
@@ -72,7 +76,11 @@ def plan_document(run: Run) -> dict[str, Any]:
 def show_plan(plan: dict[str, Any], *, execute: bool) -> None:
     """Print the plan for a person."""
     options, subject = plan["options"], plan["subject"]
-    where = subject["queue_arn"] if options["through"] == QUEUE else subject["function_name"]
+    where = {
+        QUEUE: subject["queue_arn"],
+        CONSUMER: subject["function_name"],
+        FILE: options.get("file"),
+    }[options["through"]]
     rows = table(f"Plan of {plan['run_id']}: {plan['to_do']:,} of {plan['selected']:,}", "", "")
     rows.show_header = False
     for one in plan["by_reason"]:
@@ -86,13 +94,14 @@ def show_plan(plan: dict[str, Any], *, execute: bool) -> None:
     pace = f"{rate:g} a second" if rate else "as fast as it goes"
     canary = f"{options['canary']:,} first, then the rest " if options["canary"] else ""
     rows.add_row("pace", f"{canary}{pace}; stops above {options['failure_rate_max']:.0%} failures")
+    for operation in options.get("edit", {}).get("patch", []):
+        rows.add_row("edit", escape(f"{operation['op']} {operation['path']}"))
+    if "because" in options:
+        rows.add_row("discard, because", escape(options["because"]))
     OUT.print(rows)
     unreadable = plan["selected"] - plan["readable_now"]
-    if unreadable:
-        ERR.print(
-            f"[yellow]{unreadable:,} of them can't be read with this version's contract: they will "
-            "be parked again, unless the deployed consumer is newer.[/]"
-        )
+    if unreadable and options["through"] != FILE:
+        ERR.print(f"[yellow]{unreadable:,} of them {_what_of_unreadable(options)}[/]")
     for remark in plan["left_out"]:
         ERR.print(f"[yellow]{escape(remark)}[/]")
     if not execute:
@@ -111,11 +120,12 @@ def carry_out(
         CommandError: as `Session.carry_out` does.
     """
     with progress() as bar:
-        task = bar.add_task("replaying", total=run.ledger.count(*OPEN))
+        doing = run.header["command"].removeprefix("dlq ")
+        task = bar.add_task(doing, total=run.ledger.count(*OPEN))
 
         def show(score: Score) -> None:
             failed = f", {score.failed:,} failed" if score.failed else ""
-            bar.update(task, completed=score.handled, description=f"replaying{failed}")
+            bar.update(task, completed=score.handled, description=f"{doing}{failed}")
 
         session = Session(
             target=target,
@@ -163,3 +173,23 @@ def print_report(report: Report) -> None:
         )
         rows.caption_justify = "left"
     OUT.print(rows)
+
+
+# Private functions
+
+
+def _describe(subscription: Subscription, run: Run) -> Any:
+    """What the journal holds of a message: None for what it usually holds."""
+    if run.header["command"] != EDIT:
+        return None
+    edit = editing.from_document(run.options["edit"])
+    return partial(editing.facts_after, edit, subscription.reader)
+
+
+def _what_of_unreadable(options: dict[str, Any]) -> str:
+    if "edit" in options:
+        return "would still not be valid, or the edit does not fit them: they stay as they are."
+    return (
+        "can't be read with this version's contract: they will be parked again, unless the "
+        "deployed consumer is newer."
+    )

@@ -2,7 +2,15 @@
 
 import typer
 
-from fanout.dlq import look_commands, replay_commands, run_commands
+from fanout.dlq import (
+    discard_commands,
+    edit_commands,
+    file_commands,
+    look_commands,
+    redrive_commands,
+    replay_commands,
+    run_commands,
+)
 
 dlq_app = typer.Typer(
     name="dlq",
@@ -12,6 +20,11 @@ dlq_app = typer.Typer(
 dlq_app.command("list")(look_commands.list_queues)
 dlq_app.command("show")(look_commands.show)
 dlq_app.command("replay")(replay_commands.replay)
+dlq_app.command("edit")(edit_commands.edit)
+dlq_app.command("export")(file_commands.export)
+dlq_app.command("import")(file_commands.import_)
+dlq_app.command("discard")(discard_commands.discard)
+dlq_app.command("redrive")(redrive_commands.redrive)
 dlq_app.command("resume")(run_commands.resume)
 dlq_app.command("runs")(run_commands.runs)
 dlq_app.command("report")(run_commands.report)

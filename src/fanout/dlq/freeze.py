@@ -42,19 +42,22 @@ def freeze(
     hold_seconds: int,
     stop: Callable[[], bool],
     progress: Callable[[int], None] = lambda _seen: None,
+    describe: Callable[[DeadMessage, Diagnosis], dict[str, Any]] | None = None,
 ) -> Frozen:
     """Read the DLQ once and write what is selected into the run.
 
     At most `limit` messages are selected. `stop` is asked before each call; `progress` is called
     with how many messages were seen so far.
+    `describe` says what the journal holds of a message; `facts_of` by default.
     Where it is stopped, or was killed before, the run stays without a selection (`Run.is_frozen`);
     freezing again completes it.
     """
+    describe = describe or facts_of
     facts = dlq.facts()
     cut_off = facts.asked_at + _DATE_RESOLUTION
     with Sweep(dlq, hold_seconds=hold_seconds, stop=stop) as sweep:
         matching = (
-            facts_of(message, diagnosis)
+            describe(message, diagnosis)
             for message, diagnosis in _seen(sweep, reader, progress)
             if message.sent_at <= cut_off
             and selection.matches(message, diagnosis)

@@ -20,7 +20,7 @@ from fanout.dlq.ports import (
     Sending,
     Verdict,
 )
-from fanout.dlq.sending import in_batches, in_waves, refusal, sending
+from fanout.dlq.sending import AsItIs, Making, Unsendable, in_batches, in_waves, refusal
 from fanout.runs.records import done, ended, intent
 from fanout.runs.run import Run
 
@@ -98,9 +98,15 @@ class ThroughQueue:
     step = SEND
 
     def __init__(
-        self, run: Run, destination: Destination, facts: QueueFacts, deleting: Deleting
+        self,
+        run: Run,
+        destination: Destination,
+        facts: QueueFacts,
+        deleting: Deleting,
+        making: Making | None = None,
     ) -> None:
         self._run = run
+        self._making = making or AsItIs(facts, run.run_id)
         self._destination = destination
         self._facts = facts
         self._deleting = deleting
@@ -113,10 +119,7 @@ class ThroughQueue:
 
     def move(self, messages: Sequence[DeadMessage]) -> Moved:
         """See `Mover.move`."""
-        sendings = {one.message_id: sending(one, self._facts, self._run.run_id) for one in messages}
-        refused = {
-            one: why for one, made in sendings.items() if (why := refusal(made, self._facts))
-        }
+        sendings, refused = self._made(messages)
         if refused:
             self._run.record(
                 ended({"id": one, "end": REFUSED, "why": why} for one, why in refused.items())
@@ -131,8 +134,24 @@ class ThroughQueue:
 
     # Private functions
 
+    def _made(self, messages: Sequence[DeadMessage]) -> tuple[dict[str, Sending], dict[str, str]]:
+        """What to send, and for what can't be sent why not, by message id."""
+        sendings: dict[str, Sending] = {}
+        refused: dict[str, str] = {}
+        for one in messages:
+            try:
+                made = self._making.make(one)
+            except Unsendable as error:
+                refused[one.message_id] = str(error)
+                continue
+            sendings[one.message_id] = made
+            if why := refusal(made, self._facts):
+                refused[one.message_id] = why
+        return sendings, refused
+
     def _send(self, messages: list[DeadMessage], sendings: dict[str, Sending]) -> Moved:
-        self._run.record(intent(SEND, [one.message_id for one in messages]))
+        kept = self._making.keep(messages)
+        self._run.record(intent(SEND, [one.message_id for one in messages], **kept))
         effects = self._destination.send([sendings[one.message_id] for one in messages])
         sent = {one.message_id: one.new_id for one in effects if one.ok}
         results = [

@@ -48,6 +48,22 @@ HOLD_DEFAULT = HOLD_SECONDS
 MessageId = Annotated[
     str | None, typer.Option("--message", help="Only this message, by an id of it.")
 ]
+CauseCode = Annotated[
+    str | None, typer.Option("--cause", help="Only this cause's code, such as NotJson.")
+]
+Limit = Annotated[int | None, typer.Option(min=1, help="Select so many at most.")]
+Canary = Annotated[int, typer.Option(min=0, help="Do so many first, and see.")]
+Rate = Annotated[
+    float | None, typer.Option(min=0.01, help="Messages a second; as fast as it goes if not.")
+]
+WatchSeconds = Annotated[
+    float,
+    typer.Option(
+        "--watch-seconds", min=0, help="Through queue: how long to watch for what comes back."
+    ),
+]
+Execute = Annotated[bool, typer.Option("--execute", help="Do it; without, only the plan is shown.")]
+FAILURE_RATE_MAX = 0.1
 JournalCopy = Annotated[
     str | None,
     typer.Option(

@@ -16,7 +16,16 @@ from fanout.dlq.message import DeadMessage
 from fanout.dlq.moving import DELETE, REFUSED, SENT, Deleting, Moved, Mover
 from fanout.dlq.pace import Pace
 from fanout.dlq.ports import DeadLetters
-from fanout.dlq.score import CAME_BACK, GONE, OPEN, WINDOW_BYTES_MAX, WINDOW_MAX, Limits, Score
+from fanout.dlq.score import (
+    CAME_BACK,
+    GONE,
+    OPEN,
+    WELL_ENDS,
+    WINDOW_BYTES_MAX,
+    WINDOW_MAX,
+    Limits,
+    Score,
+)
 from fanout.dlq.selection import Selection, dead_since
 from fanout.dlq.sweep import Sweep
 from fanout.runs.ledger import Item, State
@@ -226,5 +235,5 @@ class Replay:
 def is_moved(item: Item) -> bool:
     """Sent or well ended, and confirmed; only its deletion is not."""
     if item.state is State.ENDED:
-        return item.end == SENT or item.end in {"APPLIED", "DUPLICATE", "STALE"}
+        return item.end in WELL_ENDS
     return item.state is State.DID or item.step == DELETE

@@ -9,7 +9,7 @@ from fanout.aws import AwsTarget
 from fanout.console import ERR, print_json
 from fanout.dlq import options
 from fanout.dlq.carrying_out import carry_out, plan_document, select, show_plan, tell_result
-from fanout.dlq.replay_session import CONSUMER
+from fanout.dlq.movers import CONSUMER
 from fanout.dlq.subscription import Subscription, find_subscription
 from fanout.errors import WrongUse
 from fanout.runs.operator import find_operator
@@ -95,7 +95,8 @@ def replay(
         "journal": journal,
         "execute": execute,
     }
-    _run(target, subscription, options.run_store(target, runs_dir), how, as_json=as_json)
+    store = options.run_store(target, runs_dir)
+    make_run(target, subscription, store, COMMAND, how, as_json=as_json)
 
 
 def warn(sentence: str) -> None:
@@ -103,22 +104,20 @@ def warn(sentence: str) -> None:
     ERR.print(f"[yellow]{escape(sentence)}[/]")
 
 
-# Private functions
-
-
-def _run(
+def make_run(
     target: AwsTarget,
     subscription: Subscription,
     store: RunStore,
+    command: str,
     how: dict[str, Any],
     *,
     as_json: bool,
 ) -> None:
     """Make the run, show its plan, and carry it out if that is wanted."""
     operator = find_operator(target)
-    subject = _subject(target, subscription)
+    subject = subject_of(target, subscription)
     copy_to = copy_for(target, how["journal"], warn)
-    run = store.create(COMMAND, subject=subject, options=how, operator=operator, copy_to=copy_to)
+    run = store.create(command, subject=subject, options=how, operator=operator, copy_to=copy_to)
     with run:
         select(subscription, run)
         plan = plan_document(run)
@@ -132,7 +131,8 @@ def _run(
     tell_result(result, run.run_id, store, as_json=as_json)
 
 
-def _subject(target: AwsTarget, subscription: Subscription) -> dict[str, Any]:
+def subject_of(target: AwsTarget, subscription: Subscription) -> dict[str, Any]:
+    """What a run works on; a resume checks it."""
     subscriber = subscription.subscriber
     return {
         "prefix": target.prefix,

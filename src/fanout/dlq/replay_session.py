@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from botocore.exceptions import BotoCoreError, ClientError
 
 from fanout.aws import AwsTarget, sentence_for
-from fanout.dlq.consumer_function import ConsumerFunction
 from fanout.dlq.lock import Locks
-from fanout.dlq.moving import Deleting, Mover, ThroughConsumer, ThroughQueue
+from fanout.dlq.movers import QUEUE, MakeMover, mover_of
 from fanout.dlq.pace import Pace
 from fanout.dlq.ports import QueueFacts
 from fanout.dlq.replay import Replay
@@ -17,11 +16,10 @@ from fanout.dlq.score import OPEN, WELL_ENDS, Limits, Score
 from fanout.dlq.selection import Selection
 from fanout.dlq.stopping import Stopping
 from fanout.dlq.subscription import Subscription
-from fanout.errors import CommandError, ExitCode, WrongUse
+from fanout.errors import CommandError, ExitCode
 from fanout.runs.operator import Operator
 from fanout.runs.run import Run
 
-QUEUE, CONSUMER = "queue", "consumer"
 _POLL_SECONDS = 0.5
 
 
@@ -57,7 +55,7 @@ class Session:
                 be gone on with.
         """
         dlq = self.subscription.dlq.facts()
-        mover = self._mover(dlq)
+        mover = mover_of(self.target, self.subscription, self.run, dlq)
         locks = Locks(self.target.client("ssm"), self.target.prefix)
         name = self.subscription.subscriber.name
         with (
@@ -71,7 +69,7 @@ class Session:
             try:
                 result = self._work(replay, stopping)
             except BaseException as error:
-                self.run.pause(_why(error))
+                self.run.pause(why_it_broke_off(error))
                 raise
             self._note_growth(dlq, replay.score)
             if result.exit_code is ExitCode.DONE or not self.run.ledger.count(*OPEN):
@@ -82,31 +80,10 @@ class Session:
 
     # Private functions
 
-    def _mover(self, dlq: QueueFacts) -> Callable[[Deleting], Mover]:
-        """Refuse what can't work before anything is moved."""
-        queue = self.subscription.queue.facts()
-        if self.run.options["through"] == CONSUMER:
-            function = self.subscription.subscriber.function_name
-            if function is None:
-                raise WrongUse(
-                    f"{self.subscription.subscriber.name} names no function in its SSM parameter: "
-                    "replay --through queue."
-                )
-            consumer = ConsumerFunction(self.target.client("lambda"), function, queue_arn=queue.arn)
-            consumer.require_reporting()
-            return lambda deleting: ThroughConsumer(self.run, consumer, deleting)
-        if queue.fifo != dlq.fifo:
-            raise WrongUse(
-                f"The queue is {_type(queue)} and its DLQ {_type(dlq)}: messages of one do not fit "
-                "the other. Replay --through consumer."
-            )
-        destination = self.subscription.queue
-        return lambda deleting: ThroughQueue(self.run, destination, queue, deleting)
-
     def _replay(
         self,
         dlq: QueueFacts,
-        mover: Callable[[Deleting], Mover],
+        mover: MakeMover,
         stopping: Stopping,
         keep_lock: Callable[[], None],
     ) -> Replay:
@@ -204,14 +181,8 @@ class Session:
         self.tell(sentence)
 
 
-# Private functions
-
-
-def _type(queue: QueueFacts) -> str:
-    return "FIFO" if queue.fifo else "standard"
-
-
-def _why(error: BaseException) -> str:
+def why_it_broke_off(error: BaseException) -> str:
+    """A sentence for the journal."""
     if isinstance(error, ClientError | BotoCoreError):
         return sentence_for(error)
     if isinstance(error, CommandError):

@@ -14,6 +14,7 @@ from fanout.aws import AwsTarget
 from fanout.console import OUT, print_json, table
 from fanout.dlq import options
 from fanout.dlq.carrying_out import print_report
+from fanout.dlq.export_file import write_lines
 from fanout.dlq.resume import RESUMERS
 from fanout.dlq.score import MEANINGS, WELL_ENDS
 from fanout.dlq.spans import moment
@@ -21,6 +22,7 @@ from fanout.errors import WrongUse
 from fanout.runs import s3_copy
 from fanout.runs.ledger import Ledger, State
 from fanout.runs.page import LISTED_MAX, html_page
+from fanout.runs.records import Record
 from fanout.runs.report import Report, item_document, make_report
 from fanout.runs.store import RunStore, StoredRun
 
@@ -90,6 +92,10 @@ def report(
         Path | None,
         typer.Option("--messages", help="Write each selected message's fate, as JSON Lines."),
     ] = None,
+    originals: Annotated[
+        Path | None,
+        typer.Option("--originals", help="Write an edit's original messages, as an export does."),
+    ] = None,
     runs_dir: options.RunsDir = None,
     as_json: options.Json = False,
 ) -> None:
@@ -105,6 +111,8 @@ def report(
     if messages is not None:
         with _ledger(store, run) as ledger:
             _write(messages, (json.dumps(item_document(one)) + "\n" for one in ledger.items()))
+    if originals is not None:
+        write_lines(originals, _originals(store.records(run)))
     if as_json:
         print_json(found.to_document())
     else:
@@ -134,6 +142,16 @@ def _left(store: RunStore, run: str) -> Iterator[dict[str, Any]]:
         for item in ledger.items():
             if item.state is not State.ENDED or item.end not in WELL_ENDS:
                 yield item_document(item)
+
+
+def _originals(records: Iterable[Record]) -> Iterator[dict[str, Any]]:
+    """Each original once, though a crash made its send be begun twice."""
+    known: set[str] = set()
+    for record in records:
+        for one in record.fields.get("originals", ()):
+            if one["message_id"] not in known:
+                known.add(one["message_id"])
+                yield one
 
 
 def _print(found: Report) -> None:

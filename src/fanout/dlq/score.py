@@ -8,7 +8,11 @@ CAME_BACK = "CAME_BACK"
 """It was sent, and the consumer parked it again."""
 GONE = "GONE"
 """It was selected, and is no longer in the DLQ: deleted by someone, or expired."""
-WELL_ENDS = frozenset({"SENT", "APPLIED", "DUPLICATE", "STALE"})
+DISCARDED = "DISCARDED"
+"""It was written to a file, and deleted."""
+IMPORTED = "IMPORTED"
+"""It was sent from a file."""
+WELL_ENDS = frozenset({"SENT", "APPLIED", "DUPLICATE", "STALE", DISCARDED, IMPORTED})
 """Good ends."""
 MEANINGS = {
     "SENT": "Sent to the queue and deleted from the DLQ; the consumer decides.",
@@ -18,11 +22,15 @@ MEANINGS = {
     "PARKED": "Refused by the consumer again; still in the DLQ, as it was.",
     CAME_BACK: "Sent, and parked again: it is in the DLQ as a new message.",
     GONE: "No longer in the DLQ: deleted by someone, or expired.",
-    "REFUSED": "SQS would not take it; still in the DLQ.",
+    DISCARDED: "Written to the file, on the disk, and deleted from the DLQ.",
+    IMPORTED: "Sent from the file.",
+    "REFUSED": "It can't be sent so, the report's list says why; it is where it was.",
     "waiting": "Not tried; still in the DLQ. Resume the run.",
     "send unconfirmed": "Its send was begun and not confirmed; still in the DLQ. Resume the run.",
     "send done": "Sent; not deleted from the DLQ yet. Resume the run: it deletes only.",
     "send failed": "SQS did not take it; still in the DLQ. Resume the run to try again.",
+    "export unconfirmed": "Its export was begun; still in the DLQ. Resume the run.",
+    "export done": "In the file; not deleted from the DLQ yet. Resume the run: it deletes only.",
     "consume unconfirmed": "Handed to the consumer, no answer yet; in the DLQ. Resume the run.",
     "consume done": "Ended well; not deleted from the DLQ yet. Resume the run.",
     "consume failed": "RETRY: something it needs was down; still in the DLQ. Resume the run.",

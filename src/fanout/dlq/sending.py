@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from fanout.dlq.message import (
     REPLAYED,
@@ -16,6 +16,38 @@ BATCH_BYTES_MAX = 500_000
 """Of the bodies in one call. SQS takes 1 MiB; a body alone may be as large as that."""
 ATTRIBUTES_MAX = 10
 """Message attributes of one message."""
+
+
+class Unsendable(Exception):
+    """A message that can't be sent, and why: a short code, a colon, what is wrong."""
+
+
+class Making(Protocol):
+    """What a run sends for a message."""
+
+    def make(self, message: DeadMessage) -> Sending:
+        """Raises: Unsendable where nothing can be sent for it."""
+        ...
+
+    def keep(self, messages: Sequence[DeadMessage]) -> dict[str, Any]:
+        """What the journal has to hold of these before they are sent."""
+        ...
+
+
+class AsItIs:
+    """The port `Making` of a replay."""
+
+    def __init__(self, destination: QueueFacts, run_id: str) -> None:
+        self._destination = destination
+        self._run_id = run_id
+
+    def make(self, message: DeadMessage) -> Sending:
+        """See `Making.make`."""
+        return sending(message, self._destination, self._run_id)
+
+    def keep(self, messages: Sequence[DeadMessage]) -> dict[str, Any]:  # noqa: ARG002 (the port's)
+        """See `Making.keep`: the DLQ holds them until they are sent as they are."""
+        return {}
 
 
 def sending(message: DeadMessage, destination: QueueFacts, run_id: str) -> Sending:

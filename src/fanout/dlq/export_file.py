@@ -1,0 +1,185 @@
+"""Dead messages in a file: JSON Lines, one message each, complete, readable by you alone.
+
+A line holds what SQS hands out: `message_id`, `body` (as it is), `attributes` (the message
+attributes in the SQS API's shape, binary values in base64), `sent_at`, `first_received_at`,
+`receive_count`, and where there are some `group_id`, `trace_header`, `source_arn`.
+"""
+
+import base64
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from customer_events.instants import from_wire, to_wire
+from fanout.dlq.message import DeadMessage
+from fanout.errors import Refused, WrongUse
+
+_MODE = 0o600
+_OPTIONAL = ("group_id", "trace_header", "source_arn")
+
+
+class ExportFile:
+    """Appends messages; each batch is on the disk when `append` returns.
+
+    Args:
+        path: made if missing. A torn last line (of a crash) is cut off: nothing was acted upon.
+
+    Raises:
+        Refused: the file can't be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, _MODE), "r+b") as file:
+                file.truncate(_whole_lines(file))
+            _sync_folder(path.parent)
+        except OSError as error:
+            raise _refusal(path, error) from None
+
+    def append(self, messages: Sequence[DeadMessage]) -> None:
+        """Write them, and return when they are on the disk.
+
+        Raises:
+            Refused: the disk won't take them; nothing may be deleted.
+        """
+        lines = "".join(json.dumps(to_line(one), ensure_ascii=False) + "\n" for one in messages)
+        try:
+            with self.path.open("ab") as file:
+                file.write(lines.encode())
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise _refusal(self.path, error) from None
+
+
+def to_line(message: DeadMessage) -> dict[str, Any]:
+    """The JSON object of a message."""
+    line: dict[str, Any] = {
+        "message_id": message.message_id,
+        "sent_at": to_wire(message.sent_at),
+        "first_received_at": to_wire(message.first_received_at),
+        "receive_count": message.receive_count,
+        "attributes": {name: _to_json(one) for name, one in message.attributes.items()},
+        "body": message.body,
+    }
+    return line | {name: getattr(message, name) for name in _OPTIONAL if getattr(message, name)}
+
+
+def from_line(found: Mapping[str, Any]) -> DeadMessage:
+    """Read what `to_line` wrote.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is no such object.
+    """
+    if not isinstance(found["body"], str) or not isinstance(found["message_id"], str):
+        raise TypeError("message_id and body are strings")
+    return DeadMessage(
+        message_id=found["message_id"],
+        receipt_handle="",
+        body=found["body"],
+        sent_at=from_wire(found["sent_at"]),
+        first_received_at=from_wire(found["first_received_at"]),
+        receive_count=int(found["receive_count"]),
+        attributes={name: _from_json(one) for name, one in found["attributes"].items()},
+        **{name: found.get(name) for name in _OPTIONAL},
+    )
+
+
+def read(path: Path) -> Iterator[DeadMessage]:
+    """The messages of a file one by one, in the memory of one.
+
+    Raises:
+        WrongUse: it can't be read, or a line of it is no exported message; names the line.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, start=1):
+                yield _read_line(path, number, line)
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        raise WrongUse(f"{path} can't be read: {why}.") from None
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file. Raises: WrongUse where it can't be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise WrongUse(f"{path} can't be read: {error.strerror}.") from None
+
+
+def write_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> int:
+    """Write a new file whole or not at all; how many lines it has.
+
+    Raises:
+        WrongUse: there is one of this name already. Refused: it can't be written.
+    """
+    if path.exists():
+        raise WrongUse(f"{path} exists: name a new file.")
+    part = path.with_name(f"{path.name}.part")
+    count = 0
+    try:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _MODE), "w") as file:
+            for line in lines:
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+                count += 1
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise _refusal(path, error) from None
+    finally:
+        part.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+    return count
+
+
+# Private functions
+
+
+def _whole_lines(file: BinaryIO) -> int:
+    """The length of the file without a torn last line, in bytes."""
+    return sum(len(line) for line in file if line.endswith(b"\n"))
+
+
+def _refusal(path: Path, error: OSError) -> Refused:
+    return Refused(f"{path} can't be written: {error.strerror}. Nothing was deleted for it.")
+
+
+def _read_line(path: Path, number: int, line: str) -> DeadMessage:
+    try:
+        return from_line(json.loads(line))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise WrongUse(
+            f"{path}, line {number}, is no exported message ({type(error).__name__}): expected "
+            "what `fanout dlq export` writes."
+        ) from None
+
+
+def _to_json(attribute: Mapping[str, Any]) -> dict[str, str]:
+    result = {"DataType": str(attribute["DataType"])}
+    if "BinaryValue" in attribute:
+        return result | {"BinaryValue": base64.b64encode(attribute["BinaryValue"]).decode()}
+    return result | {"StringValue": str(attribute.get("StringValue", ""))}
+
+
+def _from_json(attribute: Mapping[str, str]) -> dict[str, Any]:
+    if "BinaryValue" in attribute:
+        value = base64.b64decode(attribute["BinaryValue"], validate=True)
+        return {"DataType": attribute["DataType"], "BinaryValue": value}
+    return {"DataType": attribute["DataType"], "StringValue": attribute["StringValue"]}
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new file's name is on the disk only once its folder is."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
