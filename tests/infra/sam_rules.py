@@ -23,6 +23,7 @@ RUNBOOKS = {
     "consumer-failing",
     "dead-letters",
     "delivery-failing",
+    "drift",
     "failure-store",
     "publisher-behind",
     "publisher-failing",
