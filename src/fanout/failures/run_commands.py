@@ -1,5 +1,6 @@
 """`fanout publisher failures recover`, `discard`, `resume` and `report`."""
 
+import re
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -38,6 +39,10 @@ Key = Annotated[str | None, typer.Option("--key", help="Only the object of this 
 Customer = Annotated[str | None, typer.Option(help="Only objects with a record of this customer.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Select so many objects at most.")]
 Execute = Annotated[bool, typer.Option("--execute", help="Do it; without, only the plan is shown.")]
+
+_SEQUENCE = re.compile(r"[0-9]{21,40}", re.ASCII)
+_SHARD = re.compile(r"[ -~]{28,65}", re.ASCII)
+"""The lengths that DynamoDB Streams' API reference gives (GetShardIterator)."""
 
 
 def recover(
@@ -234,8 +239,12 @@ def _named(
         raise WrongUse(
             "A range needs all of --from-stream, --shard, --from-sequence and --to-sequence."
         )
-    if not (first.isdecimal() and last.isdecimal() and int(first) <= int(last)):
-        raise WrongUse("--from-sequence and --to-sequence: expected numbers, the lower one first.")
+    if not (_SEQUENCE.fullmatch(first) and _SEQUENCE.fullmatch(last) and int(first) <= int(last)):
+        raise WrongUse(
+            "--from-sequence and --to-sequence: expected 21 to 40 digits each, the lower one first."
+        )
+    if not _SHARD.fullmatch(shard):
+        raise WrongUse(f"--shard {shard!r}: expected an id such as shardId-000…, 28 to 65 long.")
     return StreamRange(
         stream_arn=deployment.publisher.stream_arn, shard_id=shard, first=first, last=last
     )

@@ -1,0 +1,63 @@
+import pytest
+
+from fanout.failures.discarding import NOT_REFUSED, OF_A_BATCH, why_not
+from fanout.failures.documents import Failure, Kind
+from fanout.failures.forecast import outlook
+from fanout.failures.freeze import Candidate
+from publisher.transitions import TableRules
+from unit.publisher.stream_record_samples import record
+
+BY_STREAM = TableRules()
+BY_VERSION = TableRules(sequence_attribute="version")
+
+
+def decide(made, item, rules=BY_STREAM, kind=Kind.PARKED):
+    candidate = Candidate(
+        failure=Failure(key="parked/x", kind=kind, reason="UnknownStatus", records=(made,)),
+        records=(made,),
+        outlook=outlook((made,), rules),
+        customers=frozenset({"c-1"}),
+    )
+    return why_not(candidate, rules, lambda _key: item)
+
+
+def item(status, **more):
+    return {"customer_id": {"S": "c-1"}, "status": status, **more}
+
+
+NUMBER_STATUS = record("ACTIVE", {"N": "7"})
+
+
+def test_a_status_that_is_a_number_is_superseded_once_the_item_is_written_anew():
+    assert decide(NUMBER_STATUS, item({"S": "CLOSED"})) == ""
+
+
+def test_it_is_not_while_the_item_is_as_it_was():
+    assert "as it was" in decide(NUMBER_STATUS, item({"N": "7"}))
+
+
+def test_a_removal_supersedes_what_was_before_it_but_not_itself():
+    assert decide(NUMBER_STATUS, None) == ""
+    removal = record("ACTIVE", None)
+    assert "item is gone" in decide(removal, None, BY_VERSION)
+    created_again = item({"S": "ACTIVE"}, version={"N": "9"})
+    assert decide(removal, created_again, BY_VERSION) == ""
+
+
+def test_what_may_be_published_as_it_is_and_a_batch_are_recovered_instead():
+    assert decide(record("ACTIVE", "CLOSED"), item({"S": "ACTIVE"})) == NOT_REFUSED
+    assert decide(NUMBER_STATUS, item({"S": "CLOSED"}), kind=Kind.BATCH) == OF_A_BATCH
+
+
+@pytest.mark.parametrize(("now", "superseded"), [("5", False), ("6", True), ("x", False)])
+def test_with_a_version_counter_only_a_higher_version_supersedes(now, superseded):
+    stuck = record("ACTIVE", "CLOSED", version={"N": "5"})
+    stuck["dynamodb"]["OldImage"]["version"] = {"N": "5"}
+    why = decide(stuck, item({"S": "CLOSED"}, version={"N": now}), BY_VERSION)
+    assert (why == "") is superseded
+
+
+def test_a_record_without_a_key_is_never_superseded():
+    odd = record("ACTIVE", {"N": "7"})
+    del odd["dynamodb"]["Keys"]
+    assert decide(odd, None) != ""

@@ -1,0 +1,256 @@
+"""Recoveries on a store in memory, through the real publisher on a fake bus."""
+
+import pytest
+
+from customer_events.decoder import decode
+from fanout.errors import Refused
+from fanout.failures.documents import StreamRange
+from fanout.failures.freeze import Wanted
+from fanout.failures.loading import id_of
+from fanout.failures.recovery import RECORDS_PER_CALL_MAX
+from unit.fanout.failures.failures_in_memory import (
+    Bench,
+    Killed,
+    batch_object,
+    kill_at_line,
+    parked_object,
+)
+from unit.publisher.publisher_fakes import BUS_FAULT, CONFIRMED, FakeBus, Rig
+from unit.publisher.stream_record_samples import ARN, record
+
+BAD = record("ACTIVE", {"N": "7"}, customer_id="c-9", number=90)
+SAME = record("ACTIVE", "ACTIVE", customer_id="c-8", number=80)
+
+
+def change(number, customer="c-1", status="CLOSED"):
+    return record("ACTIVE", status, customer_id=customer, number=number)
+
+
+def three_objects():
+    """A customer's changes 1, 2, 3 in three places, and others'."""
+    return {
+        "parked/2026/11/23/2.json": parked_object(change(2)),
+        "aws/lambda/m/s/a": batch_object([change(1), change(11, "c-2"), SAME]),
+        "aws/lambda/m/s/b": batch_object([change(3), change(12, "c-3")]),
+    }
+
+
+EVENTS = 5
+
+
+def ids_from_the_stream(*records):
+    rig = Rig()
+    rig.handle(list(records))
+    return [one.event_id for one in rig.bus.published]
+
+
+def test_everything_is_published_in_order_with_the_same_ids_and_moved_away(tmp_path):
+    bench = Bench(tmp_path, three_objects())
+    run = bench.plan()
+    bench.work(run)
+    wanted = ids_from_the_stream(
+        change(1), change(2), change(3), change(11, "c-2"), change(12, "c-3")
+    )
+    assert bench.published == wanted
+    assert set(bench.s3.objects) == {f"recovered/{run}/{key}" for key in three_objects()}
+    assert bench.report(run).fates == {"RECOVERED": 3}
+
+
+def test_the_plan_alone_changes_nothing(tmp_path):
+    bench = Bench(tmp_path, three_objects())
+    before = dict(bench.s3.objects)
+    bench.plan()
+    assert bench.s3.objects == before
+    assert bench.aws_lambda.calls == []
+
+
+def test_what_is_refused_stays_with_its_reason_and_its_neighbours_are_published(tmp_path):
+    bench = Bench(tmp_path, {"aws/lambda/m/s/a": batch_object([change(1), BAD])})
+    run = bench.plan()
+    bench.work(run)
+    assert len(bench.published) == 1
+    assert set(bench.s3.objects) == {"aws/lambda/m/s/a"}
+    assert bench.report(run).fates == {"REFUSED": 1}
+
+
+def test_while_the_bus_is_away_it_stops_after_one_call_and_everything_stays(tmp_path):
+    records = [change(number, f"c-{number}") for number in range(RECORDS_PER_CALL_MAX * 2)]
+    objects = {
+        f"parked/2026/11/23/{number}.json": parked_object(one) for number, one in enumerate(records)
+    }
+    bench = Bench(tmp_path, objects, bus=FakeBus(lambda _entry, _times: BUS_FAULT))
+    run = bench.plan()
+    recovery = bench.work(run)
+    assert recovery.stuck_for == "AuthorizationError"
+    assert len(bench.aws_lambda.calls) == 1
+    assert set(bench.s3.objects) == set(objects)
+    bench.aws_lambda.rig.bus.answer = lambda _entry, _times: CONFIRMED
+    bench.work(run)
+    assert bench.report(run).fates == {"RECOVERED": len(objects)}
+
+
+def test_a_customers_later_changes_wait_in_later_calls_for_one_that_failed(tmp_path):
+    away = True
+    bus = FakeBus(
+        lambda entry, _times: BUS_FAULT if away and entry.event.customer_id == "c-1" else CONFIRMED
+    )
+    filling = [change(number + 10, f"x-{number}") for number in range(RECORDS_PER_CALL_MAX)]
+    objects = {
+        "aws/lambda/m/s/a": batch_object([change(1), *filling]),
+        "aws/lambda/m/s/b": batch_object([change(5_000), change(5_001, "c-2")]),
+    }
+    bench = Bench(tmp_path, objects, bus=bus)
+    run = bench.plan()
+    bench.work(run)
+    assert not [one for one in bus.published if one.event.customer_id == "c-1"]
+    assert [one for one in bus.published if one.event.customer_id == "c-2"]
+    assert set(bench.s3.objects) == set(objects)
+    away = False
+    bench.work(run)
+    assert bench.report(run).fates == {"RECOVERED": 2}
+    mine = [decode(one.document) for one in bus.published if one.event.customer_id == "c-1"]
+    assert [one.sequence[-4:] for one in mine] == sorted(one.sequence[-4:] for one in mine)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("line", range(2, 12))
+def test_killed_at_any_line_of_the_journal_nothing_is_lost(tmp_path, monkeypatch, line, when):
+    bench = Bench(tmp_path, three_objects())
+    run = None
+    with monkeypatch.context() as patched:
+        kill_at_line(patched, line, when=when)
+        try:
+            run = bench.plan()
+            bench.work(run)
+        except Killed:
+            pass
+    expect_recovered(bench, run)
+
+
+@pytest.mark.parametrize("number", range(1, 4))
+@pytest.mark.parametrize("step", ["copy", "copied", "delete", "deleted"])
+def test_killed_within_a_move_the_object_is_in_one_place_at_least(tmp_path, step, number):
+    bench = Bench(tmp_path, three_objects())
+    run = bench.plan()
+    seen = 0
+
+    def before(name):
+        nonlocal seen
+        seen += name == step
+        if name == step and seen == number:
+            raise Killed
+
+    bench.s3.before = before
+    with pytest.raises(Killed):
+        bench.work(run)
+    for key in three_objects():
+        assert {key, f"recovered/{run}/{key}"} & set(bench.s3.objects), "an object is lost"
+    bench.s3.before = lambda _name: None
+    expect_recovered(bench, run)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_around_a_call_it_is_published_again_and_the_report_says_so(tmp_path, when):
+    bench = Bench(tmp_path, three_objects())
+    run = bench.plan()
+
+    def die():
+        raise Killed
+
+    setattr(bench.aws_lambda, when, die)
+    with pytest.raises(Killed):
+        bench.work(run)
+    assert set(bench.s3.objects) == set(three_objects())
+    setattr(bench.aws_lambda, when, lambda: None)
+    expect_recovered(bench, run)
+    assert bench.report(run).perhaps_twice == len(three_objects())
+
+
+def expect_recovered(bench, run):
+    """Go on, as the operator does; then all is published and moved, and none is unaccounted for."""
+    stored = [one for one in bench.runs.runs() if one.header is not None]
+    if run is None and stored and bench.report(stored[-1].run_id).status == "planned":
+        run = stored[-1].run_id
+    run = run or bench.plan()
+    bench.work(run)
+    report = bench.report(run)
+    assert report.fates == {"RECOVERED": report.selected}
+    assert report.selected == len(three_objects())
+    assert set(bench.s3.objects) == {f"recovered/{run}/{key}" for key in three_objects()}
+    assert len(set(bench.published)) == EVENTS
+    if len(bench.published) > EVENTS:
+        assert report.perhaps_twice, "published twice, and nobody was told"
+
+
+def test_what_somebody_else_recovered_meanwhile_is_gone_and_said_to_be(tmp_path):
+    bench = Bench(tmp_path, three_objects())
+    run = bench.plan()
+    del bench.s3.objects["aws/lambda/m/s/a"]
+    bench.work(run)
+    assert bench.report(run).fates == {"RECOVERED": 2, "GONE": 1}
+
+
+def test_a_stop_between_calls_leaves_the_rest_for_a_resume(tmp_path):
+    bench = Bench(tmp_path, three_objects())
+    run = bench.plan()
+    bench.work(run, stop=lambda: True)
+    assert bench.aws_lambda.calls == []
+    expect_recovered(bench, run)
+
+
+def test_a_selection_by_reason_customer_key_or_limit_leaves_the_rest_alone(tmp_path):
+    def selected(wanted, **more):
+        return bench.report(bench.plan(wanted, **more)).selected
+
+    bench = Bench(tmp_path, three_objects())
+    assert selected(Wanted(reason="BusKeepsFailing")) == 1
+    assert selected(Wanted(reason="RecordAgeExceeded")) == 2
+    assert selected(Wanted(customer="c-3")) == 1
+    assert selected(Wanted(key="aws/lambda/m/s/a")) == 1
+    assert selected(Wanted(key="aws/lambda/m/s/zzz")) == 0
+    assert selected(Wanted(), limit=2) == 2
+
+
+def test_unreadable_objects_and_mere_ranges_are_left_out_and_named(tmp_path):
+    objects = {"parked/x": {"odd": 1}, "aws/lambda/m/s/r": batch_object(None)}
+    report = Bench(tmp_path, objects)
+    run = report.plan()
+    found = report.report(run)
+    assert found.selected == 0
+    assert any("can't be read" in one for one in found.left_out)
+    assert any("--from-stream" in one and "hours left" in one for one in found.left_out)
+
+
+def test_a_range_is_read_again_from_the_stream_and_its_object_moved(tmp_path):
+    objects = {"aws/lambda/m/s/r": batch_object(None)}
+    bench = Bench(tmp_path, objects, read_range=lambda _wanted: [change(1), change(2)])
+    run = bench.plan(from_stream=True)
+    bench.work(run, from_stream=True)
+    assert len(bench.published) == 2
+    assert set(bench.s3.objects) == {f"recovered/{run}/aws/lambda/m/s/r"}
+
+
+def test_a_named_range_needs_no_object(tmp_path):
+    named = StreamRange(stream_arn=ARN, shard_id="shard-7", first="1", last="9")
+    bench = Bench(tmp_path, three_objects(), read_range=lambda _wanted: [change(1)])
+    run = bench.plan(named=named, from_stream=True)
+    bench.work(run, named=named, from_stream=True)
+    assert len(bench.published) == 1
+    assert set(bench.s3.objects) == set(three_objects())
+    assert bench.report(run).fates == {"RECOVERED": 1}
+    with bench.runs.open(run) as opened:
+        assert opened.ledger.get(id_of(named)) is not None
+
+
+def test_a_range_that_is_trimmed_by_the_time_it_is_recovered_is_gone_with_the_sentence(tmp_path):
+    objects = {"aws/lambda/m/s/r": batch_object(None)}
+    bench = Bench(tmp_path, objects, read_range=lambda _wanted: [change(1)])
+    run = bench.plan(from_stream=True)
+
+    def trimmed(_wanted):
+        raise Refused("The stream no longer has it.")
+
+    bench.read_range = trimmed
+    bench.work(run, from_stream=True)
+    assert bench.report(run).fates == {"GONE": 1}
+    assert set(bench.s3.objects) == set(objects)
