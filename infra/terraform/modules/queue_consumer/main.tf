@@ -24,7 +24,7 @@ module "function" {
   snap_start               = var.snap_start
   live_version             = var.live_version
   permissions_boundary_arn = var.permissions_boundary_arn
-  policy_name              = "keep-standing"
+  policy_name              = "keep-${var.subscriber.name}-standing"
   tags                     = var.tags
 
   environment = merge({

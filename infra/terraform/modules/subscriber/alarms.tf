@@ -84,6 +84,27 @@ resource "aws_cloudwatch_metric_alarm" "rule" {
   tags                = var.tags
 }
 
+# Only who keeps a table has rows that can differ. The metric comes from a reconcile on a schedule.
+resource "aws_cloudwatch_metric_alarm" "drift" {
+  count = var.create_alarms && var.keeps_latest_state ? 1 : 0
+
+  alarm_name          = "${local.base_name}-drift"
+  alarm_description   = "Rows of the ${var.name} table differ from Accounts: something was lost on the way or changed by hand. Says nothing unless `fanout reconcile --metric` runs on a schedule. Runbook: docs/runbooks/drift.md"
+  namespace           = "CustomerStatusFanout"
+  metric_name         = "DriftedRows"
+  dimensions          = { subscriber = var.name }
+  statistic           = "Maximum"
+  period              = 3600
+  evaluation_periods  = 1
+  datapoints_to_alarm = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_topic_arns
+  ok_actions          = var.alarm_topic_arns
+  tags                = var.tags
+}
+
 # A subscription that is deleted or whose filter never matches fails nowhere: nothing arrives. With a
 # filter on statuses quarters of an hour without a message are nothing unusual, so there is none.
 resource "aws_cloudwatch_metric_alarm" "receives_nothing" {

@@ -27,9 +27,10 @@ locals {
 
   # ---------------------------------------------------------------- SNS: message attributes
 
+  # By type, which names event and version in one: another event of the same version number stays out.
   # None at all on a FIFO topic, which carries one version: there a filter costs the guarantee.
   filter_policy = var.bus.transport == "sns-fifo" ? null : jsonencode(merge(
-    { schema_version = [for major in var.schema_versions : tostring(major)] },
+    { type = local.selected_types },
     { for name, rules in {
       transition = concat(
         [for status in local.to_any : { prefix = "${status}>" }],

@@ -121,7 +121,7 @@ variable "transitions" {
 }
 
 variable "keeps_latest_state" {
-  description = "Whether the subscriber keeps each customer's latest status, and so has to see every departure."
+  description = "Whether the subscriber keeps each customer's latest status, and so has to see every departure and has rows that can drift."
   type        = bool
   default     = true
 }

@@ -11,12 +11,35 @@ variables {
   }
 }
 
-run "without_statuses_only_the_version_is_asked_for" {
+run "without_statuses_only_the_type_is_asked_for" {
   command = plan
 
   assert {
-    condition     = jsondecode(output.filter) == { schema_version = ["2"] }
+    condition     = jsondecode(output.filter) == { type = ["novapay.accounts.CustomerStatusChanged.v2"] }
     error_message = "Every change."
+  }
+}
+
+run "a_second_type_of_event_with_the_same_version_number_stays_out" {
+  command = plan
+
+  variables {
+    bus = {
+      transport        = "sns"
+      arn              = "arn:aws:sns:eu-west-1:111122223333:fanout-customer-status"
+      publish_versions = [1, 2]
+    }
+    schema_versions = [1, 2]
+    statuses        = ["ACTIVE"]
+  }
+
+  assert {
+    condition     = jsondecode(output.filter).type == ["novapay.accounts.CustomerStatusChanged.v1", "novapay.accounts.CustomerStatusChanged.v2"]
+    error_message = "By the event's name, in each version that is taken."
+  }
+  assert {
+    condition     = sort(keys(jsondecode(output.filter))) == tolist(["transition", "type"])
+    error_message = "And by nothing that another event has too."
   }
 }
 

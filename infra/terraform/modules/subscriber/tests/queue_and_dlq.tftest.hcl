@@ -143,7 +143,7 @@ run "operators_find_it" {
   command = apply
 
   assert {
-    condition     = jsondecode(aws_ssm_parameter.subscriber.value).filter == { schema_version = ["2"] } && jsondecode(aws_ssm_parameter.subscriber.value).versions == "2"
+    condition     = jsondecode(aws_ssm_parameter.subscriber.value).filter == { type = ["novapay.accounts.CustomerStatusChanged.v2"] } && jsondecode(aws_ssm_parameter.subscriber.value).versions == "2"
     error_message = "Filter and versions."
   }
   assert {
@@ -162,6 +162,36 @@ run "dead_late_and_missing_messages_alarm" {
   assert {
     condition     = aws_cloudwatch_metric_alarm.queue["dead-letters"].metric_name == "ApproximateNumberOfMessagesVisible"
     error_message = "What SQS itself moves counts too."
+  }
+}
+
+run "rows_that_differ_alarm" {
+  command = plan
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.drift[0].dimensions == tomap({ subscriber = "payments" }) && aws_cloudwatch_metric_alarm.drift[0].metric_name == "DriftedRows"
+    error_message = "What reconcile counts for this subscriber."
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.drift[0].treat_missing_data == "notBreaching"
+    error_message = "Where no reconcile runs there is nothing to tell."
+  }
+  assert {
+    condition     = endswith(aws_cloudwatch_metric_alarm.drift[0].alarm_description, "Runbook: docs/runbooks/drift.md")
+    error_message = "With its runbook."
+  }
+}
+
+run "a_subscriber_without_a_table_of_latest_states_has_no_alarm_on_drift" {
+  command = plan
+
+  variables {
+    keeps_latest_state = false
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.drift) == 0
+    error_message = "It has no rows that could differ."
   }
 }
 
