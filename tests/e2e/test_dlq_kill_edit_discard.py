@@ -69,7 +69,8 @@ def exported(dead):
 
 
 def twice(found):
-    return len(list(found)) - len(set(found))
+    each = list(found)
+    return len(each) - len(set(each))
 
 
 def edit_and_expect_nothing_lost(dead, point, number):
