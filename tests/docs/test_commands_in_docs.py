@@ -51,12 +51,9 @@ def test_running_it_locally_works_word_for_word(tmp_path: Path):
     shown = blocks(ROOT / "docs/howto/local.md")
     end = "trap 'fanout local down > down.log && rm down.log' EXIT\n"
     script = f"set -euo pipefail\n{end}" + "\n".join(
-        block.replace("make install\n", "").replace(". .venv/bin/activate\n", "")
-        for block in shown
+        block.replace("make install\n", "").replace(". .venv/bin/activate\n", "") for block in shown
     )
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("AWS_")
-    }
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     done = subprocess.run(
         ["bash", "-c", script],
