@@ -18,6 +18,7 @@ ELSEWHERE = Operator(user="ada", host="another-machine", pid=1, identity="arn:ad
 FAILURES = ("publisher", "failures")
 GOOD = "aws/lambda/m/s/a"
 BAD = "parked/2026/11/23/bad.json"
+_RANGE = "recover --from-stream --shard s --from-sequence 1 --to-sequence 2"
 
 
 @pytest.fixture
@@ -153,7 +154,7 @@ def test_a_function_that_reports_no_outcomes_is_refused_before_anything_is_done(
         (("show", "parked/none"), 2, "No 'parked/none'"),
         (("recover", "--shard", "s"), 2, "A range needs all of"),
         (
-            "recover --from-stream --shard s --from-sequence 1 --to-sequence 2".split(),
+            _RANGE.split(),
             2,
             "21 to 40 digits",
         ),
