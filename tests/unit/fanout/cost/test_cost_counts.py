@@ -147,5 +147,5 @@ def test_the_alarms_of_a_month_are_those_of_the_template():
 
 def test_the_page_and_its_chart_show_the_estimate():
     text = (DOCS / "cost.md").read_text()
-    assert page.with_figures(text) == text, "run: .venv/bin/python -m fanout.cost"
+    assert page.with_figures(text) == text, "run: .venv/bin/python -m fanout.cost.write_page"
     assert (DOCS / "images" / "cost.svg").read_text() == draw()

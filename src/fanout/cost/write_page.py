@@ -1,4 +1,4 @@
-"""`python -m fanout.cost`: make the figures of `docs/cost.md` and its chart anew."""
+"""`python -m fanout.cost.write_page`: make the figures of `docs/cost.md` and its chart anew."""
 
 from pathlib import Path
 
