@@ -34,7 +34,9 @@ def main() -> int:
     began = time.monotonic()
     failing = list(_play_all(first, options.seeds, faults, console))
     minutes = (time.monotonic() - began) / 60
-    console.print(f"{options.seeds / minutes:,.0f} seeds a minute; {len(failing)} broke a guarantee")
+    console.print(
+        f"{options.seeds / minutes:,.0f} seeds a minute; {len(failing)} broke a guarantee"
+    )
     for seed in sorted(failing)[:_FAILURES_TOLD_MAX]:
         story = tell(generate(seed, faults))
         console.rule(f"seed {seed}")

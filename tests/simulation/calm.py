@@ -28,6 +28,9 @@ def judge_end(world: World) -> None:
     settle(world, dice)
     _check_all_accounted(world)
     _check_rows(world, mended=False)
+    world.mapping.make_anew()
+    world.tell("the stream is read once more, which publishes what was refused in passing")
+    settle(world, dice)
     _mend(world)
     settle(world, dice)
     _check_rows(world, mended=True)
@@ -83,9 +86,7 @@ def _check_all_accounted(world: World) -> None:
                     )
 
 
-def _is_accounted(
-    world: World, subscriber: Subscriber, change: Change, parked: set[int]
-) -> bool:
+def _is_accounted(world: World, subscriber: Subscriber, change: Change, parked: set[int]) -> bool:
     wanted = any(subscriber.wants(change, major) for major in world.setting.majors)
     return (
         (not wanted and not change.why_not)

@@ -173,7 +173,9 @@ class Checkers:
             f"{subscriber.name} acknowledged {told} while its row holds {row or 'nothing'}",
         )
 
-    def parked_message(self, message: QueuedMessage, originals: Mapping[str, QueuedMessage]) -> None:
+    def parked_message(
+        self, message: QueuedMessage, originals: Mapping[str, QueuedMessage]
+    ) -> None:
         """A consumer put a message into its DLQ."""
         if all(one.body != message.body for one in originals.values()):
             raise GuaranteeBroken(PARKED_WHOLE, "a message was parked with another body")

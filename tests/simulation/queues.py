@@ -34,7 +34,6 @@ class QueuedMessage:
     first_received_at: float = 0.0
     receipt: str = ""
     source: str | None = None
-    seen_healthy: bool = field(default=False)
 
 
 class Queue:

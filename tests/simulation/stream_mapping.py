@@ -47,8 +47,8 @@ class StreamMapping:
 
     def make_anew(self) -> None:
         """Deleted and created again: everything still in the stream comes once more."""
-        self._checkpoints = {}
         self.forget()
+        self._checkpoints = {}
 
     def forget(self) -> None:
         """Polling stops. What was under way comes again, from the checkpoints."""

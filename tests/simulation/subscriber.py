@@ -66,5 +66,3 @@ def as_lambda_record(message: QueuedMessage, queue: Queue) -> dict[str, Any]:
         "eventSource": "aws:sqs",
         "eventSourceARN": f"arn:aws:sqs:eu-west-1:123456789012:{queue.name}",
     }
-
-

@@ -78,12 +78,8 @@ VARIANTS = (
         faults=only("throttles"),
     ),
     Variant(system=publisher.ParksOnlyKeys, caught_by=PARKED_WHOLE, faults=_POISON),
-    Variant(
-        system=publisher.ForgetsEpoch, caught_by=NOTHING_INVENTED, faults=only("restarts")
-    ),
-    Variant(
-        system=publisher.TellsTimeOfPublishing, caught_by=NOTHING_INVENTED, faults=only()
-    ),
+    Variant(system=publisher.ForgetsEpoch, caught_by=NOTHING_INVENTED, faults=only("restarts")),
+    Variant(system=publisher.TellsTimeOfPublishing, caught_by=NOTHING_INVENTED, faults=only()),
     Variant(system=publisher.SwapsTransition, caught_by=FILTERS_HOLD, faults=only()),
     Variant(
         system=publisher.PublishesNewestMajorOnly,
@@ -149,13 +145,9 @@ VARIANTS = (
         caught_by=ONLY_POISON_IS_PARKED,
         faults=only("throttles"),
     ),
-    Variant(
-        system=consumer.AcknowledgesFailures, caught_by=NOTHING_LOST, faults=only("throttles")
-    ),
+    Variant(system=consumer.AcknowledgesFailures, caught_by=NOTHING_LOST, faults=only("throttles")),
     Variant(system=consumer.AnswersNoFailures, caught_by=NOTHING_LOST, faults=only("throttles")),
-    Variant(
-        system=consumer.AnswersReceiptHandles, caught_by=ISOLATED, faults=only("throttles")
-    ),
+    Variant(system=consumer.AnswersReceiptHandles, caught_by=ISOLATED, faults=only("throttles")),
     Variant(system=consumer.ParksAlteredBody, caught_by=PARKED_WHOLE, faults=_POISON),
     Variant(system=consumer.ParksWithoutReason, caught_by=PARKED_WHOLE, faults=_POISON),
     Variant(

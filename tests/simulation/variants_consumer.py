@@ -183,5 +183,3 @@ def _as_parked(one: Handled) -> Handled:
     if one.outcome is not Outcome.RETRY:
         return one
     return parked(SchemaViolation("expected a healthy table"))
-
-

@@ -265,9 +265,7 @@ def _table(
 
 class _PartlyUnguarded:
     def __init__(self, clients: Clients, is_free: Callable[[CustomerStatusChanged], bool]) -> None:
-        self._guarded = GuardedTable(
-            clients.rows, "rows", rule=attributes, clock=clients.clock.now
-        )
+        self._guarded = GuardedTable(clients.rows, "rows", rule=attributes, clock=clients.clock.now)
         self._free = _Editing(clients, lambda request: request.update(ConditionExpression=None))
         self._is_free = is_free
 

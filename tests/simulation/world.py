@@ -50,9 +50,7 @@ class World:
             self.accounts, self.truth, counted=setting.sequence_source == "version"
         )
         self.mapping = StreamMapping(self.accounts, setting)
-        self.topic = Topic(
-            self.calls, self.clock, fifo=setting.fifo, watch=self.checkers.published
-        )
+        self.topic = Topic(self.calls, self.clock, fifo=setting.fifo, watch=self.checkers.published)
         self.subscribers = [self._subscriber("payments")]
         if setting.second_subscriber:
             self.subscribers.append(self._subscriber("cards", policy=FROM_OR_TO_ACTIVE, raw=False))
@@ -251,5 +249,3 @@ class World:
     def _deploy(self, _: Step, __: Random) -> None:
         self.workers.start_anew()
         self.tell("a deployment: every environment starts anew")
-
-
