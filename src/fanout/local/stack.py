@@ -113,6 +113,8 @@ def deploy(
     try:
         (cloudformation.update_stack if exists else cloudformation.create_stack)(**request)
     except ClientError as error:
+        if "No updates are to be performed" in str(error):
+            return
         raise Refused(f"The template was refused: {error.response['Error']['Message']}") from None
     _await_done(cloudformation, stack, "UPDATE_COMPLETE" if exists else "CREATE_COMPLETE")
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from customer_events.event import NEWEST_MAJOR
 from fanout.console import ERR, OUT, print_json
 from fanout.errors import WrongUse
 from fanout.packaging.project import here
@@ -56,7 +57,7 @@ def new(
     choices = Choices(
         name=name,
         rule=rule,
-        versions=tuple(dict.fromkeys(version or [2])),
+        versions=tuple(dict.fromkeys(version or [NEWEST_MAJOR])),
         statuses=_statuses(status or []),
         bus=bus,
         external=external,
@@ -106,7 +107,7 @@ def _tell(plan: Plan, copies: list[Path]) -> None:
     OUT.print("Next:")
     for number, step in enumerate(_next_steps(plan.choices), start=1):
         OUT.print(f"  {number}. {step}", markup=False)
-    if 2 not in plan.choices.versions:
+    if NEWEST_MAJOR not in plan.choices.versions:
         ERR.print("Version 1 knows no snapshots: this subscriber can't be seeded by backfill.")
 
 

@@ -1,4 +1,4 @@
-"""`fanout subscribe remove`: the plan, and with `--execute` no more deliveries and a drained queue."""
+"""`fanout subscribe remove`: the plan, and with `--execute` a subscriber that has drained."""
 
 from typing import Annotated, Any
 
@@ -102,12 +102,12 @@ def _next_steps(leaving: Leaving) -> list[str]:
         else f"terraform destroy in infra/terraform/subscribers/{name}: its table has to be "
         "unprotected first."
     )
-    return [
-        delete,
-        f"Take its entry out of schemas/customer_status_changed/registry.yaml, delete its files "
+    forget = (
+        "Take its entry out of schemas/customer_status_changed/registry.yaml, delete its files "
         f"(git grep -l {name.replace('-', '_')}_consumer), and run fanout schema registry, "
-        "asyncapi and docs.",
-    ]
+        "asyncapi and docs."
+    )
+    return [delete, forget]
 
 
 def _document(leaving: Leaving, *, executed: bool) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from fanout.console import OUT, print_json, table
 from fanout.subscribers.listing import Coverage, SubscriberView, look
 
 _MARKS = {
-    Coverage.CURRENT: "covers the current version",
-    Coverage.OLD_VERSION: "[yellow]covers an old version only[/]",
-    Coverage.UNREGISTERED: "[red]not in the registry: no test covers it[/]",
-    Coverage.OTHER_VERSIONS: "[red]covers other versions than it subscribes to[/]",
+    Coverage.CURRENT: "current version",
+    Coverage.OLD_VERSION: "[yellow]an old version only[/]",
+    Coverage.UNREGISTERED: "[red]none: not in the registry[/]",
+    Coverage.OTHER_VERSIONS: "[red]of other versions[/]",
 }
 
 

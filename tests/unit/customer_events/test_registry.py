@@ -18,9 +18,9 @@ SRC = Path(registry.__file__).parents[1]
 def written(tmp_path):
     """A registry file in which `status_map` holds an agreement."""
     document = json.loads(registry.FILE.read_text(encoding="utf-8"))
-    [payments] = document[EVENT_NAME]["subscribers"]
+    payments = document[EVENT_NAME]["subscribers"][0]
     payments["status_map"] = {"FROZEN": "SUSPENDED"}
-    document[EVENT_NAME]["subscribers"].append({"name": "fraud"})
+    document[EVENT_NAME]["subscribers"] = [payments, {"name": "fraud"}]
     file = tmp_path / "registry.json"
     file.write_text(json.dumps(document), encoding="utf-8")
     return file

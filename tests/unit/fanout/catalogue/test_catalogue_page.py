@@ -89,13 +89,13 @@ def test_what_the_registry_says_is_escaped():
 
 
 def test_a_subscriber_of_a_deprecated_version_is_told_to_leave_it():
-    [payments] = EVENT.registry["subscribers"]
+    payments = EVENT.registry["subscribers"][0]
     assert "has to leave v1" not in PAGE
     assert "has to leave v1" in render(changed(subscribers=[payments | {"versions": [1, 2]}]))
 
 
 def test_an_agreed_reading_of_an_unknown_status_is_shown():
-    [payments] = EVENT.registry["subscribers"]
+    payments = EVENT.registry["subscribers"][0]
     page = render(changed(subscribers=[payments | {"status_map": {"FROZEN": "SUSPENDED"}}]))
     text = " ".join("".join(read(page).texts).split())
     assert "FROZEN is read as SUSPENDED; others are parked" in text

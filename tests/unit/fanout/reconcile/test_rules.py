@@ -8,8 +8,8 @@ from payments_consumer.standing import attributes
 
 def test_payments_has_a_rule_and_others_have_none_unless_named():
     assert find_rule("payments", None) is attributes
-    assert find_rule("fraud", None) is None
-    assert find_rule("fraud", "payments_consumer.standing:attributes") is attributes
+    assert find_rule("nobody", None) is None
+    assert find_rule("nobody", "payments_consumer.standing:attributes") is attributes
     assert find_rule("payments", "none") is None
 
 
