@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-infra test-fast simulate check format lock package clean
+.PHONY: help install demo test test-infra test-fast simulate chaos check format lock package clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ test-infra: install ## Terraform: the rules of the modules, and each example on 
 
 simulate: install ## Play fresh random histories against the guarantees: SEEDS=N [SEED=n].
 	@PYTHONPATH=tests $(BIN)/python -m simulation --seeds $(or $(SEEDS),2000) $(if $(SEED),--seed $(SEED)) $(SIMULATE)
+
+chaos: install ## Load and faults on the embedded AWS, then the checkers: MINUTES=N [SEED=n] [RATE=n].
+	@PYTHONPATH=tests $(BIN)/python -m chaos --minutes $(or $(MINUTES),1) $(if $(SEED),--seed $(SEED)) $(if $(RATE),--rate $(RATE)) $(CHAOS)
 
 test-fast: install ## Run the tests that need no processes and no moto; under a minute.
 	$(BIN)/pytest -n $(WORKERS) -m "not slow" tests/architecture tests/contract tests/docs tests/unit

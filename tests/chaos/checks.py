@@ -1,0 +1,72 @@
+"""Whether the guarantees held: read from the real tables and queues, with nothing of the publisher.
+
+The ledger of `fanout.demo` follows each write to its end, `compare_tables` compares the tables key
+by key, and here every version that a Payments row ever had is looked at for a step backwards.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from chaos.report import Ends, Restored
+from customer_events.sequence import Sequence
+from fanout.demo.account import Account, Fate
+from fanout.demo.observations import Stored
+from fanout.demo.report import lost_change
+from fanout.demo.tables import compare_tables
+from fanout.demo.taps import StreamTap, stored
+from fanout.demo.watch import Watch
+from fanout.local.deployment import LocalDeployment
+
+_SHOWN_MAX = 20
+
+
+def judge(
+    deployment: LocalDeployment, watch: Watch, account: Account, restored: Restored
+) -> tuple[Ends, list[str]]:
+    """How the changes ended, and a sentence for each broken guarantee."""
+    comparison = compare_tables(
+        deployment.client("dynamodb"),
+        accounts_table=deployment.accounts_table,
+        payments_table=deployment.payments_table,
+        known=watch.ledger.customers,
+    )
+    broken = [f"lost: {lost_change(entry)}" for entry in account.lost[:_SHOWN_MAX]]
+    broken += [f"contradiction: {one}" for one in account.contradictions[:_SHOWN_MAX]]
+    broken += [f"row: {one}" for one in comparison.differences[:_SHOWN_MAX]]
+    broken += list(steps_back(versions(deployment)))[:_SHOWN_MAX]
+    broken += [f"left over: {one}" for one in restored.left]
+    ends = Ends(
+        writes=watch.ledger.writes,
+        changes=len(account.entries),
+        applied=account.count(Fate.APPLIED),
+        superseded=account.count(Fate.SUPERSEDED),
+        lost=len(account.lost),
+        events=account.events,
+        deliveries=account.deliveries,
+        rows=comparison.customers,
+        rows_differing=len(comparison.differences),
+    )
+    return ends, broken
+
+
+def versions(deployment: LocalDeployment) -> Iterator[Stored]:
+    """Every version of every Payments row, in the order in which the table took them."""
+    table: dict[str, Any] = deployment.client("dynamodb").describe_table(
+        TableName=deployment.payments_table
+    )["Table"]
+    tap = StreamTap(deployment.client("dynamodbstreams"), table["LatestStreamArn"])
+    for record in tap.read():
+        row = stored(record)
+        if row is None:
+            raise AssertionError("a Payments row was deleted, and a removal has to stay as a row")
+        yield row
+
+
+def steps_back(rows: Iterator[Stored]) -> Iterator[str]:
+    """A sentence for each version of a row that is older than the one before."""
+    newest: dict[str, Sequence] = {}
+    for row in rows:
+        before = newest.get(row.customer_id)
+        if before is not None and row.sequence < before:
+            yield f"backwards: {row.customer_id} went from {before} to {row.sequence}"
+        newest[row.customer_id] = max(row.sequence, before or row.sequence)
