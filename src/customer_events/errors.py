@@ -51,6 +51,10 @@ class UnknownStatus(PermanentError):
     """A status outside the vocabulary: deploy a consumer that knows it, then replay."""
 
 
+class BehindParkedEvent(PermanentError):
+    """An earlier event of this customer is parked: mend that one, then replay all of them."""
+
+
 class OrderContradiction(PermanentError):
     """Its place in the order contradicts what is stored: did the counter start anew?
 

@@ -26,7 +26,9 @@ from event_consumer.guarded_table import Attributes, GuardedTable
 from event_consumer.latest_state import LatestState
 from event_consumer.messages import Message, from_record
 from event_consumer.outcomes import Outcome
-from event_consumer.ports import EventHandler
+from event_consumer.park_by_customer import ParkByCustomer
+from event_consumer.parked_groups import ParkedGroupsTable
+from event_consumer.ports import EventHandler, ParkedGroups
 from event_consumer.processed_events import ProcessedEventsTable
 from event_consumer.reporting import PowertoolsReport, Report
 from event_consumer.settings import ConsumerSettings, from_environment
@@ -65,7 +67,12 @@ def latest_state_consumer(
     handler = LatestState(
         table, writers_max=settings.writers_max, tolerance=settings.clock_tolerance
     )
-    return lambda_handler(settings, handler, sqs=_client(session, "sqs", settings))
+    return lambda_handler(
+        settings,
+        handler,
+        sqs=_client(session, "sqs", settings),
+        groups=_groups(settings, session),
+    )
 
 
 def every_event_consumer(
@@ -86,7 +93,12 @@ def every_event_consumer(
     session = botocore.session.get_session()
     processed = ProcessedEventsTable(_client(session, "dynamodb", settings), settings.table_name)
     handler = EveryEvent(processed, handle, workers_max=settings.writers_max)
-    return lambda_handler(settings, handler, sqs=_client(session, "sqs", settings))
+    return lambda_handler(
+        settings,
+        handler,
+        sqs=_client(session, "sqs", settings),
+        groups=_groups(settings, session),
+    )
 
 
 def lambda_handler(
@@ -97,10 +109,12 @@ def lambda_handler(
     report: Report | None = None,
     event_name: str = EVENT_NAME,
     reader: AnyReader | None = None,
+    groups: ParkedGroups | None = None,
 ) -> LambdaHandler:
     """Wire a handler of events to its queue and DLQ, as Lambda calls it.
 
     `event_name` and `reader` name another event than `CustomerStatusChanged`, and how it is read.
+    `groups` are the notes of parked messages, where a customer's events wait behind a parked one.
     """
     registry = load(event_name)
     reader = reader or partial(from_document, status_map=registry.status_map(settings.consumer))
@@ -112,9 +126,14 @@ def lambda_handler(
         registry,
     )
 
+    in_order = groups and ParkByCustomer(groups=groups, handler=handler, reader=reader)
+
     def report_outcomes(messages: list[Message], *, request_id: str) -> dict[str, Any]:
         """Nothing is parked or delayed: the messages are still where they were taken from."""
-        deliveries = decide_batch(messages, handler, reader)
+        if in_order:
+            deliveries = in_order.decide(messages)
+        else:
+            deliveries = decide_batch(messages, handler, reader)
         # What is parked or comes back would be counted as if it had been moved, and raise alarms.
         well = [one for one in deliveries if one.handled.outcome not in _NOT_WELL]
         reporter.batch(well, request_id=request_id, now=datetime.now(UTC))
@@ -124,14 +143,12 @@ def lambda_handler(
         messages = [from_record(record) for record in event["Records"]]
         if event.get(REPORT_OUTCOMES) is True:
             return report_outcomes(messages, request_id=_request_id(context))
-        deliveries = consume_batch(
-            messages,
-            handler=handler,
-            parking_lot=parking_lot,
-            redelivery=redelivery,
-            now=datetime.now(UTC),
-            reader=reader,
-        )
+        lots: dict[str, Any] = {"parking_lot": parking_lot, "redelivery": redelivery}
+        now = datetime.now(UTC)
+        if in_order:
+            deliveries = in_order.consume(messages, now=now, **lots)
+        else:
+            deliveries = consume_batch(messages, handler=handler, now=now, reader=reader, **lots)
         reporter.batch(
             deliveries,
             request_id=_request_id(context),
@@ -145,6 +162,12 @@ def lambda_handler(
 # Private functions
 
 _NOT_WELL = frozenset({Outcome.PARKED, Outcome.RETRY})
+
+
+def _groups(settings: ConsumerSettings, session: Any) -> ParkedGroups | None:
+    if settings.parked_groups_table is None:
+        return None
+    return ParkedGroupsTable(_client(session, "dynamodb", settings), settings.parked_groups_table)
 
 
 def _request_id(context: Any) -> str:

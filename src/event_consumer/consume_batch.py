@@ -57,12 +57,37 @@ def consume_batch(
 
     A message whose parking was not confirmed ends as `RETRY`: it stays in the queue.
     """
-    deliveries = _park(decide_batch(messages, handler, reader), parking_lot, now)
+    deliveries = park_deliveries(decide_batch(messages, handler, reader), parking_lot, now)
     deliveries = _hold_back_groups(deliveries)
     failed = [one.message for one in deliveries if one.handled.outcome is Outcome.RETRY]
-    if failed:
-        _delay(failed, redelivery)
+    delay_failed(failed, redelivery)
     return deliveries
+
+
+def park_deliveries(
+    deliveries: Sequence[Delivery], parking_lot: ParkingLot, now: datetime
+) -> list[Delivery]:
+    """Park what has a reason; a `RETRY` in its place where that was not confirmed."""
+    parkings = [
+        Parking(message=one.message, reason=one.handled.reason)
+        for one in deliveries
+        if one.handled.reason is not None
+    ]
+    if not parkings:
+        return list(deliveries)
+    try:
+        confirmed = parking_lot.park(parkings, parked_at=now)
+    except Exception as error:  # noqa: BLE001 (whatever went wrong, unconfirmed means unparked)
+        return [_unless_parked(one, frozenset(), type(error).__name__) for one in deliveries]
+    return [_unless_parked(one, confirmed, "ParkingFailed") for one in deliveries]
+
+
+def delay_failed(failed: Sequence[Message], redelivery: Redelivery) -> None:
+    """Spread load; without it a message comes back when its visibility timeout ends."""
+    if not failed:
+        return
+    with suppress(Exception):  # outcomes stand, and failing now would park the parked once more
+        redelivery.delay(failed)
 
 
 def batch_response(deliveries: Sequence[Delivery]) -> dict[str, Any]:
@@ -118,27 +143,6 @@ def _handle(handler: EventHandler[Any], events: list[Event]) -> Sequence[Handled
     if len(answers) != len(events):
         return [retry("AnswersDoNotMatchEvents")] * len(events)
     return answers
-
-
-def _delay(failed: Sequence[Message], redelivery: Redelivery) -> None:
-    """Only spreads load: without it a message comes back when its visibility timeout ends."""
-    with suppress(Exception):  # outcomes stand, and failing now would park the parked once more
-        redelivery.delay(failed)
-
-
-def _park(deliveries: list[Delivery], parking_lot: ParkingLot, now: datetime) -> list[Delivery]:
-    parkings = [
-        Parking(message=one.message, reason=one.handled.reason)
-        for one in deliveries
-        if one.handled.reason is not None
-    ]
-    if not parkings:
-        return deliveries
-    try:
-        confirmed = parking_lot.park(parkings, parked_at=now)
-    except Exception as error:  # noqa: BLE001 (whatever went wrong, unconfirmed means unparked)
-        return [_unless_parked(one, frozenset(), type(error).__name__) for one in deliveries]
-    return [_unless_parked(one, confirmed, "ParkingFailed") for one in deliveries]
 
 
 def _unless_parked(one: Delivery, confirmed: frozenset[str], error_type: str) -> Delivery:

@@ -37,6 +37,30 @@ class ParkingLot(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Stands for a message that waits; `message_id` is of its first delivery, `place` its place."""
+
+    message_id: str
+    place: str
+
+
+class ParkedGroups(Protocol):
+    """Which message groups have parked messages, and in which order those came."""
+
+    def first(self, group: str) -> Note | None:
+        """The note that stands first in a group; None where nothing of it is parked."""
+        ...
+
+    def add(self, group: str, message_id: str, *, sequence_number: str) -> None:
+        """Note a message by its first delivery; one that is noted keeps its place."""
+        ...
+
+    def remove(self, group: str, note: Note) -> None:
+        """The message is done with. Removing a note again has no effect."""
+        ...
+
+
 class Redelivery(Protocol):
     """When a message that failed comes back."""
 

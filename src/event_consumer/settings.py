@@ -21,8 +21,9 @@ class ConsumerSettings:
     """A consumer's settings.
 
     `consumer` is the subscriber's name; `writers_max` the writes under way at once (1 to 64);
-    `clock_tolerance` see `order_guard.CLOCK_TOLERANCE`; `service` names the consumer in logs and
-    metrics, which go to `metrics_namespace`.
+    `parked_groups_table` is the table of notes where a customer's events wait behind a parked one
+    (PARK_BY_CUSTOMER), else None; `clock_tolerance` see `order_guard.CLOCK_TOLERANCE`; `service`
+    names the consumer in logs and metrics, which go to `metrics_namespace`.
     """
 
     consumer: str
@@ -33,6 +34,7 @@ class ConsumerSettings:
     clock_tolerance: timedelta
     service: str
     metrics_namespace: str
+    parked_groups_table: str | None = None
 
 
 def from_environment(environ: Mapping[str, str]) -> ConsumerSettings:
@@ -59,6 +61,7 @@ def from_environment(environ: Mapping[str, str]) -> ConsumerSettings:
         clock_tolerance=timedelta(seconds=tolerance_seconds),
         service=environ.get("POWERTOOLS_SERVICE_NAME") or f"{consumer}_consumer",
         metrics_namespace=environ.get("POWERTOOLS_METRICS_NAMESPACE") or METRICS_NAMESPACE,
+        parked_groups_table=reader.parked_groups_table(),
     )
     reader.finish()
     return settings
@@ -99,6 +102,19 @@ class _Reader:
         value = self._environ.get(name, "")
         if value and value.upper() not in values:
             self._wrong.append(f"{name} is wrong: expected one of {', '.join(values)}")
+
+    def parked_groups_table(self) -> str | None:
+        name = "PARK_BY_CUSTOMER"
+        value = self._environ.get(name, "").lower()
+        if value in {"", "false"}:
+            return None
+        if value != "true":
+            self._wrong.append(f"{name} is wrong: expected true or false")
+        elif not self._environ.get("QUEUE_URL", "").endswith(".fifo"):
+            self._wrong.append(f"{name} is wrong: expected true only with a FIFO queue")
+        return self.text(
+            "PARKED_GROUPS_TABLE", f"the table of notes that {name} needs, keyed by message_group"
+        )
 
     def finish(self) -> None:
         if self._wrong:

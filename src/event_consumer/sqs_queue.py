@@ -3,7 +3,6 @@
 import base64
 import json
 import random
-import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,8 +11,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from customer_events.instants import from_wire, to_wire
-from event_consumer.messages import Message
+from customer_events.instants import to_wire
+from event_consumer.messages import Message, first_delivery
 from event_consumer.ports import Parking
 
 ENTRIES_MAX = 10
@@ -26,7 +25,6 @@ MARKS = frozenset({"parked_reason", "parked", "replayed"})
 """Our own attributes: written anew at each parking, which keeps what they say of the first."""
 DELAY_SECONDS_MIN = 5
 DELAY_SECONDS_MAX = 900
-_MESSAGE_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 
 
 class SqsParkingLot:
@@ -70,7 +68,7 @@ class SqsParkingLot:
 
     def _entry(self, parking: Parking, parked_at: datetime) -> dict[str, Any]:
         message, reason = parking.message, parking.reason
-        first = _first_delivery(message)
+        first = first_delivery(message)
         note = {
             "field": reason.field,
             "expected": reason.expected,
@@ -149,29 +147,6 @@ class _Built:
     message_id: str
     entry: dict[str, Any]
     size_bytes: int
-
-
-def _first_delivery(message: Message) -> dict[str, str]:
-    """What an earlier parking noted, in `replayed` (by a replay) or `parked` (SQS's own move).
-
-    Anyone may write an attribute, so only an instant and an id of SQS's form are taken over.
-    """
-    for mark in ("replayed", "parked"):
-        try:
-            earlier = json.loads(message.attributes[mark]["stringValue"])
-            first_received_at = from_wire(earlier["first_received_at"])
-            original_message_id = _MESSAGE_ID.fullmatch(earlier["original_message_id"])
-        except (KeyError, TypeError, ValueError, RecursionError):
-            continue
-        if original_message_id:
-            return {
-                "first_received_at": to_wire(first_received_at),
-                "original_message_id": original_message_id[0],
-            }
-    return {
-        "first_received_at": to_wire(message.first_received_at),
-        "original_message_id": message.message_id,
-    }
 
 
 def _to_send(attribute: Any) -> dict[str, Any]:

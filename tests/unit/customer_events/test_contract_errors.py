@@ -11,6 +11,7 @@ CODES = {
     "UnsupportedVersion",
     "UnknownStatus",
     "OrderContradiction",
+    "BehindParkedEvent",
 }
 
 

@@ -1,0 +1,89 @@
+"""Notes of parked messages in DynamoDB: one small item for each message that waits."""
+
+from typing import Any
+
+from event_consumer.ports import Note
+
+_DIGITS = 20
+"""Of a FIFO message's SequenceNumber (SQS API reference, SendMessage: 128 bits, it only rises)."""
+PAGE_MAX = 1000
+
+
+class ParkedGroupsTable:
+    """`ParkedGroups` on a table whose keys are `message_group` and `place`, both strings.
+
+    `place` is the sequence number of the first delivery, and its message id: the order of a query
+    is the order of the group.
+
+    Args:
+        client: a botocore DynamoDB client.
+        table_name: the table of notes.
+    """
+
+    def __init__(self, client: Any, table_name: str) -> None:
+        self._client = client
+        self._table_name = table_name
+
+    def first(self, group: str) -> Note | None:
+        """See `ParkedGroups.first`. One consistent read."""
+        items = self._query(group, Limit=1).get("Items", [])
+        return _note(items[0]) if items else None
+
+    def add(self, group: str, message_id: str, *, sequence_number: str) -> None:
+        """See `ParkedGroups.add`."""
+        if self._holds(group, message_id):
+            return
+        place = f"{sequence_number.zfill(_DIGITS * 2)}#{message_id}"
+        self._client.put_item(
+            TableName=self._table_name,
+            Item={
+                "message_group": {"S": group},
+                "place": {"S": place},
+                "message_id": {"S": message_id},
+            },
+        )
+
+    def remove(self, group: str, note: Note) -> None:
+        """See `ParkedGroups.remove`."""
+        self._client.delete_item(
+            TableName=self._table_name,
+            Key={"message_group": {"S": group}, "place": {"S": note.place}},
+        )
+
+    # Private functions
+
+    def _holds(self, group: str, message_id: str) -> bool:
+        """Whether it has a note: a replayed message has a new sequence number, and an old place."""
+        start: dict[str, Any] = {}
+        while True:
+            page = self._query(
+                group,
+                Limit=PAGE_MAX,
+                FilterExpression="message_id = :message_id",
+                values={":message_id": {"S": message_id}},
+                **start,
+            )
+            if page.get("Items"):
+                return True
+            if not page.get("LastEvaluatedKey"):
+                return False
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def _query(
+        self, group: str, *, values: dict[str, Any] | None = None, **other: Any
+    ) -> dict[str, Any]:
+        found: dict[str, Any] = self._client.query(
+            TableName=self._table_name,
+            KeyConditionExpression="message_group = :group",
+            ExpressionAttributeValues={":group": {"S": group}, **(values or {})},
+            ConsistentRead=True,
+            **other,
+        )
+        return found
+
+
+# Private functions
+
+
+def _note(item: dict[str, Any]) -> Note:
+    return Note(message_id=item["message_id"]["S"], place=item["place"]["S"])

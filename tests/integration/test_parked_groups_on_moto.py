@@ -1,0 +1,134 @@
+"""Notes of parked messages on DynamoDB, and a FIFO consumer wired from its environment."""
+
+import json
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from customer_events.encoder import encode
+from event_consumer import bootstrap
+from event_consumer.parked_groups import ParkedGroupsTable
+from event_consumer.settings import BadSettings, from_environment
+from unit.event_consumer.consumer_samples import ENVIRONMENT, live, message_id, record
+
+pytestmark = pytest.mark.slow
+
+REGION = "eu-west-1"
+NOTES = "parked-groups"
+FIFO_ARN = f"arn:aws:sqs:{REGION}:123456789012:orders.fifo"
+
+
+@pytest.fixture
+def aws(monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        yield
+
+
+def make_table(name, **keys):
+    boto3.client("dynamodb").create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys.items()],
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+@pytest.fixture
+def groups(aws):
+    make_table(NOTES, message_group="HASH", place="RANGE")
+    return ParkedGroupsTable(boto3.client("dynamodb"), NOTES)
+
+
+def test_the_first_is_the_one_that_was_delivered_first_whatever_the_length_of_its_number(groups):
+    groups.add("g", "later", sequence_number="18850000000000000000")
+    groups.add("g", "first", sequence_number="9850000000000000000")
+    groups.add("other", "x", sequence_number="1")
+    assert groups.first("g").message_id == "first"
+    assert groups.first("nobody") is None
+
+
+def test_a_message_that_is_noted_keeps_its_place_and_is_removed_once(groups):
+    groups.add("g", "a", sequence_number="1")
+    groups.add("g", "b", sequence_number="2")
+    groups.add("g", "a", sequence_number="3")
+    note = groups.first("g")
+    assert note.message_id == "a"
+    for _ in range(2):
+        groups.remove("g", note)
+    assert groups.first("g").message_id == "b"
+    groups.remove("g", groups.first("g"))
+    assert groups.first("g") is None
+
+
+def test_a_fifo_consumer_parks_behind_and_goes_on_once_the_first_is_done_with(groups):
+    sqs = boto3.client("sqs")
+    urls = [
+        sqs.create_queue(QueueName=name, Attributes={"FifoQueue": "true"})["QueueUrl"]
+        for name in ("orders.fifo", "orders-dlq.fifo")
+    ]
+    make_table("marks", event_id="HASH")
+    refused = {1}
+    handled = []
+
+    def handle(event):
+        number = int(event.sequence[-4:])
+        if number in refused:
+            raise ValueError
+        handled.append(number)
+
+    environment = ENVIRONMENT | {
+        "QUEUE_URL": urls[0],
+        "DLQ_URL": urls[1],
+        "TABLE_NAME": "marks",
+        "PARK_BY_CUSTOMER": "true",
+        "PARKED_GROUPS_TABLE": NOTES,
+    }
+    consumer = bootstrap.every_event_consumer(handle, environment)
+
+    def deliver(*numbers, report_outcomes=False):
+        records = [record(number, live(number), eventSourceARN=FIFO_ARN) for number in numbers]
+        for number, one in zip(numbers, records, strict=True):
+            one["attributes"] |= {"MessageGroupId": "g", "SequenceNumber": str(number)}
+        return consumer({"Records": records, "report_outcomes": report_outcomes}, None)
+
+    failed = deliver(1, 2)["batchItemFailures"]
+    assert [one["itemIdentifier"] for one in failed] == [message_id(1), message_id(2)]
+    assert deliver(2) == {"batchItemFailures": []}
+    dead = sqs.receive_message(QueueUrl=urls[1], MessageAttributeNames=["All"])["Messages"][0]
+    assert dead["Body"] == encode(live(2))
+    assert dead["MessageAttributes"]["parked_reason"]["StringValue"] == "BehindParkedEvent"
+    (waits,) = deliver(2, report_outcomes=True)["outcomes"]
+    assert (waits["outcome"], waits["reason"]) == ("RETRY", "BehindParkedEvent")
+    refused.clear()
+    outcomes = deliver(1, 2, report_outcomes=True)["outcomes"]
+    assert [one["outcome"] for one in outcomes] == ["APPLIED", "APPLIED"]
+    assert handled == [1, 2]
+    assert groups.first("g") is None
+    json.dumps(outcomes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "wrong"),
+    [
+        ({"PARK_BY_CUSTOMER": "yes"}, "expected true or false"),
+        ({"PARK_BY_CUSTOMER": "true", "PARKED_GROUPS_TABLE": "t"}, "only with a FIFO queue"),
+        (
+            {"PARK_BY_CUSTOMER": "true", "QUEUE_URL": "https://x/q.fifo"},
+            "PARKED_GROUPS_TABLE is missing",
+        ),
+    ],
+)
+def test_a_wrong_setting_is_named(changes, wrong):
+    with pytest.raises(BadSettings, match=wrong):
+        from_environment(ENVIRONMENT | changes)
+
+
+def test_without_the_setting_nobody_waits():
+    assert from_environment(ENVIRONMENT).parked_groups_table is None
+    assert from_environment(ENVIRONMENT | {"PARK_BY_CUSTOMER": ""}).parked_groups_table is None

@@ -1,0 +1,292 @@
+"""Once a customer's event is parked, that customer's later events wait behind it, in order."""
+
+import random
+from itertools import count
+
+import pytest
+
+from customer_events.decoder import from_document
+from customer_events.encoder import encode
+from customer_events.errors import SchemaViolation
+from event_consumer.consume_batch import batch_response
+from event_consumer.outcomes import APPLIED, DUPLICATE, parked, retry
+from event_consumer.park_by_customer import ParkByCustomer
+from event_consumer.ports import Note
+from unit.event_consumer.consumer_samples import (
+    NOON,
+    ParkingLotInMemory,
+    RedeliveryInMemory,
+    live,
+    message,
+    text_attribute,
+)
+
+POISON = parked(SchemaViolation("expected another", field="data"))
+
+
+class GroupsInMemory:
+    """Notes; `fault` says whether a call by that name fails."""
+
+    def __init__(self):
+        self.notes = {}
+        self.fault = lambda _call: False
+
+    def first(self, group):
+        self._fail("first")
+        found = min(self.notes.get(group, {}).values(), default=None)
+        return Note(message_id=found[1], place=found[0]) if found else None
+
+    def add(self, group, message_id, *, sequence_number):
+        self._fail("add")
+        self.notes.setdefault(group, {}).setdefault(
+            message_id, (sequence_number.zfill(40), message_id)
+        )
+
+    def remove(self, group, note):
+        self._fail("remove")
+        self.notes.get(group, {}).pop(note.message_id, None)
+
+    def _fail(self, call):
+        if self.fault(call):
+            raise TimeoutError(call)
+
+
+class EveryTransition:
+    """Keeps what it handled, in order, once each; what is `broken` is refused."""
+
+    def __init__(self):
+        self.handled = []
+        self.broken = {}
+
+    def handle(self, events):
+        return [self._one(one.customer_id, int(one.sequence[-4:])) for one in events]
+
+    def _one(self, customer_id, number):
+        if (customer_id, number) in self.broken:
+            return self.broken[customer_id, number]
+        if (customer_id, number) in self.handled:
+            return DUPLICATE
+        self.handled.append((customer_id, number))
+        return APPLIED
+
+    def of(self, customer_id):
+        return [number for name, number in self.handled if name == customer_id]
+
+
+class Rig:
+    def __init__(self):
+        self.groups = GroupsInMemory()
+        self.handler = EveryTransition()
+        self.lot = ParkingLotInMemory()
+        self.consumer = ParkByCustomer(
+            groups=self.groups, handler=self.handler, reader=from_document
+        )
+
+    def consume(self, *messages):
+        """The outcomes and their reasons or errors."""
+        deliveries = self.consumer.consume(
+            messages, parking_lot=self.lot, redelivery=RedeliveryInMemory(), now=NOON
+        )
+        assert [one.message for one in deliveries] == list(messages)
+        self.failures = batch_response(deliveries)["batchItemFailures"]
+        return [words(one) for one in deliveries]
+
+    def decide(self, *messages):
+        return [words(one) for one in self.consumer.decide(messages)]
+
+
+def words(delivery):
+    handled = delivery.handled
+    return (handled.outcome.value, handled.reason.code if handled.reason else handled.error_type)
+
+
+def fifo(number, customer="c-1", **other):
+    body = encode(live(number % 1000, customer_id=customer))
+    return message(number, body, fifo=True, group_id=customer, sequence_number=str(number), **other)
+
+
+def replayed(original, number):
+    """As a replay sends it: a new message with the first one's id in its mark."""
+    note = (
+        f'{{"original_message_id": "{original.message_id}", '
+        '"first_received_at": "2026-11-23T12:00:00Z"}'
+    )
+    return message(
+        number,
+        original.body,
+        fifo=True,
+        group_id=original.group_id,
+        sequence_number=str(number),
+        attributes={"replayed": text_attribute(note)},
+    )
+
+
+WELL = ("APPLIED", "")
+BEHIND = ("PARKED", "BehindParkedEvent")
+BAD = ("PARKED", "SchemaViolation")
+
+
+def test_later_events_of_the_customer_wait_and_other_customers_flow():
+    rig = Rig()
+    rig.handler.broken = {("c-1", 1): POISON}
+    assert rig.consume(fifo(1), fifo(2), fifo(3, "c-2")) == [BAD, BEHIND, WELL]
+    assert rig.consume(fifo(4), fifo(5, "c-2")) == [BEHIND, WELL]
+    assert rig.handler.of("c-1") == []
+    assert rig.handler.of("c-2") == [3, 5]
+    assert len(rig.lot.parked) == 3
+
+
+def test_a_replay_releases_them_in_order_and_then_the_customer_is_free():
+    rig = Rig()
+    rig.handler.broken = {("c-1", 1): POISON}
+    first, second, third = fifo(1), fifo(2), fifo(3)
+    rig.consume(first, second, third)
+    rig.handler.broken = {}
+    for number, one in enumerate((first, second, third), start=1001):
+        assert rig.consume(replayed(one, number)) == [WELL]
+    assert rig.handler.of("c-1") == [1, 2, 3]
+    assert rig.groups.notes == {"c-1": {}}
+    assert rig.consume(fifo(4)) == [WELL]
+
+
+def test_a_later_one_replayed_too_early_is_parked_again_and_keeps_its_place():
+    rig = Rig()
+    rig.handler.broken = {("c-1", 1): POISON}
+    first, second, third = fifo(1), fifo(2), fifo(3)
+    rig.consume(first, second, third)
+    rig.handler.broken = {}
+    assert rig.consume(replayed(third, 1001)) == [BEHIND]
+    assert rig.consume(replayed(first, 1002), replayed(second, 1003)) == [WELL, WELL]
+    assert rig.consume(replayed(third, 1004)) == [WELL]
+    assert rig.handler.of("c-1") == [1, 2, 3]
+
+
+def test_what_is_still_broken_stays_first_when_it_is_replayed():
+    rig = Rig()
+    rig.handler.broken = {("c-1", 1): POISON}
+    first, second = fifo(1), fifo(2)
+    rig.consume(first, second)
+    assert rig.consume(replayed(first, 1001), replayed(second, 1002)) == [BAD, BEHIND]
+    rig.handler.broken = {}
+    assert rig.consume(replayed(second, 1003)) == [BEHIND]
+    assert rig.consume(replayed(first, 1004)) == [WELL]
+    assert rig.consume(replayed(second, 1005)) == [WELL]
+
+
+def test_through_the_function_what_waits_is_left_for_later_and_nothing_is_parked():
+    rig = Rig()
+    rig.handler.broken = {("c-1", 1): POISON}
+    first, second = fifo(1), fifo(2)
+    rig.consume(first, second)
+    parked_so_far = len(rig.lot.parked)
+    assert rig.decide(second) == [("RETRY", "BehindParkedEvent")]
+    assert rig.decide(first) == [BAD]
+    rig.handler.broken = {}
+    assert rig.decide(first, second) == [WELL, WELL]
+    assert len(rig.lot.parked) == parked_so_far
+    assert rig.groups.notes == {"c-1": {}}
+
+
+def test_a_retry_holds_back_what_follows_it_in_the_batch_and_is_first_when_it_comes_back():
+    rig = Rig()
+    rig.handler.broken = {("c-1", 1): retry("Throttled")}
+    assert rig.consume(fifo(1), fifo(2)) == [
+        ("RETRY", "Throttled"),
+        ("RETRY", "BehindFailedMessage"),
+    ]
+    assert len(rig.failures) == 2
+    # SQS moved the first to the DLQ by itself: what follows waits for it all the same.
+    assert rig.consume(fifo(2)) == [BEHIND]
+    rig.handler.broken = {}
+    assert rig.consume(replayed(fifo(1), 1001)) == [WELL]
+
+
+@pytest.mark.parametrize("call", ["first", "add", "remove"])
+def test_where_a_note_can_not_be_kept_the_message_comes_back_and_order_holds(call):
+    rig = Rig()
+    first, second = fifo(1), fifo(2)
+    if call == "remove":
+        rig.groups.add("c-1", first.message_id, sequence_number="1")
+    else:
+        rig.handler.broken = {("c-1", 1): POISON}
+    rig.groups.fault = lambda name: name == call
+    assert {outcome for outcome, _ in rig.consume(first, second)} == {"RETRY"}
+    assert rig.lot.parked == []
+    rig.groups.fault = lambda _call: False
+    rig.handler.broken = {}
+    rig.consume(first, second)
+    assert rig.handler.of("c-1") == [1, 2]
+    assert rig.groups.notes.get("c-1", {}) == {}
+
+
+def test_a_parking_that_fails_leaves_the_message_in_the_queue_and_first():
+    rig = Rig()
+    rig.handler.broken = {("c-1", 1): POISON}
+    rig.lot = ParkingLotInMemory(fault=TimeoutError())
+    assert rig.consume(fifo(1), fifo(2)) == [
+        ("RETRY", "TimeoutError"),
+        ("RETRY", "BehindFailedMessage"),
+    ]
+    rig.lot, rig.handler.broken = ParkingLotInMemory(), {}
+    assert rig.consume(fifo(1), fifo(2)) == [WELL, WELL]
+
+
+def test_messages_of_a_standard_queue_wait_for_nobody():
+    rig = Rig()
+    rig.handler.broken = {("c-1", 1): POISON}
+    one, two = (message(number, encode(live(number)), group_id="c-1") for number in (1, 2))
+    assert rig.consume(one, two) == [BAD, WELL]
+    assert rig.groups.notes == {}
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_whatever_fails_and_is_delivered_twice_each_customers_first_handlings_are_in_order(seed):
+    """Faults, crashes before the acknowledgement, duplicates, and replays in the DLQ's order."""
+    chance = random.Random(seed)
+    rig = Rig()
+    fresh = count(1001)
+    queues = {name: [fifo(number, name) for number in range(1, 8)] for name in ("c-1", "c-2")}
+    dlq = []
+    rig.handler.broken = {("c-1", 2): POISON, ("c-2", 3): POISON}
+    for turn in range(400):
+        rig.groups.fault = lambda _call, calm=turn > 200: not calm and chance.random() < 0.1
+        if turn == 100:
+            rig.handler.broken = {}
+        waiting = [name for name, queue in queues.items() if queue]
+        if dlq and (not waiting or chance.random() < 0.3):
+            back = dlq.pop(0)
+            queues[back.group_id].append(replayed_again(back, next(fresh)))
+            continue
+        if not waiting:
+            break
+        batch = queues[chance.choice(waiting)][: chance.randint(1, 4)]
+        rig.lot.parked.clear()
+        rig.consume(*batch)
+        dlq += [one.message for one in rig.lot.parked]
+        if chance.random() < 0.1:
+            continue  # killed before the acknowledgement: all of it comes back
+        failed = {one["itemIdentifier"] for one in rig.failures}
+        done = [one for one in batch if one.message_id not in failed]
+        for one in done:
+            queues[one.group_id].remove(one)
+    assert not any(queues.values())
+    assert dlq == []
+    for name in queues:
+        assert rig.handler.of(name) == list(range(1, 8)), f"seed {seed}"
+        assert not rig.groups.notes.get(name)
+
+
+def replayed_again(original, number):
+    """A replay keeps the mark that an earlier one set."""
+    return (
+        message(
+            number,
+            original.body,
+            fifo=True,
+            group_id=original.group_id,
+            sequence_number=str(number),
+            attributes=original.attributes,
+        )
+        if original.attributes
+        else replayed(original, number)
+    )
