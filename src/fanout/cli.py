@@ -7,6 +7,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.markup import escape
 
+from fanout.archive.commands import archive_app
 from fanout.aws import AwsTarget, sentence_for
 from fanout.backfill.commands import backfill
 from fanout.console import ERR
@@ -33,6 +34,7 @@ app.add_typer(schema_app)
 app.add_typer(dlq_app)
 app.add_typer(subscribe_app)
 app.add_typer(publisher_app)
+app.add_typer(archive_app)
 app.command()(backfill)
 app.command()(reconcile)
 app.command()(subscribers)

@@ -1,0 +1,171 @@
+"""What AWS is asked for a replay; the answers are those of botocore's own shapes."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pytest
+from botocore.stub import ANY, Stubber
+
+from fanout.archive.eventbridge_archive import EventBridgeArchive
+from fanout.archive.sns_archive import SnsArchive
+from fanout.archive.window import Window
+from fanout.errors import WrongUse
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+QUEUE = "arn:aws:sqs:eu-west-1:123456789012:fraud"
+BUS = "arn:aws:events:eu-west-1:123456789012:event-bus/customer-status"
+RULE = "arn:aws:events:eu-west-1:123456789012:rule/customer-status/fraud"
+ARCHIVE = "arn:aws:events:eu-west-1:123456789012:archive/kept"
+TOPIC = "arn:aws:sns:eu-west-1:123456789012:customer-status.fifo"
+SUBSCRIPTION = f"{TOPIC}:8f1c"
+OF_SUBSCRIPTION = {"SubscriptionArn": SUBSCRIPTION}
+
+
+def window(ends_hours_ago=1):
+    return Window(
+        begins_at=NOW - timedelta(hours=5), ends_at=NOW - timedelta(hours=ends_hours_ago), now=NOW
+    )
+
+
+def stubbed(service):
+    client = boto3.client(
+        service,
+        region_name="eu-west-1",
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+    )
+    return client, Stubber(client)
+
+
+class OnEventBridge:
+    def __init__(self, *, archives=("kept",), rules=("fraud",), targets=(QUEUE,)):
+        client, self.stubber = stubbed("events")
+        self.stubber.add_response(
+            "list_archives",
+            {"Archives": [{"ArchiveName": name, "State": "ENABLED"} for name in archives]},
+            {"EventSourceArn": BUS},
+        )
+        if archives:
+            self.stubber.add_response("describe_archive", {"ArchiveArn": ARCHIVE})
+            self.stubber.add_response(
+                "list_rule_names_by_target",
+                {"RuleNames": list(rules)},
+                {"TargetArn": QUEUE, "EventBusName": "customer-status"},
+            )
+        for _ in rules if archives else ():
+            self.stubber.add_response(
+                "list_targets_by_rule",
+                {"Targets": [{"Id": str(place), "Arn": arn} for place, arn in enumerate(targets)]},
+            )
+        if targets == (QUEUE,) and archives:
+            for _ in rules:
+                self.stubber.add_response("describe_rule", {"Arn": RULE})
+        self.stubber.activate()
+        self.archive = EventBridgeArchive(client, bus_arn=BUS, subscriber="fraud", queue_arn=QUEUE)
+
+
+def test_an_eventbridge_replay_names_the_subscribers_rule_and_no_other():
+    rig = OnEventBridge()
+    plan = rig.archive.plan(window())
+    assert plan.only_to == (RULE,)
+    rig.stubber.add_response(
+        "start_replay",
+        {"State": "STARTING"},
+        {
+            "ReplayName": ANY,
+            "EventSourceArn": ARCHIVE,
+            "EventStartTime": NOW - timedelta(hours=5),
+            "EventEndTime": NOW - timedelta(hours=1),
+            "Destination": {"Arn": BUS, "FilterArns": [RULE]},
+        },
+    )
+    name = rig.archive.start(plan)
+    assert name.startswith("fanout-fraud-")
+    rig.stubber.add_response(
+        "describe_replay", {"State": "RUNNING", "EventLastReplayedTime": NOW}, {"ReplayName": name}
+    )
+    rig.stubber.add_response("cancel_replay", {"State": "CANCELLING"}, {"ReplayName": name})
+    rig.stubber.add_response("describe_replay", {"State": "CANCELLED"}, {"ReplayName": name})
+    assert not rig.archive.progress(name).is_over
+    rig.archive.cancel(name)
+    ended = rig.archive.progress(name)
+    assert (ended.is_over, ended.went_well) == (True, False)
+    rig.stubber.assert_no_pending_responses()
+
+
+def test_the_last_ten_minutes_are_said_to_be_missing_perhaps():
+    assert any("10 minutes" in one for one in OnEventBridge().archive.plan(window(0)).remarks)
+    assert not any("10 minutes" in one for one in OnEventBridge().archive.plan(window()).remarks)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"archives": ()}, "has no archive"),
+        ({"rules": ()}, "No rule"),
+        ({"targets": (QUEUE, "arn:aws:sqs:eu-west-1:123456789012:other")}, "also targets"),
+    ],
+)
+def test_a_bus_that_can_not_replay_to_one_subscriber_alone_is_refused(wrong, sentence):
+    with pytest.raises(WrongUse, match=sentence):
+        OnEventBridge(**wrong).archive.plan(window())
+
+
+def on_sns(*, policy='{"MessageRetentionPeriod":"30"}', endpoint=QUEUE):
+    client, stubber = stubbed("sns")
+    attributes = {"ArchivePolicy": policy, "BeginningArchiveTime": "2026-11-01T00:00:00.000Z"}
+    stubber.add_response("get_topic_attributes", {"Attributes": attributes}, {"TopicArn": TOPIC})
+    listed = {"SubscriptionArn": SUBSCRIPTION, "Endpoint": endpoint, "Protocol": "sqs"}
+    stubber.add_response("list_subscriptions_by_topic", {"Subscriptions": [listed]})
+    stubber.activate()
+    archive = SnsArchive(client, topic_arn=TOPIC, subscriber="fraud", queue_arn=QUEUE)
+    return archive, stubber
+
+
+def test_an_sns_replay_is_a_policy_on_the_subscribers_own_subscription():
+    archive, stubber = on_sns()
+    plan = archive.plan(window())
+    policy = {
+        "PointType": "Timestamp",
+        "StartingPoint": "2026-11-23T07:00:00.000Z",
+        "EndingPoint": "2026-11-23T11:00:00.000Z",
+    }
+    stubber.add_response(
+        "set_subscription_attributes",
+        {},
+        OF_SUBSCRIPTION | {"AttributeName": "ReplayPolicy", "AttributeValue": json.dumps(policy)},
+    )
+    assert archive.start(plan) == SUBSCRIPTION
+    for status, over in [("In progress", False), ('{"status": "Completed"}', True)]:
+        stubber.add_response(
+            "get_subscription_attributes",
+            {"Attributes": {"ReplayStatus": status}},
+            OF_SUBSCRIPTION,
+        )
+        assert archive.progress(SUBSCRIPTION).is_over is over
+    stubber.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [({"policy": "{}"}, "has no archive policy"), ({"endpoint": "arn:other"}, "not subscribed")],
+)
+def test_a_topic_that_keeps_nothing_or_knows_no_subscriber_is_refused(wrong, sentence):
+    archive, _ = on_sns(**wrong)
+    with pytest.raises(WrongUse, match=sentence):
+        archive.plan(window())
+
+
+def test_sns_is_not_said_to_cancel():
+    archive, _ = on_sns()
+    with pytest.raises(WrongUse, match="console"):
+        archive.cancel(SUBSCRIPTION)
+
+
+@pytest.mark.parametrize(("begins", "ends"), [(1, 1), (1, 2), (2, -1)])
+def test_a_window_that_is_empty_or_not_over_is_wrong_use(begins, ends):
+    with pytest.raises(WrongUse):
+        Window(
+            begins_at=NOW - timedelta(hours=begins), ends_at=NOW - timedelta(hours=ends), now=NOW
+        )
