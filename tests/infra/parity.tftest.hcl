@@ -1,0 +1,99 @@
+# Lets Terraform apply the example sns_fanout without AWS, in the account, region and names in which
+# sam_template.py resolves the SAM template, so that what both deploy can be compared value by value.
+
+mock_provider "aws" {
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
+  }
+  mock_data "aws_region" {
+    defaults = { id = "eu-west-1", name = "eu-west-1" }
+  }
+  mock_resource "aws_kms_key" {
+    defaults = { arn = "arn:aws:kms:eu-west-1:123456789012:key/Key", key_id = "Key" }
+  }
+  mock_resource "aws_sns_topic" {
+    defaults = { arn = "arn:aws:sns:eu-west-1:123456789012:fanout-customer-status" }
+  }
+  mock_resource "aws_s3_bucket" {
+    defaults = {
+      arn = "arn:aws:s3:::fanout-failures-123456789012-eu-west-1"
+      id  = "fanout-failures-123456789012-eu-west-1"
+    }
+  }
+}
+
+override_resource {
+  target = aws_dynamodb_table.accounts
+  values = {
+    arn        = "arn:aws:dynamodb:eu-west-1:123456789012:table/fanout-accounts"
+    stream_arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/fanout-accounts/stream/2026-01-01T00:00:00.000"
+  }
+}
+
+override_resource {
+  target = aws_dynamodb_table.payments
+  values = { arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/fanout-payments" }
+}
+
+override_resource {
+  target = module.payments.aws_sqs_queue.this
+  values = {
+    arn = "arn:aws:sqs:eu-west-1:123456789012:fanout-payments"
+    id  = "https://sqs.eu-west-1.amazonaws.com/123456789012/fanout-payments"
+  }
+}
+
+override_resource {
+  target = module.payments.aws_sqs_queue.dlq
+  values = {
+    arn = "arn:aws:sqs:eu-west-1:123456789012:fanout-payments-dlq"
+    id  = "https://sqs.eu-west-1.amazonaws.com/123456789012/fanout-payments-dlq"
+  }
+}
+
+override_resource {
+  target = module.publisher.module.function.aws_iam_role.this
+  values = { arn = "arn:aws:iam::123456789012:role/fanout-publisher-eu-west-1" }
+}
+
+override_resource {
+  target = module.payments_consumer.module.function.aws_iam_role.this
+  values = { arn = "arn:aws:iam::123456789012:role/fanout-payments-consumer-eu-west-1" }
+}
+
+override_resource {
+  target = module.publisher.module.function.aws_cloudwatch_log_group.this
+  values = { arn = "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/fanout-publisher" }
+}
+
+override_resource {
+  target = module.payments_consumer.module.function.aws_cloudwatch_log_group.this
+  values = { arn = "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/fanout-payments-consumer" }
+}
+
+override_resource {
+  target = module.publisher.module.function.aws_lambda_alias.live
+  values = { arn = "arn:aws:lambda:eu-west-1:123456789012:function:fanout-publisher:live" }
+}
+
+override_resource {
+  target = module.payments_consumer.module.function.aws_lambda_alias.live
+  values = { arn = "arn:aws:lambda:eu-west-1:123456789012:function:fanout-payments-consumer:live" }
+}
+
+override_resource {
+  target = module.publisher.aws_lambda_event_source_mapping.stream
+  values = { uuid = "PublisherMapping" }
+}
+
+override_resource {
+  target = module.payments_consumer.aws_lambda_event_source_mapping.queue
+  values = { uuid = "ConsumerMapping" }
+}
+
+run "everything" {
+  command = apply
+}

@@ -1,0 +1,211 @@
+"""Readers of the SAM template's resources that have many properties."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from infra.parity_facts import key_name, number, runbook, statements
+
+Properties = dict[str, Any]
+Read = Iterator[tuple[str, str, Properties]]
+"""Kind, name and properties of what is read."""
+
+
+def alarm(it: Properties) -> Read:
+    """A CloudWatch alarm, on a metric or on an expression."""
+    yield (
+        "alarm",
+        it["AlarmName"],
+        {
+            "metric": [it.get("Namespace"), it.get("MetricName")],
+            "dimensions": {one["Name"]: one["Value"] for one in it.get("Dimensions", [])},
+            "statistic": it.get("Statistic") or it.get("ExtendedStatistic"),
+            "period": number(it.get("Period")),
+            "periods": [
+                number(it["EvaluationPeriods"]),
+                number(it.get("DatapointsToAlarm", it["EvaluationPeriods"])),
+            ],
+            "condition": [it["ComparisonOperator"], number(it["Threshold"])],
+            "without data": it["TreatMissingData"],
+            "queries": sorted(map(_query, it.get("Metrics", []))),
+            "notifies": [it.get("AlarmActions", []), it.get("OKActions", [])],
+            "runbook": runbook(it["AlarmDescription"]),
+        },
+    )
+
+
+def _query(it: Properties) -> str:
+    stat = it.get("MetricStat", {})
+    metric = stat.get("Metric", {})
+    return json.dumps(
+        [
+            it["Id"],
+            it.get("Expression"),
+            it["ReturnData"],
+            metric.get("Namespace"),
+            metric.get("MetricName"),
+            {one["Name"]: one["Value"] for one in metric.get("Dimensions", [])},
+            stat.get("Stat"),
+            number(stat.get("Period")),
+        ]
+    )
+
+
+def function(it: Properties) -> Read:
+    """A function and its environment."""
+    yield (
+        "function",
+        it["FunctionName"],
+        {
+            "handler": it["Handler"],
+            "runtime": [it["Runtime"], *it["Architectures"]],
+            "timeout": number(it["Timeout"]),
+            "memory": number(it["MemorySize"]),
+            "concurrency": number(it.get("ReservedConcurrentExecutions")),
+            "role": it["Role"],
+            "key": key_name(it["KmsKeyArn"]),
+            "log group": it["LoggingConfig"]["LogGroup"],
+            "tracing": it["TracingConfig"]["Mode"],
+        },
+    )
+    variables = it["Environment"]["Variables"]
+    yield "environment", it["FunctionName"], {key: str(value) for key, value in variables.items()}
+
+
+def mapping(it: Properties) -> Read:
+    """An event source mapping, by the function that it runs."""
+    yield (
+        "mapping",
+        it["FunctionName"],
+        {
+            "runs": it["FunctionName"],
+            "source": it["EventSourceArn"],
+            "enabled": it["Enabled"],
+            "batch": [number(it["BatchSize"]), number(it["MaximumBatchingWindowInSeconds"])],
+            "answers": it["FunctionResponseTypes"],
+            "start": it.get("StartingPosition"),
+            "parallel batches": number(it.get("ParallelizationFactor")),
+            "bisects": bool(it.get("BisectBatchOnFunctionError")),
+            "attempts": number(it.get("MaximumRetryAttempts")),
+            "age": number(it.get("MaximumRecordAgeInSeconds")),
+            "gives up to": it.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"),
+            "concurrency": number(it.get("ScalingConfig", {}).get("MaximumConcurrency")),
+            "counts": it.get("MetricsConfig", {}).get("Metrics", []),
+            "filters": it.get("FilterCriteria", {}).get("Filters", []),
+        },
+    )
+
+
+def queue(it: Properties) -> Read:
+    """A queue or DLQ."""
+    redrive = it.get("RedrivePolicy", {})
+    yield (
+        "queue",
+        it["QueueName"],
+        {
+            "kind": "FIFO" if it.get("FifoQueue") else "standard",
+            "visibility": number(it.get("VisibilityTimeout", 30)),
+            "retention": number(it["MessageRetentionPeriod"]),
+            "key": [
+                key_name(it.get("KmsMasterKeyId")),
+                number(it.get("KmsDataKeyReusePeriodSeconds")),
+            ],
+            "DLQ": [redrive.get("deadLetterTargetArn"), number(redrive.get("maxReceiveCount"))],
+            "is the DLQ of": it.get("RedriveAllowPolicy"),
+        },
+    )
+
+
+def subscription(it: Properties) -> Read:
+    """A subscription, by its queue."""
+    yield (
+        "subscription",
+        it["Endpoint"].rpartition(":")[2],
+        {
+            "from": [it["TopicArn"], it["Protocol"]],
+            "raw": it["RawMessageDelivery"],
+            "filter": [it["FilterPolicyScope"], it["FilterPolicy"]],
+            "DLQ": it["RedrivePolicy"]["deadLetterTargetArn"],
+        },
+    )
+
+
+def table(it: Properties) -> Read:
+    """A table."""
+    yield (
+        "table",
+        it["TableName"],
+        {
+            "kind": it["BillingMode"],
+            "keys": {one["AttributeName"]: one["KeyType"] for one in it["KeySchema"]},
+            "key": key_name(it["SSESpecification"]["KMSMasterKeyId"]),
+            "recovery": it["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"],
+            "protected": it["DeletionProtectionEnabled"],
+            "stream": it.get("StreamSpecification", {}).get("StreamViewType"),
+        },
+    )
+
+
+def bucket(it: Properties) -> Read:
+    """A bucket with all of its settings."""
+    [encryption] = it["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    default = encryption["ServerSideEncryptionByDefault"]
+    rules = {one["Id"]: one for one in it["LifecycleConfiguration"]["Rules"]}
+    yield (
+        "bucket",
+        it["BucketName"],
+        {
+            "kind": it["OwnershipControls"]["Rules"][0]["ObjectOwnership"],
+            "versions": it["VersioningConfiguration"]["Status"],
+            "private": sorted(
+                key for key, on in it["PublicAccessBlockConfiguration"].items() if on
+            ),
+            "key": [
+                default["SSEAlgorithm"],
+                key_name(default["KMSMasterKeyID"]),
+                encryption["BucketKeyEnabled"],
+            ],
+            "forgets": {
+                name: [
+                    number(rule.get("NoncurrentVersionExpiration", {}).get("NoncurrentDays")),
+                    rule.get("ExpiredObjectDeleteMarker"),
+                    number(
+                        rule.get("AbortIncompleteMultipartUpload", {}).get("DaysAfterInitiation")
+                    ),
+                ]
+                for name, rule in rules.items()
+            },
+            "forgets what is current": sorted(
+                name for name, rule in rules.items() if "ExpirationInDays" in rule
+            ),
+            "counts": [[one["Id"], one["Prefix"]] for one in it["MetricsConfigurations"]],
+        },
+    )
+
+
+def role(it: Properties) -> Read:
+    """A role with its one policy."""
+    [policy] = it["Policies"]
+    yield (
+        "role",
+        it["RoleName"],
+        {
+            "trusts": statements(it["AssumeRolePolicyDocument"]),
+            "policy": policy["PolicyName"],
+            "may": statements(policy["PolicyDocument"]),
+            "managed policies": it.get("ManagedPolicyArns", []),
+        },
+    )
+
+
+def key(it: Properties) -> Read:
+    """The key."""
+    yield (
+        "key",
+        "Key",
+        {
+            "kind": "rotated" if it["EnableKeyRotation"] else "not rotated",
+            "waits": number(it["PendingWindowInDays"]),
+            "policy": statements(it["KeyPolicy"]),
+        },
+    )

@@ -1,0 +1,160 @@
+"""What the Terraform example `sns_fanout` deploys, as facts.
+
+The source is Terraform's own state after `terraform test` has applied the example with mocked
+answers of AWS: every value is computed by Terraform, with the defaults of every module.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from infra import parity_terraform_resources
+from infra.parity_facts import Facts, about, key_name, number, statements
+from infra.parity_terraform_resources import Read, Values, bucket_encryption, first
+from infra.terraform_workspace import Workspace
+
+MOCKS = Path(__file__).with_name("parity.tftest.hcl")
+
+
+def applied(terraform: Workspace) -> list[tuple[str, Values]]:
+    """Type and values of each resource of the example, with the defaults of its variables."""
+    folder = terraform.folder("examples", "sns_fanout")
+    shutil.copy(MOCKS, folder)
+    packages = folder / "packages"
+    packages.mkdir()
+    for service in ("publisher", "payments_consumer"):
+        packages.joinpath(f"{service}-arm64.zip").write_bytes(b"any file will do")
+    terraform.init(folder)
+    said = terraform.run(folder, "test", "-verbose", "-json", f"-var=package_folder={packages}")
+    [state] = [
+        message["test_state"]
+        for message in (json.loads(line) for line in said.splitlines() if line.startswith("{"))
+        if "test_state" in message
+    ]
+    return list(_managed(state["root_module"]))
+
+
+def facts(resources: list[tuple[str, Values]]) -> Facts:
+    """Facts of resources by type and values.
+
+    Raises:
+        KeyError: one is of a type that nothing here reads.
+    """
+    found: Facts = {}
+    for kind, values in resources:
+        for what, name, properties in READERS[kind](values):
+            found |= about(what, name, properties)
+    return found
+
+
+# Private functions
+
+
+def _managed(module: Values) -> Iterator[tuple[str, Values]]:
+    for resource in module.get("resources", []):
+        if resource["mode"] == "managed":
+            yield resource["type"], resource["values"]
+    for child in module.get("child_modules", []):
+        yield from _managed(child)
+
+
+_PRIVATE = {
+    "BlockPublicAcls": "block_public_acls",
+    "BlockPublicPolicy": "block_public_policy",
+    "IgnorePublicAcls": "ignore_public_acls",
+    "RestrictPublicBuckets": "restrict_public_buckets",
+}
+
+
+def _one(kind: str, name: str, properties: Callable[[Values], Values]) -> Callable[[Values], Read]:
+    """A reader of what is simple: one resource, called as its attribute `name` says."""
+
+    def read(it: Values) -> Read:
+        yield kind, it[name], properties(it)
+
+    return read
+
+
+READERS: dict[str, Callable[[Values], Read]] = {
+    "aws_cloudwatch_dashboard": _one("dashboard", "dashboard_name", lambda _: {"is": "there"}),
+    "aws_cloudwatch_log_group": _one(
+        "log group",
+        "name",
+        lambda it: {
+            "kind": number(it["retention_in_days"]),
+            "key": key_name(it["kms_key_id"]),
+            "with the stack": "deleted",
+        },
+    ),
+    "aws_cloudwatch_metric_alarm": parity_terraform_resources.alarm,
+    "aws_dynamodb_table": parity_terraform_resources.table,
+    "aws_iam_role": _one(
+        "role",
+        "name",
+        lambda it: {
+            "trusts": statements(it["assume_role_policy"]),
+            "managed policies": [],
+        },
+    ),
+    "aws_iam_role_policy": parity_terraform_resources.role_policy,
+    "aws_kms_alias": _one("key alias", "name", lambda it: {"of": key_name(it["target_key_id"])}),
+    "aws_kms_key": _one(
+        "key",
+        "key_id",
+        lambda it: {
+            "kind": "rotated" if it["enable_key_rotation"] else "not rotated",
+            "waits": number(it["deletion_window_in_days"]),
+            "policy": statements(it["policy"]),
+            "with the stack": f"deleted after {it['deletion_window_in_days']} days",
+        },
+    ),
+    "aws_lambda_alias": lambda _: iter([]),  # what it is for shows in the mappings
+    "aws_lambda_event_source_mapping": parity_terraform_resources.mapping,
+    "aws_lambda_function": parity_terraform_resources.function,
+    "aws_s3_bucket": _one(
+        "bucket",
+        "bucket",
+        lambda it: {
+            "with the stack": "deleted"
+            if it["force_destroy"]
+            else "refused while it holds anything"
+        },
+    ),
+    "aws_s3_bucket_lifecycle_configuration": parity_terraform_resources.lifecycle,
+    "aws_s3_bucket_metric": _one(
+        "bucket", "bucket", lambda it: {"counts": [[it["name"], first(it["filter"])["prefix"]]]}
+    ),
+    "aws_s3_bucket_ownership_controls": _one(
+        "bucket", "bucket", lambda it: {"kind": first(it["rule"])["object_ownership"]}
+    ),
+    "aws_s3_bucket_policy": _one(
+        "policy of", "bucket", lambda it: {"says": statements(it["policy"])}
+    ),
+    "aws_s3_bucket_public_access_block": _one(
+        "bucket",
+        "bucket",
+        lambda it: {"private": sorted(name for name, key in _PRIVATE.items() if it[key])},
+    ),
+    "aws_s3_bucket_server_side_encryption_configuration": bucket_encryption,
+    "aws_s3_bucket_versioning": _one(
+        "bucket",
+        "bucket",
+        lambda it: {"versions": first(it["versioning_configuration"])["status"]},
+    ),
+    "aws_sns_topic": _one(
+        "topic",
+        "name",
+        lambda it: {"shown as": it["display_name"], "key": key_name(it["kms_master_key_id"])},
+    ),
+    "aws_sns_topic_policy": _one("policy of", "arn", lambda it: {"says": statements(it["policy"])}),
+    "aws_sns_topic_subscription": parity_terraform_resources.subscription,
+    "aws_sqs_queue": parity_terraform_resources.queue,
+    "aws_sqs_queue_policy": _one(
+        "policy of", "queue_url", lambda it: {"says": statements(it["policy"])}
+    ),
+    "aws_ssm_parameter": _one(
+        "parameter", "name", lambda it: {"type": it["type"]} | json.loads(it["value"])
+    ),
+}
+"""How each type of resource is read."""

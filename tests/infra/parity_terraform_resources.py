@@ -1,0 +1,227 @@
+"""Readers of Terraform's resources that have many properties."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from infra.parity_facts import key_name, number, runbook, statements
+
+Values = dict[str, Any]
+Read = Iterator[tuple[str, str, Values]]
+"""Kind, name and properties of what is read."""
+
+
+def first(blocks: list[Values] | None) -> Values:
+    """The values of a nested block that there is once at most, {} without it."""
+    return blocks[0] if blocks else {}
+
+
+def alarm(it: Values) -> Read:
+    """A CloudWatch alarm, on a metric or on an expression."""
+    yield (
+        "alarm",
+        it["alarm_name"],
+        {
+            "metric": [it["namespace"], it["metric_name"]],
+            "dimensions": it["dimensions"] or {},
+            "statistic": it["statistic"] or it["extended_statistic"],
+            "period": number(it["period"]),
+            "periods": [number(it["evaluation_periods"]), number(it["datapoints_to_alarm"])],
+            "condition": [it["comparison_operator"], number(it["threshold"])],
+            "without data": it["treat_missing_data"],
+            "queries": sorted(map(_query, it["metric_query"])),
+            "notifies": [it["alarm_actions"] or [], it["ok_actions"] or []],
+            "runbook": runbook(it["alarm_description"]),
+        },
+    )
+
+
+def _query(it: Values) -> str:
+    metric = first(it["metric"])
+    return json.dumps(
+        [
+            it["id"],
+            it["expression"] or None,
+            bool(it["return_data"]),
+            metric.get("namespace"),
+            metric.get("metric_name"),
+            metric.get("dimensions") or {},
+            metric.get("stat"),
+            number(metric.get("period")),
+        ]
+    )
+
+
+def function(it: Values) -> Read:
+    """A function and its environment."""
+    name = it["function_name"]
+    limit = number(it["reserved_concurrent_executions"])
+    yield (
+        "function",
+        name,
+        {
+            "handler": it["handler"],
+            "runtime": [it["runtime"], *it["architectures"]],
+            "timeout": number(it["timeout"]),
+            "memory": number(it["memory_size"]),
+            "concurrency": None if limit == -1 else limit,
+            "role": it["role"],
+            "key": key_name(it["kms_key_arn"]),
+            "log group": first(it["logging_config"])["log_group"],
+            "tracing": first(it["tracing_config"])["mode"],
+        },
+    )
+    yield "environment", name, first(it["environment"])["variables"]
+
+
+def mapping(it: Values) -> Read:
+    """An event source mapping, by the function that it runs."""
+    arn = it["function_name"]
+    given_up = first(first(it["destination_config"]).get("on_failure"))
+    yield (
+        "mapping",
+        arn.split(":function:")[1].split(":")[0],
+        {
+            "runs": arn.split(":function:")[1],
+            "source": it["event_source_arn"],
+            "enabled": it["enabled"],
+            "batch": [number(it["batch_size"]), number(it["maximum_batching_window_in_seconds"])],
+            "answers": it["function_response_types"],
+            "start": it["starting_position"],
+            "parallel batches": _chosen(it, "parallelization_factor"),
+            "bisects": bool(it["bisect_batch_on_function_error"]),
+            "attempts": _chosen(it, "maximum_retry_attempts"),
+            "age": _chosen(it, "maximum_record_age_in_seconds"),
+            "gives up to": given_up.get("destination_arn"),
+            "concurrency": number(first(it["scaling_config"]).get("maximum_concurrency")),
+            "counts": first(it["metrics_config"]).get("metrics", []),
+            "filters": first(it["filter_criteria"]).get("filter", []),
+        },
+    )
+
+
+def _chosen(it: Values, name: str) -> float | None:
+    """A setting of stream mappings; for a queue's the mocked answer means nothing."""
+    return number(it[name]) if it["starting_position"] else None
+
+
+_VISIBILITY_OF_AWS = 30
+
+
+def queue(it: Values) -> Read:
+    """A queue or DLQ."""
+    redrive = json.loads(it["redrive_policy"]) if _is_json(it["redrive_policy"]) else {}
+    allow = it["redrive_allow_policy"]
+    yield (
+        "queue",
+        it["name"],
+        {
+            "kind": "FIFO" if it["fifo_queue"] else "standard",
+            "visibility": number(it["visibility_timeout_seconds"] or _VISIBILITY_OF_AWS),
+            "retention": number(it["message_retention_seconds"]),
+            "key": [
+                key_name(it["kms_master_key_id"]),
+                number(it["kms_data_key_reuse_period_seconds"]),
+            ],
+            "DLQ": [redrive.get("deadLetterTargetArn"), number(redrive.get("maxReceiveCount"))],
+            "is the DLQ of": json.loads(allow) if _is_json(allow) else None,
+            "with the stack": "deleted",
+        },
+    )
+
+
+def _is_json(text: str | None) -> bool:
+    """Whether the configuration set it: what is left to AWS has a mocked answer."""
+    return bool(text) and str(text).startswith("{")
+
+
+def subscription(it: Values) -> Read:
+    """A subscription, by its queue."""
+    yield (
+        "subscription",
+        it["endpoint"].rpartition(":")[2],
+        {
+            "from": [it["topic_arn"], it["protocol"]],
+            "raw": it["raw_message_delivery"],
+            "filter": [it["filter_policy_scope"], json.loads(it["filter_policy"])],
+            "DLQ": json.loads(it["redrive_policy"])["deadLetterTargetArn"],
+        },
+    )
+
+
+def table(it: Values) -> Read:
+    """A table."""
+    yield (
+        "table",
+        it["name"],
+        {
+            "kind": it["billing_mode"],
+            "keys": {it["hash_key"]: "HASH"}
+            | ({it["range_key"]: "RANGE"} if it["range_key"] else {}),
+            "key": key_name(first(it["server_side_encryption"])["kms_key_arn"]),
+            "recovery": first(it["point_in_time_recovery"])["enabled"],
+            "protected": it["deletion_protection_enabled"],
+            "stream": it["stream_view_type"] if it["stream_enabled"] else None,
+            "with the stack": "refused while it is protected"
+            if it["deletion_protection_enabled"]
+            else "deleted",
+        },
+    )
+
+
+def lifecycle(it: Values) -> Read:
+    """What a bucket forgets, and when."""
+    yield (
+        "bucket",
+        it["bucket"],
+        {
+            "forgets": {
+                rule["id"]: [
+                    number(first(rule["noncurrent_version_expiration"]).get("noncurrent_days")),
+                    first(rule["expiration"]).get("expired_object_delete_marker"),
+                    number(
+                        first(rule["abort_incomplete_multipart_upload"]).get(
+                            "days_after_initiation"
+                        )
+                    ),
+                ]
+                for rule in it["rule"]
+            },
+            "forgets what is current": sorted(
+                rule["id"] for rule in it["rule"] if first(rule["expiration"]).get("days")
+            ),
+        },
+    )
+
+
+def bucket_encryption(it: Values) -> Read:
+    """What a bucket encrypts with."""
+    rule = it["rule"][0]
+    default = first(rule["apply_server_side_encryption_by_default"])
+    yield (
+        "bucket",
+        it["bucket"],
+        {
+            "key": [
+                default["sse_algorithm"],
+                key_name(default["kms_master_key_id"]),
+                rule["bucket_key_enabled"],
+            ]
+        },
+    )
+
+
+def role_policy(it: Values) -> Read:
+    """A role's one policy."""
+    # The mocked role has no name to refer to: the statement about logs tells whose policy it is.
+    [name] = {
+        resource.split("/aws/lambda/")[1].removesuffix(":*")
+        for one in json.loads(it["policy"])["Statement"]
+        for resource in [one["Resource"]]
+        if "/aws/lambda/" in resource and isinstance(resource, str)
+    }
+    yield (
+        "role",
+        f"{name}-eu-west-1",
+        {"policy": it["name"], "may": statements(it["policy"])},
+    )

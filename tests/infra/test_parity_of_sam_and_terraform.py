@@ -1,0 +1,136 @@
+"""SAM and Terraform deploy the same, but for what `parity_exceptions` lists."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from infra import parity_sam, parity_terraform
+from infra.parity_exceptions import MEANT
+from infra.parity_facts import Facts, differences
+from infra.sam_template import deployed
+from infra.terraform_workspace import require_provider, workspace
+
+# Where one value of the SAM template is changed, to what, and the one fact that then differs.
+CHANGED: list[tuple[str, str, Any, str]] = [
+    ("a timeout", "PublisherFunction Timeout", 61, "function fanout-publisher: timeout"),
+    ("retries", "PublisherMapping MaximumRetryAttempts", 3, "mapping fanout-publisher: attempts"),
+    ("a batch size", "ConsumerMapping BatchSize", 11, "mapping fanout-payments-consumer: batch"),
+    (
+        "a DLQ",
+        "PaymentsQueue RedrivePolicy maxReceiveCount",
+        5,
+        "queue fanout-payments: DLQ",
+    ),
+    (
+        "a subscription's DLQ",
+        "PaymentsSubscription RedrivePolicy deadLetterTargetArn",
+        "arn:aws:sqs:eu-west-1:123456789012:other",
+        "subscription fanout-payments: DLQ",
+    ),
+    ("encryption", "Topic KmsMasterKeyId", "alias/aws/sns", "topic fanout-customer-status: key"),
+    (
+        "a permission",
+        "ConsumerRole Policies 0 PolicyDocument Statement 1 Action",
+        "sqs:*",
+        "role fanout-payments-consumer-eu-west-1: may",
+    ),
+    (
+        "who may write into a queue",
+        "PaymentsQueuePolicy PolicyDocument Statement 0 Condition",
+        {},
+        "policy of https://sqs.eu-west-1.amazonaws.com/123456789012/fanout-payments: says",
+    ),
+    (
+        "a filter",
+        "PaymentsSubscription FilterPolicy",
+        {"schema_version": ["2"]},
+        "subscription fanout-payments: filter",
+    ),
+    (
+        "an alarm",
+        "EndToEndLagAlarm Threshold",
+        1,
+        "alarm fanout-payments-end-to-end-lag: condition",
+    ),
+    (
+        "an alarm's query",
+        "PaymentsReceivesNothingAlarm Metrics 0 Expression",
+        "1",
+        "alarm fanout-payments-receives-nothing: queries",
+    ),
+    (
+        "an environment variable",
+        "ConsumerFunction Environment Variables TABLE_NAME",
+        "other",
+        "environment fanout-payments-consumer: TABLE_NAME",
+    ),
+]
+
+
+@pytest.fixture(scope="session")
+def terraform_resources(tmp_path_factory):
+    with workspace(tmp_path_factory.mktemp("parity")) as found:
+        require_provider(found)
+        return parity_terraform.applied(found)
+
+
+@pytest.fixture(scope="session")
+def terraform_facts(terraform_resources) -> Facts:
+    return parity_terraform.facts(terraform_resources)
+
+
+@pytest.mark.slow
+@pytest.mark.infra
+def test_sam_and_terraform_deploy_the_same_but_for_what_is_meant(terraform_facts):
+    found = differences(parity_sam.facts(deployed()), terraform_facts)
+    meant = {name: (one.sam, one.terraform) for name, one in MEANT.items()}
+    unmeant = {name: said for name, said in found.items() if meant.get(name) != said}
+    named = [
+        f"{name}: SAM {sam!r}, Terraform {terraform!r}"
+        for name, (sam, terraform) in unmeant.items()
+    ]
+    assert named == []
+    gone = sorted(meant.keys() - found.keys())
+    assert gone == [], "no longer different: take these out of the list"
+
+
+@pytest.mark.slow
+@pytest.mark.infra
+def test_every_resource_that_terraform_deploys_is_compared(terraform_resources, terraform_facts):
+    assert {kind for kind, _ in terraform_resources} == set(parity_terraform.READERS)
+    assert len(terraform_facts) > len(terraform_resources)
+
+
+def test_every_resource_that_sam_deploys_is_compared():
+    kinds = {resource["Type"] for resource in deployed()["Resources"].values()}
+    assert kinds == set(parity_sam.READERS)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "fact"), [one[1:] for one in CHANGED], ids=[one[0] for one in CHANGED]
+)
+def test_a_difference_is_named(path, value, fact):
+    template = copy.deepcopy(deployed())
+    resource, *steps, last = path.split()
+    place: Any = template["Resources"][resource]["Properties"]
+    for step in steps:
+        place = place[int(step) if step.isdigit() else step]
+    place[last] = value
+    assert list(differences(parity_sam.facts(deployed()), parity_sam.facts(template))) == [fact]
+
+
+def test_a_resource_that_only_one_tool_deploys_is_named():
+    template = deployed()
+    less = {**template, "Resources": dict(template["Resources"])}
+    del less["Resources"]["DeliveriesLostAlarm"]
+    found = differences(parity_sam.facts(template), parity_sam.facts(less))
+    assert {name.partition(":")[0] for name in found} == {"alarm fanout-topic-deliveries-lost"}
+    assert {said[1] for said in found.values()} == {"absent"}
+
+
+@pytest.mark.parametrize("name", MEANT)
+def test_a_difference_that_is_meant_says_why(name):
+    one = MEANT[name]
+    assert one.sam != one.terraform
+    assert len(one.reason.split()) > 10
