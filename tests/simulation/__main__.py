@@ -1,4 +1,4 @@
-"""`make simulate SEEDS=N [SEED=n] [FAULTS=a,b] [VARIANTS=1]`: play fresh histories on every core."""
+"""`make simulate SEEDS=N [SEED=n] [SIMULATE=--help]`: play fresh histories on every core."""
 
 import argparse
 import os
@@ -40,7 +40,7 @@ def main() -> int:
     for seed in sorted(failing)[:_FAILURES_TOLD_MAX]:
         story = tell(generate(seed, faults))
         console.rule(f"seed {seed}")
-        print(story.text)
+        sys.stdout.write(story.text + "\n")
         if options.keep:
             path = Path(options.keep) / f"seed-{seed}.json"
             path.write_text(dump(story.schedule), encoding="utf-8")

@@ -114,12 +114,7 @@ class Calls:
         invocation = self._stack[-1]
         place = invocation.calls
         invocation.calls += 1
-        began = self._clock.seconds
-        for call, step in invocation.during:
-            if call == place:
-                self.run_step(step)
-        if self._clock.seconds > began:
-            invocation.met.append("slow")
+        self._meanwhile(invocation, place)
         if self._clock.seconds >= invocation.ends_at:
             invocation.met.append("out of time")
             raise Crash
@@ -139,6 +134,15 @@ class Calls:
         if kind == "timeout":
             raise ReadTimeoutError(endpoint_url=service)
         return kind
+
+    def _meanwhile(self, invocation: Invocation, place: int) -> None:
+        """What other workers do while this call is under way."""
+        began = self._clock.seconds
+        for call, step in invocation.during:
+            if call == place:
+                self.run_step(step)
+        if self._clock.seconds > began:
+            invocation.met.append("slow")
 
     def _end(self, fault: str) -> None:
         if fault == "lost":

@@ -39,9 +39,7 @@ def generate(seed: int, faults: Faults) -> Schedule:
     # A seed plays a part of the faults that are on: all at once would hide one another.
     chosen = sorted(name for name in sorted(on) if dice.random() < 0.6)
     player = _Player(dice, frozenset(chosen))
-    steps: list[Step] = []
-    for _ in range(dice.randint(STEPS_MIN, STEPS_MAX)):
-        steps.append(player.step())
+    steps = [player.step() for _ in range(dice.randint(STEPS_MIN, STEPS_MAX))]
     if "restarts" in chosen and dice.random() < 0.3:
         place = dice.randrange(len(steps))
         steps.insert(place, Step(do="restart", what="raised", dice=_dice(dice)))
@@ -117,8 +115,8 @@ class _Player:
                 faults.append(CallFault(call=dice.randrange(_CALLS_MAX), kind=kind))
         during: list[tuple[int, Step]] = []
         if not nested and "interleavings" in self._chosen and dice.random() < 0.3:
-            for _ in range(dice.randint(1, 3)):
-                during.append((dice.randrange(2), self.step(nested=True)))
+            count = dice.randint(1, 3)
+            during += [(dice.randrange(2), self.step(nested=True)) for _ in range(count)]
         return Step(
             do=do,
             after=self._after(),

@@ -6,7 +6,7 @@ its id; on a standard queue it keeps its age too.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 

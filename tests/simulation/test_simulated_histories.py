@@ -1,5 +1,6 @@
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,9 +38,9 @@ def test_every_guarantee_holds_where_one_kind_of_fault_occurs_alone(name):
 
 @pytest.mark.slow
 def test_every_guarantee_holds_in_fresh_histories():
-    """CI draws new ones each time; a failure names its seed, and `make simulate` tells its story."""
+    """CI draws new ones each time; a failure names its seed, and `make simulate` tells it."""
     first = int.from_bytes(os.urandom(5), "big")
-    print(f"fresh seeds from {first}")
+    sys.stdout.write(f"fresh seeds from {first}\n")
     for seed in range(first, first + 500):
         assert play(generate(seed, EVERY)) is None, f"make simulate SEEDS=1 SEED={seed}"
 

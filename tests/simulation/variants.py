@@ -29,7 +29,7 @@ _READ = only("reordering", "snapshots", "repairs", "version_counters", "mapping_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """A broken system, who must catch it, what has to go wrong for it, and within how many seeds."""
+    """A broken system, who must catch it, under which faults, and within how many seeds."""
 
     system: type[System]
     caught_by: str

@@ -11,8 +11,8 @@ from event_consumer.messages import Message
 from event_consumer.outcomes import STALE, Handled, Outcome, parked, retry
 from event_consumer.ports import EventHandler, Parking, ParkingLot
 from event_consumer.unwrap import unwrap
+from simulation.bent_guard import Answers
 from simulation.system import Clients, Handler, System
-from simulation.variants_guard import _Answers
 
 
 class DeletesBeforeParking(System):
@@ -90,14 +90,14 @@ class ParksWhatIsThrottled(System):
     """Parks what failed in passing."""
 
     def event_handler(self, clients: Clients) -> EventHandler:
-        return _Answers(super().event_handler(clients), _as_parked)
+        return Answers(super().event_handler(clients), _as_parked)
 
 
 class AcknowledgesFailures(System):
     """Takes what failed in passing for done."""
 
     def event_handler(self, clients: Clients) -> EventHandler:
-        return _Answers(
+        return Answers(
             super().event_handler(clients),
             lambda one: STALE if one.outcome is Outcome.RETRY else one,
         )

@@ -96,7 +96,7 @@ class Workers:
             clients.dice,
             event,
             step,
-            PUBLISHER_SECONDS,
+            seconds=PUBLISHER_SECONDS,
         )
         what = f"publisher, {len(numbers)} records from ...{str(numbers[0])[-4:]}"
         if result is None:
@@ -136,12 +136,10 @@ class Workers:
             clients.dice,
             event,
             step,
-            CONSUMER_SECONDS,
+            seconds=CONSUMER_SECONDS,
         )
-        self._tell(
-            f"{subscriber.name} consumes {', '.join(self._checkers.name(one.body) for one in received)}"
-            f": {_outcome(result, met)}"
-        )
+        names = ", ".join(self._checkers.name(one.body) for one in received)
+        self._tell(f"{subscriber.name} consumes {names}: {_outcome(result, met)}")
         if result is None or "never acknowledged" in met:
             return True
         asked = {one.message_id for one in received}
@@ -166,6 +164,7 @@ class Workers:
         dice: Random,
         event: dict[str, Any],
         step: Step,
+        *,
         seconds: float,
     ) -> tuple[dict[str, Any] | None, list[str]]:
         """Run a function; its answer, or None where it died, and the faults that it met."""

@@ -162,10 +162,8 @@ class World:
     def _poison(self, _: Step, dice: Random) -> None:
         subscriber = dice.choice(self.subscribers)
         group = self.customer(dice) if self.setting.fifo else None
-        body, attributes = dice.choice(POISON), {}
-        subscriber.queue.send(
-            body, attributes, origin="stranger", group=group, dedup_id=str(dice.random())
-        )
+        body, dedup_id = dice.choice(POISON), str(dice.random())
+        subscriber.queue.send(body, {}, origin="stranger", group=group, dedup_id=dedup_id)
         self.tell(f"somebody sends poison to {subscriber.name}")
 
     def _deliver_again(self, _: Step, dice: Random) -> None:

@@ -1,4 +1,4 @@
-"""Who writes to the Accounts table: its service, its TTL, and hands that write what is no status."""
+"""Who writes to the Accounts table: its service, its TTL, and hands that err."""
 
 from random import Random
 
@@ -60,7 +60,7 @@ class Writers:
     def restore(self) -> None:
         """The table comes back from a backup; its counters begin anew."""
         self._accounts.restore()
-        for customer, item in self._accounts.items.items():
+        for item in self._accounts.items.values():
             if self._counted:
                 item["version"] = {"N": "0"}
         self._versions = dict.fromkeys(self._versions, 0)
