@@ -9,7 +9,7 @@ WORKERS ?= 2
 .PHONY: help install demo test test-infra test-fast simulate chaos check format lock package clean
 
 help: ## List the targets.
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 $(VENV)/local.stamp: requirements/local.txt pyproject.toml
 	@PYTHON="$(PYTHON)" sh scripts/install.sh $(VENV) requirements/local.txt
@@ -46,6 +46,14 @@ check: install ## Linters, types, import rules, template.
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/cfn-lint infra/sam/template.yaml $(wildcard infra/sam/subscribers/*.yaml)
 
+check-policies: install ## checkov and parliament, in a virtual environment of their own.
+	sh scripts/policies.sh $(BIN)
+
+contract: install ## Generate what is generated from the schemas and the registry.
+	$(BIN)/fanout schema registry
+	$(BIN)/fanout schema asyncapi
+	$(BIN)/fanout schema docs
+
 format: install ## Format the code.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -55,6 +63,9 @@ lock: install ## Lock the dependencies anew, with hashes and without addresses.
 
 package: $(VENV)/local.stamp ## Build the Lambda packages into dist/.
 	$(BIN)/fanout package $(PACKAGE)
+
+smoke-aws: $(VENV)/local.stamp ## Deploy on AWS, drill, tear down: SMOKE="--execute", or "--local".
+	$(BIN)/fanout smoke $(SMOKE)
 
 clean: ## Remove what was built here.
 	rm -rf dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

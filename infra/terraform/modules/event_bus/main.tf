@@ -189,6 +189,7 @@ resource "aws_cloudwatch_event_bus_policy" "this" {
 # ---------------------------------------------------------------- discovery
 
 resource "aws_ssm_parameter" "bus" {
+  #checkov:skip=CKV2_AWS_34:Names and ARNs; readers would need the key, and there is no secret to keep.
   name        = local.discovery_name
   description = "Where events are published; read by operators' tools and new subscribers."
   type        = "String"

@@ -249,6 +249,7 @@ resource "aws_sqs_queue_policy" "dlq" {
 # ---------------------------------------------------------------- discovery
 
 resource "aws_ssm_parameter" "publisher" {
+  #checkov:skip=CKV2_AWS_34:Names and ARNs; readers would need the key, and there is no secret to keep.
   name        = "/${var.prefix}/publisher"
   description = "The publisher and what it reads from; read by operators' tools."
   type        = "String"

@@ -197,6 +197,7 @@ resource "aws_cloudwatch_event_target" "queue" {
 # ---------------------------------------------------------------- discovery
 
 resource "aws_ssm_parameter" "subscriber" {
+  #checkov:skip=CKV2_AWS_34:Names and ARNs; readers would need the key, and there is no secret to keep.
   name        = "/${var.prefix}/subscribers/${var.name}"
   description = "The subscriber ${var.name}; read by operators' tools."
   type        = "String"
