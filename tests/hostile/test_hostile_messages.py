@@ -1,0 +1,158 @@
+"""Queue messages that nobody should send: each is applied, parked as it came, or comes back."""
+
+import json
+import random
+import tracemalloc
+from types import SimpleNamespace
+
+import pytest
+
+from contract.contract_files import example_paths
+from customer_events.encoder import encode
+from event_consumer import bootstrap
+from event_consumer.latest_state import LatestState
+from event_consumer.order_guard import CLOCK_TOLERANCE
+from event_consumer.settings import from_environment
+from hostile.hostile_values import SCRIPTS, SURROGATES, deep, odd_value, spoiled
+from unit.event_consumer.consumer_samples import ENVIRONMENT, RowsInMemory, live, record
+
+ROUNDS = 600
+MESSAGE_SIZE_MAX_BYTES = 1_048_576
+DEEP = [deep("[", "]"), deep('{"a":', "}").replace(":}", ":1}"), deep("[", ""), deep('{"a":', "")]
+
+
+class SqsInMemory:
+    """A DLQ that takes everything, and remembers it."""
+
+    def __init__(self):
+        self.parked = []
+
+    def send_message_batch(self, *, QueueUrl, Entries):  # noqa: N803
+        self.parked += Entries
+        return {"Successful": [{"Id": one["Id"]} for one in Entries]}
+
+    def change_message_visibility_batch(self, *, QueueUrl, Entries):  # noqa: N803
+        return {"Successful": [{"Id": one["Id"]} for one in Entries]}
+
+
+class Silence:
+    """Reports nothing; checks that what would be told can be told."""
+
+    def batch(self, deliveries, *, request_id, now):
+        for one in deliveries:
+            if one.handled.reason is not None:
+                json.dumps([one.handled.reason.code, one.handled.reason.field]).encode()
+
+
+@pytest.fixture
+def consumer():
+    """The consumer's handler on rows and a DLQ in memory."""
+    rows, sqs = RowsInMemory(), SqsInMemory()
+    handler = bootstrap.lambda_handler(
+        from_environment(ENVIRONMENT),
+        LatestState(rows, writers_max=2, tolerance=CLOCK_TOLERANCE),
+        sqs=sqs,
+        report=Silence(),
+    )
+
+    def consume(*records):
+        answer = handler({"Records": list(records)}, None)
+        return [one["itemIdentifier"] for one in answer["batchItemFailures"]]
+
+    return SimpleNamespace(consume=consume, rows=rows, parked=sqs.parked)
+
+
+@pytest.fixture
+def chance():
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")  # noqa: T201 - pytest shows it when the test fails
+    return random.Random(seed)
+
+
+def test_a_spoiled_message_is_applied_or_parked_byte_for_byte_and_its_neighbours_are_applied(
+    consumer, chance
+):
+    documents = [json.loads(path.read_bytes()) for path in example_paths()]
+    envelopes = [
+        lambda document: document,
+        lambda document: {"Type": "Notification", "Message": json.dumps(document)},
+        lambda document: {"detail-type": "CustomerStatusChanged", "detail": document},
+    ]
+    for round_ in range(ROUNDS):
+        document = spoiled(chance, chance.choice(documents))
+        envelope = chance.choice(envelopes)(document)
+        body = json.dumps(spoiled(chance, envelope) if chance.random() < 0.3 else envelope)
+        consumer.parked.clear()
+        before, after = (live(round_ + 1, customer_id=name) for name in ("first", "last"))
+        failed = consumer.consume(record(1, before), record(2, body), record(3, after))
+        assert failed == [], body
+        assert [one["MessageBody"] for one in consumer.parked] in ([], [body])
+        orders = {consumer.rows.rows[name].sequence for name in ("first", "last")}
+        assert orders == {before.sequence}
+
+
+def test_bytes_at_random_are_parked_as_not_json_or_unknown(consumer, chance):
+    for _ in range(ROUNDS):
+        text = "".join(
+            chr(chance.choice((chance.randrange(128), chance.randrange(0xD800)))) for _ in range(9)
+        )
+        consumer.parked.clear()
+        assert consumer.consume(record(1, text)) == []
+        (parked,) = consumer.parked
+        assert parked["MessageBody"] == text
+        assert len(parked["MessageAttributes"]["parked"]["StringValue"]) < 1_024
+
+
+@pytest.mark.parametrize("body", DEEP, ids=lambda body: ascii(body[:10]))
+def test_a_body_that_nests_without_end_is_parked(consumer, body):
+    assert consumer.consume(record(1, body), record(2, live(1))) == []
+    assert [one["MessageBody"] for one in consumer.parked] == [body]
+    assert len(consumer.rows.rows) == 1
+
+
+@pytest.mark.parametrize("text", SCRIPTS.values(), ids=SCRIPTS)
+def test_text_in_any_script_is_a_customer(consumer, text):
+    assert consumer.consume(record(1, live(1, customer_id=text))) == []
+    assert consumer.parked == []
+    assert set(consumer.rows.rows) == {text}
+
+
+@pytest.mark.parametrize("text", SURROGATES, ids=ascii)
+def test_half_a_surrogate_pair_is_parked_and_never_written(consumer, text):
+    document = json.loads(encode(live(1)))
+    document["data"]["customer_id"] = document["subject"] = document["partitionkey"] = text
+    body = json.dumps(document)
+    assert consumer.consume(record(1, body)) == []
+    assert [one["MessageBody"] for one in consumer.parked] == [body]
+    assert consumer.rows.rows == {}
+
+
+def test_attributes_that_nobody_should_send_never_lose_a_message(consumer, chance):
+    for _ in range(ROUNDS):
+        attributes = {
+            chance.choice(("parked", "parked_reason", "replayed", "x", "ä")): (
+                odd_value(chance)
+                if chance.random() < 0.5
+                else {"dataType": "String", "stringValue": json.dumps(odd_value(chance))}
+            )
+            for _ in range(chance.randrange(12))
+        }
+        consumer.parked.clear()
+        failed = consumer.consume(record(1, "{", messageAttributes=attributes))
+        parked = [one["MessageBody"] for one in consumer.parked]
+        assert (failed, parked) in (([], ["{"]), ([record(1, "")["messageId"]], [])), attributes
+
+
+def test_a_message_of_the_largest_size_takes_memory_of_its_own_size_only(consumer):
+    document = json.loads(encode(live(1)))
+    document["extra"] = ["x" * 64] * 15_000
+    body = json.dumps(document)
+    assert 0.9 * MESSAGE_SIZE_MAX_BYTES < len(body) < MESSAGE_SIZE_MAX_BYTES
+    tracemalloc.start()
+    try:
+        assert consumer.consume(record(1, body)) == []
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(consumer.rows.rows) == 1
+    assert peak < 8 * len(body)
