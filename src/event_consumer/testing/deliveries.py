@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
@@ -43,7 +43,7 @@ def reordered(events: Sequence[CustomerStatusChanged], *, seed: int) -> list[Cus
     return result
 
 
-def orders(events: Sequence[CustomerStatusChanged]) -> Iterator[tuple[CustomerStatusChanged, ...]]:
+def orders(events: Sequence[CustomerStatusChanged]) -> list[tuple[CustomerStatusChanged, ...]]:
     """Every order of a few events.
 
     Raises:
@@ -51,7 +51,7 @@ def orders(events: Sequence[CustomerStatusChanged]) -> Iterator[tuple[CustomerSt
     """
     if len(events) > ORDERS_OF_MAX:
         raise ValueError(f"expected at most {ORDERS_OF_MAX} events; use reordered")
-    return permutations(events)
+    return list(permutations(events))
 
 
 # Private functions

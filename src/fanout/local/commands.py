@@ -1,4 +1,4 @@
-"""`fanout local up`, `down`, `status` and `deploy`."""
+"""`fanout local up`, `down`, `status`, `env` and `deploy`."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -98,6 +98,15 @@ def status(state: StateDir = runtime.DEFAULT_STATE_DIR, as_json: Json = False) -
 
 
 @local_app.command()
+def env(state: StateDir = runtime.DEFAULT_STATE_DIR) -> None:
+    """Print the line that points any AWS client at what runs: eval "$(fanout local env)".
+
+    Exit code 0 where it runs, 1 where it does not.
+    """
+    OUT.print(_running(state).export_line(), markup=False)
+
+
+@local_app.command()
 def deploy(
     template: Annotated[Path, typer.Argument(help="A subscriber's SAM template.")],
     *,
@@ -113,10 +122,7 @@ def deploy(
     Again: it is updated. Exit code 0 when deployed, 1 where nothing runs, 2 for a template or a
     parameter that does not exist, 3 where a resource is refused.
     """
-    found = runtime.look(state)
-    if found is None or found.deployment is None or not found.is_running():
-        raise Found(runtime.absence(state))
-    deployed = add_stack(found.deployment, template, parameters=_pairs(parameter or []))
+    deployed = add_stack(_running(state), template, parameters=_pairs(parameter or []))
     if as_json:
         print_json(deployed)
         return
@@ -124,6 +130,13 @@ def deploy(
 
 
 # Private functions
+
+
+def _running(state: Path) -> LocalDeployment:
+    found = runtime.look(state)
+    if found is None or found.deployment is None or not found.is_running():
+        raise Found(runtime.absence(state))
+    return found.deployment
 
 
 def _pairs(texts: list[str]) -> dict[str, str]:

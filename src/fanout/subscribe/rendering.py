@@ -1,6 +1,7 @@
 """Fill the templates: the text of each file that a new subscriber gets. Pure."""
 
 import json
+import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -9,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from fanout.catalogue.contract_folder import EventContract
 from fanout.subscribe.choices import Bus, Choices
 
+_IMPORTS = re.compile(r"(?:^from \w.* import .*\n)+", re.MULTILINE)
 Files = dict[PurePosixPath, str]
 """Text by path below the project's folder."""
 
@@ -58,10 +60,19 @@ def _filled(templates: dict[str, str], choices: Choices, event: EventContract) -
     )
     environment.filters["json"] = json.dumps
     values = _values(choices, event)
-    return {
+    texts = {
         PurePosixPath(path): environment.get_template(f"{template}.jinja").render(values)
         for path, template in templates.items()
     }
+    return {
+        path: _with_sorted_imports(text) if path.suffix == ".py" else text
+        for path, text in texts.items()
+    }
+
+
+def _with_sorted_imports(text: str) -> str:
+    """Where the new package stands among the others depends on its name."""
+    return _IMPORTS.sub(lambda block: "".join(sorted(block[0].splitlines(keepends=True))), text)
 
 
 def _values(choices: Choices, event: EventContract) -> dict[str, Any]:

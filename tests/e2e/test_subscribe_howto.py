@@ -1,0 +1,177 @@
+"""From nothing to a third subscriber: the how-to, word for word, in a fresh clone."""
+
+import ast
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from docs.doc_blocks import ROOT, blocks
+
+pytestmark = pytest.mark.slow
+
+PAGE = ROOT / "docs/howto/subscribe-a-service.md"
+HAND_WRITTEN_MAX = 40
+_WRITTEN_BY_HAND = re.compile(r"cat > (\S+) <<'EOF'\n(.*?)^EOF$", re.DOTALL | re.MULTILINE)
+LOOK = """
+python - <<'END' > rows.json
+import boto3, json
+def scan(table):
+    return boto3.resource("dynamodb").Table(table).scan(ConsistentRead=True)["Items"]
+print(json.dumps({
+    "accounts": {one["customer_id"]: one["status"] for one in scan("fanout-accounts")},
+    "fraud": {one["customer_id"]: [one["status"], one["watch"]] for one in scan("fanout-fraud")},
+}))
+END
+"""
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """This project as it stands, committed in a repository of its own."""
+    folder = tmp_path / "clone"
+    listed = subprocess.run(
+        ["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    git = ["git", "-C", folder, "-c", "user.name=t", "-c", "user.email=t@example.com"]
+    subprocess.run(["git", "init", "-q", folder], check=True)
+    subprocess.run([*git, "add", "-A"], check=True)
+    subprocess.run([*git, "commit", "-qm", "As it is"], check=True)
+    yield folder
+    run(folder, "fanout local down", check=False)
+
+
+def run(clone, script, *, check=True):
+    """In the clone, with this interpreter's packages and the clone's own sources before them."""
+    programs = clone / "programs"
+    if not programs.exists():
+        programs.mkdir()
+        for name, call in (
+            ("fanout", "-c 'from fanout.cli import main; main()'"),
+            ("python", ""),
+            ("pytest", "-m pytest"),
+        ):
+            path = programs / name
+            path.write_text(f'#!/bin/sh\nexec "{sys.executable}" {call} "$@"\n')
+            path.chmod(0o755)
+    environment = {name: text for name, text in os.environ.items() if not name.startswith("AWS_")}
+    environment |= {
+        "PATH": os.pathsep.join(
+            [str(programs), str(Path(sys.executable).parent), os.environ["PATH"]]
+        ),
+        "PYTHONPATH": str(clone / "src"),
+        "NO_PROXY": "127.0.0.1",
+        "no_proxy": "127.0.0.1",
+        "XDG_STATE_HOME": str(clone / "programs" / "state"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    done = subprocess.run(
+        ["bash", "-c", f"set -euo pipefail\n{script}"],
+        cwd=clone,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+    assert not check or done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def changed_files(clone):
+    done = subprocess.run(
+        ["git", "-C", clone, "status", "--porcelain", "-uall"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = {line[3:] for line in done.stdout.splitlines()}
+    return {name for name in found if not name.startswith(("programs/", "rows.json", "build/"))}
+
+
+def exercise():
+    """The page's commands but the last part, which is about other cases and about leaving."""
+    shown = blocks(PAGE)
+    end = next(n for n, one in enumerate(shown) if "subscribe remove" in one)
+    return shown[:end]
+
+
+def test_what_is_written_by_hand_is_short_and_in_the_subscribers_own_folders():
+    written = _WRITTEN_BY_HAND.findall("\n".join(exercise()))
+    assert {path.split("/")[-2] for path, _ in written} == {"fraud_consumer"}
+    lines = sum(len(text.splitlines()) for _, text in written)
+    assert lines < HAND_WRITTEN_MAX
+    for _, text in written:
+        ast.parse(text)
+
+
+def test_the_how_to_ends_with_a_third_subscriber_whose_table_equals_accounts(clone):
+    done = run(clone, "\n".join(exercise()) + LOOK)
+    assert "0 drifted" in done.stdout
+    found = json.loads((clone / "rows.json").read_text())
+    watched = {"SUSPENDED", "CLOSED"}
+    assert set(found["accounts"]) == {"before-1", "before-2", "before-3", "since"}
+    for customer, status in found["accounts"].items():
+        row = found["fraud"].get(customer)
+        if status in watched or customer == "before-1":
+            assert row == [status, "YES" if status in watched else "NO"], "seeded, left, live"
+        else:
+            assert row is None, "never in a status that fraud follows"
+    allowed = ("infra/sam/subscribers/fraud.yaml", "infra/terraform/subscribers/fraud/")
+    shared = {
+        "docs/catalogue.html",
+        "pyproject.toml",
+        "schemas/asyncapi.yaml",
+        "schemas/customer_status_changed/registry.yaml",
+        "src/customer_events/registry.json",
+    }
+    others = {
+        name
+        for name in changed_files(clone)
+        if "fraud" not in name and not name.startswith((*allowed, ".fanout/"))
+    }
+    assert others == shared, "what is generated, and nobody else's code"
+    leaving = run(
+        clone, 'eval "$(fanout local env)"; fanout subscribe remove fraud --execute --json'
+    )
+    assert json.loads(leaving.stdout)["deliveries"] == []
+
+
+def test_what_is_generated_passes_the_linters_as_it_stands(clone):
+    names = ("letters", "--rule", "every-event", "--status", "CLOSED")
+    commit = "git add -A && git -c user.name=t -c user.email=t@example.com commit -qm {}\n"
+    run(
+        clone,
+        "fanout subscribe new credit-risk --version 1 --version 2\n"
+        + commit.format("one")
+        + f"fanout subscribe new {' '.join(names)}\n"
+        + commit.format("two")
+        + "fanout subscribe new risk --external --version 1 --version 2 --bus eventbridge\n",
+    )
+    packages = "src/credit_risk_consumer src/letters_consumer"
+    tests = "tests/unit/credit_risk_consumer tests/unit/letters_consumer"
+    contract = "tests/contract/test_credit_risk_contract.py tests/contract/test_letters_contract.py"
+    run(
+        clone,
+        f"python -m ruff check {packages} {tests} {contract}\n"
+        f"python -m ruff format --check {packages} {tests} {contract}\n"
+        f"python -m mypy {packages}\n"
+        f"python -c 'from importlinter.cli import lint_imports_command as c; c()' --no-cache\n"
+        f"cfn-lint infra/sam/subscribers/*.yaml\n"
+        f"pytest -q -p no:cacheprovider {tests} {contract} tests/architecture -m 'not slow'\n"
+        "fanout schema check\n",
+    )
+    assert (clone / "dist/contract-risk/examples/v2/changed.json").is_file()
+    assert not (clone / "src/risk_consumer").exists()

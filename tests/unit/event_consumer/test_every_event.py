@@ -1,0 +1,95 @@
+"""Each transition once, a customer's in order, and nothing lost between the work and its mark."""
+
+import pytest
+
+from event_consumer.every_event import EveryEvent
+from event_consumer.outcomes import Outcome
+from event_consumer.testing import history, orders, snapshot
+from event_consumer.testing.memory import MarksInMemory, OneByOne
+
+APPLIED, DUPLICATE, RETRY = Outcome.APPLIED, Outcome.DUPLICATE, Outcome.RETRY
+EVENTS = history("PENDING", "ACTIVE", "SUSPENDED")
+OTHERS = history("ACTIVE", "CLOSED", customer_id="c-2")
+
+
+class Work:
+    """Remembers what it was called with; fails for the events in `failing`."""
+
+    def __init__(self, *failing):
+        self.done = []
+        self.failing = list(failing)
+
+    def __call__(self, event):
+        if event in self.failing:
+            raise TimeoutError("elsewhere")
+        self.done.append(event)
+
+
+def consumer(work, marks=None, **other):
+    return EveryEvent(marks or MarksInMemory(), work, workers_max=1, executor=OneByOne(), **other)
+
+
+def outcomes(answers):
+    return [one.outcome for one in answers]
+
+
+@pytest.mark.parametrize("order", orders(EVENTS))
+def test_a_customers_events_of_a_batch_are_handled_in_order(order):
+    work = Work()
+    assert outcomes(consumer(work).handle(order)) == [APPLIED] * 3
+    assert work.done == EVENTS
+
+
+def test_the_first_failure_holds_back_the_customers_later_events_and_nobody_elses():
+    work = Work(EVENTS[1])
+    answers = consumer(work).handle([*EVENTS, *OTHERS])
+    assert outcomes(answers) == [APPLIED, RETRY, RETRY, APPLIED, APPLIED]
+    assert [one.error_type for one in answers[1:3]] == ["TimeoutError", "BehindFailedEvent"]
+    assert work.done == [EVENTS[0], *OTHERS]
+
+
+def test_what_was_held_back_is_handled_when_it_comes_again():
+    work, marks = Work(EVENTS[1]), MarksInMemory()
+    consumer(work, marks).handle(EVENTS)
+    work.failing.clear()
+    assert outcomes(consumer(work, marks).handle(EVENTS)) == [DUPLICATE, APPLIED, APPLIED]
+    assert work.done == EVENTS
+
+
+def test_a_crash_between_the_work_and_its_mark_repeats_the_work_and_loses_nothing():
+    class Crashes(MarksInMemory):
+        crashes = True
+
+        def commit(self, event, writes):
+            if self.crashes:
+                raise ConnectionError
+            return super().commit(event, writes)
+
+    work, marks = Work(), Crashes()
+    assert outcomes(consumer(work, marks).handle(EVENTS[:1])) == [RETRY]
+    marks.crashes = False
+    assert outcomes(consumer(work, marks).handle(EVENTS[:1])) == [APPLIED]
+    assert work.done == [EVENTS[0]] * 2
+
+
+def test_of_two_workers_with_the_same_event_one_commits_and_the_others_writes_vanish():
+    marks = MarksInMemory()
+
+    def overtaken(event):
+        marks.commit(event, [{"Put": "the other's"}])
+        return [{"Put": "ours"}]
+
+    assert outcomes(consumer(overtaken, marks).handle(EVENTS[:1])) == [DUPLICATE]
+    assert marks.writes == [{"Put": "the other's"}]
+
+
+def test_a_snapshot_is_no_transition_and_is_not_handled():
+    work = Work()
+    assert outcomes(consumer(work).handle([snapshot("ACTIVE")])) == [Outcome.STALE]
+    assert work.done == []
+
+
+def test_what_can_not_be_begun_in_time_comes_back():
+    clock = iter([0.0, 1.0, 99.0])
+    answers = consumer(Work(), budget_seconds=10, monotonic=lambda: next(clock)).handle(EVENTS)
+    assert [one.error_type for one in answers] == ["", "OutOfTime", "BehindFailedEvent"]

@@ -1,0 +1,113 @@
+"""The test kit does to a rule what a queue does, with the engine's own verdicts."""
+
+import pytest
+
+from customer_events.errors import SchemaViolation
+from event_consumer.outcomes import Outcome
+from event_consumer.testing import (
+    POISON,
+    EveryEventKit,
+    LatestStateKit,
+    converge,
+    duplicated,
+    examples,
+    history,
+    orders,
+    rejected,
+    reordered,
+    snapshot,
+)
+from payments_consumer.standing import attributes
+
+EVENTS = history("PENDING", "ACTIVE", "SUSPENDED", "REMOVED")
+
+
+def test_a_rule_is_tested_in_ten_lines():
+    kit = LatestStateKit(attributes)
+    assert kit.deliver(*history("ACTIVE", "SUSPENDED"))[-1] is Outcome.APPLIED
+    assert kit.row()["payments"] == "BLOCKED"
+
+
+@pytest.mark.parametrize("order", orders(EVENTS))
+def test_whatever_the_order_the_newest_stays(order):
+    kit = LatestStateKit(attributes)
+    kit.deliver_each(*order)
+    assert kit.row()["status"] == "REMOVED"
+
+
+def test_the_same_event_twice_is_a_duplicate():
+    kit = LatestStateKit(attributes)
+    assert kit.deliver_each(EVENTS[0], EVENTS[0]) == [Outcome.APPLIED, Outcome.DUPLICATE]
+
+
+@pytest.mark.parametrize("poison", POISON, ids=lambda one: one.reason)
+def test_each_poison_is_parked_with_its_own_reason(poison):
+    kit = LatestStateKit(attributes)
+    assert kit.deliver(poison.body) == [Outcome.PARKED]
+    assert kit.parked == [poison.reason]
+
+
+def test_a_snapshot_seeds_and_does_not_undo_a_live_change():
+    kit = LatestStateKit(attributes)
+    live, read = history("ACTIVE", "CLOSED"), snapshot("ACTIVE")
+    assert kit.deliver_each(*live, read)[-1] is Outcome.STALE
+    assert kit.deliver(snapshot("ACTIVE", customer_id="c-9")) == [Outcome.APPLIED]
+
+
+def test_a_rule_that_takes_one_of_the_guards_attributes_is_refused_as_the_table_refuses_it():
+    kit = LatestStateKit(lambda _event: {"sequence": "9"})
+    assert kit.deliver(EVENTS[0]) == [Outcome.RETRY]
+
+
+def test_converge_names_the_seed_of_an_order_that_leads_elsewhere():
+    """A rule that leaves an attribute out keeps an older event's value: a trap."""
+
+    def forgets(event):
+        return {"ever": "YES"} if event.status == "SUSPENDED" else {}
+
+    assert converge(attributes, EVENTS)["c-1"]["payments"] == "BLOCKED"
+    with pytest.raises(AssertionError, match="seed"):
+        converge(forgets, EVENTS)
+
+
+def test_duplicates_and_disorder_lose_nothing_and_are_the_same_for_the_same_seed():
+    doubled = duplicated(EVENTS, seed=3)
+    assert set(doubled) == set(EVENTS)
+    assert len(doubled) > len(EVENTS)
+    assert doubled == duplicated(EVENTS, seed=3)
+    assert reordered(doubled, seed=3) == reordered(doubled, seed=3)
+    assert sorted(map(str, reordered(doubled, seed=3))) == sorted(map(str, doubled))
+
+
+def test_more_events_than_can_be_tried_in_every_order_are_refused():
+    with pytest.raises(ValueError, match="at most 6"):
+        orders(EVENTS * 2)
+
+
+def test_the_contracts_documents_are_those_in_schemas():
+    assert "changed" in examples(2)
+    assert "status_unknown" in rejected(2)
+    with pytest.raises(ValueError, match="version 9"):
+        examples(9)
+
+
+def test_an_old_version_is_read_as_the_new_one():
+    kit = LatestStateKit(attributes)
+    kit.deliver(*history("ACTIVE", "CLOSED", version=1))
+    assert kit.row()["status"] == "CLOSED"
+
+
+def test_every_transition_is_handled_once_and_its_writes_are_kept():
+    kit = EveryEventKit(lambda event: [{"Put": {"Item": str(event.event_id)}}])
+    kit.deliver_each(*duplicated(EVENTS, seed=1))
+    assert [one["Put"]["Item"] for one in kit.writes] == [str(one.event_id) for one in EVENTS]
+
+
+def test_a_handler_may_park_what_can_never_succeed():
+    def refuse(_event):
+        raise SchemaViolation("a reason", field="data.reason")
+
+    kit = EveryEventKit(refuse)
+    assert kit.deliver(EVENTS[0]) == [Outcome.PARKED]
+    assert kit.parked == ["SchemaViolation"]
+    assert kit.writes == []

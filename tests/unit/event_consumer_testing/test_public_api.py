@@ -1,0 +1,120 @@
+"""What a subscriber may rely on: typed as a user types it, with examples that run, and small."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import event_consumer
+from fanout.packaging.build import _first_party
+from fanout.packaging.imports import reach
+from fanout.packaging.project import here
+from unit.event_consumer.consumer_samples import ENVIRONMENT, REGION
+
+README = Path(event_consumer.__file__).with_name("README.md")
+EXAMPLES = re.findall(r"^```python\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
+GOOD = """
+from collections.abc import Iterable
+from customer_events.event import CustomerStatusChanged
+from event_consumer import LambdaHandler, Write, every_event_consumer, latest_state_consumer
+from event_consumer.testing import LatestStateKit, history
+
+def rule(event: CustomerStatusChanged) -> dict[str, str]:
+    return {"status_seen": event.status.value}
+
+def handle(event: CustomerStatusChanged) -> Iterable[Write]:
+    return [{"Put": {"TableName": "letters", "Item": {"id": {"S": event.customer_id}}}}]
+
+def quiet(event: CustomerStatusChanged) -> None: ...
+
+def build() -> tuple[LambdaHandler, LambdaHandler, LambdaHandler]:
+    return latest_state_consumer(rule), every_event_consumer(handle), every_event_consumer(quiet)
+
+kit = LatestStateKit(rule)
+kit.deliver(*history("ACTIVE"), "{}")
+value: str | None = kit.row()["status"]
+"""
+WRONG = {
+    "a rule without an event": "latest_state_consumer(lambda: {})",
+    "a number as an attribute": "latest_state_consumer(count)",
+    "a handler that answers with text": "every_event_consumer(tell)",
+}
+PREAMBLE = """
+from customer_events.event import CustomerStatusChanged
+from event_consumer import every_event_consumer, latest_state_consumer
+
+def count(event: CustomerStatusChanged) -> dict[str, int]:
+    return {"count": 1}
+
+def tell(event: CustomerStatusChanged) -> str:
+    return event.customer_id
+
+"""
+
+
+def type_check(tmp_path, code):
+    file = tmp_path / "subscriber.py"
+    file.write_text(code)
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--no-incremental", file],
+        cwd=here().root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+@pytest.mark.slow
+def test_a_users_code_is_typed(tmp_path):
+    assert type_check(tmp_path, GOOD) == (0, "Success: no issues found in 1 source file\n")
+
+
+@pytest.mark.slow
+def test_a_users_mistakes_are_found_before_they_run(tmp_path):
+    code, found = type_check(tmp_path, PREAMBLE + "\n".join(WRONG.values()) + "\n")
+    assert code == 1
+    assert found.count(" error: ") >= len(WRONG)
+
+
+@pytest.mark.parametrize("code", EXAMPLES)
+def test_each_example_of_the_readme_runs(code, monkeypatch):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    names: dict = {}
+    exec(compile(code, README.name, "exec"), names)
+    for name, value in list(names.items()):
+        if name.startswith("test_"):
+            value()
+        if name == "build":
+            assert callable(value(ENVIRONMENT))
+
+
+def test_the_readme_shows_both_builders_and_the_test_kit():
+    text = "\n".join(EXAMPLES)
+    for name in ("latest_state_consumer", "every_event_consumer", "LatestStateKit"):
+        assert name in text
+
+
+def test_the_public_api_is_two_builders_and_the_types_of_their_signatures():
+    assert event_consumer.__all__ == [
+        "LambdaHandler",
+        "Write",
+        "every_event_consumer",
+        "latest_state_consumer",
+    ]
+
+
+@pytest.mark.parametrize("service", here().services())
+def test_the_test_kit_is_in_no_lambda_package(service):
+    modules = _first_party(here())
+    found = reach(modules, [name for name in modules if name.split(".")[0] == service])
+    assert f"{service}.lambda_entry" in found
+    assert not [name for name in found if name.startswith("event_consumer.testing")]
+
+
+def test_payments_uses_the_public_api_and_the_contract_and_nothing_else():
+    folder = here().sources / "payments_consumer"
+    text = "\n".join(path.read_text() for path in folder.glob("*.py"))
+    assert not re.findall(r"from event_consumer\.\w+ import|import event_consumer\.", text)

@@ -1,0 +1,186 @@
+"""What is refused before anything is written, and what is written."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from fanout.catalogue.contract_folder import read_contract
+from fanout.catalogue.filter_lint import Transport, lint
+from fanout.errors import WrongUse
+from fanout.subscribe.choices import Bus, Choices, RuleKind
+from fanout.subscribe.commands import subscribe_app
+from fanout.subscribe.creation import carry_out, make_plan
+from fanout.subscribe.project_edits import with_import_rules, without_subscriber
+
+ROOT = Path(__file__).parents[4]
+COPIED = (
+    "pyproject.toml",
+    "schemas",
+    "requirements/payments_consumer.txt",
+    "src/customer_events/registry.json",
+    "docs/catalogue.html",
+)
+
+
+def choices(name="fraud", **other):
+    given = {
+        "rule": RuleKind.LATEST_STATE,
+        "versions": (2,),
+        "statuses": (),
+        "bus": Bus.SNS,
+        "external": False,
+    }
+    return Choices(name=name, **(given | other))
+
+
+@pytest.fixture
+def project(tmp_path):
+    """What the command reads of a clone."""
+    root = tmp_path / "clone"
+    for name in COPIED:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, root / name)
+        else:
+            shutil.copyfile(ROOT / name, root / name)
+    return root
+
+
+def files_of(root):
+    return {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    "name", ["", "Fraud", "1st", "fraud_team", "fraud-", "x" * 31, "fraud-dlq", "../up", "é"]
+)
+def test_a_bad_name_is_refused_with_what_is_expected(name):
+    with pytest.raises(WrongUse, match="expected 1 to 30 of a-z, 0-9 and -"):
+        choices(name)
+
+
+def test_a_name_of_the_systems_own_is_refused():
+    with pytest.raises(WrongUse, match="taken by the system"):
+        choices("event")
+
+
+def test_every_event_of_two_versions_is_refused_since_each_change_would_be_handled_twice():
+    with pytest.raises(WrongUse, match="once for each"):
+        choices(rule=RuleKind.EVERY_EVENT, versions=(1, 2))
+
+
+def test_a_subscriber_that_exists_is_refused_and_nothing_is_written(project):
+    before = files_of(project)
+    with pytest.raises(WrongUse, match="payments already"):
+        make_plan(project, choices("payments"))
+    carry_out(project, make_plan(project, choices()))
+    with pytest.raises(WrongUse, match="fraud already"):
+        make_plan(project, choices())
+    assert files_of(project).keys() > before.keys()
+
+
+def test_a_file_in_the_way_is_named_and_nothing_is_written(project):
+    in_the_way = project / "infra/sam/subscribers/fraud.yaml"
+    in_the_way.parent.mkdir(parents=True)
+    in_the_way.touch()
+    before = files_of(project)
+    with pytest.raises(WrongUse, match=r"fraud\.yaml exists already: nothing was written"):
+        make_plan(project, choices())
+    assert files_of(project) == before
+
+
+def test_uncommitted_changes_of_what_it_edits_are_refused(project):
+    git = ["git", "-C", project, "-c", "user.name=t", "-c", "user.email=t@example.com"]
+    subprocess.run(["git", "init", "-q", project], check=True)
+    subprocess.run([*git, "add", "-A"], check=True)
+    subprocess.run([*git, "commit", "-qm", "x"], check=True)
+    make_plan(project, choices())
+    with (project / "pyproject.toml").open("a") as file:
+        file.write("\n")
+    with pytest.raises(WrongUse, match=r"Uncommitted changes in pyproject\.toml"):
+        make_plan(project, choices())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [({"statuses": ("FROZEN",)}, "'FROZEN' is no status"), ({"versions": (9,)}, "version 9")],
+)
+def test_a_filter_outside_the_contract_is_refused(project, wrong, sentence):
+    with pytest.raises(WrongUse, match=sentence):
+        make_plan(project, choices(**wrong))
+
+
+def test_a_status_that_the_chosen_version_does_not_know_is_refused(project):
+    with pytest.raises(WrongUse, match="REMOVED"):
+        make_plan(project, choices(versions=(1,), statuses=("REMOVED",)))
+
+
+def test_import_rules_that_have_moved_are_named():
+    with pytest.raises(WrongUse, match="nothing was written"):
+        with_import_rules("[project]\n", choices())
+
+
+@pytest.mark.parametrize("bus", Bus)
+@pytest.mark.parametrize("rule", RuleKind)
+def test_the_filter_is_good_in_the_language_of_the_bus(bus, rule):
+    contract = read_contract(ROOT / "schemas")
+    made = choices(statuses=("SUSPENDED", "CLOSED"), bus=bus, rule=rule)
+    document = made.filter(contract.event("CustomerStatusChanged"))
+    latest = rule is RuleKind.LATEST_STATE
+    findings = lint(document, contract, transport=Transport(bus.value), latest_state=latest)
+    assert [one for one in findings if not one.warning] == []
+
+
+def test_the_stack_and_the_registry_say_the_same_filter(project):
+    made = choices(statuses=("SUSPENDED",))
+    plan = make_plan(project, made)
+    carry_out(project, plan)
+    text = (project / "infra/sam/subscribers/fraud.yaml").read_text()
+    assert text.count(json.dumps(made.filter(plan.event))) == 2, "subscription and parameter"
+    shipped = json.loads((project / "src/customer_events/registry.json").read_text())
+    [entry] = [
+        one for one in shipped["CustomerStatusChanged"]["subscribers"] if one["name"] == "fraud"
+    ]
+    assert entry["filter_statuses"] == ["SUSPENDED"]
+
+
+def test_a_registry_entry_can_be_taken_out_again(project):
+    registry = project / "schemas/customer_status_changed/registry.yaml"
+    before = registry.read_text()
+    carry_out(project, make_plan(project, choices()))
+    assert yaml.safe_load(without_subscriber(registry.read_text(), "fraud")) == yaml.safe_load(
+        before
+    )
+
+
+def test_external_writes_no_code_and_hands_out_the_contract(project, tmp_path):
+    handout = tmp_path / "handout"
+    arguments = ["new", "risk", "--external", "--project", project, "--handout", handout, "--json"]
+    done = CliRunner().invoke(subscribe_app, list(map(str, arguments)))
+    assert done.exit_code == 0, done.output
+    document = json.loads(done.stdout)
+    assert document["written"] == [
+        "infra/sam/subscribers/risk.yaml",
+        "infra/terraform/subscribers/risk/main.tf",
+    ]
+    assert not (project / "src/risk_consumer").exists()
+    assert "Lambda" not in (project / "infra/sam/subscribers/risk.yaml").read_text()
+    assert {path.name for path in handout.iterdir()} == {
+        "README.md",
+        "envelope.schema.json",
+        "v2.schema.json",
+        "examples",
+        "rejected",
+    }
+    assert (handout / "examples/v2/changed.json").is_file()
+
+
+def test_it_says_what_it_wrote_and_what_to_do_next(project):
+    done = CliRunner().invoke(subscribe_app, ["new", "fraud", "--project", str(project)])
+    assert done.exit_code == 0, done.output
+    for line in ("src/fraud_consumer/rule.py", "pyproject.toml", "make check && make test"):
+        assert line in done.output
