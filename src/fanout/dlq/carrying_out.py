@@ -24,8 +24,10 @@ from fanout.runs.run import Run
 from fanout.runs.store import RunStore
 
 
-def select(subscription: Subscription, run: Run) -> None:
+def select(subscription: Subscription, run: Run, *, again: bool = False) -> None:
     """Freeze the selection that the run's options state, with a bar.
+
+    `again`: an earlier try was killed, and what it read is hidden for a while yet.
 
     Raises:
         typer.Exit: with 130 where it was interrupted; nothing was moved.
@@ -40,6 +42,7 @@ def select(subscription: Subscription, run: Run) -> None:
             limit=run.options["limit"],
             hold_seconds=run.options["hold_seconds"],
             stop=stopping.asked,
+            patience_seconds=run.options["hold_seconds"] + 5 if again else 0,
             progress=lambda seen: bar.update(task, completed=seen),
             describe=_describe(subscription, run),
         )

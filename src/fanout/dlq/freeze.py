@@ -41,13 +41,15 @@ def freeze(
     limit: int | None,
     hold_seconds: int,
     stop: Callable[[], bool],
+    patience_seconds: float = 0,
     progress: Callable[[int], None] = lambda _seen: None,
     describe: Callable[[DeadMessage, Diagnosis], dict[str, Any]] | None = None,
 ) -> Frozen:
     """Read the DLQ once and write what is selected into the run.
 
-    At most `limit` messages are selected. `stop` is asked before each call; `progress` is called
-    with how many messages were seen so far.
+    At most `limit` messages are selected. `patience_seconds`: how long to wait for what somebody,
+    or a killed run of this command, hides just now. `stop` is asked before each call; `progress`
+    is called with how many messages were seen so far.
     `describe` says what the journal holds of a message; `facts_of` by default.
     Where it is stopped, or was killed before, the run stays without a selection (`Run.is_frozen`);
     freezing again completes it.
@@ -55,7 +57,9 @@ def freeze(
     describe = describe or facts_of
     facts = dlq.facts()
     cut_off = facts.asked_at + _DATE_RESOLUTION
-    with Sweep(dlq, hold_seconds=hold_seconds, stop=stop) as sweep:
+    with Sweep(
+        dlq, hold_seconds=hold_seconds, stop=stop, patience_seconds=patience_seconds
+    ) as sweep:
         matching = (
             describe(message, diagnosis)
             for message, diagnosis in _seen(sweep, reader, progress)

@@ -1,0 +1,78 @@
+"""Each alarm has a page, each reason is on one, and each page opens with what to type."""
+
+import re
+
+import pytest
+
+from customer_events import errors as contract
+from customer_events.errors import PermanentError
+from docs.doc_blocks import ROOT
+from fanout.dlq.diagnosis import NEVER_RAN, UNDELIVERED
+from infra.sam_template import deployed, of_type
+from publisher import reasons
+
+FOLDER = ROOT / "docs" / "runbooks"
+PAGES = sorted(FOLDER.glob("*.md"))
+NAMED = re.compile(r"docs/runbooks/([a-z-]+\.md)")
+TERRAFORM = ROOT / "infra" / "terraform" / "modules"
+
+
+def codes(module, *, base):
+    return [
+        name
+        for name, one in vars(module).items()
+        if isinstance(one, type) and issubclass(one, base) and one.__module__ == module.__name__
+    ]
+
+
+CONTRACT = [one for one in codes(contract, base=PermanentError) if one != "PermanentError"]
+PUBLISHER = [one for one in codes(reasons, base=reasons.BadRecord) if one != "BadRecord"]
+
+
+def alarm_names():
+    alarms = of_type(deployed(Prefix="p"), "AWS::CloudWatch::Alarm").values()
+    return [alarm["AlarmName"] for alarm in alarms]
+
+
+def test_every_page_that_an_alarm_names_exists():
+    texts = [(ROOT / "infra/sam/template.yaml").read_text(encoding="utf-8")]
+    texts += [path.read_text(encoding="utf-8") for path in TERRAFORM.rglob("alarms.tf")]
+    named = {page for text in texts for page in NAMED.findall(re.sub(r"\s+", " ", text))}
+    assert len(named) >= 8
+    assert named <= {page.name for page in PAGES}
+
+
+@pytest.mark.parametrize("name", alarm_names())
+def test_the_index_lists_every_alarm(name):
+    ending = re.sub(r"^p(-payments)?", "…", name)
+    assert f"`{ending}`" in (FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("code", [*CONTRACT, NEVER_RAN, UNDELIVERED, "ERROR_CODE"])
+def test_every_cause_of_a_dead_message_is_on_the_page_that_the_index_names(code):
+    index = (FOLDER / "README.md").read_text(encoding="utf-8")
+    [row] = [line for line in index.splitlines() if f"`{code}`" in line and ".md" in line]
+    [page] = re.findall(r"\(([a-z-]+\.md)\)", row)
+    assert f"`{code}`" in (FOLDER / page).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("code", PUBLISHER)
+def test_every_reason_of_the_publisher_has_a_row(code):
+    assert f"\n| `{code}` |" in (FOLDER / "cause-publisher.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_opens_with_what_to_type(page):
+    text = page.read_text(encoding="utf-8")
+    opening, shell, _ = text.partition("```sh\n")
+    assert shell, "it shows nothing to type"
+    assert len(opening.splitlines()) <= 8
+    assert "--execute" not in text.partition("```sh\n")[2].partition("```")[0], (
+        "the first thing to type changes nothing"
+    )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_index_names_every_page(page):
+    index = (FOLDER / "README.md").read_text(encoding="utf-8")
+    assert page.name == "README.md" or f"({page.name})" in index
