@@ -44,7 +44,7 @@ def make_plan(root: Path, choices: Choices) -> Plan:
             or the filter names what the contract has not.
     """
     event = read_contract(root / _SCHEMAS).event(EVENT)
-    registry = project_edits.with_subscriber(_text(root, REGISTRY), choices)
+    registry = project_edits.with_subscriber(_text(root, REGISTRY), choices, event)
     new, changed = infrastructure_files(choices, event), {REGISTRY: registry}
     if not choices.external:
         new |= consumer_files(choices, event)

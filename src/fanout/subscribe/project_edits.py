@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
+from fanout.catalogue.contract_folder import EventContract
 from fanout.errors import WrongUse
 from fanout.subscribe.choices import Choices
 
@@ -17,11 +18,6 @@ MODEL = "payments_consumer"
 """The consumer beside which a new one stands."""
 _ROOT_PACKAGES = re.compile(r"^root_packages = \[(.*)\]$", re.MULTILINE)
 _SERVICES = re.compile(r'"publisher((?: \| \w+_consumer)+)"')
-_FIELDS = {
-    1: ("customer_id", "old_status", "new_status", "changed_at"),
-    2: ("customer_id", "status", "previous_status", "change", "changed_at"),
-}
-"""What `event_consumer` itself reads of each version."""
 
 
 def with_import_rules(pyproject: str, choices: Choices) -> str:
@@ -47,15 +43,18 @@ layers = ["lambda_entry", "bootstrap", "{choices.module}"]
 """
 
 
-def with_subscriber(registry: str, choices: Choices) -> str:
+def with_subscriber(registry: str, choices: Choices, event: EventContract) -> str:
     """`registry.yaml` with the subscriber's entry at its end, where subscribers are listed.
 
+    It relies on the fields that its versions require, which is what the engine reads.
+
     Raises:
-        WrongUse: the subscriber is listed already.
+        WrongUse: the subscriber is listed already, or there is no such version.
     """
     if re.search(rf"^  - name: {re.escape(choices.name)}$", registry, re.MULTILINE):
         raise WrongUse(f"{REGISTRY} lists {choices.name} already; choose another name.")
-    fields = list(dict.fromkeys(name for major in choices.versions for name in _FIELDS[major]))
+    schemas = [event.version(major).schema for major in choices.versions]
+    fields = list(dict.fromkeys(name for schema in schemas for name in schema["required"]))
     entry = {
         "owner": choices.name,
         "versions": _flow(map(str, choices.versions)),
