@@ -94,7 +94,9 @@ def find_subscriber(target: AwsTarget, name: str) -> Subscriber:
     subscribers = {subscriber.name: subscriber for subscriber in list_subscribers(target)}
     if name not in subscribers:
         known = ", ".join(sorted(subscribers)) or "none"
-        raise WrongUse(f"No subscriber {name!r} under /{target.prefix}/subscribers; known: {known}.")
+        raise WrongUse(
+            f"No subscriber {name!r} under /{target.prefix}/subscribers; known: {known}."
+        )
     return subscribers[name]
 
 
