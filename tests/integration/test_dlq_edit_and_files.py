@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from integration.dlq_on_moto import depth, kill_messages
+from integration.dlq_on_moto import depth, kill_messages, make_subscriber
 from unit.fanout.dlq.dlq_fakes import body, text
 
 pytestmark = pytest.mark.slow
@@ -120,6 +120,22 @@ def test_what_the_edit_does_not_mend_stays_as_it_is(
     fates = tmp_path / "fates.jsonl"
     fanout("dlq", "report", "last", "--messages", str(fates))
     assert why in fates.read_text()
+
+
+def test_on_fifo_what_follows_does_not_overtake_what_the_edit_did_not_mend(aws, fanout, tmp_path):
+    subscriber = make_subscriber(aws, queue_suffix=".fifo", dlq_suffix=".fifo")
+    for number, data in enumerate([{"change": "updated", "status": "GONE"}, {"change": "updated"}]):
+        aws.client("sqs").send_message(
+            QueueUrl=subscriber.dlq,
+            MessageBody=body(number + 1, customer_id="c-1", data=data),
+            MessageGroupId="c-1",
+            MessageDeduplicationId=str(number),
+        )
+    arguments = ("--customer", "c-1", "--patch", patch_file(tmp_path), "--execute", *AT_ONCE)
+    ended = fanout("dlq", "edit", "payments", *arguments, "--hold-seconds", "5", "--json")
+    assert ended.code == 1
+    assert json.loads(ended.out)["fates"].get("SENT") is None
+    assert received(aws, subscriber.queue) == []
 
 
 def editor(tmp_path, monkeypatch, program):

@@ -17,6 +17,14 @@ from customer_events.instants import from_wire, to_wire
 from fanout.dlq.message import DeadMessage
 from fanout.errors import Refused, WrongUse
 
+_NO_MESSAGE = (
+    AttributeError,
+    KeyError,
+    OverflowError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 _MODE = 0o600
 _OPTIONAL = ("group_id", "trace_header", "source_arn")
 
@@ -125,9 +133,9 @@ def write_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> int:
     part = path.with_name(f"{path.name}.part")
     count = 0
     try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _MODE), "w") as file:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _MODE), "wb") as file:
             for line in lines:
-                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+                file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
                 count += 1
             file.flush()
             os.fsync(file.fileno())
@@ -155,7 +163,7 @@ def _refusal(path: Path, error: OSError) -> Refused:
 def _read_line(path: Path, number: int, line: str) -> DeadMessage:
     try:
         return from_line(json.loads(line))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except _NO_MESSAGE as error:
         raise WrongUse(
             f"{path}, line {number}, is no exported message ({type(error).__name__}): expected "
             "what `fanout dlq export` writes."

@@ -205,8 +205,10 @@ class Replay:
         item = self.run.ledger.get(message.message_id)
         if item is not None and item.state is not State.ENDED:
             self._tried.add(message.message_id)
-        # On FIFO what follows must not overtake; what was refused for good blocks nobody.
-        if self.fifo and message.group_id and (item is None or item.end != REFUSED):
+        # On FIFO what follows must not overtake. What SQS will never take blocks nobody; what an
+        # edit did not mend may well be mended by the next.
+        is_final = item is not None and item.end == REFUSED and "edit" not in self.run.options
+        if self.fifo and message.group_id and not is_final:
             self._blocked_groups.add(message.group_id)
 
     def _in_order(self, window: Sequence[DeadMessage]) -> list[DeadMessage]:
