@@ -16,6 +16,7 @@ from customer_events.event import EVENT_NAME, CustomerStatusChanged
 from customer_events.registry import load
 from event_consumer.consume_batch import (
     AnyReader,
+    Delivery,
     batch_response,
     consume_batch,
     decide_batch,
@@ -125,15 +126,11 @@ def lambda_handler(
         EphemeralMetrics(service=settings.service, namespace=settings.metrics_namespace),
         registry,
     )
-
-    in_order = groups and ParkByCustomer(groups=groups, handler=handler, reader=reader)
+    decide, consume = _ways(handler, reader, groups)
 
     def report_outcomes(messages: list[Message], *, request_id: str) -> dict[str, Any]:
         """Nothing is parked or delayed: the messages are still where they were taken from."""
-        if in_order:
-            deliveries = in_order.decide(messages)
-        else:
-            deliveries = decide_batch(messages, handler, reader)
+        deliveries = decide(messages)
         # What is parked or comes back would be counted as if it had been moved, and raise alarms.
         well = [one for one in deliveries if one.handled.outcome not in _NOT_WELL]
         reporter.batch(well, request_id=request_id, now=datetime.now(UTC))
@@ -143,17 +140,10 @@ def lambda_handler(
         messages = [from_record(record) for record in event["Records"]]
         if event.get(REPORT_OUTCOMES) is True:
             return report_outcomes(messages, request_id=_request_id(context))
-        lots: dict[str, Any] = {"parking_lot": parking_lot, "redelivery": redelivery}
-        now = datetime.now(UTC)
-        if in_order:
-            deliveries = in_order.consume(messages, now=now, **lots)
-        else:
-            deliveries = consume_batch(messages, handler=handler, now=now, reader=reader, **lots)
-        reporter.batch(
-            deliveries,
-            request_id=_request_id(context),
-            now=datetime.now(UTC),
+        deliveries = consume(
+            messages, parking_lot=parking_lot, redelivery=redelivery, now=datetime.now(UTC)
         )
+        reporter.batch(deliveries, request_id=_request_id(context), now=datetime.now(UTC))
         return batch_response(deliveries)
 
     return handle
@@ -162,6 +152,19 @@ def lambda_handler(
 # Private functions
 
 _NOT_WELL = frozenset({Outcome.PARKED, Outcome.RETRY})
+
+
+def _ways(
+    handler: EventHandler[Any], reader: AnyReader, groups: ParkedGroups | None
+) -> tuple[Callable[..., list[Delivery]], Callable[..., list[Delivery]]]:
+    """How to decide about messages for a replay, and how to consume a batch."""
+    if groups is None:
+        return (
+            partial(decide_batch, handler=handler, reader=reader),
+            partial(consume_batch, handler=handler, reader=reader),
+        )
+    in_order = ParkByCustomer(groups=groups, handler=handler, reader=reader)
+    return in_order.decide, in_order.consume
 
 
 def _groups(settings: ConsumerSettings, session: Any) -> ParkedGroups | None:

@@ -1,6 +1,5 @@
 """`fanout publisher failures recover`, `discard`, `resume` and `report`."""
 
-import re
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -23,9 +22,9 @@ from fanout.failures.carrying_out import (
     tell_result,
 )
 from fanout.failures.deployment import Deployment, find_deployment
-from fanout.failures.documents import StreamRange
 from fanout.failures.endings import WELL_ENDS
 from fanout.failures.freeze import Candidate, Wanted, freeze
+from fanout.failures.range_option import stream_range
 from fanout.runs.operator import find_operator
 from fanout.runs.report import make_report
 from fanout.runs.run import Run
@@ -39,10 +38,6 @@ Key = Annotated[str | None, typer.Option("--key", help="Only the object of this 
 Customer = Annotated[str | None, typer.Option(help="Only objects with a record of this customer.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Select so many objects at most.")]
 Execute = Annotated[bool, typer.Option("--execute", help="Do it; without, only the plan is shown.")]
-
-_SEQUENCE = re.compile(r"[0-9]{21,40}", re.ASCII)
-_SHARD = re.compile(r"[ -~]{28,65}", re.ASCII)
-"""The lengths that DynamoDB Streams' API reference gives (GetShardIterator)."""
 
 
 def recover(
@@ -77,7 +72,7 @@ def recover(
     3: refused by AWS, or another operator is at it; 130: interrupted, safely.
     """
     deployment = find_deployment(context.obj)
-    named = _named(deployment, shard, from_sequence, to_sequence, from_stream=from_stream)
+    named = stream_range(deployment, shard, from_sequence, to_sequence, from_stream=from_stream)
     how = {
         "wanted": Wanted(reason=reason, key=key, customer=customer).to_document(),
         "limit": limit,
@@ -221,32 +216,6 @@ def _select(deployment: Deployment, run: Run) -> None:
         deployment.rules,
         limit=run.options["limit"],
         is_meant=is_meant,
-    )
-
-
-def _named(
-    deployment: Deployment,
-    shard: str | None,
-    first: str | None,
-    last: str | None,
-    *,
-    from_stream: bool,
-) -> StreamRange | None:
-    """Raises: WrongUse where a range is named in part, or not by numbers."""
-    if shard is None and first is None and last is None:
-        return None
-    if not from_stream or shard is None or first is None or last is None:
-        raise WrongUse(
-            "A range needs all of --from-stream, --shard, --from-sequence and --to-sequence."
-        )
-    if not (_SEQUENCE.fullmatch(first) and _SEQUENCE.fullmatch(last) and int(first) <= int(last)):
-        raise WrongUse(
-            "--from-sequence and --to-sequence: expected 21 to 40 digits each, the lower one first."
-        )
-    if not _SHARD.fullmatch(shard):
-        raise WrongUse(f"--shard {shard!r}: expected an id such as shardId-000…, 28 to 65 long.")
-    return StreamRange(
-        stream_arn=deployment.publisher.stream_arn, shard_id=shard, first=first, last=last
     )
 
 
