@@ -46,15 +46,16 @@ layers = ["lambda_entry", "bootstrap", "{choices.module}"]
 def with_subscriber(registry: str, choices: Choices, event: EventContract) -> str:
     """`registry.yaml` with the subscriber's entry at its end, where subscribers are listed.
 
-    It relies on the fields that its versions require, which is what the engine reads.
+    It relies on the fields that each of its versions requires: the gate looks for every field of
+    an entry in every version of it.
 
     Raises:
         WrongUse: the subscriber is listed already, or there is no such version.
     """
     if re.search(rf"^  - name: {re.escape(choices.name)}$", registry, re.MULTILINE):
         raise WrongUse(f"{REGISTRY} lists {choices.name} already; choose another name.")
-    schemas = [event.version(major).schema for major in choices.versions]
-    fields = list(dict.fromkeys(name for schema in schemas for name in schema["required"]))
+    required = [event.version(major).schema["required"] for major in choices.versions]
+    fields = [name for name in required[0] if all(name in others for others in required)]
     entry = {
         "owner": choices.name,
         "versions": _flow(map(str, choices.versions)),

@@ -1,0 +1,141 @@
+"""Who subscribes, and how one leaves: unsubscribed first, drained, and nothing deleted."""
+
+import json
+from types import SimpleNamespace
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from fanout.aws import AwsTarget
+from fanout.errors import WrongUse
+from fanout.subscribe.leaving import drain, look, require_consumer, unsubscribe
+from fanout.subscribers import listing
+from fanout.subscribers.listing import Coverage, coverage
+from fanout.subscribers.queue_depth import QueueDepth
+
+REGION = "eu-west-1"
+FILTER = {"transition": [{"prefix": "CLOSED>"}, {"prefix": "NONE>"}, {"suffix": ">CLOSED"}]}
+
+
+def deploy(transport):
+    """A bus with one subscriber, whose consumer nobody knows."""
+    sqs, ssm = boto3.client("sqs", REGION), boto3.client("ssm", REGION)
+    urls = {one: sqs.create_queue(QueueName=f"fanout-{one}")["QueueUrl"] for one in ("risk", "dlq")}
+    arn = f"arn:aws:sqs:{REGION}:123456789012:fanout-risk"
+    if transport == "sns":
+        sns = boto3.client("sns", REGION)
+        bus = sns.create_topic(Name="events")["TopicArn"]
+        sns.subscribe(TopicArn=bus, Protocol="sqs", Endpoint=arn)
+    else:
+        events = boto3.client("events", REGION)
+        bus = events.create_event_bus(Name="events")["EventBusArn"]
+        where = {"EventBusName": "events"}
+        events.put_rule(Name="risk", EventPattern='{"source": ["x"]}', **where)
+        events.put_targets(Rule="risk", Targets=[{"Id": "queue", "Arn": arn}], **where)
+    facts = {
+        "name": "risk",
+        "queue_url": urls["risk"],
+        "queue_arn": arn,
+        "dlq_url": urls["dlq"],
+        "dlq_arn": f"arn:aws:sqs:{REGION}:123456789012:fanout-dlq",
+        "filter": FILTER,
+        "versions": "2",
+        "stack": "fanout-risk",
+    }
+    documents = {"bus": {"transport": transport, "arn": bus}, "subscribers/risk": facts}
+    for name, document in documents.items():
+        ssm.put_parameter(Name=f"/fanout/{name}", Type="String", Value=json.dumps(document))
+    return SimpleNamespace(sqs=sqs, urls=urls, target=AwsTarget(prefix="fanout", region=REGION))
+
+
+@pytest.fixture(params=["sns", "eventbridge"])
+def deployed(request, monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws():
+        yield deploy(request.param)
+
+
+def test_a_look_changes_nothing_and_says_what_will_be_lost(deployed):
+    deployed.sqs.send_message(QueueUrl=deployed.urls["risk"], MessageBody="{}")
+    deployed.sqs.send_message(QueueUrl=deployed.urls["dlq"], MessageBody="{}")
+    leaving = look(deployed.target, "risk")
+    text = " ".join(leaving.losses())
+    assert len(leaving.deliveries) == 1
+    assert leaving.stack == "fanout-risk"
+    assert "1 messages wait" in text
+    assert "1 dead messages" in text
+    assert look(deployed.target, "risk") == leaving
+
+
+def test_unsubscribed_nothing_leads_to_the_queue_and_what_is_in_it_stays(deployed):
+    deployed.sqs.send_message(QueueUrl=deployed.urls["risk"], MessageBody="{}")
+    leaving = look(deployed.target, "risk")
+    unsubscribe(deployed.target, leaving)
+    after = look(deployed.target, "risk")
+    assert after.deliveries == ()
+    assert after.queue.total == 1
+
+
+def test_a_queue_that_nobody_known_empties_is_refused_before_anything_happens(deployed):
+    require_consumer(look(deployed.target, "risk"))
+    deployed.sqs.send_message(QueueUrl=deployed.urls["risk"], MessageBody="{}")
+    with pytest.raises(WrongUse, match="--abandon"):
+        require_consumer(look(deployed.target, "risk"))
+
+
+def test_draining_waits_until_the_queue_stays_empty(deployed):
+    deployed.sqs.send_message(QueueUrl=deployed.urls["risk"], MessageBody="{}")
+    seen = []
+
+    def consume(_seconds):
+        for one in deployed.sqs.receive_message(QueueUrl=deployed.urls["risk"]).get("Messages", []):
+            deployed.sqs.delete_message(
+                QueueUrl=deployed.urls["risk"], ReceiptHandle=one["ReceiptHandle"]
+            )
+
+    leaving = look(deployed.target, "risk")
+    depth = drain(deployed.target, leaving, timeout_seconds=60, told=seen.append, sleep=consume)
+    assert depth.total == 0
+    assert [one.total for one in seen] == [1, 0, 0, 0]
+
+
+def test_draining_gives_up_when_the_time_is_up_and_says_what_is_left(deployed):
+    deployed.sqs.send_message(QueueUrl=deployed.urls["risk"], MessageBody="{}")
+    clock = iter([0.0, 1.0, 99.0])
+    depth = drain(
+        deployed.target,
+        look(deployed.target, "risk"),
+        timeout_seconds=10,
+        told=lambda _depth: None,
+        sleep=lambda _seconds: None,
+        monotonic=lambda: next(clock),
+    )
+    assert depth.total == 1
+
+
+def test_the_overview_tells_filter_versions_lag_and_coverage(deployed):
+    deployed.sqs.send_message(QueueUrl=deployed.urls["risk"], MessageBody="{}")
+    [view] = listing.look(deployed.target)
+    assert view.statuses == ("CLOSED",)
+    assert view.queue == QueueDepth(waiting=1, in_flight=0, delayed=0)
+    document = view.to_document()
+    assert (document["behind"]["messages"], document["dead"]) == (1, 0)
+    assert document["contract"] == Coverage.UNREGISTERED
+
+
+@pytest.mark.parametrize(
+    ("subscribed", "registered", "expected"),
+    [
+        ((2,), (2,), Coverage.CURRENT),
+        ((1,), (1, 2), Coverage.CURRENT),
+        ((1,), (1,), Coverage.OLD_VERSION),
+        ((1, 2), (2,), Coverage.OTHER_VERSIONS),
+        ((2,), None, Coverage.UNREGISTERED),
+    ],
+)
+def test_coverage_is_what_the_registry_lists_against_what_is_subscribed_and_published(
+    subscribed, registered, expected
+):
+    assert coverage(subscribed, registered, 2) is expected
