@@ -1,0 +1,209 @@
+"""Each permission of the roles is needed: without it something fails, and with it everything works.
+
+What is taken away is taken from the role on the running deployment and given back afterwards.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from fanout.local.deployment import LocalDeployment
+from fanout.local.runtime import running
+from infra.permission_needs import NEEDS, PROVED
+from infra.permission_roles import CALLS, Call, Role
+from infra.sam_template import deployed, of_type
+
+DEADLINE_SECONDS = 30
+DENIED = {
+    "AccessDenied",
+    "AccessDeniedException",
+    "AuthorizationError",
+    "AuthorizationErrorException",
+}
+# What MiniStack 1.5.33 refuses to a role that may do it.
+MISTAKEN: dict[str, Call] = {
+    "ReadTheStream": lambda client, up, _: client("dynamodbstreams").describe_stream(
+        StreamArn=up.stream_arn
+    ),
+    "WriteItsOwnLogs": lambda client, up, _: client("logs").create_log_stream(
+        logGroupName=f"/aws/lambda/{up.publisher_function}", logStreamName="of-the-test"
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory) -> Iterator[LocalDeployment]:
+    """The whole system, with permissions checked."""
+    state = tmp_path_factory.mktemp("permissions") / "state"
+    with running(state, iam=True, prefix="least") as deployment:
+        yield deployment
+
+
+# ---------------------------------------------------------------- the table of needs
+
+
+@pytest.mark.parametrize("role", NEEDS)
+def test_a_role_may_do_what_is_needed_and_nothing_else(role):
+    [policy] = of_type(deployed(), "AWS::IAM::Role")[role]["Policies"]
+    granted = {one["Sid"]: one for one in policy["PolicyDocument"]["Statement"]}
+    assert set(granted) == set(NEEDS[role])
+    for sid, need in NEEDS[role].items():
+        statement = granted[sid]
+        assert set(_list(statement["Action"])) == set(need.actions), sid
+        resources = _list(statement["Resource"])
+        assert len(resources) == len(need.on)
+        assert all(one.endswith(end) for one, end in zip(resources, need.on, strict=True)), sid
+        assert need.condition in json.dumps(statement.get("Condition", ""))
+        assert ("Condition" in statement) is bool(need.condition)
+        assert need.source
+        assert all(need.actions.values())
+
+
+def test_every_statement_that_the_emulator_checks_is_taken_away_action_by_action():
+    checked = {
+        (role, sid, action)
+        for role, sids in PROVED.items()
+        for sid in sids
+        for action in NEEDS[role][sid].actions
+    }
+    assert set(CALLS) == checked
+
+
+# ---------------------------------------------------------------- call by call
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("logical_id", "sid", "action"), CALLS)
+def test_without_an_action_its_call_is_refused(up, logical_id, sid, action):
+    role, call = Role.of(up, logical_id), CALLS[logical_id, sid, action]
+    assert _refusal(call, role) not in DENIED
+    with role.without(sid, action):
+        assert _refusal(call, role) in DENIED
+    assert _refusal(call, role) not in DENIED
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("sid", "call"), MISTAKEN.items())
+def test_what_the_emulator_checks_under_a_wrong_name_is_left_to_the_table(up, sid, call):
+    """Fails once the emulator is right: then the statement belongs to those that are proved."""
+    assert _refusal(call, Role.of(up, "PublisherRole")) in DENIED
+    assert sid not in PROVED["PublisherRole"]
+
+
+# ---------------------------------------------------------------- from the table to the row
+
+
+@pytest.mark.slow
+def test_without_publish_nothing_is_lost_and_all_is_delivered_once_it_is_back(up):
+    wanted = {f"publish-{number}": "SUSPENDED" for number in range(5)}
+    stored, dead = _stored(up), _dead(up)
+    with Role.of(up, "PublisherRole").without("Publish"):
+        for status in ("ACTIVE", "SUSPENDED"):
+            for customer in wanted:
+                _write(up, customer, status)
+        _await(lambda: _counted(up, "BusFaults"), "the publisher counts a fault of the bus")
+        assert _rows(up, "publish-") == {}
+        assert (_stored(up), _dead(up)) == (stored, dead)
+    _await(lambda: _rows(up, "publish-") == wanted, "all changes have arrived")
+    assert (_stored(up), _dead(up)) == (stored, dead)
+
+
+@pytest.mark.slow
+def test_without_the_failure_store_a_bad_record_waits_and_is_parked_once_it_is_back(up):
+    stored, parked, failed = (
+        _stored(up),
+        _counted(up, "RecordsParked"),
+        _counted(up, "RecordsFailed"),
+    )
+    with Role.of(up, "PublisherRole").without("KeepFailures"):
+        _write(up, "keep-1", "FROZEN")
+        _await(lambda: _counted(up, "RecordsFailed") > failed, "the record fails")
+        assert (_stored(up), _counted(up, "RecordsParked")) == (stored, parked)
+    _await(lambda: _stored(up) > stored, "the record is parked")
+
+
+@pytest.mark.slow
+def test_without_the_table_a_message_waits_and_is_applied_once_it_is_back(up):
+    with Role.of(up, "ConsumerRole").without("WriteStandings"):
+        _write(up, "table-1", "ACTIVE")
+        _await(lambda: _retried(up), "the consumer gives the message back")
+        assert _rows(up, "table-") == {}
+    _await(lambda: _rows(up, "table-") == {"table-1": "ACTIVE"}, "the row is written")
+
+
+@pytest.mark.slow
+def test_without_the_dlq_poison_waits_and_is_parked_once_it_is_back(up):
+    dead, retried = _dead(up), _retried(up)
+    with Role.of(up, "ConsumerRole").without("ParkPoison"):
+        up.client("sqs").send_message(QueueUrl=up.queue_url, MessageBody="{")
+        _await(lambda: _retried(up) > retried, "the consumer gives the message back")
+        assert _dead(up) == dead
+    _await(lambda: _dead(up) > dead, "the message is in the DLQ")
+
+
+# ---------------------------------------------------------------- what the tests look at
+
+
+def _list(value: str | list[str]) -> list[str]:
+    return value if isinstance(value, list) else [value]
+
+
+def _refusal(call: Call, role: Role) -> str:
+    """The code of the error that a call ends with, "" where it succeeds."""
+    try:
+        call(role.client, role.up, role.key_arn)
+    except ClientError as error:
+        return str(error.response["Error"]["Code"])
+    return ""
+
+
+def _write(up: LocalDeployment, customer: str, status: str) -> None:
+    item = {"customer_id": {"S": customer}, "status": {"S": status}}
+    up.client("dynamodb").put_item(TableName=up.accounts_table, Item=item)
+
+
+def _rows(up: LocalDeployment, leading: str) -> dict[str, str]:
+    found = up.client("dynamodb").scan(TableName=up.payments_table, ConsistentRead=True)["Items"]
+    return {
+        row["customer_id"]["S"]: row["status"]["S"]
+        for row in found
+        if row["customer_id"]["S"].startswith(leading)
+    }
+
+
+def _stored(up: LocalDeployment) -> int:
+    answer = up.client("s3").list_objects_v2(Bucket=up.failure_bucket)
+    return int(answer["KeyCount"])
+
+
+def _dead(up: LocalDeployment) -> int:
+    name = "ApproximateNumberOfMessages"
+    answer = up.client("sqs").get_queue_attributes(QueueUrl=up.dlq_url, AttributeNames=[name])
+    return int(answer["Attributes"][name])
+
+
+def _counted(up: LocalDeployment, metric: str) -> float:
+    """The sum of one of the publisher's metrics so far."""
+    return _sum(up, up.publisher_function, metric)
+
+
+def _retried(up: LocalDeployment) -> float:
+    """Messages that the consumer has given back so far."""
+    return _sum(up, up.payments_function, "MessagesRetried")
+
+
+def _sum(up: LocalDeployment, function: str, metric: str) -> float:
+    blobs = (json.loads(line) for line in up.log_lines(function) if line.startswith('{"_aws"'))
+    return float(sum(sum(blob.get(metric, [])) for blob in blobs))
+
+
+def _await(condition: Callable[[], Any], what: str) -> None:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {DEADLINE_SECONDS} seconds: {what}")
+        time.sleep(0.1)
