@@ -19,6 +19,7 @@ from fanout.local.commands import local_app
 from fanout.packaging.commands import package
 from fanout.reconcile.commands import reconcile
 from fanout.schema.commands import schema_app
+from fanout.smoke.commands import smoke
 from fanout.subscribe.commands import subscribe_app
 from fanout.subscribers.commands import subscribers
 
@@ -40,6 +41,7 @@ app.command()(reconcile)
 app.command()(subscribers)
 app.command()(demo)
 app.command()(package)
+app.command()(smoke)
 
 
 @app.callback()
