@@ -214,6 +214,8 @@ resource "aws_pipes_pipe" "this" {
     eventbridge_event_bus_parameters {
       detail_type = "CustomerStatusChanged"
       source      = var.event_source
+      # When the change was made, not when the pipe carried it.
+      time = "$.time"
     }
   }
 

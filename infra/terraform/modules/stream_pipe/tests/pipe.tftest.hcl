@@ -40,6 +40,15 @@ run "two_versions_halve_the_batch" {
   }
 }
 
+run "an_event_on_the_bus_bears_the_time_of_its_change" {
+  command = plan
+
+  assert {
+    condition     = one(one(aws_pipes_pipe.this.target_parameters).eventbridge_event_bus_parameters).time == "$.time"
+    error_message = "As the document says."
+  }
+}
+
 run "an_outage_waits_in_the_stream" {
   command = plan
 
