@@ -1,0 +1,66 @@
+"""The stack that `fanout smoke --execute` makes, on the embedded AWS: made whole, gone whole."""
+
+import zipfile
+
+import pytest
+
+from e2e.conftest import emulator_in
+from fanout.local import shims
+from fanout.smoke import stack
+
+pytestmark = pytest.mark.slow
+PREFIX = "smoke-0a1b2c3d"
+
+
+@pytest.fixture
+def target(tmp_path, monkeypatch):
+    """An emulator with a table that is not the smoke test's."""
+    loaded = stack.load_template
+
+    def what_the_emulator_takes():
+        template = shims.without_refused(loaded())
+        defaults = {
+            name: str(one.get("Default", "")) for name, one in template["Parameters"].items()
+        }
+        template = shims.with_batch_actions(shims.with_mapping_numbers(template, defaults))
+        return shims.without_transport_rules(template)
+
+    def empty_package(service, *, arch, output):
+        path = output / f"{service}-{arch}.zip"
+        with zipfile.ZipFile(path, "w") as package:
+            package.writestr("nothing.py", "")
+        return path
+
+    monkeypatch.setattr(stack, "load_template", what_the_emulator_takes)
+    monkeypatch.setattr(stack, "build_package", empty_package)
+    with emulator_in(tmp_path / "state", iam=False) as started:
+        monkeypatch.setattr(started.target, "prefix", PREFIX)
+        started.client("dynamodb").create_table(
+            TableName="not-ours",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        yield started.target
+
+
+def what_is_there(target):
+    return {
+        *target.client("dynamodb").list_tables()["TableNames"],
+        *(one["Name"] for one in target.client("s3").list_buckets()["Buckets"]),
+        *target.client("sqs").list_queues().get("QueueUrls", []),
+        *(one["FunctionName"] for one in target.client("lambda").list_functions()["Functions"]),
+        *(one["TopicArn"] for one in target.client("sns").list_topics()["Topics"]),
+    }
+
+
+def test_everything_it_makes_is_gone_with_data_in_it_and_nothing_else_is(target):
+    with stack.deployed(target, lambda _: None):
+        there = what_is_there(target)
+        assert len([one for one in there if PREFIX in one]) == 9
+        failures = next(one for one in there if one.startswith(f"{PREFIX}-failures"))
+        target.client("s3").put_object(Bucket=failures, Key="parked/one", Body=b"{}")
+        target.client("dynamodb").put_item(
+            TableName=f"{PREFIX}-accounts", Item={"customer_id": {"S": "c-1"}}
+        )
+    assert what_is_there(target) == {"not-ours"}
