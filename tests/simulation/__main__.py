@@ -74,7 +74,9 @@ def _play_all(first: int, count: int, faults: Faults, console: Console) -> Itera
         task = progress.add_task("playing", total=count)
         for (seeds, _), failed in zip(chunks, pool.imap(failing_seeds, chunks), strict=True):
             progress.advance(task, len(seeds))
-            yield from failed
+            for seed in failed:
+                progress.console.print(f"seed {seed} breaks a guarantee")
+                yield seed
 
 
 def _prove_checkers(console: Console) -> int:
