@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from contract.contract_files import read_registry
 from docs.doc_blocks import ROOT, blocks
 
 pytestmark = pytest.mark.slow
 
 PAGE = ROOT / "docs/howto/subscribe-a-service.md"
+NEWCOMERS = {"fraud", "credit-risk", "letters", "risk"}
 HAND_WRITTEN_MAX = 40
 _WRITTEN_BY_HAND = re.compile(r"cat > (\S+) <<'EOF'\n(.*?)^EOF$", re.DOTALL | re.MULTILINE)
 LOOK = """
@@ -34,6 +36,8 @@ END
 @pytest.fixture
 def clone(tmp_path):
     """This project as it stands, committed in a repository of its own."""
+    if taken := {one["name"] for one in read_registry()["subscribers"]} & NEWCOMERS:
+        pytest.skip(f"{taken} subscribed here for good: the exercise has been done")
     folder = tmp_path / "clone"
     listed = subprocess.run(
         ["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],

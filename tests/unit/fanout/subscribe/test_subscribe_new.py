@@ -27,7 +27,7 @@ COPIED = (
 )
 
 
-def choices(name="fraud", **other):
+def choices(name="nobody", **other):
     given = {
         "rule": RuleKind.LATEST_STATE,
         "versions": (2,),
@@ -56,7 +56,7 @@ def files_of(root):
 
 
 @pytest.mark.parametrize(
-    "name", ["", "Fraud", "1st", "fraud_team", "fraud-", "x" * 31, "fraud-dlq", "../up", "é"]
+    "name", ["", "Fraud", "1st", "nobody_team", "nobody-", "x" * 31, "nobody-dlq", "../up", "é"]
 )
 def test_a_bad_name_is_refused_with_what_is_expected(name):
     with pytest.raises(WrongUse, match="expected 1 to 30 of a-z, 0-9 and -"):
@@ -78,17 +78,17 @@ def test_a_subscriber_that_exists_is_refused_and_nothing_is_written(project):
     with pytest.raises(WrongUse, match="payments already"):
         make_plan(project, choices("payments"))
     carry_out(project, make_plan(project, choices()))
-    with pytest.raises(WrongUse, match="fraud already"):
+    with pytest.raises(WrongUse, match="nobody already"):
         make_plan(project, choices())
     assert files_of(project).keys() > before.keys()
 
 
 def test_a_file_in_the_way_is_named_and_nothing_is_written(project):
-    in_the_way = project / "infra/sam/subscribers/fraud.yaml"
+    in_the_way = project / "infra/sam/subscribers/nobody.yaml"
     in_the_way.parent.mkdir(parents=True)
     in_the_way.touch()
     before = files_of(project)
-    with pytest.raises(WrongUse, match=r"fraud\.yaml exists already: nothing was written"):
+    with pytest.raises(WrongUse, match=r"nobody\.yaml exists already: nothing was written"):
         make_plan(project, choices())
     assert files_of(project) == before
 
@@ -139,11 +139,11 @@ def test_the_stack_and_the_registry_say_the_same_filter(project):
     made = choices(statuses=("SUSPENDED",))
     plan = make_plan(project, made)
     carry_out(project, plan)
-    text = (project / "infra/sam/subscribers/fraud.yaml").read_text()
+    text = (project / "infra/sam/subscribers/nobody.yaml").read_text()
     assert text.count(json.dumps(made.filter(plan.event))) == 2, "subscription and parameter"
     shipped = json.loads((project / "src/customer_events/registry.json").read_text())
     [entry] = [
-        one for one in shipped["CustomerStatusChanged"]["subscribers"] if one["name"] == "fraud"
+        one for one in shipped["CustomerStatusChanged"]["subscribers"] if one["name"] == "nobody"
     ]
     assert entry["filter_statuses"] == ["SUSPENDED"]
 
@@ -152,23 +152,32 @@ def test_a_registry_entry_can_be_taken_out_again(project):
     registry = project / "schemas/customer_status_changed/registry.yaml"
     before = registry.read_text()
     carry_out(project, make_plan(project, choices()))
-    assert yaml.safe_load(without_subscriber(registry.read_text(), "fraud")) == yaml.safe_load(
+    assert yaml.safe_load(without_subscriber(registry.read_text(), "nobody")) == yaml.safe_load(
         before
     )
 
 
 def test_external_writes_no_code_and_hands_out_the_contract(project, tmp_path):
     handout = tmp_path / "handout"
-    arguments = ["new", "risk", "--external", "--project", project, "--handout", handout, "--json"]
+    arguments = [
+        "new",
+        "nobody",
+        "--external",
+        "--project",
+        project,
+        "--handout",
+        handout,
+        "--json",
+    ]
     done = CliRunner().invoke(subscribe_app, list(map(str, arguments)))
     assert done.exit_code == 0, done.output
     document = json.loads(done.stdout)
     assert document["written"] == [
-        "infra/sam/subscribers/risk.yaml",
-        "infra/terraform/subscribers/risk/main.tf",
+        "infra/sam/subscribers/nobody.yaml",
+        "infra/terraform/subscribers/nobody/main.tf",
     ]
-    assert not (project / "src/risk_consumer").exists()
-    assert "Lambda" not in (project / "infra/sam/subscribers/risk.yaml").read_text()
+    assert not (project / "src/nobody_consumer").exists()
+    assert "Lambda" not in (project / "infra/sam/subscribers/nobody.yaml").read_text()
     assert {path.name for path in handout.iterdir()} == {
         "README.md",
         "envelope.schema.json",
@@ -180,7 +189,7 @@ def test_external_writes_no_code_and_hands_out_the_contract(project, tmp_path):
 
 
 def test_it_says_what_it_wrote_and_what_to_do_next(project):
-    done = CliRunner().invoke(subscribe_app, ["new", "fraud", "--project", str(project)])
+    done = CliRunner().invoke(subscribe_app, ["new", "nobody", "--project", str(project)])
     assert done.exit_code == 0, done.output
-    for line in ("src/fraud_consumer/rule.py", "pyproject.toml", "make check && make test"):
+    for line in ("src/nobody_consumer/rule.py", "pyproject.toml", "make check && make test"):
         assert line in done.output
