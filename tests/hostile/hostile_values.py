@@ -1,4 +1,4 @@
-"""What nobody should send: JSON of every shape, text in every script, numbers as DynamoDB writes."""
+"""What nobody should send: JSON of any shape, text in any script, numbers as DynamoDB writes."""
 
 # ruff: noqa: RUF001 - letters that look like others are the point
 import random

@@ -129,6 +129,8 @@ def _read(file: Path) -> Any:
         raise WrongUse(f"{file} can't be read: {error.strerror}.") from error
     except ValueError as error:
         raise WrongUse(f"{file} is no JSON: {error}.") from error
+    except RecursionError as error:
+        raise WrongUse(f"{file} is nested too deep for a filter.") from error
 
 
 def _as_document(language: Transport, findings: list[Finding]) -> dict[str, Any]:

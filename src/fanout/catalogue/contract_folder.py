@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from fanout.errors import WrongUse
+from fanout.schema.registry_file import parse_registry
 
 DEFAULT_FOLDER = Path("schemas")
 ENVELOPE_FILE = "envelope.schema.json"
+_NEEDED = ("event", "type", "subscribers")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,10 +93,13 @@ def read_contract(folder: Path = DEFAULT_FOLDER) -> Contract:
 def _event(folder: Path) -> EventContract:
     path = folder / "registry.yaml"
     try:
-        registry = yaml.safe_load(path.read_text(encoding="utf-8"))
-        entries = sorted(registry["versions"], key=lambda entry: entry["major"])
-    except (yaml.YAMLError, KeyError, TypeError, OSError) as error:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
         raise WrongUse(f"{path} is no registry ({type(error).__name__}).") from error
+    registry = parse_registry(text, str(path))
+    if missing := [name for name in _NEEDED if name not in registry]:
+        raise WrongUse(f"{path} has no `{missing[0]}`.")
+    entries = sorted(registry["versions"], key=lambda entry: int(entry["major"]))
     return EventContract(
         folder=folder.name,
         registry=registry,
@@ -117,6 +120,6 @@ def _version(folder: Path, entry: dict[str, Any]) -> EventVersion:
 def _json(path: Path) -> dict[str, Any]:
     try:
         document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise WrongUse(f"{path} can't be read as JSON ({type(error).__name__}).") from error
     return document

@@ -48,7 +48,9 @@ def text_of(condition: Any) -> str:
         return f"{operator} {text_of(operand)}"
     if isinstance(condition, list):
         return ", ".join(text_of(one) for one in condition)
-    return {True: "true", False: "false", None: "null"}.get(condition, str(condition))
+    if condition is None or isinstance(condition, bool):
+        return {True: "true", False: "false", None: "null"}[condition]
+    return str(condition)
 
 
 def fault_of(condition: Any) -> str | None:

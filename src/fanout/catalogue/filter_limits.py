@@ -86,7 +86,8 @@ def _sns_limits(document: dict[str, Any]) -> Iterator[Finding]:
                     "beyond; times in milliseconds and sequence numbers don't fit."
                 )
                 yield Finding(rule="number", path=clause.path, sentence=sentence)
-    if len(json.dumps(document, ensure_ascii=False).encode()) > SNS_BYTES_MAX:
+    # Half a surrogate pair can't be matched, and has a size like any other character.
+    if len(json.dumps(document, ensure_ascii=False).encode(errors="replace")) > SNS_BYTES_MAX:
         yield Finding(rule="size", sentence=f"SNS takes at most {SNS_BYTES_MAX} bytes.")
 
 

@@ -58,7 +58,9 @@ def lint(
 
 
 def _keys(document: dict[str, Any]) -> list[str]:
-    alternatives = document.get("$or", [])
+    alternatives = document.get("$or")
+    if not isinstance(alternatives, list):
+        return list(document)
     inner = [one for one in alternatives if isinstance(one, dict)]
     return [*document, *(key for one in inner for key in _keys(one))]
 

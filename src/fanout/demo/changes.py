@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from customer_events.event import REASON_LENGTH_MAX, Status
+from publisher.attribute_values import is_unicode
 
 FIELDS = ("customer_id", "status", "reason", "op")
 STATUSES = tuple(status.value for status in Status if status is not Status.REMOVED)
@@ -60,6 +61,7 @@ def parse_change(fields: Mapping[str, Any]) -> Change:
         isinstance(reason, str) and 1 <= len(reason) <= REASON_LENGTH_MAX
     ):
         raise BadChange(f"reason: expected text of 1 to {REASON_LENGTH_MAX} characters")
+    _expect_unicode("reason", reason or "")
     return Change(op=op, customer_id=_customer_id(given), status=status, reason=reason)
 
 
@@ -91,8 +93,15 @@ def _expect_status(status: Any) -> None:
         raise BadChange(f"status: expected one of {', '.join(STATUSES)}, found {found}")
 
 
+def _expect_unicode(field: str, text: str) -> None:
+    """JSON can spell half a surrogate pair, and no request could carry it to the table."""
+    if not is_unicode(text):
+        raise BadChange(f"{field}: expected Unicode text, found half a surrogate pair")
+
+
 def _customer_id(given: Mapping[str, Any]) -> str:
     customer_id = given.get("customer_id")
     if not isinstance(customer_id, str) or not 1 <= len(customer_id) <= _CUSTOMER_ID_LENGTH_MAX:
         raise BadChange(f"customer_id: expected text of 1 to {_CUSTOMER_ID_LENGTH_MAX} characters")
+    _expect_unicode("customer_id", customer_id)
     return customer_id

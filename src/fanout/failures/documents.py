@@ -71,7 +71,7 @@ def read(key: str, body: bytes) -> Failure:
     kind = Kind.PARKED if key.startswith(PARKED_PREFIX) else Kind.BATCH
     try:
         document = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     if isinstance(document, dict):
         found = _parked(key, document) if kind is Kind.PARKED else _batch(key, document)
@@ -142,7 +142,7 @@ def _records_in(payload: object) -> list[Record] | None:
     """The payload is the invocation's event, as JSON text or as an object."""
     try:
         event = json.loads(payload) if isinstance(payload, str) else payload
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     records = _object(event).get("Records")
     return records if isinstance(records, list) else None
@@ -157,7 +157,7 @@ def _range(info: Mapping[str, Any]) -> StreamRange | None:
             last=str(int(info["endSequenceNumber"])),
             arrived_at=_instant(info.get("approximateArrivalOfFirstRecord")),
         )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
 
 

@@ -6,15 +6,18 @@ waits for the line to be on the disk; so readers pass over it and the next write
 
 import fcntl
 import json
+import math
 import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
 from fanout.errors import WrongUse
+from fanout.runs.line_shapes import fault_of
 from fanout.runs.records import FORMAT, Entry, Kind, Record, from_document
 
+_SAID_LENGTH_MAX = 200
 _MODE = 0o600  # an edit's journal holds the original message
 
 
@@ -130,14 +133,29 @@ def header(path: Path) -> Record | None:
 
 def _record(path: Path, number: int, line: bytes) -> Record:
     try:
-        record = from_document(json.loads(line))
-    except ValueError as error:
-        raise WrongUse(f"{path}, line {number}, can't be read: {error}") from None
+        record = from_document(json.loads(line, parse_constant=_refuse, parse_float=_finite))
+    except (ValueError, RecursionError) as error:
+        said = str(error)[:_SAID_LENGTH_MAX]
+        raise WrongUse(f"{path}, line {number}, can't be read: {said}") from None
     if record.n != number or (number == 1) != (record.kind is Kind.RUN):
         raise WrongUse(f"{path}, line {number}, is out of place: the file was changed by hand.")
     if number == 1 and record.fields.get("format") != FORMAT:
         raise WrongUse(f"{path} was written by another version of this tool: use that one.")
+    if fault := fault_of(record.kind.value, record.fields):
+        raise WrongUse(f"{path}, line {number}, can't be read: {fault}.")
     return record
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _finite(text: str) -> float:
+    """No JSON that is made of the line again may hold an Infinity."""
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("a number is too large")
+    return number
 
 
 def _line(record: Record) -> str:

@@ -89,10 +89,14 @@ class Ledger:
     def of(cls, records: Iterable[Record]) -> Self:
         """Everything that the records say."""
         ledger = cls()
-        ledger._base.execute("BEGIN")
-        for record in records:
-            ledger.apply(record)
-        ledger._base.execute("COMMIT")
+        try:
+            ledger._base.execute("BEGIN")
+            for record in records:
+                ledger.apply(record)
+            ledger._base.execute("COMMIT")
+        except BaseException:  # a journal that can't be read must leave no folder behind
+            ledger.close()
+            raise
         return ledger
 
     def close(self) -> None:

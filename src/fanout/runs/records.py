@@ -64,7 +64,7 @@ def from_document(document: dict[str, Any]) -> Record:
         fields = dict(document)
         n, at, kind = fields.pop("n"), fields.pop("at"), fields.pop("kind")
         return Record(n=int(n), at=from_wire(at), kind=Kind(kind), fields=fields)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, OverflowError) as error:
         raise ValueError(f"no line of a journal: {error}") from None
 
 

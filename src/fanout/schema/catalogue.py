@@ -5,9 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
 from fanout.errors import WrongUse
+from fanout.schema.registry_file import parse_registry
 from fanout.schema.trees import Tree, read_json
 
 REGISTRY = "registry.yaml"
@@ -129,20 +128,7 @@ def _versions(tree: Tree, folder: str, registry: Mapping[str, Any]) -> Iterable[
 def _registry(tree: Tree, name: str) -> Mapping[str, Any]:
     """The registry, with what the gate reads checked."""
     where = f"{name} in {tree.label}"
-    try:
-        registry = yaml.safe_load(tree.text(name))
-    except yaml.YAMLError as error:
-        raise WrongUse(f"{where} is not valid YAML: {' '.join(str(error).split())}.") from error
-    if not isinstance(registry, dict) or not _are(registry.get("versions"), "major", "schema"):
-        raise WrongUse(f"{where} has no `versions` with a `major` and a `schema` each.")
-    if not _are(registry.get("subscribers") or [], "name"):
-        raise WrongUse(f"{where} has a subscriber without a `name`.")
+    registry = parse_registry(tree.text(name), where)
     if registry.get("compatibility", "full") not in MODES:
         raise WrongUse(f"{where}: `compatibility` is one of {', '.join(MODES)}.")
     return registry
-
-
-def _are(entries: Any, *needed: str) -> bool:
-    return isinstance(entries, list) and all(
-        isinstance(entry, dict) and set(needed) <= set(entry) for entry in entries
-    )

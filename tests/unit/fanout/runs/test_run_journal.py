@@ -10,7 +10,11 @@ from fanout.runs import journal
 from fanout.runs.journal import Journal
 from fanout.runs.records import Entry, Kind, done, ended, intent, note, selected
 
-HEADER = Entry(kind=Kind.RUN, fields={"format": 1, "run_id": "r"})
+OPERATOR = {"user": "jo", "host": "laptop", "pid": 1, "identity": "unknown", "account": "unknown"}
+HEADER = Entry(
+    kind=Kind.RUN,
+    fields={"format": 1, "run_id": "r", "command": "dlq replay", "operator": OPERATOR},
+)
 
 
 @pytest.fixture
