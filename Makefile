@@ -24,7 +24,10 @@ install: $(VENV)/dev.stamp ## Set up .venv with everything, from the lock.
 demo: $(VENV)/local.stamp ## Run the whole system here and play 1,000 status changes through it.
 	@$(BIN)/fanout demo $(DEMO)
 
-test: install ## Run every test.
+test: install ## Run the tests.
+	$(BIN)/pytest -n $(WORKERS) -m "not exhaustive"
+
+test-exhaustive: install ## Run every test, at every point where a process can be killed; half an hour.
 	$(BIN)/pytest -n $(WORKERS)
 
 test-infra: install ## Terraform: the rules of the modules, and each example on the embedded AWS.

@@ -17,6 +17,8 @@ pytestmark = pytest.mark.slow
 MESSAGES = 12
 APPENDS = 11
 """header, selected, frozen, started; intent, done, ended, for two batches; finished."""
+KEPT = (3, 6, 7, 8, 11)
+"""Selected but not frozen, sent but not noted, deleted but not noted, between batches, the end."""
 REPLAY = ("dlq", "replay", "payments", "--execute")
 HOLD = ("--hold-seconds", "5", "--watch-seconds", "0")
 
@@ -44,11 +46,18 @@ def expect_accounted_for(dead, killed):
     assert len(twice) <= report["perhaps_twice"], "sent twice, and nobody was told"
 
 
-@pytest.mark.parametrize("number", range(1, APPENDS + 1))
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(number, marks=() if number in KEPT else pytest.mark.exhaustive)
+        for number in range(1, APPENDS + 1)
+    ],
+)
 def test_killed_before_a_line_of_the_journal_nothing_is_lost(dead, number):
     expect_accounted_for(dead, dead.killed("before", number, *REPLAY, *HOLD))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("number", range(4, APPENDS))
 def test_killed_after_a_line_of_the_journal_nothing_is_lost(dead, number):
     expect_accounted_for(dead, dead.killed("after", number, *REPLAY, *HOLD))
@@ -59,7 +68,7 @@ def test_killed_within_a_line_of_the_journal_nothing_is_lost(dead, number):
     expect_accounted_for(dead, dead.killed("torn", number, *REPLAY, *HOLD))
 
 
-@pytest.mark.parametrize("attempt", range(4))
+@pytest.mark.parametrize("attempt", range(2))
 def test_killed_at_a_random_point_nothing_is_lost(dead, attempt):
     seed = random.SystemRandom().randrange(10**6)
     print(f"attempt {attempt}: seed {seed}")  # noqa: T201 - to repeat a failure with
