@@ -15,7 +15,13 @@ from customer_events.event import Change, CustomerStatusChanged, Status
 from customer_events.instants import from_wire, sortable
 from customer_events.sequence import SequenceSource, epoch_prefix, parse
 from event_consumer.latest_state import Written
-from event_consumer.order_guard import CLOCK_TOLERANCE, Kind, Row, kind
+from event_consumer.order_guard import (
+    CLOCK_TOLERANCE,
+    Kind,
+    Row,
+    kind,
+    latest_reading_allowance,
+)
 
 Attributes = Mapping[str, str]
 """A subscriber's own attributes of a row, all text."""
@@ -154,14 +160,14 @@ def _condition(
         return f"#sequence = :repairs AND {_READ_LATER}", {":repairs": {"S": str(event.repairs)}}
     if which is Kind.SNAPSHOT:
         return f"{_ABSENT} OR (#sequence = :sequence AND {_READ_LATER})", {}
-    operands = {":epoch": {"S": epoch_prefix(event.sequence)}}
-    rules = [_NEWER, _SAME_COUNTER]
-    if event.change is not Change.SNAPSHOT:
-        operands[":version"] = {"S": SequenceSource.VERSION.value}
-        operands[":removed"] = {"S": Status.REMOVED.value}
-        operands[":latest_reading"] = {"S": sortable(_later(event.occurred_at, tolerance))}
-        rules.append(_AFTER_READING)
-    return f"{_ABSENT} OR ({' AND '.join(rules)})", operands
+    latest_reading = _later(event.occurred_at, latest_reading_allowance(event, tolerance))
+    operands = {
+        ":epoch": {"S": epoch_prefix(event.sequence)},
+        ":version": {"S": SequenceSource.VERSION.value},
+        ":removed": {"S": Status.REMOVED.value},
+        ":latest_reading": {"S": sortable(latest_reading)},
+    }
+    return f"{_ABSENT} OR ({_NEWER} AND {_SAME_COUNTER} AND {_AFTER_READING})", operands
 
 
 def _later(instant: datetime, tolerance: timedelta) -> datetime:

@@ -110,12 +110,9 @@ def _judge_counted(row: Row, event: CustomerStatusChanged, tolerance: timedelta)
 
 
 def _undoes_reading(row: Row, event: CustomerStatusChanged, tolerance: timedelta) -> bool:
-    """A change from before the row was read is in what was read, whatever its sequence."""
-    return (
-        _is_uncounted_reading(row)
-        and event.change is not Change.SNAPSHOT
-        and row.occurred_at - event.occurred_at > tolerance
-    )
+    """What is from before the row was read is in what was read, whatever its sequence."""
+    allowance = latest_reading_allowance(event, tolerance)
+    return _is_uncounted_reading(row) and row.occurred_at - event.occurred_at > allowance
 
 
 def _judge_equal(row: Row, event: CustomerStatusChanged) -> Handled:
@@ -146,6 +143,14 @@ def _counter_restarted(row: Row, event: CustomerStatusChanged, tolerance: timede
     allowance = timedelta(0) if created_again else tolerance
     # A difference, since a sum may leave the calendar: a sender may well write the year 9999.
     return event.occurred_at - row.occurred_at > allowance
+
+
+def latest_reading_allowance(event: CustomerStatusChanged, tolerance: timedelta) -> timedelta:
+    """How much older than a reading an event may be and still apply over it.
+
+    Changes carry whole seconds from other clocks; two readings compare exactly.
+    """
+    return timedelta(0) if event.change is Change.SNAPSHOT else tolerance
 
 
 def is_reading(row: Row) -> bool:

@@ -140,3 +140,13 @@ def test_a_snapshot_from_before_a_removal_that_reconcile_found_is_stale():
     row = row_of(drifted, repair(drifted, REMOVED, seconds=900))
     seed = snapshot(ACTIVE, seconds=60, order=sequence(5, epoch=1), sequence_source=VERSION)
     assert verdict(row, seed) == "STALE"
+
+
+def test_a_newer_version_that_was_read_before_a_found_removal_does_not_undo_it():
+    drifted = live(5, ACTIVE, seconds=0, sequence_source=VERSION)
+    row = row_of(drifted, repair(drifted, REMOVED, seconds=900))
+    order = sequence(6, epoch=1)
+    earlier = snapshot(ACTIVE, seconds=899, order=order, sequence_source=VERSION)
+    later = snapshot(ACTIVE, seconds=901, order=order, sequence_source=VERSION)
+    assert verdict(row, earlier) == "STALE"
+    assert verdict(row, later) == "APPLIES"
