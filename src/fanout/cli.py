@@ -1,5 +1,6 @@
 """`fanout`: the root of the command line, its global options and its exit codes."""
 
+import io
 import sys
 from typing import Annotated
 
@@ -66,6 +67,7 @@ def target(
 
 def main() -> None:
     """Run the command line; turn every expected failure into one sentence and an exit code."""
+    _show_what_no_terminal_can()
     try:
         app(standalone_mode=True)
     except CommandError as error:
@@ -76,3 +78,13 @@ def main() -> None:
         sys.exit(ExitCode.REFUSED)
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)
+
+
+# Private functions
+
+
+def _show_what_no_terminal_can() -> None:
+    """A file's name or a message may hold half a surrogate pair: shown escaped, no crash."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
