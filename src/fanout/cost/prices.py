@@ -112,14 +112,18 @@ METRIC_MONTH = Price(
     source=_MEMORY,
 )
 KEY_MONTH = Price(
-    what="KMS: key, a month", dollars=1.00, shown="$1.00", verified=True, source="price overviews"
+    what="KMS: key, a month",
+    dollars=1.00,
+    shown="$1.00",
+    verified=False,
+    source="one undated overview",
 )
 KMS_REQUEST = Price(
     what="KMS: request",
     dollars=0.03 / 10_000,
     shown="$0.03 per 10,000",
-    verified=True,
-    source="price overviews",
+    verified=False,
+    source="one undated overview",
 )
 ALL = (
     SNS_REQUEST,
