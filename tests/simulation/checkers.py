@@ -232,16 +232,9 @@ class Checkers:
             return False
         if now.index == then.index:
             return bool(then.change and now.change and now.major < then.major)
-        if then.change is not None and now.change is not None:
-            return not self._order_was_broken(then, now)
-        if then.reading is not None and now.change is not None:
+        if self._truth.unraised_generations:
+            return False  # the order's own assumption was broken: an operator left the epoch
+        if then.reading is not None and now.change is not None and not then.reading.counted:
             before = then.reading.at.timestamp() - now.change.second
-            barely = before <= READING_TOLERANCE.total_seconds()
-            return not (barely and not then.reading.counted) and not self._order_was_broken(
-                then, now
-            )
+            return before > READING_TOLERANCE.total_seconds()
         return True
-
-    def _order_was_broken(self, then: Told, now: Told) -> bool:
-        """The named assumption under the order: an operator left the epoch as it was."""
-        return bool(self._truth.unraised_generations)
