@@ -63,7 +63,7 @@ def fault_of(condition: Any) -> str | None:
             return f"{operator!r} is no operator; expected one of {', '.join(sorted(OPERATORS))}"
         if operator == "exists" and not isinstance(condition[operator], bool):
             return "exists takes true or false"
-        return None
+        return _fault_within(condition[operator])
     if isinstance(condition, list):
         return "a list can't stand inside a list of conditions"
     return None
@@ -85,6 +85,12 @@ def match(condition: Any, domain: Domain) -> Match:
 # Private functions
 
 
+def _fault_within(operand: Any) -> str | None:
+    """Operands may be conditions themselves: `{"anything-but": {"prefix": "PEND"}}`."""
+    within = [one for one in _as_list(operand) if isinstance(one, dict)]
+    return next((fault for one in within if (fault := fault_of(one))), None)
+
+
 def _exists(*, wanted: bool, domain: Domain) -> Match:
     if domain == ABSENT:
         return Match.NEVER if wanted else Match.ALWAYS
@@ -96,6 +102,8 @@ def _exists(*, wanted: bool, domain: Domain) -> Match:
 def _holds(condition: Any, value: Any) -> bool:
     if not isinstance(condition, dict):
         return type(condition) is type(value) and bool(condition == value)
+    if fault_of(condition):
+        return False  # told as a fault; it matches nothing
     [(operator, operand)] = condition.items()
     if operator == "anything-but":
         return not any(_holds(one, value) for one in _as_list(operand))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from fanout.catalogue.filter_conditions import fault_of
 from unit.fanout.catalogue.catalogue_samples import V1, V2, findings, rules
 
 
@@ -138,3 +139,8 @@ def test_at_the_limits_a_filter_is_still_taken():
 def test_alternatives_count_each_on_their_own():
     values = [f"S{n}" for n in range(76)]
     assert rules({"$or": [{"status": values}, {"transition": values}]}) == ["combinations"]
+
+
+@pytest.mark.parametrize("within", [{"prefix": "A", "suffix": "E"}, {}, [{"prefixx": "A"}]])
+def test_a_malformed_condition_within_another_is_a_fault_like_any_other(within):
+    assert fault_of({"anything-but": within})
