@@ -5,14 +5,26 @@ Rich leaves colour and control codes out when the stream is piped.
 """
 
 import json
-from typing import Any
+import os
+import sys
+from typing import Any, Final, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-OUT = Console(highlight=False, soft_wrap=True)
-ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+PIPED_COLUMNS: Final = 200
+"""How wide a table may become in a pipe, where the 80 columns that Rich takes would fold its cells
+into pieces that no `grep` finds. `COLUMNS` says otherwise."""
+
+
+def columns_of(stream: TextIO) -> int | None:
+    """The width to write to `stream` with; None where the terminal or `COLUMNS` decides."""
+    return None if stream.isatty() or os.environ.get("COLUMNS") else PIPED_COLUMNS
+
+
+OUT = Console(highlight=False, soft_wrap=True, width=columns_of(sys.stdout))
+ERR = Console(stderr=True, highlight=False, soft_wrap=True, width=columns_of(sys.stderr))
 
 
 def print_json(document: Any) -> None:

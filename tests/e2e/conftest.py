@@ -1,7 +1,8 @@
 """The embedded AWS for end-to-end tests: the deployed template, and a bare emulator.
 
 Both are started once for each pytest worker. A test uses customers and names of its own, so that
-tests can share a deployment in any order.
+tests can share a deployment in any order; a module whose tests look at every customer of Accounts
+takes `untouched_deployment`, where no other module's poison lies.
 """
 
 import time
@@ -25,6 +26,13 @@ REGION = "us-east-1"
 def deployment(tmp_path_factory):
     """The whole system, as `fanout local up` runs it."""
     with running(tmp_path_factory.mktemp("deployment") / "state") as up:
+        yield up
+
+
+@pytest.fixture(scope="module")
+def untouched_deployment(tmp_path_factory):
+    """The whole system, for the tests of one module only."""
+    with running(tmp_path_factory.mktemp("untouched") / "state") as up:
         yield up
 
 

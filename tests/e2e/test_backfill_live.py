@@ -19,6 +19,12 @@ CUSTOMERS = 600
 PATIENCE_SECONDS = 60
 
 
+@pytest.fixture(scope="module")
+def deployment(untouched_deployment):
+    """One where every customer of Accounts is this module's."""
+    return untouched_deployment
+
+
 @pytest.fixture
 def subscribe(deployment):
     """Make subscribers that leave when the test ends."""

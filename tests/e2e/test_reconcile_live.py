@@ -17,6 +17,12 @@ STRAY = "nobody-knows"
 
 
 @pytest.fixture(scope="module")
+def deployment(untouched_deployment):
+    """One where every customer of Accounts is this module's."""
+    return untouched_deployment
+
+
+@pytest.fixture(scope="module")
 def fanout(deployment, tmp_path_factory):
     return Fanout(deployment=deployment, state=tmp_path_factory.mktemp("state"))
 

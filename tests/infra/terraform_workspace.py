@@ -59,7 +59,7 @@ class Workspace:
         done = self.attempt(folder, *arguments, timeout=timeout)
         if done.returncode != 0:
             raise TerraformFailed(
-                f"terraform {' '.join(arguments)} in {folder.name}:\n{done.stdout}"
+                f"terraform {' '.join(arguments)} in {folder.name}:\n{_errors(done.stdout)}"
             )
         return done.stdout
 
@@ -126,6 +126,12 @@ def absent(reason: str) -> None:
 
 
 # Private functions
+
+
+def _errors(printed: str) -> str:
+    """From the first error on; what was planned before it can be longer than a report may be."""
+    start = printed.find("Error: ")
+    return printed[max(start, 0) :]
 
 
 def _environment(cache: Path, *, offline: bool) -> dict[str, str]:

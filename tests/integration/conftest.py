@@ -16,7 +16,6 @@ def aws(monkeypatch, tmp_path):
         monkeypatch.setenv(name, "test")
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with mock_aws():
