@@ -14,9 +14,11 @@ locals {
     flatten([for major in var.schema_versions : try(local.unchanged_transitions[major], [])]),
   ))
 
-  # A status stands for its arrivals and its departures.
+  # A status stands for its arrivals and its departures. Where the producer did not know the status
+  # before, only NONE>... tells a table of the departure.
   chosen = var.statuses == null ? coalesce(var.transitions, []) : flatten([
-    for status in var.statuses : ["${status}>*", "*>${status}"]
+    [for status in var.statuses : ["${status}>*", "*>${status}"]],
+    var.keeps_latest_state ? ["NONE>*"] : [],
   ])
   pairs      = [for one in local.chosen : { before = split(">", one)[0], since = split(">", one)[1] }]
   from_any   = distinct([for pair in local.pairs : pair.since if pair.before == "*"])
@@ -57,10 +59,14 @@ locals {
       }
     ]
   ])
+  # EventBridge takes "$or" for the name of a field unless it holds at least two alternatives.
+  detail = concat(
+    [for rules in [{ type = local.selected_types }] : jsonencode(rules) if !local.is_chosen],
+    [for rules in local.alternatives : jsonencode(rules) if length(local.alternatives) == 1],
+    [jsonencode({ "$or" = local.alternatives })],
+  )[0]
   event_pattern = jsonencode({
     "detail-type" = ["CustomerStatusChanged"]
-    detail = { for name, rules in { type = local.selected_types, "$or" = local.alternatives } :
-      name => rules if(name == "$or") == local.is_chosen
-    }
+    detail        = jsondecode(local.detail)
   })
 }

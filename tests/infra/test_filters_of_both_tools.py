@@ -1,0 +1,133 @@
+"""Terraform renders a subscriber's filter as `fanout` does: for every status, version and bus.
+
+The module's own `filter.tf` is applied by itself, without a provider, once for all choices.
+"""
+
+import json
+from itertools import chain, combinations, product
+
+import pytest
+
+from customer_events.event import Status
+from fanout.catalogue.filter_conditions import Match
+from fanout.catalogue.filter_pattern import branches, matches
+from fanout.catalogue.filter_rendering import render_eventbridge, render_sns
+from fanout.catalogue.filter_vocabulary import eventbridge_kinds, sns_kinds
+from fanout.subscribe.choices import Bus, Choices, RuleKind
+from infra.terraform_workspace import Workspace, workspace
+from unit.fanout.catalogue.catalogue_samples import CONTRACT, EVENT
+
+pytestmark = [pytest.mark.slow, pytest.mark.infra]
+
+STATUSES = [status.value for status in Status]
+SUBSETS = list(chain.from_iterable(combinations(STATUSES, n) for n in range(len(STATUSES) + 1)))
+KINDS = {Bus.SNS: sns_kinds(CONTRACT), Bus.EVENTBRIDGE: eventbridge_kinds(CONTRACT)}
+VARIABLES = """
+variable "bus" { type = object({ transport = string }) }
+variable "schema_versions" { type = list(number) }
+variable "statuses" { type = list(string) }
+variable "transitions" { type = list(string) }
+variable "keeps_latest_state" { type = bool }
+output "filter" { value = var.bus.transport == "sns" ? local.filter_policy : local.event_pattern }
+"""
+ROOT = """
+variable "cases" {
+  type = map(object({
+    transport       = string, schema_versions = list(number), statuses = optional(list(string)),
+    transitions     = optional(list(string)), keeps_latest_state = bool
+  }))
+}
+module "case" {
+  source             = "./filter"
+  for_each           = var.cases
+  bus                = { transport = each.value.transport }
+  schema_versions    = each.value.schema_versions
+  statuses           = each.value.statuses
+  transitions        = each.value.transitions
+  keeps_latest_state = each.value.keeps_latest_state
+}
+output "filters" { value = { for name, case in module.case : name => case.filter } }
+"""
+
+
+def choices():
+    """What may be chosen: version 1 knows no removal."""
+    for bus, latest, versions, statuses in product(Bus, RuleKind, [(1,), (2,), (1, 2)], SUBSETS):
+        if latest is RuleKind.EVERY_EVENT and len(versions) > 1:
+            continue
+        if versions == (1,) and "REMOVED" in statuses:
+            continue
+        yield Choices(
+            name="fraud", rule=latest, versions=versions, statuses=statuses, bus=bus, external=True
+        )
+
+
+def name_of(one):
+    return " ".join([one.bus, one.rule, *map(str, one.versions), *one.statuses])
+
+
+def arguments(one):
+    """As the generated stanza gives them to the module."""
+    found = {
+        "transport": one.bus.value,
+        "schema_versions": one.versions,
+        "keeps_latest_state": one.latest_state,
+    }
+    if one.statuses and one.latest_state:
+        found["statuses"] = one.statuses
+    elif one.statuses:
+        found["transitions"] = [f"*>{status}" for status in one.statuses]
+    return found
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory):
+    """Every filter as Terraform renders it, by name."""
+    with workspace(tmp_path_factory.mktemp("terraform")) as terraform:
+        yield apply(terraform)
+
+
+def apply(terraform: Workspace):
+    root = terraform.folder("rendering")
+    module = root / "filter"
+    module.mkdir(parents=True)
+    for file in ("filter.tf", "vocabulary.tf"):
+        text = terraform.folder("modules", "subscriber", file).read_text()
+        module.joinpath(file).write_text(text)
+    module.joinpath("variables.tf").write_text(VARIABLES)
+    root.joinpath("main.tf").write_text(ROOT)
+    cases = {"cases": {name_of(one): arguments(one) for one in choices()}}
+    root.joinpath("cases.auto.tfvars.json").write_text(json.dumps(cases))
+    terraform.init(root)
+    terraform.run(root, "apply", "-auto-approve")
+    found = json.loads(terraform.run(root, "output", "-json", "filters"))
+    return {name: json.loads(text) for name, text in found.items()}
+
+
+def selected(filter_, kinds):
+    """The kinds of message that a filter lets through; each either always or never."""
+    found = branches(filter_)
+    verdicts = {(kind.type, kind.transition): matches(found, kind) for kind in kinds}
+    assert Match.SOMETIMES not in verdicts.values()
+    return {kind for kind, verdict in verdicts.items() if verdict is Match.ALWAYS}
+
+
+def test_both_tools_select_the_same_messages_whatever_is_chosen(rendered):
+    differing = []
+    for one in choices():
+        render = render_sns if one.bus is Bus.SNS else render_eventbridge
+        ours = render(
+            EVENT, versions=one.versions, statuses=one.statuses, latest_state=one.latest_state
+        )
+        kinds = KINDS[one.bus]
+        if selected(rendered[name_of(one)], kinds) != selected(ours, kinds):
+            differing.append(name_of(one))
+    assert differing == []
+    assert len(rendered) > 200
+
+
+def test_a_latest_state_filter_lets_arrivals_from_an_unknown_status_through(rendered):
+    for one in choices():
+        if one.latest_state and one.statuses:
+            got = {kind for _, kind in selected(rendered[name_of(one)], KINDS[one.bus])}
+            assert got >= {f"NONE>{status}" for status in STATUSES[:4]}, name_of(one)
