@@ -6,10 +6,9 @@ Rich leaves colour and control codes out when the stream is piped.
 
 import json
 import os
-import sys
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -18,13 +17,18 @@ PIPED_COLUMNS: Final = 200
 into pieces that no `grep` finds. `COLUMNS` says otherwise."""
 
 
-def columns_of(stream: TextIO) -> int | None:
-    """The width to write to `stream` with; None where the terminal or `COLUMNS` decides."""
-    return None if stream.isatty() or os.environ.get("COLUMNS") else PIPED_COLUMNS
+class _Output(Console):
+    """A console that is wide where nobody's terminal says how wide it is."""
+
+    @property
+    def options(self) -> ConsoleOptions:
+        found = super().options
+        said = self.is_terminal or os.environ.get("COLUMNS")
+        return found if said else found.update(width=PIPED_COLUMNS)
 
 
-OUT = Console(highlight=False, soft_wrap=True, width=columns_of(sys.stdout))
-ERR = Console(stderr=True, highlight=False, soft_wrap=True, width=columns_of(sys.stderr))
+OUT = _Output(highlight=False, soft_wrap=True)
+ERR = _Output(stderr=True, highlight=False, soft_wrap=True)
 
 
 def print_json(document: Any) -> None:
