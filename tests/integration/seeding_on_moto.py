@@ -62,6 +62,13 @@ class Deployment:
     def backfill(self, *arguments: str) -> Any:
         return self.run("backfill", "payments", "--no-wait", "--execute", *arguments)
 
+    def depth(self) -> int:
+        name = "ApproximateNumberOfMessages"
+        found = self.clients["sqs"].get_queue_attributes(
+            QueueUrl=self.queue_url, AttributeNames=[name]
+        )
+        return int(found["Attributes"][name])
+
     def messages(self) -> list[dict[str, Any]]:
         """Everything in the subscriber's queue, which is empty afterwards."""
         found = []

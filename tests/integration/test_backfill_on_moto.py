@@ -1,6 +1,7 @@
 """`fanout backfill` on moto: what is read, what is sent, what is refused."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -40,7 +41,7 @@ def test_without_execute_nothing_is_sent_and_no_journal_is_made(deployment, tmp_
     result = deployment.run("backfill", "payments")
     plan = json.loads(result.stdout)
     assert (plan["executed"], plan["subscriber"], plan["risk"]) == (False, "payments", None)
-    assert 800 < plan["wait_seconds"] <= 900
+    assert 800 < plan["wait_seconds"] < 901, "AWS's clock is read in whole seconds"
     assert deployment.messages() == []
     assert list(tmp_path.iterdir()) == []
 
@@ -55,6 +56,33 @@ def test_since_counts_where_it_is_later(deployment):
     later = datetime.now(UTC) + timedelta(minutes=5)
     deployment.subscriber(since=later.isoformat())
     assert json.loads(deployment.run("backfill", "payments").stdout)["wait_seconds"] > 1100
+
+
+def test_the_plan_tells_how_many_messages_may_wait(deployment):
+    def planned(*arguments):
+        return json.loads(deployment.run("backfill", "payments", *arguments).stdout)["depth_max"]
+
+    assert planned() == 10_000
+    assert planned("--max-depth", "50") == 50
+    assert planned("--max-depth", "0") is None
+
+
+def test_it_pauses_while_too_many_messages_wait_and_goes_on_as_they_are_taken(deployment):
+    for number in range(12):
+        deployment.put(f"c-{number}", "ACTIVE")
+    options = ("--max-depth", "4", "--page-size", "2", "--segments", "1")
+    depths, taken = [], []
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(deployment.backfill, *options)
+        while not running.done():
+            depths.append(deployment.depth())
+            if depths[-1] > 4:
+                taken += deployment.messages()
+    result = running.result()
+    assert result.exit_code == 0, result.output
+    assert "messages wait in the queue: pausing" in result.stderr
+    assert json.loads(result.stdout)["sent"] == len(taken) + len(deployment.messages()) == 12
+    assert 4 < max(depths) <= 6
 
 
 def test_with_a_version_counter_a_snapshot_has_its_place(deployment):

@@ -9,6 +9,7 @@ import typer
 from fanout.aws import AwsTarget
 from fanout.backfill.accounts_table import AccountsTable
 from fanout.backfill.checkpoints import Checkpoints, Tally
+from fanout.backfill.depth_bound import DepthBound
 from fanout.backfill.pace import CapacityPace
 from fanout.backfill.plan import Plan, make_plan, print_plan
 from fanout.backfill.seeding import Scope, Seeding
@@ -27,6 +28,7 @@ SEGMENTS_DEFAULT = 4
 SEGMENTS_MAX = 64
 RATE_DEFAULT = 100.0
 PAGE_SIZE_DEFAULT = 500
+DEPTH_MAX_DEFAULT = 10_000
 
 
 def backfill(
@@ -42,6 +44,12 @@ def backfill(
     page_size: Annotated[
         int, typer.Option(min=1, max=10_000, help="Items read at a time; a kill repeats so many.")
     ] = PAGE_SIZE_DEFAULT,
+    max_depth: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Pause while more messages than this wait in the queue; 0: never."
+        ),
+    ] = DEPTH_MAX_DEFAULT,
     no_wait: Annotated[
         bool, typer.Option("--no-wait", help="Don't wait for a new subscription to be in force.")
     ] = False,
@@ -67,6 +75,7 @@ def backfill(
         segments=segments,
         page_size=page_size,
         units_per_second=rate or None,
+        depth_max=max_depth or None,
         wait=not no_wait,
     )
     if not as_json:
@@ -138,20 +147,19 @@ def _seed(target: AwsTarget, plan: Plan, run: Run, stopping: Stopping) -> tuple[
     """Scan; returns what became of the items, and whether it is all of them."""
     url, name = plan.subscriber.queue_url, plan.subscriber.name
     checkpoints = Checkpoints(run)
+    queue = SqsQueue(target.client("sqs"), url, what=f"the queue of {name}")
     with progress() as bars:
         done = sum(place.tally.scanned for place in checkpoints.places())
         task = bars.add_task("customers", total=plan.accounts.item_count, completed=done)
         seeding = Seeding(
             accounts=AccountsTable(target.client("dynamodb"), plan.accounts, plan.reader),
-            queue=SnapshotQueue(
-                SqsQueue(target.client("sqs"), url, what=f"the queue of {name}"),
-                fifo=url.endswith(".fifo"),
-            ),
+            queue=SnapshotQueue(queue, fifo=url.endswith(".fifo")),
             checkpoints=checkpoints,
             scope=Scope(
                 source=plan.publisher.source, followed=plan.followed, page_size=plan.page_size
             ),
             pace=CapacityPace(plan.units_per_second),
+            bound=_depth_bound(queue, plan),
             stopping=stopping,
             progress=lambda count: bars.advance(task, count),
         )
@@ -167,6 +175,20 @@ def _seed(target: AwsTarget, plan: Plan, run: Run, stopping: Stopping) -> tuple[
     else:
         run.pause("interrupted")
     return tally, finished
+
+
+def _depth_bound(queue: SqsQueue, plan: Plan) -> DepthBound:
+    def waiting() -> int:
+        depth = queue.facts().depth
+        return depth.visible + depth.delayed
+
+    def holding(depth: int) -> None:
+        ERR.print(
+            f"{depth:,} messages wait in the queue: pausing whenever it is more than "
+            f"{plan.depth_max:,}, so that live changes get their turn."
+        )
+
+    return DepthBound(waiting, plan.depth_max, page_size=plan.page_size, holding=holding)
 
 
 def _tell(tally: Tally, *, run_id: str, finished: bool, as_json: bool) -> None:

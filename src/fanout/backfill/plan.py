@@ -21,7 +21,10 @@ UNIT_BYTES = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything that is known before the scan. `units_per_second` None: as fast as it goes."""
+    """Everything that is known before the scan.
+
+    `units_per_second` None: as fast as it goes; `depth_max` None: however many messages wait.
+    """
 
     bus: Bus
     publisher: Publisher
@@ -33,6 +36,7 @@ class Plan:
     segments: int
     page_size: int
     units_per_second: float | None
+    depth_max: int | None
     wait: bool
 
     @property
@@ -78,6 +82,7 @@ class Plan:
             "segments": self.segments,
             "page_size": self.page_size,
             "units_per_second": self.units_per_second,
+            "depth_max": self.depth_max,
             "scan_seconds_about": self.scan_seconds,
             "wait_seconds": self.wait_seconds,
             "risk": self.risk,
@@ -91,6 +96,7 @@ def make_plan(
     segments: int,
     page_size: int,
     units_per_second: float | None,
+    depth_max: int | None,
     wait: bool,
 ) -> Plan:
     """Look at everything and change nothing.
@@ -120,6 +126,7 @@ def make_plan(
         segments=segments,
         page_size=page_size,
         units_per_second=units_per_second,
+        depth_max=depth_max,
         wait=wait,
     )
 
@@ -145,6 +152,8 @@ def print_plan(plan: Plan) -> None:
     OUT.print(f"  what    v{NEWEST_MAJOR} snapshots of {_statuses(plan.followed)}")
     about = f", about {_duration(seconds)}" if seconds is not None else ""
     OUT.print(f"  how     {plan.segments} segments, consistent reads, {rate}{about}")
+    if plan.depth_max is not None:
+        OUT.print(f"  pauses  while more than {plan.depth_max:,} messages wait in the queue")
     if plan.wait_seconds:
         OUT.print(f"  wait    {_duration(plan.wait_seconds)}: the subscription is that new")
     if plan.risk:

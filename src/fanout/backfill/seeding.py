@@ -15,6 +15,7 @@ from typing import Protocol
 from customer_events.event import CustomerStatusChanged, Status
 from fanout.backfill.accounts_table import Page
 from fanout.backfill.checkpoints import EXAMPLES_MAX, Checkpoints, Place, Tally
+from fanout.backfill.depth_bound import DepthBound
 from fanout.backfill.pace import CapacityPace
 from fanout.backfill.reading import Item, Reading, Unreadable
 from fanout.backfill.snapshots import snapshot
@@ -55,6 +56,7 @@ class Seeding:
         checkpoints: where each segment is, and where that is kept.
         scope: what is sent.
         pace: shared by the segments.
+        bound: on the queue, shared by the segments.
         stopping: asked before each page.
         progress: told how many items a page had.
     """
@@ -67,6 +69,7 @@ class Seeding:
         checkpoints: Checkpoints,
         scope: Scope,
         pace: CapacityPace,
+        bound: DepthBound,
         stopping: Stopping,
         progress: Callable[[int], None],
     ) -> None:
@@ -75,6 +78,7 @@ class Seeding:
         self._checkpoints = checkpoints
         self._scope = scope
         self._pace = pace
+        self._bound = bound
         self._stopping = stopping
         self._progress = progress
 
@@ -93,12 +97,15 @@ class Seeding:
 
     def _scan(self, place: Place, segments: int) -> Place:
         try:
-            while not place.finished and self._pace.wait(self._stopping):
+            while not place.finished and self._may_go_on():
                 place = self._next_page(place, segments)
         except BaseException:
             self._stopping.ask()
             raise
         return place
+
+    def _may_go_on(self) -> bool:
+        return self._pace.wait(self._stopping) and self._bound.wait(self._stopping)
 
     def _next_page(self, place: Place, segments: int) -> Place:
         page = self._accounts.page(
@@ -106,7 +113,9 @@ class Seeding:
         )
         self._pace.spent(page.units)
         self._checkpoints.begin(place)
-        reached = place.after(page.next_key, self._send(page))
+        tally = self._send(page)
+        self._bound.page_sent(tally.sent)
+        reached = place.after(page.next_key, tally)
         self._checkpoints.reached(reached)
         self._progress(page.scanned)
         return reached

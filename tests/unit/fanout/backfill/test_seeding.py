@@ -3,6 +3,7 @@ import pytest
 from customer_events.event import Status
 from fanout.backfill.accounts_table import Page
 from fanout.backfill.checkpoints import Checkpoints, Tally
+from fanout.backfill.depth_bound import DepthBound
 from fanout.backfill.pace import CapacityPace
 from fanout.backfill.reading import Unreadable
 from fanout.backfill.seeding import Scope, Seeding
@@ -65,7 +66,15 @@ def new_run(store):
     return make
 
 
-def seeding(accounts, queue, run, *, followed=frozenset(Status), progress=lambda _: None):
+def seeding(
+    accounts,
+    queue,
+    run,
+    *,
+    followed=frozenset(Status),
+    progress=lambda _: None,
+    bound=None,
+):
     stopping = Stopping()
     return Seeding(
         accounts=accounts,
@@ -73,6 +82,7 @@ def seeding(accounts, queue, run, *, followed=frozenset(Status), progress=lambda
         checkpoints=Checkpoints(run),
         scope=Scope(source=SOURCE, followed=followed, page_size=3),
         pace=CapacityPace(None),
+        bound=bound or DepthBound(lambda: 0, None, page_size=3),
         stopping=stopping,
         progress=progress,
     ), stopping
@@ -141,6 +151,20 @@ def test_asked_to_stop_it_ends_after_the_page_under_way(new_run):
         [place] = Checkpoints(run).places()
     assert tally.sent == len(queue.customers) == 3
     assert not place.finished
+
+
+def test_each_page_waits_until_few_enough_messages_are_in_the_queue(new_run):
+    queue, seen = FakeQueue(), []
+
+    def look():
+        seen.append(len(queue.customers))
+        return 0
+
+    with new_run(1) as run:
+        bound = DepthBound(look, 3, page_size=3, monotonic=iter(range(99)).__next__)
+        tally = seeding(FakeAccounts(customers(20)), queue, run, bound=bound)[0].run()
+    assert tally == Tally(scanned=20, sent=20)
+    assert seen == [0, 6, 12, 18]
 
 
 def test_one_segments_failure_stops_the_others(new_run):

@@ -15,6 +15,7 @@ from customer_events.identity import event_id
 from customer_events.sequence import SequenceSource
 from fanout.backfill.accounts_table import Page
 from fanout.backfill.checkpoints import Checkpoints
+from fanout.backfill.depth_bound import DepthBound
 from fanout.backfill.pace import CapacityPace
 from fanout.backfill.reading import Reading
 from fanout.backfill.seeding import Scope, Seeding
@@ -156,6 +157,7 @@ def seed_all(world, folder):
             checkpoints=checkpoints,
             scope=Scope(source=SOURCE, followed=frozenset(Status), page_size=500),
             pace=CapacityPace(None),
+            bound=DepthBound(lambda: 0, None, page_size=500),
             stopping=Stopping(),
             progress=lambda _: None,
         ).run()
