@@ -47,7 +47,9 @@ class Publisher:
 class Subscriber:
     """A subscriber's queue, DLQ and, where it has them, function and table.
 
-    `filter` is the rendered filter policy (None: every event); `since` is an RFC 3339 instant.
+    `filter` is the rendered filter policy (None: every event); `since` is an RFC 3339 instant;
+    `parked_groups_table` holds the notes of what is parked, where a customer's events wait behind a
+    parked one, else None.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Subscriber:
     filter: dict[str, Any] | None
     versions: tuple[int, ...]
     since: str | None
+    parked_groups_table: str | None = None
 
 
 def find_bus(target: AwsTarget) -> Bus:
@@ -127,6 +130,7 @@ def _subscriber(found: dict[str, Any]) -> Subscriber:
         filter=found.get("filter") or None,
         versions=_versions(found.get("versions", "2")),
         since=found.get("since") or None,
+        parked_groups_table=found.get("parked_groups_table") or None,
     )
 
 

@@ -39,6 +39,8 @@ VARIABLES = {
     "stream_mapping_enabled": "false",
     "table_deletion_protection": "false",
 }
+# What an example offers beyond, and is deployed with here.
+OFFERED = {"sns_fifo_fanout": {"park_by_customer": "true"}}
 
 # What a second plan wants to change on MiniStack 1.5.33 though nothing has changed, by type and
 # attribute ("*": most of them). A fault that is gone fails the test, and is to be taken out here.
@@ -110,7 +112,7 @@ def prepare(
     dist.mkdir(exist_ok=True)
     for service, path in packages.items():
         shutil.copy(path, dist / f"{service}-{ARCHITECTURE}.zip")
-    chosen = VARIABLES | {"package_folder": str(dist), "prefix": target.prefix}
+    chosen = VARIABLES | OFFERED.get(example, {}) | {"package_folder": str(dist), "prefix": target.prefix}
     terraform.init(folder)
     return Deployment(
         terraform=terraform,

@@ -39,6 +39,7 @@ def test_the_operators_tools_find_everything_through_the_parameters(monkeypatch,
     assert payments.table == outputs["PaymentsTable"]
     assert payments.versions == (2,)
     assert payments.since is None
+    assert payments.parked_groups_table is None
 
 
 @mock_aws

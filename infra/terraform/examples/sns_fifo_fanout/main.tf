@@ -51,8 +51,11 @@ module "payments_consumer" {
   table            = { name = aws_dynamodb_table.payments.name, arn = aws_dynamodb_table.payments.arn }
   package_path     = "${local.packages}/payments_consumer-${var.architecture}.zip"
   architecture     = var.architecture
+  park_by_customer = var.park_by_customer
   alarm_topic_arns = var.alarm_topic_arns
   tags             = var.tags
+
+  parked_groups_deletion_protection = var.table_deletion_protection
 }
 
 module "dashboard" {

@@ -23,6 +23,11 @@ output "dlq_url" {
   value       = module.payments.dlq_url
 }
 
+output "parked_groups_table" {
+  description = "Name of the table of notes of what is parked; null without park_by_customer."
+  value       = module.payments_consumer.parked_groups_table
+}
+
 output "failure_bucket" {
   description = "Name of the publisher's failure store."
   value       = module.publisher.failure_bucket

@@ -46,6 +46,12 @@ variable "stream_mapping_enabled" {
   default     = true
 }
 
+variable "park_by_customer" {
+  description = "Whether a customer's later events wait behind one that is parked, instead of overtaking it."
+  type        = bool
+  default     = false
+}
+
 variable "table_deletion_protection" {
   description = "Whether DynamoDB refuses to delete the tables that this creates."
   type        = bool

@@ -5,6 +5,8 @@ data "aws_region" "current" {}
 locals {
   name         = "${var.prefix}-${var.subscriber.name}-consumer"
   service_name = coalesce(var.service_name, "${replace(var.subscriber.name, "-", "_")}_consumer")
+
+  parked_groups_table = one(aws_dynamodb_table.parked_groups[*].name)
 }
 
 module "function" {
@@ -27,6 +29,11 @@ module "function" {
   policy_name              = "keep-${var.subscriber.name}-standing"
   tags                     = var.tags
 
+  environment = local.environment
+  statements  = local.statements
+}
+
+locals {
   environment = merge({
     POWERTOOLS_SERVICE_NAME      = local.service_name
     POWERTOOLS_METRICS_NAMESPACE = "CustomerStatusFanout"
@@ -35,7 +42,10 @@ module "function" {
     QUEUE_URL                    = var.subscriber.queue_url
     DLQ_URL                      = var.subscriber.dlq_url
     TABLE_NAME                   = var.table.name
-  }, var.extra_environment)
+    }, var.park_by_customer ? {
+    PARK_BY_CUSTOMER    = "true"
+    PARKED_GROUPS_TABLE = local.parked_groups_table
+  } : {}, var.extra_environment)
 
   statements = concat(
     [
@@ -82,9 +92,67 @@ module "function" {
         }
       },
     ],
+    [for table in aws_dynamodb_table.parked_groups : {
+      Sid      = "KeepNotesOfWhatIsParked"
+      Effect   = "Allow"
+      Action   = ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"]
+      Resource = table.arn
+    }],
+    # The notes have the queue's key, whatever the subscriber's own table has.
+    [for table in aws_dynamodb_table.parked_groups : {
+      Sid    = "UseTheKeyThroughTheNotes"
+      Effect = "Allow"
+      Action = [
+        "kms:Decrypt",
+        "kms:DescribeKey",
+        "kms:Encrypt",
+        "kms:GenerateDataKey",
+        "kms:ReEncryptFrom",
+        "kms:ReEncryptTo",
+      ]
+      Resource = var.subscriber.kms_key_arn
+      Condition = {
+        StringEquals = { "kms:ViaService" = "dynamodb.${data.aws_region.current.id}.${data.aws_partition.current.dns_suffix}" }
+      }
+    } if var.table.kms_key_arn != null],
     var.extra_statements,
   )
 }
+
+# ---------------------------------------------------------------- park by customer
+
+# One small item for each message that is parked; nothing of an event but its message id.
+resource "aws_dynamodb_table" "parked_groups" {
+  count = var.park_by_customer ? 1 : 0
+
+  name                        = "${var.prefix}-${var.subscriber.name}-parked-groups"
+  billing_mode                = "PAY_PER_REQUEST"
+  hash_key                    = "message_group"
+  range_key                   = "place"
+  deletion_protection_enabled = var.parked_groups_deletion_protection
+  tags                        = var.tags
+
+  attribute {
+    name = "message_group"
+    type = "S"
+  }
+
+  attribute {
+    name = "place"
+    type = "S"
+  }
+
+  server_side_encryption {
+    enabled     = true
+    kms_key_arn = var.subscriber.kms_key_arn
+  }
+
+  point_in_time_recovery {
+    enabled = true
+  }
+}
+
+# ---------------------------------------------------------------- mapping
 
 resource "aws_lambda_event_source_mapping" "queue" {
   function_name                      = module.function.live_arn

@@ -4,7 +4,14 @@ output "consumer" {
     function_name = module.function.name
     mapping_id    = aws_lambda_event_source_mapping.queue.uuid
     table         = var.table.name
+    # null where nobody waits behind a parked event.
+    parked_groups_table = local.parked_groups_table
   }
+}
+
+output "parked_groups_table" {
+  description = "Name of the table of notes of what is parked; null without park_by_customer."
+  value       = local.parked_groups_table
 }
 
 output "function_name" {

@@ -61,6 +61,25 @@ variable "extra_statements" {
   default     = []
 }
 
+# ---------------------------------------------------------------- park by customer
+
+variable "park_by_customer" {
+  description = "Whether a customer's later events wait behind one that is parked, instead of overtaking it; FIFO queues only. Creates a table of notes."
+  type        = bool
+  default     = false
+
+  validation {
+    condition     = !var.park_by_customer || var.subscriber.is_fifo
+    error_message = "A standard queue has no order that could be kept: the consumer would refuse to start, and every message would come back until it is dead. Subscribe with a FIFO queue, or leave it false."
+  }
+}
+
+variable "parked_groups_deletion_protection" {
+  description = "Whether DynamoDB refuses to delete the table of notes; without its notes, a customer's later events overtake the parked one."
+  type        = bool
+  default     = true
+}
+
 # ---------------------------------------------------------------- the mapping
 
 variable "timeout_seconds" {

@@ -210,9 +210,11 @@ resource "aws_ssm_parameter" "subscriber" {
     function_name = var.consumer.function_name
     mapping_id    = var.consumer.mapping_id
     table         = var.consumer.table
-    filter        = try(jsondecode(local.is_topic ? local.filter_policy : local.event_pattern), null)
-    versions      = join(",", var.schema_versions)
-    since         = var.since
+    # Empty where a customer's events do not wait behind a parked one.
+    parked_groups_table = var.consumer.parked_groups_table == null ? "" : var.consumer.parked_groups_table
+    filter              = try(jsondecode(local.is_topic ? local.filter_policy : local.event_pattern), null)
+    versions            = join(",", var.schema_versions)
+    since               = var.since
   })
   tags = var.tags
 }

@@ -242,6 +242,8 @@ variable "consumer" {
     function_name = optional(string, "")
     mapping_id    = optional(string, "")
     table         = optional(string, "")
+    # The notes of what is parked, where a customer's events wait behind it (park_by_customer).
+    parked_groups_table = optional(string)
   })
   default = {}
 }

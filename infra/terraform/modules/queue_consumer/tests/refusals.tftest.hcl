@@ -169,3 +169,13 @@ run "a_lag_below_the_clock_of_the_stream_is_refused" {
 
   expect_failures = [var.end_to_end_lag_alarm_milliseconds]
 }
+
+run "park_by_customer_on_a_standard_queue_is_refused" {
+  command = plan
+
+  variables {
+    park_by_customer = true
+  }
+
+  expect_failures = [var.park_by_customer]
+}

@@ -150,6 +150,23 @@ run "operators_find_it" {
     condition     = aws_ssm_parameter.subscriber.name == "/fanout/subscribers/payments"
     error_message = "Under the prefix."
   }
+  assert {
+    condition     = jsondecode(aws_ssm_parameter.subscriber.value).parked_groups_table == ""
+    error_message = "No notes."
+  }
+}
+
+run "operators_find_the_notes_of_what_is_parked" {
+  command = apply
+
+  variables {
+    consumer = { function_name = "f", mapping_id = "m", table = "t", parked_groups_table = "fanout-payments-parked-groups" }
+  }
+
+  assert {
+    condition     = jsondecode(aws_ssm_parameter.subscriber.value).parked_groups_table == "fanout-payments-parked-groups"
+    error_message = "The consumer's."
+  }
 }
 
 run "dead_late_and_missing_messages_alarm" {
