@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-infra test-fast simulate chaos check check-policies contract format lock package smoke-aws clean
+.PHONY: help install demo test test-infra test-fast simulate chaos seed-at-scale check check-policies contract format lock package smoke-aws clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -27,7 +27,7 @@ demo: $(VENV)/local.stamp ## Run the whole system here and play 1,000 status cha
 test: install ## Run the tests.
 	$(BIN)/pytest -n $(WORKERS) -m "not exhaustive"
 
-test-exhaustive: install ## Run every test, at every point where a process can be killed; half an hour.
+test-exhaustive: install ## Run every test, at every point where a process can be killed, and at scale; an hour and a half.
 	$(BIN)/pytest -n $(WORKERS)
 
 test-infra: install ## Terraform: the rules of the modules, and each example on the embedded AWS.
@@ -38,6 +38,9 @@ simulate: install ## Play fresh random histories against the guarantees: SEEDS=N
 
 chaos: install ## Load and faults on the embedded AWS, then the checkers: MINUTES=N [SEED=n] [RATE=n].
 	@PYTHONPATH=tests $(BIN)/python -m chaos --minutes $(or $(MINUTES),1) $(if $(SEED),--seed $(SEED)) $(if $(RATE),--rate $(RATE)) $(CHAOS)
+
+seed-at-scale: install ## Seed a subscriber of many customers while they change: CUSTOMERS=N.
+	@PYTHONPATH=tests $(BIN)/python -m seed_at_scale --customers $(or $(CUSTOMERS),100000) $(SEED_AT_SCALE)
 
 test-fast: install ## Run the tests that need no processes and no moto; under a minute.
 	$(BIN)/pytest -n $(WORKERS) -m "not slow" tests/architecture tests/contract tests/docs tests/unit

@@ -29,14 +29,15 @@ class Fanout:
         assert done.returncode == expect, done.stdout + done.stderr
         return json.loads(done.stdout)
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Run without waiting."""
-        return subprocess.Popen(
-            self._command(*arguments),
-            env=self._environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+    def start(self, *arguments: str, output: Path | None = None) -> subprocess.Popen[bytes]:
+        """Run without waiting; `output`: a file for the JSON document."""
+        with (output or Path(os.devnull)).open("wb") as file:
+            return subprocess.Popen(
+                self._command(*arguments),
+                env=self._environment(),
+                stdout=file,
+                stderr=subprocess.DEVNULL,
+            )
 
     @property
     def runs(self) -> Path:

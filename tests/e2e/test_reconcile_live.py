@@ -1,12 +1,13 @@
 """Reconcile on the embedded AWS: it finds and mends ten planted drifts, and no change in flight."""
 
+import random
 from types import SimpleNamespace
 
 import pytest
 
 from e2e.fanout_command import Fanout
 from e2e.second_subscriber import subscribed
-from e2e.traffic import Traffic
+from e2e.traffic import STATUSES, Traffic
 
 pytestmark = pytest.mark.slow
 
@@ -135,12 +136,30 @@ def test_nothing_is_found_while_changes_flow_at_speed(seeded, fanout, eventually
     assert seeded.traffic.written - before > 50
 
 
-def test_a_subscriber_that_was_down_catches_up_by_itself(seeded, fanout, eventually):
-    changes = 1_000
+@pytest.mark.parametrize("changes", [1_000, pytest.param(10_000, marks=pytest.mark.exhaustive)])
+def test_a_subscriber_that_was_down_catches_up_by_itself(seeded, fanout, eventually, changes):
+    patience_seconds = 60 + changes / 20
+    eventually(settled(seeded), "the rows before", deadline_seconds=PATIENCE_SECONDS)
     seeded.risk.switch(on=False)
-    for _ in range(changes):
-        seeded.traffic.change_one()
-    eventually(lambda: seeded.risk.depth() > changes / 2, "a backlog", deadline_seconds=60)
+    change(seeded.traffic, changes)
+    eventually(
+        lambda: seeded.risk.depth() >= changes, "a backlog", deadline_seconds=patience_seconds
+    )
     seeded.risk.switch(on=True)
-    eventually(settled(seeded), "every row", deadline_seconds=120)
+    eventually(settled(seeded), "every row", deadline_seconds=patience_seconds)
     assert reconcile(fanout)["drifted"] == 0
+
+
+def change(traffic, count):
+    """So many changes of status, each of which is an event: none writes the status it finds."""
+    chance = random.Random(6)
+    truth = traffic.truth()
+    for _ in range(count):
+        customer_id = chance.choice(traffic.ids)
+        status = chance.choice([one for one in (*STATUSES, None) if one != truth.get(customer_id)])
+        if status is None:
+            traffic.remove(customer_id)
+            del truth[customer_id]
+        else:
+            traffic.write(customer_id, status)
+            truth[customer_id] = status
