@@ -1,5 +1,6 @@
 """Notes of parked messages in DynamoDB: one small item for each message that waits."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from event_consumer.ports import Note
@@ -50,10 +51,21 @@ class ParkedGroupsTable:
             Key={"message_group": {"S": group}, "place": {"S": note.place}},
         )
 
+    def withdraw(self, group: str, message_id: str) -> None:
+        """The message of this first delivery will never be handled: nobody waits for it any more.
+
+        For whoever throws it away. Again, or where there is no note, it has no effect.
+        """
+        for note in self._notes_of(group, message_id):
+            self.remove(group, note)
+
     # Private functions
 
     def _holds(self, group: str, message_id: str) -> bool:
         """Whether it has a note: a replayed message has a new sequence number, and an old place."""
+        return next(self._notes_of(group, message_id), None) is not None
+
+    def _notes_of(self, group: str, message_id: str) -> Iterator[Note]:
         start: dict[str, Any] = {}
         while True:
             page = self._query(
@@ -63,10 +75,9 @@ class ParkedGroupsTable:
                 values={":message_id": {"S": message_id}},
                 **start,
             )
-            if page.get("Items"):
-                return True
+            yield from map(_note, page.get("Items", []))
             if not page.get("LastEvaluatedKey"):
-                return False
+                return
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
     def _query(

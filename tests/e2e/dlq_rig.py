@@ -39,6 +39,23 @@ def dlq_rig(bare_emulator, tmp_path, messages):
     )
     for body in messages:
         sqs.send_message(QueueUrl=urls["dlq"], MessageBody=body)
+    typed = command_line(bare_emulator, tmp_path, prefix)
+
+    def bodies(name):
+        found = Counter()
+        while messages := sqs.receive_message(
+            QueueUrl=urls[name], MaxNumberOfMessages=10, VisibilityTimeout=600
+        ).get("Messages", []):
+            found.update(message["Body"] for message in messages)
+        return found
+
+    return SimpleNamespace(
+        killed=typed.killed, fanout=typed.fanout, bodies=bodies, runs=tmp_path / "runs"
+    )
+
+
+def command_line(bare_emulator, tmp_path, prefix):
+    """`fanout` for a deployment on the emulator, as a process; `killed` ends it at a point."""
     target = bare_emulator.target
     environment = {
         "PATH": "/usr/bin:/bin",
@@ -50,10 +67,11 @@ def dlq_rig(bare_emulator, tmp_path, messages):
         "FANOUT_PREFIX": prefix,
     }
     runs = ("--runs-dir", str(tmp_path / "runs"))
+    fanout_main = ("-c", "from fanout.cli import main; main()")
 
     def run(*command):
         return subprocess.run(
-            [sys.executable, *command, *runs],
+            [sys.executable, *command],
             env=environment,
             capture_output=True,
             text=True,
@@ -62,17 +80,13 @@ def dlq_rig(bare_emulator, tmp_path, messages):
         )
 
     def killed(point, number, *arguments):
-        return run(str(KILLED), point, str(number), *arguments)
+        return run(str(KILLED), point, str(number), *arguments, *runs)
 
     def fanout(*arguments):
-        return run("-c", "from fanout.cli import main; main()", *arguments)
+        return run(*fanout_main, *arguments, *runs)
 
-    def bodies(name):
-        found = Counter()
-        while messages := sqs.receive_message(
-            QueueUrl=urls[name], MaxNumberOfMessages=10, VisibilityTimeout=600
-        ).get("Messages", []):
-            found.update(message["Body"] for message in messages)
-        return found
+    def look(*arguments):
+        """A command that makes no run."""
+        return run(*fanout_main, *arguments)
 
-    return SimpleNamespace(killed=killed, fanout=fanout, bodies=bodies, runs=tmp_path / "runs")
+    return SimpleNamespace(killed=killed, fanout=fanout, look=look)

@@ -112,7 +112,11 @@ def prepare(
     dist.mkdir(exist_ok=True)
     for service, path in packages.items():
         shutil.copy(path, dist / f"{service}-{ARCHITECTURE}.zip")
-    chosen = VARIABLES | OFFERED.get(example, {}) | {"package_folder": str(dist), "prefix": target.prefix}
+    chosen = (
+        VARIABLES
+        | OFFERED.get(example, {})
+        | {"package_folder": str(dist), "prefix": target.prefix}
+    )
     terraform.init(folder)
     return Deployment(
         terraform=terraform,

@@ -101,6 +101,8 @@ def show_plan(plan: dict[str, Any], *, execute: bool) -> None:
         rows.add_row("edit", escape(f"{operation['op']} {operation['path']}"))
     if "because" in options:
         rows.add_row("discard, because", escape(options["because"]))
+    if options.get("notes"):
+        rows.add_row("then", escape(f"remove their notes in {options['notes']}"))
     OUT.print(rows)
     unreadable = plan["selected"] - plan["readable_now"]
     if unreadable and options["through"] != FILE:

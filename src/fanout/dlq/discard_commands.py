@@ -46,7 +46,8 @@ def discard(
 ) -> None:
     """Throw dead messages away: plan first; with --execute, into a file and then out of the DLQ.
 
-    `fanout dlq import` brings them back from the file.
+    `fanout dlq import` brings them back from the file. Where a customer's events wait behind a
+    parked one, those behind a discarded one are free to be replayed.
     Exit code 0: all selected are discarded (or the plan was shown); 1: some are left; 2: wrong
     use; 3: refused by AWS or the disk, or another operator is at it; 130: interrupted, safely.
     """
@@ -76,6 +77,7 @@ def discard(
         "through": FILE,
         "because": because.strip(),
         "file": str(file),
+        "notes": subscription.subscriber.parked_groups_table,
         "selection": wanted.to_document(),
         "limit": limit,
         "canary": 0,

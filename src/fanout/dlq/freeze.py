@@ -92,6 +92,11 @@ def facts_of(message: DeadMessage, diagnosis: Diagnosis) -> dict[str, Any]:
     first = message.first_delivery.message_id
     if first != message.message_id:
         item["alias"] = first
+    if message.group_id and message.sequence_number:
+        item |= {
+            "message_group": message.group_id,
+            "sequence_number": int(message.sequence_number),
+        }
     return item
 
 

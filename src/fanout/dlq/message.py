@@ -60,7 +60,8 @@ class DeadMessage:
     `sent_at` is when it came into the DLQ, except for what SQS itself moved from a standard queue:
     there it is the first send, and retention counts from it. `attributes` are the message
     attributes in the SQS API's shape; `source_arn` is the queue that SQS moved it from, else None.
-    `receipt_handle` is good until the message becomes visible again.
+    `receipt_handle` is good until the message becomes visible again. `sequence_number` is its place
+    among the messages of its group in a FIFO DLQ: a number that only rises.
     """
 
     message_id: str
@@ -71,6 +72,7 @@ class DeadMessage:
     receive_count: int
     attributes: Mapping[str, Mapping[str, Any]]
     group_id: str | None = None
+    sequence_number: str | None = None
     trace_header: str | None = None
     source_arn: str | None = None
 
@@ -127,6 +129,7 @@ def from_received(received: Mapping[str, Any]) -> DeadMessage:
         receive_count=int(system.get("ApproximateReceiveCount") or 1),
         attributes=received.get("MessageAttributes", {}),
         group_id=system.get("MessageGroupId"),
+        sequence_number=system.get("SequenceNumber"),
         trace_header=system.get("AWSTraceHeader"),
         source_arn=system.get("DeadLetterQueueSourceArn"),
     )
@@ -145,6 +148,13 @@ def attributes_without_marks(message: DeadMessage) -> dict[str, dict[str, Any]]:
     }
 
 
+def replayed_attributes(message: DeadMessage) -> dict[str, dict[str, Any]]:
+    """The message attributes of a replay: our marks off, and the first delivery kept."""
+    return attributes_without_marks(message) | {
+        REPLAYED: {"DataType": "String", "StringValue": message.first_delivery.to_attribute()}
+    }
+
+
 def attributes_size_bytes(attributes: Mapping[str, Mapping[str, Any]]) -> int:
     """Names, types and values, as SQS counts them toward a message's size."""
     return sum(
@@ -157,7 +167,10 @@ def attributes_size_bytes(attributes: Mapping[str, Mapping[str, Any]]) -> int:
 
 
 def to_lambda_record(message: DeadMessage, *, queue_arn: str) -> dict[str, Any]:
-    """The message as an event source mapping hands it to a function, from a queue of this ARN."""
+    """The message as an event source mapping hands it to a function, from a queue of this ARN.
+
+    The first delivery's id stays with it: by that a consumer that parks by customer knows it.
+    """
     system = {
         "ApproximateReceiveCount": str(message.receive_count),
         "SentTimestamp": _to_milliseconds(message.sent_at),
@@ -173,7 +186,7 @@ def to_lambda_record(message: DeadMessage, *, queue_arn: str) -> dict[str, Any]:
         "body": message.body,
         "attributes": system,
         "messageAttributes": {
-            name: _lambda_attribute(one) for name, one in attributes_without_marks(message).items()
+            name: _lambda_attribute(one) for name, one in replayed_attributes(message).items()
         },
         "eventSource": "aws:sqs",
         "eventSourceARN": queue_arn,

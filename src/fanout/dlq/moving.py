@@ -20,6 +20,7 @@ from fanout.dlq.ports import (
     Sending,
     Verdict,
 )
+from fanout.dlq.releasing import Releasing
 from fanout.dlq.sending import AsItIs, Making, Unsendable, in_batches, in_waves, refusal
 from fanout.runs.records import done, ended, intent
 from fanout.runs.run import Run
@@ -59,6 +60,7 @@ class Deleting:
     Args:
         receipt: the newest receipt of a message, hidden for long enough.
         forget: called with the ids that are gone.
+        releasing: frees who waits behind what is gone.
     """
 
     def __init__(
@@ -68,8 +70,10 @@ class Deleting:
         *,
         receipt: Callable[[DeadMessage], Receipt],
         forget: Callable[[Sequence[str]], None],
+        releasing: Releasing | None = None,
     ) -> None:
         self._run = run
+        self._releasing = releasing or Releasing(run, None)
         self._dlq = dlq
         self._receipt = receipt
         self._forget = forget
@@ -86,8 +90,14 @@ class Deleting:
             for one in effects
         ]
         gone = [one.message_id for one in effects if one.ok]
-        self._run.record(done(DELETE, results), ended({"id": one, **ends[one]} for one in gone))
+        endings = ended({"id": one, **ends[one]} for one in gone)
         self._forget(gone)
+        if release := self._releasing.begin(gone):
+            self._run.record(done(DELETE, results), *release)
+            self._releasing.release(gone)
+            self._run.record(endings)
+        else:
+            self._run.record(done(DELETE, results), endings)
         failed = tuple(one.message_id for one in effects if not one.ok)
         return Moved(well=len(gone), failed=len(failed), failed_ids=failed)
 

@@ -107,6 +107,14 @@ class DeadLetters(Protocol):
         ...
 
 
+class Notes(Protocol):
+    """What a FIFO subscriber that parks by customer keeps of its parked messages."""
+
+    def withdraw(self, group: str, message_id: str) -> None:
+        """Nobody waits any more for the message of this first delivery; no effect if repeated."""
+        ...
+
+
 class Destination(Protocol):
     """The queue that a replay sends to."""
 

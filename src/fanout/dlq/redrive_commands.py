@@ -68,6 +68,7 @@ def redrive(
     if to is None:
         _show(tasks.list(), as_json=as_json)
         return
+    _require_nobody_waits(subscription)
     _require_destination(subscription, to)
     for sentence in LIMITS:
         ERR.print(f"[yellow]{escape(sentence)}[/]")
@@ -109,6 +110,21 @@ def watch(tasks: MoveTasks, stopping: Stopping, show: Callable[[MoveTask], None]
 
 
 # Private functions
+
+
+def _require_nobody_waits(subscription: Subscription) -> None:
+    """Raises: WrongUse where the subscriber parks by customer.
+
+    What SQS moves gets a new id, and keeps no trace of its old one unless the consumer parked it:
+    its note would stand first for good.
+    """
+    if notes := subscription.subscriber.parked_groups_table:
+        name = subscription.subscriber.name
+        raise WrongUse(
+            f"{name} parks by customer: its notes in {notes} name messages by ids that SQS's own "
+            f"move replaces, so their customers' events would wait for ever. Use `fanout dlq "
+            f"replay {name}`, which keeps them."
+        )
 
 
 def _carry_out(

@@ -15,18 +15,11 @@ from fanout.dlq.freeze import facts_of
 from fanout.dlq.message import DeadMessage
 from fanout.dlq.moving import DELETE, REFUSED, SENT, Deleting, Moved, Mover
 from fanout.dlq.pace import Pace
-from fanout.dlq.ports import DeadLetters
-from fanout.dlq.score import (
-    CAME_BACK,
-    GONE,
-    OPEN,
-    WELL_ENDS,
-    WINDOW_BYTES_MAX,
-    WINDOW_MAX,
-    Limits,
-    Score,
-)
+from fanout.dlq.ports import DeadLetters, Notes
+from fanout.dlq.releasing import Releasing
+from fanout.dlq.score import CAME_BACK, OPEN, WINDOW_BYTES_MAX, WINDOW_MAX, Limits, Score
 from fanout.dlq.selection import Selection, dead_since
+from fanout.dlq.settling import Settling, good_end, is_moved
 from fanout.dlq.sweep import Sweep
 from fanout.runs.ledger import Item, State
 from fanout.runs.records import ended, intent, selected
@@ -42,6 +35,7 @@ class Replay:
         keep_lock: called before each batch.
         stop: asked between batches.
         progress: called with the score after each batch.
+        notes: of a subscriber that parks by customer, where this run's messages are thrown away.
     """
 
     run: Run
@@ -55,6 +49,7 @@ class Replay:
     keep_lock: Callable[[], None]
     stop: Callable[[], bool]
     progress: Callable[[Score], None] = lambda _score: None
+    notes: Notes | None = None
     score: Score = field(default_factory=Score)
     _blocked_groups: set[str] = field(default_factory=set)
     _tried: set[str] = field(default_factory=set)
@@ -66,6 +61,8 @@ class Replay:
 
         A message that failed in this stretch of work is not tried again in it.
         """
+        settling = self._settling()
+        settling.finish_releases()
         left = self.run.ledger.count(*OPEN) - len(self._tried)
         if left == 0:
             return False
@@ -74,38 +71,33 @@ class Replay:
         else:
             self._quota = min(most, left)
         self._selected = self.run.ledger.count()
+        settling.expect()
         with Sweep(
             self.dlq,
             hold_seconds=self.limits.hold_seconds,
             stop=self._must_stop,
             patience_seconds=self.limits.hold_seconds + 5,
         ) as sweep:
-            deleting = Deleting(self.run, self.dlq, receipt=sweep.handle, forget=sweep.forget)
-            self._pass(sweep, deleting, self.mover(deleting))
+            deleting = Deleting(
+                self.run,
+                self.dlq,
+                receipt=sweep.handle,
+                forget=sweep.forget,
+                releasing=settling.releasing,
+            )
+            self._pass(sweep, deleting, self.mover(deleting), settling)
             if not sweep.came_to_end or self._must_stop():
                 return False
-            return not self.fifo or self.dlq.facts().depth.total <= sweep.held
+            if not self.fifo:
+                return True
+            depth = self.dlq.facts().depth
+            if depth.hidden <= sweep.held:
+                settling.overtaken()
+            return depth.total <= sweep.held
 
     def settle_missing(self) -> int:
-        """After a pass that saw everything: say what became of messages that are not there.
-
-        What was sent and whose deletion was under way is done with; the rest is gone.
-        """
-        missing = 0
-        for item in self.run.ledger.items(*OPEN):
-            if item.id in self._tried:
-                continue
-            if (item.state, item.step) == (State.DOING, DELETE) or item.state is State.DID:
-                end = item.detail.get("outcome") or SENT
-                self.run.record(ended([{**item.detail, "id": item.id, "end": end}]))
-                self.score.well += 1
-                continue
-            begun = f"; its {item.step} was begun" if item.state is State.DOING else ""
-            why = f"deleted by someone, or expired{begun}"
-            self.run.record(ended([{"id": item.id, "end": GONE, "why": why}]))
-            self.score.failed += 1
-            missing += 1
-        return missing
+        """After a pass that saw everything: see `Settling.missing`."""
+        return self._settling().missing(self._tried)
 
     def note_comebacks(self) -> int:
         """Read the DLQ for messages that were sent and are here again; how many there are."""
@@ -118,16 +110,21 @@ class Replay:
 
     # Private functions
 
+    def _settling(self) -> Settling:
+        releasing = Releasing(self.run, self.notes)
+        return Settling(run=self.run, releasing=releasing, score=self.score)
+
     def _must_stop(self) -> bool:
         return self.stop() or self.score.is_over(self.limits.failure_rate_max)
 
-    def _pass(self, sweep: Sweep, deleting: Deleting, mover: Mover) -> None:
+    def _pass(self, sweep: Sweep, deleting: Deleting, mover: Mover, settling: Settling) -> None:
         window: list[DeadMessage] = []
         size_bytes = 0
         # On FIFO, what is taken hides the rest of its group until it is gone.
         window_max = 1 if self.fifo else self.pace.ahead(WINDOW_MAX)
         for page in sweep.pages():
             for message in page:
+                settling.see(message)
                 if self._quota and self._is_to_be_moved(message, deleting):
                     window.append(message)
                     size_bytes += message.size_bytes
@@ -172,7 +169,7 @@ class Replay:
     def _finish(self, message: DeadMessage, item: Item, deleting: Deleting) -> None:
         """It was sent, or ended well, before a crash: all that is left is to delete it."""
         detail = {name: one for name, one in item.detail.items() if name != "why"}
-        end = item.end or detail.get("outcome") or SENT
+        end = good_end(item)
         self.keep_lock()
         if item.state is not State.ENDED:
             self.run.record(intent(DELETE, [item.id]))
@@ -232,10 +229,3 @@ class Replay:
         self.run.record(ended([ending]))
         self.score.well = max(0, self.score.well - 1)
         self.score.failed += 1
-
-
-def is_moved(item: Item) -> bool:
-    """Sent or well ended, and confirmed; only its deletion is not."""
-    if item.state is State.ENDED:
-        return item.end in WELL_ENDS
-    return item.state is State.DID or item.step == DELETE

@@ -6,16 +6,17 @@ from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from event_consumer.parked_groups import ParkedGroupsTable
 from fanout.aws import AwsTarget, sentence_for
 from fanout.dlq.lock import Locks
-from fanout.dlq.movers import QUEUE, MakeMover, mover_of
+from fanout.dlq.movers import FILE, QUEUE, MakeMover, mover_of
 from fanout.dlq.pace import Pace
 from fanout.dlq.ports import QueueFacts
 from fanout.dlq.replay import Replay
 from fanout.dlq.score import OPEN, WELL_ENDS, Limits, Score
 from fanout.dlq.selection import Selection
 from fanout.dlq.stopping import Stopping
-from fanout.dlq.subscription import Subscription
+from fanout.dlq.subscription import Subscription, notes_of
 from fanout.errors import CommandError, ExitCode
 from fanout.runs.operator import Operator
 from fanout.runs.run import Run
@@ -56,6 +57,7 @@ class Session:
         """
         dlq = self.subscription.dlq.facts()
         mover = mover_of(self.target, self.subscription, self.run, dlq)
+        notes = self._notes()
         locks = Locks(self.target.client("ssm"), self.target.prefix)
         name = self.subscription.subscriber.name
         with (
@@ -66,6 +68,7 @@ class Session:
         ):
             self.run.start(self.operator, dlq_messages=dlq.depth.total)
             replay = self._replay(dlq, mover, stopping, lock.keep)
+            replay.notes = notes
             try:
                 result = self._work(replay, stopping)
             except BaseException as error:
@@ -79,6 +82,15 @@ class Session:
             return result
 
     # Private functions
+
+    def _notes(self) -> ParkedGroupsTable | None:
+        """Where messages are thrown away, what frees those behind them; asked once, to be sure."""
+        if self.run.options["through"] != FILE:
+            return None
+        notes = notes_of(self.target, self.subscription.subscriber)
+        if notes is not None:
+            notes.first(self.run.run_id)
+        return notes
 
     def _replay(
         self,

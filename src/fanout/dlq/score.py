@@ -36,6 +36,10 @@ MEANINGS = {
     "consume failed": "RETRY: something it needs was down; still in the DLQ. Resume the run.",
     "delete unconfirmed": "Done with; its deletion is unconfirmed. Resume the run: it deletes "
     "only; should it be delivered again, the order guard makes it a DUPLICATE.",
+    "delete done": "Deleted from the DLQ; its customer's later events wait for it yet. Resume the "
+    "run: it frees them.",
+    "release unconfirmed": "Deleted from the DLQ; its customer's later events may wait for it yet. "
+    "Resume the run: it frees them.",
     "delete failed": "Done with, but still in the DLQ. Resume the run: it deletes only.",
 }
 """What each fate in a report means."""

@@ -4,12 +4,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from fanout.dlq.message import (
-    REPLAYED,
-    DeadMessage,
-    attributes_size_bytes,
-    attributes_without_marks,
-)
+from fanout.dlq.message import DeadMessage, attributes_size_bytes, replayed_attributes
 from fanout.dlq.ports import BATCH_MAX, QueueFacts, Sending
 
 BATCH_BYTES_MAX = 500_000
@@ -56,11 +51,7 @@ def sending(message: DeadMessage, destination: QueueFacts, run_id: str) -> Sendi
     On FIFO the dedup id is new, else a message that was delivered within five minutes would vanish;
     it is the same for the same run, so that sending again after a crash is recognised by SQS.
     """
-    attributes = attributes_without_marks(message)
-    attributes[REPLAYED] = {
-        "DataType": "String",
-        "StringValue": message.first_delivery.to_attribute(),
-    }
+    attributes = replayed_attributes(message)
     entry: dict[str, Any] = {"MessageBody": message.body, "MessageAttributes": attributes}
     if message.trace_header:
         header = {"DataType": "String", "StringValue": message.trace_header}

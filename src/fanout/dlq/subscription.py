@@ -8,6 +8,7 @@ from customer_events.decoder import from_document
 from customer_events.event import EVENT_NAME
 from customer_events.registry import load
 from event_consumer.consume_batch import Reader
+from event_consumer.parked_groups import ParkedGroupsTable
 from fanout.aws import AwsTarget
 from fanout.discovery import Subscriber, find_subscriber
 from fanout.dlq.sqs_queues import SqsQueue
@@ -26,6 +27,13 @@ class Subscription:
     dlq: SqsQueue
     folder: Path
     reader: Reader
+
+
+def notes_of(target: AwsTarget, subscriber: Subscriber) -> ParkedGroupsTable | None:
+    """The notes of what is parked, where a customer's events wait behind it; else None."""
+    if subscriber.parked_groups_table is None:
+        return None
+    return ParkedGroupsTable(target.client("dynamodb"), subscriber.parked_groups_table)
 
 
 def find_subscription(target: AwsTarget, name: str) -> Subscription:

@@ -28,7 +28,7 @@ CREATE INDEX by_state ON items (state, step, end);
 _COLUMNS = "id, position, facts, state, step, end, detail, unsure"
 
 
-HARMLESS_TWICE = ("delete", "move")
+HARMLESS_TWICE = ("delete", "move", "release")
 """Steps whose repetition has no effect, so that their unknown end leaves no doubt behind."""
 
 
@@ -111,7 +111,7 @@ class Ledger:
                 self._select(record.fields["items"])
             case Kind.STARTED:  # whatever was under way then ended nobody knows how
                 self._base.execute(
-                    "UPDATE items SET unsure = 1 WHERE state = 'doing' AND step NOT IN (?, ?)",
+                    "UPDATE items SET unsure = 1 WHERE state = 'doing' AND step NOT IN (?, ?, ?)",
                     HARMLESS_TWICE,
                 )
             case Kind.INTENT:

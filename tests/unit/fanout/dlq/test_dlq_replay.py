@@ -5,96 +5,18 @@ from contextlib import suppress
 import pytest
 
 from customer_events.decoder import from_document
-from fanout.dlq import replay as replay_module
-from fanout.dlq.freeze import freeze
-from fanout.dlq.moving import ThroughConsumer, ThroughQueue
 from fanout.dlq.pace import Pace
 from fanout.dlq.replay import Replay
 from fanout.dlq.score import WINDOW_MAX, Limits
 from fanout.dlq.selection import Selection
-from fanout.dlq.sweep import Sweep
-from fanout.runs.operator import Operator
 from fanout.runs.report import make_report
-from fanout.runs.store import RunStore
-from unit.fanout.dlq.dlq_fakes import NOON, Clock, FakeConsumer, FakeQueue, body, dead, parked
-
-WHO = Operator(user="jo", host="here", pid=1, identity="arn", account="1")
-HOLD = 45
-
-
-class Killed(BaseException):
-    """The process is gone."""
+from unit.fanout.dlq.dlq_bench import HOLD, Bench, Killed, kill_at
+from unit.fanout.dlq.dlq_fakes import NOON, FakeConsumer, body, dead, parked
 
 
 @pytest.fixture
 def bench(tmp_path, monkeypatch):
     return Bench(tmp_path, monkeypatch)
-
-
-class Bench:
-    """A DLQ, a queue, and runs on them; time passes only where somebody waits."""
-
-    def __init__(self, folder, monkeypatch):
-        self.clock = Clock()
-        self.store = RunStore(folder)
-        self.queue = FakeQueue(clock=self.clock)
-        self.dlq = FakeQueue(clock=self.clock)
-        self.consumer = None
-        clock = self.clock
-
-        def sweep(queue, **settings):
-            return Sweep(queue, monotonic=clock, sleep=clock.sleep, **settings)
-
-        monkeypatch.setattr(replay_module, "Sweep", sweep)
-
-    def fill(self, *messages, fifo=False):
-        self.dlq = FakeQueue(messages, clock=self.clock, fifo=fifo)
-        self.queue = FakeQueue(clock=self.clock, fifo=fifo)
-
-    def plan(self, selection=None, *, limit=None):
-        wanted = selection or Selection()
-        run = self.store.create("dlq replay", subject={}, options={"limit": limit}, operator=WHO)
-        freeze(
-            self.dlq,
-            wanted,
-            run,
-            reader=from_document,
-            limit=limit,
-            hold_seconds=HOLD,
-            stop=lambda: False,
-        )
-        run.close()
-        return run.run_id
-
-    def work(self, run_id, *, most=None, selection=None, failures=1.0, rate=None, stop=None):
-        """Open the run, work on it, and let go of it, as a process does; the finished `Replay`."""
-        with self.store.open(run_id) as run:
-            run.start(WHO)
-            replay = Replay(
-                run=run,
-                dlq=self.dlq,
-                fifo=self.dlq.fifo,
-                selection=selection or Selection(),
-                reader=from_document,
-                mover=lambda deleting: (
-                    ThroughConsumer(run, self.consumer, deleting)
-                    if self.consumer
-                    else ThroughQueue(run, self.queue, self.queue.facts(), deleting)
-                ),
-                pace=Pace(rate, wait=self.clock.sleep, monotonic=self.clock),
-                limits=Limits(failure_rate_max=failures, hold_seconds=HOLD),
-                keep_lock=lambda: None,
-                stop=stop or (lambda: False),
-            )
-            if replay.work(most=most):
-                replay.settle_missing()
-            return replay
-
-    def fates(self, run_id):
-        return dict(make_report(self.store.records(run_id)).fates)
-
-    def sent_ids(self):
-        return [one.message_id for one in self.queue.sent]
 
 
 def test_what_was_selected_is_sent_and_deleted_and_nothing_else_is_touched(bench):
@@ -309,15 +231,7 @@ def test_killed_at_any_line_it_goes_on_with_nothing_lost(
     kill_at(monkeypatch, number, place)
     with suppress(Killed):
         bench.work(run_id)
-    monkeypatch.undo()
-    bench.dlq.clock.seconds += HOLD
-    monkeypatch.setattr(
-        replay_module,
-        "Sweep",
-        lambda queue, **settings: Sweep(
-            queue, monotonic=bench.clock, sleep=bench.clock.sleep, **settings
-        ),
-    )
+    bench.after_the_kill(monkeypatch)
     bench.work(run_id)
     arrived = bench.sent_ids() if through == "queue" else bench.consumer.handled
     assert set(arrived) == before
@@ -325,26 +239,6 @@ def test_killed_at_any_line_it_goes_on_with_nothing_lost(
     report = make_report(bench.store.records(run_id))
     assert report.fates == {"SENT" if through == "queue" else "APPLIED": 12}
     assert len(arrived) - 12 <= report.perhaps_twice
-
-
-def kill_at(monkeypatch, number, place):
-    """End the process at an append to the journal; nothing is shown again, nothing closed well."""
-    count = 0
-    append = replay_module.Run.record
-
-    def record(run, *entries):
-        nonlocal count
-        count += 1
-        if count == number and place == "before":
-            run._journal.close()
-            raise Killed
-        append(run, *entries)
-        if count == number:
-            run._journal.close()
-            raise Killed
-
-    monkeypatch.setattr(replay_module.Run, "record", record)
-    monkeypatch.setattr(Sweep, "__exit__", lambda self, *_: self._held.close())
 
 
 def test_an_answer_that_is_lost_is_told_as_perhaps_twice(bench):

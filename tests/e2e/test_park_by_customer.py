@@ -1,0 +1,267 @@
+"""Park by customer on a FIFO queue of the embedded AWS, with a deployed consumer that keeps order.
+
+A poison event of one customer is parked, that customer's later ones follow it, others flow; the
+operator edits, replays or discards, and the rest is applied in order.
+"""
+
+import io
+import json
+import uuid
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from customer_events.encoder import to_document
+from e2e.dlq_rig import command_line
+from fanout.packaging.build import build_package
+from unit.event_consumer.consumer_samples import live
+
+pytestmark = pytest.mark.slow
+
+MODULE = Path(__file__).parent / "ordered_subscriber.py"
+HOLD = ("--hold-seconds", "5")
+AT_ONCE = ("--watch-seconds", "0", *HOLD)
+PATCH = [{"op": "replace", "path": "/data/change", "value": "changed"}]
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    built = build_package("payments_consumer", arch="local", output=tmp_path_factory.mktemp("p"))
+    archive = io.BytesIO(built.read_bytes())
+    with zipfile.ZipFile(archive, "a") as file:
+        file.write(MODULE, MODULE.name)
+    return archive.getvalue()
+
+
+@pytest.fixture
+def system(bare_emulator, tmp_path, package):
+    """Queue, DLQ, tables, function and mapping of a test's own, and the command line for them."""
+    prefix = f"order-{uuid.uuid4().hex[:8]}"
+    sqs, dynamodb = bare_emulator.client("sqs"), bare_emulator.client("dynamodb")
+    urls = {
+        name: sqs.create_queue(
+            QueueName=f"{prefix}-{name}.fifo",
+            Attributes={"FifoQueue": "true", "VisibilityTimeout": "10"},
+        )["QueueUrl"]
+        for name in ("orders", "orders-dlq")
+    }
+    arns = {name: queue_arn(sqs, url) for name, url in urls.items()}
+    tables = {"marks": f"{prefix}-marks", "notes": f"{prefix}-notes"}
+    make_table(dynamodb, tables["marks"], event_id="HASH")
+    make_table(dynamodb, tables["notes"], message_group="HASH", place="RANGE")
+    function = make_function(bare_emulator, prefix, package, urls, tables)
+    bare_emulator.client("lambda").create_event_source_mapping(
+        FunctionName=function,
+        EventSourceArn=arns["orders"],
+        BatchSize=10,
+        FunctionResponseTypes=["ReportBatchItemFailures"],
+    )
+    subscriber = {
+        "name": "orders",
+        "queue_url": urls["orders"],
+        "queue_arn": arns["orders"],
+        "dlq_url": urls["orders-dlq"],
+        "dlq_arn": arns["orders-dlq"],
+        "function_name": function,
+        "parked_groups_table": tables["notes"],
+        "versions": "2",
+    }
+    bare_emulator.client("ssm").put_parameter(
+        Name=f"/{prefix}/subscribers/orders", Type="String", Value=json.dumps(subscriber)
+    )
+    return System(
+        sqs=sqs,
+        dynamodb=dynamodb,
+        urls=urls,
+        tables=tables,
+        patch=patch_file(tmp_path),
+        **vars(command_line(bare_emulator, tmp_path, prefix)),
+    )
+
+
+def queue_arn(sqs, url):
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    return found["Attributes"]["QueueArn"]
+
+
+def make_table(dynamodb, name, **keys):
+    dynamodb.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys.items()],
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+def make_function(emulator, name, package, urls, tables):
+    emulator.client("lambda").create_function(
+        FunctionName=name,
+        Runtime="python3.13",
+        Role="arn:aws:iam::000000000000:role/any",
+        Handler="ordered_subscriber.lambda_handler",
+        Code={"ZipFile": package},
+        Timeout=30,
+        Environment={
+            "Variables": {
+                "POWERTOOLS_SERVICE_NAME": "orders_consumer",
+                "CONSUMER_NAME": "orders",
+                "QUEUE_URL": urls["orders"],
+                "DLQ_URL": urls["orders-dlq"],
+                "TABLE_NAME": tables["marks"],
+                "PARK_BY_CUSTOMER": "true",
+                "PARKED_GROUPS_TABLE": tables["notes"],
+            }
+        },
+    )
+    return name
+
+
+def patch_file(tmp_path):
+    path = tmp_path / "patch.json"
+    path.write_text(json.dumps(PATCH))
+    return str(path)
+
+
+class System(SimpleNamespace):
+    """What a test does, and what it sees."""
+
+    def publish(self, customer, number, *, poison=False):
+        document = to_document(live(number, customer_id=customer))
+        if poison:
+            document["data"]["change"] = "updated"
+        self.sqs.send_message(
+            QueueUrl=self.urls["orders"],
+            MessageBody=json.dumps(document),
+            MessageGroupId=f"group-of-{customer}",
+            MessageDeduplicationId=f"{customer}-{number}",
+        )
+
+    def seen(self, customer):
+        key = {"event_id": {"S": f"seen/{customer}"}}
+        item = self.dynamodb.get_item(TableName=self.tables["marks"], Key=key).get("Item", {})
+        return [int(one["S"]) for one in item.get("seen", {}).get("L", [])]
+
+    def notes(self):
+        return self.dynamodb.scan(TableName=self.tables["notes"])["Count"]
+
+    def dead(self):
+        found = self.sqs.get_queue_attributes(
+            QueueUrl=self.urls["orders-dlq"], AttributeNames=["ApproximateNumberOfMessages"]
+        )
+        return int(found["Attributes"]["ApproximateNumberOfMessages"])
+
+    def delete_first(self):
+        """As somebody's script, which knows nothing of notes."""
+        url = self.urls["orders-dlq"]
+        found = self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+        self.sqs.delete_message(QueueUrl=url, ReceiptHandle=found[0]["ReceiptHandle"])
+        for one in found[1:]:
+            self.sqs.change_message_visibility(
+                QueueUrl=url, ReceiptHandle=one["ReceiptHandle"], VisibilityTimeout=0
+            )
+
+    def done(self, *arguments, code=0):
+        ended = self.fanout(*arguments, "--json")
+        assert ended.returncode == code, ended.stdout + ended.stderr
+        return json.loads(ended.stdout)
+
+
+@pytest.fixture
+def stuck(system, eventually):
+    """A's first is poison, three follow it in turns; B flows."""
+    system.publish("A", 1, poison=True)
+    for number in (2, 3):
+        system.publish("A", number)
+        system.publish("B", number)
+    eventually(lambda: system.dead() == 3, "A's events are parked")
+    system.publish("B", 4)
+    system.publish("A", 4)
+    eventually(lambda: system.dead() == 4, "the one that came later is parked too")
+    eventually(lambda: system.seen("B") == [2, 3, 4], "B flows")
+    assert system.seen("A") == []
+    assert system.notes() == 4
+    return system
+
+
+def free(system, eventually):
+    """The customer waits for nobody any more."""
+    assert system.dead() == 0
+    eventually(lambda: system.notes() == 0, "no note is left")
+    before = system.seen("A")
+    system.publish("A", 5)
+    eventually(lambda: system.seen("A") == [*before, 5], "A flows")
+
+
+def test_an_edited_event_is_still_the_first_and_a_replay_releases_the_rest_in_order(
+    stuck, eventually
+):
+    cause = ("--reason", "SchemaViolation")
+    edit = ("dlq", "edit", "orders", *cause, "--patch", stuck.patch, "--execute", *AT_ONCE)
+    assert stuck.done(*edit)["fates"] == {"SENT": 1}
+    eventually(lambda: stuck.seen("A") == [1], "the edited event is handled")
+    assert stuck.notes() == 3
+    replay = ("dlq", "replay", "orders", "--execute", *AT_ONCE)
+    assert stuck.done(*replay)["fates"] == {"SENT": 3}
+    eventually(lambda: stuck.seen("A") == [1, 2, 3, 4], "the rest, in order")
+    free(stuck, eventually)
+
+
+def test_a_replay_of_what_waits_is_parked_again_as_long_as_the_first_is_not_mended(
+    stuck, eventually
+):
+    behind = ("--reason", "BehindParkedEvent")
+    replay = ("dlq", "replay", "orders", *behind, "--execute", *AT_ONCE)
+    stuck.fanout(*replay)
+    eventually(lambda: stuck.dead() == 4, "they are parked again")
+    assert (stuck.seen("A"), stuck.notes()) == ([], 4)
+
+
+def test_a_discarded_event_frees_the_rest_which_the_function_then_takes_in_order(stuck, eventually):
+    waits = stuck.done(
+        "dlq", "replay", "orders", "--through", "consumer", *HOLD, "--execute", code=1
+    )
+    assert "APPLIED" not in waits["fates"]
+    discard = ("dlq", "discard", "orders", "--cause", "SchemaViolation", "--reason", "a test")
+    assert stuck.done(*discard, "--execute", *HOLD)["fates"] == {"DISCARDED": 1}
+    assert stuck.notes() == 3
+    through = ("dlq", "replay", "orders", "--through", "consumer", "--execute", *HOLD)
+    assert stuck.done(*through)["fates"] == {"APPLIED": 3}
+    assert stuck.seen("A") == [2, 3, 4]
+    free(stuck, eventually)
+
+
+@pytest.mark.parametrize(
+    "number", [7, *(pytest.param(number, marks=pytest.mark.exhaustive) for number in (8, 9))]
+)
+def test_a_discard_that_is_killed_frees_the_rest_once_it_is_gone_on_with(stuck, eventually, number):
+    discard = ("dlq", "discard", "orders", "--cause", "SchemaViolation", "--reason", "a test")
+    killed = stuck.killed("before", number, *discard, "--execute", *HOLD)
+    assert killed.returncode == -9, killed.stderr
+    assert stuck.done("dlq", "resume", "last")["fates"] == {"DISCARDED": 1}
+    assert stuck.notes() == 3
+    eventually(lambda: stuck.dead() == 3, "what the killed process hid shows up")
+    assert stuck.done("dlq", "replay", "orders", "--execute", *AT_ONCE)["fates"] == {"SENT": 3}
+    eventually(lambda: stuck.seen("A") == [2, 3, 4], "the rest, in order")
+    free(stuck, eventually)
+
+
+def test_what_an_export_holds_is_still_known_after_an_import(stuck, eventually, tmp_path):
+    kept = tmp_path / "kept.jsonl"
+    stuck.look("dlq", "export", "orders", "--to", str(kept), "--reason", "SchemaViolation")
+    [line] = kept.read_text().splitlines()
+    stuck.delete_first()
+    imported = ("dlq", "import", "orders", "--from", str(kept), "--execute")
+    assert stuck.done(*imported)["fates"] == {"IMPORTED": 1}
+    edit = ("dlq", "edit", "orders", "--reason", "SchemaViolation", "--patch", stuck.patch)
+    assert stuck.done(*edit, "--execute", *AT_ONCE)["fates"] == {"SENT": 1}
+    eventually(lambda: stuck.seen("A") == [1], "the imported and edited event is handled first")
+    assert json.loads(line)["group_id"] == "group-of-A"
+
+
+def test_sqss_own_move_is_refused(stuck):
+    arn = queue_arn(stuck.sqs, stuck.urls["orders"])
+    refused = stuck.fanout("dlq", "redrive", "orders", "--to", arn)
+    assert refused.returncode == 2
+    assert "parks by customer" in refused.stderr
