@@ -181,3 +181,25 @@ def test_a_run_of_another_store_is_not_gone_on_with(aws, filled, fanout):
     refused = fanout(*FAILURES, "resume", "last", "--execute")
     assert refused.code == 2
     assert "check --profile" in refused.err
+
+
+def test_records_of_an_earlier_stream_are_left_where_they_are(aws, filled, fanout, function):
+    """They would get today's epoch before a number that today's stream has not reached."""
+    found = json.loads(
+        aws.client("ssm").get_parameter(Name="/fanout/publisher")["Parameter"]["Value"]
+    )
+    found |= {"stream_arn": ARN.replace("11-01", "11-20"), "sequence_epoch": 2}
+    planned = json.loads(fanout(*FAILURES, "recover", "--json").out)
+    aws.client("ssm").put_parameter(
+        Name="/fanout/publisher", Type="String", Value=json.dumps(found), Overwrite=True
+    )
+    gone_on = fanout(*FAILURES, "resume", planned["run_id"], "--execute")
+    assert gone_on.code == 2
+    assert "start a new run" in gone_on.err
+    done = fanout(*FAILURES, "recover", "--execute", "--json")
+    assert json.loads(done.out)["selected"] == 0
+    assert "2: of an earlier stream" in fanout(*FAILURES, "recover").err
+    assert function.rig.bus.published == []
+    assert sorted(filled.keys()) == [GOOD, BAD]
+    all_the_same = fanout(*FAILURES, "recover", "--even-if-earlier-stream", "--execute", "--json")
+    assert json.loads(all_the_same.out)["fates"] == {"RECOVERED": 1, "REFUSED": 1}

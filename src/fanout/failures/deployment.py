@@ -31,14 +31,21 @@ class Deployment:
             "prefix": self.target.prefix,
             "failure_bucket": self.publisher.failure_bucket,
             "function_name": self.publisher.function_name,
+            "stream_arn": self.publisher.stream_arn,
         }
 
     def require_same(self, subject: Mapping[str, Any]) -> None:
-        """Raises: WrongUse where a run was made on another failure store."""
+        """Raises: WrongUse where a run was made on another failure store, or for another stream."""
         if subject["failure_bucket"] != self.publisher.failure_bucket:
             raise WrongUse(
                 f"The run was made on {subject['failure_bucket']}; here the failure store is "
                 f"{self.publisher.failure_bucket}: check --profile, --region and --prefix."
+            )
+        then, now = subject.get("stream_arn"), self.publisher.stream_arn
+        if then is not None and then != now:
+            raise WrongUse(
+                f"The run was made while the publisher read {then}; it reads {now} now, and an "
+                "earlier stream's numbers do not go on in it: start a new run."
             )
 
     def loading(self, *, named: StreamRange | None = None, from_stream: bool = False) -> Loading:

@@ -10,7 +10,7 @@ from fanout.aws import AwsTarget
 from fanout.console import ERR, print_json
 from fanout.dlq import options
 from fanout.errors import WrongUse
-from fanout.failures import discarding
+from fanout.failures import discarding, streams
 from fanout.failures.carrying_out import (
     DISCARD,
     RECOVER,
@@ -60,6 +60,14 @@ def recover(
     to_sequence: Annotated[
         str | None, typer.Option(help="The range's last sequence number.")
     ] = None,
+    even_if_earlier_stream: Annotated[
+        bool,
+        typer.Option(
+            "--even-if-earlier-stream",
+            help="Also records of a stream before today's: only if the same version counter goes "
+            "on, and no epoch was raised since.",
+        ),
+    ] = False,
     execute: Execute = False,
     runs_dir: options.RunsDir = None,
     journal: options.JournalCopy = None,
@@ -77,6 +85,7 @@ def recover(
         "wanted": Wanted(reason=reason, key=key, customer=customer).to_document(),
         "limit": limit,
         "from_stream": from_stream,
+        "even_if_earlier_stream": even_if_earlier_stream,
         "range": named and {**asdict(named), "arrived_at": None},
         "journal": journal,
         "execute": execute,
@@ -205,7 +214,11 @@ def _carry_on(
 
 def _select(deployment: Deployment, run: Run) -> None:
     def is_meant(candidate: Candidate) -> str:
-        if run.header["command"] == RECOVER or run.options["even_if_current"]:
+        if run.header["command"] == RECOVER:
+            if run.options.get("even_if_earlier_stream"):
+                return ""
+            return streams.why_earlier(candidate.records, deployment.publisher.stream_arn)
+        if run.options["even_if_current"]:
             return ""
         return discarding.why_not(candidate, deployment.rules, deployment.item_now)
 
