@@ -103,7 +103,7 @@ def _judge_counted(row: Row, event: CustomerStatusChanged, tolerance: timedelta)
     if order > stored:
         return STALE if _undoes_reading(row, event, tolerance) else None
     if order == stored:
-        return _judge_equal(row, event)
+        return _judge_equal(row, event, tolerance)
     if event.sequence < row.sequence and _counter_restarted(row, event, tolerance):
         return _contradiction("a sequence above the stored one, since its time is later")
     return STALE
@@ -115,11 +115,12 @@ def _undoes_reading(row: Row, event: CustomerStatusChanged, tolerance: timedelta
     return _is_uncounted_reading(row) and row.occurred_at - event.occurred_at > allowance
 
 
-def _judge_equal(row: Row, event: CustomerStatusChanged) -> Handled:
+def _judge_equal(row: Row, event: CustomerStatusChanged, tolerance: timedelta) -> Handled:
     if is_reading(row) or event.change is Change.SNAPSHOT:
         if row.status == event.status:
             return DUPLICATE
-        if row.sequence_source is SequenceSource.STREAM or _is_uncounted_reading(row):
+        keeps_its_place = row.sequence_source is SequenceSource.STREAM or _is_uncounted_reading(row)
+        if keeps_its_place and not _counter_restarted(row, event, tolerance):
             return STALE  # repaired since: the row keeps the sequence of the event it mended
     elif (row.status, row.previous_status, row.occurred_at) == (
         event.status,
