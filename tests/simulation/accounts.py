@@ -50,6 +50,11 @@ class Accounts:
         self._number = 0
         self._new_stream(FIRST_NUMBER)
 
+    @property
+    def stream_arn(self) -> str:
+        """A stream that is made anew has another one."""
+        return f"arn:aws:dynamodb:eu-west-1:123456789012:table/accounts/stream/{self.generation}"
+
     def write(self, customer: str, item: Item | None, dice: Random) -> StreamRecord | None:
         """Put an item, or remove it; the record, or None where nothing changed."""
         old = self.items.get(customer)
@@ -130,5 +135,5 @@ class Accounts:
             "eventSource": "aws:dynamodb",
             "awsRegion": "eu-west-1",
             "dynamodb": stream,
-            "eventSourceARN": "arn:aws:dynamodb:eu-west-1:123456789012:table/accounts/stream/1",
+            "eventSourceARN": self.stream_arn,
         }

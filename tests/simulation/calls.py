@@ -17,7 +17,12 @@ _ERRORS = {
     "error": ("InternalErrorException", 500),
     "unavailable": ("ServiceUnavailable", 503),
 }
+_CODES_OF = {
+    "Invoke": {"throttle": "TooManyRequestsException", "error": "ServiceException"},
+}
+"""Where a service has codes of its own for them."""
 _SLOW_SECONDS = 3.0
+_DEADLY = {"crash_before", "crash_after"}
 
 
 class Crash(BaseException):
@@ -34,13 +39,18 @@ class EntryRefused(Exception):
 
 @dataclass(slots=True, kw_only=True)
 class Invocation:
-    """One run of a function: the faults that its calls meet, and when Lambda ends it."""
+    """One run of a function or a command: the faults that its calls meet, and when it ends.
+
+    `is_dead`: its process has died; nothing that is still cleaned up on the way out has an effect.
+    """
 
     ends_at: float
     random: Random
     faults: Sequence[CallFault] = ()
     during: Sequence[tuple[int, Step]] = ()
     calls: int = 0
+    is_dead: bool = False
+    is_doomed: bool = False
     met: list[str] = field(default_factory=list)
     """The faults that came true, outages and time that ran out among them."""
 
@@ -105,6 +115,21 @@ class Calls:
         self._end(fault)
         return answer
 
+    def written(self) -> None:
+        """A line is about to come onto the disk: a process may die before it, or after it."""
+        if not self._stack:
+            return
+        invocation = self._stack[-1]
+        place = invocation.calls
+        invocation.calls += 1
+        self._die_if_dead(invocation)
+        kind = next((one.kind for one in invocation.faults if one.call == place), "")
+        if kind in _DEADLY:
+            invocation.met.append(f"journal: {kind}")
+            invocation.is_doomed = True
+            if kind == "crash_before":
+                self._die(invocation)
+
     # Private functions
 
     def _begin(self, service: str, operation: str) -> str:
@@ -114,10 +139,11 @@ class Calls:
         invocation = self._stack[-1]
         place = invocation.calls
         invocation.calls += 1
+        self._die_if_dead(invocation)
         self._meanwhile(invocation, place)
         if self._clock.seconds >= invocation.ends_at:
             invocation.met.append("out of time")
-            raise Crash
+            self._die(invocation)
         if self.outages.get(service, 0.0) > self._clock.seconds:
             invocation.met.append(f"{service} is down")
             raise _error("unavailable", operation)
@@ -126,7 +152,7 @@ class Calls:
             return ""
         invocation.met.append(f"{operation}: {kind}")
         if kind == "crash_before":
-            raise Crash
+            self._die(invocation)
         if kind in _ERRORS:
             raise _error(kind, operation)
         if kind == "slow":
@@ -148,7 +174,16 @@ class Calls:
         if fault == "lost":
             raise ReadTimeoutError(endpoint_url="")
         if fault == "crash_after":
-            raise Crash
+            self._die(self._stack[-1])
+
+    @staticmethod
+    def _die(invocation: Invocation) -> None:
+        invocation.is_dead = True
+        raise Crash
+
+    def _die_if_dead(self, invocation: Invocation) -> None:
+        if invocation.is_dead or invocation.is_doomed:
+            self._die(invocation)
 
 
 class ShuffledExecutor(Executor):
@@ -178,6 +213,7 @@ def _failed(entry: dict[str, Any], code: str) -> dict[str, Any]:
 
 def _error(kind: str, operation: str) -> ClientError:
     code, status = _ERRORS[kind]
+    code = _CODES_OF.get(operation, {}).get(kind, code)
     return ClientError(
         {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, operation
     )

@@ -3,13 +3,14 @@
 from random import Random
 
 from simulation.broken import GuaranteeBroken
-from simulation.checkers import COMES_TO_REST, CONVERGES, IDEMPOTENT, NOTHING_LOST
+from simulation.checkers import COMES_TO_REST, COMMANDS_END, CONVERGES, IDEMPOTENT, NOTHING_LOST
 from simulation.schedule import Step
 from simulation.subscriber import Subscriber
 from simulation.truth import STATUSES, Change
 from simulation.world import World
 
 ROUNDS_MAX = 3000
+LOCK_EXPIRED_SECONDS = 140.0
 ROW_TELLS = ("status", "previous_status", "sequence", "sequence_source", "occurred_at", "event_id")
 
 
@@ -21,17 +22,18 @@ def judge_end(world: World) -> None:
     world.operators.send(keep=False)
     world.tell("all faults end")
     settle(world, dice)
+    if world.setting.commands:
+        finish_commands(world, dice)
+        settle(world, dice)
     _check_all_accounted(world)
-    for subscriber in world.subscribers:
-        subscriber.dlq.move_all_to(subscriber.queue)
-    world.tell("dead messages are moved back")
+    _bring_back(world, dice)
     settle(world, dice)
     _check_all_accounted(world)
     _check_rows(world, mended=False)
     world.mapping.make_anew()
     world.tell("the stream is read once more, which publishes what was refused in passing")
     settle(world, dice)
-    _mend(world)
+    _mend(world, dice)
     settle(world, dice)
     _check_rows(world, mended=True)
     before = _states(world)
@@ -57,7 +59,27 @@ def settle(world: World, dice: Random) -> None:
     raise GuaranteeBroken(COMES_TO_REST, "messages or records keep coming back without a fault")
 
 
+def finish_commands(world: World, dice: Random) -> None:
+    """What was begun and died is gone on with, to its end; then all failures are recovered."""
+    for _ in range(len(world.commands.begun) * 2):
+        if not world.commands.begun:
+            break
+        _command(world, dice, "resume")
+        settle(world, dice)
+    _command(world, dice, "recover")
+
+
 # Private functions
+
+
+def _command(world: World, dice: Random, what: str) -> None:
+    """One that has to end by itself, since nothing fails any more: at most it waits for a lock."""
+    for _ in range(3):
+        if world.commands.run(Step(do="command", what=what, dice=dice.getrandbits(30))):
+            return
+        world.clock.seconds += LOCK_EXPIRED_SECONDS
+    if what != "resume":
+        raise GuaranteeBroken(COMMANDS_END, f"{what} does not come to its end without a fault")
 
 
 def _work(world: World, dice: Random) -> bool:
@@ -147,9 +169,24 @@ def _events_say(world: World, subscriber: Subscriber, customer: str) -> str | No
     return wanted[-1].status if wanted else None
 
 
-def _mend(world: World) -> None:
+def _bring_back(world: World, dice: Random) -> None:
+    if not world.setting.commands:
+        for subscriber in world.subscribers:
+            subscriber.dlq.move_all_to(subscriber.queue)
+        world.tell("dead messages are moved back")
+        return
+    for through in ("queue", "consumer"):
+        for place in range(len(world.subscribers)):
+            _command(world, dice, f"replay {through} {place}")
+        settle(world, dice)
+
+
+def _mend(world: World, dice: Random) -> None:
     """Reconcile: every row of the first subscriber that differs from its item is repaired."""
     world.clock.seconds += 60
+    if world.setting.commands:
+        _command(world, dice, "reconcile")
+        return
     count = 0
     for customer in world.truth.changes:
         count += world.operators.read_repair(world.subscribers[0], customer)

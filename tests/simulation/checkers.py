@@ -29,6 +29,9 @@ PARKED_WHOLE = "parked whole"
 FILTERS_HOLD = "filters hold"
 FIFO_ORDER = "order on FIFO"
 COMES_TO_REST = "comes to rest"
+SEEDED = "seeded whole"
+REPORTS_TRUE = "reports are true"
+COMMANDS_END = "commands end in a sentence"
 
 READING_TOLERANCE = timedelta(seconds=5)
 """A change that was stamped this little before a reading may still be applied over it."""
@@ -124,7 +127,7 @@ class Checkers:
         if not self._setting.fifo or key in self._seen:
             return
         self._seen.add(key)
-        if told.change.record.body["eventID"] in self._bucket.held:
+        if told.change.record.body["eventID"] in self._bucket.ever_held:
             return  # it was parked once, and then came after all
         newest = self._arrived.setdefault(subscriber.name, {})
         if newest.get(told.customer, 0) > told.index:

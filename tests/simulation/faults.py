@@ -53,6 +53,10 @@ class Faults:
     """An operator mends drifted rows in the middle."""
     redrives: bool = False
     """An operator moves dead messages back in the middle."""
+    operators: bool = False
+    """Operators' commands run in the middle, in some histories, and their processes die."""
+    eventbridge: bool = False
+    """The bus is EventBridge's, in some histories."""
 
     def names(self) -> frozenset[str]:
         return frozenset(one.name for one in fields(self) if getattr(self, one.name))
@@ -75,7 +79,7 @@ class Setting:
 
     `sequence_source` is `stream` or `version`; `lanes` the mapping's parallelization factor;
     `receives_max` the queue's maxReceiveCount; `second_subscriber` takes only customers who
-    become or cease to be ACTIVE, in the SNS envelope.
+    become or cease to be ACTIVE, in the transport's envelope; `commands`: operators are at work.
     """
 
     customers: int = 2
@@ -87,3 +91,5 @@ class Setting:
     queue_batch: int = 10
     receives_max: int = 10
     second_subscriber: bool = False
+    eventbridge: bool = False
+    commands: bool = False

@@ -3,11 +3,18 @@
 from random import Random
 
 from simulation.faults import Faults, Setting
-from simulation.schedule import CallFault, Schedule, Step
+from simulation.schedule import INNER, CallFault, Schedule, Step
 
 CUSTOMERS_MAX = 5
 STEPS_MIN, STEPS_MAX = 12, 110
+COMMANDS_SHARE = 0.2
+"""Of the histories; a command costs as much as the rest of a short one."""
 _CALLS_MAX = 6
+_COMMAND_CALLS_MAX = 40
+_COMMANDS = (
+    *("replay queue", "replay queue", "replay consumer", "recover", "recover"),
+    *("backfill", "reconcile", "resume", "resume", "resume"),
+)
 _CALL_FAULTS = {
     "throttles": ("throttle", "error", "timeout", "slow"),
     "lost_answers": ("lost",),
@@ -38,7 +45,7 @@ def generate(seed: int, faults: Faults) -> Schedule:
     setting = _setting(dice, on)
     # A seed plays a part of the faults that are on: all at once would hide one another.
     chosen = sorted(name for name in sorted(on) if dice.random() < 0.6)
-    player = _Player(dice, frozenset(chosen))
+    player = _Player(dice, frozenset(chosen), commands=setting.commands)
     steps = [player.step() for _ in range(dice.randint(STEPS_MIN, STEPS_MAX))]
     if "restarts" in chosen and dice.random() < 0.3:
         place = dice.randrange(len(steps))
@@ -55,7 +62,10 @@ def generate(seed: int, faults: Faults) -> Schedule:
 def _setting(dice: Random, on: frozenset[str]) -> Setting:
     fifo = "fifo" in on and dice.random() < 0.3
     counted = "version_counters" in on and dice.random() < 0.35
+    eventbridge = not fifo and "eventbridge" in on and dice.random() < 0.3
     return Setting(
+        eventbridge=eventbridge,
+        commands="operators" in on and dice.random() < COMMANDS_SHARE,
         customers=dice.randint(1, CUSTOMERS_MAX),
         fifo=fifo,
         majors=(1, 2) if not fifo and "two_majors" in on and dice.random() < 0.3 else (2,),
@@ -69,7 +79,8 @@ def _setting(dice: Random, on: frozenset[str]) -> Setting:
 
 
 class _Player:
-    def __init__(self, dice: Random, chosen: frozenset[str]) -> None:
+    def __init__(self, dice: Random, chosen: frozenset[str], *, commands: bool) -> None:
+        self._commands = commands
         self._dice = dice
         self._chosen = chosen
         self._rare = [_RARE[name] for name in sorted(chosen & _RARE.keys())]
@@ -80,6 +91,14 @@ class _Player:
         self._fault_rate = dice.choice((0.1, 0.3, 0.7))
 
     def step(self, *, nested: bool = False) -> Step:
+        dice = self._dice
+        if self._commands and dice.random() < (0.03 if nested else 0.08):
+            return self._invocation("command", nested=nested)
+        return self._ordinary(nested=nested)
+
+    # Private functions
+
+    def _ordinary(self, *, nested: bool) -> Step:
         dice = self._dice
         roll = dice.random()
         if roll < 0.36:
@@ -93,8 +112,6 @@ class _Player:
         if self._rare and not nested:
             return self._rarely()
         return self._write()
-
-    # Private functions
 
     def _write(self) -> Step:
         dice = self._dice
@@ -112,19 +129,29 @@ class _Player:
         if self._kinds and dice.random() < self._fault_rate:
             for _ in range(dice.randint(1, 3)):
                 kind = dice.choice(self._kinds)
-                faults.append(CallFault(call=dice.randrange(_CALLS_MAX), kind=kind))
+                faults.append(CallFault(call=self._call(do), kind=kind))
         during: list[tuple[int, Step]] = []
         if not nested and "interleavings" in self._chosen and dice.random() < 0.3:
             count = dice.randint(1, 3)
-            during += [(dice.randrange(2), self.step(nested=True)) for _ in range(count)]
+            calls_max = _COMMAND_CALLS_MAX if do == "command" else 2
+            during += [(dice.randrange(calls_max), self.step(nested=True)) for _ in range(count)]
         return Step(
             do=do,
             after=self._after(),
             dice=_dice(dice),
-            what=self._in_order,
+            what=dice.choice(_COMMANDS) if do == "command" else self._in_order,
             faults=tuple(faults),
             during=tuple(during),
         )
+
+    def _call(self, do: str) -> int:
+        """Which call meets a fault; of a command, its own or those of a function that it calls."""
+        dice = self._dice
+        if do != "command":
+            return dice.randrange(_CALLS_MAX)
+        if dice.random() < 0.2:
+            return INNER + dice.randrange(_CALLS_MAX)
+        return dice.randrange(_COMMAND_CALLS_MAX)
 
     def _rarely(self) -> Step:
         dice = self._dice

@@ -41,6 +41,8 @@ def play(
         return Failure(
             guarantee=broken.guarantee, sentence=broken.sentence, lines=tuple(world.lines)
         )
+    finally:
+        world.close()
     return None
 
 

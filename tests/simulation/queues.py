@@ -10,17 +10,19 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from simulation.calls import Calls, EntryRefused
+from simulation.calls import EntryRefused
 from simulation.clock import VirtualClock
 
 DEDUPLICATION_SECONDS = 300.0
 VISIBILITY_SECONDS = 181.0
-ATTRIBUTES_MAX = 10
 
 
 @dataclass(slots=True, kw_only=True)
 class QueuedMessage:
-    """`attributes` are in the SQS API's shape. `origin` tells the checkers who sent it."""
+    """`attributes` are in the SQS API's shape. `origin` tells the checkers who sent it.
+
+    `number` is the SequenceNumber that a FIFO queue gives.
+    """
 
     message_id: str
     body: str
@@ -33,6 +35,7 @@ class QueuedMessage:
     receives: int = 0
     first_received_at: float = 0.0
     receipt: str = ""
+    number: int = 0
     source: str | None = None
 
 
@@ -64,8 +67,7 @@ class Queue:
     ) -> str:
         """Take a message in; a FIFO queue accepts a repeat within five minutes and drops it."""
         now = self._clock.seconds
-        self._counter += 1
-        message_id = f"{self._counter:08x}-0000-4000-8000-{abs(hash_text(self.name)):012x}"
+        message_id = f"{self.next_number():08x}-0000-4000-8000-{abs(hash_text(self.name)):012x}"
         if self.fifo and dedup_id is not None:
             if self._dedup.get(dedup_id, float("-inf")) > now - DEDUPLICATION_SECONDS:
                 return message_id
@@ -78,11 +80,19 @@ class Queue:
             origin=origin,
             group=group,
             dedup_id=dedup_id,
+            number=self._counter,
         )
         self._put(message)
         return message_id
 
-    def receive(self, count: int, dice: Random, *, in_order: bool) -> list[QueuedMessage]:
+    def receive(
+        self,
+        count: int,
+        dice: Random,
+        *,
+        in_order: bool,
+        hidden_seconds: float = VISIBILITY_SECONDS,
+    ) -> list[QueuedMessage]:
         """Up to `count` messages, now hidden; what was received too often goes to the DLQ."""
         now = self._clock.seconds
         locked = {one.group for one in self.messages.values() if one.visible_at > now}
@@ -101,7 +111,7 @@ class Queue:
             message.receives += 1
             message.first_received_at = message.first_received_at or now
             message.receipt = f"{message.message_id}#{message.receives}"
-            message.visible_at = now + VISIBILITY_SECONDS
+            message.visible_at = now + hidden_seconds
             received.append(message)
         return received
 
@@ -129,6 +139,10 @@ class Queue:
         if message is None or message.receipt != receipt:
             raise EntryRefused("ReceiptHandleIsInvalid")
         message.visible_at = self._clock.seconds + seconds
+
+    def next_number(self) -> int:
+        self._counter += 1
+        return self._counter
 
     def next_visible_at(self) -> float | None:
         waiting = self.messages.values()
@@ -169,57 +183,9 @@ class Queue:
             origin="maxReceiveCount",
             source=self.name,
             dedup_id=message.message_id,
+            number=self.dlq.next_number(),
         )
         self.dlq._put(moved)
-
-
-class QueuesClient:
-    """As much of botocore's SQS client as the consumers use."""
-
-    def __init__(self, calls: Calls, queues: list[Queue]) -> None:
-        self._calls = calls
-        self._queues = {one.url: one for one in queues}
-
-    def send_message_batch(self, **request: Any) -> dict[str, Any]:
-        queue = self._queues[request["QueueUrl"]]
-
-        def send(entry: dict[str, Any]) -> dict[str, Any]:
-            attributes = entry.get("MessageAttributes", {})
-            if len(attributes) > ATTRIBUTES_MAX:
-                raise EntryRefused("InvalidParameterValue")
-            if queue.fifo and not entry.get("MessageGroupId"):
-                raise EntryRefused("MissingParameter")
-            message_id = queue.send(
-                entry["MessageBody"],
-                attributes,
-                origin="consumer",
-                group=entry.get("MessageGroupId"),
-                dedup_id=entry.get("MessageDeduplicationId"),
-            )
-            return {"MessageId": message_id}
-
-        return self._calls.batch(
-            f"queue {queue.name}", "SendMessageBatch", request["Entries"], send
-        )
-
-    def change_message_visibility_batch(self, **request: Any) -> dict[str, Any]:
-        queue = self._queues[request["QueueUrl"]]
-
-        def hide(entry: dict[str, Any]) -> dict[str, Any]:
-            queue.hide(entry["ReceiptHandle"], entry["VisibilityTimeout"])
-            return {}
-
-        return self._calls.batch(
-            f"queue {queue.name}", "ChangeMessageVisibilityBatch", request["Entries"], hide
-        )
-
-    def delete_message(self, **request: Any) -> dict[str, Any]:
-        queue = self._queues[request["QueueUrl"]]
-        return self._calls.one(
-            f"queue {queue.name}",
-            "DeleteMessage",
-            lambda: queue.delete(request["ReceiptHandle"]) and {},
-        )
 
 
 def hash_text(text: str) -> int:

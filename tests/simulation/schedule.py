@@ -12,6 +12,9 @@ from typing import Any
 
 from simulation.faults import Setting
 
+INNER = 100
+"""From this number on, a fault is of the functions that an operator's command calls."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallFault:

@@ -13,6 +13,17 @@ FROM_OR_TO_ACTIVE: FilterPolicy = {
     "schema_version": ["2"],
     "transition": [{"prefix": "ACTIVE>"}, {"suffix": ">ACTIVE"}],
 }
+PATTERN_FROM_OR_TO_ACTIVE: FilterPolicy = {
+    "detail-type": ["CustomerStatusChanged"],
+    "detail": {
+        "type": ["novapay.accounts.CustomerStatusChanged.v2"],
+        "$or": [
+            {"data": {"status": ["ACTIVE"]}},
+            {"data": {"previous_status": ["ACTIVE"]}},
+        ],
+    },
+}
+"""The same for a rule of an EventBridge bus."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -3,18 +3,26 @@
 A broken variant overrides one part.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from event_consumer.consume_batch import Delivery, batch_response, consume_batch
+from event_consumer.bootstrap import REPORT_OUTCOMES
+from event_consumer.consume_batch import (
+    Delivery,
+    batch_response,
+    consume_batch,
+    decide_batch,
+    outcomes_response,
+)
 from event_consumer.guarded_table import GuardedTable
 from event_consumer.latest_state import GuardedRows, LatestState
 from event_consumer.messages import Message, from_record
 from event_consumer.ports import EventHandler, ParkingLot
 from event_consumer.sqs_queue import SqsParkingLot, SqsRedelivery
 from payments_consumer.standing import attributes
+from publisher.eventbridge_bus import EventBridgeBus
 from publisher.events import Producer
 from publisher.failure_store import S3FailureStore
 from publisher.patience import Patience
@@ -23,6 +31,7 @@ from publisher.publish_batch import BatchPublisher
 from publisher.sns_bus import SnsBus
 from publisher.stream_handler import StreamHandler
 from publisher.transitions import TableRules
+from publisher.transports import EVENTBRIDGE, of_bus
 from simulation.calls import Calls, ShuffledExecutor
 from simulation.clock import VirtualClock
 from simulation.faults import Setting
@@ -62,12 +71,22 @@ class NoReport:
 class System:
     """The real system."""
 
+    bent_commands: Mapping[tuple[Any, str], Any] = {}
+    """Parts of operators' commands that a broken variant replaces, by module or class and name."""
+
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
 
     # The publisher
 
     def bus(self, clients: Clients) -> Bus:
+        if of_bus(clients.topic_arn) is EVENTBRIDGE:
+            return EventBridgeBus(
+                client=clients.topic,
+                bus_arn=clients.topic_arn,
+                event_size_max_bytes=MESSAGE_SIZE_MAX_BYTES,
+                executor=clients.executor,
+            )
         return SnsBus(
             client=clients.topic,
             topic_arn=clients.topic_arn,
@@ -140,6 +159,8 @@ class System:
 
         def handle(event: dict[str, Any], _: Any) -> dict[str, Any]:
             messages = [from_record(record) for record in event["Records"]]
+            if event.get(REPORT_OUTCOMES) is True:
+                return outcomes_response(decide_batch(messages, handler))
             return batch_response(self.consume(messages, handler, lot, clients))
 
         return handle

@@ -98,18 +98,25 @@ class Topic:
         if self.fifo and not self._is_new(dedup_id):
             return {"MessageId": "again"}
         to = [one for one in self.subscriptions if selects(one.policy, attributes)]
-        self._watch(entry["Message"], frozenset(one.name for one in to))
+        self._take(entry["Message"], to, attributes, entry.get("MessageGroupId"), dedup_id)
+        return {"MessageId": "new"}
+
+    def _take(
+        self,
+        body: str,
+        to: list[Subscription],
+        attributes: Mapping[str, Mapping[str, str]],
+        group: str | None = None,
+        dedup_id: str | None = None,
+    ) -> None:
+        """It is the bus's now: on its way to those who asked for it."""
+        self._watch(body, frozenset(one.name for one in to))
         self.on_their_way += [
             OnItsWay(
-                subscription=one,
-                body=entry["Message"],
-                attributes=attributes,
-                group=entry.get("MessageGroupId"),
-                dedup_id=dedup_id,
+                subscription=one, body=body, attributes=attributes, group=group, dedup_id=dedup_id
             )
             for one in to
         ]
-        return {"MessageId": "new"}
 
     def _is_new(self, dedup_id: str) -> bool:
         now = self._clock.seconds
@@ -125,8 +132,11 @@ class Topic:
                 return index
         return place
 
+    def _wrapped(self, one: OnItsWay) -> str:
+        return _notification(one, self.arn)
+
     def _bring(self, one: OnItsWay, *, anew: bool = False) -> None:
-        body = one.body if one.subscription.raw else _notification(one, self.arn)
+        body = one.body if one.subscription.raw else self._wrapped(one)
         one.subscription.queue.send(
             body,
             one.attributes if one.subscription.raw else {},

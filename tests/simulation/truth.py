@@ -4,7 +4,7 @@ Nothing here is taken from the code under test: documents are read as plain JSON
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -52,13 +52,18 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """A customer's state as an operator's tool read it, after `index` changes."""
+    """A customer's state as an operator's tool read it, after `index` changes.
+
+    `place`: where its counter puts it in the order; None where that is not known. What was made of
+    the reading may still leave the counter out.
+    """
 
     customer: str
     index: int
     at: datetime
     status: str
     counted: bool
+    place: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +139,8 @@ class Truth:
         try:
             document = json.loads(body)
             while "specversion" not in document:
-                document = json.loads(document["Message"])
+                wrapped = document.get("detail")
+                document = wrapped if wrapped is not None else json.loads(document["Message"])
             return self._find(
                 document["data"]["customer_id"],
                 int(document["type"].rpartition(".v")[2]),
@@ -161,6 +167,8 @@ class Truth:
             reading = self._readings.get((customer, at))
             if reading is None:
                 return None
+            if reading.place is not None and reading.place != place:
+                reading = replace(reading, counted=False)
             return Told(customer=customer, major=major, event_id=event_id, reading=reading)
         epoch, _, number = place.partition(".")
         key = (customer, int(epoch), int(number), int(at.timestamp()))

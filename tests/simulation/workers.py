@@ -13,7 +13,7 @@ from simulation.calls import Calls, Crash, Invocation
 from simulation.checkers import ISOLATED, Checkers
 from simulation.clock import VirtualClock
 from simulation.faults import Setting
-from simulation.queues import QueuesClient
+from simulation.queues_client import QueuesClient
 from simulation.schedule import Step
 from simulation.stream_mapping import StreamMapping
 from simulation.subscriber import Subscriber, as_lambda_record
@@ -81,14 +81,7 @@ class Workers:
             bucket.discard(records, str(action.reason))
             mapping.discarded(shard_id, action)
             return True
-        clients = Clients(
-            calls=self._calls,
-            clock=self._clock,
-            dice=Random(0),
-            topic=topic,
-            topic_arn=topic.arn,
-            bucket=bucket,
-        )
+        clients = self._of_publisher(topic, bucket)
         event = {"Records": [accounts.bodies[number] for number in numbers]}
         result, met = self._invoke(
             f"publisher {epoch}",
@@ -119,15 +112,7 @@ class Workers:
         )
         if not received:
             return False
-        clients = Clients(
-            calls=self._calls,
-            clock=self._clock,
-            dice=Random(0),
-            queues=queues,
-            rows=subscriber.client,
-            queue_url=subscriber.queue.url,
-            dlq_url=subscriber.dlq.url,
-        )
+        clients = self._of_consumer(subscriber, queues)
         receipts = [one.receipt for one in received]
         event = {"Records": [as_lambda_record(one, subscriber.queue) for one in received]}
         result, met = self._invoke(
@@ -151,11 +136,62 @@ class Workers:
                     subscriber.queue.delete(receipt)
         return True
 
+    def recover(
+        self, event: dict[str, Any], step: Step, *, topic: Topic, bucket: BucketClient, epoch: int
+    ) -> dict[str, Any] | None:
+        """The publisher, called by a command; None where it died."""
+        clients = self._of_publisher(topic, bucket)
+        result, _ = self._invoke(
+            f"publisher {epoch}",
+            lambda: self._system.publisher(clients, epoch),
+            clients.dice,
+            event,
+            step,
+            seconds=PUBLISHER_SECONDS,
+        )
+        return result
+
+    def judge(
+        self, event: dict[str, Any], step: Step, subscriber: Subscriber, queues: QueuesClient
+    ) -> dict[str, Any] | None:
+        """A consumer, called by a command; None where it died."""
+        clients = self._of_consumer(subscriber, queues)
+        result, _ = self._invoke(
+            f"consumer {subscriber.name}",
+            lambda: self._system.consumer(clients),
+            clients.dice,
+            event,
+            step,
+            seconds=CONSUMER_SECONDS,
+        )
+        return result
+
     def start_anew(self) -> None:
         """A deployment: every warm environment goes."""
         self._warm = {}
 
     # Private functions
+
+    def _of_publisher(self, topic: Topic, bucket: BucketClient) -> Clients:
+        return Clients(
+            calls=self._calls,
+            clock=self._clock,
+            dice=Random(0),
+            topic=topic,
+            topic_arn=topic.arn,
+            bucket=bucket,
+        )
+
+    def _of_consumer(self, subscriber: Subscriber, queues: QueuesClient) -> Clients:
+        return Clients(
+            calls=self._calls,
+            clock=self._clock,
+            dice=Random(0),
+            queues=queues,
+            rows=subscriber.client,
+            queue_url=subscriber.queue.url,
+            dlq_url=subscriber.dlq.url,
+        )
 
     def _invoke(
         self,

@@ -8,16 +8,17 @@ from simulation.bucket import BucketClient
 from simulation.calls import Calls
 from simulation.checkers import Checkers
 from simulation.clock import START_SECONDS, VirtualClock
+from simulation.command_checks import CommandChecks
+from simulation.commands import Commands
 from simulation.faults import Setting
 from simulation.operators import Operators
-from simulation.queues import Queue, QueuedMessage, QueuesClient
-from simulation.rows import RowsClient
+from simulation.queues_client import QueuesClient
 from simulation.schedule import Step
 from simulation.stream_mapping import StreamMapping
-from simulation.subscriber import FROM_OR_TO_ACTIVE, Subscriber
+from simulation.subscriber import FROM_OR_TO_ACTIVE, PATTERN_FROM_OR_TO_ACTIVE
 from simulation.system import System
-from simulation.topic import Subscription, Topic
 from simulation.truth import Truth
+from simulation.wiring import make_bus, make_subscriber
 from simulation.workers import Workers
 from simulation.writers import Writers
 
@@ -35,6 +36,7 @@ class World:
 
     def __init__(self, setting: Setting, system: System, *, telling: bool = False) -> None:
         self.setting = setting
+        self.system = system
         self.lines: list[str] = []
         self._telling = telling
         self._depth = 0
@@ -46,17 +48,20 @@ class World:
         self.bucket = BucketClient(self.calls)
         self.checkers = Checkers(self.truth, setting, self.bucket)
         self.bucket.watch = self.checkers.parked_record
+        self.command_checks = CommandChecks(self.truth, setting)
+        self.bucket.watch_gone = self.command_checks.failures_gone
         self.writers = Writers(
             self.accounts, self.truth, counted=setting.sequence_source == "version"
         )
         self.mapping = StreamMapping(self.accounts, setting)
-        self.topic = Topic(self.calls, self.clock, fifo=setting.fifo, watch=self.checkers.published)
-        self.subscribers = [self._subscriber("payments")]
+        self.topic = make_bus(self)
+        self.subscribers = [make_subscriber(self, "payments")]
         if setting.second_subscriber:
-            self.subscribers.append(self._subscriber("cards", policy=FROM_OR_TO_ACTIVE, raw=False))
+            policy = PATTERN_FROM_OR_TO_ACTIVE if setting.eventbridge else FROM_OR_TO_ACTIVE
+            self.subscribers.append(make_subscriber(self, "cards", policy=policy, raw=False))
         self.checkers.subscribers = self.subscribers
         queues = [queue for one in self.subscribers for queue in (one.queue, one.dlq)]
-        self.queues = QueuesClient(self.calls, queues)
+        self.queues = QueuesClient(self.calls, queues, self.clock)
         self.operators = Operators(
             accounts=self.accounts, truth=self.truth, clock=self.clock, setting=setting
         )
@@ -69,6 +74,7 @@ class World:
             checkers=self.checkers,
             tell=self.tell,
         )
+        self.commands = Commands(self)
         self._steps: dict[str, Callable[[Step, Random], object]] = {
             "write": self._write,
             "publish": lambda step, _: self.publish(step),
@@ -88,7 +94,11 @@ class World:
             "send readings": self._send_readings,
             "redrive": self._redrive,
             "deploy": self._deploy,
+            "command": lambda step, _: self.commands.run(step),
         }
+
+    def close(self) -> None:
+        self.commands.close()
 
     def tell(self, sentence: str) -> None:
         if self._telling:
@@ -112,41 +122,18 @@ class World:
             epoch=self.writers.epoch,
         )
 
+    def idle(self) -> None:
+        """A command waits: meanwhile everybody else works for a while."""
+        if self.calls.depth > 1:
+            return
+        dice = self.calls.current.random
+        for do in ("publish", "deliver", *["consume"] * len(self.subscribers)):
+            self.do(Step(do=do, dice=dice.getrandbits(30)))
+
     def customer(self, dice: Random) -> str:
         return f"c-{dice.randint(1, self.setting.customers)}"
 
     # Private functions
-
-    def _subscriber(
-        self, name: str, *, policy: dict[str, list[object]] | None = None, raw: bool = True
-    ) -> Subscriber:
-        suffix = ".fifo" if self.setting.fifo else ""
-        queue = Queue(name + suffix, self.clock, fifo=self.setting.fifo)
-        dlq = Queue(f"{name}-dlq{suffix}", self.clock, fifo=self.setting.fifo)
-        queue.dlq, queue.receives_max = dlq, self.setting.receives_max
-        subscriber = Subscriber(
-            name=name,
-            queue=queue,
-            dlq=dlq,
-            client=RowsClient(self.calls, name, lambda _, before, after: wrote(before, after)),
-            policy=policy,
-            raw=raw,
-        )
-
-        def wrote(before: object, after: object) -> None:
-            self.checkers.wrote(subscriber, before, after)
-
-        def died(message: QueuedMessage) -> None:
-            if message.origin == "consumer":
-                self.checkers.parked_message(message, queue.messages)
-
-        queue.watch = lambda message: self.checkers.arrived(subscriber, message)
-        queue.watch_deleted = lambda message: self.checkers.acknowledged(subscriber, message)
-        dlq.watch = died
-        self.topic.subscriptions.append(
-            Subscription(name=name, queue=queue, policy=policy, raw=raw)
-        )
-        return subscriber
 
     def _write(self, step: Step, dice: Random) -> None:
         self.tell(f"write: {self.writers.write(self.customer(dice), step.what, dice)}")

@@ -1,0 +1,74 @@
+"""What operators' commands promise, judged apart from them."""
+
+from collections.abc import Iterable, Mapping
+
+from fanout.runs.ledger import Item, State
+from simulation.accounts import Accounts
+from simulation.broken import GuaranteeBroken
+from simulation.checkers import NOTHING_LOST, PARKED_WHOLE, REPORTS_TRUE, SEEDED
+from simulation.faults import Setting
+from simulation.queues import QueuedMessage
+from simulation.subscriber import Subscriber
+from simulation.truth import STATUSES, Truth
+
+_DONE_WITH = frozenset({"SENT", "APPLIED", "DUPLICATE", "STALE"})
+
+
+class CommandChecks:
+    def __init__(self, truth: Truth, setting: Setting) -> None:
+        self._truth = truth
+        self._setting = setting
+
+    def arrived(self, subscriber: Subscriber, message: QueuedMessage) -> None:
+        """An operator sent something to a subscriber's queue."""
+        told = self._truth.told_by(message.body)
+        if message.origin != "operator" or (told is not None and told.reading is not None):
+            return
+        if all(one.body != message.body for one in subscriber.dlq.messages.values()):
+            raise GuaranteeBroken(
+                PARKED_WHOLE, f"an operator sent {told or 'something'} that no dead message says"
+            )
+
+    def failures_gone(self, record_ids: frozenset[str]) -> None:
+        """These stream records left the failure store for good."""
+        for record_id in sorted(record_ids):
+            change = self._truth.by_record.get(int(record_id[4:], 16))
+            if change is None:
+                continue
+            missing = set(self._setting.majors) - change.published
+            if change.why_not or missing:
+                raise GuaranteeBroken(
+                    NOTHING_LOST,
+                    f"{change} left the failure store, and was never published whole",
+                )
+
+    def replayed(self, subscriber: Subscriber, items: Iterable[Item]) -> None:
+        """A replay says how each message ended."""
+        for item in items:
+            if item.state is not State.ENDED or item.end not in _DONE_WITH:
+                continue
+            if item.id in subscriber.dlq.messages:
+                raise GuaranteeBroken(
+                    REPORTS_TRUE, f"a replay reports {item.end} of a message that is still dead"
+                )
+
+    def seeded(
+        self, subscriber: Subscriber, customers: Mapping[str, int], accounts: Accounts
+    ) -> None:
+        """A backfill is done: whoever was there from its beginning has a row, or a message."""
+        for customer, index in customers.items():
+            item = accounts.items.get(customer)
+            removed = any(one.kind == "removed" for one in self._truth.changes[customer][index:])
+            if item is None or removed or item.get("status", {}).get("S") not in STATUSES:
+                continue
+            if customer not in subscriber.rows and not self._is_under_way(subscriber, customer):
+                raise GuaranteeBroken(
+                    SEEDED, f"{subscriber.name} was seeded, and knows nothing of {customer}"
+                )
+
+    # Private functions
+
+    def _is_under_way(self, subscriber: Subscriber, customer: str) -> bool:
+        waiting = [*subscriber.queue.messages.values(), *subscriber.dlq.messages.values()]
+        told = (self._truth.told_by(one.body) for one in waiting)
+        return any(one is not None and one.customer == customer for one in told)

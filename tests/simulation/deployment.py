@@ -1,0 +1,174 @@
+"""The world as a command finds it: clients, and what discovery would tell.
+
+Stands in for `fanout.aws.AwsTarget`, with the parameters that a deployment writes.
+"""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from customer_events.event import Status
+from fanout.backfill.accounts_table import AccountsTable, TableFacts
+from fanout.backfill.pace import CapacityPace
+from fanout.backfill.plan import Plan
+from fanout.backfill.reading import ItemReader, table_rules
+from fanout.backfill.subscription_check import Settling
+from fanout.discovery import Bus, Publisher
+from fanout.discovery import Subscriber as Found
+from fanout.failures.deployment import Deployment
+from fanout.failures.object_store import ObjectStore
+from fanout.reconcile.comparison import Expectation, own_attributes
+from fanout.reconcile.first_look import Sides
+from fanout.reconcile.session import Session
+from fanout.reconcile.subscriber_rows import GuardedTableRows
+from payments_consumer.standing import attributes
+from simulation.parameters import FunctionsClient, ParametersClient
+from simulation.queues_client import QueuesClient
+from simulation.schedule import INNER, CallFault, Step
+from simulation.subscriber import Subscriber
+from simulation.system import SOURCE
+from simulation.tables_client import ACCOUNTS, TablesClient
+
+if TYPE_CHECKING:
+    from simulation.world import World
+
+PUBLISHER = "publisher"
+_ARN = "arn:aws:sqs:eu-west-1:123456789012:"
+_OWN = own_attributes(attributes)
+
+
+class Deployed:
+    """`inner_faults` are those of the functions that a command calls."""
+
+    prefix = "fanout"
+    endpoint_url = None
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self.inner_faults: tuple[CallFault, ...] = ()
+        queues = [queue for one in world.subscribers for queue in (one.queue, one.dlq)]
+        self._tables = TablesClient(
+            calls=world.calls,
+            clock=world.clock,
+            truth=world.truth,
+            accounts=world.accounts,
+            tables={one.name: one.client for one in world.subscribers},
+            counted=world.setting.sequence_source == "version",
+        )
+        self._clients: dict[str, Any] = {
+            "sqs": QueuesClient(world.calls, queues, world.clock, origin="operator"),
+            "ssm": ParametersClient(world.calls),
+            "lambda": FunctionsClient(world.calls, self._run),
+            "dynamodb": self._tables,
+            "s3": world.bucket,
+            "dynamodbstreams": None,
+        }
+
+    def client(self, service: str) -> Any:
+        return self._clients[service]
+
+    def subscriber(self, subscriber: Subscriber) -> Found:
+        return Found(
+            name=subscriber.name,
+            queue_url=subscriber.queue.url,
+            queue_arn=_ARN + subscriber.queue.name,
+            dlq_url=subscriber.dlq.url,
+            dlq_arn=_ARN + subscriber.dlq.name,
+            function_name=subscriber.name,
+            table=subscriber.name,
+            filter=None,
+            versions=(2,),
+            since=None,
+            parked_groups_table=None,
+        )
+
+    def publisher(self) -> Publisher:
+        """As it is deployed now; what is read from here on is told with this epoch."""
+        world = self._world
+        counted = world.setting.sequence_source == "version"
+        self._tables.epoch = world.writers.epoch
+        return Publisher(
+            function_name=PUBLISHER,
+            mapping_id="mapping",
+            accounts_table=ACCOUNTS,
+            stream_arn=world.accounts.stream_arn,
+            failure_bucket="failures",
+            source=SOURCE,
+            customer_id_attribute="customer_id",
+            status_attribute="status",
+            sequence_attribute="version" if counted else None,
+            sequence_epoch=world.writers.epoch,
+            publish_versions=world.setting.majors,
+            reason_attribute="status_reason",
+        )
+
+    def failures(self) -> Deployment:
+        publisher = self.publisher()
+        return Deployment(
+            target=self,
+            publisher=publisher,
+            store=ObjectStore(self._world.bucket, publisher.failure_bucket),
+            rules=table_rules(publisher),
+        )
+
+    def seeding(
+        self, subscriber: Subscriber, *, segments: int, page_size: int, depth_max: int | None
+    ) -> Plan:
+        publisher, now = self.publisher(), self._world.clock.now()
+        return Plan(
+            bus=Bus(transport="sns", arn=self._world.topic.arn),
+            publisher=publisher,
+            subscriber=self.subscriber(subscriber),
+            accounts=_facts(ACCOUNTS, len(self._world.accounts.items)),
+            reader=ItemReader(publisher),
+            followed=frozenset(Status),
+            settling=Settling(changed_at=now - timedelta(days=1), asked_at=now),
+            segments=segments,
+            page_size=page_size,
+            units_per_second=None,
+            depth_max=depth_max,
+            wait=False,
+        )
+
+    def comparing(self, subscriber: Subscriber) -> Session:
+        publisher = self.publisher()
+        customers = len(self._world.accounts.items)
+        return Session(
+            target=self,
+            publisher=publisher,
+            subscriber=self.subscriber(subscriber),
+            sides=Sides(
+                accounts=AccountsTable(
+                    self._tables, _facts(ACCOUNTS, customers), ItemReader(publisher)
+                ),
+                rows=GuardedTableRows(self._tables, _facts(subscriber.name, customers), _OWN),
+                expectation=Expectation(followed=frozenset(Status), rule=attributes),
+            ),
+            pace=CapacityPace(None),
+        )
+
+    # Private functions
+
+    def _run(self, name: str, event: dict[str, Any]) -> dict[str, Any] | None:
+        world = self._world
+        faults = tuple(CallFault(call=one.call - INNER, kind=one.kind) for one in self.inner_faults)
+        step = Step(do=name, dice=world.calls.current.random.getrandbits(30), faults=faults)
+        if name == PUBLISHER:
+            return world.workers.recover(
+                event, step, topic=world.topic, bucket=world.bucket, epoch=world.writers.epoch
+            )
+        subscriber = next(one for one in world.subscribers if one.name == name)
+        return world.workers.judge(event, step, subscriber, world.queues)
+
+
+# Private functions
+
+
+def _facts(name: str, count: int) -> TableFacts:
+    return TableFacts(
+        name=name,
+        item_count=count,
+        size_bytes=0,
+        id_attribute="customer_id",
+        id_type="S",
+        sort_key=None,
+    )
