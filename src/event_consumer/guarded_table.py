@@ -118,10 +118,16 @@ class GuardedTable:
             assigned["sequence"] = {"S": event.sequence}
             assigned["sequence_source"] = {"S": event.sequence_source.value}
             assigned["schema_version"] = {"N": str(event.schema_version)}
-        own = {name: {"S": value} for name, value in self._rule(event).items()}
+        return assigned | self._own(event)
+
+    def _own(self, event: CustomerStatusChanged) -> dict[str, dict[str, Any]]:
+        """The rule's attributes; checked here, as the client does not check what it sends."""
+        own = self._rule(event)
         if taken := sorted(GUARD_ATTRIBUTES & own.keys()):
             raise ValueError(f"the rule's attributes must leave the guard's alone: {taken}")
-        return assigned | own
+        if odd := sorted(name for name, value in own.items() if not isinstance(value, str)):
+            raise TypeError(f"the rule's attributes must be text: {odd}")
+        return {name: {"S": value} for name, value in own.items()}
 
 
 def read_row(item: Mapping[str, Mapping[str, Any]]) -> Row:

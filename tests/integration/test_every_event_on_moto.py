@@ -79,3 +79,13 @@ def test_the_consumer_handles_a_batch_and_marks_it(dynamodb):
     assert letters(dynamodb) == {"c-1"}
     [mark] = dynamodb.scan(TableName=ENVIRONMENT["TABLE_NAME"])["Items"]
     assert mark["event_id"]["S"] == str(EVENT.event_id)
+
+
+def test_a_write_that_is_none_comes_back_and_leaves_no_mark(dynamodb, caplog):
+    """A misspelt write is told by botocore before the call, since no service need understand it."""
+    handler = every_event_consumer(lambda _: [{"Putt": {}}], ENVIRONMENT)
+    answer = handler({"Records": [record(1, EVENT)]}, None)
+    assert len(answer["batchItemFailures"]) == 1
+    [problem] = caplog.records[-1].problems
+    assert problem["reason"] == "ParamValidationError"
+    assert dynamodb.scan(TableName=ENVIRONMENT["TABLE_NAME"])["Items"] == []

@@ -140,6 +140,14 @@ def test_a_rule_that_would_overwrite_the_guard_is_refused_before_the_write(name)
     assert client.requests == []
 
 
+@pytest.mark.parametrize("value", [5, None, True, {"S": "x"}], ids=repr)
+def test_a_rule_that_gives_anything_but_text_is_refused_before_the_write(value):
+    client = TableInMemory()
+    with pytest.raises(TypeError, match="limit"):
+        table_of(client, lambda _: {"limit": value, "payments": "ALLOWED"}).write(live(1))
+    assert client.requests == []
+
+
 def test_an_applied_write_tells_the_row_as_it_is_now(stubbed):
     client, stubber = stubbed
     stubber.add_response("update_item", {"Attributes": ITEM})
