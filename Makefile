@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-infra test-fast simulate chaos seed-at-scale check check-policies contract format lock package smoke-aws clean
+.PHONY: help install demo test test-infra test-fast simulate chaos seed-at-scale bench check check-policies contract format lock package smoke-aws clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ chaos: install ## Load and faults on the embedded AWS, then the checkers: MINUTE
 
 seed-at-scale: install ## Seed a subscriber of many customers while they change: CUSTOMERS=N.
 	@PYTHONPATH=tests $(BIN)/python -m seed_at_scale --customers $(or $(CUSTOMERS),100000) $(SEED_AT_SCALE)
+
+bench: install ## What publisher and consumer cost, beside what one would write first: BENCH="--json".
+	@$(BIN)/python -m bench $(BENCH)
 
 test-fast: install ## Run the tests that need no processes and no moto; under a minute.
 	$(BIN)/pytest -n $(WORKERS) -m "not slow" tests/architecture tests/contract tests/docs tests/unit

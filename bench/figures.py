@@ -1,0 +1,245 @@
+"""Every figure: what is measured, how, and the goal that it is held against."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench import packages
+from bench.running import ROOT, aws, work
+from bench.sides import CONSUMER, IDEMPOTENT, NAIVE, OURS, PUBLISHER
+
+Show = Callable[[str], None]
+_STREAM_BATCH = 100
+_QUEUE_BATCH = 10
+_FOUR_EACH_BATCH = 40
+_MIB = 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """How much work each figure takes. `memory`: how many records, few and many."""
+
+    records: int = 2_000
+    rounds: int = 5
+    memory: tuple[int, int] = (10_000, 100_000)
+    slow_records: int = 1_000
+    slow_messages: int = 100
+
+
+SMALL = Sizes(records=200, rounds=1, memory=(200, 400), slow_records=40, slow_messages=20)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One row. `ours` and `baseline` are medians over the rounds, in `unit`; None where one side
+    alone is measured. `spread` is the lowest and the highest ratio of a round.
+    """
+
+    name: str
+    unit: str
+    ours: float
+    baseline: float | None = None
+    spread: tuple[float, float] | None = None
+    goal: float | None = None
+
+    @property
+    def ratio(self) -> float | None:
+        """Ours to the baseline; below 1 ours is the cheaper one."""
+        return self.ours / self.baseline if self.baseline else None
+
+    def to_document(self) -> dict[str, Any]:
+        """One JSON object."""
+        return {
+            "name": self.name,
+            "unit": self.unit,
+            "ours": self.ours,
+            "baseline": self.baseline,
+            "ratio": self.ratio,
+            "ratio_spread": self.spread,
+            "ratio_goal": self.goal,
+        }
+
+
+def figures(sizes: Sizes, show: Show) -> Iterator[Figure]:
+    """Measure one after the other, told to `show` before each."""
+    with tempfile.TemporaryDirectory(prefix="fanout-bench-") as folder, aws() as stub:
+        bench = _Bench(sizes, stub.url, Path(folder), show)
+        yield from bench.cpu()
+        yield from bench.wall()
+        yield from bench.cold()
+        yield from bench.sizes_of_packages()
+        yield from bench.memory()
+        yield bench.calls()
+
+
+# Private functions
+
+
+class _Bench:
+    def __init__(self, sizes: Sizes, url: str, folder: Path, show: Show) -> None:
+        self._sizes = sizes
+        self._url = url
+        self._folder = folder
+        self._show = show
+
+    def cpu(self) -> Iterator[Figure]:
+        for name, which, other, job, goal in (
+            ("publisher, CPU per record", PUBLISHER, NAIVE, {"batch_size": _STREAM_BATCH}, 0.12),
+            (
+                "publisher, CPU per record, beside an idempotent one",
+                PUBLISHER,
+                IDEMPOTENT,
+                {"batch_size": _STREAM_BATCH},
+                0.05,
+            ),
+            (
+                "consumer, CPU per message, distinct customers",
+                CONSUMER,
+                NAIVE,
+                {"batch_size": _QUEUE_BATCH},
+                0.35,
+            ),
+            (
+                "consumer, CPU per message, four events a customer",
+                CONSUMER,
+                NAIVE,
+                {"batch_size": _FOUR_EACH_BATCH, "per_customer": 4},
+                0.10,
+            ),
+        ):
+            records = self._sizes.records
+            yield self._pair(
+                Figure(name=name, unit="µs", ours=0, goal=goal),
+                (which, OURS, other),
+                {"records": records, **job},
+                lambda found: found["cpu_seconds"] / self._sizes.records * 1e6,
+            )
+
+    def wall(self) -> Iterator[Figure]:
+        for name, which, delay_ms, records, goal in (
+            ("publisher, wall time, 15 ms a call", PUBLISHER, 15, self._sizes.slow_records, 0.01),
+            ("consumer, wall time, 5 ms a call", CONSUMER, 5, self._sizes.slow_messages, 0.05),
+        ):
+            with aws(delay_ms=delay_ms) as stub:
+                yield self._pair(
+                    Figure(name=f"{name}, {records:,} at once", unit="s", ours=0, goal=goal),
+                    (which, OURS, NAIVE),
+                    {"records": records, "batch_size": records},
+                    lambda found: found["wall_seconds"],
+                    url=stub.url,
+                )
+
+    def cold(self) -> Iterator[Figure]:
+        for which in (PUBLISHER, CONSUMER):
+            ours = self._unpacked(which)
+            naive = [ROOT, ROOT / "src", packages.site_packages()]
+            yield self._pair(
+                Figure(
+                    name=f"{which}, cold start to first result, CPU", unit="ms", ours=0, goal=0.6
+                ),
+                (which, OURS, NAIVE),
+                {"records": 1, "batch_size": 1, "warm": False},
+                lambda found: found["cpu_seconds_since_start"] * 1e3,
+                paths={OURS: [ours, ROOT], NAIVE: naive},
+            )
+
+    def sizes_of_packages(self) -> Iterator[Figure]:
+        self._show("package sizes")
+        naive = packages.baseline_size_bytes(self._folder) / _MIB
+        for which in (PUBLISHER, CONSUMER):
+            ours = packages.build(which, self._folder).stat().st_size / _MIB
+            name = f"{which}, package"
+            yield Figure(name=name, unit="MiB", ours=ours, baseline=naive, goal=0.45)
+
+    def memory(self) -> Iterator[Figure]:
+        few, many = self._sizes.memory
+        for which, size in ((PUBLISHER, _STREAM_BATCH), (CONSUMER, _QUEUE_BATCH)):
+            job = {"which": which, "batch_size": size}
+            self._show(f"{which}, memory")
+            found = {
+                (side, count): work(self._url, side=side, records=count, **job)["peak_bytes"] / _MIB
+                for side, count in ((OURS, few), (OURS, many), (NAIVE, few))
+            }
+            name = f"{which}, most memory"
+            yield Figure(
+                name=f"{name}, {few:,} records",
+                unit="MiB",
+                ours=found[OURS, few],
+                baseline=found[NAIVE, few],
+                goal=1.0,
+            )
+            yield Figure(
+                name=f"{name}, {many:,} records beside {few:,}",
+                unit="MiB",
+                ours=found[OURS, many],
+                baseline=found[OURS, few],
+                goal=1.0,
+            )
+
+    def calls(self) -> Figure:
+        """Counted by what answers them; an own stub, as the others have been called already."""
+        self._show("calls")
+        records = self._sizes.records
+        with aws() as stub:
+            work(
+                stub.url,
+                which=PUBLISHER,
+                side=OURS,
+                records=records,
+                batch_size=_STREAM_BATCH,
+                warm=False,
+            )
+            made = stub.counts()["PublishBatch"]
+        name = f"PublishBatch calls for {records:,} events"
+        return Figure(name=name, unit="calls", ours=made, baseline=-(-records // 10), goal=1.0)
+
+    # Private functions
+
+    def _unpacked(self, which: str) -> Path:
+        import zipfile
+
+        target = self._folder / f"{which}-unpacked"
+        with zipfile.ZipFile(packages.build(which, self._folder)) as archive:
+            archive.extractall(target)
+        return target
+
+    def _pair(
+        self,
+        figure: Figure,
+        sides: tuple[str, str, str],
+        job: dict[str, Any],
+        value: Callable[[dict[str, float]], float],
+        *,
+        url: str | None = None,
+        paths: dict[str, list[Path]] | None = None,
+    ) -> Figure:
+        """Both sides in turn, each in a fresh process, so that a slow minute meets both."""
+        which, ours, other = sides
+        rounds: list[tuple[float, float]] = []
+        for number in range(self._sizes.rounds):
+            self._show(f"{figure.name} ({number + 1} of {self._sizes.rounds})")
+            one, two = (
+                value(
+                    work(
+                        url or self._url,
+                        which=which,
+                        side=side,
+                        paths=paths[NAIVE if side == other else OURS] if paths else None,
+                        **job,
+                    )
+                )
+                for side in (ours, other)
+            )
+            rounds.append((one, two))
+        ratios = [one / two for one, two in rounds]
+        return Figure(
+            name=figure.name,
+            unit=figure.unit,
+            ours=median(one for one, _ in rounds),
+            baseline=median(two for _, two in rounds),
+            spread=(min(ratios), max(ratios)),
+            goal=figure.goal,
+        )

@@ -1,0 +1,55 @@
+"""One side of one comparison, in a fresh process: `python -m bench.worker '{...}'`.
+
+Prints one JSON object: CPU of this process alone, wall time, the most that was ever resident.
+Whatever a handler prints is thrown away, after it has been made.
+"""
+
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+
+def main() -> None:
+    job: dict[str, Any] = json.loads(sys.argv[1])
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    from bench.sides import Context, build
+
+    handler = build(job["which"], job["side"])
+    if job["warm"]:
+        for batch in _batches(job, job["batch_size"]):
+            handler(batch, Context())
+    batches = _batches(job, job["records"])
+    cpu = wall = 0.0
+    for batch in batches:
+        cpu_before, wall_before = time.process_time(), time.perf_counter()
+        answer = handler(batch, Context())
+        cpu += time.process_time() - cpu_before
+        wall += time.perf_counter() - wall_before
+        assert answer == {"batchItemFailures": []}, answer
+    found = {
+        "cpu_seconds": cpu,
+        "cpu_seconds_since_start": time.process_time(),
+        "wall_seconds": wall,
+        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }
+    out.write(json.dumps(found) + "\n")
+
+
+# Private functions
+
+
+def _batches(job: dict[str, Any], count: int) -> Iterator[dict[str, Any]]:
+    from bench import samples
+
+    if job["which"] == "publisher":
+        return samples.stream_batches(count, size=job["batch_size"])
+    return samples.queue_batches(count, size=job["batch_size"], per_customer=job["per_customer"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""The benchmark runs, compares what is comparable, and fails on no figure."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FIELDS = {"name", "unit", "ours", "baseline", "ratio", "ratio_spread", "ratio_goal"}
+
+
+@pytest.fixture
+def same_outcome(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+    from bench import same_outcome
+
+    return same_outcome
+
+
+@pytest.mark.slow
+def test_a_small_run_prints_every_figure_as_json():
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "--small", "--json"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["at"]
+    assert found["versions"]["botocore"]
+    figures = {one["name"]: one for one in found["figures"]}
+    assert all(one.keys() == FIELDS and one["ours"] > 0 for one in figures.values())
+    assert len(figures) == len(found["figures"]) == 15
+    assert figures["PublishBatch calls for 200 events"]["ratio"] == 1.0
+
+
+def test_sides_that_do_not_do_the_same_are_not_compared(same_outcome, monkeypatch):
+    rows = {"ours": [{"status": "ACTIVE"}], "naive": [{"status": "CLOSED"}]}
+    monkeypatch.setattr(same_outcome, "_published", lambda side, records: {f"{records}"})
+    monkeypatch.setattr(same_outcome, "_rows", lambda side, records: rows[side])
+    with pytest.raises(same_outcome.NotTheSame, match="rows"):
+        same_outcome.check(1)
+    monkeypatch.setattr(same_outcome, "_published", lambda side, records: {side})
+    with pytest.raises(same_outcome.NotTheSame, match="events"):
+        same_outcome.check(1)
