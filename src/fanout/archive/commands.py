@@ -13,9 +13,11 @@ from fanout.archive.window import Archive, Plan, Progress, Window
 from fanout.aws import AwsTarget
 from fanout.console import ERR, OUT, print_json, table
 from fanout.discovery import find_bus, find_subscriber
+from fanout.dlq.lock import Locks
 from fanout.dlq.selection import instant_or_age
 from fanout.dlq.spans import moment
 from fanout.errors import WrongUse
+from fanout.runs.operator import find_operator
 
 POLL_SECONDS = 5.0
 archive_app = typer.Typer(
@@ -52,7 +54,8 @@ def replay(
     """Replay an EventBridge archive, or that of an SNS FIFO topic, to one subscriber only.
 
     Exit code 0: completed, or the plan was shown; 1: it failed or was cancelled; 2: wrong use;
-    3: refused by AWS; 130: interrupted (the replay goes on: --follow it, or --cancel it).
+    3: refused by AWS, or an SNS replay to the subscriber is under way, which is named; 130:
+    interrupted (the replay goes on: --follow it, or --cancel it).
     """
     archive = _archive(context.obj, subscriber)
     if cancel is not None:
@@ -68,7 +71,7 @@ def replay(
         _show(subscriber, plan, window, execute=execute, as_json=as_json)
     if not execute:
         return
-    name = archive.start(plan)
+    name = _start(context.obj, subscriber, archive, plan)
     ERR.print(escape(f"Replay {name} has begun."))
     if wait:
         _follow(archive, name, as_json=as_json)
@@ -77,6 +80,23 @@ def replay(
 
 
 # Private functions
+
+
+def _start(target: AwsTarget, subscriber: str, archive: Archive, plan: Plan) -> str:
+    """Begin, while no other operator does; the replay's name.
+
+    Raises:
+        Refused: somebody else begins one at this moment, or one is under way.
+    """
+    locks = Locks(target.client("ssm"), target.prefix)
+    operator = find_operator(target)
+    with locks.hold(
+        f"archive.{subscriber}",
+        operator=operator,
+        run_id="archive replay",
+        tell=lambda sentence: ERR.print(escape(sentence)),
+    ):
+        return archive.start(plan)
 
 
 def _archive(target: AwsTarget, name: str) -> Archive:

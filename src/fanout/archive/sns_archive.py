@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fanout.archive.window import Plan, Progress, Window
-from fanout.errors import WrongUse
+from fanout.errors import Refused, WrongUse
 
 _WELL = frozenset({"completed"})
 _OVER = _WELL | {"failed"}
@@ -45,7 +45,8 @@ class SnsArchive:
             "EndingPoint": _to_sns(window.ends_at),
         }
         began = attributes.get("BeginningArchiveTime")
-        remarks = (f"The archive begins at {began}.",) if began else ()
+        told = (f"The archive begins at {began}." if began else "", self._running(subscription))
+        remarks = tuple(one for one in told if one)
         return Plan(
             archive=self._topic_arn,
             only_to=(subscription,),
@@ -58,9 +59,16 @@ class SnsArchive:
         )
 
     def start(self, plan: Plan) -> str:
-        """See `Archive.start`. The name is the subscription's ARN: it has one replay at a time."""
+        """See `Archive.start`. The name is the subscription's ARN: it has one replay at a time.
+
+        Raises:
+            Refused: one is under way, which a second would replace without a word.
+        """
+        subscription = str(plan.begin["SubscriptionArn"])
+        if running := self._running(subscription):
+            raise Refused(running)
         self._client.set_subscription_attributes(**plan.begin)
-        return str(plan.begin["SubscriptionArn"])
+        return subscription
 
     def progress(self, name: str) -> Progress:
         """See `Archive.progress`."""
@@ -78,6 +86,20 @@ class SnsArchive:
         )
 
     # Private functions
+
+    def _running(self, subscription: str) -> str:
+        """Which replay is under way, in a sentence; "" where none is."""
+        found = self._client.get_subscription_attributes(SubscriptionArn=subscription)
+        attributes = found["Attributes"]
+        state = _state(attributes.get("ReplayStatus"))
+        policy = attributes.get("ReplayPolicy")
+        if not policy or state.lower() in _OVER:
+            return ""
+        return (
+            f"A replay to {self._subscriber} is under way ({state}, {_window_of(policy)}), and SNS "
+            f"would replace it by another: let it end, `fanout archive replay {self._subscriber} "
+            f"--follow {subscription}`."
+        )
 
     def _subscription(self) -> str:
         pages = self._client.get_paginator("list_subscriptions_by_topic").paginate(
@@ -105,3 +127,13 @@ def _state(value: object) -> str:
     except ValueError:
         return text
     return str(found.get("status", text)) if isinstance(found, dict) else str(found)
+
+
+def _window_of(policy: str) -> str:
+    """What a replay policy covers, as SNS tells it back."""
+    try:
+        found = json.loads(policy)
+    except ValueError:
+        return "of a policy that can't be read"
+    points = found if isinstance(found, dict) else {}
+    return f"{points.get('StartingPoint', '?')} to {points.get('EndingPoint', 'now')}"

@@ -71,7 +71,7 @@ class Archive(Protocol):
         ...
 
     def start(self, plan: Plan) -> str:
-        """Begin; the replay's name."""
+        """Begin; the replay's name. Raises `Refused` where another would be lost by it."""
         ...
 
     def progress(self, name: str) -> Progress:

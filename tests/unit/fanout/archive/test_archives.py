@@ -10,7 +10,7 @@ from botocore.stub import ANY, Stubber
 from fanout.archive.eventbridge_archive import EventBridgeArchive
 from fanout.archive.sns_archive import SnsArchive
 from fanout.archive.window import Window
-from fanout.errors import WrongUse
+from fanout.errors import Refused, WrongUse
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:fraud"
@@ -112,19 +112,31 @@ def test_a_bus_that_can_not_replay_to_one_subscriber_alone_is_refused(wrong, sen
         OnEventBridge(**wrong).archive.plan(window())
 
 
-def on_sns(*, policy='{"MessageRetentionPeriod":"30"}', endpoint=QUEUE):
+NOTHING = {}
+RUNNING = {
+    "ReplayStatus": "In progress",
+    "ReplayPolicy": '{"StartingPoint":"2026-11-20T00:00:00.000Z",'
+    '"EndingPoint":"2026-11-21T00:00:00.000Z","PointType":"Timestamp"}',
+}
+OVER = RUNNING | {"ReplayStatus": "Completed"}
+
+
+def on_sns(*, policy='{"MessageRetentionPeriod":"30"}', endpoint=QUEUE, found=NOTHING):
     client, stubber = stubbed("sns")
     attributes = {"ArchivePolicy": policy, "BeginningArchiveTime": "2026-11-01T00:00:00.000Z"}
     stubber.add_response("get_topic_attributes", {"Attributes": attributes}, {"TopicArn": TOPIC})
     listed = {"SubscriptionArn": SUBSCRIPTION, "Endpoint": endpoint, "Protocol": "sqs"}
     stubber.add_response("list_subscriptions_by_topic", {"Subscriptions": [listed]})
+    for _ in ("plan", "start"):
+        stubber.add_response("get_subscription_attributes", {"Attributes": found}, OF_SUBSCRIPTION)
     stubber.activate()
     archive = SnsArchive(client, topic_arn=TOPIC, subscriber="fraud", queue_arn=QUEUE)
     return archive, stubber
 
 
-def test_an_sns_replay_is_a_policy_on_the_subscribers_own_subscription():
-    archive, stubber = on_sns()
+@pytest.mark.parametrize("found", [NOTHING, OVER, OVER | {"ReplayStatus": "Failed"}])
+def test_an_sns_replay_is_a_policy_on_the_subscribers_own_subscription(found):
+    archive, stubber = on_sns(found=found)
     plan = archive.plan(window())
     policy = {
         "PointType": "Timestamp",
@@ -155,6 +167,17 @@ def test_a_topic_that_keeps_nothing_or_knows_no_subscriber_is_refused(wrong, sen
     archive, _ = on_sns(**wrong)
     with pytest.raises(WrongUse, match=sentence):
         archive.plan(window())
+
+
+@pytest.mark.parametrize("status", ["In progress", "Pending", '{"status": "Pending"}', None])
+def test_a_second_sns_replay_is_refused_and_told_which_one_runs(status):
+    found = {name: one for name, one in (RUNNING | {"ReplayStatus": status}).items() if one}
+    archive, stubber = on_sns(found=found)
+    plan = archive.plan(window())
+    assert "is under way" in plan.remarks[-1]
+    with pytest.raises(Refused, match=r"11-20T00:00:00\.000Z to 2026-11-21T00"):
+        archive.start(plan)
+    stubber.assert_no_pending_responses()
 
 
 def test_sns_is_not_said_to_cancel():
