@@ -101,6 +101,16 @@ def test_a_recovery_publishes_what_it_can_and_leaves_what_is_refused(filled, fan
     assert "of 2 selected" in told.out
 
 
+def test_runs_are_listed_apart_from_those_of_dead_messages(filled, fanout):
+    assert json.loads(fanout(*FAILURES, "runs", "--json").out) == {"runs": []}
+    assert fanout(*FAILURES, "recover", "--rate", "1000", "--execute").code == 1
+    [listed] = json.loads(fanout(*FAILURES, "runs", "--json").out)["runs"]
+    assert (listed["command"], listed["options"]["rate"]) == ("publisher failures recover", 1000)
+    table = fanout(*FAILURES, "runs").out
+    assert all(one in table for one in (listed["run_id"], "recover", "RECOVERED", "REFUSED"))
+    assert json.loads(fanout("dlq", "runs", "--json").out) == {"runs": []}
+
+
 def test_one_object_is_shown_masked_and_revealed_on_demand(filled, fanout):
     masked, revealed = (fanout(*FAILURES, "show", BAD, *more) for more in ((), ("--reveal",)))
     assert "customer-0815" not in masked.out

@@ -36,6 +36,12 @@ class Pace:
             self._wait(self._next - now)
         self._next = max(now, self._next) + count / self._per_second
 
+    def at_once(self, most: int) -> int:
+        """How many go in one step, so that a step is no more than a second's share: 1 to `most`."""
+        if self._per_second is None:
+            return most
+        return max(1, min(most, int(self._per_second)))
+
     def ahead(self, most: int) -> int:
         """How many messages to take from the DLQ at a time: 1 to `most`."""
         if self._per_second is None:

@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from customer_events.instants import to_wire
 from fanout.console import ERR, OUT, print_json, progress, table
+from fanout.dlq.pace import Pace
 from fanout.errors import ExitCode
 from fanout.failures.deployment import Deployment
 from fanout.failures.documents import StreamRange
@@ -75,6 +76,8 @@ def show_plan(plan: dict[str, Any], *, execute: bool) -> None:
             "publisher knows better. A stream record can't be edited: write the item anew in "
             "Accounts, then `discard` what that supersedes.[/]"
         )
+    if rate := plan["options"].get("rate"):
+        ERR.print(f"At {rate:g} records a second at most.")
     for remark in plan["left_out"]:
         ERR.print(f"[yellow]{escape(remark)}[/]")
     if not execute:
@@ -166,6 +169,7 @@ def _recover(deployment: Deployment, run: Run, operator: Operator) -> Result:
             keep_lock=at_work.keep_lock,
             stop=at_work.stop,
             tell_progress=tell_progress,
+            pace=Pace(run.options.get("rate"), wait=at_work.wait),
         )
         recovery.work()
         return conclude(run, stuck_for=recovery.stuck_for, was_stopped=at_work.stop())

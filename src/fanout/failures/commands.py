@@ -2,7 +2,7 @@
 
 import typer
 
-from fanout.failures import look_commands, run_commands
+from fanout.failures import list_command, look_commands, run_commands
 
 publisher_app = typer.Typer(
     name="publisher", help="Look after the publisher of a deployment.", no_args_is_help=True
@@ -18,4 +18,5 @@ failures_app.command("show")(look_commands.show)
 failures_app.command("recover")(run_commands.recover)
 failures_app.command("discard")(run_commands.discard)
 failures_app.command("resume")(run_commands.resume)
+failures_app.command("runs")(list_command.runs)
 failures_app.command("report")(run_commands.report)

@@ -6,11 +6,13 @@ first record, with the same event ids, which a consumer recognises.
 """
 
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from fanout.dlq.pace import Pace
 from fanout.failures.documents import Record, customer_of
 from fanout.failures.endings import GONE, MOVE, OPEN, PUBLISH
 from fanout.failures.endings import REFUSED as ENDED_REFUSED
@@ -78,6 +80,7 @@ class Recovery:
         keep_lock: called before each call.
         stop: asked between calls.
         tell_progress: called after each call.
+        pace: of the records; as fast as it goes by default.
     """
 
     run: Run
@@ -88,6 +91,7 @@ class Recovery:
     keep_lock: Callable[[], None]
     stop: Callable[[], bool]
     tell_progress: Callable[[Progress], None] = lambda _progress: None
+    pace: Pace = field(default_factory=lambda: Pace(None, wait=time.sleep))
     progress: Progress = field(default_factory=Progress)
     stuck_for: str = ""
     _tallies: dict[str, _Tally] = field(default_factory=dict)
@@ -99,8 +103,12 @@ class Recovery:
         It stops where the publisher took nothing of a whole call; `stuck_for` then says why.
         """
         self._finish_moves()
-        for call in _calls(merged(self._openings(), self._load)):
+        most = self.pace.at_once(RECORDS_PER_CALL_MAX)
+        for call in _calls(merged(self._openings(), self._load), most):
             if self.stop() or self.stuck_for:
+                return
+            self.pace.take(len(call))
+            if self.stop():
                 return
             self.keep_lock()
             self._publish(call)
@@ -195,13 +203,13 @@ def _lacks_move_only(item: Item) -> bool:
     return item.step == MOVE or (item.step == PUBLISH and item.state is State.DID)
 
 
-def _calls(placed: Iterator[Placed]) -> Iterator[list[Placed]]:
+def _calls(placed: Iterator[Placed], records_max: int) -> Iterator[list[Placed]]:
     """As many records as one invocation takes, by number and by size."""
     call: list[Placed] = []
     size_bytes = 0
     for one in placed:
         weight = len(json.dumps(one.record))
-        if call and (len(call) == RECORDS_PER_CALL_MAX or size_bytes + weight > CALL_BYTES_MAX):
+        if call and (len(call) == records_max or size_bytes + weight > CALL_BYTES_MAX):
             yield call
             call, size_bytes = [], 0
         call.append(one)

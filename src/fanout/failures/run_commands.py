@@ -68,6 +68,12 @@ def recover(
             "on, and no epoch was raised since.",
         ),
     ] = False,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            "--rate", min=0.01, help="Records a second, each published once for each version."
+        ),
+    ] = None,
     execute: Execute = False,
     runs_dir: options.RunsDir = None,
     journal: options.JournalCopy = None,
@@ -86,6 +92,7 @@ def recover(
         "limit": limit,
         "from_stream": from_stream,
         "even_if_earlier_stream": even_if_earlier_stream,
+        "rate": rate,
         "range": named and {**asdict(named), "arrived_at": None},
         "journal": journal,
         "execute": execute,

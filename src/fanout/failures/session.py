@@ -28,9 +28,10 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stretch:
-    """What the work is given: when to stop, and what to call before each batch."""
+    """What the work is given: when to stop, what to call before each batch, and how to wait."""
 
     stop: Callable[[], bool]
+    wait: Callable[[float], None]
     keep_lock: Callable[[], None]
 
 
@@ -55,7 +56,7 @@ def stretch(
     ):
         run.start(operator)
         try:
-            yield Stretch(stop=stopping.asked, keep_lock=lock.keep)
+            yield Stretch(stop=stopping.asked, wait=stopping.wait, keep_lock=lock.keep)
         except BaseException as error:
             run.pause(_why(error))
             raise

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 from botocore.exceptions import ClientError
 
+from fanout.dlq.pace import Pace
 from fanout.failures.endings import RECOVERED
 from fanout.failures.freeze import Wanted, freeze
 from fanout.failures.loading import Loading
@@ -121,7 +122,7 @@ class Bench:
             )
             return run.run_id
 
-    def work(self, run_id, *, stop=lambda: False, **loading):
+    def work(self, run_id, *, stop=lambda: False, pace=None, **loading):
         """One stretch; the finished `Recovery`."""
         with self.runs.open(run_id) as run:
             run.start(WHO)
@@ -139,6 +140,7 @@ class Bench:
                 id_attribute="customer_id",
                 keep_lock=lambda: None,
                 stop=stop,
+                pace=pace or Pace(None, wait=lambda _seconds: None),
             )
             recovery.work()
             return recovery

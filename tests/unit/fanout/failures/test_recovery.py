@@ -3,11 +3,13 @@
 import pytest
 
 from customer_events.decoder import decode
+from fanout.dlq.pace import Pace
 from fanout.errors import Refused
 from fanout.failures.documents import StreamRange
 from fanout.failures.freeze import Wanted
 from fanout.failures.loading import id_of
 from fanout.failures.recovery import RECORDS_PER_CALL_MAX
+from unit.fanout.dlq.dlq_fakes import Clock
 from unit.fanout.failures.failures_in_memory import (
     Bench,
     Killed,
@@ -54,6 +56,38 @@ def test_everything_is_published_in_order_with_the_same_ids_and_moved_away(tmp_p
     assert bench.published == wanted
     assert set(bench.s3.objects) == {f"recovered/{run}/{key}" for key in three_objects()}
     assert bench.report(run).fates == {"RECOVERED": 3}
+
+
+def test_a_rate_spreads_the_records_over_time_in_the_same_order(tmp_path):
+    records = [change(number, f"c-{number % 7}") for number in range(1, 61)]
+    bench = Bench(tmp_path, {"aws/lambda/m/s/a": batch_object(records)})
+    clock = Clock()
+    run = bench.plan()
+    pace = Pace(20, wait=clock.sleep, monotonic=clock)
+    bench.work(run, pace=pace)
+    assert [len(call) for call in bench.aws_lambda.calls if call] == [20, 20, 20]
+    assert sum(clock.slept) == pytest.approx(2)
+    assert bench.published == ids_from_the_stream(*records)
+
+
+@pytest.mark.parametrize(("rate", "in_a_call"), [(0.5, 1), (3, 3), (10**6, 4)])
+def test_a_call_is_no_more_than_a_seconds_share(tmp_path, rate, in_a_call):
+    records = [change(number, f"c-{number}") for number in range(1, 5)]
+    bench = Bench(tmp_path, {"aws/lambda/m/s/a": batch_object(records)})
+    clock = Clock()
+    bench.work(bench.plan(), pace=Pace(rate, wait=clock.sleep, monotonic=clock))
+    assert max(map(len, bench.aws_lambda.calls)) == in_a_call
+
+
+def test_who_interrupts_the_wait_of_a_rate_loses_nothing(tmp_path):
+    records = [change(number, f"c-{number}") for number in range(1, 5)]
+    bench = Bench(tmp_path, {"aws/lambda/m/s/a": batch_object(records)})
+    run, asked = bench.plan(), []
+    bench.work(run, pace=Pace(1, wait=asked.append, monotonic=Clock()), stop=lambda: bool(asked))
+    assert len(bench.published) == 1
+    bench.work(run)
+    assert set(bench.published) == set(ids_from_the_stream(*records))
+    assert bench.report(run).fates == {"RECOVERED": 1}
 
 
 def test_the_plan_alone_changes_nothing(tmp_path):
