@@ -206,4 +206,9 @@ def test_the_drill(system, tmp_path):
     for number, run in enumerate((replayed, edited, discarded)):
         ends |= fates(system, run["run_id"], tmp_path / f"{number}.jsonl")
     assert len(ends) == ALL
+    told = fanout("dlq", "report", *(one["run_id"] for one in (replayed, edited, discarded)))
+    assert (told["selected"], told["status"]) == (ALL, "finished")
+    assert (told["fates"]["SENT"], told["fates"]["DISCARDED"]) == (MISSHAPEN, GARBAGE)
+    assert sum(told["fates"].values()) == ALL
+    assert set(told["fates"]) <= {"APPLIED", "DUPLICATE", "SENT", "DISCARDED"}
     assert set(ends.values()) <= {"APPLIED", "DUPLICATE", "SENT", "DISCARDED"}

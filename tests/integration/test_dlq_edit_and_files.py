@@ -78,6 +78,28 @@ def _selected(fanout, tmp_path, reason):
     return [{"id": json.loads(line)["message_id"]} for line in path.read_text().splitlines()]
 
 
+def test_two_runs_of_a_subscriber_are_told_as_one(aws, subscriber, fanout, tmp_path):
+    kill_broken(aws, subscriber, range(1, 4))
+    kill_messages(aws, subscriber, 2)
+    patch = patch_file(tmp_path)
+    edit = ("dlq", "edit", "payments", "--version", "2", "--patch", patch, *AT_ONCE)
+    edited = json.loads(fanout(*edit, "--execute", "--json").out)
+    assert edited["fates"] == {"SENT": 3, "REFUSED": 2}
+    replayed = json.loads(fanout("dlq", "replay", "payments", *AT_ONCE, "--execute", "--json").out)
+    page, fates = tmp_path / "report.html", tmp_path / "fates.jsonl"
+    files = ("--html", str(page), "--messages", str(fates))
+    runs = (edited["run_id"], replayed["run_id"])
+    told = fanout("dlq", "report", *runs, *files, "--json")
+    assert told.code == 0
+    document = json.loads(told.out)
+    assert (document["selected"], document["fates"]) == (5, {"SENT": 5})
+    assert document["status"] == "finished"
+    by_run = [json.loads(line)["run"] for line in fates.read_text().splitlines()]
+    assert sorted(by_run) == sorted([runs[0]] * 3 + [runs[1]] * 2)
+    assert all(one in page.read_text() for one in runs)
+    assert fanout("dlq", "report", runs[0], runs[0]).code == 1
+
+
 def test_the_journal_brings_an_edits_originals_back(aws, subscriber, fanout, tmp_path):
     kill_broken(aws, subscriber, [1])
     kept, again = tmp_path / "kept.jsonl", tmp_path / "again.jsonl"

@@ -9,6 +9,7 @@ from fanout.dlq import (
     look_commands,
     redrive_commands,
     replay_commands,
+    report_command,
     run_commands,
 )
 
@@ -27,4 +28,4 @@ dlq_app.command("discard")(discard_commands.discard)
 dlq_app.command("redrive")(redrive_commands.redrive)
 dlq_app.command("resume")(run_commands.resume)
 dlq_app.command("runs")(run_commands.runs)
-dlq_app.command("report")(run_commands.report)
+dlq_app.command("report")(report_command.report)

@@ -1,11 +1,6 @@
-"""`fanout dlq resume`, `runs` and `report`: go on with a run, list them, tell of one."""
+"""`fanout dlq resume` and `runs`: go on with a run, list them."""
 
-import json
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from itertools import islice
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -13,18 +8,11 @@ from rich.markup import escape
 from fanout.aws import AwsTarget
 from fanout.console import OUT, print_json, table
 from fanout.dlq import options
-from fanout.dlq.carrying_out import print_report
-from fanout.dlq.export_file import write_lines
 from fanout.dlq.resume import RESUMERS
-from fanout.dlq.score import MEANINGS, WELL_ENDS
-from fanout.dlq.spans import moment
 from fanout.errors import WrongUse
 from fanout.runs import s3_copy
-from fanout.runs.ledger import Ledger, State
-from fanout.runs.page import LISTED_MAX, html_page
-from fanout.runs.records import Record
-from fanout.runs.report import Report, item_document, make_report
-from fanout.runs.store import RunStore, StoredRun
+from fanout.runs.report import make_report
+from fanout.runs.store import StoredRun
 
 GROUP = "dlq "
 """What the commands of the runs listed here begin with."""
@@ -81,92 +69,8 @@ def runs(
     OUT.print(rows)
 
 
-def report(
-    context: typer.Context,
-    run: options.RunName,
-    *,
-    html: Annotated[
-        Path | None, typer.Option("--html", help="Write it as a page that needs nothing else.")
-    ] = None,
-    messages: Annotated[
-        Path | None,
-        typer.Option("--messages", help="Write each selected message's fate, as JSON Lines."),
-    ] = None,
-    originals: Annotated[
-        Path | None,
-        typer.Option("--originals", help="Write an edit's original messages, as an export does."),
-    ] = None,
-    runs_dir: options.RunsDir = None,
-    as_json: options.Json = False,
-) -> None:
-    """Tell what became of each selected message of a run, in numbers that add up, and when.
-
-    Exit code 0 where all ended well, 1 where not (yet).
-    """
-    store = options.run_store(context.obj, runs_dir)
-    found = make_report(store.records(run))
-    if html is not None:
-        left = list(islice(_left(store, run), LISTED_MAX))
-        _write(html, [html_page(found, meanings=MEANINGS, well=WELL_ENDS, left=left)])
-    if messages is not None:
-        with _ledger(store, run) as ledger:
-            _write(messages, (json.dumps(item_document(one)) + "\n" for one in ledger.items()))
-    if originals is not None:
-        write_lines(originals, _originals(store.records(run)))
-    if as_json:
-        print_json(found.to_document())
-    else:
-        _print(found)
-    if any(fate not in WELL_ENDS for fate in found.fates):
-        raise typer.Exit(1)
-
-
 # Private functions
 
 
 def _is_ours(stored: StoredRun) -> bool:
     return stored.header is not None and stored.header.fields["command"].startswith(GROUP)
-
-
-@contextmanager
-def _ledger(store: RunStore, run: str) -> Iterator[Ledger]:
-    ledger = Ledger.of(store.records(run))
-    try:
-        yield ledger
-    finally:
-        ledger.close()
-
-
-def _left(store: RunStore, run: str) -> Iterator[dict[str, Any]]:
-    with _ledger(store, run) as ledger:
-        for item in ledger.items():
-            if item.state is not State.ENDED or item.end not in WELL_ENDS:
-                yield item_document(item)
-
-
-def _originals(records: Iterable[Record]) -> Iterator[dict[str, Any]]:
-    """Each original once, though a crash made its send be begun twice."""
-    known: set[str] = set()
-    for record in records:
-        for one in record.fields.get("originals", ()):
-            if one["message_id"] not in known:
-                known.add(one["message_id"])
-                yield one
-
-
-def _print(found: Report) -> None:
-    print_report(found)
-    rows = table("Timeline (UTC)", "", "")
-    rows.show_header = False
-    for one in found.timeline:
-        rows.add_row(moment(one.at), escape(one.text))
-    OUT.print(rows)
-
-
-def _write(path: Path, parts: Iterable[str]) -> None:
-    """Raises: WrongUse where the file can't be written."""
-    try:
-        with path.open("w", encoding="utf-8") as file:
-            file.writelines(parts)
-    except OSError as error:
-        raise WrongUse(f"{path} can't be written: {error.strerror}.") from None

@@ -90,14 +90,18 @@ class Ledger:
         """Everything that the records say."""
         ledger = cls()
         try:
-            ledger._base.execute("BEGIN")
-            for record in records:
-                ledger.apply(record)
-            ledger._base.execute("COMMIT")
+            ledger.fill(records)
         except BaseException:  # a journal that can't be read must leave no folder behind
             ledger.close()
             raise
         return ledger
+
+    def fill(self, records: Iterable[Record]) -> None:
+        """Take in all that the records say."""
+        self._base.execute("BEGIN")
+        for record in records:
+            self.apply(record)
+        self._base.execute("COMMIT")
 
     def close(self) -> None:
         """Remove the file."""

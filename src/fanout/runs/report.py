@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +11,8 @@ from customer_events.instants import to_wire
 from fanout.runs.ledger import Item, Ledger, State, Tally
 from fanout.runs.records import Kind, Record
 
+OF_RUN = "of_run"
+"""The field that names a record's run, where several are told as one."""
 BUCKETS_MAX = 120
 """Bars of the timeline; the longer a run, the wider they are."""
 
@@ -96,12 +99,28 @@ def item_document(item: Item) -> dict[str, Any]:
 
 def make_report(records: Iterable[Record]) -> Report:
     """Read a journal once; the ledger that it takes is gone at the end."""
-    story = _Story()
-    ledger = Ledger.of(story.follow(records))
+    with account(records) as (report, _):
+        return report
+
+
+@contextmanager
+def account(
+    records: Iterable[Record], ledger: Ledger | None = None
+) -> Iterator[tuple[Report, Ledger]]:
+    """The report, and where each item stands for as long as the block lasts.
+
+    Args:
+        records: a journal's lines.
+        ledger: an empty one, of which the caller lets go; by default one that is gone at the end.
+    """
+    filled = ledger or Ledger()
     try:
-        return story.report(ledger)
+        story = _Story()
+        filled.fill(story.follow(records))
+        yield story.report(filled), filled
     finally:
-        ledger.close()
+        if ledger is None:
+            filled.close()
 
 
 # Private functions
@@ -180,7 +199,8 @@ class _Story:
                 self._count(record, len(fields["items"]))
 
     def _say(self, record: Record, text: str) -> None:
-        self._timeline.append(Moment(at=record.at, text=text))
+        run = record.fields.get(OF_RUN)
+        self._timeline.append(Moment(at=record.at, text=f"{run}: {text}" if run else text))
 
     def _count(self, record: Record, items: int) -> None:
         self._bars[int(record.at.timestamp()) // self._bar_seconds] += items
