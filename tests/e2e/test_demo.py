@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from e2e.started_process import started
 from fanout.demo.changes_file import check
 from fanout.demo.run import Plan, compare, run
 from fanout.demo.watch import Watch
@@ -122,15 +123,13 @@ def test_wrong_use_is_one_sentence(tmp_path, arguments, sentence):
 
 
 def test_interrupted_it_leaves_no_process_and_no_file(tmp_path, files):
-    process = subprocess.Popen(
+    with started(
         command(*files, "--rate", "0.5"),
         cwd=tmp_path,
         env=clean_environment(tmp_path),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        text=True,
-    )
-    with process:
+    ) as process:
         for line in process.stderr:
             if "playing" in line:
                 break

@@ -11,6 +11,7 @@ from pathlib import Path
 import boto3
 import pytest
 
+from e2e.started_process import started
 from fanout.errors import ExitCode
 from fanout.local.processes import RecordedProcess
 from fanout.local.runtime import look, running, stop
@@ -134,10 +135,8 @@ def test_the_roles_permissions_suffice_where_they_are_checked(state, eventually)
 
 
 def test_ctrl_c_ends_the_foreground_run_with_success_and_leaves_nothing(state, eventually):
-    process = subprocess.Popen(
-        [FANOUT, "local", "up", "--json", "--state", state], stdout=subprocess.PIPE, text=True
-    )
-    with process:
+    up = [FANOUT, "local", "up", "--json", "--state", state]
+    with started(up, stdout=subprocess.PIPE) as process:
         eventually(lambda: (found := look(state)) and found.deployment, "it is up")
         document = ""
         while not document.endswith("}\n"):
@@ -149,9 +148,9 @@ def test_ctrl_c_ends_the_foreground_run_with_success_and_leaves_nothing(state, e
 
 
 def test_a_killed_parent_takes_everything_with_it(state, eventually):
-    process = subprocess.Popen([FANOUT, "local", "up", "--state", state], stdout=subprocess.DEVNULL)
-    with process:
-        found = eventually(lambda: (up := look(state)) and up.deployment and up, "it is up")
+    up = [FANOUT, "local", "up", "--state", state]
+    with started(up, stdout=subprocess.DEVNULL) as process:
+        found = eventually(lambda: (seen := look(state)) and seen.deployment and seen, "it is up")
         process.kill()
     for recorded in found.processes():
         assert recorded.wait(timeout_seconds=TIMEOUT_SECONDS)
