@@ -189,7 +189,7 @@ def test_the_envelope_is_guarded_like_every_version(working_copy):
     code, report = run_json(working_copy)
     finding = report["schemas"][-1]["findings"][0]
     assert (code, finding["path"], finding["rule"]) == (1, "$.traceparent", "required")
-    assert [one["name"] for one in finding["subscribers"]] == ["payments"]
+    assert "payments" in {one["name"] for one in finding["subscribers"]}
 
 
 WRONG_USES = {
