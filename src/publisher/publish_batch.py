@@ -91,7 +91,8 @@ class BatchPublisher:
         result.published = outcome.published
         result.retried = outcome.retried
         result.bus_faults = outcome.bus_faults
-        result.failed.update(outcome.failed)
+        # What parking said of a record tells more than that it failed.
+        result.failed = outcome.failed | result.failed
         return result
 
     # Private functions

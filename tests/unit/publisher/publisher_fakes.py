@@ -82,8 +82,10 @@ class FakeFailureStore:
     def __init__(self, error: Callable[[ParkedRecord], str | None] | None = None):
         self.error = error or (lambda _parked: None)
         self.parked: list[ParkedRecord] = []
+        self.seconds_left: list[float] = []
 
     def park(self, parked: Sequence[ParkedRecord], deadline: Deadline) -> list[str | None]:
+        self.seconds_left.append(deadline.seconds_left())
         errors = []
         for one in parked:
             json.dumps(one.record)
@@ -147,10 +149,13 @@ class Rig:
         )
 
     def publish(self, records: Iterable[Any], *, seconds_left: float = 60.0):
-        """Run the use case; the result."""
-        deadline = Deadline(ends_at=self.clock.monotonic() + seconds_left, clock=self.clock)
+        """Run the use case; the result. Parking may go on five seconds longer."""
+        publishing, parking = (
+            Deadline(ends_at=self.clock.monotonic() + seconds, clock=self.clock)
+            for seconds in (seconds_left, seconds_left + 5)
+        )
         return self.publisher.publish(
-            list(records), Deadlines(publishing=deadline, parking=deadline)
+            list(records), Deadlines(publishing=publishing, parking=parking)
         )
 
     def handle(self, records: Iterable[Any], *, milliseconds: int = 60_000):

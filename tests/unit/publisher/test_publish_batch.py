@@ -129,6 +129,22 @@ def test_a_transient_failure_is_retried_in_place_with_jitter():
     assert rig.reporter.results[0].retried == 3
 
 
+def test_once_all_went_well_again_the_waits_begin_anew():
+    def answer(entry, times):
+        number = int(entry.event.sequence[5:]) - FIRST_SEQUENCE_NUMBER
+        return TRANSIENT if times < {0: 2, 1: 0, 2: 1}[number] else CONFIRMED
+
+    rig = Rig(bus=FakeBus(answer, ordered=True))
+    assert rig.handle([change(number, "a") for number in range(3)]) is None
+    assert rig.clock.slept == [0.1, 0.2, 0.1]
+
+
+def test_a_wait_that_would_use_up_the_time_is_not_begun():
+    rig = Rig(bus=FakeBus(only_for({"c-0"}, TRANSIENT)))
+    assert rig.publish([change(0)], seconds_left=0.05).failed == {0: "InternalError"}
+    assert rig.clock.slept == []
+
+
 def test_retries_end_when_no_time_is_left_and_the_lowest_failed_number_is_reported():
     rig = Rig(bus=FakeBus(only_for({"c-1", "c-3"}, TRANSIENT)))
     records = [change(number) for number in range(5)]
@@ -179,7 +195,17 @@ def test_an_entry_that_keeps_failing_for_15_minutes_while_others_succeed_is_park
     assert rig.clock.monotonic() - 1_000 == pytest.approx(900, abs=75)
     assert reported[:-1] == [sequence_number(1)] * (len(reported) - 1)
     assert rig.store.reasons == ["BusKeepsFailing"]
-    assert "InternalError" in rig.store.parked[0].reason.expected
+    assert "within 15 minutes; it answered InternalError" in rig.store.parked[0].reason.expected
+
+
+def test_an_entry_that_began_to_fail_later_is_not_parked_with_the_one_that_began_before_it():
+    rig = Rig(bus=FakeBus(only_for({"c-1", "c-2"}, TRANSIENT)))
+    rig.publish([change(0), change(1)], seconds_left=0)
+    rig.clock.pass_seconds(890)
+    rig.publish([change(0), change(2)], seconds_left=0)
+    rig.clock.pass_seconds(20)
+    result = rig.publish([change(0), change(1), change(2)], seconds_left=0)
+    assert (set(result.parked), set(result.failed)) == ({1}, {2})
 
 
 def test_an_outage_waits_and_does_not_drain_into_the_failure_store():
@@ -236,7 +262,32 @@ def test_on_an_ordered_bus_a_customer_whose_refused_change_could_not_be_parked_w
     )
     assert rig.handle([change(0, "a"), change(1, "a"), change(2, "b")]) == sequence_number(0)
     assert [event.customer_id for event in rig.bus.events] == ["b"]
-    assert set(rig.reporter.results[0].failed) == {0, 1}
+    assert [len(entries) for entries in rig.bus.rounds] == [2], "the second change was not tried"
+    assert rig.reporter.results[0].failed == {
+        0: "ParkingFailed:AccessDenied",
+        1: "ParkingFailed",
+    }
+
+
+def test_on_an_ordered_bus_one_customers_failed_parking_holds_nobody_else_back():
+    rig = Rig(
+        bus=FakeBus(ordered=True),
+        store=FakeFailureStore(
+            lambda parked: ACCESS_DENIED if "a" in str(parked.record["dynamodb"]["Keys"]) else None
+        ),
+    )
+    firsts = {sequence_number(0), sequence_number(1)}
+    rig.bus.answer = lambda entry, _times: (
+        REFUSED if str(int(entry.event.sequence[5:])) in firsts else CONFIRMED
+    )
+    records = [change(0, "a"), change(1, "b"), change(2, "a"), change(3, "b")]
+    keys = [one["dynamodb"] for one in records]
+    for one, name in zip(keys, "abab", strict=True):
+        one["Keys"] = {"customer_id": {"S": name}}
+    assert rig.handle(records) == sequence_number(0)
+    assert [event.customer_id for event in rig.bus.events] == ["b"]
+    assert set(rig.reporter.results[0].failed) == {0, 2}
+    assert set(rig.reporter.results[0].parked) == {1}
 
 
 def test_on_an_ordered_bus_time_that_runs_out_fails_what_still_stands_in_line():
@@ -270,3 +321,13 @@ def test_reasons_that_were_left_out_are_counted():
     rig = Rig()
     result = rig.publish([record("ACTIVE", "CLOSED", status_reason={"N": "1"})])
     assert (result.reasons_left_out, result.transitions, result.published) == (1, 1, 1)
+
+
+def test_what_a_batch_held_is_counted_and_parking_has_its_own_deadline():
+    rig = Rig()
+    odd = {"status_reason": {"N": "1"}}
+    made = [record("ACTIVE", "CLOSED", customer_id=f"c-{n}", number=n, **odd) for n in range(2)]
+    result = rig.publish([*made, BAD], seconds_left=60)
+    assert (result.records, result.transitions, result.reasons_left_out) == (3, 2, 2)
+    assert rig.store.seconds_left == [65]
+    assert [one.parked_at for one in rig.store.parked] == [rig.clock.now()]

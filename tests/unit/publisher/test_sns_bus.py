@@ -176,7 +176,8 @@ def test_calls_are_split_by_bytes_body_and_attributes_counted():
     assert verdicts(send(client, entries(10), size=size)) == [Verdict.CONFIRMED] * 10
     client = FakeSns()
     answers = send(client, entries(1), size=size - 1)
-    assert [answer.reason.code for answer in answers] == ["EventTooLarge"]
+    assert [(answer.code, answer.reason.code) for answer in answers] == [("EventTooLarge",) * 2]
+    assert f"at most {size - 1} bytes" in answers[0].reason.expected
     assert client.calls == []
 
 
@@ -239,6 +240,8 @@ def test_an_answer_without_lists_fails_everything(stubbed):
         ("AuthorizationError", 403, Verdict.BUS_FAULT),
         ("NotFound", 404, Verdict.BUS_FAULT),
         ("KMSDisabled", 400, Verdict.BUS_FAULT),
+        ("SomethingNew", 404, Verdict.BUS_FAULT),
+        ("SomethingNew", 400, Verdict.TRANSIENT),
     ],
 )
 def test_an_error_of_the_whole_call_is_every_entrys(stubbed, code, status, verdict):
@@ -287,8 +290,29 @@ def test_where_a_whole_call_is_refused_each_entry_goes_alone_to_find_the_guilty_
 def test_a_wrong_topic_is_the_buss_fault_and_refuses_no_entry():
     error = client_error("InvalidParameter", 400, "Invalid parameter: TopicArn")
     client = FakeSns(raises=lambda _entries: error)
-    assert verdicts(send(client, entries(3))) == [Verdict.BUS_FAULT] * 3
+    answers = send(client, entries(3))
+    assert [(one.verdict, one.code) for one in answers] == [
+        (Verdict.BUS_FAULT, "InvalidParameter")
+    ] * 3
     assert len(client.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("response", "code"),
+    [({}, "Unnamed"), ({"Error": {}}, "Unnamed"), ({"Error": {"Code": "X"}}, "X")],
+)
+def test_an_error_that_says_hardly_anything_may_pass_the_next_time(response, code):
+    client = FakeSns(raises=lambda _entries: ClientError(response, "PublishBatch"))
+    (answer,) = send(client, entries(1))
+    assert (answer.verdict, answer.code) == (Verdict.TRANSIENT, code)
+
+
+def test_as_long_as_any_time_is_left_every_call_is_made():
+    client = FakeSns()
+    assert verdicts(send(client, entries(25), seconds_left=0.5)) == [Verdict.CONFIRMED] * 25
+    error = client_error("InvalidParameter", 400)
+    client = FakeSns(raises=lambda requests: error if len(requests) > 1 else None)
+    assert verdicts(send(client, entries(3), seconds_left=0.5)) == [Verdict.CONFIRMED] * 3
 
 
 def test_when_time_runs_out_no_further_call_starts_but_the_first_one_always_does():

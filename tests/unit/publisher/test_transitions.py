@@ -14,6 +14,8 @@ from publisher.reasons import (
 from publisher.transitions import TableRules, detect
 from unit.publisher.stream_record_samples import TTL_IDENTITY, UNCHANGED, modify, record
 
+SEQUENCE_NUMBER = "dynamodb.SequenceNumber"
+CREATED = "dynamodb.ApproximateCreationDateTime"
 PLAIN = TableRules()
 VERSIONED = TableRules(sequence_attribute="version")
 REASONED = TableRules(reason_attribute="status_reason")
@@ -117,6 +119,11 @@ def test_a_new_status_that_is_unknown_or_no_string_is_refused(new):
         detect(record("ACTIVE", new if isinstance(new, dict) else {"S": new}), PLAIN)
 
 
+def test_the_longest_customer_id_is_taken():
+    longest = {"S": "x" * 2048}
+    assert detect(record(None, "ACTIVE", customer_id=longest), PLAIN).customer_id == "x" * 2048
+
+
 def test_the_customer_id_may_be_a_number_and_keeps_its_text():
     assert detect(record(None, "ACTIVE", customer_id={"N": "0042"}), PLAIN).customer_id == "0042"
 
@@ -165,29 +172,30 @@ def test_a_removal_without_its_old_image_is_refused():
 
 
 @pytest.mark.parametrize(
-    "spoil",
+    ("spoil", "field"),
     [
-        lambda made: made.update(eventName="UPSERT"),
-        lambda made: made.pop("eventName"),
-        lambda made: made.pop("dynamodb"),
-        lambda made: made.update(dynamodb=[]),
-        lambda made: made["dynamodb"].update(NewImage="{}"),
-        lambda made: made["dynamodb"].pop("SequenceNumber"),
-        lambda made: made["dynamodb"].update(SequenceNumber="12a"),
-        lambda made: made["dynamodb"].update(SequenceNumber=12),
-        lambda made: made["dynamodb"].update(SequenceNumber="9" * 41),
-        lambda made: made["dynamodb"].pop("ApproximateCreationDateTime"),
-        lambda made: made["dynamodb"].update(ApproximateCreationDateTime="yesterday"),
-        lambda made: made["dynamodb"].update(ApproximateCreationDateTime=float("nan")),
-        lambda made: made["dynamodb"].update(ApproximateCreationDateTime=1e300),
-        lambda made: made["dynamodb"].update(ApproximateCreationDateTime=True),
+        (lambda made: made.update(eventName="UPSERT"), "eventName"),
+        (lambda made: made.pop("eventName"), "eventName"),
+        (lambda made: made.pop("dynamodb"), "eventName"),
+        (lambda made: made.update(dynamodb=[]), "eventName"),
+        (lambda made: made["dynamodb"].update(NewImage="{}"), "dynamodb.NewImage"),
+        (lambda made: made["dynamodb"].pop("SequenceNumber"), SEQUENCE_NUMBER),
+        (lambda made: made["dynamodb"].update(SequenceNumber="12a"), SEQUENCE_NUMBER),
+        (lambda made: made["dynamodb"].update(SequenceNumber=12), SEQUENCE_NUMBER),
+        (lambda made: made["dynamodb"].update(SequenceNumber="9" * 41), SEQUENCE_NUMBER),
+        (lambda made: made["dynamodb"].pop("ApproximateCreationDateTime"), CREATED),
+        (lambda made: made["dynamodb"].update(ApproximateCreationDateTime="yesterday"), CREATED),
+        (lambda made: made["dynamodb"].update(ApproximateCreationDateTime=float("nan")), CREATED),
+        (lambda made: made["dynamodb"].update(ApproximateCreationDateTime=1e300), CREATED),
+        (lambda made: made["dynamodb"].update(ApproximateCreationDateTime=True), CREATED),
     ],
 )
-def test_what_has_not_the_shape_of_a_stream_record_is_refused(spoil):
+def test_what_has_not_the_shape_of_a_stream_record_is_refused_by_its_field(spoil, field):
     made = modify()
     spoil(made)
-    with pytest.raises(UndecodableImage):
+    with pytest.raises(UndecodableImage) as refused:
         detect(made, PLAIN)
+    assert refused.value.field == field
 
 
 def test_the_time_of_the_change_is_rounded_down_to_the_second():
@@ -279,7 +287,7 @@ def test_the_first_version_of_an_item_that_had_none_is_a_rise():
 
 @pytest.mark.parametrize("new", ["7", "6", "0"])
 def test_a_status_change_whose_version_did_not_rise_is_refused(new):
-    with pytest.raises(VersionDidNotRise):
+    with pytest.raises(VersionDidNotRise, match=r"^dynamodb\.NewImage\.version: "):
         detect(versioned("ACTIVE", "CLOSED", {"N": "7"}, {"N": new}), VERSIONED)
 
 
@@ -292,5 +300,6 @@ def test_a_version_that_did_not_rise_is_nobodys_business_where_the_status_stays(
 def test_a_change_without_a_whole_version_is_refused(change, version):
     old, new = change
     made = versioned(old, new, version if new is None else None, None if new is None else version)
-    with pytest.raises(MissingVersion):
+    image = "OldImage" if new is None else "NewImage"
+    with pytest.raises(MissingVersion, match=rf"^dynamodb\.{image}\.version: "):
         detect(made, VERSIONED)
