@@ -7,6 +7,7 @@ from contract.contract_files import EVENT_FOLDER, read_json
 from customer_events import errors
 from customer_events.decoder import decode, from_document, parse_json
 from customer_events.event import Change, Status
+from customer_events.instants import to_wire
 
 
 @pytest.fixture
@@ -150,7 +151,9 @@ def test_only_a_snapshot_may_stand_below_every_change(document):
     assert refused.value.field == "sequence"
 
 
-def test_only_a_snapshot_may_repair(document):
+@pytest.mark.parametrize("major", [1, 2])
+def test_only_a_snapshot_may_repair(major):
+    document = read_json(EVENT_FOLDER / "examples" / f"v{major}" / "changed.json")
     with pytest.raises(errors.SchemaViolation) as refused:
         from_document(document | {"repairs": document["sequence"]})
     assert refused.value.field == "repairs"
@@ -164,6 +167,7 @@ def test_version_1_is_a_creation_where_nothing_was_before(old_status, change):
     document["data"]["old_status"] = old_status
     event = from_document(document)
     assert (event.change, event.status, event.reason) == (change, Status.SUSPENDED, None)
+    assert (event.schema_version, to_wire(event.changed_at)) == (1, "2026-11-23T09:30:00Z")
 
 
 def test_the_first_field_at_fault_is_named_and_the_cause_is_not_chained(document):
@@ -173,3 +177,10 @@ def test_the_first_field_at_fault_is_named_and_the_cause_is_not_chained(document
     assert str(refused.value) == "data.changed_at: Field required"
     assert refused.value.__cause__ is None
     assert refused.value.__suppress_context__
+
+
+def test_what_was_expected_is_told_without_the_validators_own_words(document):
+    with pytest.raises(errors.SchemaViolation) as refused:
+        from_document(document | {"time": "2026-11-23T09:30:00"})
+    assert refused.value.field == "time"
+    assert not refused.value.expected.startswith("Value error")

@@ -1,5 +1,7 @@
 """A status that the reader does not know: parked, or read as the subscriber agreed beforehand."""
 
+import json
+
 import pytest
 
 from customer_events.decoder import decode, from_document
@@ -31,8 +33,9 @@ def test_without_an_agreement_an_unknown_status_is_refused(major, field):
 
 @pytest.mark.parametrize(("major", "field"), STATUS_FIELDS)
 def test_an_unknown_status_is_read_as_agreed(major, field):
-    event = from_document(document(major, field, "FROZEN"), FROZEN)
-    assert read_status(event, field) is Status.SUSPENDED
+    made = document(major, field, "FROZEN")
+    for event in (from_document(made, FROZEN), decode(json.dumps(made), FROZEN)):
+        assert read_status(event, field) is Status.SUSPENDED
 
 
 @pytest.mark.parametrize(("major", "field"), STATUS_FIELDS)

@@ -200,6 +200,7 @@ class ParkingLotInMemory:
 
     def __init__(self, *, refused: Ordered[str] = (), fault: Exception | None = None) -> None:
         self.parked: list[Parking] = []
+        self.parked_at: list[datetime] = []
         self._refused = refused
         self._fault = fault
 
@@ -208,6 +209,7 @@ class ParkingLotInMemory:
             raise self._fault
         kept = [one for one in parkings if one.message.message_id not in self._refused]
         self.parked.extend(kept)
+        self.parked_at.append(parked_at)
         return frozenset(one.message.message_id for one in kept)
 
 

@@ -179,6 +179,7 @@ def test_on_fifo_what_follows_a_failed_message_of_its_group_comes_back_with_it()
     deliveries = consume(messages, [APPLIED, retry("Timeout"), APPLIED], redelivery=redelivery)
     assert ends(deliveries) == ["APPLIED", "RETRY", "RETRY"]
     assert deliveries[2].handled.error_type == "BehindFailedMessage"
+    assert [one.event for one in deliveries] == [live(1)] * 3
     assert failures(deliveries) == [message_id(2), message_id(3)]
     assert redelivery.delayed == messages[1:]
 
@@ -195,7 +196,15 @@ def test_on_fifo_a_parked_message_holds_nothing_back():
 
 def test_on_fifo_a_message_whose_parking_failed_holds_its_group_back():
     lot = ParkingLotInMemory(refused=[message_id(1)])
-    assert ends(consume([fifo(1, "poison"), fifo(2)], lot=lot)) == ["RETRY", "RETRY"]
+    deliveries = consume([fifo(1, "poison"), fifo(2)], lot=lot)
+    assert ends(deliveries) == ["RETRY", "RETRY"]
+    assert [one.event for one in deliveries] == [None, live(1)]
+
+
+def test_an_event_that_was_to_be_parked_and_could_not_be_is_told_with_its_event():
+    lot = ParkingLotInMemory(refused=[message_id(1)])
+    (delivery,) = consume([message(1, TEXT)], [CONTRADICTION], lot=lot)
+    assert (delivery.event, delivery.handled) == (live(1), retry("ParkingFailed"))
 
 
 def test_on_fifo_what_is_parked_already_does_not_come_back_as_well():

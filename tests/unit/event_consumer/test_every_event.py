@@ -2,6 +2,7 @@
 
 import pytest
 
+from customer_events.errors import OrderContradiction
 from event_consumer.every_event import EveryEvent
 from event_consumer.outcomes import Outcome
 from event_consumer.testing import history, orders, snapshot
@@ -93,3 +94,23 @@ def test_what_can_not_be_begun_in_time_comes_back():
     clock = iter([0.0, 1.0, 99.0])
     answers = consumer(Work(), budget_seconds=10, monotonic=lambda: next(clock)).handle(EVENTS)
     assert [one.error_type for one in answers] == ["", "OutOfTime", "BehindFailedEvent"]
+
+
+def test_what_its_handler_refuses_for_good_is_parked_with_that_reason_and_holds_nothing_back():
+    reason = OrderContradiction("expected another")
+
+    def refusing(event):
+        if event is EVENTS[0]:
+            raise reason
+
+    answers = consumer(refusing).handle(EVENTS)
+    assert outcomes(answers) == [Outcome.PARKED, APPLIED, APPLIED]
+    assert answers[0].reason is reason
+
+
+def test_a_budget_that_is_used_up_begins_nothing():
+    clock = iter([0.0, 10.0])
+    (answer,) = consumer(Work(), budget_seconds=10, monotonic=lambda: next(clock)).handle(
+        EVENTS[:1]
+    )
+    assert answer.error_type == "OutOfTime"

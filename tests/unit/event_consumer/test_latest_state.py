@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -181,4 +182,19 @@ def test_a_write_that_would_start_too_late_is_left_for_the_next_delivery():
     handler = LatestState(rows, writers_max=1, budget_seconds=12, monotonic=lambda: next(seconds))
     answers = handler.handle([live(1, customer_id="c-a"), live(1, customer_id="c-b")])
     assert outcomes(answers) == ["APPLIED", "RETRY"]
+    assert answers[1].error_type == "OutOfTime"
     assert rows.writes == [live(1, customer_id="c-a")]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize(("minutes", "outcome"), [(5, "PARKED"), (10, "STALE")])
+def test_the_tolerance_that_it_was_given_decides_what_contradicts_the_clock(
+    at_once, minutes, outcome
+):
+    """The lower number was written seven minutes after the higher one."""
+    events = [live(2, seconds=0), live(1, seconds=420)]
+    tolerance = timedelta(minutes=minutes)
+    handler = LatestState(RowsInMemory(), writers_max=1, tolerance=tolerance)
+    batches = [events] if at_once else [[one] for one in events]
+    answers = [one for batch in batches for one in handler.handle(batch)]
+    assert outcomes(answers) == ["APPLIED", outcome]

@@ -34,6 +34,10 @@ def test_an_earlier_snapshot_is_stale_after_a_later_one():
     assert verdict(row_of(snapshot(seconds=1)), snapshot(SUSPENDED, seconds=0)) == "STALE"
 
 
+def test_an_earlier_snapshot_is_stale_whatever_it_read():
+    assert verdict(row_of(snapshot(seconds=1)), snapshot(seconds=0)) == "STALE"
+
+
 def test_the_same_snapshot_again_is_a_duplicate():
     assert verdict(row_of(snapshot(seconds=0)), snapshot(seconds=0)) == "DUPLICATE"
 

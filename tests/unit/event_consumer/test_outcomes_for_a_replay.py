@@ -52,6 +52,10 @@ def test_what_fails_is_told_and_neither_parked_nor_delayed():
         (message_id(1), "RETRY", "TimeoutError"),
         (message_id(2), "PARKED", "NotJson"),
     ]
+    assert [(one["field"], one["expected"]) for one in found] == [
+        ("", ""),
+        ("", "expected one JSON document"),
+    ]
     assert report.deliveries == [], "nothing was moved, so nothing may raise an alarm"
 
 
@@ -62,3 +66,10 @@ def test_being_asked_with_no_message_shows_that_it_can_tell():
 def test_an_answer_holds_no_payload():
     document = json.loads(encode(live(1, customer_id="canary"))) | {"sequence": "canary"}
     assert "canary" not in json.dumps(ask(Failing(), json.dumps(document)))
+
+
+def test_what_would_be_parked_is_told_with_its_field():
+    body = json.loads(encode(live(1))) | {"time": "noon"}
+    (found,) = ask(Failing(), json.dumps(body))["outcomes"]
+    assert (found["reason"], found["field"]) == ("SchemaViolation", "time")
+    assert found["expected"]

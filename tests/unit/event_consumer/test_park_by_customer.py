@@ -78,6 +78,7 @@ class Rig:
         self.groups = GroupsInMemory()
         self.handler = EveryTransition()
         self.lot = ParkingLotInMemory()
+        self.redelivery = RedeliveryInMemory()
         self.consumer = ParkByCustomer(
             groups=self.groups, handler=self.handler, reader=from_document
         )
@@ -85,7 +86,7 @@ class Rig:
     def consume(self, *messages):
         """The outcomes and their reasons or errors."""
         deliveries = self.consumer.consume(
-            messages, parking_lot=self.lot, redelivery=RedeliveryInMemory(), now=NOON
+            messages, parking_lot=self.lot, redelivery=self.redelivery, now=NOON
         )
         assert [one.message for one in deliveries] == list(messages)
         self.failures = batch_response(deliveries)["batchItemFailures"]
@@ -190,11 +191,15 @@ def test_through_the_function_what_waits_is_left_for_later_and_nothing_is_parked
 def test_a_retry_holds_back_what_follows_it_in_the_batch_and_is_first_when_it_comes_back():
     rig = Rig()
     rig.handler.broken = {("c-1", 1): retry("Throttled")}
-    assert rig.consume(fifo(1), fifo(2)) == [
+    sent = fifo(1), fifo(2), fifo(3, "c-2"), fifo(4, "c-2")
+    assert rig.consume(*sent) == [
         ("RETRY", "Throttled"),
         ("RETRY", "BehindFailedMessage"),
+        WELL,
+        WELL,
     ]
     assert len(rig.failures) == 2
+    assert rig.redelivery.delayed == list(sent[:2])
     # SQS moved the first to the DLQ by itself: what follows waits for it all the same.
     assert rig.consume(fifo(2)) == [BEHIND]
     rig.handler.broken = {}
@@ -290,3 +295,25 @@ def replayed_again(original, number):
         if original.attributes
         else replayed(original, number)
     )
+
+
+def test_where_it_is_not_known_who_is_first_the_group_comes_back_and_says_why():
+    rig = Rig()
+    rig.groups.fault = lambda name: name == "first"
+    unknown = [("RETRY", "TimeoutError"), ("RETRY", "BehindFailedMessage")]
+    assert rig.consume(fifo(1), fifo(2)) == unknown
+    assert rig.consume(fifo(1), message(9, encode(live(9)))) == [unknown[0], WELL]
+
+
+def test_what_is_parked_says_when():
+    rig = Rig()
+    rig.handler.broken = {("c-1", 1): POISON}
+    rig.consume(fifo(1))
+    assert rig.lot.parked_at == [NOON]
+
+
+def test_other_events_are_read_by_the_reader_that_it_was_given():
+    rig = Rig()
+    rig.consumer.reader = lambda _document: live(7)
+    assert rig.consume(fifo(1)) == [WELL]
+    assert rig.handler.handled == [("c-1", 7)]
