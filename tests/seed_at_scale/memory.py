@@ -13,25 +13,34 @@ _KIB = 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """Resident bytes of a process when it had done so much."""
+    """Resident bytes of a process when it had done so much, and the most that ever were."""
 
     done: int
     resident_bytes: int
+    peak_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """What a command took: the most that was ever resident, and on the way.
+    """What a command took on its way.
 
-    `growth` is the most of the second half of its work over the most of the first half.
+    The kernel's own account of a child that has ended would not do: it goes back to before the
+    child became this command, when it was a copy of its parent.
     """
 
-    peak_bytes: int
     samples: tuple[Sample, ...]
 
     @property
+    def peak_bytes(self) -> int:
+        """The most that was ever resident, up to a moment before its end."""
+        return max(one.peak_bytes for one in self.samples)
+
+    @property
     def growth(self) -> float:
-        """1.0 where it takes no more for the later customers than for the earlier ones."""
+        """The most of the second half of its work over the most of the first half.
+
+        1.0 where it takes no more for the later customers than for the earlier ones.
+        """
         working = [one for one in self.samples if one.done]
         middle = (working[0].done + working[-1].done) / 2
         first = max(one.resident_bytes for one in working if one.done <= middle)
@@ -60,23 +69,25 @@ class MemoryWatch:
         return os.waitid(os.P_PID, self.process.pid, flags) is not None
 
     def ended(self) -> Memory:
-        """Wait for the process to end; what it took, the peak as the kernel counted it."""
-        _, status, usage = os.wait4(self.process.pid, 0)
-        self.process.returncode = os.waitstatus_to_exitcode(status)
+        """Wait for the process to end; what it took."""
+        self.process.wait()
         self._ended.set()
         self._thread.join()
-        return Memory(peak_bytes=usage.ru_maxrss * _KIB, samples=tuple(self._samples))
+        return Memory(samples=tuple(self._samples))
 
     # Private functions
 
     def _look(self) -> None:
         while not self._ended.wait(_LOOK_SECONDS):
             try:
-                resident = _resident_bytes(self.process.pid)
+                found = _bytes(self.process.pid)
             except (OSError, ValueError):
                 return
-            if resident:
-                self._samples.append(Sample(done=self._done(), resident_bytes=resident))
+            if found:
+                resident, peak = found["VmRSS"], found["VmHWM"]
+                self._samples.append(
+                    Sample(done=self._done(), resident_bytes=resident, peak_bytes=peak)
+                )
 
 
 def is_possible_here() -> bool:
@@ -87,9 +98,8 @@ def is_possible_here() -> bool:
 # Private functions
 
 
-def _resident_bytes(pid: int) -> int:
-    """0 for a process that has ended and was not waited for yet."""
-    for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * _KIB
-    return 0
+def _bytes(pid: int) -> dict[str, int]:
+    """The memory of a process by the kernel's names; empty once it has ended."""
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+    fields = (line.partition(":") for line in lines if line.startswith(("VmRSS:", "VmHWM:")))
+    return {name: int(value.split()[0]) * _KIB for name, _, value in fields}

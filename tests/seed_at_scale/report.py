@@ -63,7 +63,7 @@ def tell(report: Report, console: Console) -> None:
         ("  second half over first half", f"{report.growth:.3f}"),
         *((f"in Payments' queue: {kind}", f"{n:,}") for kind, n in report.others.items()),
         ("rows", f"{report.rows:,}"),
-        ("  by a live change", f"{report.rows_live:,}"),
+        ("  by live changes alone", f"{report.rows_live:,}"),
         ("  drifted, says reconcile", f"{report.drifted:,}"),
     ):
         rows.add_row(what, value)

@@ -35,8 +35,10 @@ def test_a_seed_of_a_hundred_thousand_customers(tmp_path):
 
 def test_memory_that_grows_with_the_work_is_noticed():
     def growth(*resident):
-        samples = [Sample(done=n, resident_bytes=one) for n, one in enumerate(resident)]
-        return Memory(peak_bytes=max(resident), samples=tuple(samples)).growth
+        samples = [
+            Sample(done=n, resident_bytes=one, peak_bytes=one) for n, one in enumerate(resident)
+        ]
+        return Memory(samples=tuple(samples)).growth
 
     assert growth(1, 80, 90, 90, 90, 90) == 1.0
     assert growth(1, 80, 90, 100, 110, 120) == 1.2
