@@ -58,7 +58,11 @@ def freeze(
     facts = dlq.facts()
     cut_off = facts.asked_at + _DATE_RESOLUTION
     with Sweep(
-        dlq, hold_seconds=hold_seconds, stop=stop, patience_seconds=patience_seconds
+        dlq,
+        hold_seconds=hold_seconds,
+        stop=stop,
+        patience_seconds=patience_seconds,
+        doubt_seconds=hold_seconds + 1 if patience_seconds else 0,
     ) as sweep:
         matching = (
             describe(message, diagnosis)

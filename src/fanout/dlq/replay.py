@@ -77,6 +77,8 @@ class Replay:
             hold_seconds=self.limits.hold_seconds,
             stop=self._must_stop,
             patience_seconds=self.limits.hold_seconds + 5,
+            doubt_seconds=self.limits.hold_seconds + 1 if self.run.starts > 1 else 0,
+            expects=self._expects,
         ) as sweep:
             deleting = Deleting(
                 self.run,
@@ -90,10 +92,8 @@ class Replay:
                 return False
             if not self.fifo:
                 return True
-            depth = self.dlq.facts().depth
-            if depth.hidden <= sweep.held:
-                settling.overtaken()
-            return depth.total <= sweep.held
+            settling.overtaken()
+            return self.dlq.facts().depth.total <= sweep.held
 
     def settle_missing(self) -> int:
         """After a pass that saw everything: see `Settling.missing`."""
@@ -113,6 +113,10 @@ class Replay:
     def _settling(self) -> Settling:
         releasing = Releasing(self.run, self.notes)
         return Settling(run=self.run, releasing=releasing, score=self.score)
+
+    def _expects(self) -> bool:
+        """Whether selected messages are left that this stretch has not met."""
+        return self.run.ledger.count(*OPEN) > len(self._tried)
 
     def _must_stop(self) -> bool:
         return self.stop() or self.score.is_over(self.limits.failure_rate_max)

@@ -43,7 +43,7 @@ class Run:
     Attributes:
         header: the fields of the first line; `options` are among them.
         cut_off: when the selection was frozen; None: it is not. `left_out`: what it could not see.
-        was_started: whether work has ever begun.
+        starts: how many stretches of work have begun; `was_started`: whether one has.
         ledger: where each item stands.
     """
 
@@ -55,9 +55,14 @@ class Run:
         self.header: Mapping[str, Any] = first.fields
         self.cut_off: datetime | None = None
         self.left_out: tuple[str, ...] = ()
-        self.was_started = False
+        self.starts = 0
         self.options: dict[str, Any] = dict(self.header.get("options", {}))
         self.ledger = Ledger.of(self._remember(record) for record in read(journal.path))
+
+    @property
+    def was_started(self) -> bool:
+        """Whether work has ever begun."""
+        return self.starts > 0
 
     @property
     def run_id(self) -> str:
@@ -143,7 +148,7 @@ class Run:
         if record.kind is Kind.FROZEN:
             self.cut_off = from_wire(record.fields["cut_off"])
             self.left_out = tuple(record.fields["left_out"])
-        self.was_started = self.was_started or record.kind is Kind.STARTED
+        self.starts += record.kind is Kind.STARTED
         return record
 
     def _flush(self) -> None:

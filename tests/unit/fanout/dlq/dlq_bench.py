@@ -97,10 +97,10 @@ class Bench:
             return ThroughConsumer(run, self.consumer, deleting)
         return ThroughQueue(run, self.queue, self.queue.facts(), deleting)
 
-    def after_the_kill(self, monkeypatch):
-        """A new process, once what the killed one hid shows up again."""
+    def after_the_kill(self, monkeypatch, *, seconds=HOLD):
+        """A new process, by default once what the killed one hid shows up again."""
         monkeypatch.undo()
-        self.clock.seconds += HOLD
+        self.clock.seconds += seconds
         self.keep_time(monkeypatch)
 
     def keep_time(self, monkeypatch):

@@ -1,17 +1,19 @@
 """A replay on queues in memory: what is moved, what is left, and what a crash leaves."""
 
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
 from customer_events.decoder import from_document
 from fanout.dlq.pace import Pace
+from fanout.dlq.ports import Depth, Receipt
 from fanout.dlq.replay import Replay
 from fanout.dlq.score import WINDOW_MAX, Limits
 from fanout.dlq.selection import Selection
 from fanout.runs.report import make_report
 from unit.fanout.dlq.dlq_bench import HOLD, Bench, Killed, kill_at
-from unit.fanout.dlq.dlq_fakes import NOON, FakeConsumer, body, dead, parked
+from unit.fanout.dlq.dlq_fakes import NOON, FakeConsumer, FakeQueue, body, dead, parked
 
 
 @pytest.fixture
@@ -239,6 +241,50 @@ def test_killed_at_any_line_it_goes_on_with_nothing_lost(
     report = make_report(bench.store.records(run_id))
     assert report.fates == {"SENT" if through == "queue" else "APPLIED": 12}
     assert len(arrived) - 12 <= report.perhaps_twice
+
+
+class RunsOutUnseen(FakeQueue):
+    """What is hidden shows up between a receive that found nothing and the look at the count."""
+
+    def facts(self):
+        self.clock.seconds += HOLD
+        return super().facts()
+
+
+class CountsLate(FakeQueue):
+    """As SQS, whose counts are approximate and up to a minute late: nothing seems to be hidden."""
+
+    def facts(self):
+        found = super().facts()
+        return replace(found, depth=Depth(visible=0, hidden=0, delayed=0))
+
+
+@pytest.mark.parametrize("number", [2, 3, 5, 6])
+@pytest.mark.parametrize("kind", [RunsOutUnseen, CountsLate])
+def test_what_a_killed_run_still_hides_is_not_taken_for_gone(bench, monkeypatch, number, kind):
+    bench.fill(*(parked(n) for n in range(1, 13)))
+    run_id = bench.plan()
+    kill_at(monkeypatch, number, "before")
+    with suppress(Killed):
+        bench.work(run_id)
+    bench.after_the_kill(monkeypatch, seconds=1)
+    assert bench.dlq.hidden()
+    bench.dlq.__class__ = kind
+    bench.work(run_id)
+    assert bench.fates(run_id) == {"SENT": 12}
+    assert not bench.dlq.messages
+
+
+def test_what_somebody_hides_for_longer_than_the_patience_lasts_is_left_and_not_gone(bench):
+    bench.fill(*(parked(n) for n in range(1, 4)))
+    run_id = bench.plan()
+    [held, *others] = bench.dlq.receive(hold_seconds=10**6, thorough=False)
+    bench.dlq.hide(
+        [Receipt(message_id=m.message_id, handle=m.receipt_handle) for m in others], seconds=0
+    )
+    bench.work(run_id)
+    assert bench.fates(run_id) == {"SENT": 2, "waiting": 1}
+    assert set(bench.dlq.messages) == {held.message_id}
 
 
 def test_an_answer_that_is_lost_is_told_as_perhaps_twice(bench):
