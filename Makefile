@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-infra test-fast simulate chaos seed-at-scale bench check check-policies contract format lock package smoke-aws clean
+.PHONY: help install demo test mutate test-infra test-fast simulate chaos seed-at-scale bench check check-policies contract format lock package smoke-aws clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ check: install ## Linters, types, import rules, template.
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/cfn-lint infra/sam/template.yaml $(wildcard infra/sam/subscribers/*.yaml)
+
+mutate: install ## Change the deciding code in small ways, and list what no test notices; half an hour.
+	@sh scripts/mutate.sh $(BIN) $(MUTANTS)
 
 check-policies: install ## checkov and parliament, in a virtual environment of their own.
 	sh scripts/policies.sh $(BIN)

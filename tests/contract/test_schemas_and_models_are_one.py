@@ -122,7 +122,7 @@ def test_whole_documents_get_the_same_verdict_from_schemas_and_decoder(document)
 
 
 @pytest.mark.slow
-@settings(PATIENT, max_examples=2_500)
+@settings(PATIENT, max_examples=1_500)
 @given(documents_near_the_schema())
 def test_many_whole_documents_get_the_same_verdict_from_schemas_and_decoder(document):
     assert decoder_accepts(document) is (not failing_fields(document))

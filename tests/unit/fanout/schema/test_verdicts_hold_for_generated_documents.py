@@ -62,7 +62,7 @@ def test_a_schema_is_compatible_with_itself(schema):
 
 
 @pytest.mark.slow
-@settings(PATIENT, max_examples=4_000)
+@settings(PATIENT, max_examples=2_000)
 @given(schema=SCHEMAS, data=st.data())
 def test_the_verdict_on_many_edited_schemas_holds(schema, data):
     edited = data.draw(edits(schema))
