@@ -22,6 +22,7 @@ _CODES_OF = {
 }
 """Where a service has codes of its own for them."""
 _SLOW_SECONDS = 3.0
+_OF_AN_ENTRY = frozenset({"entry_fails", "entry_refused", "missing", "missing_done"})
 _DEADLY = {"crash_before", "crash_after"}
 
 
@@ -53,6 +54,17 @@ class Invocation:
     is_doomed: bool = False
     met: list[str] = field(default_factory=list)
     """The faults that came true, outages and time that ran out among them."""
+    spent: set[int] = field(default_factory=set)
+
+    def fault_at(self, place: int, *, is_batch: bool) -> str:
+        """What the n-th call meets; a fault of one entry waits for the next call that has some."""
+        for index, one in enumerate(self.faults):
+            is_of_entry = one.kind in _OF_AN_ENTRY
+            meets = one.call <= place and is_batch if is_of_entry else one.call == place
+            if meets and index not in self.spent:
+                self.spent.add(index)
+                return one.kind
+        return ""
 
 
 class Calls:
@@ -94,7 +106,7 @@ class Calls:
         perform: Callable[[dict[str, Any]], dict[str, Any]],
     ) -> dict[str, Any]:
         """A call with an effect for each entry; `perform` may refuse one by `EntryRefused`."""
-        fault = self._begin(service, operation)
+        fault = self._begin(service, operation, is_batch=True)
         spared = self.current.random.randrange(len(entries)) if fault in _OF_AN_ENTRY else -1
         answer: dict[str, Any] = {"Successful": [], "Failed": []}
         for index, entry in enumerate(entries):
@@ -132,7 +144,7 @@ class Calls:
 
     # Private functions
 
-    def _begin(self, service: str, operation: str) -> str:
+    def _begin(self, service: str, operation: str, *, is_batch: bool = False) -> str:
         """The fault that this call meets after its effect; those before it are raised."""
         if not self._stack:
             return ""
@@ -147,7 +159,7 @@ class Calls:
         if self.outages.get(service, 0.0) > self._clock.seconds:
             invocation.met.append(f"{service} is down")
             raise _error("unavailable", operation)
-        kind = next((one.kind for one in invocation.faults if one.call == place), "")
+        kind = invocation.fault_at(place, is_batch=is_batch)
         if not kind:
             return ""
         invocation.met.append(f"{operation}: {kind}")
@@ -203,8 +215,6 @@ class ShuffledExecutor(Executor):
 
 
 # Private functions
-
-_OF_AN_ENTRY = frozenset({"entry_fails", "entry_refused", "missing", "missing_done"})
 
 
 def _failed(entry: dict[str, Any], code: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from random import Random
 
+from simulation.bound import BOUND_SECONDS
 from simulation.broken import GuaranteeBroken
 from simulation.checkers import COMES_TO_REST, COMMANDS_END, CONVERGES, IDEMPOTENT, NOTHING_LOST
 from simulation.schedule import Step
@@ -18,6 +19,7 @@ def judge_end(world: World) -> None:
     """Raises: GuaranteeBroken."""
     dice = Random(len(world.truth.by_record))
     world.calls.outages.clear()
+    _wait_out_poison(world, dice)
     world.topic.cursed.clear()
     world.operators.send(keep=False)
     world.tell("all faults end")
@@ -70,6 +72,23 @@ def finish_commands(world: World, dice: Random) -> None:
 
 
 # Private functions
+
+
+def _wait_out_poison(world: World, dice: Random) -> None:
+    """The stream is read without a pause, for longer than poison may hold anybody up."""
+    if not world.topic.cursed:
+        return
+    bound = world.workers.bound
+    bound.forget()
+    bound.is_watching = True
+    until = world.clock.seconds + 1.5 * BOUND_SECONDS
+    while world.clock.seconds < until:
+        if not _work(world, dice):
+            due_at = world.mapping.due_at(world.clock.seconds)
+            if due_at is None:
+                break
+            world.clock.seconds = max(world.clock.seconds, due_at)
+    bound.is_watching = False
 
 
 def _command(world: World, dice: Random, what: str) -> None:

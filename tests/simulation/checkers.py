@@ -30,6 +30,7 @@ FILTERS_HOLD = "filters hold"
 FIFO_ORDER = "order on FIFO"
 COMES_TO_REST = "comes to rest"
 SEEDED = "seeded whole"
+BOUNDED = "poison is bounded"
 REPORTS_TRUE = "reports are true"
 COMMANDS_END = "commands end in a sentence"
 

@@ -31,7 +31,8 @@ class Reads:
             subscriber = self._world.subscribers[0]
             truth, items = self._world.truth, self._world.accounts.items
             customers = {one: truth.last_index(one) for one in items}
-            self._desk.note(READS, run.run_id, subscriber, customers)
+            readings = self._world.command_checks.readings_so_far(subscriber)
+            self._desk.note(READS, run.run_id, subscriber, customers, readings)
             return self._scan(run, plan)
 
     def go_on(self, begun: Begun, dice: Random) -> str:
@@ -81,5 +82,7 @@ class Reads:
         if finished:
             begun = self._desk.begun.pop(run.run_id)
             accounts = self._world.accounts
-            self._world.command_checks.seeded(begun.subscriber, begun.customers, accounts)
+            self._world.command_checks.seeded(
+                begun.subscriber, begun.customers, accounts, since=begun.readings
+            )
         return f"{tally.sent} snapshots sent"

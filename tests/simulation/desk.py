@@ -34,12 +34,16 @@ _MEMORY = Path("/dev/shm")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begun:
-    """A run that is not done. `customers`: who was there when it began, after which change."""
+    """A run that is not done.
+
+    `customers`: who was there when it began, after which change; `readings`: how many were sent.
+    """
 
     command: str
     run_id: str
     subscriber: Subscriber
     customers: Mapping[str, int]
+    readings: int
 
 
 class InTurn(Executor):
@@ -139,10 +143,15 @@ class Desk:
         run_id: str,
         subscriber: Subscriber,
         customers: Mapping[str, int] | None = None,
+        readings: int = 0,
     ) -> None:
         """A run has been made, and somebody will have to go on with it if its process dies."""
         self.begun[run_id] = Begun(
-            command=command, run_id=run_id, subscriber=subscriber, customers=customers or {}
+            command=command,
+            run_id=run_id,
+            subscriber=subscriber,
+            customers=customers or {},
+            readings=readings,
         )
 
     def close(self) -> None:
@@ -172,10 +181,12 @@ class Desk:
             yield
             return
         self._at_work += 1
-        replaced = [(place, name, getattr(place, name)) for place, name in self._parts() | bent]
+        replaced = [
+            (place, name, getattr(place, name)) for place, name in {**self._parts(), **bent}
+        ]
         defaults = [(one, dict(one.__kwdefaults__)) for one in _DEFAULTS]
         was_quiet, console.ERR.quiet = console.ERR.quiet, True
-        for (place, name), part in (self._parts() | bent).items():
+        for (place, name), part in {**self._parts(), **bent}.items():
             setattr(place, name, part)
         own = {"monotonic": self.monotonic, "sleep": self.sleep, "clock": self.now}
         for one, known in defaults:

@@ -1,5 +1,6 @@
 """From a seed and the faults that may occur to a schedule. Draws from its own generator alone."""
 
+from dataclasses import replace
 from random import Random
 
 from simulation.faults import Faults, Setting
@@ -8,7 +9,8 @@ from simulation.schedule import INNER, CallFault, Schedule, Step
 CUSTOMERS_MAX = 5
 STEPS_MIN, STEPS_MAX = 12, 110
 COMMANDS_SHARE = 0.2
-"""Of the histories; a command costs as much as the rest of a short one."""
+"""Of the histories with every fault; a command costs as much as the rest of a short one."""
+_FEW_FAULTS = 12
 _CALLS_MAX = 6
 _COMMAND_CALLS_MAX = 40
 _COMMANDS = (
@@ -34,6 +36,7 @@ _RARE = {
     "poison_messages": ("poison", ("",)),
     "duplicates": ("deliver again", ("",)),
     "crashes": ("deploy", ("",)),
+    "operators": ("bury", ("",)),
 }
 _BAD_WRITES = ("number", "unknown", "missing", "uncounted")
 
@@ -45,7 +48,9 @@ def generate(seed: int, faults: Faults) -> Schedule:
     setting = _setting(dice, on)
     # A seed plays a part of the faults that are on: all at once would hide one another.
     chosen = sorted(name for name in sorted(on) if dice.random() < 0.6)
-    player = _Player(dice, frozenset(chosen), commands=setting.commands)
+    player = _Player(
+        dice, frozenset(chosen), commands=setting.commands, focused=len(on) <= _FEW_FAULTS
+    )
     steps = [player.step() for _ in range(dice.randint(STEPS_MIN, STEPS_MAX))]
     if "restarts" in chosen and dice.random() < 0.3:
         place = dice.randrange(len(steps))
@@ -65,7 +70,7 @@ def _setting(dice: Random, on: frozenset[str]) -> Setting:
     eventbridge = not fifo and "eventbridge" in on and dice.random() < 0.3
     return Setting(
         eventbridge=eventbridge,
-        commands="operators" in on and dice.random() < COMMANDS_SHARE,
+        commands="operators" in on and dice.random() < _commands_share(on),
         customers=dice.randint(1, CUSTOMERS_MAX),
         fifo=fifo,
         majors=(1, 2) if not fifo and "two_majors" in on and dice.random() < 0.3 else (2,),
@@ -78,9 +83,17 @@ def _setting(dice: Random, on: frozenset[str]) -> Setting:
     )
 
 
+def _commands_share(on: frozenset[str]) -> float:
+    return 0.9 if len(on) <= _FEW_FAULTS else COMMANDS_SHARE
+
+
 class _Player:
-    def __init__(self, dice: Random, chosen: frozenset[str], *, commands: bool) -> None:
+    def __init__(
+        self, dice: Random, chosen: frozenset[str], *, commands: bool, focused: bool
+    ) -> None:
         self._commands = commands
+        self._rarely_at = 0.75 if commands and focused else 0.90
+        self._command_rate = 0.2 if focused else 0.1
         self._dice = dice
         self._chosen = chosen
         self._rare = [_RARE[name] for name in sorted(chosen & _RARE.keys())]
@@ -92,8 +105,10 @@ class _Player:
 
     def step(self, *, nested: bool = False) -> Step:
         dice = self._dice
-        if self._commands and dice.random() < (0.03 if nested else 0.08):
+        if self._commands and dice.random() < (0.03 if nested else self._command_rate):
             return self._invocation("command", nested=nested)
+        if nested and self._commands and dice.random() < 0.3:
+            return replace(self._write(), do="live change")
         return self._ordinary(nested=nested)
 
     # Private functions
@@ -107,7 +122,7 @@ class _Player:
             return self._invocation("publish", nested=nested)
         if roll < 0.68:
             return Step(do="deliver", after=self._after(), dice=_dice(dice), what=self._in_order)
-        if roll < 0.90 or not (self._rare or nested):
+        if roll < self._rarely_at or not (self._rare or nested):
             return self._invocation("consume", nested=nested)
         if self._rare and not nested:
             return self._rarely()

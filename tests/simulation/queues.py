@@ -125,6 +125,16 @@ class Queue:
         self.watch_deleted(message)
         return message
 
+    def bury(self, dice: Random) -> QueuedMessage | None:
+        """The attempts of a message that waits are used up, since its function was throttled."""
+        now = self._clock.seconds
+        waiting = [one for one in self.messages.values() if one.visible_at <= now]
+        if not waiting:
+            return None
+        message = dice.choice(waiting)
+        self._redrive(message)
+        return message
+
     def deliver_again(self, dice: Random) -> QueuedMessage | None:
         """At least once: a message that was deleted comes once more (standard queues only)."""
         if self.fifo or not self._gone:

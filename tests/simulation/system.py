@@ -6,6 +6,7 @@ A broken variant overrides one part.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
+from types import MappingProxyType
 from typing import Any
 
 from event_consumer.bootstrap import REPORT_OUTCOMES
@@ -71,7 +72,7 @@ class NoReport:
 class System:
     """The real system."""
 
-    bent_commands: Mapping[tuple[Any, str], Any] = {}
+    bent_commands: Mapping[tuple[Any, str], Any] = MappingProxyType({})
     """Parts of operators' commands that a broken variant replaces, by module or class and name."""
 
     def __init__(self, setting: Setting) -> None:

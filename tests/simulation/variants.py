@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 
+from simulation import variants_commands as commands
 from simulation import variants_consumer as consumer
 from simulation import variants_guard as guard
 from simulation import variants_publisher as publisher
 from simulation.checkers import (
+    BOUNDED,
+    CONVERGES,
     FIFO_ORDER,
     FILTERS_HOLD,
     ISOLATED,
@@ -15,6 +18,8 @@ from simulation.checkers import (
     ONE_IDENTITY,
     ONLY_POISON_IS_PARKED,
     PARKED_WHOLE,
+    REPORTS_TRUE,
+    SEEDED,
 )
 from simulation.faults import Faults, only
 from simulation.generate import generate
@@ -25,6 +30,18 @@ _SHUFFLED = only("reordering", "duplicates")
 _FAILING = only("reordering", "throttles", "lost_answers", "missing_entries", "partial_batches")
 _POISON = only("poison_records", "poison_messages", "throttles", "partial_batches", "redrives")
 _READ = only("reordering", "snapshots", "repairs", "version_counters", "mapping_recreated")
+_OPERATING = only(
+    *("operators", "mapping_off", "throttles", "lost_answers"),
+    *("missing_entries", "partial_batches", "crashes"),
+)
+_DEAD = only(
+    *("operators", "poison_messages", "outages", "throttles"),
+    *("lost_answers", "missing_entries", "partial_batches", "crashes"),
+)
+_GIVEN_UP = only(
+    "operators", "poison_records", "mapping_off", "throttles", "lost_answers", "crashes", "outages"
+)
+_READING = only("operators", "reordering", "interleavings", "mapping_off")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +93,11 @@ VARIANTS = (
         system=publisher.ParksWhatIsThrottled,
         caught_by=ONLY_POISON_IS_PARKED,
         faults=only("throttles"),
+    ),
+    Variant(
+        system=publisher.NeverGivesUp,
+        caught_by=BOUNDED,
+        faults=only("poison_messages"),
     ),
     Variant(system=publisher.ParksOnlyKeys, caught_by=PARKED_WHOLE, faults=_POISON),
     Variant(system=publisher.ForgetsEpoch, caught_by=NOTHING_INVENTED, faults=only("restarts")),
@@ -156,6 +178,41 @@ VARIANTS = (
         faults=only("fifo", "poison_messages", "redrives"),
         seeds_max=3000,
     ),
+    Variant(system=commands.ReplayDeletesBeforeSend, caught_by=NOTHING_LOST, faults=_DEAD),
+    Variant(system=commands.ReplayBelievesSend, caught_by=NOTHING_LOST, faults=_DEAD),
+    Variant(system=commands.ReplayAltersBody, caught_by=PARKED_WHOLE, faults=_DEAD),
+    Variant(
+        system=commands.ReplayNamesByContent,
+        caught_by=NOTHING_LOST,
+        faults=only("operators", "fifo", "poison_messages"),
+        seeds_max=2000,
+    ),
+    Variant(system=commands.ReplayInventsOutcome, caught_by=NOTHING_LOST, faults=_DEAD),
+    Variant(system=commands.ReplayDeletesParked, caught_by=NOTHING_LOST, faults=_DEAD),
+    Variant(system=commands.ReplayResumesAsSent, caught_by=NOTHING_LOST, faults=_DEAD),
+    Variant(system=commands.ReplayBelievesDelete, caught_by=REPORTS_TRUE, faults=_DEAD),
+    Variant(system=commands.RecoverRandomIds, caught_by=ONE_IDENTITY, faults=_GIVEN_UP),
+    Variant(system=commands.RecoverTrustsSilence, caught_by=NOTHING_LOST, faults=_GIVEN_UP),
+    Variant(system=commands.RecoverMovesRefused, caught_by=NOTHING_LOST, faults=_GIVEN_UP),
+    Variant(system=commands.RecoverMovesFirst, caught_by=NOTHING_LOST, faults=_GIVEN_UP),
+    Variant(
+        system=commands.RecoverTakesEarlierStreams,
+        caught_by=NOTHING_INVENTED,
+        faults=only("operators", "mapping_off", "restarts"),
+        seeds_max=2000,
+    ),
+    Variant(system=commands.BackfillSkipsPage, caught_by=SEEDED, faults=_OPERATING),
+    Variant(system=commands.BackfillBelievesSend, caught_by=SEEDED, faults=_OPERATING),
+    Variant(system=commands.BackfillMarksNewest, caught_by=NOTHING_LOST, faults=_READING),
+    Variant(system=commands.BackfillDatesLate, caught_by=NOTHING_INVENTED, faults=_READING),
+    Variant(system=commands.RepairAsSnapshot, caught_by=CONVERGES, faults=_READING),
+    Variant(
+        system=commands.RepairReadsAccountsFirst,
+        caught_by=NEVER_BACKWARDS,
+        faults=_READING,
+        seeds_max=3000,
+    ),
+    Variant(system=commands.RepairLeavesTheGone, caught_by=CONVERGES, faults=_READING),
 )
 
 

@@ -11,6 +11,7 @@ from publisher.transitions import Record, detect
 from simulation.bent_publisher import (
     Answering,
     ChangedBus,
+    Endless,
     Refusing,
     Reporting,
     Store,
@@ -170,6 +171,13 @@ class SkipsBadRecords(System):
 
     def failure_store(self, clients: Clients) -> FailureStore:
         return Store(None, believing=True)
+
+
+class NeverGivesUp(System):
+    """Tries an entry for ever that keeps failing while others succeed."""
+
+    def batch_publisher(self, clients: Clients, epoch: int) -> Any:
+        return replace(super().batch_publisher(clients, epoch), patience=Endless())
 
 
 class ParksOnlyKeys(System):

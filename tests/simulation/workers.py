@@ -1,17 +1,18 @@
 """Lambda's workers: they run the publisher and the consumers, and die when told to."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from fanout.local.stream_mapping import Failed, Invoke, NotInvoked, read_answer
 from simulation.accounts import Accounts
+from simulation.bound import Bound
 from simulation.broken import GuaranteeBroken
 from simulation.bucket import BucketClient
 from simulation.calls import Calls, Crash, Invocation
 from simulation.checkers import ISOLATED, Checkers
 from simulation.clock import VirtualClock
+from simulation.context import Context
 from simulation.faults import Setting
 from simulation.queues_client import QueuesClient
 from simulation.schedule import Step
@@ -25,18 +26,6 @@ CONSUMER_SECONDS = 30.0
 Tell = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
-    """As much of Lambda's context object as the functions use."""
-
-    ends_at: float
-    clock: VirtualClock
-    aws_request_id: str = "request"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return int((self.ends_at - self.clock.seconds) * 1000)
-
-
 class Workers:
     """One warm environment for each function, replaced when it dies."""
 
@@ -48,6 +37,7 @@ class Workers:
         calls: Calls,
         clock: VirtualClock,
         checkers: Checkers,
+        bound: Bound,
         tell: Tell,
     ) -> None:
         self._system = system
@@ -57,6 +47,7 @@ class Workers:
         self._checkers = checkers
         self._tell = tell
         self._warm: dict[str, tuple[Handler, Random]] = {}
+        self.bound = bound
 
     def publish(
         self,
@@ -98,6 +89,7 @@ class Workers:
             answer = NotInvoked(error="")
         else:
             self._checkers.answered(what, {str(one) for one in numbers}, result, met)
+            self.bound.answered(numbers, _lowest_failed(result), self._clock.seconds)
             answer = read_answer(result, sequences={str(one) for one in numbers})
         self._tell(f"{what}: {_outcome(result, met)}")
         done = mapping.invoked(shard_id, action.batch, answer, self._clock.seconds)
@@ -169,6 +161,7 @@ class Workers:
     def start_anew(self) -> None:
         """A deployment: every warm environment goes."""
         self._warm = {}
+        self.bound.forget()
 
     # Private functions
 
@@ -223,6 +216,7 @@ class Workers:
             result = handler(event, context)
         except Crash:
             self._warm.pop(environment, None)
+            self.bound.forget()
             return None, invocation.met
         except Exception as error:
             if not invocation.met:
@@ -237,6 +231,11 @@ class Workers:
 
 
 # Private functions
+
+
+def _lowest_failed(result: dict[str, Any]) -> int | None:
+    numbers = [int(one["itemIdentifier"]) for one in result["batchItemFailures"]]
+    return min(numbers, default=None)
 
 
 def _outcome(result: dict[str, Any] | None, met: list[str]) -> str:

@@ -1,9 +1,11 @@
 """The whole path in memory: what each step of a schedule does to it."""
 
 from collections.abc import Callable
+from functools import partial
 from random import Random
 
 from simulation.accounts import Accounts
+from simulation.bound import Bound
 from simulation.bucket import BucketClient
 from simulation.calls import Calls
 from simulation.checkers import Checkers
@@ -17,18 +19,11 @@ from simulation.schedule import Step
 from simulation.stream_mapping import StreamMapping
 from simulation.subscriber import FROM_OR_TO_ACTIVE, PATTERN_FROM_OR_TO_ACTIVE
 from simulation.system import System
+from simulation.troubles import HOUR_SECONDS, bury, curse, outage, poison
 from simulation.truth import Truth
 from simulation.wiring import make_bus, make_subscriber
 from simulation.workers import Workers
 from simulation.writers import Writers
-
-HOUR_SECONDS = 3600.0
-POISON = (
-    '{"hello',
-    '{"detail": 1}',
-    '{"specversion":"1.0","type":"novapay.accounts.CustomerStatusChanged.v9"}',
-    '{"specversion":"1.0","type":"novapay.accounts.CustomerStatusChanged.v2","data":{}}',
-)
 
 
 class World:
@@ -72,6 +67,7 @@ class World:
             calls=self.calls,
             clock=self.clock,
             checkers=self.checkers,
+            bound=Bound(self.truth, self.topic),
             tell=self.tell,
         )
         self.commands = Commands(self)
@@ -81,19 +77,21 @@ class World:
             "deliver": self._deliver,
             "consume": self._consume,
             "wait": lambda _, __: None,
-            "poison": self._poison,
+            "poison": partial(poison, self),
             "deliver again": self._deliver_again,
             "end shard": self._end_shard,
             "make mapping anew": self._make_mapping_anew,
             "mapping off": self._mapping_off,
-            "outage": self._outage,
-            "curse": self._curse,
+            "outage": partial(outage, self),
+            "curse": partial(curse, self),
             "restart": self._restart,
             "read snapshot": self._read_snapshot,
             "read repair": self._read_repair,
             "send readings": self._send_readings,
             "redrive": self._redrive,
             "deploy": self._deploy,
+            "bury": partial(bury, self),
+            "live change": self._live_change,
             "command": lambda step, _: self.commands.run(step),
         }
 
@@ -138,6 +136,16 @@ class World:
     def _write(self, step: Step, dice: Random) -> None:
         self.tell(f"write: {self.writers.write(self.customer(dice), step.what, dice)}")
 
+    def _live_change(self, step: Step, dice: Random) -> None:
+        """A change goes all its way at once."""
+        self._write(Step(do="write", what=step.what), dice)
+        self.publish(Step(do="publish", dice=dice.getrandbits(30)))
+        self.topic.deliver(dice, 20, in_order=False)
+        for subscriber in self.subscribers:
+            self.workers.consume(
+                Step(do="consume", dice=dice.getrandbits(30)), subscriber, self.queues
+            )
+
     def _deliver(self, step: Step, dice: Random) -> None:
         count = self.topic.deliver(dice, dice.randint(1, 6), in_order=step.what == "in order")
         if count:
@@ -145,13 +153,6 @@ class World:
 
     def _consume(self, step: Step, dice: Random) -> None:
         self.workers.consume(step, dice.choice(self.subscribers), self.queues)
-
-    def _poison(self, _: Step, dice: Random) -> None:
-        subscriber = dice.choice(self.subscribers)
-        group = self.customer(dice) if self.setting.fifo else None
-        body, dedup_id = dice.choice(POISON), str(dice.random())
-        subscriber.queue.send(body, {}, origin="stranger", group=group, dedup_id=dedup_id)
-        self.tell(f"somebody sends poison to {subscriber.name}")
 
     def _deliver_again(self, _: Step, dice: Random) -> None:
         if dice.random() < 0.5:
@@ -177,18 +178,6 @@ class World:
 
     def trim(self) -> None:
         self.truth.trimmed |= {one.number for one in self.accounts.trim()}
-
-    def _outage(self, step: Step, dice: Random) -> None:
-        service = dice.choice(["topic", "failure store", "table payments", "queue payments-dlq"])
-        seconds = float(step.what) * HOUR_SECONDS
-        self.calls.outages[service] = self.clock.seconds + seconds
-        self.tell(f"{service} is down for {step.what} hours")
-
-    def _curse(self, _: Step, dice: Random) -> None:
-        customer = self.customer(dice)
-        self.topic.cursed.add(customer)
-        self.checkers.refusals_expected = True
-        self.tell(f"the topic begins to fail on events of {customer}")
 
     def _restart(self, step: Step, dice: Random) -> None:
         """The table is restored, once the publisher has read all of the old stream."""

@@ -1,0 +1,260 @@
+"""The world answers as moto and the embedded AWS do, asked by the same scripts.
+
+Where one of these is known not to be like AWS, `UNLIKE_AWS` says so and why: it has to answer
+otherwise then, so that a line is dropped once its emulator has learned it.
+"""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from customer_events.event import Change, CustomerStatusChanged, Status
+from customer_events.sequence import UNCOUNTED, SequenceSource, sequence
+from e2e.conftest import emulator_in
+from event_consumer.guarded_table import GuardedTable
+from payments_consumer.standing import attributes
+from simulation.same_scripts import Aws, World, received, sent
+from simulation.subscriber import FROM_OR_TO_ACTIVE, PATTERN_FROM_OR_TO_ACTIVE
+
+pytestmark = pytest.mark.slow
+
+BACKENDS = ("the world", "moto", "the embedded AWS")
+UNLIKE_AWS = {
+    (
+        "moto",
+        "test_a_fifo_message_has_a_number_that_rises",
+    ): "moto draws the number at random",
+    (
+        "moto",
+        "test_an_event_pattern_selects_the_same_events",
+    ): "moto hands the target the whole event, whatever its InputPath says",
+}
+"""By backend and script: why it answers otherwise."""
+START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module", params=BACKENDS)
+def backend(request, tmp_path_factory):
+    match request.param:
+        case "the world":
+            yield World()
+        case "moto":
+            with mock_aws():
+                yield Aws(client=boto3.Session("test", "test", region_name="eu-west-1").client)
+        case _:
+            with emulator_in(tmp_path_factory.mktemp("agreement"), iam=False) as started:
+                yield Aws(client=started.client)
+
+
+@pytest.fixture
+def agrees(request, backend):
+    """Compare what a script saw with what AWS documents."""
+
+    def compare(seen, documented):
+        name = request.node.callspec.params["backend"], request.node.originalname
+        if name in UNLIKE_AWS:
+            assert seen != documented, f"{name} agrees with AWS by now: drop it from the list"
+        else:
+            assert seen == documented
+
+    return compare
+
+
+# SQS
+
+
+def test_a_message_is_hidden_for_as_long_as_was_asked(backend, agrees):
+    url, _ = backend.queues(receives_max=9)
+    sent(backend, url, {"MessageBody": "a"})
+    seen = [bodies(received(backend, url, hidden_seconds=3)), bodies(received(backend, url))]
+    backend.pass_time(3.1)
+    (again,) = received(backend, url, hidden_seconds=30)
+    seen.append([again["Body"], again["Attributes"]["ApproximateReceiveCount"]])
+    show(backend, url, again)
+    seen.append(bodies(received(backend, url)))
+    agrees(seen, [["a"], [], ["a", "2"], ["a"]])
+
+
+def test_a_message_that_was_received_too_often_comes_into_the_dlq_with_its_id(backend, agrees):
+    url, dlq = backend.queues(receives_max=2)
+    sent(backend, url, {"MessageBody": "a"})
+    ids = []
+    for _ in range(2):
+        (one,) = received(backend, url)
+        ids.append(one["MessageId"])
+        show(backend, url, one)
+    seen = [bodies(received(backend, url))]
+    (dead,) = received(backend, dlq)
+    seen.append([dead["Body"], dead["MessageId"] == ids[0] == ids[1]])
+    agrees(seen, [[], ["a", True]])
+
+
+def test_a_deleted_message_does_not_come_back(backend, agrees):
+    url, _ = backend.queues(receives_max=9)
+    sent(backend, url, {"MessageBody": "a"}, {"MessageBody": "b"})
+    found = everything(backend, url, 2)
+    gone = next(one for one in found if one["Body"] == "a")
+    entry = {"Id": "0", "ReceiptHandle": gone["ReceiptHandle"]}
+    answer = backend.sqs.delete_message_batch(QueueUrl=url, Entries=[entry])
+    backend.pass_time(1.2)
+    seen = [len(answer["Successful"]), bodies(received(backend, url))]
+    agrees(seen, [1, ["b"]])
+
+
+def test_on_fifo_a_group_waits_and_others_do_not(backend, agrees):
+    url, _ = backend.queues(fifo=True, receives_max=9)
+    for group, body in (("g", "1"), ("g", "2"), ("h", "3")):
+        sent(backend, url, fifo(body, group=group))
+    (first,) = received(backend, url, count=1, hidden_seconds=30)
+    seen = [first["Body"], bodies(received(backend, url, hidden_seconds=30))]
+    entry = {"Id": "0", "ReceiptHandle": first["ReceiptHandle"]}
+    backend.sqs.delete_message_batch(QueueUrl=url, Entries=[entry])
+    seen.append(bodies(received(backend, url)))
+    agrees(seen, ["1", ["3"], ["2"]])
+
+
+def test_a_fifo_queue_takes_a_repeat_and_delivers_it_once(backend, agrees):
+    url, _ = backend.queues(fifo=True, receives_max=9)
+    for body, dedup_id in (("1", "a"), ("2", "a"), ("3", "b")):
+        sent(backend, url, fifo(body, dedup_id=dedup_id))
+    agrees(bodies(received(backend, url)), ["1", "3"])
+
+
+def test_a_fifo_message_has_a_number_that_rises(backend, agrees):
+    url, _ = backend.queues(fifo=True, receives_max=9)
+    for body in "123":
+        sent(backend, url, fifo(body))
+    numbers = [int(one["Attributes"]["SequenceNumber"]) for one in received(backend, url)]
+    agrees([len(numbers), numbers == sorted(set(numbers))], [3, True])
+
+
+# DynamoDB: the guard's own writes
+
+
+def event(number, status, **about):
+    at = START + timedelta(seconds=number * 60)
+    return replace(
+        CustomerStatusChanged(
+            event_id=UUID(int=number),
+            source="urn:novapay:accounts",
+            customer_id="c",
+            sequence=sequence(str(number), epoch=1),
+            sequence_source=SequenceSource.STREAM,
+            schema_version=2,
+            occurred_at=at,
+            status=Status(status),
+            previous_status=None,
+            reason=None,
+            change=Change.CHANGED,
+            changed_at=at,
+            repairs=None,
+        ),
+        **about,
+    )
+
+
+SNAPSHOT = event(
+    5,
+    "ACTIVE",
+    sequence=UNCOUNTED,
+    change=Change.SNAPSHOT,
+    occurred_at=START + timedelta(seconds=300, microseconds=7),
+)
+HISTORY = (
+    (SNAPSHOT, True),
+    (SNAPSHOT, False),
+    (event(2, "CLOSED"), False),
+    (event(9, "SUSPENDED"), True),
+    (event(10, "CLOSED"), True),
+    (event(9, "SUSPENDED"), False),
+    (event(10, "CLOSED", schema_version=1), False),
+    (event(11, "ACTIVE", sequence_source=SequenceSource.VERSION), False),
+    (event(1, "ACTIVE", sequence=sequence("1", epoch=2)), True),
+    (replace(SNAPSHOT, repairs=sequence("10", epoch=1)), False),
+)
+
+
+def test_the_guards_writes_apply_or_not(backend, agrees):
+    client, name = backend.rows()
+    table = GuardedTable(client, name, rule=attributes, clock=lambda: START)
+    written = [table.write(one) for one, _ in HISTORY]
+    seen = [(one.applied, one.row and one.row.status.value) for one in written]
+    statuses = [*["ACTIVE"] * 3, "SUSPENDED", *["CLOSED"] * 4, *["ACTIVE"] * 2]
+    agrees(seen, [(applies, now) for (_, applies), now in zip(HISTORY, statuses, strict=True)])
+
+
+# SNS and EventBridge
+
+KINDS = [("NONE", "ACTIVE"), ("ACTIVE", "CLOSED"), ("PENDING", "CLOSED"), ("CLOSED", "REMOVED")]
+
+
+def test_a_filter_policy_lets_the_same_messages_through(backend, agrees):
+    entries = [
+        {
+            "Id": f"{place}-{version}",
+            "Message": f"{old}>{new} v{version}",
+            "MessageAttributes": {
+                "transition": {"DataType": "String", "StringValue": f"{old}>{new}"},
+                "schema_version": {"DataType": "String", "StringValue": version},
+            },
+        }
+        for place, (old, new) in enumerate(KINDS)
+        for version in ("1", "2")
+    ]
+    plain = [
+        {**one, "Message": json.dumps({"subject": "c", "text": one["Message"]})} for one in entries
+    ]
+    seen = [json.loads(one)["text"] for one in backend.publish(dict(FROM_OR_TO_ACTIVE), plain)]
+    agrees(sorted(seen), ["ACTIVE>CLOSED v2", "NONE>ACTIVE v2"])
+
+
+def test_an_event_pattern_selects_the_same_events(backend, agrees):
+    details = [
+        {
+            "subject": f"{old}>{new}",
+            "source": "urn:novapay:accounts",
+            "type": f"novapay.accounts.CustomerStatusChanged.v{major}",
+            "data": {"status": new, "previous_status": None if old == "NONE" else old},
+        }
+        for old, new in KINDS
+        for major in (1, 2)
+    ]
+    found = [
+        json.loads(one) for one in backend.put_events(dict(PATTERN_FROM_OR_TO_ACTIVE), details)
+    ]
+    seen = sorted(f"{one.get('subject')} {one.get('type', '')[-2:]}" for one in found)
+    agrees(seen, ["ACTIVE>CLOSED v2", "NONE>ACTIVE v2"])
+
+
+# What the scripts are made of
+
+
+def bodies(messages):
+    return [one["Body"] for one in messages]
+
+
+def everything(backend, url, count):
+    """A call may bring fewer than there are."""
+    found = []
+    while len(found) < count:
+        found += received(backend, url)
+    return found
+
+
+def show(backend, url, message):
+    """Visible again at once."""
+    entry = {"Id": "0", "ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": 0}
+    backend.sqs.change_message_visibility_batch(QueueUrl=url, Entries=[entry])
+
+
+def fifo(body, *, group="g", dedup_id=None):
+    return {
+        "MessageBody": body,
+        "MessageGroupId": group,
+        "MessageDeduplicationId": dedup_id or body,
+    }

@@ -1,0 +1,157 @@
+"""Broken operators' commands."""
+
+import json
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID
+
+from fanout.backfill import accounts_table, seeding
+from fanout.backfill import commands as backfill_commands
+from fanout.dlq import movers, moving, replay, settling
+from fanout.failures import carrying_out, streams
+from fanout.reconcile import repair
+from publisher.events import Entry
+from publisher.stream_handler import REPORT_OUTCOMES
+from simulation import bent_commands as bent
+from simulation import command_replays
+from simulation.bent_publisher import ChangedBus
+from simulation.system import Clients, Handler, System
+
+Bent = MappingProxyType[tuple[Any, str], Any]
+
+
+class ReplayDeletesBeforeSend(System):
+    """Deletes a dead message, and then sends it to its queue."""
+
+    bent_commands = Bent({(movers, "ThroughQueue"): bent.DeletingFirst})
+
+
+class ReplayBelievesSend(System):
+    """Takes a dead message for sent although its entry was not confirmed."""
+
+    bent_commands = Bent({(command_replays, "SqsQueue"): bent.Believing})
+
+
+class ReplayAltersBody(System):
+    """Sends a dead message's body tidied up."""
+
+    bent_commands = Bent({(movers, "AsItIs"): bent.Altering})
+
+
+class ReplayNamesByContent(System):
+    """Replays on FIFO under an id of the content, so that a second replay vanishes."""
+
+    bent_commands = Bent({(movers, "AsItIs"): bent.NamedByContent})
+
+
+class ReplayInventsOutcome(System):
+    """Reports APPLIED of a message for which no outcome came, and deletes it."""
+
+    bent_commands = Bent({(movers, "ConsumerFunction"): bent.Applied})
+
+
+class ReplayDeletesParked(System):
+    """Deletes what the consumer would park again."""
+
+    bent_commands = Bent({(moving, "WELL"): moving.WELL | {"PARKED"}})
+
+
+class ReplayResumesAsSent(System):
+    """Goes on after a crash as if every send that was begun had come about."""
+
+    bent_commands = Bent(
+        {(replay, "is_moved"): lambda item: item.step == moving.SEND or settling.is_moved(item)}
+    )
+
+
+class ReplayBelievesDelete(System):
+    """Reports a message as gone from the DLQ although its deletion was not confirmed."""
+
+    bent_commands = Bent({(command_replays, "SqsQueue"): bent.KeepingQuiet})
+
+
+class RecoverRandomIds(System):
+    """Publishes recovered records under new event ids."""
+
+    def publisher(self, clients: Clients, epoch: int) -> Handler:
+        plain = super().publisher(clients, epoch)
+
+        def again(entry: Entry) -> Entry:
+            document = json.loads(entry.document)
+            document["id"] = str(UUID(int=clients.dice.getrandbits(128)))
+            return replace(entry, document=json.dumps(document))
+
+        batch = replace(plain.publisher, bus=ChangedBus(plain.publisher.bus, again))
+        changing = replace(plain, publisher=batch)
+
+        def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
+            return (changing if event.get(REPORT_OUTCOMES) else plain)(event, context)
+
+        return handle
+
+
+class RecoverTrustsSilence(System):
+    """Takes a recovery whose answer did not come for done."""
+
+    bent_commands = Bent({(carrying_out, "PublisherFunction"): bent.Trusting})
+
+
+class RecoverMovesRefused(System):
+    """Moves a record out of the failure store that the publisher refuses again."""
+
+    bent_commands = Bent({(carrying_out, "PublisherFunction"): bent.Forgiving})
+
+
+class RecoverMovesFirst(System):
+    """Moves an object out of the failure store, and then publishes it."""
+
+    bent_commands = Bent({(carrying_out, "Recovery"): bent.MovingFirst})
+
+
+class RecoverTakesEarlierStreams(System):
+    """Recovers records of an earlier stream under today's epoch."""
+
+    bent_commands = Bent({(streams, "why_earlier"): lambda *_: ""})
+
+
+class BackfillSkipsPage(System):
+    """Writes its checkpoint before the page was sent, so that a resume skips it."""
+
+    bent_commands = Bent({(backfill_commands, "Seeding"): bent.EagerScan})
+
+
+class BackfillBelievesSend(System):
+    """Sends each snapshot once, and does not look whether the queue took it."""
+
+    bent_commands = Bent({(backfill_commands, "SnapshotQueue"): bent.Once})
+
+
+class BackfillMarksNewest(System):
+    """Gives snapshots a place above every live event."""
+
+    bent_commands = Bent({(seeding, "snapshot"): bent.marked_newest})
+
+
+class BackfillDatesLate(System):
+    """Dates a reading by a clock that is ahead."""
+
+    bent_commands = Bent({(accounts_table, "read_time"): bent.dated_late})
+
+
+class RepairAsSnapshot(System):
+    """Sends a repair as an ordinary snapshot, which a live row outranks."""
+
+    bent_commands = Bent({(repair, "repair"): bent.as_snapshot})
+
+
+class RepairReadsAccountsFirst(System):
+    """Reads the item before the row that it mends."""
+
+    bent_commands = Bent({(repair, "_repairs"): bent.accounts_first})
+
+
+class RepairLeavesTheGone(System):
+    """Mends no row of a customer who is gone."""
+
+    bent_commands = Bent({(repair, "repair_for"): bent.leaves_the_gone})
