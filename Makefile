@@ -25,7 +25,7 @@ demo: $(VENV)/local.stamp ## Run the whole system here and play 1,000 status cha
 	@$(BIN)/fanout demo $(DEMO)
 
 test: install ## Run the tests.
-	$(BIN)/pytest -n $(WORKERS) -m "not exhaustive"
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not exhaustive"
 
 test-exhaustive: install ## Run every test, at every point where a process can be killed, and at scale; an hour and a half.
 	$(BIN)/pytest -n $(WORKERS)
