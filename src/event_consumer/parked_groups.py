@@ -59,6 +59,14 @@ class ParkedGroupsTable:
         for note in self._notes_of(group, message_id):
             self.remove(group, note)
 
+    def every(self) -> Iterator[tuple[str, Note]]:
+        """Every note with its group; those of a group together and in order. For operators."""
+        for page in self._client.get_paginator("scan").paginate(
+            TableName=self._table_name, ConsistentRead=True
+        ):
+            for item in page["Items"]:
+                yield item["message_group"]["S"], _note(item)
+
     # Private functions
 
     def _holds(self, group: str, message_id: str) -> bool:

@@ -11,6 +11,7 @@ from fanout.dlq import (
     replay_commands,
     report_command,
     run_commands,
+    waiting_command,
 )
 
 dlq_app = typer.Typer(
@@ -26,6 +27,7 @@ dlq_app.command("export")(file_commands.export)
 dlq_app.command("import")(file_commands.import_)
 dlq_app.command("discard")(discard_commands.discard)
 dlq_app.command("redrive")(redrive_commands.redrive)
+dlq_app.command("waiting")(waiting_command.waiting)
 dlq_app.command("resume")(run_commands.resume)
 dlq_app.command("runs")(run_commands.runs)
 dlq_app.command("report")(report_command.report)

@@ -12,7 +12,9 @@ DISCARDED = "DISCARDED"
 """It was written to a file, and deleted."""
 IMPORTED = "IMPORTED"
 """It was sent from a file."""
-WELL_ENDS = frozenset({"SENT", "APPLIED", "DUPLICATE", "STALE", DISCARDED, IMPORTED})
+RELEASED = "RELEASED"
+"""It was gone, and nobody waits for it any more."""
+WELL_ENDS = frozenset({"SENT", "APPLIED", "DUPLICATE", "STALE", DISCARDED, IMPORTED, RELEASED})
 """Good ends."""
 MEANINGS = {
     "SENT": "Sent to the queue and deleted from the DLQ; the consumer decides.",
@@ -24,6 +26,7 @@ MEANINGS = {
     GONE: "No longer in the DLQ: deleted by someone, or expired.",
     DISCARDED: "Written to the file, on the disk, and deleted from the DLQ.",
     IMPORTED: "Sent from the file.",
+    RELEASED: "It was gone; its customer's later events do not wait for it any more.",
     "REFUSED": "It can't be sent so, the report's list says why; it is where it was.",
     "waiting": "Not tried; still in the DLQ. Resume the run.",
     "send unconfirmed": "Its send was begun and not confirmed; still in the DLQ. Resume the run.",
