@@ -25,10 +25,15 @@ class Failure:
 
 
 def play(
-    schedule: Schedule, system: SystemMaker = System, *, telling: bool = False
+    schedule: Schedule,
+    system: SystemMaker = System,
+    *,
+    telling: bool = False,
+    lines: list[str] | None = None,
 ) -> Failure | None:
-    """How a schedule ends: None where every guarantee held."""
-    world = World(schedule.setting, system(schedule.setting), telling=telling)
+    """How a schedule ends: None where every guarantee held; `lines` takes its story either way."""
+    world = World(schedule.setting, system(schedule.setting), telling=telling or lines is not None)
+    world.lines = world.lines if lines is None else lines
     world.checkers.refusals_expected = any(
         fault.kind in _REFUSALS for step in every_step(schedule) for fault in step.faults
     )

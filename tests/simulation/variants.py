@@ -46,12 +46,16 @@ _READING = only("operators", "reordering", "interleavings", "mapping_off")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """A broken system, who must catch it, under which faults, and within how many seeds."""
+    """A broken system, who must catch it, under which faults, and within how many seeds.
+
+    `shown_by`: a seed near which it is caught, so that the tests need not look for it.
+    """
 
     system: type[System]
     caught_by: str
     faults: Faults
     seeds_max: int = 300
+    shown_by: int = 0
 
     @property
     def name(self) -> str:

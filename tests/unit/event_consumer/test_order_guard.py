@@ -161,6 +161,15 @@ def test_a_change_long_after_a_repair_and_below_its_counter_is_a_contradiction()
     assert verdict(row, live(1, seconds=65)) == "STALE"
 
 
+def test_a_restarted_counter_that_reaches_the_place_of_a_repaired_row_is_a_contradiction():
+    """Stale, the one change that counts just as far as the row would be lost in silence."""
+    drifted = live(9, seconds=0, sequence_source=VERSION)
+    row = row_of(drifted, repair(drifted, REMOVED, seconds=60))
+    again = live(9, seconds=66, sequence_source=VERSION)
+    assert verdict(row, again) == "OrderContradiction"
+    assert verdict(row, replace(again, occurred_at=drifted.occurred_at)) == "STALE"
+
+
 # The ends of time
 
 
