@@ -18,7 +18,7 @@ import pytest
 from e2e.fanout_command import Fanout
 from fanout.local.stream_records import shape_record
 from unit.fanout.failures.failures_in_memory import batch_object, parked_object
-from unit.publisher.stream_record_samples import record
+from unit.publisher.stream_record_samples import ARN, record
 
 pytestmark = pytest.mark.slow
 KEPT = {("before", 5), ("after", 5), ("before", 7), ("torn", 7)}
@@ -37,7 +37,9 @@ class Store:
         self.bucket = deployment.failure_bucket
 
     def put(self, key, document):
-        self.s3.put_object(Bucket=self.bucket, Key=key, Body=json.dumps(document).encode())
+        """As it would be there: of the stream that the publisher reads here."""
+        text = json.dumps(document).replace(ARN, self.deployment.stream_arn)
+        self.s3.put_object(Bucket=self.bucket, Key=key, Body=text.encode())
 
     def keys(self, *prefixes):
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
