@@ -11,7 +11,7 @@ variables {
     dlq_url                    = "https://sqs.eu-west-1.amazonaws.com/111122223333/fanout-payments-dlq.fifo"
     is_fifo                    = true
     visibility_timeout_seconds = 181
-    kms_key_arn                = "arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-000000000009"
+    kms_key_arn                = "arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-00000000000c"
   }
   table = { name = "fanout-payments", arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/fanout-payments" }
   # Any file will do for a package here.
@@ -105,7 +105,7 @@ run "a_table_with_a_key_of_its_own_leaves_the_notes_their_key" {
     table = {
       name        = "fanout-payments"
       arn         = "arn:aws:dynamodb:eu-west-1:111122223333:table/fanout-payments"
-      kms_key_arn = "arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-000000000007"
+      kms_key_arn = "arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-00000000000b"
     }
   }
 
