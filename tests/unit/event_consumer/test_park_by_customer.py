@@ -180,6 +180,10 @@ def test_through_the_function_what_waits_is_left_for_later_and_nothing_is_parked
     first, second = fifo(1), fifo(2)
     rig.consume(first, second)
     parked_so_far = len(rig.lot.parked)
+    noted = {group: dict(notes) for group, notes in rig.groups.notes.items()}
+    rig.handler.broken[("c-2", 3)] = POISON
+    assert rig.decide(fifo(3, "c-2")) == [BAD]
+    assert rig.groups.notes == noted
     assert rig.decide(second) == [("RETRY", "BehindParkedEvent")]
     assert rig.decide(first) == [BAD]
     rig.handler.broken = {}
@@ -199,6 +203,7 @@ def test_a_retry_holds_back_what_follows_it_in_the_batch_and_is_first_when_it_co
         WELL,
     ]
     assert len(rig.failures) == 2
+    assert list(rig.groups.notes["c-1"]) == [sent[0].message_id]
     assert rig.redelivery.delayed == list(sent[:2])
     # SQS moved the first to the DLQ by itself: what follows waits for it all the same.
     assert rig.consume(fifo(2)) == [BEHIND]
@@ -215,7 +220,8 @@ def test_where_a_note_can_not_be_kept_the_message_comes_back_and_order_holds(cal
     else:
         rig.handler.broken = {("c-1", 1): POISON}
     rig.groups.fault = lambda name: name == call
-    assert {outcome for outcome, _ in rig.consume(first, second)} == {"RETRY"}
+    assert rig.consume(first, second)[0] == ("RETRY", "TimeoutError")
+    assert len(rig.failures) == 2
     assert rig.lot.parked == []
     rig.groups.fault = lambda _call: False
     rig.handler.broken = {}
