@@ -94,6 +94,8 @@ class _Player:
         self._commands = commands
         self._rarely_at = 0.75 if commands and focused else 0.90
         self._command_rate = 0.2 if focused else 0.1
+        self._live_rate = 0.7 if focused else 0.3
+        self._during_rate = 0.7 if commands and focused else 0.3
         self._dice = dice
         self._chosen = chosen
         self._rare = [_RARE[name] for name in sorted(chosen & _RARE.keys())]
@@ -107,7 +109,7 @@ class _Player:
         dice = self._dice
         if self._commands and dice.random() < (0.03 if nested else self._command_rate):
             return self._invocation("command", nested=nested)
-        if nested and self._commands and dice.random() < 0.3:
+        if nested and self._commands and dice.random() < self._live_rate:
             return replace(self._write(), do="live change")
         return self._ordinary(nested=nested)
 
@@ -146,9 +148,9 @@ class _Player:
                 kind = dice.choice(self._kinds)
                 faults.append(CallFault(call=self._call(do), kind=kind))
         during: list[tuple[int, Step]] = []
-        if not nested and "interleavings" in self._chosen and dice.random() < 0.3:
+        if not nested and "interleavings" in self._chosen and dice.random() < self._during_rate:
             count = dice.randint(1, 3)
-            calls_max = _COMMAND_CALLS_MAX if do == "command" else 2
+            calls_max = _COMMAND_CALLS_MAX // 2 if do == "command" else 2
             during += [(dice.randrange(calls_max), self.step(nested=True)) for _ in range(count)]
         return Step(
             do=do,

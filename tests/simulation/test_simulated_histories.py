@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from simulation.checkers import NOTHING_LOST
+from simulation.checkers import NEVER_BACKWARDS, NOTHING_LOST
 from simulation.faults import EVERY, Setting, all_but, only
 from simulation.generate import generate
 from simulation.play import play
 from simulation.schedule import CallFault, Schedule, Step, dump, load
 from simulation.story import tell
 from simulation.variants import VARIANTS, seeds_until_caught
+from simulation.variants_commands import RepairReadsAccountsFirst
 from simulation.variants_publisher import IgnoresRemovals
 
 KEPT = sorted((Path(__file__).parent / "schedules").glob("*.json"))
@@ -105,6 +106,32 @@ def test_a_replay_dies_at_any_call_and_any_line_and_is_gone_on_with(through, kin
             died += 1
             assert "Every selected message ended well" in second, call
     assert died > 15
+
+
+def a_live_change_during_a_repair(call: int) -> Schedule:
+    """A row drifts, since its change was trimmed; the customer changes again while it is mended."""
+    live = Step(do="live change", what="status", dice=5)
+    return Schedule(
+        setting=Setting(customers=1, commands=True),
+        steps=(
+            *(Step(do="write", what="status"), Step(do="publish"), Step(do="deliver")),
+            *(Step(do="consume"), Step(do="write", what="status", dice=2)),
+            Step(do="mapping off", what="25"),
+            Step(do="command", what="reconcile", during=((call, live),)),
+        ),
+    )
+
+
+def test_a_live_change_at_any_call_of_a_repair_is_not_taken_back():
+    for call in range(30):
+        assert play(a_live_change_during_a_repair(call)) is None, call
+
+
+def test_a_repair_that_reads_the_item_before_the_row_is_caught_at_one_call():
+    failures = [
+        play(a_live_change_during_a_repair(call), RepairReadsAccountsFirst) for call in range(30)
+    ]
+    assert {one.guarantee for one in failures if one is not None} == {NEVER_BACKWARDS}
 
 
 @pytest.mark.parametrize("seed", range(5))

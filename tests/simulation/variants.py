@@ -84,6 +84,7 @@ VARIANTS = (
         system=publisher.GoesOnAfterFailure,
         caught_by=FIFO_ORDER,
         faults=only("fifo", "throttles", "partial_batches"),
+        shown_by=57,
     ),
     Variant(
         system=publisher.BelievesParkingSucceeded,
@@ -118,9 +119,12 @@ VARIANTS = (
         caught_by=NEVER_BACKWARDS,
         faults=only("interleavings", "reordering"),
         seeds_max=2000,
+        shown_by=117,
     ),
     Variant(system=guard.ComparesTimes, caught_by=NEVER_BACKWARDS, faults=_SHUFFLED),
-    Variant(system=guard.ComparesUnpadded, caught_by=NEVER_BACKWARDS, faults=_SHUFFLED),
+    Variant(
+        system=guard.ComparesUnpadded, caught_by=NEVER_BACKWARDS, faults=_SHUFFLED, shown_by=44
+    ),
     Variant(system=guard.RemembersIdsForAWhile, caught_by=NEVER_BACKWARDS, faults=_SHUFFLED),
     Variant(
         system=guard.ForgetsMajor,
@@ -149,6 +153,7 @@ VARIANTS = (
         caught_by=NEVER_BACKWARDS,
         faults=_READ,
         seeds_max=3000,
+        shown_by=339,
     ),
     Variant(system=guard.DeletesRemovedRows, caught_by=NOTHING_LOST, faults=_SHUFFLED),
     Variant(
@@ -183,7 +188,7 @@ VARIANTS = (
         seeds_max=3000,
     ),
     Variant(system=commands.ReplayDeletesBeforeSend, caught_by=NOTHING_LOST, faults=_DEAD),
-    Variant(system=commands.ReplayBelievesSend, caught_by=NOTHING_LOST, faults=_DEAD),
+    Variant(system=commands.ReplayBelievesSend, caught_by=NOTHING_LOST, faults=_DEAD, shown_by=51),
     Variant(system=commands.ReplayAltersBody, caught_by=PARKED_WHOLE, faults=_DEAD),
     Variant(
         system=commands.ReplayNamesByContent,
@@ -191,10 +196,24 @@ VARIANTS = (
         faults=only("operators", "fifo", "poison_messages"),
         seeds_max=2000,
     ),
-    Variant(system=commands.ReplayInventsOutcome, caught_by=NOTHING_LOST, faults=_DEAD),
+    Variant(
+        system=commands.ReplayInventsOutcome, caught_by=NOTHING_LOST, faults=_DEAD, shown_by=34
+    ),
     Variant(system=commands.ReplayDeletesParked, caught_by=NOTHING_LOST, faults=_DEAD),
-    Variant(system=commands.ReplayResumesAsSent, caught_by=NOTHING_LOST, faults=_DEAD),
-    Variant(system=commands.ReplayBelievesDelete, caught_by=REPORTS_TRUE, faults=_DEAD),
+    Variant(
+        system=commands.ReplayResumesAsSent,
+        caught_by=NOTHING_LOST,
+        faults=_DEAD,
+        seeds_max=1000,
+        shown_by=192,
+    ),
+    Variant(
+        system=commands.ReplayBelievesDelete,
+        caught_by=REPORTS_TRUE,
+        faults=_DEAD,
+        seeds_max=1000,
+        shown_by=248,
+    ),
     Variant(system=commands.RecoverRandomIds, caught_by=ONE_IDENTITY, faults=_GIVEN_UP),
     Variant(system=commands.RecoverTrustsSilence, caught_by=NOTHING_LOST, faults=_GIVEN_UP),
     Variant(system=commands.RecoverMovesRefused, caught_by=NOTHING_LOST, faults=_GIVEN_UP),
@@ -206,16 +225,15 @@ VARIANTS = (
         seeds_max=2000,
     ),
     Variant(system=commands.BackfillSkipsPage, caught_by=SEEDED, faults=_OPERATING),
-    Variant(system=commands.BackfillBelievesSend, caught_by=SEEDED, faults=_OPERATING),
-    Variant(system=commands.BackfillMarksNewest, caught_by=NOTHING_LOST, faults=_READING),
+    Variant(system=commands.BackfillBelievesSend, caught_by=SEEDED, faults=_OPERATING, shown_by=69),
+    Variant(
+        system=commands.BackfillMarksNewest,
+        caught_by=NOTHING_LOST,
+        faults=_READING,
+        seeds_max=1000,
+    ),
     Variant(system=commands.BackfillDatesLate, caught_by=NOTHING_INVENTED, faults=_READING),
     Variant(system=commands.RepairAsSnapshot, caught_by=CONVERGES, faults=_READING),
-    Variant(
-        system=commands.RepairReadsAccountsFirst,
-        caught_by=NEVER_BACKWARDS,
-        faults=_READING,
-        seeds_max=3000,
-    ),
     Variant(system=commands.RepairLeavesTheGone, caught_by=CONVERGES, faults=_READING),
 )
 
