@@ -231,6 +231,7 @@ VARIANTS = (
         caught_by=NOTHING_LOST,
         faults=_READING,
         seeds_max=1000,
+        shown_by=63,
     ),
     Variant(system=commands.BackfillDatesLate, caught_by=NOTHING_INVENTED, faults=_READING),
     Variant(system=commands.RepairAsSnapshot, caught_by=CONVERGES, faults=_READING),
