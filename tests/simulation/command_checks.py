@@ -70,12 +70,16 @@ class CommandChecks:
         *,
         since: int,
     ) -> None:
-        """A backfill is done: of whoever was there from its beginning a reading was sent."""
+        """A backfill is done: of whoever was there from its beginning a reading was sent.
+
+        Who was gone for a while, or could not be read, may have been passed over.
+        """
         sent = set(self._readings.get(subscriber.name, ())[since:])
         for customer, index in customers.items():
             item = accounts.items.get(customer)
-            removed = any(one.kind == "removed" for one in self._truth.changes[customer][index:])
-            if item is None or removed or item.get("status", {}).get("S") not in STATUSES:
+            since_then = self._truth.changes[customer][max(0, index - 1) :]
+            was_away = any(one.kind == "removed" or one.why_not for one in since_then)
+            if item is None or was_away or item.get("status", {}).get("S") not in STATUSES:
                 continue
             if customer not in sent:
                 raise GuaranteeBroken(
