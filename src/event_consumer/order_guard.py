@@ -117,10 +117,11 @@ def _undoes_reading(row: Row, event: CustomerStatusChanged, tolerance: timedelta
 
 def _judge_equal(row: Row, event: CustomerStatusChanged, tolerance: timedelta) -> Handled:
     if is_reading(row) or event.change is Change.SNAPSHOT:
+        if _counter_restarted(row, event, tolerance):
+            return _contradiction("a sequence above the stored one, since its time is later")
         if row.status == event.status:
             return DUPLICATE
-        keeps_its_place = row.sequence_source is SequenceSource.STREAM or _is_uncounted_reading(row)
-        if keeps_its_place and not _counter_restarted(row, event, tolerance):
+        if row.sequence_source is SequenceSource.STREAM or _is_uncounted_reading(row):
             return STALE  # repaired since: the row keeps the sequence of the event it mended
     elif (row.status, row.previous_status, row.occurred_at) == (
         event.status,

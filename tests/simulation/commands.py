@@ -126,7 +126,8 @@ class Commands:
                 return self._replays.go_on(begun)
             return self._recoveries.go_on(begun)
         except WrongUse:
-            del self.begun[begun.run_id]  # made for what there is no more: a new one is begun
+            if self._world.calls.depth == 1:  # nobody else is at work on it
+                del self.begun[begun.run_id]  # made for what there is no more: a new one is begun
             raise
 
 

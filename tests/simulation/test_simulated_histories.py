@@ -24,7 +24,7 @@ def test_every_guarantee_holds_with_every_fault(seed):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("chunk", range(8))
+@pytest.mark.parametrize("chunk", range(4))
 def test_every_guarantee_holds_in_many_histories_with_every_fault(chunk):
     for seed in range(1000 + chunk * 100, 1100 + chunk * 100):
         assert play(generate(seed, EVERY)) is None, f"make simulate SEEDS=1 SEED={seed}"
@@ -33,7 +33,7 @@ def test_every_guarantee_holds_in_many_histories_with_every_fault(chunk):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(EVERY.names()))
 def test_every_guarantee_holds_where_one_kind_of_fault_occurs_alone(name):
-    for seed in range(12):
+    for seed in range(8):
         assert play(generate(seed, only(name))) is None, seed
 
 
@@ -42,7 +42,7 @@ def test_every_guarantee_holds_in_fresh_histories():
     """CI draws new ones each time; a failure names its seed, and `make simulate` tells it."""
     first = int.from_bytes(os.urandom(5), "big")
     sys.stdout.write(f"fresh seeds from {first}\n")
-    for seed in range(first, first + 200):
+    for seed in range(first, first + 150):
         assert play(generate(seed, EVERY)) is None, f"make simulate SEEDS=1 SEED={seed}"
 
 
@@ -84,7 +84,7 @@ def test_every_guarantee_holds_on_every_transport_while_operators_are_at_work(tr
 @pytest.mark.parametrize("kind", ["crash_before", "crash_after"])
 def test_a_replay_dies_at_any_call_and_any_line_and_is_gone_on_with(through, kind):
     died = 0
-    for call in range(40):
+    for call in range(0, 40, 2):
         poisoned = (Step(do="bury"), Step(do="poison", dice=3))
         schedule = Schedule(
             setting=Setting(customers=1, commands=True),
@@ -105,7 +105,7 @@ def test_a_replay_dies_at_any_call_and_any_line_and_is_gone_on_with(through, kin
         if "its process dies (" in first:
             died += 1
             assert "Every selected message ended well" in second, call
-    assert died > 15
+    assert died > 7
 
 
 def a_live_change_during_a_repair(call: int) -> Schedule:

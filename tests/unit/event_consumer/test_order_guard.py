@@ -170,6 +170,16 @@ def test_a_restarted_counter_that_reaches_the_place_of_a_repaired_row_is_a_contr
     assert verdict(row, replace(again, occurred_at=drifted.occurred_at)) == "STALE"
 
 
+def test_a_restarted_counter_that_reaches_the_place_of_a_seeded_row_is_no_duplicate():
+    """Its status may be the row's by chance: what came in between is still on its way."""
+    seed = snapshot(CLOSED, seconds=60, order=sequence(9, epoch=1), sequence_source=VERSION)
+    again = live(9, CLOSED, seconds=66, sequence_source=VERSION)
+    assert verdict(row_of(seed), again) == "OrderContradiction"
+    assert (
+        verdict(row_of(seed), live(9, CLOSED, seconds=65, sequence_source=VERSION)) == "DUPLICATE"
+    )
+
+
 # The ends of time
 
 
