@@ -226,7 +226,7 @@ class Checkers:
         """
         if not self._truth.unraised_generations or told.change is None:
             return False
-        if row.change and row.change.number == told.change.number and told.major < row.major:
+        if row.number == told.change.number and told.major < row.major:
             return True
         held = row.change.second if row.change else row.reading.at.timestamp()
         return told.change.second - held <= READING_TOLERANCE.total_seconds()

@@ -68,11 +68,12 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What a document tells: a change in a major version, or a reading."""
+    """What a document or a row tells: a change in a major version, or a reading; and its place."""
 
     customer: str
     major: int
     event_id: str
+    number: int
     change: Change | None = None
     reading: Reading | None = None
 
@@ -163,19 +164,22 @@ class Truth:
         is_reading: bool,
     ) -> Told | None:
         at = datetime.fromisoformat(occurred_at)
+        epoch, _, digits = place.partition(".")
+        number = int(digits)
         if is_reading:
             reading = self._readings.get((customer, at))
             if reading is None:
                 return None
             if reading.place is not None and reading.place != place:
                 reading = replace(reading, counted=False)
-            return Told(customer=customer, major=major, event_id=event_id, reading=reading)
-        epoch, _, number = place.partition(".")
-        key = (customer, int(epoch), int(number), int(at.timestamp()))
+            return Told(
+                customer=customer, major=major, event_id=event_id, number=number, reading=reading
+            )
+        key = (customer, int(epoch), number, int(at.timestamp()))
         change = self._by_place.get(key)
         if change is None:
             return None
-        return Told(customer=customer, major=major, event_id=event_id, change=change)
+        return Told(customer=customer, major=major, event_id=event_id, number=number, change=change)
 
 
 def downcast(status: str) -> str:
