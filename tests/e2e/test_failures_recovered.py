@@ -21,7 +21,7 @@ from unit.fanout.failures.failures_in_memory import batch_object, parked_object
 from unit.publisher.stream_record_samples import ARN, record
 
 pytestmark = pytest.mark.slow
-KEPT = {("before", 5), ("after", 5), ("before", 7), ("torn", 7)}
+KEPT = {("after", 5), ("torn", 7)}
 
 KILLED = Path(__file__).parent / "dlq_killed.py"
 RECOVER = ("publisher", "failures", "recover")

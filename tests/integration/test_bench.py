@@ -20,6 +20,7 @@ def same_outcome(monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_small_run_prints_every_figure_as_json():
     done = subprocess.run(
         [sys.executable, "-m", "bench", "--small", "--json"],

@@ -21,6 +21,7 @@ def seed(folder, **settings):
     return report
 
 
+@pytest.mark.exhaustive
 def test_a_seed_of_some_hundred_customers(tmp_path):
     report = seed(tmp_path, customers=400, depth_max=100, page_size=25)
     assert report.changes > 10
