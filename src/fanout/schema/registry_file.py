@@ -1,6 +1,7 @@
 """Read a `registry.yaml`, and refuse one that could not be worked with, in one sentence."""
 
 import datetime as dt
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ import yaml
 from fanout.errors import WrongUse
 
 Check = Callable[[Any], bool]
+_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 # What the YAML library lets through besides its own error: a day that no month has, a tag whose
 # value is none, nesting without end.
 _UNREADABLE = (
@@ -40,7 +42,10 @@ def parse_registry(text: str, where: str) -> dict[str, Any]:
             f"{where} is not valid YAML: {said[:300] or type(error).__name__}."
         ) from error
     if not isinstance(registry, dict) or not _are(registry.get("versions"), _VERSION_NEEDED):
-        raise WrongUse(f"{where} has no `versions` with a `major` and a `schema` each.")
+        raise WrongUse(
+            f"{where} has no `versions` with a `major` and a `schema` each, the name of a file "
+            "beside it."
+        )
     if not _are(registry.get("subscribers") or [], {"name": _is_text}):
         raise WrongUse(f"{where} has a subscriber without a `name`.")
     for name, entries, forms in (
@@ -76,6 +81,10 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
+def _is_file_name(value: Any) -> bool:
+    return isinstance(value, str) and bool(_FILE_NAME.fullmatch(value))
+
+
 def _is_major(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
@@ -94,7 +103,7 @@ def _is_day(value: Any) -> bool:
 
 _TEXT = (_is_text, "text")
 _TEXTS = (_each(_is_text), "a list of texts")
-_VERSION_NEEDED: Mapping[str, Check] = {"major": _is_major, "schema": _is_text}
+_VERSION_NEEDED: Mapping[str, Check] = {"major": _is_major, "schema": _is_file_name}
 _REGISTRY: Mapping[str, tuple[Check, str]] = {
     **dict.fromkeys(("event", "type", "summary", "owner", "compatibility"), _TEXT),
     "publishers": (lambda value: _are(value, {"name": _is_text}), "a list with a `name` each"),
