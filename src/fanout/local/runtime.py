@@ -239,6 +239,9 @@ def _let_go(process: subprocess.Popen[str]) -> None:
         if stream is not None:
             with suppress(BrokenPipeError):
                 stream.close()
-    if process.poll() is None:
+    with suppress(subprocess.TimeoutExpired):
+        # Its first thread can end, which is what `stop` sees, a moment before the others do.
+        process.wait(timeout=_STOP_TIMEOUT_SECONDS if process.stdin is not None else 0)
+    if process.returncode is None:
         # It goes on without us, on purpose; the reference keeps Python from warning about that.
         _DETACHED.append(process)
