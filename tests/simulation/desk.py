@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from fanout import console
-from fanout.backfill import accounts_table, batch_get, depth_bound, seeding, snapshot_queue
+from fanout.backfill import batch_get, dated_read, depth_bound, seeding, snapshot_queue
 from fanout.backfill import commands as backfill_commands
 from fanout.dlq import lock, replay_session, sweep
 from fanout.failures import carrying_out, moving, object_store
@@ -205,7 +205,7 @@ class Desk:
 
     def _parts(self) -> dict[tuple[Any, str], Any]:
         return {
-            (accounts_table, "time"): self,
+            (dated_read, "time"): self,
             (reconcile_session, "time"): self,
             (replay_session, "time"): self,
             (lock, "secrets"): self,

@@ -6,8 +6,8 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from fanout.backfill import accounts_table, seeding
 from fanout.backfill import commands as backfill_commands
+from fanout.backfill import dated_read, seeding
 from fanout.dlq import movers, moving, replay, settling
 from fanout.failures import carrying_out, streams
 from fanout.reconcile import repair
@@ -136,7 +136,7 @@ class BackfillMarksNewest(System):
 class BackfillDatesLate(System):
     """Dates a reading by a clock that is ahead."""
 
-    bent_commands = Bent({(accounts_table, "read_time"): bent.dated_late})
+    bent_commands = Bent({(dated_read, "read_time"): bent.dated_late})
 
 
 class RepairAsSnapshot(System):

@@ -3,16 +3,15 @@
 Nothing is ever written here. Only the attributes that a reading needs are asked for.
 """
 
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Any
 
 from fanout.backfill.batch_get import batch_get
-from fanout.backfill.read_time import read_time
+from fanout.backfill.dated_read import dated
 from fanout.backfill.reading import Item, ItemReader, Reading, Unreadable
-from fanout.errors import Refused, WrongUse
+from fanout.errors import WrongUse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +72,7 @@ class AccountsTable:
         }
         if start is not None:
             request["ExclusiveStartKey"] = start
-        with _Timed() as timed:
-            answer = self._client.scan(**request)
-        read_at = timed.read_at(answer)
+        answer, read_at = dated(lambda: self._scan(request))
         readings = (self._reader.read(item, read_at) for item in answer["Items"])
         return Page(
             readings=tuple(one for one in readings if one is not None),
@@ -109,6 +106,10 @@ class AccountsTable:
 
     # Private functions
 
+    def _scan(self, request: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]]:
+        answer = self._client.scan(**request)
+        return answer, answer
+
     def _reads(
         self, customer_ids: Sequence[str]
     ) -> Iterator[tuple[Sequence[str], list[Item], datetime]]:
@@ -121,12 +122,14 @@ class AccountsTable:
     def _items(self, customer_ids: Sequence[str]) -> tuple[Sequence[str], list[Item], datetime]:
         ids = [one for one in customer_ids if self._can_be_key(one)]
         keys = [self._key(one) for one in ids]
-        with _Timed() as timed:
-            if keys:
-                items, answer = batch_get(self._client, self.facts.name, keys, self._projection)
-            else:  # none of them can be there; the answer tells the time all the same
-                items, answer = [], self._client.describe_table(TableName=self.facts.name)
-        return ids, items, timed.read_at(answer)
+        if keys:
+            items, read_at = dated(
+                lambda: batch_get(self._client, self.facts.name, keys, self._projection)
+            )
+        else:  # none of them can be there; the answer tells the time all the same
+            name = self.facts.name
+            items, read_at = dated(lambda: ([], self._client.describe_table(TableName=name)))
+        return ids, items, read_at
 
     def _can_be_key(self, customer_id: str) -> bool:
         """A subscriber's row may hold any text, and Accounts' key may be a number."""
@@ -147,15 +150,18 @@ class AccountsTable:
             "ProjectionExpression": self._projection["ProjectionExpression"],
             "ExpressionAttributeNames": names,
         }
+        return dated(lambda: self._pages(request))
+
+    def _pages(self, request: Mapping[str, Any]) -> tuple[list[Item], Mapping[str, Any]]:
+        """Every item of a query, and the last answer."""
         items: list[Item] = []
-        with _Timed() as timed:
-            while True:
-                answer = self._client.query(**request)
-                items += answer["Items"]
-                if "LastEvaluatedKey" not in answer:
-                    break
-                request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
-        return items, timed.read_at(answer)
+        place: dict[str, Any] = {}
+        while True:
+            answer = self._client.query(**request, **place)
+            items += answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return items, answer
+            place = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
 
 def describe(client: Any, table: str, id_attribute: str) -> TableFacts:
@@ -195,28 +201,3 @@ def projection(names: Iterable[str]) -> Mapping[str, Any]:
         "ProjectionExpression": ", ".join(placeholders),
         "ExpressionAttributeNames": placeholders,
     }
-
-
-# Private functions
-
-
-class _Timed:
-    """Measures how long the calls inside it take."""
-
-    def __enter__(self) -> Self:
-        self._began = time.monotonic()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._seconds = time.monotonic() - self._began
-
-    def read_at(self, answer: Mapping[str, Any]) -> datetime:
-        """At or before the first of the reads; `answer` is the last one."""
-        header = answer["ResponseMetadata"]["HTTPHeaders"].get("date", "")
-        try:
-            return read_time(header, call_seconds=self._seconds)
-        except ValueError:
-            raise Refused(
-                "DynamoDB's answer carries no readable Date: without the time of the read a "
-                "snapshot can't be put in order. Is a proxy in between?"
-            ) from None

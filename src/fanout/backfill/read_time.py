@@ -2,12 +2,19 @@
 
 The order guard takes a change from more than a few seconds before a reading for one that the
 reading already holds. So a reading that claims to be later than it was would suppress changes that
-it does not hold, and lose them. One that claims to be earlier only lets a little more through.
+it does not hold, and lose them. One that claims to be much earlier lets more through, which does no
+harm, but changes that it holds then look younger than it is: where they stand no higher than the
+row, that is how the guard tells a counter that restarted, and it would park them.
 """
 
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
+LONGEST_READ_SECONDS = 3.0
+"""How long a read may have taken to be dated: by so much, and the second that `Date` is rounded
+down by, it may claim to be earlier than it was. Both lie within the guard's `CLOCK_TOLERANCE` of
+five seconds, and leave one for clocks that are not in lockstep.
+"""
 _SMALLEST = timedelta(microseconds=1)
 
 
