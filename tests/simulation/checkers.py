@@ -35,7 +35,8 @@ REPORTS_TRUE = "reports are true"
 COMMANDS_END = "commands end in a sentence"
 
 READING_TOLERANCE = timedelta(seconds=5)
-"""A change that was stamped this little before a reading may still be applied over it."""
+"""A change that was stamped this little before a reading may still be applied over it, and two
+readings that claim to be this close may have been made the other way round."""
 _REFUSALS = {"RefusedByBus", "BusKeepsFailing"}
 
 
@@ -241,4 +242,7 @@ class Checkers:
         if then.reading is not None and now.change is not None and not then.reading.counted:
             before = then.reading.at.timestamp() - now.change.second
             return before > READING_TOLERANCE.total_seconds()
+        if then.reading is not None and now.reading is not None and not now.reading.counted:
+            claims = now.reading.at - then.reading.at
+            return not timedelta(0) < claims <= READING_TOLERANCE
         return True
