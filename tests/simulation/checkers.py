@@ -11,6 +11,7 @@ from typing import Any
 from simulation.broken import GuaranteeBroken
 from simulation.bucket import BucketClient
 from simulation.faults import Setting
+from simulation.left_epoch import READING_TOLERANCE, LeftEpoch
 from simulation.queues import QueuedMessage
 from simulation.rows import Row
 from simulation.subscriber import Subscriber
@@ -34,9 +35,6 @@ BOUNDED = "poison is bounded"
 REPORTS_TRUE = "reports are true"
 COMMANDS_END = "commands end in a sentence"
 
-READING_TOLERANCE = timedelta(seconds=5)
-"""A change that was stamped this little before a reading may still be applied over it, and two
-readings that claim to be this close may have been made the other way round."""
 _REFUSALS = {"RefusedByBus", "BusKeepsFailing"}
 
 
@@ -48,6 +46,7 @@ class Checkers:
         self.subscribers: list[Subscriber] = []
         self._arrived: dict[str, dict[str, int]] = {}
         self._seen: set[tuple[str, str]] = set()
+        self._left_epoch = LeftEpoch(truth)
         self.refusals_expected = False
 
     def name(self, body: str) -> str:
@@ -149,6 +148,7 @@ class Checkers:
             raise GuaranteeBroken(ROWS_ARE_TRUE, f"a row says {status} for {now}, which is {true}")
         if (after["payments"]["S"] == "ALLOWED") != (status == "ACTIVE"):
             raise GuaranteeBroken(ROWS_ARE_TRUE, f"payments are {after['payments']} in {status}")
+        self._left_epoch.wrote(subscriber.name, now)
         if before is None:
             return
         then = self._truth.told_by_row(before)
@@ -169,7 +169,7 @@ class Checkers:
         row = subscriber.told_by_row(told.customer, self._truth)
         if row is not None and (told.reading is not None or self._covers(row, told)):
             return
-        if row is not None and self._is_too_close_to_tell(row, told):
+        if row is not None and self._left_epoch.excuses(subscriber.name, row, told):
             return
         if told.reading is not None and json.loads(message.body).get("repairs"):
             return  # a repair makes no row
@@ -219,18 +219,6 @@ class Checkers:
         if row.change is not None and row.change is told.change:
             return row.major >= told.major
         return row.index >= told.index
-
-    def _is_too_close_to_tell(self, row: Told, told: Told) -> bool:
-        """A counter restarted, nobody raised the epoch, and the times hardly differ.
-
-        Or it is an older major version under the very same number, and the newer one follows it.
-        """
-        if not self._truth.unraised_generations or told.change is None:
-            return False
-        if row.number == told.change.number and told.major < row.major:
-            return True
-        held = row.change.second if row.change else row.reading.at.timestamp()
-        return told.change.second - held <= READING_TOLERANCE.total_seconds()
 
     def _goes_back(self, then: Told, now: Told) -> bool:
         if now.index > then.index:
