@@ -109,15 +109,15 @@ class GuardedTable:
             "previous_status": _text_or_null(event.previous_status),
             "status_changed_at": {"S": sortable(event.changed_at)},
             "event_id": {"S": str(event.event_id)},
+            "schema_version": {"N": str(event.schema_version)},
             "occurred_at": {"S": sortable(event.occurred_at)},
             "applied_at": {"S": sortable(self._clock())},
         }
         if event.change is Change.SNAPSHOT:
             assigned["snapshot_at"] = {"S": sortable(event.occurred_at)}
-        if event.repairs is None:  # a repair keeps the row's place in the order
+        if event.repairs is None:  # a repair keeps the row's place among the changes
             assigned["sequence"] = {"S": event.sequence}
             assigned["sequence_source"] = {"S": event.sequence_source.value}
-            assigned["schema_version"] = {"N": str(event.schema_version)}
         return assigned | self._own(event)
 
     def _own(self, event: CustomerStatusChanged) -> dict[str, dict[str, Any]]:

@@ -4,6 +4,7 @@ Random histories hardly ever come to these: a snapshot or a repair, and then a c
 time of the reading.
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 
@@ -124,6 +125,18 @@ def test_over_a_row_that_was_read_the_table_applies_what_the_guard_says(
         if expected:
             put_back()
     assert seen == OUTCOMES
+
+
+@pytest.mark.parametrize("source", SequenceSource)
+@pytest.mark.parametrize("read_after_seconds", [0.5, 60])
+def test_the_mended_change_in_a_newer_version_does_not_undo_the_repair(
+    table, source, read_after_seconds
+):
+    old = live(5, seconds=0, sequence_source=source, schema_version=1)
+    mend = repair(old, Status.CLOSED, seconds=read_after_seconds)
+    guarded, row, _ = row_of(table, CLOCK_TOLERANCE, [old, mend])
+    assert not guarded.write(replace(old, schema_version=2)).applied
+    assert row.status is Status.CLOSED
 
 
 @pytest.mark.parametrize("history", ROWS.values(), ids=ROWS)
