@@ -187,7 +187,7 @@ def row_after(row: Row | None, event: CustomerStatusChanged) -> Row:
     return Row(
         sequence=kept.sequence if kept else event.sequence,
         sequence_source=kept.sequence_source if kept else event.sequence_source,
-        schema_version=kept.schema_version if kept else event.schema_version,
+        schema_version=event.schema_version,
         status=event.status,
         previous_status=event.previous_status,
         occurred_at=event.occurred_at,
