@@ -26,13 +26,15 @@ class Patience:
             self._failing_since.pop(event_id, None)
 
     def is_over(self, event_id: str, at: float) -> bool:
-        """Note that the entry failed; whether it has failed for long enough to be given up."""
+        """Note that the entry failed; whether it has failed for long enough to be given up.
+
+        What was given up is remembered as such: its record comes again for as long as its other
+        version is not given up, and one that counted anew each time would never let it end.
+        """
         since = self._failing_since.pop(event_id, at)
         if at - self._confirmed_at > EVIDENCE_SECONDS:
             return False
-        if at - since >= GIVE_UP_AFTER_SECONDS:
-            return True
         if len(self._failing_since) >= self._remembered_max:
             del self._failing_since[next(iter(self._failing_since))]
         self._failing_since[event_id] = since
-        return False
+        return at - since >= GIVE_UP_AFTER_SECONDS

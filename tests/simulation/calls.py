@@ -1,5 +1,6 @@
 """Every outside call of the code under test passes here, and meets its fault here."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -24,6 +25,14 @@ _CODES_OF = {
 _SLOW_SECONDS = 3.0
 _OF_AN_ENTRY = frozenset({"entry_fails", "entry_refused", "missing", "missing_done"})
 _DEADLY = {"crash_before", "crash_after"}
+
+
+def in_short(met: Sequence[str]) -> str:
+    """The faults that were met, for a story: each once, and how often."""
+    told = [
+        f"{fault}, {count} times" if count > 1 else fault for fault, count in Counter(met).items()
+    ]
+    return f" ({'; '.join(told)})" if told else ""
 
 
 class Crash(BaseException):

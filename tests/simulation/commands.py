@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from fanout.errors import CommandError, WrongUse
 from fanout.runs.operator import Operator
 from simulation.broken import GuaranteeBroken
-from simulation.calls import Crash, Invocation
+from simulation.calls import Crash, Invocation, in_short
 from simulation.checkers import COMMANDS_END
 from simulation.command_reads import READS, Reads
 from simulation.command_recoveries import Recoveries
@@ -75,8 +75,7 @@ class Commands:
             raise GuaranteeBroken(COMMANDS_END, f"{step.what} ended in {error!r}") from error
         finally:
             world.calls.leave()
-        faults = f" ({'; '.join(invocation.met)})" if invocation.met else ""
-        world.tell(f"an operator's {step.what}: {said}{faults}")
+        world.tell(f"an operator's {step.what}: {said}{in_short(invocation.met)}")
         return ended
 
     # Private functions

@@ -9,7 +9,7 @@ from simulation.accounts import Accounts
 from simulation.bound import Bound
 from simulation.broken import GuaranteeBroken
 from simulation.bucket import BucketClient
-from simulation.calls import Calls, Crash, Invocation
+from simulation.calls import Calls, Crash, Invocation, in_short
 from simulation.checkers import ISOLATED, Checkers
 from simulation.clock import VirtualClock
 from simulation.context import Context
@@ -239,7 +239,7 @@ def _lowest_failed(result: dict[str, Any]) -> int | None:
 
 
 def _outcome(result: dict[str, Any] | None, met: list[str]) -> str:
-    faults = f" ({'; '.join(met)})" if met else ""
+    faults = in_short(met)
     if result is None:
         return f"it died{faults}"
     failed = result.get("batchItemFailures")

@@ -37,6 +37,18 @@ def test_a_success_in_between_starts_the_count_anew():
     assert not patience.is_over("a", GIVE_UP_AFTER_SECONDS)
 
 
+def test_two_entries_of_a_record_are_both_given_up_in_the_end_whenever_each_began_to_fail():
+    patience = Patience()
+    ends = []
+    for minute in range(40):
+        patience.confirmed("another", minute * MINUTE)
+        first = patience.is_over("v1", minute * MINUTE)
+        second = minute >= 7 and patience.is_over("v2", minute * MINUTE)
+        if first and second:
+            ends.append(minute)
+    assert ends[0] == 7 + GIVE_UP_AFTER_SECONDS // MINUTE
+
+
 def test_what_is_remembered_is_bounded_and_the_longest_untouched_goes_first():
     patience = Patience(remembered_max=2)
     for minute, event_id in enumerate(["a", "b", "a", "c"]):
