@@ -34,7 +34,7 @@ class RowsInMemory:
         row = self._guarded.get(event.customer_id)
         if judge(row, event) is not None:
             return Written(applied=False, row=row)
-        row = _row_after(row, event)
+        row = row_after(row, event)
         self._guarded[event.customer_id] = row
         # As DynamoDB does: an attribute that the rule does not set this time stays.
         self.rows[event.customer_id] = self.rows.get(event.customer_id, {}) | {
@@ -96,10 +96,8 @@ class OneByOne(Executor):
         return future
 
 
-# Private functions
-
-
-def _row_after(row: Row | None, event: CustomerStatusChanged) -> Row:
+def row_after(row: Row | None, event: CustomerStatusChanged) -> Row:
+    """The guard's part of the row once the event has been applied, as the table writes it."""
     reading = event.change is Change.SNAPSHOT
     kept = row if event.repairs is not None else None
     return Row(

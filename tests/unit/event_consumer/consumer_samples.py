@@ -15,6 +15,7 @@ from event_consumer.messages import Message
 from event_consumer.order_guard import Row, judge
 from event_consumer.outcomes import Handled
 from event_consumer.ports import Parking
+from event_consumer.testing.memory import row_after
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SOURCE = "urn:novapay:accounts"
@@ -178,21 +179,6 @@ class RowsInMemory:
             return Written(applied=False, row=row)
         self.rows[event.customer_id] = row_after(row, event)
         return Written(applied=True, row=self.rows[event.customer_id])
-
-
-def row_after(row: Row | None, event: CustomerStatusChanged) -> Row:
-    """The row once the event has been applied to it."""
-    reading = event.change is Change.SNAPSHOT
-    kept = row if event.repairs is not None else None
-    return Row(
-        sequence=kept.sequence if kept else event.sequence,
-        sequence_source=kept.sequence_source if kept else event.sequence_source,
-        schema_version=event.schema_version,
-        status=event.status,
-        previous_status=event.previous_status,
-        occurred_at=event.occurred_at,
-        snapshot_at=event.occurred_at if reading else row and row.snapshot_at,
-    )
 
 
 class ParkingLotInMemory:
