@@ -197,7 +197,6 @@ def _rules(reader: _Reader) -> TableRules:
         traceparent_attribute=reader.attribute("TRACEPARENT_ATTRIBUTE"),
         sequence_attribute=reader.attribute("SEQUENCE_ATTRIBUTE"),
         entity_filter=reader.optional("ENTITY_FILTER", _filter, "attribute=value", None),
-        region_attribute=reader.attribute("REGION_ATTRIBUTE"),
     )
 
 

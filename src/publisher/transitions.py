@@ -33,7 +33,7 @@ class TableRules:
     """Where the table keeps what an event needs; None where the table does not keep it.
 
     `entity_filter` is (attribute, value): only items that carry it, as a string or a number, are
-    customers. `region_attribute` holds the region that wrote the item, in a global table.
+    customers.
     """
 
     customer_id_attribute: str = "customer_id"
@@ -43,7 +43,6 @@ class TableRules:
     traceparent_attribute: str | None = None
     sequence_attribute: str | None = None
     entity_filter: tuple[str, str] | None = None
-    region_attribute: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +78,7 @@ def detect(record: Record, rules: TableRules) -> StatusTransition | None:
         raise UndecodableImage("INSERT, MODIFY or REMOVE, with its images", field="eventName")
     new = _image(stream, "NewImage", wanted=change is not Change.REMOVED)
     old = _image(stream, "OldImage", wanted=change is not Change.CREATED)
-    newest = old if change is Change.REMOVED else new
-    if not _is_ours(record, new, old, newest, rules):
+    if not _is_ours(new, old, rules):
         return None
     status = new.get(rules.status_attribute)
     previous = old.get(rules.status_attribute)
@@ -124,19 +122,15 @@ def _image(stream: Record, name: str, *, wanted: bool) -> Image:
     return image
 
 
-def _is_ours(record: Record, new: Image, old: Image, newest: Image, rules: TableRules) -> bool:
-    if rules.entity_filter is not None:
-        attribute, value = rules.entity_filter
-        found = (
-            attribute_values.scalar(new.get(attribute)),
-            attribute_values.scalar(old.get(attribute)),
-        )
-        if value not in found:
-            return False
-    if rules.region_attribute is not None:
-        written_in = attribute_values.text(newest.get(rules.region_attribute))
-        return written_in is None or written_in == record.get("awsRegion")
-    return True
+def _is_ours(new: Image, old: Image, rules: TableRules) -> bool:
+    if rules.entity_filter is None:
+        return True
+    attribute, value = rules.entity_filter
+    found = (
+        attribute_values.scalar(new.get(attribute)),
+        attribute_values.scalar(old.get(attribute)),
+    )
+    return value in found
 
 
 def _customer_id(stream: Record, rules: TableRules) -> str:

@@ -24,7 +24,6 @@ EVERY_RULE = TableRules(
     changed_at_attribute="changed_at",
     traceparent_attribute="traceparent",
     entity_filter=None,
-    region_attribute="region",
 )
 
 

@@ -55,7 +55,6 @@ def test_the_publisher_accepts_the_environment_that_it_is_given(epoch):
         SequenceEpoch=epoch,
         PublishVersions="1,2",
         EntityFilter="kind=customer",
-        RegionAttribute="r",
     )
     function = of_type(template, "AWS::Lambda::Function")["PublisherFunction"]
     environment = {name: str(value) for name, value in _variables(function).items()}
@@ -79,7 +78,6 @@ def test_every_setting_of_the_publisher_is_given():
         "POWERTOOLS_SERVICE_NAME",
         "PUBLISH_VERSIONS",
         "REASON_ATTRIBUTE",
-        "REGION_ATTRIBUTE",
         "SEQUENCE_ATTRIBUTE",
         "SEQUENCE_EPOCH",
         "STATUS_ATTRIBUTE",

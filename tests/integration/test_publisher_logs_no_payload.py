@@ -29,7 +29,6 @@ RULES = TableRules(
     changed_at_attribute="changed_at",
     traceparent_attribute="trace",
     entity_filter=None,
-    region_attribute="written_in",
 )
 GOOD = [
     modify(),

@@ -38,7 +38,6 @@ def test_every_variable_is_read():
             "SEQUENCE_ATTRIBUTE": "version",
             "SEQUENCE_EPOCH": "9999",
             "ENTITY_FILTER": "kind=customer=yes",
-            "REGION_ATTRIBUTE": "written_in",
             "MESSAGE_SIZE_MAX_BYTES": "1048576",
             "POWERTOOLS_SERVICE_NAME": "accounts-publisher",
             "POWERTOOLS_METRICS_NAMESPACE": "Fanout",
@@ -52,7 +51,6 @@ def test_every_variable_is_read():
         traceparent_attribute="trace",
         sequence_attribute="version",
         entity_filter=("kind", "customer=yes"),
-        region_attribute="written_in",
     )
     assert settings.producer.source == "https://novapay.example/accounts"
     assert (settings.producer.epoch, settings.producer.versions) == (9999, (1, 2))

@@ -3,6 +3,7 @@ import pytest
 from customer_events.event import Change, Status
 from customer_events.instants import to_wire
 from customer_events.sequence import SequenceSource
+from publisher import settings as publisher_settings
 from publisher.reasons import (
     MissingCustomerId,
     MissingStatus,
@@ -262,14 +263,16 @@ def test_either_image_may_say_that_the_item_is_a_customer():
     assert detect(became_one_no_more, rules) is not None
 
 
-@pytest.mark.parametrize(
-    ("region", "ours"), [({"S": "eu-west-1"}, True), ({"S": "us-east-1"}, False), (None, True)]
-)
 @pytest.mark.parametrize("change", [("ACTIVE", "CLOSED"), (None, "ACTIVE"), ("ACTIVE", None)])
-def test_a_change_written_in_another_region_is_left_to_that_region(change, region, ours):
-    rules = TableRules(region_attribute="written_in")
-    attributes = {} if region is None else {"written_in": region}
-    assert (detect(record(*change, **attributes), rules) is not None) is ours
+def test_a_write_that_another_region_replicated_is_published_like_any_other(change):
+    environment = {
+        "BUS_ARN": "arn:aws:sns:eu-west-1:123456789012:customer-status",
+        "FAILURE_BUCKET": "failures",
+        "REGION_ATTRIBUTE": "written_in",  # the setting that left such writes to their own Region
+    }
+    replicated = {"written_in": {"S": "us-east-1"}, "aws:rep:updateregion": {"S": "us-east-1"}}
+    rules = publisher_settings.from_environment(environment).rules
+    assert detect(record(*change, **replicated), rules) is not None
 
 
 def test_with_a_version_counter_the_version_orders_the_change():

@@ -130,17 +130,6 @@ variable "traceparent_attribute" {
   }
 }
 
-variable "region_attribute" {
-  description = "Attribute of a global table that holds the region that wrote the item; replicated writes are left to their own region. Empty publishes every write."
-  type        = string
-  default     = ""
-
-  validation {
-    condition     = can(regex("^[A-Za-z0-9_.-]{0,255}$", var.region_attribute))
-    error_message = "Must be an attribute name or empty; each replica would publish each change again."
-  }
-}
-
 variable "entity_filter" {
   description = "attribute=value of the items that are customers, for a table that holds other things too; empty takes every item as a customer."
   type        = string
@@ -153,7 +142,7 @@ variable "entity_filter" {
 }
 
 variable "sequence_attribute" {
-  description = "Attribute that holds a counter raised by every write of the item (recommended); empty orders by the stream's own sequence number."
+  description = "Attribute that holds a counter raised by every write of the item (recommended, except for a table that is written in several Regions, where two writers can take the same number); empty orders by the stream's own sequence number."
   type        = string
   default     = ""
 

@@ -59,7 +59,6 @@ module "function" {
     SEQUENCE_ATTRIBUTE           = var.sequence_attribute
     SEQUENCE_EPOCH               = tostring(var.sequence_epoch)
     ENTITY_FILTER                = var.entity_filter
-    REGION_ATTRIBUTE             = var.region_attribute
   }
 
   statements = concat(
@@ -156,7 +155,6 @@ resource "aws_ssm_parameter" "publisher" {
     reason_attribute      = var.reason_attribute
     changed_at_attribute  = var.changed_at_attribute
     traceparent_attribute = var.traceparent_attribute
-    region_attribute      = var.region_attribute
     entity_filter         = var.entity_filter
     sequence_attribute    = var.sequence_attribute
     sequence_epoch        = var.sequence_epoch

@@ -94,16 +94,6 @@ run "a_traceparent_attribute_that_is_no_attribute_is_refused" {
   expect_failures = [var.traceparent_attribute]
 }
 
-run "a_region_attribute_that_is_no_attribute_is_refused" {
-  command = plan
-
-  variables {
-    region_attribute = "a b"
-  }
-
-  expect_failures = [var.region_attribute]
-}
-
 run "a_sequence_attribute_that_is_no_attribute_is_refused" {
   command = plan
 
