@@ -1,3 +1,5 @@
+import pytest
+
 from publisher.patience import GIVE_UP_AFTER_SECONDS, Patience
 
 MINUTE = 60.0
@@ -29,6 +31,35 @@ def test_time_before_an_outage_ended_is_not_held_against_an_entry():
     assert not patience.is_over("a", 20 * MINUTE)
 
 
+def test_time_in_which_an_entry_was_not_tried_is_not_held_against_it():
+    patience = Patience()
+    for at in (0.0, 17 * MINUTE, 19.1 * MINUTE):
+        patience.confirmed("another", at)
+        assert not patience.is_over("a", at)
+
+
+def test_a_mapping_that_waits_two_minutes_between_tries_still_ends_patience():
+    patience = Patience()
+    ends = []
+    for at in range(0, 1_300, 120):
+        patience.confirmed("another", at)
+        if patience.is_over("a", at):
+            ends.append(at)
+    assert ends[0] == 960
+
+
+@pytest.mark.parametrize(("confirmed_seconds_ago", "given_up"), [(60, True), (61, False)])
+def test_the_bus_works_if_it_took_another_entry_within_the_last_minute(
+    confirmed_seconds_ago, given_up
+):
+    patience = Patience()
+    for at in range(0, 840, 60):
+        patience.confirmed("another", at)
+        assert not patience.is_over("a", at)
+    patience.confirmed("another", 900 - confirmed_seconds_ago)
+    assert patience.is_over("a", 900) is given_up
+
+
 def test_a_success_in_between_starts_the_count_anew():
     patience = Patience()
     patience.confirmed("another", 0.0)
@@ -56,4 +87,4 @@ def test_what_is_remembered_is_bounded_and_the_longest_untouched_goes_first():
         assert not patience.is_over(event_id, minute * MINUTE)
     patience.confirmed("another", GIVE_UP_AFTER_SECONDS)
     assert not patience.is_over("b", GIVE_UP_AFTER_SECONDS)
-    assert len(patience._failing_since) == 2
+    assert len(patience._failing) == 2
