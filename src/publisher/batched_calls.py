@@ -13,8 +13,9 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 
+from customer_events.deadline import Deadline
 from publisher.bus_errors import answer_for
-from publisher.ports import Answer, Deadline, Verdict
+from publisher.ports import Answer, Verdict
 from publisher.reasons import EventTooLarge
 
 Request = dict[str, Any]

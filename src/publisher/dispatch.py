@@ -9,9 +9,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from customer_events.deadline import Deadline
 from publisher.events import Entry
 from publisher.patience import GIVE_UP_AFTER_SECONDS, Patience
-from publisher.ports import Answer, Bus, Clock, Deadline, Verdict
+from publisher.ports import Answer, Bus, Clock, Verdict
 from publisher.reasons import BadRecord, BusKeepsFailing, UnexpectedError
 
 RETRY_DELAY_BASE_SECONDS = 0.1

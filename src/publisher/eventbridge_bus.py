@@ -10,6 +10,7 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
 
+from customer_events.deadline import Deadline
 from publisher.batched_calls import (
     CONFIRMED,
     UNMENTIONED,
@@ -19,7 +20,7 @@ from publisher.batched_calls import (
 )
 from publisher.bus_errors import answer_for
 from publisher.events import Entry
-from publisher.ports import Answer, Deadline, Verdict
+from publisher.ports import Answer, Verdict
 from publisher.transports import EVENTBRIDGE
 
 LOOK_AGAIN_SECONDS = 60.0

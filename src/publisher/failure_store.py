@@ -11,9 +11,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from customer_events.deadline import Deadline
 from customer_events.instants import to_wire
 from publisher import stream_records
-from publisher.ports import Deadline, ParkedRecord
+from publisher.ports import ParkedRecord
 
 KEY_PREFIX = "parked"
 

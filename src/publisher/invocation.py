@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from publisher.ports import Clock, Deadline
+from customer_events.deadline import of_invocation
+from publisher.ports import Clock
 from publisher.publish_batch import BatchResult, Deadlines
 from publisher.transitions import Record
 
@@ -51,13 +52,10 @@ def deadlines(context: Any, clock: Clock) -> Deadlines:
         context: Lambda's.
         clock: tells the time that the deadlines are in.
     """
-    seconds_left = context.get_remaining_time_in_millis() / 1000
-    ends_at = clock.monotonic() + seconds_left
-    publishing = min(PUBLISHING_RESERVE_SECONDS, seconds_left * _RESERVE_SHARE_MAX)
-    parking = min(PARKING_RESERVE_SECONDS, publishing * _RESERVE_SHARE_MAX)
+    end = of_invocation(context, clock)
     return Deadlines(
-        publishing=Deadline(ends_at=ends_at - publishing, clock=clock),
-        parking=Deadline(ends_at=ends_at - parking, clock=clock),
+        publishing=end.reserving(PUBLISHING_RESERVE_SECONDS, share_max=_RESERVE_SHARE_MAX),
+        parking=end.reserving(PARKING_RESERVE_SECONDS, share_max=_RESERVE_SHARE_MAX / 2),
     )
 
 

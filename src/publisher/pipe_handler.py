@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from customer_events.deadline import Deadline
 from publisher.batched_calls import CONFIRMED, too_large
 from publisher.eventbridge_bus import size_bytes
 from publisher.events import Entry
 from publisher.invocation import BatchFailed, Reporter, deadlines, discreetly, request_id
-from publisher.ports import Answer, Bus, Clock, Deadline
+from publisher.ports import Answer, Bus, Clock
 from publisher.publish_batch import BatchPublisher, BatchResult
 from publisher.transitions import Record
 from publisher.transports import PIPES

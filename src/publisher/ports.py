@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import Protocol
 
+from customer_events.deadline import Deadline
 from publisher.events import Entry
 from publisher.reasons import BadRecord
 from publisher.transitions import Record
@@ -25,18 +26,6 @@ class Clock(Protocol):
     def sleep(self, seconds: float) -> None:
         """Wait."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deadline:
-    """When no further call may be started: the monotonic second, and the clock that tells it."""
-
-    ends_at: float
-    clock: Clock
-
-    def seconds_left(self) -> float:
-        """Negative once it is over."""
-        return self.ends_at - self.clock.monotonic()
 
 
 class Verdict(Enum):

@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from customer_events.deadline import Deadline
 from publisher.dispatch import PARKING_FAILED, Dispatch, Parcel
 from publisher.events import Entry, Producer, to_entries
 from publisher.patience import Patience
-from publisher.ports import Bus, Clock, Deadline, FailureStore, ParkedRecord
+from publisher.ports import Bus, Clock, FailureStore, ParkedRecord
 from publisher.reasons import BadRecord, UnexpectedError
 from publisher.transitions import Record, TableRules, detect
 

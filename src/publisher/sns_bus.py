@@ -10,10 +10,11 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
+from customer_events.deadline import Deadline
 from publisher.batched_calls import CONFIRMED, UNMENTIONED, BatchedCalls, Request
 from publisher.bus_errors import answer_for
 from publisher.events import Entry
-from publisher.ports import Answer, Deadline
+from publisher.ports import Answer
 from publisher.transports import Order, of_bus
 
 _STRING = "String"

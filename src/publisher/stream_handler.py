@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from customer_events.deadline import Deadline
 from publisher import stream_records
 from publisher.invocation import BatchFailed, Reporter, deadlines, discreetly, request_id
 from publisher.patience import Patience
-from publisher.ports import Clock, Deadline, ParkedRecord
+from publisher.ports import Clock, ParkedRecord
 from publisher.publish_batch import BatchPublisher, BatchResult
 from publisher.reasons import BadRecord
 from publisher.transitions import Record

@@ -9,11 +9,12 @@ from dataclasses import replace
 
 import pytest
 
+from customer_events.deadline import Deadline
 from publisher import eventbridge_bus, transports
 from publisher.eventbridge_bus import EventBridgeBus
 from publisher.events import Producer, to_entries
 from publisher.pipe_handler import PipeHandler
-from publisher.ports import Deadline, Verdict
+from publisher.ports import Verdict
 from publisher.settings import MESSAGE_SIZE_LIMIT_BYTES
 from publisher.sns_bus import SnsBus
 from publisher.transitions import TableRules, detect

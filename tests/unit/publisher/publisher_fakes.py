@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from customer_events.deadline import Deadline
 from customer_events.decoder import decode
 from publisher.events import Entry, Producer
 from publisher.patience import Patience
-from publisher.ports import Answer, Deadline, ParkedRecord, Verdict
+from publisher.ports import Answer, ParkedRecord, Verdict
 from publisher.publish_batch import BatchPublisher, Deadlines
 from publisher.reasons import RefusedByBus
 from publisher.stream_handler import StreamHandler

@@ -7,9 +7,10 @@ from botocore.exceptions import ClientError, NoCredentialsError, ReadTimeoutErro
 from botocore.session import Session
 from botocore.stub import ANY, Stubber
 
+from customer_events.deadline import Deadline
 from publisher.eventbridge_bus import LOOK_AGAIN_SECONDS, EventBridgeBus, size_bytes
 from publisher.events import Producer, to_entries
-from publisher.ports import Deadline, Verdict
+from publisher.ports import Verdict
 from publisher.transitions import TableRules, detect
 from unit.publisher.publisher_fakes import FakeBus, FakeClock, Rig
 from unit.publisher.stream_record_samples import record

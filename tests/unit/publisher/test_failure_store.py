@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from customer_events.deadline import Deadline
 from publisher.failure_store import S3FailureStore, key_of
-from publisher.ports import Deadline, ParkedRecord
+from publisher.ports import ParkedRecord
 from publisher.reasons import UnexpectedError, UnknownStatus
 from unit.publisher.publisher_fakes import FakeClock
 from unit.publisher.stream_record_samples import ARN, modify, record

@@ -14,8 +14,9 @@ from botocore.parsers import ResponseParserError
 from botocore.session import Session
 from botocore.stub import ANY, Stubber
 
+from customer_events.deadline import Deadline
 from publisher.events import Producer, to_entries
-from publisher.ports import Deadline, Verdict
+from publisher.ports import Verdict
 from publisher.sns_bus import SnsBus
 from publisher.transitions import TableRules, detect
 from unit.publisher.publisher_fakes import FakeClock

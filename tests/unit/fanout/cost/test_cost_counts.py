@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from customer_events.deadline import Deadline
 from event_consumer.guarded_table import GuardedTable
 from fanout.cost import page
 from fanout.cost.chart import draw
@@ -14,7 +15,6 @@ from fanout.cost.estimate import Load, publishing, publishing_calls, receiving, 
 from fanout.local.stack import load_template
 from publisher.eventbridge_bus import EventBridgeBus
 from publisher.events import Producer, to_entries
-from publisher.ports import Deadline
 from publisher.sns_bus import SnsBus
 from publisher.transitions import TableRules, detect
 from publisher.transports import ALL, EVENTBRIDGE, PIPES, SNS, SNS_FIFO

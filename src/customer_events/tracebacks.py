@@ -1,0 +1,15 @@
+"""Where an exception was raised, for a log that holds no payload: files and lines, never a text."""
+
+from pathlib import PurePath
+from traceback import walk_tb
+
+FRAMES_MAX = 5
+
+
+def frames(error: BaseException) -> list[str]:
+    """The innermost frames, outermost first, such as `payments_consumer/standing.py:17`."""
+    calls = [
+        ("/".join(PurePath(frame.f_code.co_filename).parts[-2:]), line)
+        for frame, line in walk_tb(error.__traceback__)
+    ]
+    return [f"{file}:{line}" for file, line in calls[-FRAMES_MAX:]]
