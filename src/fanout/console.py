@@ -1,16 +1,20 @@
 """Everything a command shows: tables and colour for a person, one JSON document for a program.
 
 Results go to standard output; progress, plans in `--json` mode and warnings go to standard error.
-Rich leaves colour and control codes out when the stream is piped.
+Rich leaves colour and control codes out when the stream is piped. What could move a terminal's
+cursor, hide text or turn its direction comes from data, never from us: it is shown escaped.
 """
 
 import json
 import os
+from collections.abc import Iterable
 from typing import Any, Final
 
-from rich.console import Console, ConsoleOptions
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.segment import Segment
 from rich.table import Table
+from rich.text import Text
 
 PIPED_COLUMNS: Final = 200
 """How wide a table may become in a pipe, where the 80 columns that Rich takes would fold its cells
@@ -18,7 +22,11 @@ into pieces that no `grep` finds. `COLUMNS` says otherwise."""
 
 
 class _Output(Console):
-    """A console that is wide where nobody's terminal says how wide it is."""
+    """A console that is wide where nobody's terminal says how wide it is, and shows data as text.
+
+    Strings are escaped before their width is measured; whatever else Rich renders, before it is
+    written.
+    """
 
     @property
     def options(self) -> ConsoleOptions:
@@ -26,14 +34,32 @@ class _Output(Console):
         said = self.is_terminal or os.environ.get("COLUMNS")
         return found if said else found.update(width=PIPED_COLUMNS)
 
+    def render_str(self, text: str, **how: Any) -> Text:
+        return super().render_str(printable(text), **how)
 
-OUT = _Output(highlight=False, soft_wrap=True)
-ERR = _Output(stderr=True, highlight=False, soft_wrap=True)
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        for one in super().render(renderable, options):
+            yield one if one.control else Segment(printable(one.text), one.style)
+
+
+def printable(text: str) -> str:
+    r"""The text with what does not print shown as `\x1b` or `\u202e`; lines stay lines."""
+    return "".join(
+        one if one.isprintable() or one in "\n\t" else one.encode("unicode_escape").decode()
+        for one in text
+    )
+
+
+OUT = _Output(highlight=False, soft_wrap=True, emoji=False)
+ERR = _Output(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 def print_json(document: Any) -> None:
-    """Write the command's one JSON document to standard output."""
-    OUT.file.write(json.dumps(document, indent=2, sort_keys=False, default=str) + "\n")
+    """Write the command's one JSON document to standard output, in ASCII that prints."""
+    text = json.dumps(document, indent=2, sort_keys=False, default=str).replace("\x7f", "\\u007f")
+    OUT.file.write(text + "\n")
 
 
 def table(title: str, *columns: str) -> Table:

@@ -78,7 +78,7 @@ def show_one(
     if as_json:
         print_json(document)
         return
-    rows = table(f"Message {document['message_id']}", "", "")
+    rows = table(escape(f"Message {document['message_id']}"), "", "")
     rows.show_header = False
     for name, value in document.items():
         if name not in {"message_id", "body"} and value not in (None, ""):

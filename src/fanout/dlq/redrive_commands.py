@@ -78,7 +78,7 @@ def redrive(
         if as_json:
             print_json(plan)
         else:
-            OUT.print(f"Plan: about {depth.total:,} messages from {plan['from']} to {to}.")
+            OUT.print(escape(f"Plan: about {depth.total:,} messages from {plan['from']} to {to}."))
         ERR.print("Nothing was moved. To do it, repeat the command with --execute.")
         return
     operator = find_operator(target)
@@ -192,7 +192,7 @@ def _show(found: list[MoveTask], *, as_json: bool) -> None:
         of = "-" if one.to_move is None else f"{one.to_move:,}"
         started = f"{one.started_at:%Y-%m-%d %H:%M:%S}"
         to = escape(one.destination_arn)
-        rows.add_row(started, one.status + _because(one), f"{one.moved:,}", of, to)
+        rows.add_row(started, escape(one.status + _because(one)), f"{one.moved:,}", of, to)
     OUT.print(rows)
 
 

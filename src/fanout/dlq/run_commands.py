@@ -59,12 +59,18 @@ def runs(
     if as_json:
         print_json({"runs": [one.to_document() for one in reports]})
         return
-    rows = table(f"Runs in {store.folder}", "run", "subscriber", "status", "selected", "became")
+    rows = table(
+        escape(f"Runs in {store.folder}"), "run", "subscriber", "status", "selected", "became"
+    )
     for one in reports:
         became = ", ".join(f"{count:,} {fate}" for fate, count in one.fates.items())
         subscriber = str(one.header["subject"].get("subscriber", "-"))
         rows.add_row(
-            one.header["run_id"], escape(subscriber), one.status, f"{one.selected:,}", became
+            one.header["run_id"],
+            escape(subscriber),
+            one.status,
+            f"{one.selected:,}",
+            escape(became),
         )
     OUT.print(rows)
 

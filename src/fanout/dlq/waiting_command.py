@@ -138,5 +138,5 @@ def _show(found: list[Waiting], *, as_json: bool) -> None:
     rows = table("Who waits for what", "message group", "noted", "first of them", "where")
     for one in found:
         where = "in the DLQ" if one.in_dlq else "[yellow]not shown by the DLQ[/]"
-        rows.add_row(escape(one.group), f"{one.count:,}", one.first, where)
+        rows.add_row(escape(one.group), f"{one.count:,}", escape(one.first), where)
     OUT.print(rows)

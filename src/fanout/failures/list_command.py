@@ -21,7 +21,7 @@ def runs(
     if as_json:
         print_json({"runs": [one.to_document() for one in reports]})
         return
-    rows = table(f"Runs in {store.folder}", "run", "what", "status", "objects", "became")
+    rows = table(escape(f"Runs in {store.folder}"), "run", "what", "status", "objects", "became")
     for one in reports:
         rows.add_row(*_row(one))
     OUT.print(rows)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from fanout.aws import AwsTarget
 from fanout.console import ERR, OUT, print_json, table
@@ -176,7 +177,7 @@ def _show_status(taken: Status) -> None:
     rows.add_row("stream records pending", str(poller.get("pending_records", 0)))
     rows.add_row("publisher's lag", "nothing read yet" if age is None else f"{age:.1f} s")
     if poller.get("last_error"):
-        rows.add_row("latest error", poller["last_error"])
+        rows.add_row("latest error", escape(poller["last_error"]))
     OUT.print(rows)
 
 

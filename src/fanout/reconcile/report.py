@@ -95,8 +95,8 @@ def _print_examples(examples: Sequence[Difference], now: datetime) -> None:
         shown.add_row(
             escape(one.customer_id),
             one.drift,
-            one.expected or "not there",
-            one.found or "not there",
+            escape(one.expected or "not there"),
+            escape(one.found or "not there"),
             _how_long(one, now),
         )
     OUT.print(shown)

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from fanout.aws import AwsTarget
 from fanout.console import OUT, print_json, table
@@ -35,10 +36,10 @@ def subscribers(
     )
     for view in views:
         shown.add_row(
-            view.subscriber.name,
+            escape(view.subscriber.name),
             ", ".join(map(str, view.subscriber.versions)),
-            "all" if view.statuses is None else ", ".join(view.statuses),
-            view.subscriber.since or "not noted",
+            "all" if view.statuses is None else escape(", ".join(view.statuses)),
+            escape(view.subscriber.since or "not noted"),
             _behind(view),
             f"[red]{view.dlq.total:,}[/]" if view.dlq.total else "0",
             _MARKS[view.coverage],

@@ -1,9 +1,16 @@
-"""How wide what a command shows may be."""
+"""How wide what a command shows may be, and what of it reaches a terminal as it is."""
 
+import io
+import json
 import subprocess
 import sys
 
 import pytest
+from rich.markup import escape
+from rich.panel import Panel
+from rich.text import Text
+
+from fanout.console import OUT, print_json, table
 
 SHOW = (
     "from fanout.console import OUT, table; found = table('T', 'Name');"
@@ -23,3 +30,41 @@ def test_a_table_in_a_pipe_keeps_its_cells_whole(environment, whole):
         check=True,
     )
     assert ("a " * 60 + "z" in done.stdout) is whole
+
+
+HOSTILE = "a\x1b[2J\x1b]0;owned\x07b\x9bc\u202ed\u200be\u2066f\x7fg\rh\ue000"
+"""Escape sequences, C1 controls, text that turns its direction or is not seen."""
+SHOWN = r"a\x1b[2J\x1b]0;owned\x07b\x9bc\u202ed\u200be\u2066f\x7fg\rh\ue000"  # as it is to be read
+
+
+@pytest.mark.parametrize("terminal", [True, False], ids=["terminal", "pipe"])
+def test_nothing_from_data_reaches_a_terminal_unescaped(terminal):
+    written = io.StringIO()
+    console = type(OUT)(
+        file=written, force_terminal=terminal, width=300, emoji=False, color_system=None
+    )
+    rows = table(escape(HOSTILE), "name")
+    rows.add_row(escape(HOSTILE))
+    rows.add_row(Text(HOSTILE))
+    for shown in (escape(HOSTILE), Text(HOSTILE), Panel(Text(HOSTILE)), rows):
+        console.print(shown)
+    console.print(HOSTILE, markup=False)
+    text = written.getvalue()
+    assert text.count(SHOWN) == 4  # Rich itself drops some of what a Text of its own holds
+    assert all(one.isprintable() or one == "\n" for one in text)
+
+
+def test_an_escaped_cell_keeps_its_table_straight():
+    written = io.StringIO()
+    rows = table("T", "name", "next")
+    rows.add_row(escape(HOSTILE), "1")
+    rows.add_row("plain", "2")
+    type(OUT)(file=written, width=300).print(rows)
+    assert len({len(line) for line in written.getvalue().splitlines()[1:]}) == 1
+
+
+def test_json_for_a_program_is_ascii_that_prints(capsys):
+    print_json({"id": HOSTILE})
+    shown = capsys.readouterr().out
+    assert json.loads(shown) == {"id": HOSTILE}
+    assert all(one.isascii() and (one.isprintable() or one == "\n") for one in shown)
