@@ -10,7 +10,19 @@ from jsonschema import Draft202012Validator
 from contract.contract_files import ENVELOPE, read_schema
 from contract.wire_strategies import events
 from customer_events import encoder
-from fanout.schema.parts import as_written
+
+
+def as_written(schema):
+    """The schema with every object closed that declares fields."""
+    if not isinstance(schema, dict):
+        return schema
+    closed = dict(schema)
+    for keyword in {"properties", "$defs"} & set(schema):
+        closed[keyword] = {name: as_written(each) for name, each in schema[keyword].items()}
+    if "properties" in schema and schema.get("additionalProperties", True) is True:
+        closed["additionalProperties"] = False
+    return closed
+
 
 ENVELOPE_AS_WRITTEN = Draft202012Validator(as_written(read_schema(ENVELOPE)))
 

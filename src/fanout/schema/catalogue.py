@@ -10,7 +10,6 @@ from fanout.schema.registry_file import parse_registry
 from fanout.schema.trees import Tree, read_json
 
 REGISTRY = "registry.yaml"
-MODES = ("full", "backward", "forward")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +35,6 @@ class Published:
     Attributes:
         name: Its path below the folder of schemas.
         major: None for what surrounds every version: the envelope.
-        mode: Which side may be surprised by a change: `full` (neither), `backward`, `forward`.
         status_field: The field of `data` that holds the status; None where it is not declared.
         sunset: The last day on which it is published; None where it has no end.
     """
@@ -44,7 +42,6 @@ class Published:
     name: str
     schema: Any
     major: int | None = None
-    mode: str = "full"
     status_field: str | None = None
     sunset: dt.date | None = None
     subscribers: tuple[Subscriber, ...] = ()
@@ -118,7 +115,6 @@ def _versions(tree: Tree, folder: str, registry: Mapping[str, Any]) -> Iterable[
             name=name,
             schema=read_json(tree, name),
             major=major,
-            mode=registry.get("compatibility", "full"),
             status_field=(version.get("filters") or {}).get("status"),
             sunset=version.get("sunset"),
             subscribers=tuple(one for one in subscribers if major in one.versions),
@@ -126,9 +122,16 @@ def _versions(tree: Tree, folder: str, registry: Mapping[str, Any]) -> Iterable[
 
 
 def _registry(tree: Tree, name: str) -> Mapping[str, Any]:
-    """The registry, with what the gate reads checked."""
+    """The registry.
+
+    Raises:
+        WrongUse: it can't be read, or asks for less than full compatibility.
+    """
     where = f"{name} in {tree.label}"
     registry = parse_registry(tree.text(name), where)
-    if registry.get("compatibility", "full") not in MODES:
-        raise WrongUse(f"{where}: `compatibility` is one of {', '.join(MODES)}.")
+    if registry.get("compatibility", "full") != "full":
+        raise WrongUse(
+            f"{where}: `compatibility` is `full`. `backward` and `forward` are not offered any "
+            "more: within a major version old and new readers must both be able to read."
+        )
     return registry

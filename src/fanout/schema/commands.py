@@ -37,9 +37,9 @@ def check(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
-    """Fail where a changed schema would break a reader; say which rule, whom, and show a document.
+    """Fail where a changed schema needs a new major version; say which rule, and whom it breaks.
 
-    Exit codes: 0 nothing breaks, 1 something does or can't be decided, 2 wrong use.
+    Exit codes: 0 nothing breaks, 1 something does, 2 wrong use.
     """
     report = _report(schemas, against, record=record)
     if as_json:
@@ -53,7 +53,7 @@ def check(
 def _report(folder: Path, against: str | None, *, record: bool) -> Report:
     """Compare, and record where that is asked for and nothing breaks."""
     from fanout.schema.catalogue import read_catalogue
-    from fanout.schema.check import check as compare
+    from fanout.schema.compatibility import check as compare
     from fanout.schema.frozen import read_frozen, unrecorded, write_frozen
     from fanout.schema.trees import FolderTree, RevisionTree
 

@@ -1,7 +1,7 @@
 """What is published, as it was frozen: `frozen.json` beside the events' folders.
 
 It holds each published schema whole, so that a change can be compared without git, and its hash,
-so that nobody mends the record by hand to make a change pass.
+so that nobody edits the record by hand to make a change pass.
 """
 
 import datetime as dt
@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from fanout.errors import WrongUse
-from fanout.schema.catalogue import MODES, Catalogue, Published
-from fanout.schema.parts import canonical
+from fanout.schema.catalogue import Catalogue, Published
+from fanout.schema.compatibility import canonical
 from fanout.schema.trees import Tree, read_json
 
 FILE = "frozen.json"
 LABEL = "the frozen versions"
-_KEYS = {"sha256", "compatibility", "sunset", "schema"}
+_KEYS = {"sha256", "sunset", "schema"}
 
 
 def fingerprint(schema: Any) -> str:
@@ -43,7 +43,7 @@ def read_frozen(tree: Tree) -> Catalogue:
 
 def _published(tree: Tree, name: str, entry: Any) -> Published:
     where = f"{FILE} in {tree.label}"
-    if not isinstance(entry, dict) or set(entry) != _KEYS or entry["compatibility"] not in MODES:
+    if not isinstance(entry, dict) or set(entry) - {"compatibility"} != _KEYS:
         raise WrongUse(f"{where} is not as `--record` writes it: {name!r}. Restore the file.")
     if entry["sha256"] != fingerprint(entry["schema"]):
         raise WrongUse(
@@ -53,7 +53,6 @@ def _published(tree: Tree, name: str, entry: Any) -> Published:
     return Published(
         name=name,
         schema=entry["schema"],
-        mode=entry["compatibility"],
         sunset=_day(entry["sunset"]),
     )
 
@@ -83,7 +82,6 @@ def _record(published: Mapping[str, Published]) -> dict[str, dict[str, Any]]:
     return {
         name: {
             "sha256": fingerprint(one.schema),
-            "compatibility": one.mode,
             "sunset": None if one.sunset is None else one.sunset.isoformat(),
             "schema": one.schema,
         }

@@ -1,7 +1,7 @@
 """The gate's verdict, as tables and documents for a person and as one document for a program."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from fanout.console import table
-from fanout.schema.check import Checked, State
-from fanout.schema.findings import Finding, Hit
-from fanout.schema.subset import Violation
+from fanout.schema.compatibility import NO_EXAMPLE, Checked, Finding, Hit, State
 
 INSTEAD = (
     "What is published may only gain what is compatible. Make this a new major version beside the "
@@ -37,7 +35,7 @@ class Report:
 
     @property
     def passes(self) -> bool:
-        """Whether nothing breaks and nothing is undecided."""
+        """Whether nothing breaks."""
         return all(one.state is not State.BROKEN for one in self.checked)
 
 
@@ -59,13 +57,9 @@ def show(report: Report, out: Console) -> None:
         style = _STYLES.get(one.state, "default")
         out.print(f"  [{style}]{one.state.value:<10}[/] {escape(one.name)}")
     for one in report.checked:
-        if one.violations:
-            _show_violations(one.name, one.violations, out)
         if one.findings:
-            _show_findings(f"{one.name}: breaks its readers", one.findings, out)
+            _show_findings(f"{one.name}: needs a new major version", one.findings, out)
             out.print(one.order.advice)
-        if one.tolerated:
-            _show_findings(f"{one.name}: the registry allows it", one.tolerated, out)
     if not report.passes:
         out.print(f"\n[bold red]Fails.[/] {INSTEAD}")
     elif report.recorded_in:
@@ -80,13 +74,6 @@ def show(report: Report, out: Console) -> None:
         out.print("\n[green]Passes.[/]")
 
 
-def _show_violations(name: str, violations: Iterable[Violation], out: Console) -> None:
-    shown = table(f"\n{escape(name)}: not in the subset", "place", "keyword", "what to do")
-    for one in violations:
-        shown.add_row(escape(one.pointer or "the root"), one.keyword, escape(one.says))
-    out.print(shown)
-
-
 def _show_findings(title: str, findings: Sequence[Finding], out: Console) -> None:
     shown = table(f"\n{escape(title)}", "", "path", "rule", "direction", "subscribers hit", "why")
     for column in shown.columns[:4]:
@@ -99,13 +86,13 @@ def _show_findings(title: str, findings: Sequence[Finding], out: Console) -> Non
             one.rule,
             one.direction.value,
             escape(hits),
-            escape(f"{one.verdict.value}: {one.says}"),
+            escape(one.says),
         )
     out.print(shown)
     for number, one in enumerate(findings, start=1):
-        if one.has_witness:
-            text = json.dumps(one.witness, ensure_ascii=False)
-            out.print(f"  {number}. witness: {escape(text)}")
+        if one.example is not NO_EXAMPLE:
+            text = json.dumps(one.example, ensure_ascii=False)
+            out.print(f"  {number}. for example: {escape(text)}")
 
 
 def _hit_text(hit: Hit) -> str:
@@ -119,12 +106,7 @@ def _schema_document(one: Checked) -> dict[str, Any]:
         "schema": one.name,
         "state": one.state.value,
         "roll_out": one.order.value,
-        "violations": [
-            {"pointer": each.pointer, "keyword": each.keyword, "says": each.says}
-            for each in one.violations
-        ],
         "findings": [_finding_document(each) for each in one.findings],
-        "tolerated": [_finding_document(each) for each in one.tolerated],
     }
 
 
@@ -134,10 +116,9 @@ def _finding_document(one: Finding) -> dict[str, Any]:
         "rule": one.rule,
         "direction": one.direction.value,
         "breaks": one.direction.breaks,
-        "verdict": one.verdict.value,
         "says": one.says,
         "subscribers": [
             {"name": hit.subscriber, "relies_on": list(hit.relies_on)} for hit in one.hits
         ],
     }
-    return {**document, "witness": one.witness} if one.has_witness else document
+    return document if one.example is NO_EXAMPLE else {**document, "example": one.example}

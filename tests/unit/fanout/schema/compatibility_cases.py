@@ -203,7 +203,7 @@ CASES = [
         name="field declared in a free form",
         old={"type": "object"},
         new=record({"a": TEXT}),
-        backward="type",
+        backward="properties",
         at=".a",
     ),
     *_pair(
@@ -231,10 +231,27 @@ CASES = [
                 record({"kind": {"const": "bank"}, "iban": TEXT}, "kind", "iban"),
             ]
         },
-        forward="required",
-        at=None,  # type: ignore[arg-type] - what the old kind lacks: its constant, its field
+        forward="oneOf",
     ),
 ]
+
+
+REFUSED_ON_PURPOSE = {
+    "optional field removed beside a declared one",
+    "pattern written otherwise",
+    "same whole numbers, by another bound",
+    "closed object opened",
+    "list of types as alternatives",
+    "type list to oneOf",
+}
+"""Rewritings that break nobody, and that a structural rule can't tell from ones that do."""
+
+SIDE_NOT_DECIDED = {
+    "pattern within a pattern narrowed",
+    "pattern within a pattern widened",
+    "pattern that says what the bounds say",
+}
+"""Breaking changes of which the rule says that both sides break, though one does."""
 
 
 @dataclass(frozen=True, kw_only=True)
