@@ -13,3 +13,8 @@ def frames(error: BaseException) -> list[str]:
         for frame, line in walk_tb(error.__traceback__)
     ]
     return [f"{file}:{line}" for file, line in calls[-FRAMES_MAX:]]
+
+
+def where_raised(error: BaseException) -> str:
+    """Type and lines, innermost first: `KeyError at publisher/a.py:41 < publisher/b.py:118`."""
+    return " at ".join(filter(None, (type(error).__name__, " < ".join(frames(error)[::-1]))))

@@ -14,6 +14,7 @@ from botocore.exceptions import (
 )
 
 from customer_events.deadline import Deadline
+from customer_events.tracebacks import where_raised
 from publisher.bus_errors import answer_for
 from publisher.ports import Answer, Verdict
 from publisher.reasons import EventTooLarge
@@ -103,18 +104,25 @@ def answer_for_call(error: Exception, bus_parameter: str) -> tuple[Answer, bool]
         error: what the call raised.
         bus_parameter: see `BatchedCalls`.
     """
+    code = code_of(error)
     if not isinstance(error, ClientError):
-        code = type(error).__name__
         if isinstance(error, _NO_CREDENTIALS):
             return Answer(verdict=Verdict.BUS_FAULT, code=code), False
         return Answer(verdict=Verdict.TRANSIENT, code=code), not isinstance(error, BotoCoreError)
     found = error.response.get("Error", {})
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    answer = answer_for(str(found.get("Code", "Unnamed")), status)
+    answer = answer_for(code, status)
     refused = answer.verdict is Verdict.REFUSED
     if refused and bus_parameter in str(found.get("Message", "")):
         return Answer(verdict=Verdict.BUS_FAULT, code=answer.code), False
     return answer, refused
+
+
+def code_of(error: Exception) -> str:
+    """AWS's error code, or botocore's name for it; of any other exception, where it was raised."""
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Code", "Unnamed"))
+    return type(error).__name__ if isinstance(error, BotoCoreError) else where_raised(error)
 
 
 def too_large(size_max_bytes: int) -> Answer:

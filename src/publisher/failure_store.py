@@ -9,11 +9,10 @@ from concurrent.futures import Executor
 from functools import cached_property
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from customer_events.deadline import Deadline
 from customer_events.instants import to_wire
 from publisher import stream_records
+from publisher.batched_calls import code_of
 from publisher.ports import ParkedRecord
 
 KEY_PREFIX = "parked"
@@ -41,7 +40,7 @@ class S3FailureStore:
         try:
             client = self._client
         except Exception as error:  # noqa: BLE001 - the port promises not to raise
-            return [type(error).__name__] * len(parked)
+            return [code_of(error)] * len(parked)
 
         def put_in_time(one: ParkedRecord) -> str | None:
             if one is not parked[0] and deadline.seconds_left() <= 0:
@@ -66,10 +65,8 @@ class S3FailureStore:
                 Body=json.dumps(document_of(parked)).encode(),
                 ContentType="application/json",
             )
-        except ClientError as error:
-            return str(error.response.get("Error", {}).get("Code", "Unnamed"))
         except Exception as error:  # noqa: BLE001 - the port promises not to raise
-            return type(error).__name__
+            return code_of(error)
         return None
 
 

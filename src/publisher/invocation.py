@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from customer_events.deadline import of_invocation
+from customer_events.tracebacks import where_raised
 from publisher.ports import Clock
 from publisher.publish_batch import BatchResult, Deadlines
 from publisher.transitions import Record
@@ -34,14 +35,14 @@ def discreetly(work: Callable[[], _Result]) -> _Result:
     """Do the work; what it raises comes out as `BatchFailed`, as another text may quote a record.
 
     Raises:
-        BatchFailed: whatever was raised, by the name of its type.
+        BatchFailed: whatever was raised, by its type and where.
     """
     try:
         return work()
     except BatchFailed:
         raise
     except Exception as error:  # noqa: BLE001 - its text may quote a record, so it stays here
-        surprise = type(error).__name__
+        surprise = where_raised(error)
     raise BatchFailed(f"expected no exception; there was a {surprise}")
 
 

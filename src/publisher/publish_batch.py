@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from customer_events.deadline import Deadline
+from customer_events.tracebacks import where_raised
 from publisher.dispatch import PARKING_FAILED, Dispatch, Parcel
 from publisher.events import Entry, Producer, to_entries
 from publisher.patience import Patience
@@ -34,7 +35,7 @@ class BatchResult:
     """What became of a batch; `parked` and `failed` hold codes by the record's place in it.
 
     `eventful` holds the places of the records that gave events; a record that is in none of the
-    three was ignored.
+    three was ignored. `unexpected` says where an exception that nobody foresaw was raised.
     """
 
     records: int = 0
@@ -43,6 +44,7 @@ class BatchResult:
     published: int = 0
     retried: int = 0
     bus_faults: int = 0
+    unexpected: dict[int, str] = field(default_factory=dict)
     eventful: frozenset[int] = frozenset()
     parked: dict[int, str] = field(default_factory=dict)
     failed: dict[int, str] = field(default_factory=dict)
@@ -111,7 +113,8 @@ class BatchPublisher:
                 except BadRecord as reason:
                     bad.setdefault(index, reason)
                 except Exception as error:  # noqa: BLE001 - one record's surprise is its own
-                    bad.setdefault(index, _unexpected(error))
+                    where = result.unexpected.setdefault(index, where_raised(error))
+                    bad.setdefault(index, UnexpectedError(f"no exception; there was a {where}"))
                 else:
                     parcels += [Parcel(record_index=index, entry=entry) for entry in entries]
         return parcels, list(bad.items())
@@ -168,8 +171,3 @@ class _Parking:
                 unparked.add(index)
                 self._result.failed[index] = f"{PARKING_FAILED}:{error}"
         return unparked
-
-
-def _unexpected(error: Exception) -> UnexpectedError:
-    """The exception's type and never its text, which may hold the record."""
-    return UnexpectedError(f"no exception; there was a {type(error).__name__}")

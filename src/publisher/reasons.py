@@ -48,4 +48,4 @@ class BusKeepsFailing(BadRecord):
 
 
 class UnexpectedError(BadRecord):
-    """A bug: an exception that nobody foresaw, on this record; `expected` names its type."""
+    """A bug: an exception that nobody foresaw, on this record; `expected` says where."""

@@ -100,6 +100,11 @@ def _line(
     if result.parked:
         line["parked"] = result.parked_by_reason()
         line["parked_event_ids"] = _ids(records, result.parked)
+    if result.unexpected:
+        line["unexpected"] = [
+            {"event_id": stream_records.record_id(records[index]), "raised": where}
+            for index, where in islice(sorted(result.unexpected.items()), IDS_PER_LINE_MAX)
+        ]
     if result.failed:
         line["failed"] = result.failed_by_code()
         line["failed_sequence_numbers"] = [

@@ -71,6 +71,7 @@ class StreamHandler:
         # What is refused or fails stays where it was taken from: counted here, it would raise
         # alarms as if it were new, and so would the age of the records.
         result.parked, result.failed, result.bus_faults = {}, {}, 0
+        result.unexpected = {}
         self.reporter.report(
             [], result, request_id=request_id(context), now_seconds=self.clock.now().timestamp()
         )

@@ -10,11 +10,13 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import replace
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError
 
+from publisher import publish_batch
 from publisher.failure_store import S3FailureStore
 from publisher.publish_batch import BatchPublisher
 from publisher.reporting import BatchReporter
@@ -150,6 +152,27 @@ def test_a_record_that_is_alone_in_its_batch_is_no_less_discreet(capsys, caplog,
 def test_an_event_that_is_no_batch_is_not_quoted_either(capsys, caplog, event):
     said = output_of(handler_on("takes"), event, capsys, caplog)
     assert "BatchFailed" in said
+    assert CANARY not in said
+
+
+def test_an_unexpected_exception_is_logged_with_its_line_and_the_records_id(
+    capsys, caplog, monkeypatch
+):
+    def surprise(record, rules):
+        raise KeyError(CANARY, record)
+
+    monkeypatch.setattr(publish_batch, "detect", surprise)
+    said = output_of(handler_on("takes"), {"Records": [GOOD[1]]}, capsys, caplog)
+    line = surprise.__code__.co_firstlineno + 1
+    assert f'"raised":"KeyError at integration/{Path(__file__).name}:{line} < publisher/' in said
+    assert f'"event_id":"{GOOD[1]["eventID"]}"' in said
+    assert CANARY not in said
+
+
+def test_an_exception_while_parking_is_logged_with_its_line(capsys, caplog):
+    said = output_of(handler_on("breaks"), {"Records": [BAD[0]]}, capsys, caplog)
+    line = Aws.put_object.__code__.co_firstlineno + 4
+    assert f"ParkingFailed:ValueError at integration/{Path(__file__).name}:{line}" in said
     assert CANARY not in said
 
 

@@ -94,7 +94,8 @@ def test_the_parked_reason_of_a_surprise_names_the_exceptions_type_and_not_its_t
     rig.publish([change(0)])
     reason = rig.store.parked[0].reason
     assert reason.code == "UnexpectedError"
-    assert "ZeroDivisionError" in reason.expected
+    raised_at = f"publisher/test_publish_batch.py:{surprise.__code__.co_firstlineno + 1}"
+    assert f"there was a ZeroDivisionError at {raised_at} < publisher/" in reason.expected
     assert "secret" not in str(reason)
 
 

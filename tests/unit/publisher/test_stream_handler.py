@@ -37,7 +37,9 @@ def test_a_bug_fails_the_whole_batch_by_its_type_and_never_by_its_text():
             raise ZeroDivisionError(f"secret {records}")
 
     handler = replace(Rig().handler, reporter=Breaks())
-    with pytest.raises(BatchFailed, match="ZeroDivisionError") as failed:
+    line = Breaks.report.__code__.co_firstlineno + 1
+    told = f"a ZeroDivisionError at publisher/test_stream_handler.py:{line} < publisher/stream_ha"
+    with pytest.raises(BatchFailed, match=told) as failed:
         handler({"Records": [record("ACTIVE", "CLOSED")]}, FakeContext())
     assert "secret" not in "".join(traceback.format_exception(failed.value))
     assert failed.value.__context__ is None
