@@ -24,7 +24,8 @@ class Bus:
 class Publisher:
     """The publisher of a deployment and what it reads from.
 
-    `entity_filter` is `attribute=value`; None, like every attribute that is None: not configured.
+    `entity_filter` and `table_status_map` are as the publisher's settings; None, like every
+    attribute that is None: not configured.
     """
 
     function_name: str
@@ -41,6 +42,7 @@ class Publisher:
     reason_attribute: str | None = None
     changed_at_attribute: str | None = None
     entity_filter: str | None = None
+    table_status_map: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +91,7 @@ def find_publisher(target: AwsTarget) -> Publisher:
         reason_attribute=found.get("reason_attribute") or None,
         changed_at_attribute=found.get("changed_at_attribute") or None,
         entity_filter=found.get("entity_filter") or None,
+        table_status_map=found.get("table_status_map") or None,
     )
 
 

@@ -6,9 +6,14 @@ that matters.
 
 import re
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import lru_cache
 
 _WHOLE = re.compile(r"[0-9]{1,38}", re.ASCII)
+_PLAIN_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,37}", re.ASCII)
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([Ee][+-]?[0-9]{1,3})?", re.ASCII)
+_NUMBER_DIGITS_MAX, _EXPONENT_MIN, _EXPONENT_MAX = 38, -130, 125
+"""Of a number ("Supported data types", Amazon DynamoDB Developer Guide)."""
 _NUMBER_TEXT = re.compile(r"[0-9]{1,40}", re.ASCII)
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
@@ -29,17 +34,36 @@ def text(value: object) -> str | None:
 
 
 def scalar(value: object) -> str | None:
-    """The text of an `S`, or of an `N` as DynamoDB writes it."""
-    if not isinstance(value, dict):
+    """The text of an `S`, or of an `N` as `number_text` writes it; so a key names its customer."""
+    written = text(value)
+    return _number(value) if written is None else written
+
+
+def number_text(written: str) -> str | None:
+    """A number as DynamoDB writes it: `-3`, `100000` for `1E+5`, `0.5` for `0.50`.
+
+    None for what is no number of DynamoDB's: other digits than ASCII's, more than 38 of them, or
+    beyond its range.
+    """
+    if _PLAIN_NUMBER.fullmatch(written):
+        return written
+    if not _NUMBER.fullmatch(written):
         return None
-    found = value.get("S", value.get("N"))
-    return found if isinstance(found, str) else None
+    number = Decimal(written)
+    digits = "".join(map(str, number.as_tuple().digits)).strip("0")
+    if not digits:
+        return "0"
+    fits = len(digits) <= _NUMBER_DIGITS_MAX
+    if not fits or not _EXPONENT_MIN <= number.adjusted() <= _EXPONENT_MAX:
+        return None
+    plain = format(number, "f")
+    return plain.rstrip("0").rstrip(".") if "." in plain else plain
 
 
 def whole_number(value: object) -> int | None:
     """The value of an `N` that is whole and not negative."""
-    found = value.get("N") if isinstance(value, dict) else None
-    return int(found) if isinstance(found, str) and _WHOLE.fullmatch(found) else None
+    found = _number(value)
+    return int(found) if found is not None and _WHOLE.fullmatch(found) else None
 
 
 def is_number_text(value: object) -> bool:
@@ -59,10 +83,10 @@ def is_unicode(value: str) -> bool:
 
 
 def epoch_second(value: object) -> datetime | None:
-    """A number of epoch seconds as an instant, rounded down to the second."""
+    """A number of epoch seconds or milliseconds as an instant, rounded down to the second."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         try:
-            return _second(int(value))
+            return _second(int(_seconds(value)))
         except (ValueError, OverflowError, OSError):
             return None
     return None
@@ -74,8 +98,8 @@ def instant(value: object) -> datetime | None:
     try:
         if written is not None:
             return _from_rfc_3339(written) if _INSTANT.fullmatch(written) else None
-        number = value.get("N") if isinstance(value, dict) else None
-        return _from_epoch(float(number)) if isinstance(number, str) else None
+        number = _number(value)
+        return None if number is None else datetime.fromtimestamp(_seconds(float(number)), UTC)
     except (ValueError, OverflowError, OSError):
         return None
 
@@ -99,6 +123,11 @@ def _from_rfc_3339(written: str) -> datetime:
     return datetime.fromisoformat(written.upper()).astimezone(UTC)
 
 
-def _from_epoch(number: float) -> datetime:
-    seconds = number / 1000 if abs(number) >= _MILLISECONDS_FROM else number
-    return datetime.fromtimestamp(seconds, UTC)
+def _seconds(number: float) -> float:
+    return number / 1000 if abs(number) >= _MILLISECONDS_FROM else number
+
+
+def _number(value: object) -> str | None:
+    """The text of an `N`, as DynamoDB writes it."""
+    found = value.get("N") if isinstance(value, dict) else None
+    return number_text(found) if isinstance(found, str) else None

@@ -16,7 +16,7 @@ from publisher.events import Entry, Producer, to_entries
 from publisher.patience import Patience
 from publisher.ports import Bus, Clock, FailureStore, ParkedRecord
 from publisher.reasons import BadRecord, UnexpectedError
-from publisher.transitions import Record, TableRules, detect
+from publisher.transitions import Record, TableRules, detect, matches_entity_filter
 
 EntriesOf = Callable[[Record, TableRules, Producer], Sequence[Entry]]
 """The entries that a record gives, lowest version first; raises `BadRecord`."""
@@ -40,6 +40,8 @@ class BatchResult:
 
     records: int = 0
     transitions: int = 0
+    without_transition: int = 0
+    outside_entity_filter: int = 0
     reasons_left_out: int = 0
     published: int = 0
     retried: int = 0
@@ -125,6 +127,8 @@ class BatchPublisher:
     ) -> Sequence[Entry]:
         transition = detect(record, rules)
         if transition is None:
+            result.without_transition += 1
+            result.outside_entity_filter += not matches_entity_filter(record, rules)
             return ()
         entries = to_entries(transition, producer)
         result.transitions += 1

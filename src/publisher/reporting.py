@@ -21,6 +21,8 @@ IDS_PER_LINE_MAX = 20
 # included, so that an alarm never has to guess what a missing value means.
 STREAM_RECORDS = "StreamRecords"  # records received, a repeated delivery counted again
 STATUS_TRANSITIONS = "StatusTransitions"  # records that hold a change of status
+RECORDS_WITHOUT_TRANSITION = "RecordsWithoutTransition"  # records that left the status as it was
+CUSTOMER_RECORDS = "CustomerRecords"  # records of items that ENTITY_FILTER calls customers
 EVENTS_PUBLISHED = "EventsPublished"  # entries that the bus confirmed, one for each version
 RECORDS_PARKED = "RecordsParked"  # records put into the failure store: a person has to decide
 RECORDS_FAILED = "RecordsFailed"  # records that will be delivered again
@@ -62,6 +64,8 @@ class BatchReporter:
         counts = {
             STREAM_RECORDS: result.records,
             STATUS_TRANSITIONS: result.transitions,
+            RECORDS_WITHOUT_TRANSITION: result.without_transition,
+            CUSTOMER_RECORDS: result.records - result.outside_entity_filter,
             EVENTS_PUBLISHED: result.published,
             RECORDS_PARKED: len(result.parked),
             RECORDS_FAILED: len(result.failed),
@@ -86,6 +90,7 @@ def _line(
         "function_request_id": request_id,
         "records": result.records,
         "transitions": result.transitions,
+        "outside_entity_filter": result.outside_entity_filter,
         "published": result.published,
         "retried": result.retried,
         "stream_lag_milliseconds": lag_milliseconds,

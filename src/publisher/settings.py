@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from customer_events.event import MAJORS, NEWEST_MAJOR
+from customer_events.event import MAJORS, NEWEST_MAJOR, Status
 from customer_events.sequence import EPOCH_MAX
 from publisher.events import Producer
 from publisher.transitions import TableRules
@@ -18,6 +18,13 @@ from publisher.transports import EVENTBRIDGE, PIPES, of_bus
 MESSAGE_SIZE_MIN_BYTES = 1_024
 MESSAGE_SIZE_DEFAULT_BYTES = 262_144
 MESSAGE_SIZE_LIMIT_BYTES = 1_048_576
+TARGETS = tuple(status for status in Status if status is not Status.REMOVED)
+"""Statuses that TABLE_STATUS_MAP may translate to: who is removed has no item."""
+STATUS_MAP_EXPECTED = (
+    "value=STATUS for each of the table's own status values, such as "
+    f"active=ACTIVE,frozen=SUSPENDED; each value once, STATUS one of {', '.join(TARGETS)}"
+)
+ENTITY_FILTER_EXPECTED = "attribute=value"
 _BUS_ARN = re.compile(
     r"arn:[a-z-]+:(sns:[a-z0-9-]+:[0-9]{12}:|events:[a-z0-9-]+:[0-9]{12}:event-bus/)"
     r"[A-Za-z0-9._/-]+",
@@ -102,6 +109,21 @@ def for_pipe(environment: Mapping[str, str]) -> PipeSettings:
     if reader.problems:
         raise SettingsError(reader.problems)
     return settings
+
+
+def entity_filter(text: str) -> tuple[str, str] | None:
+    """Read ENTITY_FILTER; None where it is not as `ENTITY_FILTER_EXPECTED`."""
+    attribute, _, value = text.partition("=")
+    return (attribute, value) if attribute and value else None
+
+
+def status_map(text: str) -> Mapping[str, Status] | None:
+    """Read TABLE_STATUS_MAP; None where it is not as `STATUS_MAP_EXPECTED`."""
+    pairs = [pair.rpartition("=") for pair in text.split(",")]
+    found = {value.strip(): target.strip() for value, _, target in pairs}
+    if len(found) < len(pairs) or "" in found or not set(found.values()) <= set(TARGETS):
+        return None
+    return {value: Status(target) for value, target in found.items()}
 
 
 # Private functions
@@ -196,7 +218,8 @@ def _rules(reader: _Reader) -> TableRules:
         changed_at_attribute=reader.attribute("CHANGED_AT_ATTRIBUTE"),
         traceparent_attribute=reader.attribute("TRACEPARENT_ATTRIBUTE"),
         sequence_attribute=reader.attribute("SEQUENCE_ATTRIBUTE"),
-        entity_filter=reader.optional("ENTITY_FILTER", _filter, "attribute=value", None),
+        entity_filter=reader.optional("ENTITY_FILTER", entity_filter, ENTITY_FILTER_EXPECTED, None),
+        status_map=reader.optional("TABLE_STATUS_MAP", status_map, STATUS_MAP_EXPECTED, {}),
     )
 
 
@@ -210,11 +233,6 @@ def _bucket(text: str) -> str | None:
 
 def _uri(text: str) -> str | None:
     return text if _URI.fullmatch(text) else None
-
-
-def _filter(text: str) -> tuple[str, str] | None:
-    attribute, _, value = text.partition("=")
-    return (attribute, value) if attribute and value else None
 
 
 def _versions(text: str) -> tuple[int, ...] | None:

@@ -5,7 +5,8 @@ images into Python values costs ten times as much, and an attribute that is none
 can't do harm if it is never looked at.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +25,7 @@ from publisher.reasons import (
 Record = dict[str, Any]
 Image = dict[str, Any]
 
-_CHANGES = {"INSERT": Change.CREATED, "MODIFY": Change.CHANGED, "REMOVE": Change.REMOVED}
+_EVENT_NAMES = frozenset({"INSERT", "MODIFY", "REMOVE"})
 _STATUSES = {status.value: status for status in Status}
 
 
@@ -33,7 +34,8 @@ class TableRules:
     """Where the table keeps what an event needs; None where the table does not keep it.
 
     `entity_filter` is (attribute, value): only items that carry it, as a string or a number, are
-    customers.
+    customers. `status_map` translates the table's own status values; a status of the contract that
+    is not in it stands for itself.
     """
 
     customer_id_attribute: str = "customer_id"
@@ -43,6 +45,7 @@ class TableRules:
     traceparent_attribute: str | None = None
     sequence_attribute: str | None = None
     entity_filter: tuple[str, str] | None = None
+    status_map: Mapping[str, Status] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,43 +72,90 @@ class StatusTransition:
 def detect(record: Record, rules: TableRules) -> StatusTransition | None:
     """The status transition that a stream record holds; None where it holds none for us.
 
+    An item that starts to match the entity filter is created, one that ceases to match is removed.
+
     Raises:
         BadRecord: it holds one that can't become an event; see the subclasses in `reasons`.
     """
-    change = _CHANGES.get(record.get("eventName", ""))
     stream = record.get("dynamodb")
-    if change is None or not isinstance(stream, dict):
+    if record.get("eventName") not in _EVENT_NAMES or not isinstance(stream, dict):
         raise UndecodableImage("INSERT, MODIFY or REMOVE, with its images", field="eventName")
-    new = _image(stream, "NewImage", wanted=change is not Change.REMOVED)
-    old = _image(stream, "OldImage", wanted=change is not Change.CREATED)
-    if not _is_ours(new, old, rules):
-        return None
-    status = new.get(rules.status_attribute)
-    previous = old.get(rules.status_attribute)
-    if change is Change.CHANGED and status == previous:
+    new, old = _images(record, stream)
+    change = _change(record, new, old, rules)
+    if change is None or (change is Change.CHANGED and _status_stays(new, old, rules)):
         return None
     return _transition(stream, rules, change, new, old)
+
+
+def matches_entity_filter(record: Record, rules: TableRules) -> bool:
+    """Whether a record that `detect` read is about a customer, in either image."""
+    return _change(record, *_images(record, record["dynamodb"]), rules) is not None
+
+
+def is_customer(image: Image, rules: TableRules) -> bool:
+    """Whether an item is a customer, by the entity filter."""
+    if rules.entity_filter is None:
+        return True
+    attribute, value = rules.entity_filter
+    return attribute_values.scalar(image.get(attribute)) == value
+
+
+def known_status(image: Image, rules: TableRules) -> Status | None:
+    """The status of an item in the contract's words; None where it has none that is known."""
+    value = attribute_values.scalar(image.get(rules.status_attribute))
+    if value is None:
+        return None
+    return rules.status_map.get(value) or _STATUSES.get(value)
 
 
 # Private functions
 
 
+def _images(record: Record, stream: Record) -> tuple[Image, Image]:
+    """The new and the old image; the one that the kind of change lacks is empty."""
+    kind = record["eventName"]
+    new = _image(stream, "NewImage", wanted=kind != "REMOVE")
+    return new, _image(stream, "OldImage", wanted=kind != "INSERT")
+
+
+def _change(record: Record, new: Image, old: Image, rules: TableRules) -> Change | None:
+    """What happened to the customer; None where the item was none, and is none."""
+    was = record["eventName"] != "INSERT" and is_customer(old, rules)
+    is_now = record["eventName"] != "REMOVE" and is_customer(new, rules)
+    if was and is_now:
+        return Change.CHANGED
+    if was:
+        return Change.REMOVED
+    return Change.CREATED if is_now else None
+
+
+def _status_stays(new: Image, old: Image, rules: TableRules) -> bool:
+    """Not where neither image has one: that is how a mistyped setting looks."""
+    value = new.get(rules.status_attribute)
+    if value == old.get(rules.status_attribute):
+        return value is not None
+    status = known_status(new, rules)
+    return status is not None and status is known_status(old, rules)
+
+
 def _transition(
     stream: Record, rules: TableRules, change: Change, new: Image, old: Image
 ) -> StatusTransition:
+    # What an item says that ceases to be a customer is about the change before.
+    said = {} if change is Change.REMOVED else new
     status = Status.REMOVED if change is Change.REMOVED else _status(new, rules)
     occurred_at = _occurred_at(stream)
-    reason, reason_left_out = _reason(new, rules)
+    reason, reason_left_out = _reason(said, rules)
     number, source = _place(stream, rules, change, new, old)
     return StatusTransition(
         customer_id=_customer_id(stream, rules),
         status=status,
-        previous_status=_known_status(old.get(rules.status_attribute)),
+        previous_status=None if change is Change.CREATED else known_status(old, rules),
         change=change,
         number=number,
         sequence_source=source,
         occurred_at=occurred_at,
-        changed_at=_changed_at(new, rules, occurred_at),
+        changed_at=_changed_at(said, rules, occurred_at),
         reason=reason,
         reason_left_out=reason_left_out,
         traceparent=_traceparent(new, rules),
@@ -122,43 +172,31 @@ def _image(stream: Record, name: str, *, wanted: bool) -> Image:
     return image
 
 
-def _is_ours(new: Image, old: Image, rules: TableRules) -> bool:
-    if rules.entity_filter is None:
-        return True
-    attribute, value = rules.entity_filter
-    found = (
-        attribute_values.scalar(new.get(attribute)),
-        attribute_values.scalar(old.get(attribute)),
-    )
-    return value in found
-
-
 def _customer_id(stream: Record, rules: TableRules) -> str:
     keys = stream.get("Keys")
     key = keys.get(rules.customer_id_attribute) if isinstance(keys, dict) else None
     customer_id = attribute_values.scalar(key)
     if not customer_id or len(customer_id) > CUSTOMER_ID_LENGTH_MAX:
         raise MissingCustomerId(
-            "a string or a number in the item's key",
+            "a string or a number in the item's key; CUSTOMER_ID_ATTRIBUTE names the partition key",
             field=f"dynamodb.Keys.{rules.customer_id_attribute}",
         )
     return customer_id
 
 
 def _status(new: Image, rules: TableRules) -> Status:
-    value = new.get(rules.status_attribute)
-    status = _known_status(value)
+    status = known_status(new, rules)
     if status is not None:
         return status
     field = f"dynamodb.NewImage.{rules.status_attribute}"
-    if value is None:
-        raise MissingStatus(f"one of {', '.join(Status)}", field=field)
-    raise UnknownStatus(f"one of {', '.join(Status)}, as a string", field=field)
-
-
-def _known_status(value: object) -> Status | None:
-    text = attribute_values.text(value)
-    return None if text is None else _STATUSES.get(text)
+    if new.get(rules.status_attribute) is None:
+        raise MissingStatus(
+            "a status; where the items hold it elsewhere, set STATUS_ATTRIBUTE to that attribute",
+            field=field,
+        )
+    raise UnknownStatus(
+        f"one of {', '.join(Status)}, or a value that TABLE_STATUS_MAP translates", field=field
+    )
 
 
 def _reason(new: Image, rules: TableRules) -> tuple[str | None, bool]:
@@ -213,15 +251,16 @@ def _stream_number(stream: Record) -> str:
 
 
 def _version_number(change: Change, new: Image, old: Image, attribute: str) -> int:
-    """A removal has no version of its own: it counts as one more than the last."""
+    """A removal that has no version of its own counts as one more than the last."""
     previous = attribute_values.whole_number(old.get(attribute))
-    if change is Change.REMOVED:
-        if previous is None:
-            raise MissingVersion("a whole number", field=f"dynamodb.OldImage.{attribute}")
-        return previous + 1
     version = attribute_values.whole_number(new.get(attribute))
+    expected = "a whole number; SEQUENCE_ATTRIBUTE names the version counter"
+    if version is None and change is Change.REMOVED:
+        if previous is None:
+            raise MissingVersion(expected, field=f"dynamodb.OldImage.{attribute}")
+        return previous + 1
     if version is None:
-        raise MissingVersion("a whole number", field=f"dynamodb.NewImage.{attribute}")
+        raise MissingVersion(expected, field=f"dynamodb.NewImage.{attribute}")
     if previous is not None and version <= previous:
         raise VersionDidNotRise(
             "a version above the old one", field=f"dynamodb.NewImage.{attribute}"

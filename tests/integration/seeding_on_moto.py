@@ -130,7 +130,9 @@ def seeding_on_moto(folder: Any, *, fifo: bool = False) -> Iterator[Deployment]:
         yield made
 
 
-def table(dynamodb: Any, name: str, *, key: str = "customer_id", sort_key: str = "") -> None:
+def table(
+    dynamodb: Any, name: str, *, key: str = "customer_id", sort_key: str = "", key_type: str = "S"
+) -> None:
     names = [key, *([sort_key] if sort_key else [])]
     dynamodb.create_table(
         TableName=name,
@@ -138,7 +140,10 @@ def table(dynamodb: Any, name: str, *, key: str = "customer_id", sort_key: str =
             {"AttributeName": one, "KeyType": kind}
             for one, kind in zip(names, ("HASH", "RANGE"), strict=False)
         ],
-        AttributeDefinitions=[{"AttributeName": one, "AttributeType": "S"} for one in names],
+        AttributeDefinitions=[
+            {"AttributeName": one, "AttributeType": key_type if one == key else "S"}
+            for one in names
+        ],
         BillingMode="PAY_PER_REQUEST",
     )
 

@@ -131,6 +131,31 @@ def test_the_customer_among_the_items_of_a_partition_is_compared(deployment):
     ]
 
 
+@pytest.mark.parametrize("sort_key", ["", "kind"])
+def test_customers_with_a_number_for_a_key_are_found_by_scan_and_look_up_alike(
+    deployment, sort_key
+):
+    table(deployment.clients["dynamodb"], "numbered", sort_key=sort_key, key_type="N")
+    deployment.publisher(accounts_table="numbered")
+    for written in ("-3", "7", "1E+5", "0.50", "1.5", "-1E-3"):
+        deployment.clients["dynamodb"].put_item(
+            TableName="numbered",
+            Item={
+                "customer_id": {"N": written},
+                "kind": {"S": "profile"},
+                "status": {"S": "ACTIVE"},
+            },
+        )
+    strangers = ("07", "1E+5", "٣", "c-1", "9" * 39)
+    for customer_id in ("-3", "7", "100000", "0.5", "1.5", "-0.001", *strangers):
+        good_row(deployment, customer_id)
+    result, found = reconcile(deployment)
+    assert isinstance(result.exception, Found), result.output
+    assert {one["customer_id"]: one["drift"] for one in found["differences"]} == dict.fromkeys(
+        strangers, "extra"
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "arguments", "sentence"),
     [

@@ -12,6 +12,7 @@ from fanout.backfill.batch_get import batch_get
 from fanout.backfill.dated_read import dated
 from fanout.backfill.reading import Item, ItemReader, Reading, Unreadable
 from fanout.errors import WrongUse
+from publisher import attribute_values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +95,8 @@ class AccountsTable:
         for ids, items, read_at in self._reads(customer_ids):
             by_id: dict[str, list[Item]] = {one: [] for one in ids}
             for item in items:
-                by_id.setdefault(item[self.facts.id_attribute][self.facts.id_type], []).append(item)
+                customer_id = attribute_values.scalar(item[self.facts.id_attribute])
+                by_id.setdefault(customer_id or "", []).append(item)
             for customer_id, own in by_id.items():
                 reading = self._reader.first(own, read_at)
                 if reading is not None:
@@ -113,27 +115,24 @@ class AccountsTable:
     def _reads(
         self, customer_ids: Sequence[str]
     ) -> Iterator[tuple[Sequence[str], list[Item], datetime]]:
-        if self.facts.sort_key is None:
-            yield self._items(customer_ids)
-            return
-        for customer_id in customer_ids:
-            yield [customer_id], *self._partition(customer_id)
-
-    def _items(self, customer_ids: Sequence[str]) -> tuple[Sequence[str], list[Item], datetime]:
         ids = [one for one in customer_ids if self._can_be_key(one)]
-        keys = [self._key(one) for one in ids]
-        if keys:
-            items, read_at = dated(
-                lambda: batch_get(self._client, self.facts.name, keys, self._projection)
-            )
-        else:  # none of them can be there; the answer tells the time all the same
-            name = self.facts.name
-            items, read_at = dated(lambda: ([], self._client.describe_table(TableName=name)))
-        return ids, items, read_at
+        name = self.facts.name
+        if not ids:  # none of them can be there; the answer tells the time all the same
+            yield ids, *dated(lambda: ([], self._client.describe_table(TableName=name)))
+        elif self.facts.sort_key is None:
+            keys = [self._key(one) for one in ids]
+            yield ids, *dated(lambda: batch_get(self._client, name, keys, self._projection))
+        else:
+            for customer_id in ids:
+                yield [customer_id], *self._partition(customer_id)
 
     def _can_be_key(self, customer_id: str) -> bool:
-        """A subscriber's row may hold any text, and Accounts' key may be a number."""
-        return self.facts.id_type == "S" or customer_id.removeprefix("-").isdecimal()
+        """A subscriber's row may hold any text, and Accounts' key may be a number.
+
+        A customer's id is the number as DynamoDB writes it; another text of the same number is
+        nobody's, and BatchGetItem refuses to be asked for one key twice.
+        """
+        return self.facts.id_type == "S" or attribute_values.number_text(customer_id) == customer_id
 
     def _key(self, customer_id: str) -> dict[str, Any]:
         return {self.facts.id_attribute: {self.facts.id_type: customer_id}}

@@ -4,21 +4,22 @@ The publisher's own detection does it, on the stream record that this item's cre
 that a snapshot and a live event of the same item never disagree.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from customer_events.event import Status
 from customer_events.sequence import Sequence, sequence
 from fanout.discovery import Publisher
 from fanout.errors import WrongUse
-from publisher import attribute_values
+from publisher import attribute_values, settings
 from publisher.reasons import BadRecord
 from publisher.transitions import TableRules, detect
 
 Item = Mapping[str, Any]
 """An item or a key in DynamoDB's own notation."""
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,7 @@ class ItemReader:
         publisher: the deployment's publisher.
 
     Raises:
-        WrongUse: its entity filter is none.
+        WrongUse: its entity filter or its status map is none.
     """
 
     def __init__(self, publisher: Publisher) -> None:
@@ -127,7 +128,7 @@ def table_rules(publisher: Publisher) -> TableRules:
     region's table holds every customer.
 
     Raises:
-        WrongUse: the entity filter is none.
+        WrongUse: the entity filter or the status map is none.
     """
     return TableRules(
         customer_id_attribute=publisher.customer_id_attribute,
@@ -135,17 +136,29 @@ def table_rules(publisher: Publisher) -> TableRules:
         reason_attribute=publisher.reason_attribute,
         changed_at_attribute=publisher.changed_at_attribute,
         sequence_attribute=publisher.sequence_attribute,
-        entity_filter=_entity_filter(publisher.entity_filter),
+        entity_filter=_setting(
+            "entity_filter",
+            publisher.entity_filter,
+            settings.entity_filter,
+            settings.ENTITY_FILTER_EXPECTED,
+        ),
+        status_map=_setting(
+            "table_status_map",
+            publisher.table_status_map,
+            settings.status_map,
+            settings.STATUS_MAP_EXPECTED,
+        )
+        or {},
     )
 
 
 # Private functions
 
 
-def _entity_filter(text: str | None) -> tuple[str, str] | None:
-    if text is None:
-        return None
-    attribute, _, value = text.partition("=")
-    if not attribute or not value:
-        raise WrongUse(f"The publisher's entity_filter is {text!r}; expected attribute=value.")
-    return attribute, value
+def _setting(
+    name: str, text: str | None, parse: Callable[[str], _Value | None], expected: str
+) -> _Value | None:
+    value = None if text is None else parse(text)
+    if text is not None and value is None:
+        raise WrongUse(f"The publisher's {name} is {text!r}; expected {expected}.")
+    return value

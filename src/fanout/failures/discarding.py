@@ -12,7 +12,7 @@ from fanout.failures.documents import Kind, Record
 from fanout.failures.forecast import Prospect, forecast
 from fanout.failures.freeze import Candidate
 from publisher import attribute_values
-from publisher.transitions import TableRules
+from publisher.transitions import TableRules, is_customer, known_status
 
 Item = Mapping[str, Any]
 ItemNow = Callable[[Mapping[str, Any]], Item | None]
@@ -29,15 +29,24 @@ def why_not(candidate: Candidate, rules: TableRules, item_now: ItemNow) -> str:
     record = candidate.records[0]
     if forecast(record, rules).prospect is not Prospect.REFUSE:
         return NOT_REFUSED
-    return "" if _is_superseded(record, rules, item_now) else _current(record)
+    return "" if _is_superseded(record, rules, item_now) else _current(record, rules)
 
 
 # Private functions
 
 
-def _current(record: Record) -> str:
-    fault = "the item is gone" if record.get("eventName") == "REMOVE" else "the item is as it was"
+def _current(record: Record, rules: TableRules) -> str:
+    fault = "the item is gone" if _is_removal(record, rules) else "the item is as it was"
     return f"nothing has superseded it ({fault}): write the item anew in Accounts, then discard"
+
+
+def _is_removal(record: Record, rules: TableRules) -> bool:
+    """Whether the customer is gone after it: the item is, or has ceased to be a customer."""
+    if record.get("eventName") == "REMOVE":
+        return True
+    stream = record.get("dynamodb")
+    image = stream.get("NewImage") if isinstance(stream, dict) else None
+    return isinstance(image, dict) and not is_customer(image, rules)
 
 
 def _is_superseded(record: Record, rules: TableRules, item_now: ItemNow) -> bool:
@@ -47,8 +56,8 @@ def _is_superseded(record: Record, rules: TableRules, item_now: ItemNow) -> bool
     if not isinstance(stream, dict) or not isinstance(keys, dict) or not keys:
         return False
     item = item_now(keys)
-    was_removed = record.get("eventName") == "REMOVE"
-    if item is None:
+    was_removed = _is_removal(record, rules)
+    if item is None or not is_customer(dict(item), rules):
         return not was_removed
     if not _reads_well(item, keys, rules):
         return False
@@ -57,7 +66,7 @@ def _is_superseded(record: Record, rules: TableRules, item_now: ItemNow) -> bool
     image = stream.get("NewImage")
     image = image if isinstance(image, dict) else {}
     if rules.sequence_attribute is None:
-        return item.get(rules.status_attribute) != image.get(rules.status_attribute)
+        return known_status(dict(item), rules) is not known_status(image, rules)
     then = attribute_values.whole_number(image.get(rules.sequence_attribute))
     now = attribute_values.whole_number(item.get(rules.sequence_attribute))
     return now is not None and (then is None or now > then)

@@ -55,10 +55,50 @@ def test_text_is_the_s_of_a_value(value, expected):
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [({"S": "a"}, "a"), ({"N": "1.50"}, "1.50"), ({"BOOL": True}, None), (None, None), (7, None)],
+    [
+        ({"S": "007"}, "007"),
+        ({"N": "1.50"}, "1.5"),
+        ({"BOOL": True}, None),
+        (None, None),
+        (7, None),
+    ],
 )
-def test_a_scalar_is_an_s_or_an_n_as_it_is_written(value, expected):
+def test_a_scalar_is_an_s_as_it_is_written_or_an_n_as_dynamodb_writes_it(value, expected):
     assert attribute_values.scalar(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        *((plain, plain) for plain in ("0", "-3", "7", "0.1", "-1.5", "9" * 38, "-" + "9" * 38)),
+        ("1E+5", "100000"),
+        ("1e5", "100000"),
+        ("1.5E+3", "1500"),
+        ("15E-1", "1.5"),
+        ("0.50", "0.5"),
+        ("7.0", "7"),
+        ("007", "7"),
+        ("+7", "7"),
+        ("-0", "0"),
+        ("0E+99", "0"),
+        ("1E+125", "1" + "0" * 125),
+        ("1E-130", "0." + "0" * 129 + "1"),
+        ("1" + "0" * 125, "1" + "0" * 125),
+    ],
+)
+def test_a_number_is_written_as_dynamodb_writes_it(written, expected):
+    assert attribute_values.number_text(written) == expected
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("", "-", ".", "٣", "१२", "1_000", " 7", "7\n", "NaN", "Infinity", "0x1F", "c-1"),
+        *("1E+126", "1E-131", "9" * 39, "1" + "0" * 126, "1E999999999"),
+    ],
+)
+def test_what_is_no_number_of_dynamodbs_is_none(written):
+    assert attribute_values.number_text(written) is None
 
 
 @pytest.mark.parametrize(

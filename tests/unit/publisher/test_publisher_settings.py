@@ -1,5 +1,6 @@
 import pytest
 
+from customer_events.event import Status
 from publisher.settings import SettingsError, for_pipe, from_environment
 from publisher.transitions import TableRules
 from publisher.transports import EVENTBRIDGE, SNS, of_bus
@@ -38,6 +39,7 @@ def test_every_variable_is_read():
             "SEQUENCE_ATTRIBUTE": "version",
             "SEQUENCE_EPOCH": "9999",
             "ENTITY_FILTER": "kind=customer=yes",
+            "TABLE_STATUS_MAP": "active=ACTIVE, on hold=SUSPENDED,a=b=CLOSED",
             "MESSAGE_SIZE_MAX_BYTES": "1048576",
             "POWERTOOLS_SERVICE_NAME": "accounts-publisher",
             "POWERTOOLS_METRICS_NAMESPACE": "Fanout",
@@ -51,6 +53,11 @@ def test_every_variable_is_read():
         traceparent_attribute="trace",
         sequence_attribute="version",
         entity_filter=("kind", "customer=yes"),
+        status_map={
+            "active": Status.ACTIVE,
+            "on hold": Status.SUSPENDED,
+            "a=b": Status.CLOSED,
+        },
     )
     assert settings.producer.source == "https://novapay.example/accounts"
     assert (settings.producer.epoch, settings.producer.versions) == (9999, (1, 2))
@@ -63,6 +70,7 @@ def test_an_empty_variable_counts_as_not_set():
         "PUBLISH_VERSIONS",
         "REASON_ATTRIBUTE",
         "ENTITY_FILTER",
+        "TABLE_STATUS_MAP",
         "SEQUENCE_EPOCH",
         "CUSTOMER_ID_ATTRIBUTE",
         "MESSAGE_SIZE_MAX_BYTES",
@@ -82,6 +90,7 @@ def test_all_problems_are_named_at_once_and_no_value_is_echoed():
                 "PUBLISH_VERSIONS": "CANARY,2",
                 "SEQUENCE_EPOCH": "CANARY",
                 "ENTITY_FILTER": "CANARY",
+                "TABLE_STATUS_MAP": "CANARY",
                 "EVENT_SOURCE": "CANARY",
                 "MESSAGE_SIZE_MAX_BYTES": "CANARY",
             }
@@ -95,6 +104,7 @@ def test_all_problems_are_named_at_once_and_no_value_is_echoed():
         "MESSAGE_SIZE_MAX_BYTES",
         "PUBLISH_VERSIONS",
         "SEQUENCE_EPOCH",
+        "TABLE_STATUS_MAP",
     ]
     assert "CANARY" not in str(refused.value)
     assert all("expected" in problem for problem in refused.value.problems)
@@ -115,6 +125,12 @@ def test_all_problems_are_named_at_once_and_no_value_is_echoed():
         ("MESSAGE_SIZE_MAX_BYTES", "1048577"),
         ("ENTITY_FILTER", "=customer"),
         ("ENTITY_FILTER", "kind="),
+        ("TABLE_STATUS_MAP", "active"),
+        ("TABLE_STATUS_MAP", "=ACTIVE"),
+        ("TABLE_STATUS_MAP", "active=ACTIVE,"),
+        ("TABLE_STATUS_MAP", "active=Active"),
+        ("TABLE_STATUS_MAP", "gone=REMOVED"),
+        ("TABLE_STATUS_MAP", "a=ACTIVE,a=CLOSED"),
         ("EVENT_SOURCE", "urn:with blank"),
     ],
 )

@@ -51,6 +51,8 @@ def test_a_batch_leaves_one_line_and_one_blob(report):
     assert {metric["Name"]: metric["Unit"] for metric in metrics["Metrics"]} == {
         "StreamRecords": "Count",
         "StatusTransitions": "Count",
+        "RecordsWithoutTransition": "Count",
+        "CustomerRecords": "Count",
         "EventsPublished": "Count",
         "RecordsParked": "Count",
         "RecordsFailed": "Count",

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import pytest
 
 from customer_events.event import Change, Status
 from customer_events.instants import to_wire
 from customer_events.sequence import SequenceSource
 from publisher import settings as publisher_settings
+from publisher import stream_records
 from publisher.reasons import (
     MissingCustomerId,
     MissingStatus,
@@ -19,6 +22,15 @@ SEQUENCE_NUMBER = "dynamodb.SequenceNumber"
 CREATED = "dynamodb.ApproximateCreationDateTime"
 PLAIN = TableRules()
 VERSIONED = TableRules(sequence_attribute="version")
+CUSTOMERS = TableRules(entity_filter=("kind", "CUSTOMER"))
+MAPPED = TableRules(
+    status_map={
+        "active": Status.ACTIVE,
+        "1": Status.ACTIVE,
+        "frozen": Status.SUSPENDED,
+        "held": Status.SUSPENDED,
+    }
+)
 REASONED = TableRules(reason_attribute="status_reason")
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -88,7 +100,7 @@ def test_a_removal_carries_nothing_that_the_old_image_said_about_the_change_befo
     assert found.changed_at == found.occurred_at
 
 
-@pytest.mark.parametrize("status", ["ACTIVE", "NO_SUCH_STATUS", {"N": "1"}, UNCHANGED])
+@pytest.mark.parametrize("status", ["ACTIVE", "NO_SUCH_STATUS", {"N": "1"}, {"NULL": True}])
 def test_a_write_that_leaves_the_status_alone_is_no_transition_whatever_the_status(status):
     assert detect(record(status, status, name={"S": "Another"}), PLAIN) is None
 
@@ -105,9 +117,9 @@ def test_a_removed_item_without_a_known_status_is_removed_all_the_same(old):
     assert (found.previous_status, found.status) == (None, Status.REMOVED)
 
 
-@pytest.mark.parametrize("old", [None, "ACTIVE"])
-def test_a_missing_new_status_is_refused(old):
-    with pytest.raises(MissingStatus) as refused:
+@pytest.mark.parametrize("old", [None, "ACTIVE", UNCHANGED])
+def test_a_missing_new_status_is_refused_and_the_setting_named_be_it_missing_before_or_not(old):
+    with pytest.raises(MissingStatus, match="STATUS_ATTRIBUTE") as refused:
         detect(record(old, UNCHANGED), PLAIN)
     assert refused.value.field == "dynamodb.NewImage.status"
 
@@ -116,7 +128,8 @@ def test_a_missing_new_status_is_refused(old):
     "new", ["NO_SUCH_STATUS", "active", "", {"N": "1"}, {"BOOL": True}, {"NULL": True}, {"S": 5}]
 )
 def test_a_new_status_that_is_unknown_or_no_string_is_refused(new):
-    with pytest.raises(UnknownStatus, match="PENDING, ACTIVE, SUSPENDED, CLOSED, REMOVED"):
+    expected = "PENDING, ACTIVE, SUSPENDED, CLOSED, REMOVED, or a value that TABLE_STATUS_MAP"
+    with pytest.raises(UnknownStatus, match=expected):
         detect(record("ACTIVE", new if isinstance(new, dict) else {"S": new}), PLAIN)
 
 
@@ -125,8 +138,10 @@ def test_the_longest_customer_id_is_taken():
     assert detect(record(None, "ACTIVE", customer_id=longest), PLAIN).customer_id == "x" * 2048
 
 
-def test_the_customer_id_may_be_a_number_and_keeps_its_text():
-    assert detect(record(None, "ACTIVE", customer_id={"N": "0042"}), PLAIN).customer_id == "0042"
+@pytest.mark.parametrize(("number", "customer_id"), [("-3", "-3"), ("1E+5", "100000")])
+def test_the_customer_id_may_be_a_number_as_dynamodb_writes_it(number, customer_id):
+    found = detect(record(None, "ACTIVE", customer_id={"N": number}), PLAIN)
+    assert found.customer_id == customer_id
 
 
 @pytest.mark.parametrize("key", [{"B": "aGk="}, {"S": ""}, {"S": "x" * 2049}, {}, None])
@@ -199,9 +214,11 @@ def test_what_has_not_the_shape_of_a_stream_record_is_refused_by_its_field(spoil
     assert refused.value.field == field
 
 
-def test_the_time_of_the_change_is_rounded_down_to_the_second():
+@pytest.mark.parametrize("written", [1795426200, 1795426200.999, 1795426200999, 1795426200999.0])
+def test_the_time_of_the_change_in_seconds_or_milliseconds_is_rounded_down_to_the_second(written):
     made = modify()
-    made["dynamodb"]["ApproximateCreationDateTime"] = 1795426200.999
+    made["dynamodb"]["ApproximateCreationDateTime"] = written
+    assert stream_records.creation_epoch_seconds(made) == 1795426200
     assert to_wire(detect(made, PLAIN).occurred_at) == "2026-11-23T09:30:00Z"
 
 
@@ -254,13 +271,88 @@ def test_an_item_of_another_entity_is_none_of_our_business_however_odd_it_is():
     assert detect(record(None, UNCHANGED), rules) is None
 
 
-def test_either_image_may_say_that_the_item_is_a_customer():
+@pytest.mark.parametrize("kind", [{"S": "7"}, {"N": "7"}, {"N": "7.0"}])
+def test_an_item_is_a_customer_by_a_string_or_a_number(kind):
     rules = TableRules(entity_filter=("kind", "7"))
-    assert detect(record(None, "ACTIVE", kind={"N": "7"}), rules) is not None
-    assert detect(record("ACTIVE", None, kind={"S": "7"}), rules) is not None
-    became_one_no_more = record("ACTIVE", "CLOSED")
-    became_one_no_more["dynamodb"]["OldImage"]["kind"] = {"S": "7"}
-    assert detect(became_one_no_more, rules) is not None
+    assert detect(record(None, "ACTIVE", kind=kind), rules).change is Change.CREATED
+    assert detect(record("ACTIVE", None, kind=kind), rules).change is Change.REMOVED
+
+
+def entity(old, new, was, becomes, **attributes):
+    """A write that makes an item of one kind one of another kind."""
+    made = record(old, new, **attributes)
+    made["dynamodb"]["OldImage"]["kind"] = {"S": was}
+    made["dynamodb"]["NewImage"]["kind"] = {"S": becomes}
+    return made
+
+
+@pytest.mark.parametrize("old", ["ACTIVE", "PENDING", UNCHANGED, {"N": "1"}])
+def test_an_item_that_starts_to_match_the_entity_filter_is_created(old):
+    found = detect(entity(old, "ACTIVE", "LEAD", "CUSTOMER"), CUSTOMERS)
+    assert (found.change, found.previous_status, found.status) == (
+        Change.CREATED,
+        None,
+        Status.ACTIVE,
+    )
+
+
+def test_an_item_that_starts_to_match_without_a_status_is_refused():
+    with pytest.raises(MissingStatus):
+        detect(entity(UNCHANGED, UNCHANGED, "LEAD", "CUSTOMER"), CUSTOMERS)
+
+
+@pytest.mark.parametrize("new", ["ACTIVE", "CLOSED", "NO_SUCH_STATUS", UNCHANGED])
+def test_an_item_that_ceases_to_match_is_removed_whatever_its_status_is_then(new):
+    said = {"status_reason": {"S": "MOVED"}, "at": {"S": "2020-01-01T00:00:00Z"}}
+    rules = replace(CUSTOMERS, reason_attribute="status_reason", changed_at_attribute="at")
+    found = detect(entity("ACTIVE", new, "CUSTOMER", "ARCHIVED", **said), rules)
+    assert (found.change, found.previous_status, found.status) == (
+        Change.REMOVED,
+        Status.ACTIVE,
+        Status.REMOVED,
+    )
+    assert (found.reason, found.changed_at) == (None, found.occurred_at)
+
+
+def test_what_an_item_does_before_and_after_it_is_a_customer_is_nothing():
+    assert detect(entity("ACTIVE", "CLOSED", "LEAD", "LEAD"), CUSTOMERS) is None
+    assert detect(record("ACTIVE", None, kind={"S": "ARCHIVED"}), CUSTOMERS) is None
+
+
+@pytest.mark.parametrize(("new", "number"), [({"N": "9"}, 9), (None, 8), ({"S": "x"}, 8)])
+def test_a_version_of_its_own_orders_a_leave_and_else_one_more_than_the_last(new, number):
+    made = entity("ACTIVE", "ACTIVE", "CUSTOMER", "ARCHIVED")
+    made["dynamodb"]["OldImage"]["version"] = {"N": "7"}
+    if new:
+        made["dynamodb"]["NewImage"]["version"] = new
+    assert detect(made, replace(CUSTOMERS, sequence_attribute="version")).number == number
+
+
+@pytest.mark.parametrize("kinds", [("CUSTOMER", "ARCHIVED"), ("LEAD", "CUSTOMER")])
+def test_an_item_that_enters_or_leaves_with_the_version_it_had_is_refused(kinds):
+    made = entity("ACTIVE", "ACTIVE", *kinds, version={"N": "7"})
+    made["dynamodb"]["OldImage"]["version"] = {"N": "7"}
+    with pytest.raises(VersionDidNotRise):
+        detect(made, replace(CUSTOMERS, sequence_attribute="version"))
+
+
+def test_a_status_of_the_tables_own_is_translated_in_both_images():
+    found = detect(record("active", "frozen"), MAPPED)
+    assert (found.previous_status, found.status) == (Status.ACTIVE, Status.SUSPENDED)
+    found = detect(record("CLOSED", {"N": "1"}), MAPPED)
+    assert (found.previous_status, found.status) == (Status.CLOSED, Status.ACTIVE)
+
+
+@pytest.mark.parametrize(("old", "new"), [("frozen", "held"), ("SUSPENDED", "frozen")])
+def test_two_values_that_are_translated_to_one_status_are_no_transition(old, new):
+    assert detect(record(old, new), MAPPED) is None
+
+
+def test_a_value_that_is_not_translated_is_refused_and_the_setting_named():
+    with pytest.raises(UnknownStatus, match="TABLE_STATUS_MAP") as refused:
+        detect(record("active", "Frozen"), MAPPED)
+    assert refused.value.field == "dynamodb.NewImage.status"
+    assert detect(record("unheard of", "active"), MAPPED).previous_status is None
 
 
 @pytest.mark.parametrize("change", [("ACTIVE", "CLOSED"), (None, "ACTIVE"), ("ACTIVE", None)])
@@ -304,5 +396,5 @@ def test_a_change_without_a_whole_version_is_refused(change, version):
     old, new = change
     made = versioned(old, new, version if new is None else None, None if new is None else version)
     image = "OldImage" if new is None else "NewImage"
-    with pytest.raises(MissingVersion, match=rf"^dynamodb\.{image}\.version: "):
+    with pytest.raises(MissingVersion, match=rf"^dynamodb\.{image}\.version: .*SEQUENCE_ATTRIBUTE"):
         detect(made, VERSIONED)

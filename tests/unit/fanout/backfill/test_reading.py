@@ -69,6 +69,18 @@ def test_a_malformed_entity_filter_is_named():
         ItemReader(publisher(entity_filter="customer"))
 
 
+def test_a_status_of_the_tables_own_is_read_as_the_publisher_translates_it():
+    reader = ItemReader(publisher(table_status_map="frozen=SUSPENDED"))
+    assert reader.read(item(status="frozen"), READ_AT).status is Status.SUSPENDED
+    unmapped = reader.read(item(status="held"), READ_AT)
+    assert (unmapped.code, "TABLE_STATUS_MAP" in unmapped.expected) == ("UnknownStatus", True)
+
+
+def test_a_malformed_status_map_is_named():
+    with pytest.raises(WrongUse, match="table_status_map is 'gone=REMOVED'; expected value=STATUS"):
+        ItemReader(publisher(table_status_map="gone=REMOVED"))
+
+
 def test_only_what_a_reading_needs_is_asked_for():
     reader = ItemReader(publisher(reason_attribute="why", entity_filter="entity=customer"))
     assert reader.attributes == ["customer_id", "status", "why", "entity"]

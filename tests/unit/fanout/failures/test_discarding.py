@@ -1,5 +1,6 @@
 import pytest
 
+from customer_events.event import Status
 from fanout.failures.discarding import NOT_REFUSED, OF_A_BATCH, why_not
 from fanout.failures.documents import Failure, Kind
 from fanout.failures.forecast import outlook
@@ -42,6 +43,24 @@ def test_a_removal_supersedes_what_was_before_it_but_not_itself():
     assert "item is gone" in decide(removal, None, BY_VERSION)
     created_again = item({"S": "ACTIVE"}, version={"N": "9"})
     assert decide(removal, created_again, BY_VERSION) == ""
+
+
+def test_an_item_that_is_no_customer_any_more_is_gone():
+    rules = TableRules(entity_filter=("kind", "CUSTOMER"), sequence_attribute="version")
+    archived = item({"S": "ACTIVE"}, version={"N": "8"}, kind={"S": "ARCHIVED"})
+    stuck = record("ACTIVE", {"N": "7"}, kind={"S": "CUSTOMER"})
+    assert decide(stuck, archived, rules) == ""
+    leave = record("ACTIVE", "ACTIVE", kind={"S": "ARCHIVED"}, version={"N": "7"})
+    leave["dynamodb"]["OldImage"] |= {"kind": {"S": "CUSTOMER"}, "version": {"N": "7"}}
+    assert "item is gone" in decide(leave, archived, rules)
+    assert decide(leave, {**archived, "kind": {"S": "CUSTOMER"}}, rules) == ""
+
+
+def test_two_values_that_are_translated_to_one_status_supersede_nothing():
+    rules = TableRules(status_map={"frozen": Status.SUSPENDED, "held": Status.SUSPENDED})
+    large = record("ACTIVE", "frozen", customer_id={"B": "aGk="})
+    assert "as it was" in decide(large, item({"S": "frozen"}), rules)
+    assert "as it was" in decide(large, item({"S": "held"}), rules)
 
 
 def test_what_may_be_published_as_it_is_and_a_batch_are_recovered_instead():
