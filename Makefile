@@ -77,7 +77,7 @@ package: $(VENV)/local.stamp ## Build the Lambda packages into dist/.
 	$(BIN)/fanout package $(PACKAGE)
 
 smoke-aws: $(VENV)/local.stamp ## Deploy on AWS, drill, tear down: SMOKE="--execute", or "--local".
-	$(BIN)/fanout smoke $(SMOKE)
+	$(BIN)/python scripts/smoke_aws.py smoke $(SMOKE)
 
 clean: ## Remove what was built here.
 	rm -rf dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -20,7 +20,6 @@ from fanout.local.commands import local_app
 from fanout.packaging.commands import package
 from fanout.reconcile.commands import reconcile
 from fanout.schema.commands import schema_app
-from fanout.smoke.commands import smoke
 from fanout.subscribe.commands import subscribe_app
 from fanout.subscribers.commands import subscribers
 
@@ -42,7 +41,6 @@ app.command()(reconcile)
 app.command()(subscribers)
 app.command()(demo)
 app.command()(package)
-app.command()(smoke)
 
 
 @app.callback()
@@ -65,11 +63,11 @@ def target(
     )
 
 
-def main() -> None:
+def main(application: typer.Typer = app) -> None:
     """Run the command line; turn every expected failure into one sentence and an exit code."""
     _show_what_no_terminal_can()
     try:
-        app(standalone_mode=True)
+        application(standalone_mode=True)
     except CommandError as error:
         ERR.print(f"[bold red]fanout:[/] {escape(str(error))}")
         sys.exit(error.exit_code)

@@ -1,18 +1,20 @@
-"""`fanout smoke --local`: every drill on a deployment of its own, and nothing left behind."""
+"""`smoke_aws.py smoke --local`: every drill on its own deployment, and nothing left behind."""
 
 import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 pytestmark = pytest.mark.slow
+SCRIPT = Path(__file__).parents[2] / "scripts" / "smoke_aws.py"
 
 
 def test_the_smoke_test_runs_here_and_says_what_it_could_not_ask(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-c", "from fanout.cli import main; main()", "smoke", "--local", "--json"],
+        [sys.executable, SCRIPT, "smoke", "--local", "--json"],
         env={
             "PATH": os.environ["PATH"],
             "HOME": str(tmp_path),

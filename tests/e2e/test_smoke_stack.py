@@ -1,12 +1,12 @@
-"""The stack that `fanout smoke --execute` makes, on the embedded AWS: made whole, gone whole."""
+"""The stack of `smoke_aws.py smoke --execute`, on the embedded AWS: made whole, deleted whole."""
 
 import zipfile
 
 import pytest
 
+import smoke_aws
 from e2e.conftest import emulator_in
 from fanout.local import shims
-from fanout.smoke import stack
 
 pytestmark = pytest.mark.slow
 PREFIX = "smoke-0a1b2c3d"
@@ -15,7 +15,7 @@ PREFIX = "smoke-0a1b2c3d"
 @pytest.fixture
 def target(tmp_path, monkeypatch):
     """An emulator with a table that is not the smoke test's."""
-    loaded = stack.load_template
+    loaded = smoke_aws.load_template
 
     def what_the_emulator_takes():
         template = shims.without_refused(loaded())
@@ -31,8 +31,8 @@ def target(tmp_path, monkeypatch):
             package.writestr("nothing.py", "")
         return path
 
-    monkeypatch.setattr(stack, "load_template", what_the_emulator_takes)
-    monkeypatch.setattr(stack, "build_package", empty_package)
+    monkeypatch.setattr(smoke_aws, "load_template", what_the_emulator_takes)
+    monkeypatch.setattr(smoke_aws, "build_package", empty_package)
     with emulator_in(tmp_path / "state", iam=False) as started:
         monkeypatch.setattr(started.target, "prefix", PREFIX)
         started.client("dynamodb").create_table(
@@ -55,7 +55,7 @@ def what_is_there(target):
 
 
 def test_everything_it_makes_is_gone_with_data_in_it_and_nothing_else_is(target):
-    with stack.deployed(target, lambda _: None):
+    with smoke_aws.deployed(target, lambda _: None):
         there = what_is_there(target)
         assert len([one for one in there if PREFIX in one]) == 9
         failures = next(one for one in there if one.startswith(f"{PREFIX}-failures"))

@@ -1,1 +1,0 @@
-"""What a million status changes cost on each transport: counted calls times list prices."""
