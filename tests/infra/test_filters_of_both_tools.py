@@ -15,7 +15,7 @@ from fanout.catalogue.filter_rendering import render_eventbridge, render_sns
 from fanout.catalogue.filter_vocabulary import eventbridge_kinds, sns_kinds
 from fanout.subscribe.choices import Bus, Choices, RuleKind
 from infra.terraform_workspace import Workspace, workspace
-from unit.fanout.catalogue.catalogue_samples import CONTRACT, EVENT
+from unit.fanout.catalogue.catalogue_samples import CONTRACT, EVENT, findings
 
 pytestmark = [pytest.mark.slow, pytest.mark.infra]
 
@@ -131,3 +131,9 @@ def test_a_latest_state_filter_lets_arrivals_from_an_unknown_status_through(rend
         if one.latest_state and one.statuses:
             got = {kind for _, kind in selected(rendered[name_of(one)], KINDS[one.bus])}
             assert got >= {f"NONE>{status}" for status in STATUSES[:4]}, name_of(one)
+
+
+def test_what_terraform_renders_passes_the_lint_whatever_is_chosen(rendered):
+    for one in choices():
+        found = findings(rendered[name_of(one)], latest_state=one.latest_state)
+        assert found == [], name_of(one)

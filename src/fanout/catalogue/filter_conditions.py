@@ -5,7 +5,8 @@ https://docs.aws.amazon.com/sns/latest/dg/string-value-matching.html and
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
 """
 
-import fnmatch
+import ipaddress
+import math
 import re
 from dataclasses import dataclass
 from enum import IntEnum
@@ -13,6 +14,9 @@ from typing import Any
 
 STRING_OPERATORS = frozenset({"prefix", "suffix", "equals-ignore-case", "wildcard"})
 OPERATORS = STRING_OPERATORS | {"anything-but", "exists", "numeric", "cidr"}
+WILDCARDS_MAX = 3
+"""AWS refuses a text with too many `*` as too complex, and names no number; so many pass."""
+_WILDCARD_TOKENS = re.compile(r"(?:\\[\\*]|[^\\*]|\*(?!\*))*")
 
 
 class Match(IntEnum):
@@ -53,20 +57,27 @@ def text_of(condition: Any) -> str:
     return str(condition)
 
 
-def fault_of(condition: Any) -> str | None:
-    """Why a condition is none at all; None where it is well-formed."""
-    if isinstance(condition, dict):
-        if len(condition) != 1:
-            return "a condition has exactly one operator"
-        [operator] = condition
-        if operator not in OPERATORS:
-            return f"{operator!r} is no operator; expected one of {', '.join(sorted(OPERATORS))}"
-        if operator == "exists" and not isinstance(condition[operator], bool):
-            return "exists takes true or false"
-        return _fault_within(condition[operator])
+def fault_of(condition: Any, transport: str = "eventbridge") -> str | None:
+    """Why a condition is not known to be one that AWS takes; None where it is.
+
+    Each operator's operand is checked. What neither SNS's nor EventBridge's documents show is a
+    fault, since AWS may refuse it when it is deployed.
+
+    Args:
+        condition: a value, or an object of one operator.
+        transport: `sns` or `eventbridge`; SNS documents fewer forms.
+    """
     if isinstance(condition, list):
         return "a list can't stand inside a list of conditions"
-    return None
+    if not isinstance(condition, dict):
+        return None
+    if len(condition) != 1:
+        return "a condition has exactly one operator"
+    [(operator, operand)] = condition.items()
+    if operator not in OPERATORS:
+        return f"{operator!r} is no operator; expected one of {', '.join(sorted(OPERATORS))}"
+    expected = _expected_operand(operator, operand, sns=transport == "sns")
+    return expected and f"{operator} takes {expected}, not {text_of(operand) or 'nothing'}"
 
 
 def match(condition: Any, domain: Domain) -> Match:
@@ -85,10 +96,84 @@ def match(condition: Any, domain: Domain) -> Match:
 # Private functions
 
 
-def _fault_within(operand: Any) -> str | None:
-    """Operands may be conditions themselves: `{"anything-but": {"prefix": "PEND"}}`."""
-    within = [one for one in _as_list(operand) if isinstance(one, dict)]
-    return next((fault for one in within if (fault := fault_of(one))), None)
+def _expected_operand(operator: str, operand: Any, *, sns: bool) -> str | None:
+    """What the operator takes, where the operand is something else."""
+    is_text = isinstance(operand, str)
+    affix = (is_text or (not sns and _ignores_case(operand)), "a text")
+    nested = frozenset({"prefix"}) if sns else STRING_OPERATORS
+    good, expected = {
+        "exists": (isinstance(operand, bool), "true or false"),
+        "equals-ignore-case": (is_text, "a text"),
+        "prefix": affix,
+        "suffix": affix,
+        "wildcard": (
+            _is_wildcard(operand),
+            f"a text with at most {WILDCARDS_MAX} *, and no two in a row (a literal one is \\*)",
+        ),
+        "anything-but": (
+            _is_exclusion(operand, nested, lists=not sns),
+            f"texts alone, numbers alone, or a text of {', '.join(sorted(nested))}",
+        ),
+        "numeric": (_is_comparison(operand), '[">", 0] or [">=", 0, "<", 5], low bound first'),
+        "cidr": (_is_cidr(operand), "a block of addresses, such as 10.0.0.0/24"),
+    }[operator]
+    return None if good else expected
+
+
+def _ignores_case(operand: Any) -> bool:
+    """`{"prefix": {"equals-ignore-case": "act"}}`, which EventBridge alone documents."""
+    return (
+        isinstance(operand, dict)
+        and list(operand) == ["equals-ignore-case"]
+        and isinstance(operand["equals-ignore-case"], str)
+    )
+
+
+def _is_exclusion(operand: Any, nested: frozenset[str], *, lists: bool) -> bool:
+    """`anything-but` takes values of one type, or one operator with texts of its own."""
+    if not isinstance(operand, dict):
+        values = _as_list(operand)
+        all_texts = all(isinstance(one, str) for one in values)
+        return bool(values) and (all_texts or all(map(_is_number, values)))
+    if len(operand) != 1 or not set(operand) <= nested:
+        return False
+    [(operator, texts)] = operand.items()
+    listed = _as_list(texts) if lists else [texts]
+    good = listed and all(text and isinstance(text, str) for text in listed)
+    return bool(good) and (operator != "wildcard" or all(map(_is_wildcard, listed)))
+
+
+def _is_wildcard(operand: Any) -> bool:
+    return (
+        isinstance(operand, str)
+        and bool(_WILDCARD_TOKENS.fullmatch(operand))
+        and re.sub(r"\\.", "", operand).count("*") <= WILDCARDS_MAX
+    )
+
+
+def _is_number(value: Any) -> bool:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and -math.inf < value < math.inf
+
+
+def _is_comparison(operand: Any) -> bool:
+    match operand:
+        case ["=" | "<" | "<=" | ">" | ">=", bound]:
+            return _is_number(bound)
+        case [">" | ">=", low, "<" | "<=", high]:
+            return _is_number(low) and _is_number(high) and low < high
+    return False
+
+
+def _is_cidr(operand: Any) -> bool:
+    """As EventBridge reads it: the mask in digits, and shorter than the address."""
+    address, slash, mask = operand.partition("/") if isinstance(operand, str) else ("", "", "")
+    try:
+        bits = ipaddress.ip_address(address).max_prefixlen
+    except ValueError:
+        return False
+    digits = bool(re.fullmatch("[0-9]{1,3}", mask))
+    return bool(slash) and "%" not in address and digits and int(mask) < bits
 
 
 def _exists(*, wanted: bool, domain: Domain) -> Match:
@@ -102,30 +187,37 @@ def _exists(*, wanted: bool, domain: Domain) -> Match:
 def _holds(condition: Any, value: Any) -> bool:
     if not isinstance(condition, dict):
         return type(condition) is type(value) and bool(condition == value)
-    if fault_of(condition):
-        return False  # told as a fault; it matches nothing
     [(operator, operand)] = condition.items()
     if operator == "anything-but":
-        return not any(_holds(one, value) for one in _as_list(operand))
+        return not any(_holds(one, value) for one in _excluded(operand))
     if operator not in STRING_OPERATORS or not isinstance(value, str):
         return False  # numbers and addresses: no field with a fixed vocabulary holds any
     return _text_holds(operator, operand, value)
 
 
+def _excluded(operand: Any) -> list[Any]:
+    """Each condition that `anything-but` turns round: `{"prefix": ["A", "B"]}` holds two."""
+    if not isinstance(operand, dict):
+        return _as_list(operand)
+    return [{operator: one} for operator, texts in operand.items() for one in _as_list(texts)]
+
+
 def _text_holds(operator: str, operand: Any, value: str) -> bool:
-    ignore_case = False
+    ignore_case = operator == "equals-ignore-case"
     if isinstance(operand, dict):  # {"prefix": {"equals-ignore-case": "act"}}
         [operand] = operand.values()
         ignore_case = True
     wanted = str(operand)
-    if ignore_case or operator == "equals-ignore-case":
+    if ignore_case:
         wanted, value = wanted.lower(), value.lower()
     if operator == "prefix":
         return value.startswith(wanted)
     if operator == "suffix":
         return value.endswith(wanted)
     if operator == "wildcard":
-        return fnmatch.fnmatchcase(value, re.sub(r"([?\[])", r"[\1]", wanted))
+        tokens = re.findall(r"\\.|.", wanted, re.DOTALL)
+        parts = [".*" if one == "*" else re.escape(one[-1]) for one in tokens]
+        return bool(re.fullmatch("".join(parts), value, re.DOTALL))
     return value == wanted
 
 
@@ -133,9 +225,13 @@ def _match_open(condition: Any, domain: Domain) -> Match:
     """What is open can hold a value or not; at best it matches sometimes."""
     if not isinstance(condition, dict):
         return Match.SOMETIMES if _fits(condition, domain) else Match.NEVER
-    [operator] = condition
+    [(operator, operand)] = condition.items()
     if operator in STRING_OPERATORS or operator == "cidr":
-        return Match.SOMETIMES if "string" in domain.types else Match.NEVER
+        if "string" not in domain.types:
+            return Match.NEVER
+        every_text = (operator, operand) in (("prefix", ""), ("suffix", ""), ("wildcard", "*"))
+        always = every_text and domain.always_there and domain.types == {"string"}
+        return Match.ALWAYS if always else Match.SOMETIMES
     if operator == "numeric":
         numbers = domain.types & {"number", "integer"}
         return Match.SOMETIMES if numbers else Match.NEVER

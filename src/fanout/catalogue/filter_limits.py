@@ -5,18 +5,19 @@ https://docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fanout.catalogue.filter_conditions import fault_of
 from fanout.catalogue.filter_findings import Finding
-from fanout.catalogue.filter_pattern import branches, is_or
+from fanout.catalogue.filter_pattern import Clause, branches, is_or
 
 SNS_KEYS_MAX = 5
 SNS_COMBINATIONS_MAX = 150
 SNS_NUMBER_MAX = 10**9
 SNS_BYTES_MAX = 256 * 1024
 EVENTBRIDGE_COMBINATIONS_MAX = 1000
+EVENTBRIDGE_NUMBER_MAX = 5 * 10**9
 EVENTBRIDGE_CHARACTERS_MAX = 2048
 """Of a pattern, by default: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html"""
 
@@ -31,7 +32,7 @@ def broken_limits(document: Any, transport: str) -> list[Finding]:
     if not isinstance(document, dict) or not document:
         sentence = "A filter is a JSON object with at least one key."
         return [Finding(rule="form", sentence=sentence)]
-    faults = list(_form(document, "", nested=transport != "sns"))
+    faults = list(_form(document, "", transport)) or list(_overwritten(document))
     if faults:
         return faults
     return list(_sns_limits(document) if transport == "sns" else _eventbridge_limits(document))
@@ -40,19 +41,21 @@ def broken_limits(document: Any, transport: str) -> list[Finding]:
 # Private functions
 
 
-def _form(document: dict[str, Any], path: str, *, nested: bool) -> Iterator[Finding]:
+def _form(document: dict[str, Any], path: str, transport: str) -> Iterator[Finding]:
+    if not document:
+        yield Finding(rule="form", path=path, sentence="An alternative of $or is an empty object.")
     for key, value in document.items():
         inner = f"{path}.{key}".strip(".")
         if is_or(key, value):
             for one in value:
-                yield from _form(one, path, nested=nested)
-        elif isinstance(value, dict) and nested and value:
-            yield from _form(value, inner, nested=nested)
+                yield from _form(one, path, transport)
+        elif isinstance(value, dict) and transport != "sns" and value:
+            yield from _form(value, inner, transport)
         else:
-            yield from _conditions(value, inner)
+            yield from _conditions(value, inner, transport)
 
 
-def _conditions(value: Any, path: str) -> Iterator[Finding]:
+def _conditions(value: Any, path: str, transport: str) -> Iterator[Finding]:
     if isinstance(value, dict):
         sentence = f"{path}: expected a list; by message attributes a filter can't nest."
         yield Finding(rule="nested", path=path, sentence=sentence)
@@ -60,8 +63,18 @@ def _conditions(value: Any, path: str) -> Iterator[Finding]:
         sentence = f"{path}: expected a list of at least one value or condition."
         yield Finding(rule="form", path=path, sentence=sentence)
     else:
-        for fault in filter(None, map(fault_of, value)):
+        for fault in filter(None, (fault_of(one, transport) for one in value)):
             yield Finding(rule="operator", path=path, sentence=f"{path}: {fault}.")
+
+
+def _overwritten(document: dict[str, Any]) -> Iterator[Finding]:
+    """EventBridge lets the last of two rules for a field win, where a reader expects both."""
+    branches_paths = [[clause.path for clause in branch] for branch in branches(document)]
+    for path in sorted(
+        {path for paths in branches_paths for path in paths if paths.count(path) > 1}
+    ):
+        sentence = f"{path}: given inside $or and beside it; only one of them would count."
+        yield Finding(rule="form", path=path, sentence=sentence)
 
 
 def _sns_limits(document: dict[str, Any]) -> Iterator[Finding]:
@@ -78,21 +91,28 @@ def _sns_limits(document: dict[str, Any]) -> Iterator[Finding]:
             f"key, multiplied); here are {total}."
         )
         yield Finding(rule="combinations", sentence=sentence)
-    for clause in clauses:
-        for number in _numbers(list(clause.conditions)):
-            if abs(number) > SNS_NUMBER_MAX:
-                sentence = (
-                    f"{clause.path}: SNS compares numbers up to ±{SNS_NUMBER_MAX}, and {number} is "
-                    "beyond; times in milliseconds and sequence numbers don't fit."
-                )
-                yield Finding(rule="number", path=clause.path, sentence=sentence)
+    yield from _large_numbers(clauses, SNS_NUMBER_MAX, "SNS")
     # Half a surrogate pair can't be matched, and has a size like any other character.
     if len(json.dumps(document, ensure_ascii=False).encode(errors="replace")) > SNS_BYTES_MAX:
         yield Finding(rule="size", sentence=f"SNS takes at most {SNS_BYTES_MAX} bytes.")
 
 
+def _large_numbers(clauses: Iterable[Clause], number_max: float, who: str) -> Iterator[Finding]:
+    for clause in clauses:
+        for number in _numbers(list(clause.conditions)):
+            if not abs(number) <= number_max:
+                sentence = (
+                    f"{clause.path}: {who} compares numbers up to ±{number_max:,}, and {number} is "
+                    "beyond; times in milliseconds and sequence numbers don't fit."
+                )
+                yield Finding(rule="number", path=clause.path, sentence=sentence)
+
+
 def _eventbridge_limits(document: dict[str, Any]) -> Iterator[Finding]:
-    total = len(branches(document))
+    found = branches(document)
+    clauses = {id(clause): clause for branch in found for clause in branch}.values()
+    yield from _large_numbers(clauses, EVENTBRIDGE_NUMBER_MAX, "EventBridge")
+    total = len(found)
     if total > EVENTBRIDGE_COMBINATIONS_MAX:
         sentence = (
             f"EventBridge takes at most {EVENTBRIDGE_COMBINATIONS_MAX} combinations of $or; "

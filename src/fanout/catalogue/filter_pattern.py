@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from fanout.catalogue.filter_conditions import ABSENT, Domain, Match, match
+from fanout.catalogue.filter_conditions import ABSENT, OPERATORS, Domain, Match, match
 from fanout.catalogue.filter_vocabulary import Kind
 
-_RESERVED = frozenset({"prefix", "suffix", "anything-but", "numeric", "exists", "cidr", "wildcard"})
 _ALTERNATIVES_MIN = 2
 
 
@@ -28,7 +27,7 @@ def is_or(key: str, value: Any) -> bool:
         key == "$or"
         and isinstance(value, list)
         and len(value) >= _ALTERNATIVES_MIN
-        and all(isinstance(one, dict) and not _RESERVED & set(one) for one in value)
+        and all(isinstance(one, dict) and not OPERATORS & set(one) for one in value)
     )
 
 

@@ -34,8 +34,9 @@ def render_sns(
     Raises:
         WrongUse: no such version, or a status that none of the versions has.
     """
-    _check(event, versions, statuses)
-    policy: Filter = {"type": [event.type_of(major) for major in sorted(versions)]}
+    statuses = tuple(dict.fromkeys(statuses))
+    wanted = _wanted(event, versions, statuses)
+    policy: Filter = {"type": [event.type_of(major) for major in wanted]}
     if statuses and latest_state:
         policy["transition"] = [
             *({"prefix": f"{status}>"} for status in (*statuses, NONE)),
@@ -54,14 +55,15 @@ def render_eventbridge(
     latest_state: bool,
 ) -> Filter:
     """An event pattern; arguments and errors as in `render_sns`."""
-    _check(event, versions, statuses)
-    detail: Filter = {"type": [event.type_of(major) for major in sorted(versions)]}
+    wanted = _wanted(event, versions, statuses)
+    detail: Filter = {"type": [event.type_of(major) for major in wanted]}
     if statuses:
-        fields = [event.version(major).entry["filters"] for major in sorted(versions)]
-        wanted: list[Filter] = [{one["status"]: list(statuses)} for one in fields]
-        if latest_state:
-            wanted += [{one["previous_status"]: [*statuses, None]} for one in fields]
-        alternatives = [{"data": one} for one in wanted]
+        alternatives: list[Filter] = []
+        for major, known in wanted.items():
+            fields = event.version(major).entry["filters"]
+            alternatives.append({"data": {fields["status"]: known}})
+            if latest_state:
+                alternatives.append({"data": {fields["previous_status"]: [*known, None]}})
         detail |= {"$or": alternatives} if len(alternatives) > 1 else alternatives[0]
     return {"detail-type": [event.name], "detail": detail}
 
@@ -69,15 +71,26 @@ def render_eventbridge(
 # Private functions
 
 
-def _check(event: EventContract, versions: Sequence[int], statuses: Sequence[str]) -> None:
+def _wanted(
+    event: EventContract, versions: Sequence[int], statuses: Sequence[str]
+) -> dict[int, list[str]]:
+    """The statuses that are wanted of each version, lowest first: those that the version knows.
+
+    A version that knows none of them is left out: it has nothing to tell of them.
+    """
     if not versions:
         raise WrongUse(f"A filter of {event.name} needs at least one major version.")
-    known: list[str] = []
-    for major in versions:
+    known: dict[int, list[str]] = {}
+    for major in sorted(set(versions)):
         version = event.version(major)
         fields = version.entry.get("filters")
-        known += version.schema["properties"][fields["status"]]["enum"] if fields else []
-    unknown = [status for status in statuses if status not in known]
-    if unknown:
-        expected = ", ".join(dict.fromkeys(known)) or "none: the event has no status"
+        known[major] = version.schema["properties"][fields["status"]]["enum"] if fields else []
+    every = list(dict.fromkeys(status for found in known.values() for status in found))
+    if unknown := [status for status in statuses if status not in every]:
+        expected = ", ".join(every) or "none: the event has no status"
         raise WrongUse(f"{unknown[0]!r} is no status of {event.name}; known: {expected}.")
+    wanted = {
+        major: [status for status in dict.fromkeys(statuses) if status in found]
+        for major, found in known.items()
+    }
+    return {major: found for major, found in wanted.items() if found or not statuses}

@@ -13,7 +13,7 @@ from fanout.catalogue.filter_conditions import Domain
 
 NONE = "NONE"
 """Stands for no known status before, as the `transition` attribute writes it."""
-_EVENTBRIDGE_FIELDS = ("version", "id", "account", "time", "region")
+_EVENTBRIDGE_FIELDS = ("id", "account", "time", "region")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +94,7 @@ def _eventbridge_fields(
     contract: Contract, event: EventContract, version: EventVersion, before: str, status: str
 ) -> dict[str, Domain]:
     fields = {name: Domain() for name in _EVENTBRIDGE_FIELDS}
-    fields |= {"source": Domain(), "detail-type": _one(event.name)}
+    fields |= {"source": Domain(), "version": _one("0"), "detail-type": _one(event.name)}
     fields |= _properties(contract.envelope, "detail")
     fields |= {
         "detail.type": _one(event.type_of(version.major)),

@@ -1,5 +1,11 @@
 locals {
-  selected_types = [for major in var.schema_versions : "novapay.accounts.CustomerStatusChanged.v${major}"]
+  # A version that knows none of the chosen statuses is left out: it has nothing to tell of them.
+  selected_versions = [
+    for major in var.schema_versions : major if var.statuses == null || length(setintersection(
+      coalesce(var.statuses, []), try(local.known_statuses[major], []),
+    )) > 0
+  ]
+  selected_types = [for major in local.selected_versions : "novapay.accounts.CustomerStatusChanged.v${major}"]
 
   # Every transition that one of the subscriber's versions can carry, as FROM>TO.
   possible_transitions = distinct(concat(
@@ -20,12 +26,11 @@ locals {
     [for status in var.statuses : ["${status}>*", "*>${status}"]],
     var.keeps_latest_state ? ["NONE>*"] : [],
   ])
-  pairs      = [for one in local.chosen : { before = split(">", one)[0], since = split(">", one)[1] }]
-  from_any   = distinct([for pair in local.pairs : pair.since if pair.before == "*"])
-  to_any     = distinct([for pair in local.pairs : pair.before if pair.since == "*"])
-  exact      = [for pair in local.pairs : pair if pair.before != "*" && pair.since != "*"]
-  exact_from = { for pair in local.exact : pair.before => pair.since... }
-  is_chosen  = length(local.pairs) > 0
+  pairs     = [for one in local.chosen : { before = split(">", one)[0], since = split(">", one)[1] }]
+  from_any  = distinct([for pair in local.pairs : pair.since if pair.before == "*"])
+  to_any    = distinct([for pair in local.pairs : pair.before if pair.since == "*"])
+  exact     = [for pair in local.pairs : pair if pair.before != "*" && pair.since != "*"]
+  is_chosen = length(local.pairs) > 0
 
   # ---------------------------------------------------------------- SNS: message attributes
 
@@ -44,19 +49,28 @@ locals {
 
   # ---------------------------------------------------------------- EventBridge: the document
 
+  # Of each version, the pairs of statuses that it knows.
+  known_pairs = { for major in local.selected_versions : major => [
+    for pair in local.pairs : pair if alltrue([for status in [pair.before, pair.since] :
+      contains(concat(["*", "NONE"], try(local.known_statuses[major], [])), status)
+    ])
+  ] }
   alternatives = flatten([
-    for major in var.schema_versions : [
+    for major, pairs in local.known_pairs : [
       for pair in concat(
-        [for statuses in [local.to_any] : { before = statuses, since = [] } if length(statuses) > 0],
-        [for statuses in [local.from_any] : { before = [], since = statuses } if length(statuses) > 0],
-        [for before, statuses in local.exact_from : { before = [before], since = statuses }],
+        [{ before = distinct([for pair in pairs : pair.before if pair.since == "*"]), since = [] }],
+        [{ before = [], since = distinct([for pair in pairs : pair.since if pair.before == "*"]) }],
+        [for before in distinct([for pair in pairs : pair.before if pair.before != "*" && pair.since != "*"]) : {
+          before = [before],
+          since  = [for pair in pairs : pair.since if pair.before == before && pair.since != "*"]
+        }],
         ) : {
         type = ["novapay.accounts.CustomerStatusChanged.v${major}"]
         data = { for side, statuses in pair :
           local.status_fields[major][side] => [for status in statuses : status == "NONE" ? null : status]
           if length(statuses) > 0
         }
-      }
+      } if length(pair.before) + length(pair.since) > 0
     ]
   ])
   # EventBridge takes "$or" for the name of a field unless it holds at least two alternatives.

@@ -1,9 +1,17 @@
 """What a filter can never match is named, with what was expected instead."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ministack.services.eventbridge import _compile_pattern, _InvalidPattern, _matches_detail
 
-from fanout.catalogue.filter_conditions import fault_of
-from unit.fanout.catalogue.catalogue_samples import V1, V2, findings, rules
+from fanout.catalogue.filter_conditions import Match, fault_of
+from fanout.catalogue.filter_limits import broken_limits
+from fanout.catalogue.filter_pattern import branches, matches
+from fanout.catalogue.filter_vocabulary import eventbridge_kinds
+from unit.fanout.catalogue.catalogue_samples import CONTRACT, V1, V2, findings, rules
+
+MANY_WILDCARDS = {"wildcard": "a*b*c*d*e*f*g"}
 
 
 def detail(**data):
@@ -106,6 +114,8 @@ def test_a_dead_alternative_is_found_inside_or():
         ({"detail": {"data": {"status": "ACTIVE"}}}, "form"),
         ({"detail": {"data": {}}}, "nested"),
         ({"$or": [{"status": ["ACTIVE"]}]}, "operator"),
+        ({"$or": [{"status": ["ACTIVE"]}, {}]}, "form"),
+        ({"status": ["ACTIVE"], "$or": [{"status": ["CLOSED"]}, {"type": [V2]}]}, "form"),
     ],
     ids=str,
 )
@@ -123,8 +133,9 @@ def test_what_is_no_filter_is_told_so(document, rule):
         ({"status": [{"numeric": [">", 1_795_435_200_000]}]}, "number"),
         ({"status": ["x" * 262_145]}, "size"),
         ({"detail": {"type": ["x" * 2049]}}, "size"),
+        (detail(reason=[{"numeric": ["<", 5 * 10**9 + 1]}]), "number"),
     ],
-    ids=["keys", "values", "product", "number", "milliseconds", "bytes", "characters"],
+    ids=["keys", "values", "product", "number", "milliseconds", "bytes", "characters", "beyond"],
 )
 def test_a_filter_beyond_a_limit_is_refused_before_anything_else(document, rule):
     assert rules(document) == [rule]
@@ -144,3 +155,162 @@ def test_alternatives_count_each_on_their_own():
 @pytest.mark.parametrize("within", [{"prefix": "A", "suffix": "E"}, {}, [{"prefixx": "A"}]])
 def test_a_malformed_condition_within_another_is_a_fault_like_any_other(within):
     assert fault_of({"anything-but": within})
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"anything-but": None},
+        {"anything-but": []},
+        {"anything-but": True},
+        {"anything-but": ["ACTIVE", None]},
+        {"anything-but": ["ACTIVE", 5]},
+        {"anything-but": ["ACTIVE", True]},
+        {"anything-but": [["ACTIVE"]]},
+        {"anything-but": {"prefix": 5}},
+        {"anything-but": {"prefix": ""}},
+        {"anything-but": {"suffix": []}},
+        {"anything-but": {"prefix": ["ACT", ""]}},
+        {"anything-but": {"exists": True}},
+        {"anything-but": {"anything-but": "ACTIVE"}},
+        {"anything-but": {"prefix": {"equals-ignore-case": "act"}}},
+        {"anything-but": {"wildcard": "A**"}},
+        {"anything-but": {"wildcard": {"prefix": "A"}}},
+        {"prefix": 5},
+        {"prefix": None},
+        {"prefix": ["ACT"]},
+        {"prefix": {"wildcard": "A*"}},
+        {"prefix": {"equals-ignore-case": ["act"]}},
+        {"suffix": ["ED"]},
+        {"suffix": {"prefix": "ED"}},
+        {"equals-ignore-case": ["active"]},
+        {"equals-ignore-case": 1},
+        {"wildcard": "X**"},
+        MANY_WILDCARDS,
+        {"wildcard": "x\\y"},
+        {"wildcard": "x\\"},
+        {"wildcard": ["A*"]},
+        {"wildcard": {"prefix": "A*"}},
+        {"exists": "true"},
+        {"exists": None},
+        {"exists": [True]},
+        {"numeric": []},
+        {"numeric": 5},
+        {"numeric": [">"]},
+        {"numeric": [5, ">"]},
+        {"numeric": [">", "5"]},
+        {"numeric": [">", True]},
+        {"numeric": ["<>", 5]},
+        {"numeric": ["<", 5, ">", 0]},
+        {"numeric": [">", 5, "<", 5]},
+        {"numeric": [">", 0, "<", 5, "<", 6]},
+        {"cidr": "10.0.0.0"},
+        {"cidr": "10.0.0.0/"},
+        {"cidr": "10.0.0.0/32"},
+        {"cidr": "10.0.0/24"},
+        {"cidr": "10.0.0.0/255.0.0.0"},
+        {"cidr": "2001:db8::/128"},
+        {"cidr": "fe80::1%eth0/64"},
+        {"cidr": "anywhere"},
+        {"cidr": 5},
+        {"regex": "A.*"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("transport", ["sns", "eventbridge"])
+def test_an_operand_that_aws_refuses_is_not_called_good(condition, transport):
+    assert fault_of(condition, transport)
+    document = {"status": [condition]} if transport == "sns" else detail(status=[condition])
+    assert rules(document) == ["operator"]
+    with pytest.raises(_InvalidPattern):
+        # MiniStack knows no bound on wildcards, which AWS has.
+        _compile_pattern({"a": [condition if condition != MANY_WILDCARDS else {"wildcard": "**"}]})
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"prefix": {"equals-ignore-case": "act"}},
+        {"anything-but": {"prefix": ["PEND", "ACT"]}},
+        {"anything-but": {"suffix": "ED"}},
+        {"anything-but": {"equals-ignore-case": "active"}},
+        {"anything-but": {"wildcard": "A*"}},
+    ],
+    ids=str,
+)
+def test_what_eventbridge_alone_documents_is_called_good_there_alone(condition):
+    assert rules(detail(previous_status=[condition])) == []
+    assert rules({"status": [condition]}) == ["operator"]
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        [{"prefix": ""}],
+        [{"suffix": ""}],
+        [{"equals-ignore-case": "active"}],
+        [{"wildcard": "*ACTIVE*"}],
+        [{"anything-but": "ACTIVE"}],
+        [{"anything-but": ["ACTIVE", "CLOSED"]}],
+        [{"anything-but": [1, 2.5]}],
+        [{"anything-but": ["ACTIVE"]}, None],
+        [{"anything-but": {"prefix": "ACT"}}, None],
+    ],
+    ids=str,
+)
+def test_a_form_that_aws_documents_stays_good(conditions):
+    assert rules(detail(previous_status=conditions)) == []
+    assert rules({"status": [one for one in conditions if one is not None]}) == []
+    _compile_pattern({"a": conditions})
+
+
+def test_a_list_of_prefixes_inside_anything_but_excludes_each_of_them():
+    nothing_left = {"anything-but": {"prefix": ["PEND", "ACT", "SUSP", "CLO", "REM"]}}
+    assert rules(detail(status=[nothing_left])) == ["unknown-value"]
+    removed_left = {"anything-but": {"prefix": ["PEND", "ACT", "SUSP", "CLO"]}}
+    assert rules(detail(status=[removed_left], change=["removed"])) == []
+    assert set(rules(detail(status=[removed_left], change=["changed"]))) == {"contradiction"}
+
+
+def test_or_with_the_name_of_an_operator_inside_is_no_or():
+    found = findings({"$or": [{"status": ["ACTIVE"]}, {"equals-ignore-case": ["x"]}]})
+    assert {one.rule for one in found} == {"operator"}
+
+
+STATUSES = ["PENDING", "ACTIVE", "SUSPENDED", "CLOSED", "REMOVED"]
+TEXTS = st.sampled_from(
+    [*STATUSES, "", "ACT", "active", "ED", "*D", "A*", "S*E*D", "**", "A\\*", "?"]
+)
+VALUES = st.one_of(TEXTS, st.none(), st.booleans(), st.integers(-3, 3), st.just(0.5))
+SCALARS_OR_LISTS = st.one_of(VALUES, st.lists(VALUES, max_size=3), st.lists(TEXTS, max_size=5))
+OPERATORS = st.sampled_from(
+    ["prefix", "suffix", "equals-ignore-case", "wildcard", "anything-but", "exists", "numeric"]
+)
+ONE_OPERATOR = st.dictionaries(OPERATORS, SCALARS_OR_LISTS, min_size=1, max_size=1)
+CONDITIONS = st.one_of(
+    VALUES,
+    ONE_OPERATOR,
+    st.dictionaries(OPERATORS, st.one_of(ONE_OPERATOR, SCALARS_OR_LISTS), max_size=2),
+    st.fixed_dictionaries({"anything-but": ONE_OPERATOR}),
+)
+
+
+@given(
+    status=st.lists(CONDITIONS, min_size=1, max_size=3),
+    before=st.lists(CONDITIONS, min_size=1, max_size=2),
+)
+def test_a_filter_that_is_called_good_is_taken_and_read_alike_by_another_eventbridge(
+    status, before
+):
+    pattern = detail(status=status, previous_status=before)
+    if broken_limits(pattern, "eventbridge"):
+        return
+    [compiled] = _compile_pattern(pattern)
+    for kind in eventbridge_kinds(CONTRACT):
+        if kind.major == 2:
+            [now] = kind.fields["detail.data.status"].values
+            [previous] = kind.fields["detail.data.previous_status"].values
+            event = detail(status=now, previous_status=previous)
+            verdict = matches(branches(pattern), kind)
+            assert (verdict is Match.ALWAYS) is _matches_detail(event, compiled), kind.transition
+            assert verdict is not Match.SOMETIMES
