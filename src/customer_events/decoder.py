@@ -25,6 +25,7 @@ from customer_events.event import (
     CustomerStatusChanged,
     Event,
     Status,
+    well_formed_traceparent,
 )
 from customer_events.sequence import UNCOUNTED, Sequence, SequenceSource, epoch_prefix
 from customer_events.wire_models import Attributes, DataV1, DataV2, Envelope
@@ -35,7 +36,6 @@ _STATUS_FIELDS = frozenset({"status", "previous_status", "old_status", "new_stat
 _STATUSES = frozenset(status.value for status in Status)
 _NO_MAP: Mapping[str, str] = {}
 _MAJOR = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 
 
 def decode(body: str | bytes, status_map: Mapping[str, str] = _NO_MAP) -> CustomerStatusChanged:
@@ -115,7 +115,7 @@ def attributes_of(envelope: Attributes) -> dict[str, Any]:
         "sequence": Sequence(envelope.sequence),
         "sequence_source": SequenceSource(envelope.sequencesource),
         "occurred_at": envelope.time,
-        "traceparent": _traceparent(envelope.traceparent),
+        "traceparent": well_formed_traceparent(envelope.traceparent),
     }
 
 
@@ -213,8 +213,3 @@ def _event_v2(envelope: Envelope, fields: Mapping[str, object]) -> CustomerStatu
 
 def _status(text: str | None) -> Status | None:
     return None if text is None else Status(text)
-
-
-def _traceparent(value: str | None) -> str | None:
-    """A trace context that is malformed is ignored, not an error (W3C Trace Context, 3.2)."""
-    return value if value is not None and _TRACEPARENT.fullmatch(value) else None

@@ -3,6 +3,7 @@
 `CustomerStatusChanged` has the newest major version's meaning, whichever version travels.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -20,6 +21,9 @@ MAJORS = (1, 2)
 CUSTOMER_ID_LENGTH_MAX = 2048
 """DynamoDB's limit for a partition key, in bytes of UTF-8."""
 REASON_LENGTH_MAX = 128
+_TRACEPARENT = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII
+)
 
 
 class Status(StrEnum):
@@ -97,6 +101,14 @@ class CustomerStatusChanged(Event):
             ("status", self.status.value),
             ("transition", transition(self)),
         )
+
+
+def well_formed_traceparent(value: str | None) -> str | None:
+    """The trace context itself; None for a malformed one, which is ignored and is no error.
+
+    W3C Trace Context, 3.2.2: version `ff` is invalid, and so is an id of zeros.
+    """
+    return value if value is not None and _TRACEPARENT.fullmatch(value) else None
 
 
 def transition(event: CustomerStatusChanged) -> str:

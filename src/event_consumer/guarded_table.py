@@ -20,7 +20,7 @@ from event_consumer.order_guard import (
     Kind,
     Row,
     kind,
-    latest_reading_allowance,
+    latest_stored_allowance,
 )
 
 Attributes = Mapping[str, str]
@@ -43,12 +43,27 @@ GUARD_ATTRIBUTES = frozenset(
 )
 """What the guard writes itself; a rule that wrote one of these would break the order."""
 
+OWN_MAX = 150
+"""A rule's attributes for one event, at most: DynamoDB takes expressions of up to 4 KB."""
+OWN_SIZE_MAX_BYTES = 400_000
+"""Names and values together: DynamoDB's 400 KB (409,600 bytes) less room for the guard's own."""
+
+
+class UnusableAttributes(ValueError):
+    """A rule gave attributes that can't be stored: fix the rule; its events are retried till then.
+
+    It names the attribute and the type at fault, never a value.
+    """
+
+
 _ABSENT = "attribute_not_exists(#sequence)"
 _NEWER = "(#sequence < :sequence OR (#sequence = :sequence AND #schema_version < :schema_version))"
-_SAME_COUNTER = "(NOT begins_with(#sequence, :epoch) OR #sequence_source = :sequence_source)"
+_IN_EPOCH = "begins_with(#sequence, :epoch)"
+_SAME_COUNTER = f"({_IN_EPOCH} AND #sequence_source = :sequence_source)"
+_NOT_BACKWARDS = f"(NOT {_IN_EPOCH} AND #occurred_at <= :latest_stored)"
 _AFTER_READING = (
     "((#sequence_source = :version AND #status <> :removed) OR attribute_not_exists(#snapshot_at)"
-    " OR #occurred_at <> #snapshot_at OR #snapshot_at <= :latest_reading)"
+    " OR #occurred_at <> #snapshot_at OR #snapshot_at <= :latest_stored)"
 )
 _READ_LATER = "(attribute_not_exists(#snapshot_at) OR #snapshot_at < :snapshot_at)"
 
@@ -82,16 +97,21 @@ class GuardedTable:
     def write(self, event: CustomerStatusChanged) -> Written:
         """See `GuardedRows.write`."""
         assigned = self._assigned(event)
+        own = own_attributes(self._rule, event)
         condition, operands = _condition(event, self._tolerance)
-        values = {f":{name}": value for name, value in assigned.items()} | operands
-        text = f"SET {', '.join(f'#{name} = :{name}' for name in assigned)}"
+        # Named by position: whatever the rule calls them, they can't meet the guard's placeholders.
+        names = {f"#own{index}": name for index, name in enumerate(own)}
+        values = {f":own{index}": {"S": value} for index, value in enumerate(own.values())}
+        values |= operands | {f":{name}": value for name, value in assigned.items()}
+        placeholders = [*assigned, *(name[1:] for name in names)]
+        text = f"SET {', '.join(f'#{one} = :{one}' for one in placeholders)}"
         try:
             answer = self._client.update_item(
                 TableName=self._table_name,
                 Key={"customer_id": {"S": event.customer_id}},
                 UpdateExpression=text,
                 ConditionExpression=condition,
-                ExpressionAttributeNames=_names(f"{text} {condition}"),
+                ExpressionAttributeNames=_names(f"{text} {condition}") | names,
                 ExpressionAttributeValues=values,
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
@@ -101,7 +121,7 @@ class GuardedTable:
                 raise
             item: Any = error.response.get("Item")
             return Written(applied=False, row=read_row(item) if item else None)
-        return Written(applied=True, row=read_row(answer["Attributes"]))
+        return Written(applied=True, row=_readable_row(answer["Attributes"]))
 
     def _assigned(self, event: CustomerStatusChanged) -> dict[str, dict[str, Any]]:
         assigned: dict[str, dict[str, Any]] = {
@@ -118,16 +138,34 @@ class GuardedTable:
         if event.repairs is None:  # a repair keeps the row's place among the changes
             assigned["sequence"] = {"S": event.sequence}
             assigned["sequence_source"] = {"S": event.sequence_source.value}
-        return assigned | self._own(event)
+        return assigned
 
-    def _own(self, event: CustomerStatusChanged) -> dict[str, dict[str, Any]]:
-        """The rule's attributes; checked here, as the client does not check what it sends."""
-        own = self._rule(event)
-        if taken := sorted(GUARD_ATTRIBUTES & own.keys()):
-            raise ValueError(f"the rule's attributes must leave the guard's alone: {taken}")
-        if odd := sorted(name for name, value in own.items() if not isinstance(value, str)):
-            raise TypeError(f"the rule's attributes must be text: {odd}")
-        return {name: {"S": value} for name, value in own.items()}
+
+def own_attributes(
+    rule: Callable[[CustomerStatusChanged], Attributes], event: CustomerStatusChanged
+) -> dict[str, str]:
+    """A rule's attributes for an event; checked here, as the client does not check what it sends.
+
+    Raises:
+        UnusableAttributes: DynamoDB or the guard would refuse them.
+    """
+    own = rule(event)
+    if not isinstance(own, Mapping):
+        raise UnusableAttributes(f"expected a mapping of names to text, not {type(own).__name__}")
+    for name, value in own.items():
+        if not isinstance(name, str) or not name or not isinstance(value, str):
+            kinds = f"{name!r} with {type(value).__name__}"
+            raise UnusableAttributes(f"expected names with text as their values, not {kinds}")
+        if name in GUARD_ATTRIBUTES:
+            raise UnusableAttributes(f"expected another name than {name}, which is the guard's")
+    try:
+        size_bytes = sum(len(name.encode()) + len(value.encode()) for name, value in own.items())
+    except UnicodeEncodeError:
+        raise UnusableAttributes("expected text that UTF-8 can carry") from None
+    if size_bytes > OWN_SIZE_MAX_BYTES or len(own) > OWN_MAX:
+        limits = f"at most {OWN_MAX} attributes, of at most {OWN_SIZE_MAX_BYTES} bytes together"
+        raise UnusableAttributes(f"expected {limits}")
+    return dict(own)
 
 
 def read_row(item: Mapping[str, Mapping[str, Any]]) -> Row:
@@ -135,7 +173,7 @@ def read_row(item: Mapping[str, Mapping[str, Any]]) -> Row:
 
     Raises:
         OrderContradiction: the row lacks one of the guard's attributes, or holds nonsense: it was
-            changed by hand. Mend the row, then replay.
+            changed by hand. Fix the row, then replay.
     """
     try:
         previous, snapshot_at = item.get("previous_status", {}), item.get("snapshot_at")
@@ -166,19 +204,29 @@ def _condition(
         return f"#sequence = :repairs AND {_READ_LATER}", {":repairs": {"S": str(event.repairs)}}
     if which is Kind.SNAPSHOT:
         return f"{_ABSENT} OR (#sequence = :sequence AND {_READ_LATER})", {}
-    latest_reading = _later(event.occurred_at, latest_reading_allowance(event, tolerance))
+    latest_stored = _later(event.occurred_at, latest_stored_allowance(event, tolerance))
     operands = {
         ":epoch": {"S": epoch_prefix(event.sequence)},
         ":version": {"S": SequenceSource.VERSION.value},
         ":removed": {"S": Status.REMOVED.value},
-        ":latest_reading": {"S": sortable(latest_reading)},
+        ":latest_stored": {"S": sortable(latest_stored)},
     }
-    return f"{_ABSENT} OR ({_NEWER} AND {_SAME_COUNTER} AND {_AFTER_READING})", operands
+    other_epoch = f"NOT {_IN_EPOCH}" if event.change is Change.SNAPSHOT else _NOT_BACKWARDS
+    in_order = f"{_NEWER} AND ({_SAME_COUNTER} OR {other_epoch})"
+    return f"{_ABSENT} OR ({in_order} AND {_AFTER_READING})", operands
 
 
 def _later(instant: datetime, tolerance: timedelta) -> datetime:
     latest = datetime.max.replace(tzinfo=UTC)
     return instant + tolerance if instant <= latest - tolerance else latest
+
+
+def _readable_row(item: Mapping[str, Mapping[str, Any]]) -> Row | None:
+    """What was written stays written: a row that was changed by hand is refused at the next one."""
+    try:
+        return read_row(item)
+    except OrderContradiction:
+        return None
 
 
 def _names(expression: str) -> dict[str, str]:

@@ -101,7 +101,7 @@ def _judge_counted(row: Row, event: CustomerStatusChanged, tolerance: timedelta)
     order = (event.sequence, event.schema_version)
     stored = (row.sequence, row.schema_version)
     if order > stored:
-        return STALE if _undoes_reading(row, event, tolerance) else None
+        return STALE if _goes_backwards(row, event, tolerance) else None
     if order == stored:
         return _judge_equal(row, event, tolerance)
     if event.sequence < row.sequence and _counter_restarted(row, event, tolerance):
@@ -109,10 +109,17 @@ def _judge_counted(row: Row, event: CustomerStatusChanged, tolerance: timedelta)
     return STALE
 
 
-def _undoes_reading(row: Row, event: CustomerStatusChanged, tolerance: timedelta) -> bool:
-    """What is from before the row was read is in what was read, whatever its sequence."""
-    allowance = latest_reading_allowance(event, tolerance)
-    return _is_uncounted_reading(row) and row.occurred_at - event.occurred_at > allowance
+def _goes_backwards(row: Row, event: CustomerStatusChanged, tolerance: timedelta) -> bool:
+    """Newer by sequence, yet older by time where the sequence proves nothing.
+
+    What is from before the row was read is in what was read. And after a failover a mapping at
+    TRIM_HORIZON publishes a day of old changes under the raised epoch; there an event that is
+    itself a snapshot is exempt, since its time is no change's.
+    """
+    raised = epoch_prefix(row.sequence) != epoch_prefix(event.sequence)
+    if not (_is_uncounted_reading(row) or (raised and event.change is not Change.SNAPSHOT)):
+        return False
+    return row.occurred_at - event.occurred_at > latest_stored_allowance(event, tolerance)
 
 
 def _judge_equal(row: Row, event: CustomerStatusChanged, tolerance: timedelta) -> Handled:
@@ -123,12 +130,8 @@ def _judge_equal(row: Row, event: CustomerStatusChanged, tolerance: timedelta) -
             return DUPLICATE
         if row.sequence_source is SequenceSource.STREAM or _is_uncounted_reading(row):
             return STALE  # repaired since: the row keeps the sequence of the event it mended
-    elif (row.status, row.previous_status, row.occurred_at) == (
-        event.status,
-        event.previous_status,
-        event.occurred_at,
-    ):
-        return DUPLICATE
+    elif (row.status, row.occurred_at) == (event.status, event.occurred_at):
+        return DUPLICATE  # its previous status may read otherwise since a status was mapped
     return _contradiction("the same content as the stored event of this sequence")
 
 
@@ -147,8 +150,8 @@ def _counter_restarted(row: Row, event: CustomerStatusChanged, tolerance: timede
     return event.occurred_at - row.occurred_at > allowance
 
 
-def latest_reading_allowance(event: CustomerStatusChanged, tolerance: timedelta) -> timedelta:
-    """How much older than a reading an event may be and still apply over it.
+def latest_stored_allowance(event: CustomerStatusChanged, tolerance: timedelta) -> timedelta:
+    """How much older than the row an event may be and still apply over it, where time decides.
 
     Changes carry whole seconds from other clocks; two readings compare exactly.
     """

@@ -16,6 +16,10 @@ _UNMARKED = "attribute_not_exists(event_id)"
 _REFUSED = "ConditionalCheckFailed"
 
 
+class UnusableWrites(ValueError):
+    """A handler gave writes that no transaction takes: fix it; its events are retried till then."""
+
+
 class ProcessedEventsTable:
     """`ProcessedEvents` on a DynamoDB table whose partition key is `event_id`.
 
@@ -50,11 +54,11 @@ class ProcessedEventsTable:
         """See `ProcessedEvents.commit`.
 
         Raises:
-            ValueError: more writes than a transaction takes.
+            UnusableWrites: more writes than a transaction takes.
+            ParamValidationError: a write is none that DynamoDB knows.
             ClientError: throttled, or a condition of the event's own writes refused them.
         """
-        if len(writes) > WRITES_MAX:
-            raise ValueError(f"an event brings at most {WRITES_MAX} writes")
+        check_writes(writes)
         mark = {
             "TableName": self._table_name,
             "Item": self._mark(event),
@@ -79,6 +83,12 @@ class ProcessedEventsTable:
             "occurred_at": {"S": sortable(event.occurred_at)},
             "processed_at": {"S": sortable(self._clock())},
         }
+
+
+def check_writes(writes: Sequence[Write]) -> None:
+    """Raises: UnusableWrites where there are more than a transaction takes."""
+    if len(writes) > WRITES_MAX:
+        raise UnusableWrites(f"expected at most {WRITES_MAX} writes for an event")
 
 
 # Private functions

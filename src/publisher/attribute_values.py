@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 
+from customer_events.event import well_formed_traceparent
+
 _WHOLE = re.compile(r"[0-9]{1,38}", re.ASCII)
 _PLAIN_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,37}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([Ee][+-]?[0-9]{1,3})?", re.ASCII)
@@ -19,9 +21,6 @@ _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})",
     re.ASCII,
-)
-_TRACEPARENT = re.compile(
-    r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII
 )
 _MILLISECONDS_FROM = 100_000_000_000
 """An epoch number this large is in milliseconds: as seconds it would be after the year 5100."""
@@ -105,9 +104,8 @@ def instant(value: object) -> datetime | None:
 
 
 def traceparent(value: object) -> str | None:
-    """An `S` that is a well-formed W3C trace context (Trace Context, section 3.2.2)."""
-    found = text(value)
-    return found if found is not None and _TRACEPARENT.fullmatch(found) else None
+    """An `S` that is a well-formed W3C trace context."""
+    return well_formed_traceparent(text(value))
 
 
 # Private functions

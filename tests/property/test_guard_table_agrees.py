@@ -11,9 +11,12 @@ from moto import mock_aws
 from customer_events.event import Change, CustomerStatusChanged, Status
 from customer_events.identity import event_id
 from customer_events.sequence import UNCOUNTED, SequenceSource, sequence
-from event_consumer.guarded_table import GuardedTable
-from event_consumer.order_guard import judge
+from event_consumer.guarded_table import GUARD_ATTRIBUTES, GuardedTable, UnusableAttributes
+from event_consumer.order_guard import CLOCK_TOLERANCE, judge
+from event_consumer.testing.memory import RowsInMemory
+from unit.event_consumer.consumer_samples import HOSTILE_NAMES
 
+KEY = {"customer_id": {"S": "c"}}
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SEQUENCES = [sequence(number, epoch=epoch) for epoch in (1, 2) for number in (1, 2, 3)]
 
@@ -60,17 +63,49 @@ def client():
         yield client
 
 
+NAMES = st.sampled_from(HOSTILE_NAMES) | st.text(min_size=1, max_size=20)
+RULES = st.lists(st.dictionaries(NAMES, st.text(max_size=20), max_size=4), min_size=6, max_size=6)
+
+
 @pytest.mark.slow
 @settings(max_examples=150, deadline=None)
-@given(history=st.lists(events(), min_size=1, max_size=6))
-def test_the_table_applies_an_event_exactly_when_the_guard_says_so(client, history):
-    client.delete_item(TableName="rows", Key={"customer_id": {"S": "c"}})
-    table = GuardedTable(client, "rows", rule=lambda _: {})
-    row = None
-    for event in history:
-        verdict = judge(row, event)
+@given(
+    history=st.lists(events(), min_size=1, max_size=6),
+    own=RULES,
+    tolerance_seconds=st.sampled_from([5, 5, 1, 59]),
+)
+def test_the_table_and_the_kit_apply_an_event_exactly_when_the_guard_says_so(
+    client, history, own, tolerance_seconds
+):
+    client.delete_item(TableName="rows", Key=KEY)
+    tolerance = timedelta(seconds=tolerance_seconds)
+    given_by_rule = {id(event): one for event, one in zip(history, own, strict=False)}
+
+    def rule(event):
+        return given_by_rule[id(event)]
+
+    usable = [not GUARD_ATTRIBUTES & rule(event).keys() for event in history]
+    table, kit = GuardedTable(client, "rows", rule=rule, tolerance=tolerance), RowsInMemory(rule)
+    row, stored = None, {}
+    for event, is_usable in zip(history, usable, strict=True):
+        if not is_usable:
+            for rows in (table, kit):
+                with pytest.raises(UnusableAttributes):
+                    rows.write(event)
+            continue
+        verdict = judge(row, event, tolerance)
         written = table.write(event)
         assert written.applied == (verdict is None), (row, event, verdict)
         if verdict is not None:
             assert written.row == row
+        if tolerance == CLOCK_TOLERANCE:  # the kit has no other
+            assert kit.write(event) == written
         row = written.row
+        if written.applied:
+            stored |= rule(event)
+            item = client.get_item(TableName="rows", Key=KEY)["Item"]
+            mine = {name: item[name] for name in item.keys() - GUARD_ATTRIBUTES}
+            assert mine == {name: {"S": value} for name, value in stored.items()}
+            if tolerance == CLOCK_TOLERANCE:
+                kept = kit.rows["c"]
+                assert {name: kept[name] for name in stored} == stored

@@ -174,7 +174,8 @@ HISTORY = (
     (event(9, "SUSPENDED"), False),
     (event(10, "CLOSED", schema_version=1), False),
     (event(11, "ACTIVE", sequence_source=SequenceSource.VERSION), False),
-    (event(1, "ACTIVE", sequence=sequence("1", epoch=2)), True),
+    (event(1, "ACTIVE", sequence=sequence("1", epoch=2)), False),
+    (event(12, "ACTIVE", sequence=sequence("2", epoch=2)), True),
     (replace(SNAPSHOT, repairs=sequence("10", epoch=1)), False),
 )
 
@@ -184,7 +185,7 @@ def test_the_guards_writes_apply_or_not(backend, agrees):
     table = GuardedTable(client, name, rule=attributes, clock=lambda: START)
     written = [table.write(one) for one, _ in HISTORY]
     seen = [(one.applied, one.row and one.row.status.value) for one in written]
-    statuses = [*["ACTIVE"] * 3, "SUSPENDED", *["CLOSED"] * 4, *["ACTIVE"] * 2]
+    statuses = [*["ACTIVE"] * 3, "SUSPENDED", *["CLOSED"] * 5, *["ACTIVE"] * 2]
     agrees(seen, [(applies, now) for (_, applies), now in zip(HISTORY, statuses, strict=True)])
 
 

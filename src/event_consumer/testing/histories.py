@@ -1,5 +1,6 @@
 """Events to test with: what a customer goes through, and what was read of one."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from customer_events.event import NEWEST_MAJOR, Change, CustomerStatusChanged, Status
@@ -11,24 +12,32 @@ BEGIN = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 def history(
-    *statuses: str, customer_id: str = "c-1", version: int = NEWEST_MAJOR
+    *statuses: str,
+    customer_id: str = "c-1",
+    version: int = NEWEST_MAJOR,
+    reason: str | None = None,
 ) -> list[CustomerStatusChanged]:
     """A customer's changes, oldest first, a minute apart; the first one creates the customer.
 
-    `history("ACTIVE", "SUSPENDED")`; after `REMOVED` the customer is created anew.
+    `history("ACTIVE", "SUSPENDED")`; after `REMOVED` the customer is created anew. Each change
+    carries `reason`, but for a removal and all of version 1, which can't.
 
     Raises:
         ValueError: no such status.
     """
     before = [None, *map(Status, statuses)]
-    return [
+    changes = (
         _change(number, previous, Status(status), customer_id=customer_id, version=version)
         for number, (previous, status) in enumerate(zip(before, statuses, strict=False), start=1)
+    )
+    return [
+        one if one.change is Change.REMOVED or version == 1 else replace(one, reason=reason)
+        for one in changes
     ]
 
 
 def snapshot(
-    status: str, *, customer_id: str = "c-1", minutes: float = 60
+    status: str, *, customer_id: str = "c-1", minutes: float = 60, reason: str | None = None
 ) -> CustomerStatusChanged:
     """What a backfill reads of a customer, so many minutes after the first change."""
     read_at = BEGIN + timedelta(minutes=minutes, microseconds=1)
@@ -42,7 +51,7 @@ def snapshot(
         occurred_at=read_at,
         status=Status(status),
         previous_status=None,
-        reason=None,
+        reason=reason,
         change=Change.SNAPSHOT,
         changed_at=read_at,
     )

@@ -32,8 +32,9 @@ CONVERGE_TRIES = 50
 class _Kit:
     """Delivers batches to a handler, as Lambda does, and keeps what was parked."""
 
-    def __init__(self, handler: EventHandler[Any]) -> None:
+    def __init__(self, handler: EventHandler[Any], store: RowsInMemory | MarksInMemory) -> None:
         self._handler = handler
+        self._store = store
         self._dlq = DlqInMemory()
         self._numbers = count(1)
 
@@ -43,7 +44,12 @@ class _Kit:
         return self._dlq.reasons
 
     def deliver(self, *delivered: Delivered) -> list[Outcome]:
-        """One batch; the outcome of each message, in the order given."""
+        """One batch; the outcome of each message, in the order given.
+
+        Raises:
+            UnusableAttributes: the rule gives what the table refuses, in production at each retry.
+            UnusableWrites, ParamValidationError: the same of the writes of a handler.
+        """
         deliveries = consume_batch(
             [self._message(one) for one in delivered],
             handler=self._handler,
@@ -51,6 +57,9 @@ class _Kit:
             redelivery=NoDelay(),
             now=datetime.now(UTC),
         )
+        refusal, self._store.refusal = self._store.refusal, None
+        if refusal is not None:
+            raise refusal
         return [one.handled.outcome for one in deliveries]
 
     def deliver_each(self, *delivered: Delivered) -> list[Outcome]:
@@ -77,7 +86,8 @@ class LatestStateKit(_Kit):
 
     def __init__(self, rule: Rule) -> None:
         self._table = RowsInMemory(rule)
-        super().__init__(LatestState(self._table, writers_max=1, executor=OneByOne()))
+        handler = LatestState(self._table, writers_max=1, executor=OneByOne())
+        super().__init__(handler, self._table)
 
     @property
     def rows(self) -> dict[str, TableRow]:
@@ -98,7 +108,8 @@ class EveryEventKit(_Kit):
 
     def __init__(self, handle: HandleEvent) -> None:
         self._marks = MarksInMemory()
-        super().__init__(EveryEvent(self._marks, handle, workers_max=1, executor=OneByOne()))
+        handler = EveryEvent(self._marks, handle, workers_max=1, executor=OneByOne())
+        super().__init__(handler, self._marks)
 
     @property
     def writes(self) -> list[Write]:

@@ -3,15 +3,21 @@
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeVar
+
+import botocore.session
+from botocore.exceptions import ParamValidationError
+from botocore.validate import validate_parameters
 
 from customer_events.event import Change, CustomerStatusChanged
 from event_consumer.every_event import Write
-from event_consumer.guarded_table import GUARD_ATTRIBUTES
+from event_consumer.guarded_table import UnusableAttributes, own_attributes
 from event_consumer.latest_state import Written
 from event_consumer.messages import Message
 from event_consumer.order_guard import Row, judge
 from event_consumer.ports import Parking
+from event_consumer.processed_events import UnusableWrites, check_writes
 
 T = TypeVar("T")
 TableRow = dict[str, str | None]
@@ -25,12 +31,15 @@ class RowsInMemory:
         self._rule = rule
         self._guarded: dict[str, Row] = {}
         self.rows: dict[str, TableRow] = {}
+        self.refusal: Exception | None = None
 
     def write(self, event: CustomerStatusChanged) -> Written:
         """See `GuardedRows.write`."""
-        own = dict(self._rule(event))
-        if taken := sorted(GUARD_ATTRIBUTES & own.keys()):
-            raise ValueError(f"the rule's attributes must leave the guard's alone: {taken}")
+        try:
+            own = own_attributes(self._rule, event)
+        except UnusableAttributes as refusal:
+            self.refusal = refusal
+            raise
         row = self._guarded.get(event.customer_id)
         if judge(row, event) is not None:
             return Written(applied=False, row=row)
@@ -52,6 +61,7 @@ class MarksInMemory:
     def __init__(self) -> None:
         self.marked: set[str] = set()
         self.writes: list[Write] = []
+        self.refusal: Exception | None = None
 
     def is_processed(self, event: CustomerStatusChanged) -> bool:
         """See `ProcessedEvents.is_processed`."""
@@ -59,6 +69,13 @@ class MarksInMemory:
 
     def commit(self, event: CustomerStatusChanged, writes: Sequence[Write]) -> bool:
         """See `ProcessedEvents.commit`."""
+        try:
+            check_writes(writes)
+            if writes:
+                validate_parameters({"TransactItems": [*writes]}, _transaction())
+        except (UnusableWrites, ParamValidationError) as refusal:
+            self.refusal = refusal
+            raise
         if self.is_processed(event):
             return False
         self.marked.add(str(event.event_id))
@@ -94,6 +111,13 @@ class OneByOne(Executor):
         future: Future[T] = Future()
         future.set_result(fn(*args, **kwargs))
         return future
+
+
+@cache
+def _transaction() -> Any:
+    """What botocore expects of a transaction; production's client checks against the same."""
+    dynamodb = botocore.session.get_session().get_service_model("dynamodb")
+    return dynamodb.operation_model("TransactWriteItems").input_shape
 
 
 def row_after(row: Row | None, event: CustomerStatusChanged) -> Row:

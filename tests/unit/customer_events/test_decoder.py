@@ -8,6 +8,7 @@ from customer_events import errors
 from customer_events.decoder import decode, from_document, parse_json
 from customer_events.event import Change, Status
 from customer_events.instants import to_wire
+from publisher import attribute_values
 
 
 @pytest.fixture
@@ -121,6 +122,26 @@ def test_a_reason_that_is_null_counts_as_absent(document):
 @pytest.mark.parametrize("value", ["", "00-trace", "00-" + "0" * 32, "x" * 100_000])
 def test_a_malformed_trace_context_is_ignored(document, value):
     assert from_document(document | {"traceparent": value}).traceparent is None
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        (f"00-{'4' * 32}-{'0' * 15}1-01", True),
+        (f"cc-{'4' * 32}-{'0' * 15}1-00", True),
+        (f"ff-{'4' * 32}-{'0' * 15}1-01", False),
+        (f"00-{'0' * 32}-{'0' * 15}1-01", False),
+        (f"00-{'4' * 32}-{'0' * 16}-01", False),
+        (f"00-{'A' * 32}-{'0' * 15}1-01", False),
+        (f"00-{'4' * 32}-{'0' * 15}1-01\n", False),
+    ],
+)
+def test_the_decoder_keeps_exactly_the_trace_contexts_that_the_publisher_keeps(
+    document, value, kept
+):
+    wanted = value if kept else None
+    assert from_document(document | {"traceparent": value}).traceparent == wanted
+    assert attribute_values.traceparent({"S": value}) == wanted
 
 
 def test_a_trace_context_is_kept(document):

@@ -29,6 +29,12 @@ ENVIRONMENT = {
     "DLQ_URL": DLQ_URL,
     "TABLE_NAME": "fanout-payments",
 }
+HOSTILE_NAMES = (
+    *("version", "epoch", "removed", "repairs", "latest_reading", "latest_stored", "own0", "own1"),
+    *("name", "SET", "and", "Status", "risk-level", "risk.level", "risk level", "level[0]"),
+    *("#status", ":sequence", "#own0", ":own0", "1st", "größe", "🙂", " ", "a,b = c", "x" * 5000),
+)
+"""What a rule may call its attributes: placeholders of the guard, words and signs of DynamoDB."""
 
 
 def at(seconds: float) -> datetime:

@@ -26,6 +26,10 @@ class Work:
         self.done.append(event)
 
 
+def put(text):
+    return {"Put": {"TableName": "letters", "Item": {"id": {"S": text}}}}
+
+
 def consumer(work, marks=None, **other):
     return EveryEvent(marks or MarksInMemory(), work, workers_max=1, executor=OneByOne(), **other)
 
@@ -77,11 +81,11 @@ def test_of_two_workers_with_the_same_event_one_commits_and_the_others_writes_va
     marks = MarksInMemory()
 
     def overtaken(event):
-        marks.commit(event, [{"Put": "the other's"}])
-        return [{"Put": "ours"}]
+        marks.commit(event, [put("the other's")])
+        return [put("ours")]
 
     assert outcomes(consumer(overtaken, marks).handle(EVENTS[:1])) == [DUPLICATE]
-    assert marks.writes == [{"Put": "the other's"}]
+    assert marks.writes == [put("the other's")]
 
 
 def test_a_snapshot_is_no_transition_and_is_not_handled():

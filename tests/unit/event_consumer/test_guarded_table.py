@@ -9,10 +9,25 @@ from botocore.stub import Stubber
 from customer_events.errors import OrderContradiction
 from customer_events.event import Change, Status
 from customer_events.sequence import SequenceSource
-from event_consumer.guarded_table import GUARD_ATTRIBUTES, GuardedTable, read_row
+from event_consumer.guarded_table import (
+    GUARD_ATTRIBUTES,
+    OWN_MAX,
+    OWN_SIZE_MAX_BYTES,
+    GuardedTable,
+    UnusableAttributes,
+    read_row,
+)
 from event_consumer.latest_state import LatestState
 from event_consumer.order_guard import Row
-from unit.event_consumer.consumer_samples import REGION, at, live, outcomes, repair, snapshot
+from unit.event_consumer.consumer_samples import (
+    HOSTILE_NAMES,
+    REGION,
+    at,
+    live,
+    outcomes,
+    repair,
+    snapshot,
+)
 
 SEQUENCE = live(7).sequence
 ITEM = {
@@ -37,6 +52,22 @@ ROW = Row(
     occurred_at=at(420),
     snapshot_at=None,
 )
+REFUSED = {
+    "a number": {"limit": 5},
+    "nothing": {"limit": None},
+    "a truth": {"limit": True},
+    "an instant": {"seen_at": at(0)},
+    "a value in DynamoDB's own form": {"limit": {"S": "CANARY"}},
+    "bytes": {"limit": b"CANARY"},
+    "no name": {"": "CANARY"},
+    "a number as the name": {5: "CANARY"},
+    "half a character": {"note": "CANARY\ud800"},
+    "half a character in the name": {"n\ud800": "CANARY"},
+    "more than an item holds": {"note": "é" * (OWN_SIZE_MAX_BYTES // 2)},
+    "more than an expression holds": {f"n{number}": "CANARY" for number in range(OWN_MAX + 1)},
+    "pairs": [("limit", "CANARY")],
+    "nothing at all": None,
+}
 
 
 class TableInMemory:
@@ -136,17 +167,44 @@ def test_every_write_is_conditional_and_brings_the_refusing_row_back():
 @pytest.mark.parametrize("name", sorted(GUARD_ATTRIBUTES))
 def test_a_rule_that_would_overwrite_the_guard_is_refused_before_the_write(name):
     client = TableInMemory()
-    with pytest.raises(ValueError, match=name):
+    with pytest.raises(UnusableAttributes, match=name):
         table_of(client, lambda _: {name: "x"}).write(live(1))
     assert client.requests == []
 
 
-@pytest.mark.parametrize("value", [5, None, True, {"S": "x"}], ids=repr)
-def test_a_rule_that_gives_anything_but_text_is_refused_before_the_write(value):
+@pytest.mark.parametrize("own", REFUSED.values(), ids=REFUSED)
+def test_a_rule_whose_attributes_can_not_be_stored_is_refused_before_the_write(own):
     client = TableInMemory()
-    with pytest.raises(TypeError, match="limit"):
-        table_of(client, lambda _: {"limit": value, "payments": "ALLOWED"}).write(live(1))
+    with pytest.raises(UnusableAttributes) as refusal:
+        table_of(client, lambda _: own).write(live(1))
     assert client.requests == []
+    assert "CANARY" not in str(refusal.value)
+
+
+def test_a_refused_attribute_is_named_with_its_type_and_its_event_is_retried_by_that_name():
+    table = table_of(TableInMemory(), lambda _: {"payments": "ALLOWED", "limit": 5})
+    with pytest.raises(UnusableAttributes, match="'limit' with int"):
+        table.write(live(1))
+    [answer] = LatestState(table, writers_max=1).handle([live(1)])
+    assert (answer.outcome, answer.error_type) == ("RETRY", "UnusableAttributes")
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+def test_a_rule_may_call_its_attribute_what_it_likes(name):
+    """Neither the guard's placeholders nor DynamoDB's grammar may meet the rule's names."""
+    assert written_by(live(7), lambda _: {name: "mine"}) == written_by(live(7)) | {
+        name: {"S": "mine"}
+    }
+
+
+def test_a_rule_with_every_hostile_name_and_as_many_as_there_may_be_stores_each(stubbed):
+    own = {name: f"of {name}" for name in HOSTILE_NAMES}
+    own |= {f"n{number}": "x" for number in range(OWN_MAX - len(own))}
+    sets = written_by(live(7), lambda _: own)
+    assert {name: sets[name] for name in own} == {name: {"S": value} for name, value in own.items()}
+    client = TableInMemory()
+    table_of(client, lambda _: own).write(live(7))
+    assert len(client.requests[0]["UpdateExpression"]) <= 4096  # DynamoDB's limit
 
 
 def test_an_applied_write_tells_the_row_as_it_is_now(stubbed):
@@ -154,6 +212,29 @@ def test_an_applied_write_tells_the_row_as_it_is_now(stubbed):
     stubber.add_response("update_item", {"Attributes": ITEM})
     written = table_of(client).write(live(7))
     assert (written.applied, written.row) == (True, ROW)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"snapshot_at": {"S": "yesterday"}}, {"snapshot_at": {"N": "1"}}, {"schema_version": {}}],
+    ids=str,
+)
+def test_what_was_written_over_a_row_changed_by_hand_is_applied(stubbed, changed):
+    """It would be parked, although the row holds it: the next look tells what is wrong."""
+    client, stubber = stubbed
+    stubber.add_response("update_item", {"Attributes": ITEM | changed})
+    answers = LatestState(table_of(client), writers_max=1).handle([live(7)])
+    assert outcomes(answers) == ["APPLIED"]
+
+
+def test_what_is_older_than_what_was_written_over_such_a_row_asks_the_table_itself(stubbed):
+    client, stubber = stubbed
+    spoiled = ITEM | {"snapshot_at": {"S": "yesterday"}}
+    stubber.add_response("update_item", {"Attributes": spoiled})
+    refuse(stubber, spoiled)
+    answers = LatestState(table_of(client), writers_max=1).handle([live(6), live(7)])
+    assert outcomes(answers) == ["PARKED", "APPLIED"]
+    assert answers[0].reason.code == "OrderContradiction"
 
 
 def test_a_refused_write_tells_the_row_that_refused_it(stubbed):

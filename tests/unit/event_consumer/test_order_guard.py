@@ -55,11 +55,17 @@ def test_the_older_major_of_the_same_change_is_stale_after_the_newer():
 
 @pytest.mark.parametrize(
     "other",
-    [{"status": SUSPENDED}, {"previous_status": None}, {"occurred_at": live(2).occurred_at}],
+    [{"status": SUSPENDED}, {"occurred_at": live(2).occurred_at}],
     ids=lambda other: next(iter(other)),
 )
 def test_equal_order_with_other_content_is_a_contradiction(other):
     assert verdict(row_of(live(1)), replace(live(1), **other)) == "OrderContradiction"
+
+
+def test_another_previous_status_in_the_same_place_is_a_duplicate():
+    """A status of the table that was mapped since is read otherwise at a second publication."""
+    again = replace(live(1), previous_status=None)
+    assert verdict(row_of(live(1)), again) == "DUPLICATE"
 
 
 def test_a_newer_sequence_applies_even_with_an_older_time():
@@ -92,6 +98,50 @@ def test_another_source_in_the_same_epoch_is_a_contradiction(number):
 def test_another_source_in_a_raised_epoch_applies():
     event = live(1, epoch=2, seconds=600, sequence_source=VERSION)
     assert verdict(row_of(live(5)), event) == "APPLIES"
+
+
+# Rule 2: an epoch that was raised, and old changes under it
+
+
+def test_a_higher_epoch_clearly_older_by_time_is_stale():
+    """After a failover a mapping at TRIM_HORIZON publishes a day of old changes once more."""
+    row = row_of(live(900, SUSPENDED, seconds=600))
+    assert verdict(row, live(1, ACTIVE, epoch=2, seconds=594)) == "STALE"
+    assert verdict(row, live(1, ACTIVE, epoch=2, seconds=595)) == "APPLIES"
+
+
+def test_how_much_older_is_clearly_older_is_a_setting():
+    row, minute = row_of(live(900, seconds=600)), timedelta(seconds=60)
+    assert verdict(row, live(1, epoch=2, seconds=540), tolerance=minute) == "APPLIES"
+    assert verdict(row, live(1, epoch=2, seconds=539), tolerance=minute) == "STALE"
+
+
+def test_after_what_was_stale_by_its_time_the_newer_changes_of_that_epoch_apply():
+    row = row_of(live(900, seconds=600))
+    assert verdict(row, live(2, epoch=2, seconds=60)) == "STALE"
+    assert verdict(row, live(3, epoch=2, seconds=660)) == "APPLIES"
+
+
+def test_another_counter_of_a_higher_epoch_goes_no_more_backwards_than_the_same():
+    old = live(1, epoch=2, seconds=0, sequence_source=VERSION)
+    assert verdict(row_of(live(900, seconds=600)), old) == "STALE"
+
+
+def test_within_one_epoch_time_does_not_make_a_newer_sequence_stale():
+    assert verdict(row_of(live(1, seconds=600)), live(2, seconds=0)) == "APPLIES"
+
+
+def test_a_row_read_in_the_epoch_before_is_not_taken_back_by_older_changes():
+    """With a version counter: what was read at noon holds all that happened before."""
+    seed = snapshot(SUSPENDED, seconds=600, order=sequence(9, epoch=1), sequence_source=VERSION)
+    old = live(8, epoch=2, seconds=60, sequence_source=VERSION)
+    assert verdict(row_of(seed), old) == "STALE"
+
+
+def test_a_snapshot_of_a_higher_epoch_is_exempt_since_its_time_is_no_changes():
+    row = row_of(live(5, seconds=600, sequence_source=VERSION))
+    read = snapshot(seconds=0, order=sequence(5, epoch=2), sequence_source=VERSION)
+    assert verdict(row, read) == "APPLIES"
 
 
 # Rule 2: a counter that restarted

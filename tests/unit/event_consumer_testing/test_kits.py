@@ -1,9 +1,12 @@
 """The test kit does to a rule what a queue does, with the engine's own verdicts."""
 
 import pytest
+from botocore.exceptions import ParamValidationError
 
 from customer_events.errors import SchemaViolation
+from event_consumer.guarded_table import UnusableAttributes
 from event_consumer.outcomes import Outcome
+from event_consumer.processed_events import UnusableWrites
 from event_consumer.testing import (
     POISON,
     EveryEventKit,
@@ -17,8 +20,17 @@ from event_consumer.testing import (
     reordered,
     snapshot,
 )
+from event_consumer.testing.histories import BEGIN
 from payments_consumer.standing import attributes
+from unit.event_consumer.consumer_samples import HOSTILE_NAMES
+from unit.event_consumer.test_guarded_table import REFUSED
 
+
+def letter(number):
+    return {"Put": {"TableName": "letters", "Item": {"id": {"S": str(number)}}}}
+
+
+LETTER = letter(1)
 EVENTS = history("PENDING", "ACTIVE", "SUSPENDED", "REMOVED")
 
 
@@ -54,9 +66,58 @@ def test_a_snapshot_seeds_and_does_not_undo_a_live_change():
     assert kit.deliver(snapshot("ACTIVE", customer_id="c-9")) == [Outcome.APPLIED]
 
 
-def test_a_rule_that_takes_one_of_the_guards_attributes_is_refused_as_the_table_refuses_it():
-    kit = LatestStateKit(lambda _event: {"sequence": "9"})
-    assert kit.deliver(EVENTS[0]) == [Outcome.RETRY]
+@pytest.mark.parametrize(
+    "own", [{"sequence": "9"}, *REFUSED.values()], ids=["the guard's own", *REFUSED]
+)
+def test_the_kit_refuses_the_attributes_that_the_table_refuses(own):
+    kit = LatestStateKit(lambda _event: own)
+    with pytest.raises(UnusableAttributes):
+        kit.deliver(EVENTS[0])
+    assert kit.rows == {}
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+def test_the_kit_stores_what_the_table_stores_whatever_its_name(name):
+    kit = LatestStateKit(lambda event: {name: f"for {event.status}"})
+    kit.deliver(*EVENTS)
+    assert kit.row()[name] == "for REMOVED"
+
+
+@pytest.mark.parametrize(
+    ("writes", "error"),
+    [
+        ([{"Put": {"TableName": "letters", "Item": {"id": {"N": 5}}}}], ParamValidationError),
+        ([{"Put": {"TableName": "letters", "Item": {"id": {"S": BEGIN}}}}], ParamValidationError),
+        ([{"Put": {"TableName": "letters", "Item": {"id": "c-1"}}}], ParamValidationError),
+        ([{"Put": {"Item": {"id": {"S": "c-1"}}}}], ParamValidationError),
+        ([{"Insert": {}}], ParamValidationError),
+        ([LETTER] * 100, UnusableWrites),
+    ],
+    ids=["a number", "an instant", "bare text", "no table", "no such write", "too many"],
+)
+def test_the_kit_refuses_the_writes_that_production_refuses(writes, error):
+    kit = EveryEventKit(lambda _event: writes)
+    with pytest.raises(error):
+        kit.deliver(EVENTS[0])
+    assert kit.writes == []
+
+
+def test_a_history_may_have_a_reason_which_neither_a_removal_nor_version_1_can_carry():
+    def rule(event):
+        return {"because": event.reason or "NONE"}
+
+    kit = LatestStateKit(rule)
+    kit.deliver(*history("ACTIVE", "SUSPENDED", reason="FRAUD"))
+    kit.deliver(*history("ACTIVE", "REMOVED", customer_id="c-2", reason="FRAUD"))
+    kit.deliver(*history("ACTIVE", customer_id="c-3", version=1, reason="FRAUD"))
+    kit.deliver(snapshot("ACTIVE", customer_id="c-4", reason="FRAUD"))
+    reasons = [kit.row(f"c-{number}")["because"] for number in (1, 2, 3, 4)]
+    assert reasons == ["FRAUD", "NONE", "NONE", "FRAUD"]
+
+
+def test_a_reason_that_the_contract_refuses_is_parked_by_the_kit_too():
+    kit = LatestStateKit(attributes)
+    assert kit.deliver(*history("ACTIVE", reason="x" * 129)) == [Outcome.PARKED]
 
 
 def test_converge_names_the_seed_of_an_order_that_leads_elsewhere():
@@ -98,9 +159,9 @@ def test_an_old_version_is_read_as_the_new_one():
 
 
 def test_every_transition_is_handled_once_and_its_writes_are_kept():
-    kit = EveryEventKit(lambda event: [{"Put": {"Item": str(event.event_id)}}])
+    kit = EveryEventKit(lambda event: [letter(event.event_id)])
     kit.deliver_each(*duplicated(EVENTS, seed=1))
-    assert [one["Put"]["Item"] for one in kit.writes] == [str(one.event_id) for one in EVENTS]
+    assert kit.writes == [letter(one.event_id) for one in EVENTS]
 
 
 def test_a_handler_may_park_what_can_never_succeed():
