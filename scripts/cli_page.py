@@ -9,9 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import typer
-
-from fanout.cli import app
+from fanout.cli import COMMANDS, load
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "cli.md"
 HEAD = """# The command line
@@ -42,17 +40,17 @@ Where a command says more about its exit codes, that is below.
 
 def page() -> str:
     """The whole page."""
-    root = typer.main.get_command(app)
-    sections = [HEAD, *(_section(name, command) for name, command in _commands(root, "fanout"))]
+    commands = {name: load(name) for name in COMMANDS}
+    sections = [HEAD, *(_section(*one) for one in _commands(commands, "fanout"))]
     return "\n".join(sections)
 
 
-def _commands(group: Any, path: str) -> Iterator[tuple[str, Any]]:
+def _commands(commands: dict[str, Any], path: str) -> Iterator[tuple[str, Any]]:
     """Every command with its full name, groups opened, in alphabetical order."""
-    for name, command in sorted(group.commands.items()):
+    for name, command in sorted(commands.items()):
         full = f"{path} {name}"
         if hasattr(command, "commands"):
-            yield from _commands(command, full)
+            yield from _commands(command.commands, full)
         else:
             yield full, command
 

@@ -1,6 +1,7 @@
 """How Hypothesis behaves: no test fails on a clock, and a failure can be run again.
 
-And how wide a table is, whatever terminal the tests run in: set before the console is made.
+And how wide a table is, whatever terminal the tests run in: set before the console is made; and
+that git looks for a repository where a test says.
 """
 
 import os
@@ -13,3 +14,6 @@ settings.register_profile(
 settings.load_profile("house")
 
 os.environ["COLUMNS"] = "200"
+
+for name in [one for one in os.environ if one.startswith("GIT_")]:
+    del os.environ[name]  # of the hook that runs the tests: it would name another repository

@@ -3,23 +3,16 @@
 import os
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    EndpointConnectionError,
-    NoCredentialsError,
-    NoRegionError,
-    ProfileNotFound,
-)
-
-from fanout.errors import Refused
+from fanout.errors import Refused, WrongUse
 
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 _DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
+ATTEMPTS_MAX: Final = 5
+CONNECT_TIMEOUT_SECONDS: Final = 5
+READ_TIMEOUT_SECONDS: Final = 60
+"""Longer than the longest answer that a command waits for: 20 seconds of SQS's long polling."""
 
 
 @dataclass(kw_only=True)
@@ -33,12 +26,15 @@ class AwsTarget:
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @cached_property
-    def session(self) -> boto3.Session:
+    def session(self) -> Any:
         """The boto3 session of the named profile and region.
 
         Raises:
             Refused: the profile does not exist.
         """
+        import boto3
+        from botocore.exceptions import ProfileNotFound
+
         try:
             # boto3 itself knows only AWS_DEFAULT_REGION; every other SDK and Lambda set AWS_REGION.
             region = self.region or os.environ.get("AWS_REGION")
@@ -47,21 +43,41 @@ class AwsTarget:
             raise Refused(f"{error}; name one from `aws configure list-profiles`.") from None
 
     def client(self, service: str) -> Any:
-        """The boto3 client of a service, made once; thread-safe, as boto3 clients are."""
+        """The boto3 client of a service, made once; thread-safe, as boto3 clients are.
+
+        Raises:
+            WrongUse: an endpoint or another AWS setting can't be read.
+        """
         if service not in self._clients:
+            from botocore.config import Config
+
             config = Config(
-                retries={"mode": "standard", "total_max_attempts": 5}, max_pool_connections=32
+                retries={"mode": "standard", "total_max_attempts": ATTEMPTS_MAX},
+                connect_timeout=CONNECT_TIMEOUT_SECONDS,
+                read_timeout=READ_TIMEOUT_SECONDS,
+                max_pool_connections=32,
             )
-            self._clients[service] = self.session.client(
-                service,  # type: ignore[call-overload]
-                endpoint_url=self.endpoint_url,
-                config=config,
-            )
+            try:
+                self._clients[service] = self.session.client(
+                    service, endpoint_url=self.endpoint_url, config=config
+                )
+            except ValueError as error:
+                raise WrongUse(
+                    f"An AWS setting can't be used: {error}. Look at --endpoint-url and the AWS_* "
+                    "variables; an endpoint is a URL such as http://127.0.0.1:4566."
+                ) from None
         return self._clients[service]
 
 
-def sentence_for(error: BotoCoreError | ClientError) -> str:
+def sentence_for(error: Exception) -> str:
     """Say what AWS refused and what to do about it, without a traceback."""
+    from botocore.exceptions import (
+        ClientError,
+        EndpointConnectionError,
+        NoCredentialsError,
+        NoRegionError,
+    )
+
     if isinstance(error, NoCredentialsError):
         return "No AWS credentials were found: set AWS_PROFILE or pass --profile."
     if isinstance(error, NoRegionError):

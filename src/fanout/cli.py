@@ -1,46 +1,102 @@
-"""`fanout`: the root of the command line, its global options and its exit codes."""
+"""`fanout`: the root of the command line, its global options and its exit codes.
+
+A command is imported when it is called, so a help page does not wait for the AWS SDK.
+"""
 
 import io
+import os
 import sys
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any, Final
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.markup import escape
+from typer.core import TyperCommand, TyperGroup
 
-from fanout.archive.commands import archive_app
 from fanout.aws import AwsTarget, sentence_for
-from fanout.backfill.commands import backfill
 from fanout.console import ERR
-from fanout.demo.commands import demo
-from fanout.dlq.commands import dlq_app
 from fanout.errors import CommandError, ExitCode
-from fanout.failures.commands import publisher_app
-from fanout.local.commands import local_app
-from fanout.packaging.commands import package
-from fanout.reconcile.commands import reconcile
-from fanout.schema.commands import schema_app
-from fanout.subscribe.commands import subscribe_app
-from fanout.subscribers.commands import subscribers
+
+COMMANDS: Final = {
+    "local": (
+        "fanout.local.commands:local_app",
+        "Run the whole system on this machine, on an embedded AWS.",
+    ),
+    "demo": (
+        "fanout.demo.commands:demo",
+        "Play status changes through the whole system, here, and account for each of them.",
+    ),
+    "subscribers": (
+        "fanout.subscribers.commands:subscribers",
+        "Show who subscribes, to what, how far behind, what is dead, and what tests cover it.",
+    ),
+    "subscribe": (
+        "fanout.subscribe.commands:subscribe_app",
+        "Let a new service join, and let one leave.",
+    ),
+    "backfill": (
+        "fanout.backfill.commands:backfill",
+        "Send today's state of every customer to one subscriber's queue, and to nobody else's.",
+    ),
+    "reconcile": (
+        "fanout.reconcile.commands:reconcile",
+        "Compare Accounts with a subscriber's table; tell what drifted, for how long, and why.",
+    ),
+    "dlq": (
+        "fanout.dlq.commands:dlq_app",
+        "Read dead messages, tell why they are dead, and bring them back.",
+    ),
+    "publisher": (
+        "fanout.failures.commands:publisher_app",
+        "Look after the publisher of a deployment.",
+    ),
+    "archive": ("fanout.archive.commands:archive_app", "Deliver archived events again."),
+    "schema": (
+        "fanout.schema.commands:schema_app",
+        "Change the contract without breaking anyone.",
+    ),
+    "package": (
+        "fanout.packaging.commands:package",
+        "Build the Lambda packages: only what each service imports, the same bytes every time.",
+    ),
+}
+"""Every command: MODULE:NAME, and the first paragraph of its help (a test compares the two)."""
+
+
+class LazyCommands(TyperGroup):
+    """Lists `COMMANDS` from their texts alone, and imports the one that is called."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = {
+            name: TyperCommand(name, help=text) for name, (_, text) in COMMANDS.items()
+        }
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """See `TyperGroup.resolve_command`."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command and load(str(name)), rest
+
+
+def load(name: str) -> Any:
+    """A command in full, with the commands below it."""
+    module, _, attribute = COMMANDS[name][0].partition(":")
+    found, holder = getattr(import_module(module), attribute), typer.Typer()
+    if isinstance(found, typer.Typer):
+        holder.add_typer(found)
+    else:
+        holder.command(name)(found)
+    return typer.main.get_group(holder).commands[name]
+
 
 app = typer.Typer(
     name="fanout",
+    cls=LazyCommands,
     help="Run, inspect and repair the customer-status fan-out.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(local_app)
-app.add_typer(schema_app)
-app.add_typer(dlq_app)
-app.add_typer(subscribe_app)
-app.add_typer(publisher_app)
-app.add_typer(archive_app)
-app.command()(backfill)
-app.command()(reconcile)
-app.command()(subscribers)
-app.command()(demo)
-app.command()(package)
 
 
 @app.callback()
@@ -67,18 +123,48 @@ def main(application: typer.Typer = app) -> None:
     """Run the command line; turn every expected failure into one sentence and an exit code."""
     _show_what_no_terminal_can()
     try:
-        application(standalone_mode=True)
-    except CommandError as error:
-        ERR.print(f"[bold red]fanout:[/] {escape(str(error))}")
-        sys.exit(error.exit_code)
-    except (BotoCoreError, ClientError) as error:
-        ERR.print(f"[bold red]fanout:[/] {escape(sentence_for(error))}")
-        sys.exit(ExitCode.REFUSED)
+        try:
+            application(standalone_mode=True)
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)
+    except Exception as error:
+        sentence, exit_code = _ending(error)
+        if sentence is None:
+            raise
+        _say_last(sentence)
+        sys.exit(exit_code)
 
 
 # Private functions
+
+
+def _ending(error: Exception) -> tuple[str | None, int]:
+    """How to say an expected failure, and its exit code; None for one that nobody expected."""
+    if isinstance(error, CommandError):
+        return str(error), error.exit_code
+    if isinstance(error, OSError):
+        name = f": {error.filename}" if error.filename else ""
+        return f"The machine refused: {error.strerror or error}{name}.", ExitCode.REFUSED
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    is_known = isinstance(error, BotoCoreError | ClientError)
+    return sentence_for(error) if is_known else None, ExitCode.REFUSED
+
+
+def _say_last(sentence: str) -> None:
+    """Say it even where an output is full or gone, so that Python has nothing to add at its end."""
+    try:
+        ERR.print(f"[bold red]fanout:[/] {escape(sentence)}")
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                os.dup2(nowhere, stream.fileno())
 
 
 def _show_what_no_terminal_can() -> None:

@@ -4,6 +4,7 @@ import copy
 import json
 import shutil
 import subprocess
+import sys
 
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
@@ -271,6 +272,23 @@ def repository(working_copy):
     git(working_copy.parent, "add", ".")
     git(working_copy.parent, "commit", "-q", "-m", "Published")
     return working_copy
+
+
+@pytest.mark.slow
+def test_a_git_hook_in_a_linked_worktree_compares_its_own_schemas(repository, tmp_path):
+    linked = tmp_path / "linked"
+    git(repository.parent, "worktree", "add", "-q", linked)
+    edit(linked / "schemas", add_a_status)
+    git(linked, "add", ".")
+    hook = repository.parent / ".git" / "hooks" / "pre-commit"
+    command = "import sys; from fanout.cli import main; sys.argv[0] = 'fanout'; main()"
+    hook.write_text(
+        f'#!/bin/sh\nexec {sys.executable} -c "{command}" schema check --against HEAD\n'
+    )
+    hook.chmod(0o755)
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        git(linked, "commit", "-q", "-m", "Broken")
+    assert b"DORMANT" in refused.value.stdout + refused.value.stderr
 
 
 @pytest.mark.slow

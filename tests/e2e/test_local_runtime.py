@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -112,6 +113,31 @@ def test_up_makes_the_payments_table_follow_the_accounts_table_and_down_leaves_n
     assert processes_that_mention(state) == []
     assert not state.exists()
     assert fanout("local", "status", "--state", state).returncode == ExitCode.FOUND
+
+
+def test_the_printed_example_works_with_other_attributes_and_without_the_persons_profile(
+    state, eventually, monkeypatch
+):
+    monkeypatch.setenv("AWS_PROFILE", "nope")
+    pairs = ("CustomerIdAttribute=id", "StatusAttribute=state", "SequenceAttribute=version")
+    named = [f"--parameter={pair}" for pair in (*pairs, "EntityFilter=type=customer")]
+    shown = fanout("local", "up", "--detach", "--state", state, *named)
+    assert shown.returncode == ExitCode.DONE, shown.stderr
+    put, get = (shlex.split(line)[3:] for line in shown.stdout.splitlines() if " aws dyn" in line)
+
+    deployment = look(state).deployment
+    dynamodb = deployment.client("dynamodb")
+    dynamodb.put_item(TableName=put[1], Item=json.loads(put[3]))
+    row = {"TableName": get[1], "Key": json.loads(get[3])}
+    eventually(lambda: dynamodb.get_item(**row).get("Item"), "the row is written")
+    assert fanout("local", "status", "--state", state).returncode == ExitCode.DONE
+
+
+def test_a_prefix_as_a_parameter_of_the_template_is_refused_before_anything_starts(state):
+    answer = fanout("local", "up", "--detach", "--state", state, "--parameter", "Prefix=other")
+    assert answer.returncode == ExitCode.WRONG_USE
+    assert "--prefix other" in one_sentence(answer)
+    assert not state.exists()
 
 
 def test_the_roles_permissions_suffice_where_they_are_checked(state, eventually):

@@ -5,7 +5,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from fanout.catalogue.contract_folder import Contract, EventContract
@@ -18,6 +17,8 @@ TEMPLATE = "page.html.jinja"
 
 def render(contract: Contract) -> str:
     """The page; the same for the same contract, whenever it is rendered."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,

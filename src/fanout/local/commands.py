@@ -146,6 +146,8 @@ def _pairs(texts: list[str]) -> dict[str, str]:
         name, sign, value = text.partition("=")
         if not sign:
             raise WrongUse(f"--parameter {text!r}: expected NAME=VALUE.")
+        if name == "Prefix":  # the commands look for what the option names, and would find nothing
+            raise WrongUse(f"--parameter {text!r}: name it before the command: --prefix {value}.")
         pairs[name] = value
     return pairs
 

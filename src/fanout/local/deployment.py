@@ -1,13 +1,11 @@
 """What a running local deployment is called and how to talk to it."""
 
+import os
 import shlex
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any, Self
-
-import boto3
-from botocore.config import Config
 
 from fanout.aws import AwsTarget
 
@@ -41,6 +39,7 @@ class LocalDeployment:
     supervisor_pid: int
     emulator_pid: int
     started_at: str
+    example_item: str = '{"customer_id":{"S":"c-1"},"status":{"S":"ACTIVE"}}'
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> Self:
@@ -74,10 +73,10 @@ class LocalDeployment:
 
     def example(self) -> list[str]:
         """Two commands of the AWS CLI that show the system at work."""
-        item = '{"customer_id":{"S":"c-1"},"status":{"S":"ACTIVE"}}'
+        item = shlex.quote(self.example_item)
         key = '{"customer_id":{"S":"c-1"}}'
         return [
-            f"aws dynamodb put-item --table-name {self.accounts_table} --item '{item}'",
+            f"aws dynamodb put-item --table-name {self.accounts_table} --item {item}",
             f"aws dynamodb get-item --table-name {self.payments_table} --key '{key}'",
         ]
 
@@ -101,21 +100,24 @@ class LocalDeployment:
 @cache
 def local_target(endpoint_url: str, region: str, prefix: str) -> AwsTarget:
     """The embedded AWS as a target for the functions that take one; made once per process."""
+    import boto3
+    import botocore.session
+    from botocore.config import Config
+
+    # Nothing of the person's: no profile, no file of settings, no web proxy for this machine.
+    core = botocore.session.Session(
+        session_vars={
+            "profile": (None, None, None, None),
+            "config_file": (None, None, os.devnull, None),
+            "credentials_file": (None, None, os.devnull, None),
+        }
+    )
+    core.set_default_client_config(Config(proxies={}))
     target = AwsTarget(prefix=prefix, region=region, endpoint_url=endpoint_url)
-    target.session = _LoopbackSession(
+    target.session = boto3.Session(
         aws_access_key_id=ACCESS_KEY_ID,
         aws_secret_access_key=SECRET_ACCESS_KEY,
         region_name=region,
+        botocore_session=core,
     )
     return target
-
-
-# Private functions
-
-
-class _LoopbackSession(boto3.Session):
-    """Never sends a request for this machine through the person's web proxy."""
-
-    def client(self, service_name: str, *args: Any, **settings: Any) -> Any:
-        settings["config"] = settings.get("config", Config()).merge(Config(proxies={}))
-        return super().client(service_name, *args, **settings)  # type: ignore[call-overload]

@@ -1,11 +1,12 @@
 """Find out what a deployed stack is called, the way an operator's command does: from SSM."""
 
+import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 from fanout.aws import AwsTarget
-from fanout.discovery import find_bus, find_publisher, find_subscriber
+from fanout.discovery import Publisher, find_bus, find_publisher, find_subscriber
 from fanout.errors import Refused
 from fanout.local.deployment import LocalDeployment
 
@@ -47,5 +48,23 @@ def describe(target: AwsTarget, *, state_dir: Path, emulator_pid: int) -> LocalD
         state_dir=str(state_dir),
         supervisor_pid=os.getpid(),
         emulator_pid=emulator_pid,
+        example_item=_example_item(publisher),
         started_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     )
+
+
+# Private functions
+
+
+def _example_item(publisher: Publisher) -> str:
+    """An item of Accounts, as DynamoDB's JSON, that the publisher takes for a customer."""
+    item = {
+        publisher.customer_id_attribute: {"S": "c-1"},
+        publisher.status_attribute: {"S": "ACTIVE"},
+    }
+    if publisher.sequence_attribute:
+        item[publisher.sequence_attribute] = {"N": "1"}
+    if publisher.entity_filter:
+        name, _, value = publisher.entity_filter.partition("=")
+        item[name] = {"S": value}
+    return json.dumps(item, separators=(",", ":"))

@@ -3,14 +3,16 @@
 import datetime as dt
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fanout.catalogue.commands import register
 from fanout.console import OUT, print_json
 from fanout.errors import ExitCode, WrongUse
-from fanout.schema.report import Report, as_document, show
+
+if TYPE_CHECKING:
+    from fanout.schema.report import Report
 
 schema_app = typer.Typer(
     name="schema", help="Change the contract without breaking anyone.", no_args_is_help=True
@@ -41,6 +43,8 @@ def check(
 
     Exit codes: 0 nothing breaks, 1 something does, 2 wrong use.
     """
+    from fanout.schema.report import as_document, show
+
     report = _report(schemas, against, record=record)
     if as_json:
         print_json(as_document(report))
@@ -50,11 +54,12 @@ def check(
         raise typer.Exit(ExitCode.FOUND)
 
 
-def _report(folder: Path, against: str | None, *, record: bool) -> Report:
+def _report(folder: Path, against: str | None, *, record: bool) -> "Report":
     """Compare, and record where that is asked for and nothing breaks."""
     from fanout.schema.catalogue import read_catalogue
     from fanout.schema.compatibility import check as compare
     from fanout.schema.frozen import read_frozen, unrecorded, write_frozen
+    from fanout.schema.report import Report
     from fanout.schema.trees import FolderTree, RevisionTree
 
     if against is not None and record:

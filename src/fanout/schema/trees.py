@@ -1,6 +1,7 @@
 """Where schema files are read from: a folder, or a folder as it was in a git revision."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any, Protocol
@@ -97,11 +98,8 @@ class RevisionTree:
 
     def _run(self, *arguments: str) -> str | None:
         """What git prints; None where it fails or prints no text."""
-        command = ["git", "-C", str(self._folder), *arguments]
         try:
-            done = subprocess.run(  # noqa: S603 - git, with arguments that no shell reads
-                command, capture_output=True, timeout=GIT_TIMEOUT_SECONDS, check=False
-            )
+            done = run_git(self._folder, *arguments)
             return done.stdout.decode("utf-8") if done.returncode == 0 else None
         except FileNotFoundError as error:
             raise WrongUse("git is not installed: give --against a folder instead.") from error
@@ -109,6 +107,30 @@ class RevisionTree:
             raise WrongUse(f"git did not answer within {GIT_TIMEOUT_SECONDS} seconds.") from error
         except UnicodeDecodeError:
             return None
+
+
+def run_git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """Run git on the repository that the folder is in.
+
+    A hook inherits variables that name the repository of the commit, such as GIT_DIR, and git
+    believes them more than the folder: they are left out, and settings (GIT_CONFIG_*) kept.
+
+    Raises:
+        FileNotFoundError: git is not installed.
+        TimeoutExpired: git did not answer.
+    """
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GIT_") or name.startswith("GIT_CONFIG_")
+    }
+    return subprocess.run(  # noqa: S603 - git, with arguments that no shell reads
+        ["git", "-C", str(folder), *arguments],  # noqa: S607 - the person's own git
+        env=environment,
+        capture_output=True,
+        timeout=GIT_TIMEOUT_SECONDS,
+        check=False,
+    )
 
 
 def read_json(tree: Tree, name: str) -> Any:

@@ -1,13 +1,13 @@
 """Make a new subscriber: everything is prepared and checked before the first file is written."""
 
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from fanout.catalogue.contract_folder import ENVELOPE_FILE, EventContract, read_contract
 from fanout.catalogue.generated_files import GENERATED, produce
 from fanout.errors import WrongUse
+from fanout.schema.trees import run_git
 from fanout.subscribe import project_edits
 from fanout.subscribe.choices import Choices
 from fanout.subscribe.project_edits import PYPROJECT, REGISTRY
@@ -111,17 +111,11 @@ def _require_free(root: Path, plan: Plan) -> None:
 
 def _require_committed(root: Path, paths: list[PurePosixPath]) -> None:
     """Refuse to mix with changes that are not committed; without git there is nothing to ask."""
-    git = shutil.which("git")
-    if git is None or not (root / ".git").exists():
+    if shutil.which("git") is None or not (root / ".git").exists():
         return
-    done = subprocess.run(  # noqa: S603 (git itself, with paths of this project)
-        [git, "-C", str(root), "status", "--porcelain", "--", *map(str, paths)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_git(root, "status", "--porcelain", "--", *map(str, paths))
     if done.returncode == 0 and done.stdout.strip():
-        changed = ", ".join(line[3:] for line in done.stdout.splitlines())
+        changed = ", ".join(line[3:] for line in done.stdout.decode().splitlines())
         raise WrongUse(
             f"Uncommitted changes in {changed}: nothing was written. Commit them first, so that "
             "what this command writes can be told apart and taken back."

@@ -5,8 +5,6 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from fanout.catalogue.contract_folder import EventContract
 from fanout.subscribe.choices import Bus, Choices
 
@@ -50,6 +48,8 @@ def handout(choices: Choices, event: EventContract) -> str:
 
 
 def _filled(templates: dict[str, str], choices: Choices, event: EventContract) -> Files:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=False,  # noqa: S701 (Python, YAML and HCL: nothing here is HTML)

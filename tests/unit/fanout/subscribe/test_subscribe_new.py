@@ -105,6 +105,18 @@ def test_uncommitted_changes_of_what_it_edits_are_refused(project):
         make_plan(project, choices())
 
 
+def test_uncommitted_changes_are_refused_in_a_git_hook_of_another_repository_too(
+    project, tmp_path, monkeypatch
+):
+    other = tmp_path / "other"
+    subprocess.run(["git", "init", "-q", project], check=True)
+    subprocess.run(["git", "init", "-q", other], check=True)
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(other))
+    with pytest.raises(WrongUse, match=r"Uncommitted changes in .*pyproject"):
+        make_plan(project, choices())
+
+
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [({"statuses": ("FROZEN",)}, "'FROZEN' is no status"), ({"versions": (9,)}, "version 9")],
