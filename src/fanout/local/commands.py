@@ -169,7 +169,7 @@ def _show(deployment: LocalDeployment, *, as_json: bool) -> None:
 
 def _show_status(taken: Status) -> None:
     poller = taken.poller
-    age = poller.get("iterator_age_seconds")
+    lag = taken.lag_seconds
     rows = table("The embedded AWS", "what", "now")
     rows.add_row("running since", taken.deployment.started_at)
     rows.add_row("endpoint", taken.deployment.endpoint_url)
@@ -177,7 +177,9 @@ def _show_status(taken: Status) -> None:
         rows.add_row(name, f"{depth.waiting} waiting, {depth.in_flight} in flight")
     rows.add_row("stream records read", str(poller.get("records_read", 0)))
     rows.add_row("stream records pending", str(poller.get("pending_records", 0)))
-    rows.add_row("publisher's lag", "nothing read yet" if age is None else f"{age:.1f} s")
+    rows.add_row(
+        "publisher's lag", "unknown: not read to the end" if lag is None else f"{lag:.1f} s"
+    )
     if poller.get("last_error"):
         rows.add_row("latest error", escape(poller["last_error"]))
     OUT.print(rows)

@@ -68,8 +68,8 @@ class ShardMapping:
             Lane(index=index, settings=settings, backoff=backoff or Backoff())
             for index in range(settings.lanes)
         ]
-        # Every record behind the checkpoint, in order, and whether it is done with.
-        self._window: OrderedDict[str, bool] = OrderedDict()
+        # Every record behind the checkpoint, in order: when it was created, None once it is done.
+        self._window: OrderedDict[str, float | None] = OrderedDict()
         self._records_max = max(1000, 2 * settings.batch_size * settings.lanes)
         self._bytes_max = (settings.lanes + 1) * PAYLOAD_BYTES_MAX
         self._bytes = 0
@@ -94,6 +94,11 @@ class ShardMapping:
         return self._pending
 
     @property
+    def oldest_pending_at(self) -> float | None:
+        """When the oldest pending record was created; None where nothing is pending."""
+        return next(iter(self._window.values()), None)
+
+    @property
     def is_drained(self) -> bool:
         """Whether everything that came in is done with."""
         return not self._window
@@ -116,7 +121,7 @@ class ShardMapping:
             added += 1
             self._last_number = record.number
             self._read_to = record.sequence
-            self._window[record.sequence] = record.filtered
+            self._window[record.sequence] = None if record.filtered else record.created_at
             if not record.filtered:
                 self._pending += 1
                 self._bytes += len(record.body)
@@ -157,7 +162,7 @@ class ShardMapping:
     def _finish(self, records: Iterable[StreamRecord]) -> int:
         finished = 0
         for record in records:
-            self._window[record.sequence] = True
+            self._window[record.sequence] = None
             self._bytes -= len(record.body)
             self._pending -= 1
             finished += 1
@@ -165,5 +170,5 @@ class ShardMapping:
         return finished
 
     def _advance(self) -> None:
-        while self._window and self._window[next(iter(self._window))]:
+        while self._window and self.oldest_pending_at is None:
             self._checkpoint, _ = self._window.popitem(last=False)

@@ -145,7 +145,7 @@ class StreamPoller:
         try:
             page = shard.reader.read(after=shard.mapping.read_to)
         except _AWS_ERRORS as error:
-            shard.read_at = now + _ERROR_SECONDS
+            shard.read_at, shard.was_empty = now + _ERROR_SECONDS, False
             self._note_error(error_name(error))
             return
         taken = [
@@ -187,10 +187,6 @@ class StreamPoller:
             self._note_error(result.error)
         if isinstance(result, Failed | PartlyFailed):
             self._count(invocations_failed=1)
-        if succeeded:
-            self._status = replace(
-                self._status, iterator_age_seconds=now - batch.records[succeeded - 1].created_at
-            )
 
     def _take_delivery(self, mapping: ShardMapping, report: Report) -> None:
         batch = report.action.batch
@@ -210,6 +206,7 @@ class StreamPoller:
 
     def _refresh_status(self) -> None:
         shards = self._shards
+        oldest = [shard.mapping.oldest_pending_at for shard in shards.values()]
         self._status = replace(
             self._status,
             checkpoints={
@@ -220,6 +217,7 @@ class StreamPoller:
             is_caught_up=self._describe_at > 0
             and all(shard.was_empty and shard.mapping.is_drained for shard in shards.values()),
             pending_records=sum(shard.mapping.pending for shard in shards.values()),
+            oldest_pending_at=min((at for at in oldest if at is not None), default=None),
         )
 
     def _count(self, **added: int) -> None:

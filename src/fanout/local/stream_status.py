@@ -13,7 +13,7 @@ class PollerStatus:
         is_caught_up: The last read of every shard was empty and nothing is buffered. How many
             records are still on the stream, nobody can ask DynamoDB.
         pending_records: Records that were read and are not done with.
-        iterator_age_seconds: Age of the last record of the batch that ended last, at that time.
+        oldest_pending_at: When the oldest pending record was created, in seconds since the epoch.
         records_succeeded: Records that the function took; filtered ones are counted apart.
         deliveries_dropped: Batches that the on-failure destination refused to the end.
         trims: How often records had left the stream before they were read.
@@ -23,7 +23,7 @@ class PollerStatus:
     checkpoints: Mapping[str, str] = field(default_factory=dict)
     is_caught_up: bool = False
     pending_records: int = 0
-    iterator_age_seconds: float | None = None
+    oldest_pending_at: float | None = None
     invocations: int = 0
     invocations_failed: int = 0
     records_read: int = 0

@@ -53,6 +53,31 @@ def invoke_next(mapping, result, *, now):
     return numbers_of(action)
 
 
+def test_the_oldest_pending_record_is_the_first_that_is_not_done_whatever_was_done_behind_it():
+    mapping = ShardMapping(replace(SETTINGS, lanes=2, batch_size=1), backoff=BACKOFF)
+    stuck, other = next(
+        (one, two)
+        for one, two in (("c1", "c2"), ("c1", "c3"), ("c1", "c4"))
+        if mapping._lane_of(record(1, key=one)) != mapping._lane_of(record(1, key=two))
+    )
+    assert mapping.oldest_pending_at is None
+    mapping.add(
+        [
+            record(1, created_at=10.0, filtered=True),
+            record(2, key=stuck, created_at=20.0),
+            record(3, key=other, created_at=70.0),
+        ],
+        now=80.0,
+    )
+    first, second = mapping.next_actions(now=80.0)
+    blocked, moved = (first, second) if first.batch.records[0].key == stuck else (second, first)
+    mapping.invoked(moved.batch, Succeeded(), now=80.0)
+    mapping.invoked(blocked.batch, FAILED, now=80.0)
+    assert mapping.oldest_pending_at == 20.0
+    invoke_next(mapping, Succeeded(), now=90.0)
+    assert mapping.oldest_pending_at is None
+
+
 class TestBatches:
     def test_a_batch_holds_what_came_in_up_to_the_batch_size(self):
         mapping = mapping_of([1, 2, 3], batch_size=2)

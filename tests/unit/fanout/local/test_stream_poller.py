@@ -326,6 +326,31 @@ def test_an_error_of_the_stream_is_noted_and_reading_goes_on(streams):
         wait_until(lambda: poller.status().records_succeeded == 1)
 
 
+def test_a_blocked_stream_tells_since_when_its_oldest_record_waits(streams):
+    released = threading.Event()
+    streams.put("shard-1", 1)
+    [first] = streams.records["shard-1"]
+    function = FakeLambda()
+    function.script = [lambda: released.wait(DEADLINE_SECONDS)]
+    with polling(streams, function) as poller:
+        wait_until(lambda: function.batches)
+        streams.put("shard-1", 2)
+        wait_until(lambda: poller.status().pending_records == 2)
+        created_at = first["dynamodb"]["ApproximateCreationDateTime"].timestamp()
+        assert poller.status().oldest_pending_at == pytest.approx(created_at, abs=1)
+        released.set()
+        wait_until(lambda: poller.status().pending_records == 0)
+        assert poller.status().oldest_pending_at is None
+
+
+def test_a_stream_that_cannot_be_read_is_not_caught_up(streams):
+    function = FakeLambda()
+    with polling(streams, function) as poller:
+        wait_until(lambda: poller.status().is_caught_up)
+        streams.failures = [client_error("InternalServerError", "GetRecords")] * 10_000
+        wait_until(lambda: not poller.status().is_caught_up)
+
+
 def test_an_expired_iterator_neither_loses_nor_repeats_a_record(streams):
     streams.put("shard-1", 1)
     function = FakeLambda()
