@@ -140,11 +140,12 @@ def test_on_fifo_snapshots_go_to_their_customers_groups(tmp_path):
     [
         ({"versions": "1"}, "snapshots are version 2"),
         ({"filter": {"transition": ["ACTIVE>SUSPENDED"]}}, "follows no status"),
+        ({"filter": {"detail": {"time": [{"prefix": "2026"}]}}}, "by detail.time too"),
         ({"filter": None}, "another filter"),
         ({"queue_arn": "arn:aws:sqs:eu-west-1:123456789012:other"}, "Nothing on"),
         ({"since": "yesterday"}, "RFC 3339"),
     ],
-    ids=["version", "no-status", "filter", "queue", "since"],
+    ids=["version", "no-status", "undecided", "filter", "queue", "since"],
 )
 def test_a_subscriber_that_cannot_be_seeded_is_refused(deployment, change, sentence):
     deployment.put("c-1", "ACTIVE")

@@ -6,9 +6,11 @@ import pytest
 
 from customer_events.encoder import encode
 from fanout.backfill.snapshots import snapshot
-from fanout.errors import Found, WrongUse
+from fanout.errors import ExitCode, Found, WrongUse
 from integration.seeding_on_moto import seeding_on_moto, table
 from unit.fanout.backfill_samples import SOURCE, reading
+
+V1 = "novapay.accounts.CustomerStatusChanged.v1"
 
 
 @pytest.fixture
@@ -46,6 +48,37 @@ def test_tables_that_agree_are_good(deployment):
     assert result.exit_code == 0, result.output
     assert (found["good"], found["customers"], found["rows"]) == (True, 230, 231)
     assert found["differences"] == found["groups"] == []
+
+
+@pytest.mark.parametrize("policy", [None, {"type": [V1]}, {"detail": {"specversion": ["1.0"]}}])
+def test_a_subscriber_of_version_1_is_compared(deployment, policy):
+    deployment.subscriber(filter=policy, versions="1")
+    for customer_id in ("missing", "stale", "right"):
+        deployment.put(customer_id, "SUSPENDED")
+    good_row(deployment, "stale", "ACTIVE", schema_version={"N": "1"})
+    good_row(deployment, "right", "SUSPENDED", schema_version={"N": "1"})
+    good_row(deployment, "gone", "CLOSED", schema_version={"N": "1"})
+    result, found = reconcile(deployment)
+    assert isinstance(result.exception, Found)
+    assert {one["customer_id"] for one in found["differences"]} == {"missing", "stale"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "sentence"),
+    [
+        ({"transition": ["ACTIVE>SUSPENDED"]}, "follows no status"),
+        ({"type": [V1]}, "follows no status"),
+        ({"detail": {"data": {"changed_at": [{"prefix": "2026"}]}}}, "by detail.data.changed_at"),
+        ({"status": [{"prefix": 5}]}, "can't be read"),
+    ],
+)
+def test_agreement_is_not_reported_where_nothing_can_be_compared(deployment, policy, sentence):
+    deployment.put("c-1", "ACTIVE")
+    deployment.subscriber(filter=policy)
+    result, _ = reconcile(deployment)
+    assert isinstance(result.exception, WrongUse)
+    assert result.exception.exit_code == ExitCode.WRONG_USE
+    assert sentence in str(result.exception)
 
 
 def test_drift_is_an_exit_code_and_a_metric(deployment):

@@ -13,6 +13,7 @@ from fanout.subscribe.leaving import drain, look, require_consumer, unsubscribe
 from fanout.subscribers import listing
 from fanout.subscribers.listing import Coverage, coverage
 from fanout.subscribers.queue_depth import QueueDepth
+from integration.seeding_on_moto import PUBLISHER
 
 REGION = "eu-west-1"
 FILTER = {"transition": [{"prefix": "CLOSED>"}, {"prefix": "NONE>"}, {"suffix": ">CLOSED"}]}
@@ -43,7 +44,8 @@ def deploy(transport):
         "versions": "2",
         "stack": "fanout-risk",
     }
-    documents = {"bus": {"transport": transport, "arn": bus}, "subscribers/risk": facts}
+    bus_facts = {"transport": transport, "arn": bus}
+    documents = {"bus": bus_facts, "publisher": PUBLISHER, "subscribers/risk": facts}
     for name, document in documents.items():
         ssm.put_parameter(Name=f"/fanout/{name}", Type="String", Value=json.dumps(document))
     return SimpleNamespace(sqs=sqs, urls=urls, target=AwsTarget(prefix="fanout", region=REGION))
@@ -123,6 +125,25 @@ def test_the_overview_tells_filter_versions_lag_and_coverage(deployed):
     document = view.to_document()
     assert (document["behind"]["messages"], document["dead"]) == (1, 0)
     assert document["contract"] == Coverage.UNREGISTERED
+
+
+@pytest.mark.parametrize(
+    ("policy", "shown"),
+    [
+        ({"status": [{"prefix": "CLO"}]}, ("CLOSED",)),
+        ({"status": ["CLOSED", "ACTIVE"]}, ("ACTIVE", "CLOSED")),
+        ({"type": [{"prefix": "novapay."}]}, None),
+        ({"detail": {"data": {"customer_id": [{"prefix": "C-"}]}}}, ()),
+    ],
+    ids=str,
+)
+def test_the_overview_shows_what_a_filter_follows_whatever_its_form(deployed, policy, shown):
+    path = "/fanout/subscribers/risk"
+    ssm = deployed.target.client("ssm")
+    facts = json.loads(ssm.get_parameter(Name=path)["Parameter"]["Value"]) | {"filter": policy}
+    ssm.put_parameter(Name=path, Value=json.dumps(facts), Overwrite=True)
+    [view] = listing.look(deployed.target)
+    assert view.statuses == shown
 
 
 @pytest.mark.parametrize(

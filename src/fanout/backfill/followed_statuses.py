@@ -7,72 +7,126 @@ arrival at it, or of some arrival and then of every leave. A latest-state filter
 since `ACTIVE>CLOSED` does not come.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
-from customer_events.event import EVENT_NAME, NEWEST_MAJOR, TYPE_PREFIX, Status
-from fanout.catalogue.filter_conditions import Domain, Match
-from fanout.catalogue.filter_pattern import branches, matches
-from fanout.catalogue.filter_vocabulary import NONE, Kind
+from customer_events.encoder import downcast
+from customer_events.event import EVENT_NAME, Status
+from fanout.catalogue.contract_folder import Contract, installed_contract
+from fanout.catalogue.filter_conditions import ABSENT, Domain, Match, match
+from fanout.catalogue.filter_limits import broken_limits
+from fanout.catalogue.filter_lint import Transport, transport_of
+from fanout.catalogue.filter_pattern import Clause, branches, matches
+from fanout.catalogue.filter_vocabulary import NONE, Kind, eventbridge_kinds, sns_kinds
+from fanout.discovery import Publisher, Subscriber
+from fanout.errors import WrongUse
 
-_TYPE = f"{TYPE_PREFIX}{NEWEST_MAJOR}"
-_OPEN = ("source", "account", "region", "id", "time", "version")
-_OPEN_IN_DETAIL = ("id", "source", "subject", "partitionkey", "time", "sequence", "sequencesource")
+_Transition = tuple[Status | None, Status]
 
 
-def followed_statuses(policy: Mapping[str, Any] | None) -> frozenset[Status]:
+def followed_statuses(subscriber: Subscriber, publisher: Publisher) -> frozenset[Status]:
     """The statuses whose customers the subscriber keeps; all, where it has no filter.
 
-    Args:
-        policy: an SNS filter policy on message attributes, or an EventBridge event pattern.
+    Raises:
+        WrongUse: none, or more than the transition decides what the filter lets through: nobody
+            can tell which customers the subscriber's table should hold.
     """
-    if policy is None:
+    if not subscriber.filter:
         return frozenset(Status)
-    found = branches(dict(policy))
-    heard = {
-        (before, status)
-        for before in (None, *Status)
-        for status in Status
-        if before != status and matches(found, _kind(before, status)) is not Match.NEVER
-    }
-    return frozenset(status for status in Status if _is_followed(status, heard))
+    policy = dict(subscriber.filter)
+    if faults := broken_limits(policy, transport_of(policy).value):
+        raise WrongUse(f"The filter of {subscriber.name} can't be read: {faults[0].sentence}")
+    found = branches(policy)
+    kinds = list(_kinds(installed_contract(), transport_of(policy), subscriber, publisher))
+    heard = _heard(found, kinds)
+    surely = _followed({one for one, how in heard.items() if how is Match.ALWAYS})
+    perhaps = _followed({one for one, how in heard.items() if how is not Match.NEVER})
+    if surely != perhaps:
+        raise WrongUse(
+            f"The filter of {subscriber.name} does not go by statuses alone, but by "
+            f"{', '.join(_deciding(found, kinds))} too: which customers its table should hold "
+            "can't be decided. Nothing was read."
+        )
+    if not surely:
+        raise WrongUse(
+            f"The filter of {subscriber.name} follows no status: it hears of some changes in the "
+            f"versions that it reads ({', '.join(map(str, subscriber.versions))}), and never of "
+            "every arrival at a status. There is no state to seed it with or to compare."
+        )
+    return surely
 
 
 # Private functions
 
 
-def _is_followed(status: Status, heard: set[tuple[Status | None, Status]]) -> bool:
+def _kinds(
+    contract: Contract, transport: Transport, subscriber: Subscriber, publisher: Publisher
+) -> Iterator[Kind]:
+    """The live messages of the versions that are read, with what this deployment fixes."""
+    only = Contract(events=(contract.event(EVENT_NAME),), envelope=contract.envelope)
+    kinds = sns_kinds(only) if transport is Transport.SNS else eventbridge_kinds(only)
+    fixed = {name: Domain(values=(value,)) for name, value in _fixed(publisher).items()}
+    for kind in kinds:
+        if kind.major in subscriber.versions:
+            own = {path: domain for path, domain in fixed.items() if path in kind.fields}
+            if change := kind.fields.get("detail.data.change"):
+                values = tuple(one for one in change.values or () if one != "snapshot")
+                own["detail.data.change"] = replace(change, values=values)
+            yield replace(kind, fields={**kind.fields, **own})
+
+
+def _heard(found: list[list[Clause]], kinds: list[Kind]) -> dict[_Transition, Match]:
+    """Whether each transition is heard of, in whichever version tells it best."""
+    by_name = {(kind.major, kind.previous_status, kind.status): kind for kind in kinds}
+
+    def told(major: int, before: Status | None, status: Status) -> Kind:
+        known = [one if (major, NONE, one) in by_name else downcast(one) for one in Status]
+        word = dict(zip(Status, known, strict=True))
+        return by_name[major, word[before] if before else NONE, word[status]]
+
+    return {
+        (before, status): max(
+            (matches(found, told(major, before, status)) for major in {one.major for one in kinds}),
+            default=Match.NEVER,
+        )
+        for before in (None, *Status)
+        for status in Status
+        if before != status
+    }
+
+
+def _fixed(publisher: Publisher) -> Mapping[str, str]:
+    """What is the same in each of a deployment's events; the producer's, by its stream's ARN."""
+    _, _, _, region, account, *_ = f"{publisher.stream_arn}:::::".split(":")
+    counter = "version" if publisher.sequence_attribute else "stream"
+    return {
+        **dict.fromkeys(("source", "detail.source"), publisher.source),
+        "region": region,
+        "account": account,
+        "detail.sequencesource": counter,
+    }
+
+
+def _followed(heard: set[_Transition]) -> frozenset[Status]:
+    return frozenset(status for status in Status if _is_followed(status, heard))
+
+
+def _is_followed(status: Status, heard: set[_Transition]) -> bool:
     others = [one for one in Status if one is not status]
     arrivals = [(one, status) in heard for one in others]
     leaves = [(status, one) in heard for one in others]
     return (all(arrivals) and (None, status) in heard) or (any(arrivals) and all(leaves))
 
 
-def _kind(before: Status | None, status: Status) -> Kind:
-    """A message with this transition, as a filter on SNS or on EventBridge sees it."""
-    previous = before.value if before else NONE
-    fields = {
-        "type": _one(_TYPE),
-        "schema_version": _one(str(NEWEST_MAJOR)),
-        "status": _one(status.value),
-        "transition": _one(f"{previous}>{status.value}"),
-        "detail-type": _one(EVENT_NAME),
-        "detail.type": _one(_TYPE),
-        "detail.data.status": _one(status.value),
-        "detail.data.previous_status": _one(before and before.value),
-        **{name: Domain() for name in _OPEN},
-        **{f"detail.{name}": Domain() for name in _OPEN_IN_DETAIL},
-        "detail.data.change": Domain(),
-        "detail.data.customer_id": Domain(),
-    }
-    return Kind(
-        type=_TYPE,
-        major=NEWEST_MAJOR,
-        previous_status=previous,
-        status=status.value,
-        fields=fields,
+def _deciding(found: list[list[Clause]], kinds: list[Kind]) -> list[str]:
+    """The fields by which some messages of one transition come and others don't."""
+    clauses = [clause for branch in found for clause in branch]
+    return sorted(
+        {
+            clause.path
+            for clause in clauses
+            for kind in kinds
+            for one in clause.conditions
+            if match(one, kind.fields.get(clause.path, ABSENT)) is Match.SOMETIMES
+        }
     )
-
-
-def _one(value: str | None) -> Domain:
-    return Domain(values=(value,))

@@ -107,12 +107,7 @@ def make_plan(
     subscriber = find_subscriber(target, name)
     publisher, bus = find_publisher(target), find_bus(target)
     require_version(subscriber)
-    followed = followed_statuses(subscriber.filter)
-    if not followed:
-        raise WrongUse(
-            f"The filter of {name} follows no status: it hears of some changes, and never of every "
-            "arrival at a status. There is no state to seed it with."
-        )
+    followed = followed_statuses(subscriber, publisher)
     require_subscribed(target, bus, subscriber)
     client = target.client("dynamodb")
     return Plan(

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,13 @@ def read_contract(folder: Path = DEFAULT_FOLDER) -> Contract:
         events=tuple(_event(path.parent) for path in registries),
         envelope=_json(folder / ENVELOPE_FILE),
     )
+
+
+@cache
+def installed_contract() -> Contract:
+    """The contract that came with this program, for commands that run outside of a clone."""
+    packaged, clone = Path(__file__).parent / "schemas", Path(__file__).resolve().parents[3]
+    return read_contract(packaged if packaged.is_dir() else clone / "schemas")
 
 
 # Private functions

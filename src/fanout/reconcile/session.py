@@ -77,7 +77,7 @@ def open_session(
             accounts=AccountsTable(client, accounts, ItemReader(publisher)),
             rows=find_adapter(adapter)(client, subscriber.table, own_attributes(found)),
             expectation=Expectation(
-                followed=followed_statuses(subscriber.filter),
+                followed=followed_statuses(subscriber, publisher),
                 rule=found,
                 newest=NEWEST_MAJOR in subscriber.versions,
             ),

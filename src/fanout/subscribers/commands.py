@@ -38,7 +38,9 @@ def subscribers(
         shown.add_row(
             escape(view.subscriber.name),
             ", ".join(map(str, view.subscriber.versions)),
-            "all" if view.statuses is None else escape(", ".join(view.statuses)),
+            "all"
+            if view.statuses is None
+            else escape(", ".join(view.statuses) or "see its filter"),
             escape(view.subscriber.since or "not noted"),
             _behind(view),
             f"[red]{view.dlq.total:,}[/]" if view.dlq.total else "0",

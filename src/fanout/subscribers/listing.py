@@ -12,7 +12,8 @@ from customer_events import registry
 from customer_events.event import EVENT_NAME, Status
 from fanout.aws import AwsTarget
 from fanout.backfill.followed_statuses import followed_statuses
-from fanout.discovery import Subscriber, list_subscribers
+from fanout.discovery import Publisher, Subscriber, find_publisher, list_subscribers
+from fanout.errors import WrongUse
 from fanout.subscribers.queue_depth import QueueDepth, read_depth
 
 _LOOK_BACK = timedelta(minutes=15)
@@ -34,8 +35,9 @@ class Coverage(StrEnum):
 class SubscriberView:
     """One subscriber now.
 
-    `statuses` are those that it follows, None for all. `oldest_age_seconds` is CloudWatch's, None
-    where it knows none. `registered_versions` is None where the registry does not list it.
+    `statuses` are those that it follows, None for all, empty where its filter does not go by
+    statuses. `oldest_age_seconds` is CloudWatch's, None where it knows none.
+    `registered_versions` is None where the registry does not list it.
     """
 
     subscriber: Subscriber
@@ -69,7 +71,8 @@ def look(target: AwsTarget) -> list[SubscriberView]:
     """Every subscriber of the deployment, by name."""
     known = registry.load(EVENT_NAME)
     versions = registry.versions_by_subscriber(EVENT_NAME)
-    return [_view(target, one, known, versions) for one in list_subscribers(target)]
+    publisher = find_publisher(target)
+    return [_view(target, one, publisher, known, versions) for one in list_subscribers(target)]
 
 
 def coverage(
@@ -89,6 +92,7 @@ def coverage(
 def _view(
     target: AwsTarget,
     subscriber: Subscriber,
+    publisher: Publisher,
     known: registry.Registry,
     versions: Mapping[str, tuple[int, ...]],
 ) -> SubscriberView:
@@ -96,7 +100,7 @@ def _view(
     registered = versions.get(subscriber.name)
     return SubscriberView(
         subscriber=subscriber,
-        statuses=_statuses(subscriber),
+        statuses=_statuses(subscriber, publisher),
         queue=read_depth(sqs, subscriber.queue_url),
         dlq=read_depth(sqs, subscriber.dlq_url),
         oldest_age_seconds=_oldest_age(target, subscriber.queue_arn.rpartition(":")[2]),
@@ -105,12 +109,12 @@ def _view(
     )
 
 
-def _statuses(subscriber: Subscriber) -> tuple[str, ...] | None:
-    """By the transitions that its filter lets through; None where it follows every status."""
-    policy = subscriber.filter
-    if policy is not None and "status" in policy:
-        return tuple(policy["status"])
-    followed = followed_statuses(policy)
+def _statuses(subscriber: Subscriber, publisher: Publisher) -> tuple[str, ...] | None:
+    """Those that its filter follows: None for every one, empty where they can't be decided."""
+    try:
+        followed = followed_statuses(subscriber, publisher)
+    except WrongUse:
+        return ()
     return (
         None if followed == frozenset(Status) else tuple(one for one in Status if one in followed)
     )
