@@ -23,6 +23,7 @@ ENVIRONMENT = {
     "TABLE_NAME": "payments",
     "IDEMPOTENCY_TABLE": "idempotency",
     "CONSUMER_NAME": "payments",
+    "DEPLOYMENT": "fanout",
     "POWERTOOLS_SERVICE_NAME": "bench",
     "POWERTOOLS_METRICS_NAMESPACE": "CustomerStatusFanout",
     "NO_PROXY": "127.0.0.1",

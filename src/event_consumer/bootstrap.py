@@ -125,7 +125,11 @@ def lambda_handler(
     redelivery = SqsRedelivery(sqs, settings.queue_url)
     reporter = report or PowertoolsReport(
         Logger(service=settings.service),
-        EphemeralMetrics(service=settings.service, namespace=settings.metrics_namespace),
+        EphemeralMetrics(
+            service=settings.service,
+            namespace=settings.metrics_namespace,
+            default_dimensions={"deployment": settings.deployment},
+        ),
         registry,
     )
     decide, consume = _ways(handler, reader, groups)

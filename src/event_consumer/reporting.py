@@ -3,7 +3,7 @@
 The line is a warning where `deprecated` names versions: each deprecated one that the batch
 still held, with its sunset.
 
-Metrics, all with the dimension `service`; alarms and dashboards rely on the names.
+The metrics are in `customer_events.metrics`.
 """
 
 from collections import Counter
@@ -12,21 +12,20 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+from aws_lambda_powertools.metrics import EphemeralMetrics
 
+from customer_events import metrics
 from customer_events.registry import Registry
 from event_consumer.consume_batch import Delivery
 from event_consumer.outcomes import Outcome
 
 COUNTS = {
-    Outcome.APPLIED: "EventsApplied",  # the row changed
-    Outcome.DUPLICATE: "EventsDuplicate",  # the row already held this very event
-    Outcome.STALE: "EventsStale",  # the row already held something newer
-    Outcome.PARKED: "MessagesParked",  # moved to the DLQ with a reason: alarmed
-    Outcome.RETRY: "MessagesRetried",  # will come back
+    Outcome.APPLIED: metrics.EVENTS_APPLIED,
+    Outcome.DUPLICATE: metrics.EVENTS_DUPLICATE,
+    Outcome.STALE: metrics.EVENTS_STALE,
+    Outcome.PARKED: metrics.MESSAGES_PARKED,
+    Outcome.RETRY: metrics.MESSAGES_RETRIED,
 }
-DEPRECATED = "DeprecatedVersionEvents"  # came in a major version that the registry deprecates
-LAG = "EndToEndLagMilliseconds"  # from the change to its row: the worst of the batch
 PROBLEMS_LOGGED_MAX = 100
 
 
@@ -41,23 +40,23 @@ class Report(Protocol):
 class PowertoolsReport:
     """Log and metrics by Powertools: JSON lines and CloudWatch's embedded metric format."""
 
-    def __init__(self, logger: Logger, metrics: EphemeralMetrics, registry: Registry) -> None:
+    def __init__(self, logger: Logger, blob: EphemeralMetrics, registry: Registry) -> None:
         self._logger = logger
-        self._metrics = metrics
+        self._blob = blob
         self._registry = registry
 
     def batch(self, deliveries: Sequence[Delivery], *, request_id: str, now: datetime) -> None:
         """See `Report.batch`."""
         counts = Counter(one.handled.outcome for one in deliveries)
-        for outcome, name in COUNTS.items():
-            self._metrics.add_metric(name=name, unit=MetricUnit.Count, value=counts[outcome])
+        values = {metric: counts[outcome] for outcome, metric in COUNTS.items()}
         deprecated = self._deprecated_versions(deliveries, now)
-        old_events = sum(one["events"] for one in deprecated)
-        self._metrics.add_metric(name=DEPRECATED, unit=MetricUnit.Count, value=old_events)
+        values[metrics.DEPRECATED_EVENTS] = sum(one["events"] for one in deprecated)
         lag = _worst_lag_ms(deliveries, now)
         if lag is not None:
-            self._metrics.add_metric(name=LAG, unit=MetricUnit.Milliseconds, value=lag)
-        self._metrics.flush_metrics()
+            values[metrics.END_TO_END_LAG] = lag
+        for metric, value in values.items():
+            self._blob.add_metric(metric.name, metric.unit, value)
+        self._blob.flush_metrics()
         problems = [_problem(one) for one in deliveries if _is_problem(one)]
         tell = self._logger.warning if deprecated else self._logger.info
         tell(

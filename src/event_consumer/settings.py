@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from customer_events.metrics import NAMESPACE
 from event_consumer.order_guard import CLOCK_TOLERANCE
 
-METRICS_NAMESPACE = "CustomerStatusFanout"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _WHOLE = re.compile(r"[0-9]{1,9}", re.ASCII)
 
@@ -23,10 +23,12 @@ class ConsumerSettings:
     `consumer` is the subscriber's name; `writers_max` the writes under way at once (1 to 64);
     `parked_groups_table` is the table of notes where a customer's events wait behind a parked one
     (PARK_BY_CUSTOMER), else None; `clock_tolerance` see `order_guard.CLOCK_TOLERANCE`; `service`
-    names the consumer in logs and metrics, which go to `metrics_namespace`.
+    names the consumer in logs and metrics, which go to `metrics_namespace`; `deployment` is the
+    prefix of the deployment's names, a dimension of each metric.
     """
 
     consumer: str
+    deployment: str
     queue_url: str
     dlq_url: str
     table_name: str
@@ -54,13 +56,14 @@ def from_environment(environ: Mapping[str, str]) -> ConsumerSettings:
     reader.one_of("POWERTOOLS_LOG_LEVEL", LOG_LEVELS)
     settings = ConsumerSettings(
         consumer=consumer,
+        deployment=reader.text("DEPLOYMENT", "the prefix of the deployment's names"),
         queue_url=reader.url("QUEUE_URL", "the URL of the subscriber's queue"),
         dlq_url=reader.url("DLQ_URL", "the URL of the subscriber's DLQ", unlike="QUEUE_URL"),
         table_name=reader.text("TABLE_NAME", "the name of the subscriber's table"),
         writers_max=reader.whole("WRITERS_MAX", default=10, low=1, high=64),
         clock_tolerance=timedelta(seconds=tolerance_seconds),
         service=environ.get("POWERTOOLS_SERVICE_NAME") or f"{consumer}_consumer",
-        metrics_namespace=environ.get("POWERTOOLS_METRICS_NAMESPACE") or METRICS_NAMESPACE,
+        metrics_namespace=environ.get("POWERTOOLS_METRICS_NAMESPACE") or NAMESPACE,
         parked_groups_table=reader.parked_groups_table(),
     )
     reader.finish()
@@ -79,7 +82,7 @@ class _Reader:
 
     def text(self, name: str, expected: str) -> str:
         value = self._environ.get(name, "")
-        if not value:
+        if not value.strip():
             self._wrong.append(f"{name} is missing: expected {expected}")
         return value
 

@@ -137,7 +137,11 @@ def _publisher_to(
 def _reporter(settings: "PipeSettings") -> "BatchReporter":
     from publisher.reporting import BatchReporter
 
-    return BatchReporter(service=settings.service, namespace=settings.metrics_namespace)
+    return BatchReporter(
+        service=settings.service,
+        deployment=settings.deployment,
+        namespace=settings.metrics_namespace,
+    )
 
 
 def _bus(settings: "Settings", session: "Session", executor: "Executor") -> "Bus":

@@ -9,25 +9,14 @@ from itertools import islice
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+from aws_lambda_powertools.metrics import EphemeralMetrics
 
+from customer_events import metrics
 from publisher import stream_records
 from publisher.publish_batch import BatchResult
 from publisher.transitions import Record
 
 IDS_PER_LINE_MAX = 20
-
-# Every metric of the publisher; all but the last are counts, and written for each batch, zeros
-# included, so that an alarm never has to guess what a missing value means.
-STREAM_RECORDS = "StreamRecords"  # records received, a repeated delivery counted again
-STATUS_TRANSITIONS = "StatusTransitions"  # records that hold a change of status
-RECORDS_WITHOUT_TRANSITION = "RecordsWithoutTransition"  # records that left the status as it was
-CUSTOMER_RECORDS = "CustomerRecords"  # records of items that ENTITY_FILTER calls customers
-EVENTS_PUBLISHED = "EventsPublished"  # entries that the bus confirmed, one for each version
-RECORDS_PARKED = "RecordsParked"  # records put into the failure store: a person has to decide
-RECORDS_FAILED = "RecordsFailed"  # records that will be delivered again
-BUS_FAULTS = "BusFaults"  # entries that failed since the bus is at fault: permission, topic, key
-STREAM_LAG_MILLISECONDS = "StreamLagMilliseconds"  # the batch's oldest change, until answered
 
 
 class BatchReporter:
@@ -35,12 +24,15 @@ class BatchReporter:
 
     Args:
         service: the metrics' dimension `service`, and the line's.
+        deployment: the metrics' dimension `deployment`.
         namespace: of the metrics.
     """
 
-    def __init__(self, *, service: str, namespace: str) -> None:
+    def __init__(self, *, service: str, deployment: str, namespace: str) -> None:
         self._logger = Logger(service=service)
-        self._metrics = EphemeralMetrics(service=service, namespace=namespace)
+        self._metrics = EphemeralMetrics(
+            service=service, namespace=namespace, default_dimensions={"deployment": deployment}
+        )
 
     def report(
         self, records: Sequence[Record], result: BatchResult, *, request_id: str, now_seconds: float
@@ -61,22 +53,20 @@ class BatchReporter:
     # Private functions
 
     def _count(self, result: BatchResult, lag_milliseconds: int | None) -> None:
-        counts = {
-            STREAM_RECORDS: result.records,
-            STATUS_TRANSITIONS: result.transitions,
-            RECORDS_WITHOUT_TRANSITION: result.without_transition,
-            CUSTOMER_RECORDS: result.records - result.outside_entity_filter,
-            EVENTS_PUBLISHED: result.published,
-            RECORDS_PARKED: len(result.parked),
-            RECORDS_FAILED: len(result.failed),
-            BUS_FAULTS: result.bus_faults,
+        values = {
+            metrics.STREAM_RECORDS: result.records,
+            metrics.STATUS_TRANSITIONS: result.transitions,
+            metrics.RECORDS_WITHOUT_TRANSITION: result.without_transition,
+            metrics.CUSTOMER_RECORDS: result.records - result.outside_entity_filter,
+            metrics.EVENTS_PUBLISHED: result.published,
+            metrics.RECORDS_PARKED: len(result.parked),
+            metrics.RECORDS_FAILED: len(result.failed),
+            metrics.BUS_FAULTS: result.bus_faults,
         }
-        for name, value in counts.items():
-            self._metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
         if lag_milliseconds is not None:
-            self._metrics.add_metric(
-                name=STREAM_LAG_MILLISECONDS, unit=MetricUnit.Milliseconds, value=lag_milliseconds
-            )
+            values[metrics.STREAM_LAG] = lag_milliseconds
+        for metric, value in values.items():
+            self._metrics.add_metric(metric.name, metric.unit, value)
         self._metrics.flush_metrics()
 
 

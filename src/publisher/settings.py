@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from customer_events.event import MAJORS, NEWEST_MAJOR, Status
+from customer_events.metrics import NAMESPACE
 from customer_events.sequence import EPOCH_MAX
 from publisher.events import Producer
 from publisher.transitions import TableRules
@@ -48,6 +49,7 @@ class SettingsError(Exception):
 class PipeSettings:
     """All that differs between deployments as a pipe's enrichment, which needs to know no bus."""
 
+    deployment: str
     failure_bucket: str
     region: str | None
     service: str
@@ -167,11 +169,13 @@ class _Reader:
 def _both(reader: _Reader, environment: Mapping[str, str]) -> dict[str, Any]:
     """What the function needs in either place; to be used only where no problems were found."""
     return {
+        "deployment": reader.required(
+            "DEPLOYMENT", lambda text: text.strip() or None, "the prefix of the deployment's names"
+        ),
         "failure_bucket": reader.required("FAILURE_BUCKET", _bucket, "the name of an S3 bucket"),
         "region": environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or None,
         "service": environment.get("POWERTOOLS_SERVICE_NAME") or "publisher",
-        "metrics_namespace": environment.get("POWERTOOLS_METRICS_NAMESPACE")
-        or "CustomerStatusFanout",
+        "metrics_namespace": environment.get("POWERTOOLS_METRICS_NAMESPACE") or NAMESPACE,
         "message_size_max_bytes": reader.optional(
             "MESSAGE_SIZE_MAX_BYTES",
             _between(MESSAGE_SIZE_MIN_BYTES, MESSAGE_SIZE_LIMIT_BYTES),

@@ -43,6 +43,7 @@ ENVIRONMENT = {
     "DLQ_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/dlq",
     "TABLE_NAME": "table",
     "CONSUMER_NAME": "payments",
+    "DEPLOYMENT": "fanout",
 }
 ALWAYS_NEEDED = {"botocore", "aws_lambda_powertools"}  # every service imports these two
 NAIVE = ("boto3", "s3transfer", "botocore", "jmespath", "python-dateutil", "six", "urllib3")

@@ -107,6 +107,7 @@ def make_function(emulator, name, package, urls, tables):
             "Variables": {
                 "POWERTOOLS_SERVICE_NAME": "orders_consumer",
                 "CONSUMER_NAME": "orders",
+                "DEPLOYMENT": "fanout",
                 "QUEUE_URL": urls["orders"],
                 "DLQ_URL": urls["orders-dlq"],
                 "TABLE_NAME": tables["marks"],

@@ -1,5 +1,7 @@
-# Lets Terraform apply the example sns_fanout without AWS, in the account, region and names in which
-# sam_template.py resolves the SAM template, so that what both deploy can be compared value by value.
+# Lets Terraform apply each of the fan-out examples without AWS, in the account, region and names in
+# which sam_template.py resolves the SAM template, so that what both deploy can be compared value by
+# value. `@fifo` becomes `.fifo` in the example that has FIFO queues. An example ignores what it has
+# no resource for.
 
 mock_provider "aws" {
   mock_data "aws_caller_identity" {
@@ -15,7 +17,16 @@ mock_provider "aws" {
     defaults = { arn = "arn:aws:kms:eu-west-1:123456789012:key/Key", key_id = "Key" }
   }
   mock_resource "aws_sns_topic" {
-    defaults = { arn = "arn:aws:sns:eu-west-1:123456789012:fanout-customer-status" }
+    defaults = { arn = "arn:aws:sns:eu-west-1:123456789012:fanout-customer-status@fifo" }
+  }
+  mock_resource "aws_cloudwatch_event_bus" {
+    defaults = { arn = "arn:aws:events:eu-west-1:123456789012:event-bus/fanout-customer-status" }
+  }
+  mock_resource "aws_cloudwatch_event_rule" {
+    defaults = { arn = "arn:aws:events:eu-west-1:123456789012:rule/fanout-customer-status/fanout-payments" }
+  }
+  mock_resource "aws_pipes_pipe" {
+    defaults = { arn = "arn:aws:pipes:eu-west-1:123456789012:pipe/fanout-publisher" }
   }
   mock_resource "aws_s3_bucket" {
     defaults = {
@@ -41,17 +52,43 @@ override_resource {
 override_resource {
   target = module.payments.aws_sqs_queue.this
   values = {
-    arn = "arn:aws:sqs:eu-west-1:123456789012:fanout-payments"
-    id  = "https://sqs.eu-west-1.amazonaws.com/123456789012/fanout-payments"
+    arn = "arn:aws:sqs:eu-west-1:123456789012:fanout-payments@fifo"
+    id  = "https://sqs.eu-west-1.amazonaws.com/123456789012/fanout-payments@fifo"
   }
 }
 
 override_resource {
   target = module.payments.aws_sqs_queue.dlq
   values = {
-    arn = "arn:aws:sqs:eu-west-1:123456789012:fanout-payments-dlq"
-    id  = "https://sqs.eu-west-1.amazonaws.com/123456789012/fanout-payments-dlq"
+    arn = "arn:aws:sqs:eu-west-1:123456789012:fanout-payments-dlq@fifo"
+    id  = "https://sqs.eu-west-1.amazonaws.com/123456789012/fanout-payments-dlq@fifo"
   }
+}
+
+override_resource {
+  target = module.publisher.aws_sqs_queue.dlq
+  values = {
+    arn = "arn:aws:sqs:eu-west-1:123456789012:fanout-publisher-dlq"
+    id  = "https://sqs.eu-west-1.amazonaws.com/123456789012/fanout-publisher-dlq"
+  }
+}
+
+override_resource {
+  target = module.event_bus.aws_sqs_queue.undecipherable
+  values = {
+    arn = "arn:aws:sqs:eu-west-1:123456789012:fanout-customer-status-bus-dlq"
+    id  = "https://sqs.eu-west-1.amazonaws.com/123456789012/fanout-customer-status-bus-dlq"
+  }
+}
+
+override_resource {
+  target = module.payments_consumer.aws_dynamodb_table.parked_groups
+  values = { arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/fanout-payments-parked-groups" }
+}
+
+override_resource {
+  target = module.publisher.aws_iam_role.pipe
+  values = { arn = "arn:aws:iam::123456789012:role/fanout-publisher-pipe-eu-west-1" }
 }
 
 override_resource {

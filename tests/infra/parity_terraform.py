@@ -1,11 +1,10 @@
-"""What the Terraform example `sns_fanout` deploys, as facts.
+"""What a Terraform example deploys, and `sns_fanout` as facts.
 
-The source is Terraform's own state after `terraform test` has applied the example with mocked
+The source is Terraform's own state after `terraform test` has applied an example with mocked
 answers of AWS: every value is computed by Terraform, with the defaults of every module.
 """
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,10 +16,11 @@ from infra.terraform_workspace import Workspace
 MOCKS = Path(__file__).with_name("parity.tftest.hcl")
 
 
-def applied(terraform: Workspace) -> list[tuple[str, Values]]:
-    """Type and values of each resource of the example, with the defaults of its variables."""
-    folder = terraform.folder("examples", "sns_fanout")
-    shutil.copy(MOCKS, folder)
+def applied(terraform: Workspace, example: str) -> list[tuple[str, Values]]:
+    """Type and values of each resource of an example, with the defaults of its variables."""
+    folder = terraform.folder("examples", example)
+    suffix = ".fifo" if "fifo" in example else ""
+    folder.joinpath(MOCKS.name).write_text(MOCKS.read_text().replace("@fifo", suffix))
     packages = folder / "packages"
     packages.mkdir()
     for service in ("publisher", "payments_consumer"):

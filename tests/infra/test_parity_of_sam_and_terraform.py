@@ -9,7 +9,6 @@ from infra import parity_sam, parity_terraform
 from infra.parity_exceptions import MEANT
 from infra.parity_facts import Facts, differences
 from infra.sam_template import deployed
-from infra.terraform_workspace import require_provider, workspace
 
 # Where one value of the SAM template is changed, to what, and the one fact that then differs.
 CHANGED: list[tuple[str, str, Any, str]] = [
@@ -69,10 +68,8 @@ CHANGED: list[tuple[str, str, Any, str]] = [
 
 
 @pytest.fixture(scope="session")
-def terraform_resources(tmp_path_factory):
-    with workspace(tmp_path_factory.mktemp("parity")) as found:
-        require_provider(found)
-        return parity_terraform.applied(found)
+def terraform_resources(applied_example):
+    return applied_example("sns_fanout")
 
 
 @pytest.fixture(scope="session")

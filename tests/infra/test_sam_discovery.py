@@ -70,6 +70,7 @@ def test_every_setting_of_the_publisher_is_given():
         "BUS_ARN",
         "CHANGED_AT_ATTRIBUTE",
         "CUSTOMER_ID_ATTRIBUTE",
+        "DEPLOYMENT",
         "ENTITY_FILTER",
         "EVENT_SOURCE",
         "FAILURE_BUCKET",

@@ -159,6 +159,7 @@ def create_table(dynamodb: Any, name: str) -> None:
 def build_handler(name: str, queue_url: str, dlq_url: str) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CONSUMER_NAME", "payments")
+        patch.setenv("DEPLOYMENT", "fanout")
         patch.setenv("QUEUE_URL", queue_url)
         patch.setenv("DLQ_URL", dlq_url)
         patch.setenv("TABLE_NAME", name)

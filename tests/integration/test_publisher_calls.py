@@ -25,6 +25,7 @@ def sent(monkeypatch):
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "BUS_ARN": TOPIC,
+            "DEPLOYMENT": "fanout",
             "FAILURE_BUCKET": "fanout-failures",
             "POWERTOOLS_SERVICE_NAME": f"publisher-{uuid4()}",
         }

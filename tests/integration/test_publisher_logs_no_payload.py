@@ -112,7 +112,9 @@ def handler_on(mode):
         ),
     )
     assert isinstance(publisher, BatchPublisher)
-    reporter = BatchReporter(service=f"publisher-{uuid4()}", namespace="CustomerStatusFanout")
+    reporter = BatchReporter(
+        service=f"publisher-{uuid4()}", deployment="fanout", namespace="CustomerStatusFanout"
+    )
     return replace(rig.handler, publisher=publisher, reporter=reporter)
 
 

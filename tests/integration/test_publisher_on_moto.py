@@ -47,7 +47,8 @@ class Deployed:
         self.s3.create_bucket(
             Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
         )
-        settings = {"BUS_ARN": topic_arn, "FAILURE_BUCKET": BUCKET} | environment
+        settings = {"BUS_ARN": topic_arn, "FAILURE_BUCKET": BUCKET, "DEPLOYMENT": "fanout"}
+        settings |= environment
         for name, value in settings.items():
             monkeypatch.setenv(name, value)
         self.handler = bootstrap.build()

@@ -91,7 +91,10 @@ def test_drift_is_an_exit_code_and_a_metric(deployment):
         "Metrics"
     ]
     assert metric["MetricName"] == "DriftedRows"
-    assert metric["Dimensions"] == [{"Name": "subscriber", "Value": "payments"}]
+    assert metric["Dimensions"] == [
+        {"Name": "deployment", "Value": "fanout"},
+        {"Name": "subscriber", "Value": "payments"},
+    ]
 
 
 def test_drift_is_explained_by_the_failure_store_and_the_dlq(deployment):

@@ -152,7 +152,7 @@ class System:
             Role=ROLE,
             Timeout=30,
             Code={"ZipFile": package},
-            Environment={"Variables": environment},
+            Environment={"Variables": environment | {"DEPLOYMENT": "fanout"}},
         )
 
 

@@ -71,6 +71,7 @@ class Rig:
             Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
         )
         monkeypatch.setenv("FAILURE_BUCKET", BUCKET)
+        monkeypatch.setenv("DEPLOYMENT", "fanout")
         self.client = FaultyClient(None)
         self.handler: Any = None
         self.lay()

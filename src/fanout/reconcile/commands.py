@@ -80,7 +80,12 @@ def reconcile(
         if stopping.asked():
             raise typer.Exit(ExitCode.INTERRUPTED)
         if metric:
-            put_drifted_rows(target.client("cloudwatch"), subscriber, report.drifted)
+            put_drifted_rows(
+                target.client("cloudwatch"),
+                report.drifted,
+                deployment=target.prefix,
+                subscriber=subscriber,
+            )
         if repair and execute and report.drifted:
             store = run_store(target, runs_dir)
             report = repair_drift(

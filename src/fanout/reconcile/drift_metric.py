@@ -2,21 +2,22 @@
 
 from typing import Any
 
-NAMESPACE = "CustomerStatusFanout"
-METRIC = "DriftedRows"
-DIMENSION = "subscriber"
+from customer_events.metrics import DRIFTED_ROWS, NAMESPACE
 
 
-def put_drifted_rows(cloudwatch: Any, subscriber: str, count: int) -> None:
+def put_drifted_rows(cloudwatch: Any, count: int, *, deployment: str, subscriber: str) -> None:
     """Write one data point; 0 says that a reconcile ran and found nothing."""
     cloudwatch.put_metric_data(
         Namespace=NAMESPACE,
         MetricData=[
             {
-                "MetricName": METRIC,
-                "Dimensions": [{"Name": DIMENSION, "Value": subscriber}],
+                "MetricName": DRIFTED_ROWS.name,
+                "Dimensions": [
+                    {"Name": "deployment", "Value": deployment},
+                    {"Name": "subscriber", "Value": subscriber},
+                ],
                 "Value": count,
-                "Unit": "Count",
+                "Unit": DRIFTED_ROWS.unit,
             }
         ],
     )

@@ -25,6 +25,7 @@ QUEUE_URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/fanout-payments"
 DLQ_URL = f"{QUEUE_URL}-dlq"
 ENVIRONMENT = {
     "CONSUMER_NAME": "payments",
+    "DEPLOYMENT": "fanout",
     "QUEUE_URL": QUEUE_URL,
     "DLQ_URL": DLQ_URL,
     "TABLE_NAME": "fanout-payments",

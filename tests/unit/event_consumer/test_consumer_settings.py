@@ -7,7 +7,7 @@ import pytest
 from event_consumer.settings import BadSettings, from_environment
 from unit.event_consumer.consumer_samples import DLQ_URL, ENVIRONMENT, QUEUE_URL
 
-REQUIRED = ["CONSUMER_NAME", "QUEUE_URL", "DLQ_URL", "TABLE_NAME"]
+REQUIRED = ["CONSUMER_NAME", "DEPLOYMENT", "QUEUE_URL", "DLQ_URL", "TABLE_NAME"]
 
 
 def test_the_required_variables_are_enough():

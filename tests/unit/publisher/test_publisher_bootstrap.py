@@ -17,6 +17,7 @@ def environment(monkeypatch):
     for name in ("PUBLISH_VERSIONS", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("BUS_ARN", TOPIC)
+    monkeypatch.setenv("DEPLOYMENT", "fanout")
     monkeypatch.setenv("FAILURE_BUCKET", "fanout-failures")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")

@@ -6,10 +6,11 @@ from publisher.transitions import TableRules
 from publisher.transports import EVENTBRIDGE, SNS, of_bus
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:customer-status"
-LEAST = {"BUS_ARN": TOPIC, "FAILURE_BUCKET": "fanout-failures"}
+LEAST = {"BUS_ARN": TOPIC, "DEPLOYMENT": "fanout", "FAILURE_BUCKET": "fanout-failures"}
+PIPE = {name: LEAST[name] for name in ("DEPLOYMENT", "FAILURE_BUCKET")}
 
 
-def test_two_variables_are_enough():
+def test_three_variables_are_enough():
     settings = from_environment(LEAST)
     assert (settings.bus_arn, settings.bus_region, settings.region) == (
         TOPIC,
@@ -27,6 +28,7 @@ def test_every_variable_is_read():
     settings = from_environment(
         {
             "BUS_ARN": TOPIC,
+            "DEPLOYMENT": "blue",
             "FAILURE_BUCKET": "fanout-failures",
             "AWS_REGION": "eu-central-1",
             "EVENT_SOURCE": "https://novapay.example/accounts",
@@ -63,6 +65,7 @@ def test_every_variable_is_read():
     assert (settings.producer.epoch, settings.producer.versions) == (9999, (1, 2))
     assert (settings.message_size_max_bytes, settings.region) == (1_048_576, "eu-central-1")
     assert (settings.service, settings.metrics_namespace) == ("accounts-publisher", "Fanout")
+    assert settings.deployment == "blue"
 
 
 def test_an_empty_variable_counts_as_not_set():
@@ -86,6 +89,7 @@ def test_all_problems_are_named_at_once_and_no_value_is_echoed():
     with pytest.raises(SettingsError) as refused:
         from_environment(
             {
+                "DEPLOYMENT": " ",
                 "FAILURE_BUCKET": "CANARY!",
                 "PUBLISH_VERSIONS": "CANARY,2",
                 "SEQUENCE_EPOCH": "CANARY",
@@ -98,6 +102,7 @@ def test_all_problems_are_named_at_once_and_no_value_is_echoed():
     named = [problem.partition(":")[0] for problem in refused.value.problems]
     assert sorted(named) == [
         "BUS_ARN",
+        "DEPLOYMENT",
         "ENTITY_FILTER",
         "EVENT_SOURCE",
         "FAILURE_BUCKET",
@@ -160,16 +165,20 @@ def test_event_bridge_keeps_sources_that_start_with_aws_to_itself():
         from_environment(LEAST | mine | {"BUS_ARN": bus})
 
 
-def test_a_pipe_needs_the_failure_store_alone():
-    settings = for_pipe({"FAILURE_BUCKET": "fanout-failures"})
+def test_a_pipe_needs_no_bus():
+    settings = for_pipe(PIPE)
     assert (settings.batch_size_max, settings.region) == (10, None)
-    with pytest.raises(SettingsError, match=r"^FAILURE_BUCKET: is not set; expected [^\n]*$"):
+    with pytest.raises(SettingsError) as refused:
         for_pipe({})
+    assert [problem.partition(":")[0] for problem in refused.value.problems] == [
+        "DEPLOYMENT",
+        "FAILURE_BUCKET",
+    ]
 
 
 @pytest.mark.parametrize(("versions", "size_max"), [("2", 10), ("1", 10), ("1,2", 5)])
 def test_a_pipes_batch_times_the_versions_is_at_most_ten(versions, size_max):
-    least = {"FAILURE_BUCKET": "fanout-failures", "PUBLISH_VERSIONS": versions}
+    least = PIPE | {"PUBLISH_VERSIONS": versions}
     assert for_pipe(least | {"PIPE_BATCH_SIZE": str(size_max)}).batch_size_max == size_max
     expected = f"^PIPE_BATCH_SIZE: expected a whole number from 1 to {size_max}, since each record"
     with pytest.raises(SettingsError, match=expected):

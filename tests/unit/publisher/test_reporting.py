@@ -16,7 +16,9 @@ def report(capsys):
 
     def reported(records, result):
         service = f"publisher-{uuid4()}"
-        reporter = BatchReporter(service=service, namespace="CustomerStatusFanout")
+        reporter = BatchReporter(
+            service=service, deployment="blue", namespace="CustomerStatusFanout"
+        )
         capsys.readouterr()
         reporter.report(records, result, request_id="r-1", now_seconds=NOW_SECONDS)
         output = capsys.readouterr()
@@ -41,7 +43,8 @@ def test_a_batch_leaves_one_line_and_one_blob(report):
     assert not {"parked", "failed", "bus_faults", "reasons_left_out"} & line.keys()
     metrics = blob["_aws"]["CloudWatchMetrics"][0]
     assert metrics["Namespace"] == "CustomerStatusFanout"
-    assert metrics["Dimensions"] == [["service"]]
+    assert metrics["Dimensions"] == [["deployment", "service"]]
+    assert blob["deployment"] == "blue"
     assert {name: blob[name] for name in ("StreamRecords", "StatusTransitions")} == {
         "StreamRecords": [3.0],
         "StatusTransitions": [3.0],

@@ -9,17 +9,17 @@ locals {
     {
       title   = "Changes and events (a minute)"
       stat    = "Sum"
-      metrics = [for name in ["StreamRecords", "StatusTransitions", "EventsPublished"] : [local.namespace, name, "service", "publisher"]]
+      metrics = [for name in ["StreamRecords", "StatusTransitions", "EventsPublished"] : [local.namespace, name, "deployment", var.prefix, "service", "publisher"]]
     },
     {
       title   = "Publisher: failures (a minute)"
       stat    = "Sum"
-      metrics = [for name in ["RecordsFailed", "RecordsParked", "BusFaults"] : [local.namespace, name, "service", "publisher"]]
+      metrics = [for name in ["RecordsFailed", "RecordsParked", "BusFaults"] : [local.namespace, name, "deployment", var.prefix, "service", "publisher"]]
     },
     {
       title   = "Publisher behind the table (milliseconds)"
       stat    = "Maximum"
-      metrics = [[local.namespace, "StreamLagMilliseconds", "service", "publisher"]]
+      metrics = [[local.namespace, "StreamLagMilliseconds", "deployment", var.prefix, "service", "publisher"]]
     },
   ]
   subscriber_widgets = flatten([
@@ -37,13 +37,13 @@ locals {
         stat  = "Sum"
         metrics = [
           for metric in ["EventsApplied", "EventsDuplicate", "EventsStale", "MessagesParked", "MessagesRetried", "DeprecatedVersionEvents"] :
-          [local.namespace, metric, "service", coalesce(var.subscribers[name].service_name, "${replace(name, "-", "_")}_consumer")]
+          [local.namespace, metric, "deployment", var.prefix, "service", coalesce(var.subscribers[name].service_name, "${replace(name, "-", "_")}_consumer")]
         ]
       },
       {
         title   = "${name}: table write to row (milliseconds, p99)"
         stat    = "p99"
-        metrics = [[local.namespace, "EndToEndLagMilliseconds", "service", coalesce(var.subscribers[name].service_name, "${replace(name, "-", "_")}_consumer")]]
+        metrics = [[local.namespace, "EndToEndLagMilliseconds", "deployment", var.prefix, "service", coalesce(var.subscribers[name].service_name, "${replace(name, "-", "_")}_consumer")]]
       },
     ]
   ])

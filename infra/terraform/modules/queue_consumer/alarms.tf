@@ -38,7 +38,7 @@ resource "aws_cloudwatch_metric_alarm" "lag" {
   alarm_description   = "Events reach the ${var.subscriber.name} table too late (p99; a replay or recovery of old events raises it too). Runbook: docs/runbooks/consumer-behind.md"
   namespace           = "CustomerStatusFanout"
   metric_name         = "EndToEndLagMilliseconds"
-  dimensions          = { service = local.service_name }
+  dimensions          = { deployment = var.prefix, service = local.service_name }
   extended_statistic  = "p99"
   period              = 60
   evaluation_periods  = 5

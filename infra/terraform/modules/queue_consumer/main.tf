@@ -36,6 +36,7 @@ module "function" {
 locals {
   environment = merge({
     POWERTOOLS_SERVICE_NAME      = local.service_name
+    DEPLOYMENT                   = var.prefix
     POWERTOOLS_METRICS_NAMESPACE = "CustomerStatusFanout"
     POWERTOOLS_LOG_LEVEL         = var.log_level
     CONSUMER_NAME                = var.subscriber.name

@@ -4,7 +4,7 @@ locals {
       description = "The pipe lags behind the Accounts table; at 12 hours records go to its DLQ as mere pointers, at 24 hours the stream forgets them. Runbook: docs/runbooks/publisher-behind.md"
       namespace   = "CustomerStatusFanout"
       metric      = "StreamLagMilliseconds"
-      dimensions  = { service = "publisher" }
+      dimensions  = { deployment = var.prefix, service = "publisher" }
       statistic   = "Maximum"
       periods     = 5
       datapoints  = 5
@@ -44,7 +44,7 @@ locals {
       description = "The enrichment parked records that cannot become events; no subscriber has seen these changes. Runbook: docs/runbooks/failure-store.md"
       namespace   = "CustomerStatusFanout"
       metric      = "RecordsParked"
-      dimensions  = { service = "publisher" }
+      dimensions  = { deployment = var.prefix, service = "publisher" }
       statistic   = "Sum"
       periods     = 1
       datapoints  = 1

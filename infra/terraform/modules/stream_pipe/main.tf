@@ -62,6 +62,7 @@ module "function" {
   # An empty value counts as not set.
   environment = {
     POWERTOOLS_SERVICE_NAME      = "publisher"
+    DEPLOYMENT                   = var.prefix
     POWERTOOLS_METRICS_NAMESPACE = "CustomerStatusFanout"
     POWERTOOLS_LOG_LEVEL         = var.log_level
     PIPE_BATCH_SIZE              = tostring(local.batch_size)

@@ -34,7 +34,7 @@ locals {
       description = "The bus itself refuses to be published to (access denied, missing, wrong key); every change waits in the stream. Runbook: docs/runbooks/publisher-failing.md"
       namespace   = "CustomerStatusFanout"
       metric      = "BusFaults"
-      dimensions  = { service = "publisher" }
+      dimensions  = { deployment = var.prefix, service = "publisher" }
       statistic   = "Sum"
       periods     = 1
       datapoints  = 1
@@ -44,7 +44,7 @@ locals {
       description = "The publisher parked records that cannot become events; no subscriber has seen these changes. Runbook: docs/runbooks/failure-store.md"
       namespace   = "CustomerStatusFanout"
       metric      = "RecordsParked"
-      dimensions  = { service = "publisher" }
+      dimensions  = { deployment = var.prefix, service = "publisher" }
       statistic   = "Sum"
       periods     = 1
       datapoints  = 1

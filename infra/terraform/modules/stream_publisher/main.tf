@@ -45,6 +45,7 @@ module "function" {
   # An empty value counts as not set.
   environment = {
     POWERTOOLS_SERVICE_NAME      = "publisher"
+    DEPLOYMENT                   = var.prefix
     POWERTOOLS_METRICS_NAMESPACE = "CustomerStatusFanout"
     POWERTOOLS_LOG_LEVEL         = var.log_level
     BUS_ARN                      = var.bus.arn

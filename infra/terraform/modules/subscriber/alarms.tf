@@ -92,7 +92,7 @@ resource "aws_cloudwatch_metric_alarm" "drift" {
   alarm_description   = "Rows of the ${var.name} table differ from Accounts: something was lost on the way or changed by hand. Says nothing unless `fanout reconcile --metric` runs on a schedule. Runbook: docs/runbooks/drift.md"
   namespace           = "CustomerStatusFanout"
   metric_name         = "DriftedRows"
-  dimensions          = { subscriber = var.name }
+  dimensions          = { deployment = var.prefix, subscriber = var.name }
   statistic           = "Maximum"
   period              = 3600
   evaluation_periods  = 1
@@ -135,7 +135,7 @@ resource "aws_cloudwatch_metric_alarm" "receives_nothing" {
     metric {
       namespace   = local.is_topic ? "AWS/SNS" : "CustomerStatusFanout"
       metric_name = local.is_topic ? "NumberOfMessagesPublished" : "EventsPublished"
-      dimensions  = local.is_topic ? { TopicName = reverse(split(":", var.bus.arn))[0] } : { service = "publisher" }
+      dimensions  = local.is_topic ? { TopicName = reverse(split(":", var.bus.arn))[0] } : { deployment = var.prefix, service = "publisher" }
       stat        = "Sum"
       period      = 300
     }

@@ -7,7 +7,7 @@ from fanout.demo.own_metrics import sums
 
 def blob(**values):
     metrics = [{"Name": name, "Unit": "Count"} for name in values]
-    directive = {"Namespace": "CustomerStatusFanout", "Dimensions": [["service"]]}
+    directive = {"Namespace": "CustomerStatusFanout", "Dimensions": [["deployment", "service"]]}
     return json.dumps(
         {"_aws": {"CloudWatchMetrics": [directive | {"Metrics": metrics}]}, "other": 5} | values
     )

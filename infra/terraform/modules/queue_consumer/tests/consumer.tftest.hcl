@@ -58,7 +58,7 @@ run "failures_and_lag_alarm" {
   command = plan
 
   assert {
-    condition     = sort(keys(aws_cloudwatch_metric_alarm.function)) == tolist(["errors", "throttled"]) && aws_cloudwatch_metric_alarm.lag[0].dimensions.service == "payments_consumer"
+    condition     = sort(keys(aws_cloudwatch_metric_alarm.function)) == tolist(["errors", "throttled"]) && aws_cloudwatch_metric_alarm.lag[0].dimensions == tomap({ deployment = "fanout", service = "payments_consumer" })
     error_message = "Each of them."
   }
 }

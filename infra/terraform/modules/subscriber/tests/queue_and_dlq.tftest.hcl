@@ -186,7 +186,7 @@ run "rows_that_differ_alarm" {
   command = plan
 
   assert {
-    condition     = aws_cloudwatch_metric_alarm.drift[0].dimensions == tomap({ subscriber = "payments" }) && aws_cloudwatch_metric_alarm.drift[0].metric_name == "DriftedRows"
+    condition     = aws_cloudwatch_metric_alarm.drift[0].dimensions == tomap({ deployment = "fanout", subscriber = "payments" }) && aws_cloudwatch_metric_alarm.drift[0].metric_name == "DriftedRows"
     error_message = "What reconcile counts for this subscriber."
   }
   assert {
