@@ -96,20 +96,6 @@ def test_the_consumer_is_told_its_queues_and_its_table():
     assert variables["CONSUMER_NAME"] == "payments"
 
 
-def test_the_alarms_on_our_own_metrics_use_the_namespace_and_service_of_the_functions():
-    template = deployed()
-    services = {
-        (variables["POWERTOOLS_METRICS_NAMESPACE"], variables["POWERTOOLS_SERVICE_NAME"])
-        for variables in map(_variables, of_type(template, "AWS::Lambda::Function").values())
-    }
-    ours = {
-        (alarm["Namespace"], alarm["Dimensions"][0]["Value"])
-        for alarm in of_type(template, "AWS::CloudWatch::Alarm").values()
-        if alarm.get("Dimensions", [{}])[0].get("Name") == "service"
-    }
-    assert ours == services
-
-
 # Private functions
 
 

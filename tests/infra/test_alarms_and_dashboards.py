@@ -1,0 +1,235 @@
+"""Every alarm and widget, of both tools, watches a metric that is written as it expects."""
+
+import copy
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics
+from samtranslator.yaml_helper import yaml_parse
+
+from customer_events.event import EVENT_NAME
+from customer_events.metrics import NAMESPACE
+from customer_events.registry import load
+from event_consumer.consume_batch import Delivery
+from event_consumer.outcomes import APPLIED
+from event_consumer.reporting import PowertoolsReport
+from fanout.catalogue.contract_folder import read_contract
+from fanout.reconcile.drift_metric import put_drifted_rows
+from fanout.subscribe.choices import Bus, Choices, RuleKind
+from fanout.subscribe.rendering import infrastructure_files
+from infra.sam_template import DEPLOYMENTS, deployed, of_type, read
+from infra.terraform_workspace import MODULES, TERRAFORM
+from infra.watched_metrics import (
+    AWS,
+    OURS,
+    in_template,
+    in_terraform,
+    names_in_template,
+    names_in_terraform,
+    problems,
+)
+from publisher.publish_batch import BatchResult
+from publisher.reporting import BatchReporter
+from unit.event_consumer.consumer_samples import live, message
+from unit.publisher.stream_record_samples import record
+
+FANOUTS = ("sns_fanout", "sns_fifo_fanout", "eventbridge_fanout", "pipes_fanout")
+"""The examples, one for each transport."""
+
+
+@pytest.fixture
+def written(capsys):
+    """Unit and dimensions of each metric that publisher, consumer and reconcile write, by name."""
+    name = f"metrics-{uuid4()}"
+    BatchReporter(service=name, deployment="fanout", namespace=NAMESPACE).report(
+        [record("ACTIVE", "CLOSED")], BatchResult(records=1), request_id="r", now_seconds=2e9
+    )
+    emf = EphemeralMetrics(
+        service=name, namespace=NAMESPACE, default_dimensions={"deployment": "fanout"}
+    )
+    PowertoolsReport(Logger(service=name), emf, load(EVENT_NAME)).batch(
+        [Delivery(message=message(1, "{}"), event=live(1), handled=APPLIED)],
+        request_id="r",
+        now=datetime.now(UTC),
+    )
+    found: dict[str, Any] = {}
+    for line in capsys.readouterr().out.splitlines():
+        for directive in json.loads(line).get("_aws", {}).get("CloudWatchMetrics", []):
+            assert directive["Namespace"] == NAMESPACE
+            [dimensions] = directive["Dimensions"]
+            for one in directive["Metrics"]:
+                found[one["Name"]] = (one["Unit"], set(dimensions))
+    cloudwatch = _CloudWatch()
+    put_drifted_rows(cloudwatch, 0, deployment="fanout", subscriber="payments")
+    [drift] = cloudwatch.data
+    found[drift["MetricName"]] = (drift["Unit"], {one["Name"] for one in drift["Dimensions"]})
+    return found
+
+
+class _CloudWatch:
+    def put_metric_data(self, **request: Any) -> None:
+        assert request["Namespace"] == NAMESPACE
+        self.data = request["MetricData"]
+
+
+def test_what_is_declared_is_what_is_written(written):
+    assert written == {name: (one.unit, set(one.dimensions)) for name, one in OURS.items()}
+
+
+def test_every_metric_says_what_it_means_and_carries_its_deployment():
+    for one in OURS.values():
+        assert one.meaning
+        assert one.dimensions[0] == "deployment"
+        assert one.name.endswith("Milliseconds") is (one.unit == "Milliseconds")
+
+
+@pytest.mark.parametrize("parameters", DEPLOYMENTS.values(), ids=DEPLOYMENTS)
+def test_every_alarm_of_sam_watches_what_is_written(parameters):
+    template = deployed(**parameters)
+    assert problems(in_template(template), names_in_template(template)) == []
+
+
+@pytest.mark.slow
+@pytest.mark.infra
+@pytest.mark.parametrize("example", FANOUTS)
+def test_every_alarm_and_widget_of_terraform_watches_what_is_written(example, applied_example):
+    resources = applied_example(example)
+    watched = list(in_terraform(resources))
+    assert len(watched) > 20
+    assert problems(watched, names_in_terraform(resources)) == []
+
+
+@pytest.mark.parametrize("bus", Bus)
+@pytest.mark.parametrize("rule", RuleKind)
+def test_every_alarm_of_a_scaffolded_subscriber_watches_what_is_written(bus, rule):
+    choices = Choices(name="fraud", rule=rule, versions=(2,), statuses=(), bus=bus, external=False)
+    [sam] = [
+        text
+        for path, text in infrastructure_files(choices, read_contract().event(EVENT_NAME)).items()
+        if path.suffix == ".yaml"
+    ]
+    template = yaml_parse(sam)
+    watched = list(in_template(template))
+    assert len(watched) >= 5
+    assert problems(watched, None) == []
+    [function] = of_type(template, "AWS::Serverless::Function").values()
+    written_by = function["Environment"]["Variables"]
+    ours = [one.dimensions for one in watched if one.namespace == NAMESPACE]
+    assert ours == [
+        {"deployment": written_by["DEPLOYMENT"], "service": written_by["POWERTOOLS_SERVICE_NAME"]}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("alarm", "path", "value", "problem"),
+    [
+        ("BusFaultsAlarm", "MetricName", "BusFault", "nobody writes it in CustomerStatusFanout"),
+        ("BusFaultsAlarm", "Namespace", "Fanout", "nobody writes it in Fanout"),
+        ("BusFaultsAlarm", "Dimensions 0 Value", "green", "no deployment is called 'green'"),
+        ("BusFaultsAlarm", "Dimensions 1 Value", "consumer", "no service is called 'consumer'"),
+        ("BusFaultsAlarm", "Dimensions 1 Name", "subscriber", "has the dimensions"),
+        ("BusFaultsAlarm", "Statistic", "Average", "Average of it means nothing"),
+        ("BusFaultsAlarm", "Period", 10, "read every 10.0 seconds"),
+        ("PaymentsDriftAlarm", "Statistic", "Sum", "Sum of it means nothing"),
+        ("PublisherBehindAlarm", "MetricName", "OffsetLag", "nobody writes it in AWS/Lambda"),
+        (
+            "PublisherBehindAlarm",
+            "Dimensions 0 Value",
+            "fanout-payments-consumer",
+            "no stream function is called 'fanout-payments-consumer'",
+        ),
+        ("BatchesGivenUpAlarm", "Dimensions 1 Value", "all", "no bucket filter is called 'all'"),
+        ("DeadLettersAlarm", "Dimensions 0 Value", "fanout-dlq", "no queue is called"),
+        ("DeliveriesLostAlarm", "Dimensions 0 Name", "QueueName", "has the dimensions"),
+        (
+            "PaymentsReceivesNothingAlarm",
+            "Metrics 1 MetricStat Metric MetricName",
+            "MessagesPublished",
+            "nobody writes it in AWS/SNS",
+        ),
+    ],
+)
+def test_an_alarm_on_what_nobody_writes_is_noticed(alarm, path, value, problem):
+    template = copy.deepcopy(deployed())
+    *steps, last = [int(step) if step.isdigit() else step for step in path.split()]
+    place: Any = template["Resources"][alarm]["Properties"]
+    for step in steps:
+        place = place[step]
+    place[last] = value
+    [found] = problems(in_template(template), names_in_template(template))
+    assert problem in found
+
+
+def test_a_threshold_of_sam_has_the_unit_of_its_metric():
+    for alarm in of_type(read(), "AWS::CloudWatch::Alarm").values():
+        threshold = alarm["Threshold"]
+        named = threshold["Ref"] if isinstance(threshold, dict) else ""
+        assert _unit_of_threshold(named, threshold) == _unit(alarm.get("MetricName")), alarm
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_threshold_of_terraform_has_the_unit_of_its_metric(module):
+    """In each block that names both: the variable's unit is the last word of its name."""
+    for metric, threshold in _thresholds(module):
+        assert _unit_of_threshold(threshold, threshold) == _unit(metric), (metric, threshold)
+
+
+def test_thresholds_are_found_in_every_module_that_has_alarms():
+    found = {module: len(_thresholds(module)) for module in MODULES if _thresholds(module)}
+    assert set(found) == {
+        "event_bus",
+        "queue_consumer",
+        "stream_pipe",
+        "stream_publisher",
+        "subscriber",
+    }
+    assert sum(found.values()) >= 20
+
+
+def test_a_widget_of_durations_says_their_unit():
+    text = (TERRAFORM / "modules" / "dashboard" / "main.tf").read_text()
+    for one in OURS.values():
+        if one.unit == "Milliseconds":
+            [block] = [block for block in _blocks(text) if f'"{one.name}"' in block]
+            assert "(milliseconds" in block
+
+
+# Private functions
+
+
+def _unit(metric: str | None) -> str:
+    """A unit that has to show in a threshold's name; none where the threshold is a number."""
+    units = [one.unit for (_, name), one in AWS.items() if name == metric]
+    units += [OURS[metric].unit] if metric in OURS else []
+    assert metric is None or units, f"nobody writes {metric}"
+    return "" if not units or units[0] == "Count" else units[0]
+
+
+def _unit_of_threshold(name: str, value: Any) -> str:
+    """From a variable's name, or of a number: 0 counts something, others are seconds."""
+    for unit in ("Milliseconds", "Seconds"):
+        if name.lower().endswith(unit.lower()):
+            return unit
+    return "" if str(value) == "0" else "Seconds"
+
+
+def _thresholds(module: str) -> list[tuple[str, str]]:
+    path = TERRAFORM / "modules" / module / "alarms.tf"
+    found = []
+    for block in _blocks(path.read_text()) if path.exists() else ():
+        metric = re.search(r'^ *metric(?:_name)? *= *"(\w+)"', block, re.MULTILINE)
+        threshold = re.search(r"^ *threshold *= *(?:var\.)?(\w+)$", block, re.MULTILINE)
+        if metric:
+            found.append((metric[1], threshold[1] if threshold else "0"))
+    return found
+
+
+def _blocks(text: str) -> list[str]:
+    """The innermost blocks of more than one line."""
+    flat = re.sub(r"\$?\{[^{}\n]*\}", "", text)
+    return re.findall(r"\{[^{}]*\}", flat)
