@@ -15,7 +15,7 @@ from customer_events.event import Status
 from customer_events.sequence import SequenceSource
 from event_consumer.consume_batch import decide_batch
 from event_consumer.messages import from_record
-from event_consumer.reporting import COUNTS, DEPRECATED, LAG
+from event_consumer.reporting import COUNTS
 from integration.payments_on_moto import payments_on_moto
 from unit.event_consumer.consumer_samples import (
     Answers,
@@ -41,10 +41,10 @@ def test_a_batch_tells_one_log_line_and_one_metrics_blob(build, capsys, monkeypa
     line, blob = told_by(lambda: build().invoke(*bodies), capsys, monkeypatch)
     assert line["message"] == "batch consumed"
     assert line["messages"] == len(bodies)
-    assert sum(blob[name][0] for name in COUNTS.values()) == len(bodies)
-    names = {one["Name"] for one in blob["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
-    assert names == {*COUNTS.values(), DEPRECATED, LAG}
-    assert blob["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "CustomerStatusFanout"
+    assert sum(blob[metric.name][0] for metric in COUNTS.values()) == len(bodies)
+    [directive] = blob["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "CustomerStatusFanout"
+    assert directive["Dimensions"] == [["deployment", "service"]]
 
 
 def told_by(act, capsys, monkeypatch):

@@ -359,6 +359,7 @@ def test_a_value_that_is_not_translated_is_refused_and_the_setting_named():
 def test_a_write_that_another_region_replicated_is_published_like_any_other(change):
     environment = {
         "BUS_ARN": "arn:aws:sns:eu-west-1:123456789012:customer-status",
+        "DEPLOYMENT": "fanout",
         "FAILURE_BUCKET": "failures",
         "REGION_ATTRIBUTE": "written_in",  # the setting that left such writes to their own Region
     }
