@@ -107,7 +107,10 @@ def find_subscriber(target: AwsTarget, name: str) -> Subscriber:
 
 
 def list_subscribers(target: AwsTarget) -> list[Subscriber]:
-    """Every subscriber of the deployment, by name."""
+    """Every subscriber of the deployment, by name.
+
+    Raises: WrongUse where there is none, and no deployment has this prefix.
+    """
     pages = target.client("ssm").get_paginator("get_parameters_by_path")
     path = f"/{target.prefix}/subscribers/"
     documents = [
@@ -115,6 +118,8 @@ def list_subscribers(target: AwsTarget) -> list[Subscriber]:
         for page in pages.paginate(Path=path, Recursive=True)
         for parameter in page["Parameters"]
     ]
+    if not documents:
+        find_bus(target)
     return sorted((_subscriber(document) for document in documents), key=lambda one: one.name)
 
 

@@ -144,7 +144,7 @@ def fates(system, run, path):
 
 def run_code(system, run):
     runs = {one["run_id"]: one for one in system.fanout("dlq", "runs")["runs"]}
-    return int("PARKED" in runs[run]["fates"])
+    return int("UNREADABLE" in runs[run]["fates"])
 
 
 def rows(deployment, names):
@@ -179,7 +179,7 @@ def test_the_drill(system, tmp_path):
     killed_in_the_middle(system, *replay, "--execute", *HOLD)
     replayed = fanout("dlq", "resume", "last", expect=1)
     assert replayed["selected"] == ALL
-    assert replayed["fates"].pop("PARKED") == MISSHAPEN + GARBAGE
+    assert replayed["fates"].pop("UNREADABLE") == MISSHAPEN + GARBAGE
     assert sum(replayed["fates"].values()) == UNKNOWN + FAILING
     assert set(replayed["fates"]) <= {"APPLIED", "DUPLICATE"}
     assert set(rows(deployment, customers("unknown", UNKNOWN)).values()) == {"CLOSED"}

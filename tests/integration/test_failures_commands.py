@@ -79,6 +79,23 @@ def test_an_empty_store_is_well_and_a_filled_one_is_found(store, fanout):
     assert "1 would be published" in listed.out
 
 
+@pytest.mark.parametrize(
+    "command", [("recover", "--reason", "Nope"), ("discard", "--reason", "test", "--cause", "Nope")]
+)
+@pytest.mark.usefixtures("filled")
+def test_a_selection_of_nothing_is_said_and_leaves_no_journal(fanout, command):
+    ended = fanout(*FAILURES, *command, "--execute")
+    assert ended.code == 1
+    assert "Nothing is selected" in ended.err
+    assert json.loads(fanout(*FAILURES, "runs", "--json").out) == {"runs": []}
+
+
+@pytest.mark.usefixtures("store")
+def test_an_empty_store_is_recovered_at_once_and_leaves_no_journal(fanout):
+    assert fanout(*FAILURES, "recover", "--execute").code == 0
+    assert json.loads(fanout(*FAILURES, "runs", "--json").out) == {"runs": []}
+
+
 def test_the_plan_says_what_would_be_refused_again_and_moves_nothing(filled, fanout, function):
     planned = fanout(*FAILURES, "recover")
     assert planned.code == 0

@@ -160,3 +160,20 @@ def test_coverage_is_what_the_registry_lists_against_what_is_subscribed_and_publ
     subscribed, registered, expected
 ):
     assert coverage(subscribed, registered, 2) is expected
+
+
+@pytest.mark.parametrize("command", [("subscribers",), ("dlq", "list"), ("dlq", "show", "risk")])
+@pytest.mark.usefixtures("aws")
+def test_a_prefix_under_which_nothing_is_deployed_is_said(fanout, command):
+    ended = fanout("--prefix", "nope", *command)
+    assert ended.code == 2
+    assert "nothing is deployed under this prefix" in ended.err
+    assert not ended.out
+
+
+def test_a_deployment_without_subscribers_is_an_empty_list(aws, fanout):
+    aws.client("ssm").put_parameter(
+        Name="/fanout/bus", Type="String", Value='{"transport": "sns", "arn": "arn"}'
+    )
+    listed = fanout("subscribers", "--json")
+    assert (listed.code, json.loads(listed.out)) == (0, [])

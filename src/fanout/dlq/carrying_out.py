@@ -1,6 +1,5 @@
 """Show the plan of a frozen run, carry it out with a progress bar, and tell what it came to."""
 
-from functools import partial
 from typing import Any
 
 import typer
@@ -9,32 +8,32 @@ from rich.markup import escape
 from customer_events.instants import to_wire
 from fanout.aws import AwsTarget
 from fanout.console import ERR, OUT, print_json, progress, table
-from fanout.dlq import editing
-from fanout.dlq.freeze import freeze
-from fanout.dlq.movers import CONSUMER, EDIT, FILE, QUEUE
+from fanout.dlq.freeze import Frozen, freeze
+from fanout.dlq.movers import CONSUMER, FILE, QUEUE, describe_of, unreadable_end
 from fanout.dlq.replay_session import Result, Session
 from fanout.dlq.score import MEANINGS, OPEN, WELL_ENDS, Score
 from fanout.dlq.selection import Selection
 from fanout.dlq.stopping import Stopping
 from fanout.dlq.subscription import Subscription
-from fanout.errors import ExitCode
+from fanout.errors import ExitCode, Found
 from fanout.runs.operator import Operator
 from fanout.runs.report import Report, fate, make_report
 from fanout.runs.run import Run
 from fanout.runs.store import RunStore
 
 
-def select(subscription: Subscription, run: Run, *, again: bool = False) -> None:
+def select(subscription: Subscription, run: Run, *, as_json: bool, again: bool = False) -> None:
     """Freeze the selection that the run's options state, with a bar.
 
     `again`: an earlier try was killed, and what it read is hidden for a while yet.
 
     Raises:
-        typer.Exit: with 130 where it was interrupted; nothing was moved.
+        typer.Exit: with 130 where it was interrupted, with 0 where nothing is dead; no journal is
+            left of the latter. Found: nothing matches the conditions; no journal is left.
     """
     with progress() as bar, Stopping() as stopping:
         task = bar.add_task("selecting", total=subscription.dlq.facts().depth.total)
-        freeze(
+        frozen = freeze(
             subscription.dlq,
             Selection.from_document(run.options["selection"]),
             run,
@@ -44,17 +43,25 @@ def select(subscription: Subscription, run: Run, *, again: bool = False) -> None
             stop=stopping.asked,
             patience_seconds=run.options["hold_seconds"] + 5 if again else 0,
             progress=lambda seen: bar.update(task, completed=seen),
-            describe=_describe(subscription, run),
+            describe=describe_of(subscription, run),
+            unreadable_end=unreadable_end(run),
         )
     if not run.is_frozen:
         ERR.print("Interrupted while reading: nothing was moved.")
         raise typer.Exit(int(ExitCode.INTERRUPTED))
+    if not frozen.selected:
+        run.drop()
+        _nothing_selected(run, frozen, as_json=as_json)
 
 
 def plan_document(run: Run) -> dict[str, Any]:
     """What a run is going to do, as one JSON object."""
     counts: dict[tuple[str, str], int] = {}
+    unreadable: dict[str, int] = {}
     readable = 0
+    for value, tally in run.ledger.tallies_by("unreadable"):
+        if value:
+            unreadable[value] = unreadable.get(value, 0) + tally.count
     for value, tally in run.ledger.tallies_by("readable"):
         readable += tally.count if value == "1" else 0
     for value, tally in run.ledger.tallies_by("reason"):
@@ -68,6 +75,7 @@ def plan_document(run: Run) -> dict[str, Any]:
         "selected": run.ledger.count(),
         "to_do": run.ledger.count(*OPEN),
         "readable_now": readable,
+        "unreadable": unreadable,
         "by_reason": [
             {"reason": reason, "state": state, "count": count}
             for (reason, state), count in sorted(counts.items())
@@ -96,7 +104,9 @@ def show_plan(plan: dict[str, Any], *, execute: bool) -> None:
     rate = options["rate"]
     pace = f"{rate:g} a second" if rate else "as fast as it goes"
     canary = f"{options['canary']:,} first, then the rest " if options["canary"] else ""
-    rows.add_row("pace", f"{canary}{pace}; stops above {options['failure_rate_max']:.0%} failures")
+    unseen = options["through"] == QUEUE and not options["watch_seconds"]
+    what = "failed sends; what comes back is not watched" if unseen else "failures"
+    rows.add_row("pace", f"{canary}{pace}; stops above {options['failure_rate_max']:.0%} {what}")
     for operation in options.get("edit", {}).get("patch", []):
         rows.add_row("edit", escape(f"{operation['op']} {operation['path']}"))
     if "because" in options:
@@ -106,7 +116,9 @@ def show_plan(plan: dict[str, Any], *, execute: bool) -> None:
     OUT.print(rows)
     unreadable = plan["selected"] - plan["readable_now"]
     if unreadable and options["through"] != FILE:
-        ERR.print(f"[yellow]{unreadable:,} of them {_what_of_unreadable(options)}[/]")
+        why = ", ".join(f"{code} {count:,}" for code, count in plan["unreadable"].items())
+        sentence = f"{unreadable:,} of them {_what_of_unreadable(options)} ({why})."
+        ERR.print(f"[yellow]{escape(sentence)}[/]")
     for remark in plan["left_out"]:
         ERR.print(f"[yellow]{escape(remark)}[/]")
     if not execute:
@@ -183,18 +195,30 @@ def print_report(report: Report) -> None:
 # Private functions
 
 
-def _describe(subscription: Subscription, run: Run) -> Any:
-    """What the journal holds of a message: None for what it usually holds."""
-    if run.header["command"] != EDIT:
-        return None
-    edit = editing.from_document(run.options["edit"])
-    return partial(editing.facts_after, edit, subscription.reader)
+def _nothing_selected(run: Run, frozen: Frozen, *, as_json: bool) -> None:
+    """Raises: typer.Exit, Found; see `select`."""
+    reasons = ", ".join(f"{reason} ({count:,})" for reason, count in frozen.reasons.items())
+    there = f"those there are dead for: {reasons}" if reasons else "the DLQ showed none"
+    for remark in frozen.remarks:
+        ERR.print(f"[yellow]{escape(remark)}[/]")
+    if as_json:
+        print_json({"run_id": None, "selected": 0, "reasons": frozen.reasons})
+    sentence = f"Nothing is selected: no dead message is meant; {there}."
+    if run.options["selection"] or frozen.remarks:
+        raise Found(sentence)
+    ERR.print(escape(sentence))
+    raise typer.Exit
 
 
 def _what_of_unreadable(options: dict[str, Any]) -> str:
     if "edit" in options:
-        return "would still not be valid, or the edit does not fit them: they stay as they are."
+        return "would still not be valid, or the edit does not fit them, and stay as they are"
+    if options.get("even_if_unreadable", True):
+        return (
+            "can't be read with this version's contract, and will be parked again unless the "
+            "deployed consumer is newer"
+        )
     return (
-        "can't be read with this version's contract: they will be parked again, unless the "
-        "deployed consumer is newer."
+        "are left out, since this version's contract can't read them: edit or discard them, or "
+        "add --even-if-unreadable where the deployed consumer is newer"
     )

@@ -151,7 +151,7 @@ def facts_after(edit: Edit, reader: Reader, message: DeadMessage, found: Diagnos
     try:
         edit.apply(message, reader)
     except Unsendable as refused:
-        return facts_of(message, found) | {"readable": False, "unsendable": str(refused)}
+        return facts_of(message, found) | {"readable": False, "unreadable": str(refused)}
     return facts_of(message, found) | {"readable": True}
 
 

@@ -21,7 +21,7 @@ from fanout.dlq.selection import Selection
 from fanout.dlq.stopping import Stopping
 from fanout.dlq.subscription import Subscription, find_subscription
 from fanout.dlq.sweep import Sweep
-from fanout.errors import ExitCode
+from fanout.errors import ExitCode, Found
 from fanout.runs.operator import find_operator
 from fanout.runs.s3_copy import copy_for
 
@@ -129,6 +129,9 @@ def import_(
     )
     with run:
         freeze_file(path, run, subscription.reader, cut_off=datetime.now(UTC))
+        if not run.ledger.count():
+            run.drop()
+            raise Found(f"{path} holds no message: nothing is selected.")
         if not as_json or not execute:
             show_import_plan(run, execute=execute, as_json=as_json)
         if not execute:

@@ -5,7 +5,9 @@ What comes into the DLQ later is not in the selection. Where SQS shows only a pa
 shows: on FIFO, SQS stamps a message when it comes into the DLQ.
 """
 
-from collections.abc import Callable, Iterator
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
@@ -17,18 +19,25 @@ from fanout.dlq.message import DeadMessage
 from fanout.dlq.ports import DeadLetters, QueueFacts
 from fanout.dlq.selection import Selection
 from fanout.dlq.sweep import Sweep
-from fanout.runs.run import Run
+from fanout.runs.ledger import State
+from fanout.runs.records import ended
+from fanout.runs.run import SELECTED_PER_LINE, Run
 
-_DATE_RESOLUTION = timedelta(seconds=1)
+_REASONS_MAX = 20
+DATE_RESOLUTION = timedelta(seconds=1)
 """AWS tells its time in whole seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frozen:
-    """How many messages were selected, of how many seen; `remarks` say what was not seen."""
+    """How many messages were selected, of how many seen, and why those are dead.
+
+    `remarks` say what was not seen.
+    """
 
     selected: int
     seen: int
+    reasons: Mapping[str, int]
     remarks: tuple[str, ...]
 
 
@@ -44,19 +53,23 @@ def freeze(
     patience_seconds: float = 0,
     progress: Callable[[int], None] = lambda _seen: None,
     describe: Callable[[DeadMessage, Diagnosis], dict[str, Any]] | None = None,
+    unreadable_end: str = "",
 ) -> Frozen:
     """Read the DLQ once and write what is selected into the run.
 
-    At most `limit` messages are selected. `patience_seconds`: how long to wait for what somebody,
-    or a killed run of this command, hides just now. `stop` is asked before each call; `progress`
-    is called with how many messages were seen so far.
+    At most `limit` messages are selected. With an `unreadable_end`, what can't be read now (or not
+    be sent, as edited) is ended so at once, and does not count.
+    `patience_seconds`: how long to wait for what somebody, or a killed run of this command, hides
+    just now. `stop` is asked before each call; `progress` is called with how many messages were
+    seen so far.
     `describe` says what the journal holds of a message; `facts_of` by default.
     Where it is stopped, or was killed before, the run stays without a selection (`Run.is_frozen`);
     freezing again completes it.
     """
     describe = describe or facts_of
     facts = dlq.facts()
-    cut_off = facts.asked_at + _DATE_RESOLUTION
+    reasons: Counter[str] = Counter()
+    cut_off = facts.asked_at + DATE_RESOLUTION
     with Sweep(
         dlq,
         hold_seconds=hold_seconds,
@@ -66,21 +79,24 @@ def freeze(
     ) as sweep:
         matching = (
             describe(message, diagnosis)
-            for message, diagnosis in _seen(sweep, reader, progress)
+            for message, diagnosis in _seen(sweep, reader, progress, reasons)
             if message.sent_at <= cut_off
             and selection.matches(message, diagnosis)
             and run.ledger.get(message.message_id) is None  # from before a crash
         )
-        run.select(islice(matching, None if limit is None else limit - run.ledger.count()))
+        most = None if limit is None else limit - run.ledger.count()
+        run.select(_limited(matching, most, all_count=not unreadable_end))
         if stop():
-            return Frozen(selected=0, seen=sweep.seen, remarks=())
+            return Frozen(selected=0, seen=sweep.seen, reasons=reasons, remarks=())
+        if unreadable_end:
+            _leave_out(run, unreadable_end)
         seen, selected = sweep.seen, run.ledger.count()
-        at_limit = limit is not None and selected >= limit
+        at_limit = limit is not None and run.ledger.count(State.WAITING) >= limit
         remarks = [] if at_limit else what_was_not_seen(facts, seen)
     if at_limit:
         remarks.append(f"--limit {limit} was reached: there may be more.")
     run.freeze(cut_off=cut_off, left_out=remarks)
-    return Frozen(selected=selected, seen=seen, remarks=tuple(remarks))
+    return Frozen(selected=selected, seen=seen, reasons=reasons, remarks=tuple(remarks))
 
 
 def facts_of(message: DeadMessage, diagnosis: Diagnosis) -> dict[str, Any]:
@@ -93,6 +109,8 @@ def facts_of(message: DeadMessage, diagnosis: Diagnosis) -> dict[str, Any]:
         "field": diagnosis.cause.field,
         "readable": diagnosis.error is None,
     }
+    if diagnosis.error is not None:
+        item["unreadable"] = diagnosis.error.code
     first = message.first_delivery.message_id
     if first != message.message_id:
         item["alias"] = first
@@ -130,9 +148,30 @@ def what_was_not_seen(facts: QueueFacts, seen: int) -> list[str]:
 
 
 def _seen(
-    sweep: Sweep, reader: Reader, progress: Callable[[int], None]
+    sweep: Sweep, reader: Reader, progress: Callable[[int], None], reasons: Counter[str]
 ) -> Iterator[tuple[DeadMessage, Diagnosis]]:
     for page in sweep.pages():
         progress(sweep.seen)
         for message in page:
-            yield message, diagnose(message, reader)
+            diagnosis = diagnose(message, reader)
+            if diagnosis.cause.code in reasons or len(reasons) < _REASONS_MAX:
+                reasons[diagnosis.cause.code] += 1
+            yield message, diagnosis
+
+
+def _limited(
+    items: Iterator[dict[str, Any]], most: int | None, *, all_count: bool
+) -> Iterator[dict[str, Any]]:
+    left = sys.maxsize if most is None else most
+    while left > 0 and (item := next(items, None)) is not None:
+        left -= all_count or item["readable"]
+        yield item
+
+
+def _leave_out(run: Run, end: str) -> None:
+    """End what can't be read, before anything is moved."""
+    unreadable = (one for one in run.ledger.items(State.WAITING) if not one.facts["readable"])
+    while page := list(islice(unreadable, SELECTED_PER_LINE)):
+        run.record(
+            ended({"id": one.id, "end": end, "why": one.facts["unreadable"]} for one in page)
+        )

@@ -19,7 +19,7 @@ from fanout.dlq.numbering import Numbering
 from fanout.dlq.overview import look
 from fanout.dlq.subscription import find_subscription, of_subscriber
 from fanout.dlq.sweep import Sweep
-from fanout.errors import Found, WrongUse
+from fanout.errors import Found
 
 SCAN_MAX = 100_000
 
@@ -27,7 +27,7 @@ SCAN_MAX = 100_000
 def list_queues(context: typer.Context, *, as_json: options.Json = False) -> None:
     """Show every subscriber's queue and DLQ: how full, how old, growing, and dead in how long.
 
-    Exit code 0 where every DLQ is empty, 1 where one is not.
+    Exit code 0 where every DLQ is empty, 1 where one is not, 2 where nothing is deployed.
     """
     target: AwsTarget = context.obj
     now = datetime.now(UTC)
@@ -36,10 +36,6 @@ def list_queues(context: typer.Context, *, as_json: options.Json = False) -> Non
         look(of_subscriber(target, subscriber), cloudwatch, now=now)
         for subscriber in list_subscribers(target)
     ]
-    if not found:
-        raise WrongUse(
-            f"No subscribers under /{target.prefix}/subscribers: check --prefix and --region."
-        )
     if as_json:
         print_json({"at": to_wire(now), "subscribers": [one.to_document() for one in found]})
     else:

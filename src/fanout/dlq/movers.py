@@ -1,15 +1,19 @@
 """Which mover a run has, by its command; what can't work is refused before anything is moved."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from fanout.aws import AwsTarget
 from fanout.dlq.consumer_function import ConsumerFunction
 from fanout.dlq.discarding import Discarding
-from fanout.dlq.editing import Edited, from_document
+from fanout.dlq.editing import Edited, facts_after, from_document
 from fanout.dlq.export_file import ExportFile
-from fanout.dlq.moving import Deleting, Mover, ThroughConsumer, ThroughQueue
+from fanout.dlq.freeze import facts_of
+from fanout.dlq.moving import REFUSED, Deleting, Mover, ThroughConsumer, ThroughQueue
 from fanout.dlq.ports import QueueFacts
+from fanout.dlq.score import UNREADABLE
 from fanout.dlq.sending import AsItIs, Making
 from fanout.dlq.subscription import Subscription
 from fanout.errors import WrongUse
@@ -44,6 +48,21 @@ def mover_of(target: AwsTarget, subscription: Subscription, run: Run, dlq: Queue
         edit = from_document(run.options["edit"])
         making = Edited(edit, subscription.reader, queue, run.run_id)
     return lambda deleting: ThroughQueue(run, subscription.queue, queue, deleting, making)
+
+
+def describe_of(subscription: Subscription, run: Run) -> Callable[..., dict[str, Any]]:
+    """What the journal of a run holds of a message."""
+    if run.header["command"] != EDIT:
+        return facts_of
+    return partial(facts_after, from_document(run.options["edit"]), subscription.reader)
+
+
+def unreadable_end(run: Run) -> str:
+    """How what can't be read now ends before anything is moved; "" where it is tried."""
+    if run.header["command"] == EDIT:
+        return REFUSED
+    tried = run.options["through"] == FILE or run.options.get("even_if_unreadable", True)
+    return "" if tried else UNREADABLE
 
 
 # Private functions

@@ -59,7 +59,9 @@ Rate = Annotated[
 WatchSeconds = Annotated[
     float,
     typer.Option(
-        "--watch-seconds", min=0, help="Through queue: how long to watch for what comes back."
+        "--watch-seconds",
+        min=0,
+        help="Through queue: how long to watch for what comes back, each time.",
     ),
 ]
 Execute = Annotated[bool, typer.Option("--execute", help="Do it; without, only the plan is shown.")]

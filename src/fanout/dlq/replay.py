@@ -8,10 +8,11 @@ with one after a crash.
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from event_consumer.consume_batch import Reader
 from fanout.dlq.diagnosis import diagnose
-from fanout.dlq.freeze import facts_of
+from fanout.dlq.freeze import DATE_RESOLUTION, facts_of
 from fanout.dlq.message import DeadMessage
 from fanout.dlq.moving import DELETE, REFUSED, SENT, Deleting, Moved, Mover
 from fanout.dlq.pace import Pace
@@ -36,6 +37,7 @@ class Replay:
         stop: asked between batches.
         progress: called with the score after each batch.
         notes: of a subscriber that parks by customer, where this run's messages are thrown away.
+        describe, unreadable_end: as `freeze` takes them, for what shows up on FIFO.
     """
 
     run: Run
@@ -50,6 +52,8 @@ class Replay:
     stop: Callable[[], bool]
     progress: Callable[[Score], None] = lambda _score: None
     notes: Notes | None = None
+    describe: Callable[..., dict[str, Any]] = facts_of
+    unreadable_end: str = ""
     score: Score = field(default_factory=Score)
     _blocked_groups: set[str] = field(default_factory=set)
     _tried: set[str] = field(default_factory=set)
@@ -64,12 +68,10 @@ class Replay:
         settling = self._settling()
         settling.finish_releases()
         left = self.run.ledger.count(*OPEN) - len(self._tried)
-        if left == 0:
+        if left == 0 and not self.fifo:
             return False
-        if most is None:  # on FIFO more may show up than is known of now
-            self._quota = sys.maxsize if self.fifo else left
-        else:
-            self._quota = min(most, left)
+        # On FIFO more may show up than is known of now.
+        self._quota = min(most or sys.maxsize, sys.maxsize if self.fifo else left)
         self._selected = self.run.ledger.count()
         settling.expect()
         with Sweep(
@@ -142,10 +144,13 @@ class Replay:
 
     def _is_to_be_moved(self, message: DeadMessage, deleting: Deleting) -> bool:
         """Whether a message is to be moved now; what was moved already is only deleted."""
-        item = self.run.ledger.get(message.message_id) or self._revealed(message)
+        item = self.run.ledger.get(message.message_id)
+        if item is None and not self._note_comeback(message):
+            item = self._revealed(message)
         if item is None:
-            self._note_comeback(message)
             return False
+        if self.fifo and item.end == REFUSED and "edit" in self.run.options:
+            self._blocked_groups.add(message.group_id or "")  # what follows must not overtake
         if item.id in self._tried or message.group_id in self._blocked_groups:
             return False
         if item.state is not State.ENDED:
@@ -166,7 +171,12 @@ class Replay:
         diagnosis = diagnose(message, self.reader)
         if not self.selection.matches(message, diagnosis):
             return None
-        self.run.record(selected([facts_of(message, diagnosis)]))
+        facts = self.describe(message, diagnosis)
+        entries = [selected([facts])]
+        if self.unreadable_end and not facts["readable"]:
+            ending = {"id": facts["id"], "end": self.unreadable_end, "why": facts["unreadable"]}
+            entries.append(ended([ending]))
+        self.run.record(*entries)
         self._selected += 1
         return self.run.ledger.get(message.message_id)
 
@@ -221,15 +231,20 @@ class Replay:
             keyed.append((name, position, message))
         return [message for _, _, message in sorted(keyed, key=lambda one: one[:2])]
 
-    def _note_comeback(self, message: DeadMessage) -> None:
-        """A message that is not in the selection may be one that was sent and parked again."""
+    def _note_comeback(self, message: DeadMessage) -> bool:
+        """Whether a message that is not in the selection is one that was sent and parked again."""
         first = message.first_delivery.message_id
         item = self.run.ledger.by_alias(first) or self.run.ledger.get(first)
         cut_off = self.run.cut_off
-        if item is None or item.end != SENT or cut_off is None or dead_since(message) <= cut_off:
-            return
+        if item is None or item.end not in {SENT, CAME_BACK} or cut_off is None:
+            return False
+        if dead_since(message) < cut_off - DATE_RESOLUTION:  # the second of the selection counts
+            return False
+        if item.end == CAME_BACK:
+            return True
         why = diagnose(message, self.reader).cause.code
         ending = {"id": item.id, "end": CAME_BACK, "why": why, "back_as": message.message_id}
         self.run.record(ended([ending]))
         self.score.well = max(0, self.score.well - 1)
         self.score.failed += 1
+        return True

@@ -46,12 +46,14 @@ def replay(
     failure_rate_max: Annotated[
         float, typer.Option(min=0, max=1, help="Stop when more than this part of them fails.")
     ] = 0.1,
-    watch_seconds: Annotated[
-        float,
+    watch_seconds: options.WatchSeconds = 15,
+    even_if_unreadable: Annotated[
+        bool,
         typer.Option(
-            "--watch-seconds", min=0, help="Through queue: how long to watch for what comes back."
+            "--even-if-unreadable",
+            help="Also what this version's contract can't read, for a consumer that is newer.",
         ),
-    ] = 15,
+    ] = False,
     hold_seconds: options.HoldSeconds = options.HOLD_DEFAULT,
     execute: Annotated[
         bool, typer.Option("--execute", help="Do it; without, only the plan is shown.")
@@ -91,6 +93,7 @@ def replay(
         "rate": rate,
         "failure_rate_max": failure_rate_max,
         "watch_seconds": watch_seconds,
+        "even_if_unreadable": even_if_unreadable,
         "hold_seconds": hold_seconds,
         "journal": journal,
         "execute": execute,
@@ -119,7 +122,7 @@ def make_run(
     copy_to = copy_for(target, how["journal"], warn)
     run = store.create(command, subject=subject, options=how, operator=operator, copy_to=copy_to)
     with run:
-        select(subscription, run)
+        select(subscription, run, as_json=as_json)
         plan = plan_document(run)
         if not as_json:
             show_plan(plan, execute=how["execute"])

@@ -34,7 +34,7 @@ def resume_replay(
     with store.open(run_id, copy_to=copy_to) as run:
         if not run.is_frozen:
             warn("It was killed while it selected, before anything moved: selecting anew.")
-            select(subscription, run, again=True)
+            select(subscription, run, as_json=as_json, again=True)
         going = execute or run.was_started or run.options["execute"]
         if not as_json:
             show_plan(plan_document(run), execute=going)

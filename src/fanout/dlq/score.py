@@ -14,6 +14,8 @@ IMPORTED = "IMPORTED"
 """It was sent from a file."""
 RELEASED = "RELEASED"
 """It was gone, and nobody waits for it any more."""
+UNREADABLE = "UNREADABLE"
+"""It was left out of a replay, since this version's contract can't read it."""
 WELL_ENDS = frozenset({"SENT", "APPLIED", "DUPLICATE", "STALE", DISCARDED, IMPORTED, RELEASED})
 """Good ends."""
 MEANINGS = {
@@ -22,6 +24,8 @@ MEANINGS = {
     "DUPLICATE": "The row already held this very event; deleted from the DLQ.",
     "STALE": "The row already held something newer; deleted from the DLQ.",
     "PARKED": "Refused by the consumer again; still in the DLQ, as it was.",
+    UNREADABLE: "Left out: this version's contract can't read it. It is in the DLQ, as it "
+    "was: edit or discard it, or replay it with --even-if-unreadable.",
     CAME_BACK: "Sent, and parked again: it is in the DLQ as a new message.",
     GONE: "No longer in the DLQ: deleted by someone, or expired.",
     DISCARDED: "Written to the file, on the disk, and deleted from the DLQ.",
@@ -56,10 +60,15 @@ OPEN = (State.WAITING, State.DOING, State.DID, State.FAILED)
 
 @dataclass(slots=True, kw_only=True)
 class Score:
-    """What this stretch of work has come to so far."""
+    """What this stretch of work has come to so far.
+
+    `behind` are messages that came into a FIFO DLQ meanwhile, and are not shown until those of
+    their groups are gone that are in front of them: taken for ones that came back.
+    """
 
     well: int = 0
     failed: int = 0
+    behind: int = 0
 
     @property
     def handled(self) -> int:
@@ -68,7 +77,7 @@ class Score:
 
     def is_over(self, bound: float, *, few: int = FEW) -> bool:
         """Whether too many failed."""
-        return self.handled >= few and self.failed > bound * self.handled
+        return self.handled >= few and self.failed + self.behind > bound * self.handled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,8 @@ class Selection:
     """Conditions on a dead message; None: does not matter.
 
     `cause` is a `Cause.key`; `before` and `after` bound when it came into the DLQ; `where` is a
-    JMESPath expression on `facts`, and selects where it is neither null, false nor empty.
+    JMESPath expression on `facts`, which selects where it is neither null, false nor empty; as in
+    JMESPath, 0 is true.
     """
 
     cause: str | None = None
@@ -146,4 +147,4 @@ def _is_true(expression: str, found: dict[str, Any]) -> bool:
         answer = jmespath.search(expression, json.loads(json.dumps(found)))
     except JMESPathError as error:
         raise WrongUse(f"--where {expression!r} fails on {found['message_id']}: {error}") from None
-    return answer not in (None, False, "", [], {})
+    return answer is not None and answer is not False and answer not in ("", [], {})

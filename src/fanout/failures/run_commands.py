@@ -9,7 +9,7 @@ from rich.markup import escape
 from fanout.aws import AwsTarget
 from fanout.console import ERR, print_json
 from fanout.dlq import options
-from fanout.errors import WrongUse
+from fanout.errors import Found, WrongUse
 from fanout.failures import discarding, streams
 from fanout.failures.carrying_out import (
     DISCARD,
@@ -207,6 +207,8 @@ def _carry_on(
     """Select where that was not done, show the plan, and carry it out if that is wanted."""
     if not run.is_frozen:
         _select(deployment, run)
+    if not run.ledger.count():
+        _nothing_selected(run, as_json=as_json)
     going = execute or run.was_started or run.options["execute"]
     plan = plan_document(run)
     if not as_json:
@@ -217,6 +219,21 @@ def _carry_on(
         return
     result = carry_out(deployment, run, find_operator(deployment.target))
     tell_result(result, run.run_id, store, as_json=as_json)
+
+
+def _nothing_selected(run: Run, *, as_json: bool) -> None:
+    """Leave no journal. Raises: Found; typer.Exit with 0 where nothing was asked for but all."""
+    run.drop()
+    for remark in run.left_out:
+        _warn(remark)
+    if as_json:
+        print_json({"run_id": None, "selected": 0, "left_out": run.left_out})
+    sentence = "Nothing is selected: `fanout publisher failures list` shows what there is."
+    asked = [run.options.get("range"), *run.options["wanted"].values()]
+    if run.left_out or any(asked):
+        raise Found(sentence)
+    _warn(sentence)
+    raise typer.Exit
 
 
 def _select(deployment: Deployment, run: Run) -> None:

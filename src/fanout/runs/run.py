@@ -136,6 +136,12 @@ class Run:
         self.record(Entry(kind=Kind.FINISHED, fields={}))
         self._flush()
 
+    def drop(self) -> None:
+        """Close it and remove its journal: nothing was selected, so there is nothing to resume."""
+        self._copy = None
+        self.close()
+        self._journal.path.unlink()
+
     def close(self) -> None:
         """Let go of the file; the journal stays."""
         self._flush()

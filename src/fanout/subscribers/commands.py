@@ -24,7 +24,7 @@ def subscribers(
 ) -> None:
     """Show who subscribes, to what, how far behind, what is dead, and what tests cover it.
 
-    Exit code 0; 3 where AWS refuses.
+    Exit code 0; 2 where nothing is deployed under this prefix; 3 where AWS refuses.
     """
     target: AwsTarget = context.obj
     views = look(target)

@@ -39,7 +39,7 @@ class Bench:
         self.dlq = FakeQueue(messages, clock=self.clock, fifo=fifo)
         self.queue = FakeQueue(clock=self.clock, fifo=fifo)
 
-    def plan(self, selection=None, *, limit=None):
+    def plan(self, selection=None, *, limit=None, unreadable_end=""):
         wanted = selection or Selection()
         run = self.store.create("dlq replay", subject={}, options={"limit": limit}, operator=WHO)
         freeze(
@@ -50,6 +50,7 @@ class Bench:
             limit=limit,
             hold_seconds=HOLD,
             stop=lambda: False,
+            unreadable_end=unreadable_end,
         )
         run.close()
         return run.run_id

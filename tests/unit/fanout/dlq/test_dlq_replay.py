@@ -9,7 +9,7 @@ from customer_events.decoder import from_document
 from fanout.dlq.pace import Pace
 from fanout.dlq.ports import Depth, Receipt
 from fanout.dlq.replay import Replay
-from fanout.dlq.score import WINDOW_MAX, Limits
+from fanout.dlq.score import UNREADABLE, WINDOW_MAX, Limits
 from fanout.dlq.selection import Selection
 from fanout.runs.report import make_report
 from unit.fanout.dlq.dlq_bench import HOLD, Bench, Killed, kill_at
@@ -133,6 +133,17 @@ def test_only_good_outcomes_are_deleted_when_it_goes_through_the_consumer(bench)
         **dict.fromkeys(["APPLIED", "DUPLICATE", "PARKED", "STALE"], 1),
         "consume failed": 1,
     }
+
+
+def test_of_40_good_and_20_unreadable_ones_40_are_applied_and_20_are_left(bench):
+    good, bad = range(1, 41), range(41, 61)
+    bench.fill(*(parked(n, "NotJson", document="{") for n in bad), *(parked(n) for n in good))
+    bench.consumer = FakeConsumer()
+    run_id = bench.plan(unreadable_end=UNREADABLE)
+    assert bench.fates(run_id) == {"waiting": 40, "UNREADABLE": 20}
+    bench.work(run_id, failures=0.1)
+    assert bench.fates(run_id) == {"APPLIED": 40, "UNREADABLE": 20}
+    assert set(bench.dlq.messages) == {parked(n).message_id for n in bad}
 
 
 def test_a_message_that_somebody_deleted_is_reported_as_gone(bench):

@@ -1,0 +1,184 @@
+"""A replay through the queue on moto, with a consumer that handles each batch as it is sent."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from customer_events.instants import to_wire
+from fanout.aws import AwsTarget
+from integration.dlq_on_moto import depth, kill_messages, make_subscriber
+from unit.fanout.dlq.dlq_fakes import text
+
+pytestmark = pytest.mark.slow
+
+EXECUTE = ("--execute", "--watch-seconds", "0.5")
+FIFO = {"queue_suffix": ".fifo", "dlq_suffix": ".fifo"}
+IN_A_GROUP = {"MessageGroupId": "g", "MessageDeduplicationId": "dead-{}"}
+
+
+class Consumer:
+    """Parks each `nth` message of its queue again, and applies the others."""
+
+    def __init__(self, sqs, subscriber, nth):
+        self.sqs, self.subscriber, self.nth = sqs, subscriber, nth
+        self.handled = 0
+
+    def work(self, **_):
+        while messages := self.sqs.receive_message(
+            QueueUrl=self.subscriber.queue,
+            MaxNumberOfMessages=10,
+            MessageAttributeNames=["All"],
+            AttributeNames=["All"],
+        ).get("Messages"):
+            for one in messages:
+                self.handled += 1
+                if self.handled % self.nth == 0:
+                    self.park(one)
+                self.sqs.delete_message(
+                    QueueUrl=self.subscriber.queue, ReceiptHandle=one["ReceiptHandle"]
+                )
+
+    def park(self, message):
+        note = json.loads(message["MessageAttributes"]["replayed"]["StringValue"])
+        note |= {"field": "", "expected": "", "parked_at": to_wire(datetime.now(UTC))}
+        group = message["Attributes"].get("MessageGroupId")
+        fifo = {"MessageGroupId": group, "MessageDeduplicationId": message["MessageId"]}
+        self.sqs.send_message(
+            QueueUrl=self.subscriber.dlq,
+            MessageBody=message["Body"],
+            MessageAttributes={
+                "parked_reason": text("UnknownStatus"),
+                "parked": text(json.dumps(note)),
+            },
+            **(fifo if group else {}),
+        )
+
+
+@pytest.fixture
+def consumes(aws, monkeypatch):
+    """Let a consumer work as soon as a batch was sent to its queue."""
+
+    def begin(subscriber, *, nth):
+        consumer = Consumer(aws.client("sqs"), subscriber, nth)
+        made = AwsTarget.client
+
+        def client(self, service):
+            found = made(self, service)
+            if service == "sqs":
+                found.meta.events.register(
+                    "after-call.sqs.SendMessageBatch", consumer.work, unique_id="consumer"
+                )
+            return found
+
+        monkeypatch.setattr(AwsTarget, "client", client)
+        return consumer
+
+    return begin
+
+
+@pytest.mark.parametrize("kind", [{}, FIFO], ids=["standard", "fifo"])
+def test_a_replay_through_the_queue_stops_once_too_many_came_back(aws, fanout, consumes, kind):
+    subscriber = make_subscriber(aws, **kind)
+    kill_messages(aws, subscriber, 35, **(IN_A_GROUP if kind else {}))
+    consumer = consumes(subscriber, nth=1)
+    ended = fanout("dlq", "replay", "payments", *EXECUTE, "--json")
+    assert ended.code == 1
+    assert consumer.handled == 10
+    assert set(json.loads(ended.out)["fates"]) <= {"waiting", "SENT" if kind else "CAME_BACK"}
+    assert sum(depth(aws, subscriber.dlq)) == 35
+
+
+def test_a_replay_through_the_queue_goes_on_while_few_come_back(aws, subscriber, fanout, consumes):
+    kill_messages(aws, subscriber, 45)
+    consumer = consumes(subscriber, nth=20)
+    ended = fanout("dlq", "replay", "payments", *EXECUTE, "--json")
+    assert ended.code == 1
+    assert consumer.handled == 45
+    assert json.loads(ended.out)["fates"] == {"SENT": 43, "CAME_BACK": 2}
+
+
+def test_what_comes_back_later_in_a_replay_stops_it_as_well(aws, subscriber, fanout, consumes):
+    kill_messages(aws, subscriber, 100)
+    consumer = consumes(subscriber, nth=10**6)
+    ended_well = consumer.park
+
+    def from_the_21st_on(message):
+        consumer.nth = 1
+        ended_well(message)
+
+    consumer.nth, consumer.park = 21, from_the_21st_on
+    ended = fanout("dlq", "replay", "payments", *EXECUTE, "--json")
+    assert ended.code == 1
+    assert consumer.handled == 40  # 10, 10, 20, and the share of those is too high
+    assert json.loads(ended.out)["fates"] == {"waiting": 60, "SENT": 20, "CAME_BACK": 20}
+
+
+def test_what_cannot_be_read_now_is_left_out_of_a_replay(aws, subscriber, fanout, consumes):
+    for _ in range(20):
+        aws.client("sqs").send_message(QueueUrl=subscriber.dlq, MessageBody="{")
+    kill_messages(aws, subscriber, 40)
+    consumes(subscriber, nth=10**6)
+    planned = fanout("dlq", "replay", "payments")
+    assert "20 of them are left out" in planned.err
+    assert "NotJson 20" in planned.err
+    assert "--even-if-unreadable" in planned.err
+    ended = fanout("dlq", "resume", "last", "--execute", "--json")
+    assert ended.code == 1
+    assert json.loads(ended.out)["fates"] == {"SENT": 40, "UNREADABLE": 20}
+    assert depth(aws, subscriber.dlq) == (20, 0)
+
+
+def test_a_limit_counts_what_is_replayed_and_not_what_is_left_out(aws, subscriber, fanout):
+    for _ in range(5):
+        aws.client("sqs").send_message(QueueUrl=subscriber.dlq, MessageBody="{")
+    kill_messages(aws, subscriber, 5)
+    planned = fanout("dlq", "replay", "payments", "--limit", "3", "--json")
+    assert json.loads(planned.out)["to_do"] == 3
+
+
+def test_an_edit_leaves_out_what_it_does_not_fit_and_sends_the_rest(
+    aws, subscriber, fanout, tmp_path
+):
+    for _ in range(5):
+        aws.client("sqs").send_message(QueueUrl=subscriber.dlq, MessageBody="{")
+    kill_messages(aws, subscriber, 15)
+    patch = tmp_path / "patch.json"
+    patch.write_text('[{"op": "add", "path": "/data/reason", "value": "CORRECTED"}]')
+    how = ("--where", "`0`", "--patch", str(patch), "--execute", "--watch-seconds", "0")
+    ended = fanout("dlq", "edit", "payments", *how, "--json")
+    assert ended.code == 1
+    assert json.loads(ended.out)["fates"] == {"SENT": 15, "REFUSED": 5}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("replay", "payments", "--reason", "Nope", "--execute"),
+        ("replay", "payments", "--where", "reason == 'Nope'"),
+        ("edit", "payments", "--reason", "Nope", "--patch", "PATCH"),
+        ("discard", "payments", "--cause", "Nope", "--reason", "test"),
+    ],
+    ids=lambda command: f"{command[0]} {command[2]}",
+)
+def test_a_selection_of_nothing_is_said_and_leaves_no_journal(
+    aws, subscriber, fanout, tmp_path, command
+):
+    kill_messages(aws, subscriber, 2)
+    patch = tmp_path / "patch.json"
+    patch.write_text('[{"op": "remove", "path": "/data/reason"}]')
+    called = [str(patch) if one == "PATCH" else one for one in command]
+    ended = fanout("dlq", *called)
+    assert ended.code == 1
+    assert "Nothing is selected" in ended.err
+    assert "UnknownStatus (2)" in ended.err
+    assert json.loads(fanout("dlq", "runs", "--json").out) == {"runs": []}
+    assert depth(aws, subscriber.dlq) == (2, 0)
+
+
+@pytest.mark.usefixtures("subscriber")
+def test_an_empty_dlq_is_no_failure_and_leaves_no_journal(fanout):
+    ended = fanout("dlq", "replay", "payments", "--execute", "--json")
+    assert ended.code == 0
+    assert json.loads(ended.out)["selected"] == 0
+    assert json.loads(fanout("dlq", "runs", "--json").out) == {"runs": []}
