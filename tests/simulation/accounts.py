@@ -101,7 +101,36 @@ class Accounts:
         self.generation += 1
         self._new_stream(FIRST_NUMBER // 10**self.generation)
 
+    def fail_over(self, lag_seconds: float) -> list[tuple[StreamRecord, StreamRecord]]:
+        """Another replica's stream is read from here on: each record with its copy in there.
+
+        Each replica's stream carries the writes of all Regions, under numbers of its own, dated
+        when they came to it (Amazon DynamoDB Developer Guide, "Global tables: How it works").
+        """
+        originals = sorted(
+            (one for shard in self.shards for one in shard.records), key=lambda one: one.number
+        )
+        self.restore()
+        return [(one, self._copy(one, lag_seconds)) for one in originals]
+
     # Private functions
+
+    def _copy(self, original: StreamRecord, lag_seconds: float) -> StreamRecord:
+        self._number += 1
+        at = original.at + lag_seconds
+        stream = original.body["dynamodb"] | {
+            "ApproximateCreationDateTime": int(at),
+            "SequenceNumber": str(self._number),
+        }
+        body = original.body | {
+            "eventID": f"{self.generation:04x}{self._number:028x}",
+            "eventSourceARN": self.stream_arn,
+            "dynamodb": stream,
+        }
+        record = StreamRecord(number=self._number, at=at, customer=original.customer, body=body)
+        self.bodies[record.number] = body
+        self._shard_of(original.customer).records.append(record)
+        return record
 
     def _new_stream(self, first_number: int) -> None:
         self.shards = []

@@ -114,7 +114,7 @@ def _check_all_accounted(world: World) -> None:
     for subscriber in world.subscribers:
         dead = {one.body for one in subscriber.dlq.messages.values()}
         told = [found for body in dead if (found := world.truth.told_by(body)) is not None]
-        parked = {id(one.change) for one in told if one.change is not None}
+        parked = {(one.customer, one.index) for one in told if one.change is not None}
         for customer, changes in world.truth.changes.items():
             row = subscriber.told_by_row(customer, world.truth)
             reached = row.index if row else 0
@@ -127,14 +127,23 @@ def _check_all_accounted(world: World) -> None:
                     )
 
 
-def _is_accounted(world: World, subscriber: Subscriber, change: Change, parked: set[int]) -> bool:
+def _is_accounted(
+    world: World, subscriber: Subscriber, change: Change, parked: set[tuple[str, int]]
+) -> bool:
     wanted = any(subscriber.wants(change, major) for major in world.setting.majors)
     return (
         (not wanted and not change.why_not)
-        or id(change) in parked
-        or change.record.body["eventID"] in world.bucket.held
-        or change.record.number in world.truth.trimmed
+        or (change.customer, change.index) in parked
+        or _is_held_back(world, change)
         or bool(world.truth.unraised_generations)
+    )
+
+
+def _is_held_back(world: World, change: Change) -> bool:
+    """In the failure store, or trimmed, as one of the streams told it."""
+    return any(
+        one.record.body["eventID"] in world.bucket.held or one.record.number in world.truth.trimmed
+        for one in (change, *change.copies)
     )
 
 
@@ -177,11 +186,7 @@ def _item_says(world: World, customer: str) -> str | None:
 def _events_say(world: World, subscriber: Subscriber, customer: str) -> str | None:
     """None where no event, or not every event of the customer, could reach the subscriber."""
     changes = world.truth.changes[customer]
-    held_back = any(
-        one.record.body["eventID"] in world.bucket.held or one.record.number in world.truth.trimmed
-        for one in changes
-    )
-    if held_back or world.truth.unraised_generations:
+    if any(_is_held_back(world, one) for one in changes) or world.truth.unraised_generations:
         return None
     majors = world.setting.majors
     wanted = [one for one in changes if any(subscriber.wants(one, major) for major in majors)]

@@ -43,6 +43,8 @@ class Faults:
     """The counter starts anew, and the operator raises the epoch."""
     unraised_restarts: bool = False
     """The counter starts anew, and nobody raises the epoch: an operator's fault."""
+    failovers: bool = False
+    """Another replica's stream is read from its trim horizon; the operator raises the epoch."""
     version_counters: bool = False
     """Order comes from a version counter in the item, in some histories."""
     fifo: bool = False

@@ -10,6 +10,7 @@ CUSTOMERS_MAX = 5
 STEPS_MIN, STEPS_MAX = 12, 110
 COMMANDS_SHARE = 0.2
 """Of the histories with every fault; a command costs as much as the rest of a short one."""
+FAILOVERS_SHARE = 0.2
 _FEW_FAULTS = 12
 _CALLS_MAX = 6
 _COMMAND_CALLS_MAX = 40
@@ -44,7 +45,7 @@ _BAD_WRITES = ("number", "unknown", "missing", "uncounted")
 def generate(seed: int, faults: Faults) -> Schedule:
     """The same on any machine: a sequence of draws, and nothing else, decides."""
     dice = Random(seed)
-    on = faults.names()
+    on = faults.names() - {"failovers"}
     setting = _setting(dice, on)
     # A seed plays a part of the faults that are on: all at once would hide one another.
     chosen = sorted(name for name in sorted(on) if dice.random() < 0.6)
@@ -58,10 +59,18 @@ def generate(seed: int, faults: Faults) -> Schedule:
     elif "unraised_restarts" in chosen and dice.random() < 0.2:
         place = dice.randrange(len(steps))
         steps.insert(place, Step(do="restart", what="left", dice=_dice(dice)))
+    if faults.failovers:
+        _insert_failover(steps, Random(f"failover {seed}"), share=FAILOVERS_SHARE if on else 1.0)
     return Schedule(setting=setting, steps=tuple(steps), seed=seed)
 
 
 # Private functions
+
+
+def _insert_failover(steps: list[Step], dice: Random, *, share: float) -> None:
+    """Drawn apart, so that no other history became another one when failovers came in."""
+    if dice.random() < share:
+        steps.insert(dice.randrange(len(steps)), Step(do="fail over", dice=_dice(dice)))
 
 
 def _setting(dice: Random, on: frozenset[str]) -> Setting:

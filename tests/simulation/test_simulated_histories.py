@@ -108,6 +108,17 @@ def test_a_replay_dies_at_any_call_and_any_line_and_is_gone_on_with(through, kin
     assert died > 7
 
 
+def test_every_kind_of_history_has_its_failovers():
+    """At the trim horizon: the replica's stream still holds what was published before."""
+    with_every_fault = [generate(seed, EVERY) for seed in range(100)]
+    failovers = [one for one in with_every_fault if any(s.do == "fail over" for s in one.steps)]
+    assert len(failovers) > 10
+    lines: list[str] = []
+    for schedule in failovers:
+        assert play(schedule, lines=lines) is None, schedule.seed
+    assert any("in epoch 2" in one and "publisher" not in one for one in lines)
+
+
 def a_live_change_during_a_repair(call: int) -> Schedule:
     """A row drifts, since its change was trimmed; the customer changes again while it is mended."""
     live = Step(do="live change", what="status", dice=5)

@@ -19,7 +19,7 @@ class Change:
     """A change of a customer's status. `index` counts the customer's changes from 1.
 
     `why_not`: why it can't become an event; "" where it can. `published` and `ids` are by major
-    version.
+    version. `copies`: the same change as another replica's stream tells it, after a failover.
     """
 
     customer: str
@@ -35,6 +35,22 @@ class Change:
     why_not: str = ""
     published: set[int] = field(default_factory=set)
     ids: dict[int, str] = field(default_factory=dict)
+    copies: "list[Change]" = field(default_factory=list)
+
+    def copy(self, record: StreamRecord, *, epoch: int, number: int, generation: int) -> "Change":
+        made = replace(
+            self,
+            record=record,
+            at=record.at,
+            epoch=epoch,
+            number=number,
+            generation=generation,
+            published=set(),
+            ids={},
+            copies=[],
+        )
+        self.copies.append(made)
+        return made
 
     @property
     def second(self) -> int:
@@ -73,6 +89,7 @@ class Told:
     customer: str
     major: int
     event_id: str
+    epoch: int
     number: int
     change: Change | None = None
     reading: Reading | None = None
@@ -83,9 +100,18 @@ class Told:
         assert found is not None
         return found.index
 
+    @property
+    def second(self) -> float:
+        """When it happened, or was read, as the document or the row says."""
+        if self.change is not None:
+            return self.change.second
+        assert self.reading is not None
+        return self.reading.at.timestamp()
+
     def __str__(self) -> str:
         if self.change is not None:
-            return f"{self.change} in v{self.major}"
+            epoch = f" in epoch {self.epoch}" if self.epoch > 1 else ""
+            return f"{self.change} in v{self.major}{epoch}"
         return f"a reading of {self.customer} after change {self.index}"
 
 
@@ -104,6 +130,10 @@ class Truth:
 
     def note_change(self, change: Change) -> None:
         self.changes.setdefault(change.customer, []).append(change)
+        self.note_copy(change)
+
+    def note_copy(self, change: Change) -> None:
+        """How a change is told from here on; it is no other change."""
         self.by_record[change.record.number] = change
         place = (change.customer, change.epoch, change.number, change.second)
         if not change.why_not:
@@ -166,20 +196,26 @@ class Truth:
         at = datetime.fromisoformat(occurred_at)
         epoch, _, digits = place.partition(".")
         number = int(digits)
+        told: dict[str, Any] = {
+            "customer": customer,
+            "major": major,
+            "event_id": event_id,
+            "epoch": int(epoch),
+            "number": number,
+        }
         if is_reading:
             reading = self._readings.get((customer, at))
             if reading is None:
                 return None
             if reading.place is not None and reading.place != place:
                 reading = replace(reading, counted=False)
-            return Told(
-                customer=customer, major=major, event_id=event_id, number=number, reading=reading
-            )
+            told["reading"] = reading
+            return Told(**told)
         key = (customer, int(epoch), number, int(at.timestamp()))
         change = self._by_place.get(key)
         if change is None:
             return None
-        return Told(customer=customer, major=major, event_id=event_id, number=number, change=change)
+        return Told(**told, change=change)
 
 
 def downcast(status: str) -> str:

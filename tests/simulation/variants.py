@@ -155,6 +155,11 @@ VARIANTS = (
         seeds_max=3000,
         shown_by=339,
     ),
+    Variant(
+        system=guard.RaisedEpochGoesBackwards,
+        caught_by=NEVER_BACKWARDS,
+        faults=only("failovers"),
+    ),
     Variant(system=guard.DeletesRemovedRows, caught_by=NOTHING_LOST, faults=_SHUFFLED),
     Variant(
         system=guard.TakesContradictionForStale,

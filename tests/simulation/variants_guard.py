@@ -120,6 +120,20 @@ class OldVersionUndoesFoundRemoval(System):
         )
 
 
+class RaisedEpochGoesBackwards(System):
+    """Applies any higher epoch, however old its change is."""
+
+    def rows(self, clients: Clients) -> GuardedRows:
+        return Editing(
+            clients,
+            lambda request: request.update(
+                ConditionExpression=request["ConditionExpression"].replace(
+                    " AND #occurred_at <= :latest_stored", ""
+                )
+            ),
+        )
+
+
 class TakesContradictionForStale(System):
     """Drops what contradicts the order as if it were merely old."""
 

@@ -85,6 +85,7 @@ class World:
             "outage": partial(outage, self),
             "curse": partial(curse, self),
             "restart": self._restart,
+            "fail over": self._fail_over,
             "read snapshot": self._read_snapshot,
             "read repair": self._read_repair,
             "send readings": self._send_readings,
@@ -198,6 +199,18 @@ class World:
         else:
             self.truth.unraised_generations.add(self.accounts.generation)
         self.tell(f"the table is restored from a backup; the epoch is {step.what}")
+
+    def _fail_over(self, _: Step, dice: Random) -> None:
+        """What is still in queues, or was not read yet, stays where it is: nobody waits."""
+        lag_seconds = dice.choice((0.0, 0.0, 1.0, 3.0))
+        self.clock.seconds += lag_seconds
+        self.writers.fail_over(lag_seconds)
+        self.mapping.make_anew()
+        self.workers.start_anew()
+        self.tell(
+            "another replica's stream is read from its trim horizon, under the next epoch; "
+            f"it dates changes {lag_seconds:g} s later"
+        )
 
     def _read_snapshot(self, _: Step, dice: Random) -> None:
         customer = self.customer(dice)

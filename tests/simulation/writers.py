@@ -65,6 +65,20 @@ class Writers:
                 item["version"] = {"N": "0"}
         self._versions = dict.fromkeys(self._versions, 0)
 
+    def fail_over(self, lag_seconds: float) -> None:
+        """Another replica's stream is published, in the next epoch; the items stay as they are."""
+        self.epoch += 1
+        for original, record in self._accounts.fail_over(lag_seconds):
+            change = self._truth.by_record.get(original.number)
+            if change is not None:
+                copy = change.copy(
+                    record,
+                    epoch=self.epoch,
+                    number=change.number if self._counted else record.number,
+                    generation=self._accounts.generation,
+                )
+                self._truth.note_copy(copy)
+
     # Private functions
 
     def _item(self, customer: str, old: Item | None, kind: str, dice: Random) -> Item:
