@@ -22,7 +22,8 @@ fanout [--prefix P] [--profile NAME] [--region R] [--endpoint-url URL] GROUP COM
 
 The standard AWS variables and `FANOUT_PREFIX` do as well. Tables and colour for a person, plain \
 text when piped, and with `--json` one document on standard output; everything else goes to \
-standard error. What changes something prints its plan and does nothing without `--execute`. \
+standard error. Long work shows how far it is there: bars on a terminal, else a plain line every \
+ten seconds. What changes something prints its plan and does nothing without `--execute`. \
 Characters from data that don't print (terminal escapes, C1 controls, text that turns its \
 direction) are shown escaped, such as `\\x1b`.
 

@@ -7,11 +7,22 @@ cursor, hide text or turn its direction comes from data, never from us: it is sh
 
 import json
 import os
-from collections.abc import Iterable
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from rich.console import Console, ConsoleOptions, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
@@ -19,6 +30,9 @@ from rich.text import Text
 PIPED_COLUMNS: Final = 200
 """How wide a table may become in a pipe, where the 80 columns that Rich takes would fold its cells
 into pieces that no `grep` finds. `COLUMNS` says otherwise."""
+
+LINES_SECONDS: Final = 10.0
+"""How often long work says how far it is where standard error is no terminal."""
 
 
 class _Output(Console):
@@ -70,14 +84,56 @@ def table(title: str, *columns: str) -> Table:
     return result
 
 
-def progress() -> Progress:
-    """A progress bar on standard error, gone when the work is done; silent when piped."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=ERR,
-        transient=True,
-        disable=not ERR.is_terminal,
-    )
+class _Lines(Progress):
+    """A line every few seconds instead of bars that move: for a pipe, a log or a scheduled job."""
+
+    def start(self) -> None:
+        self._ended = threading.Event()
+        self._teller = threading.Thread(target=self._tell, daemon=True, name="progress")
+        self._teller.start()
+
+    def stop(self) -> None:
+        self._ended.set()
+        self._teller.join()
+
+    def _tell(self) -> None:
+        began = time.monotonic()
+        with suppress(OSError):  # nobody reads any more: the work goes on
+            while not self._ended.wait(LINES_SECONDS):
+                self._print_line()
+            if time.monotonic() - began > LINES_SECONDS:
+                self._print_line()
+
+    def _print_line(self) -> None:
+        if self.tasks:
+            ERR.print("; ".join(_line(task) for task in self.tasks), style="dim", markup=False)
+
+
+def progress(*columns: ProgressColumn) -> Progress:
+    """Progress on standard error: bars on a terminal, else a plain line every `LINES_SECONDS`.
+
+    Args:
+        columns: of the bars; by default the description, a bar, the count and the time left.
+    """
+    if not ERR.is_terminal:
+        return _Lines(console=ERR, disable=True)
+    usual = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    shown = columns or (*usual, TimeRemainingColumn())
+    return Progress(*shown, console=ERR, transient=True)
+
+
+@contextmanager
+def working(what: str, total: float | None = None) -> Iterator[Callable[[float], None]]:
+    """Show that one thing is being worked on; call what this yields with what was done since."""
+    with progress() as bars:
+        task = bars.add_task(what, total=total)
+        yield lambda done: bars.advance(task, done)
+
+
+# Private functions
+
+
+def _line(task: Task) -> str:
+    of = "" if task.total is None else f" of {task.total:,.0f}"
+    count = f": {task.completed:,.0f}{of}" if task.completed or of else ""
+    return f"{task.description}{count} ({task.elapsed or 0:,.0f} s)"

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from fanout import console
 from fanout.dlq.lock import Locks
 from fanout.failures import carrying_out
 from fanout.failures.session import LOCK
@@ -118,6 +119,16 @@ def test_a_recovery_publishes_what_it_can_and_leaves_what_is_refused(filled, fan
     assert "of 2 selected" in told.out
 
 
+def test_where_nobody_watches_a_terminal_plain_lines_say_how_far_it_is(store, fanout, monkeypatch):
+    monkeypatch.setattr(console, "LINES_SECONDS", 0.0001)
+    store.put(GOOD, batch_object([record("ACTIVE", "CLOSED")]))
+    assert "reading the failure store (" in fanout(*FAILURES, "list", "--json").err
+    done = fanout(*FAILURES, "recover", "--execute", "--json")
+    json.loads(done.out)
+    assert "reading the failure store: 1 (" in done.err
+    assert "recovering: 1 of 1 (" in done.err
+
+
 def test_runs_are_listed_apart_from_those_of_dead_messages(filled, fanout):
     assert json.loads(fanout(*FAILURES, "runs", "--json").out) == {"runs": []}
     assert fanout(*FAILURES, "recover", "--rate", "1000", "--execute").code == 1
@@ -136,7 +147,8 @@ def test_one_object_is_shown_masked_and_revealed_on_demand(filled, fanout):
     assert fanout(*FAILURES, "show", GOOD, "--json").code == 0
 
 
-def test_a_discard_needs_no_later_change_only_where_it_is_told_so(aws, filled, fanout):
+def test_a_discard_needs_no_later_change_only_where_it_is_told_so(aws, filled, fanout, monkeypatch):
+    monkeypatch.setattr(console, "LINES_SECONDS", 0.0001)
     aws.client("dynamodb").create_table(
         TableName="accounts",
         KeySchema=[{"AttributeName": "customer_id", "KeyType": "HASH"}],
@@ -152,6 +164,7 @@ def test_a_discard_needs_no_later_change_only_where_it_is_told_so(aws, filled, f
     table.put_item(TableName="accounts", Item=as_it_was | {"status": {"S": "CLOSED"}})
     done = fanout(*FAILURES, "discard", *because)
     assert done.code == 0
+    assert "discarding: 1 of 1 (" in done.err
     run_id = json.loads(done.out)["run_id"]
     assert sorted(filled.keys()) == [GOOD, f"discarded/{run_id}/{BAD}"]
 

@@ -11,7 +11,7 @@ from fanout.archive.eventbridge_archive import EventBridgeArchive
 from fanout.archive.sns_archive import SnsArchive
 from fanout.archive.window import Archive, Plan, Progress, Window
 from fanout.aws import AwsTarget
-from fanout.console import ERR, OUT, print_json, table
+from fanout.console import ERR, OUT, print_json, progress, table
 from fanout.discovery import find_bus, find_subscriber
 from fanout.dlq.lock import Locks
 from fanout.dlq.selection import instant_or_age
@@ -153,9 +153,11 @@ def _show(subscriber: str, plan: Plan, window: Window, *, execute: bool, as_json
 
 def _follow(archive: Archive, name: str, *, as_json: bool) -> None:
     """Raises: typer.Exit with 1 where it did not complete."""
-    with ERR.status("replaying") as status:
+    with progress() as bars:
+        task = bars.add_task("replaying", total=None)
         while not (found := archive.progress(name)).is_over:
-            status.update(f"replaying: {found.state}, up to {moment(found.up_to)}")
+            what = f"replaying: {found.state}, up to {moment(found.up_to)}"
+            bars.update(task, description=escape(what))
             time.sleep(POLL_SECONDS)
     _tell(name, found, as_json=as_json)
     if not found.went_well:

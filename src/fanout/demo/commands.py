@@ -11,10 +11,10 @@ from types import TracebackType
 from typing import Annotated, Any, Self
 
 import typer
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, TaskID, TextColumn
 
 from fanout.aws import AwsTarget
-from fanout.console import ERR, print_json
+from fanout.console import ERR, print_json, progress
 from fanout.demo import sample
 from fanout.demo.changes import Op
 from fanout.demo.changes_file import check
@@ -79,16 +79,13 @@ def demo(
 
 
 class Steps:
-    """Progress on standard error: a line for each step, and bars where a person is watching."""
+    """Progress on standard error: a line for each step, and within it bars or plain lines."""
 
     def __init__(self) -> None:
-        self._bars = Progress(
+        self._bars = progress(
             TextColumn("  {task.description:<10}"),
             BarColumn(),
             TextColumn("{task.completed:>7,.0f} of {task.total:,.0f}"),
-            console=ERR,
-            transient=True,
-            disable=not ERR.is_terminal,
         )
         self._tasks: dict[str, TaskID] = {}
         self._began = time.monotonic()

@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from event_consumer.parked_groups import ParkedGroupsTable
 from fanout.aws import AwsTarget
-from fanout.console import ERR, OUT, print_json, table
+from fanout.console import ERR, OUT, print_json, table, working
 from fanout.dlq import options
 from fanout.dlq.lock import Locks
 from fanout.dlq.releasing import RELEASE
@@ -56,7 +56,8 @@ def waiting(
     notes = notes_of(target, subscription.subscriber)
     if notes is None:
         raise WrongUse(f"{subscriber} does not park by customer: nobody waits.")
-    found, saw_all = _look(subscription, notes, hold_seconds)
+    with working("reading the DLQ"):
+        found, saw_all = _look(subscription, notes, hold_seconds)
     if release is None:
         _show(found, as_json=as_json)
         if any(not one.in_dlq for one in found):

@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 
 from customer_events.instants import to_wire
-from fanout.console import ERR, OUT, print_json, progress, table
+from fanout.console import ERR, OUT, print_json, progress, table, working
 from fanout.dlq.pace import Pace
 from fanout.errors import ExitCode
 from fanout.failures.deployment import Deployment
@@ -178,12 +178,16 @@ def _recover(deployment: Deployment, run: Run, operator: Operator) -> Result:
 def _discard(deployment: Deployment, run: Run, operator: Operator) -> Result:
     moving = Moving(run, deployment.store, folder="discarded", end=DISCARDED, end_if_missing=GONE)
     why = {"why": run.options["because"]}
-    with stretch(deployment.target, run, operator, _tell) as at_work:
+    with (
+        stretch(deployment.target, run, operator, _tell) as at_work,
+        working("discarding", run.ledger.count(*OPEN)) as discarded,
+    ):
         for page in _pages(run):
             if at_work.stop():
                 break
             at_work.keep_lock()
             moving.move(page, {one.id: why for one in page})
+            discarded(len(page))
         return conclude(run, stuck_for="", was_stopped=at_work.stop())
 
 

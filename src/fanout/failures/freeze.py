@@ -57,7 +57,7 @@ def freeze(
     *,
     limit: int | None = None,
     is_meant: Callable[[Candidate], str] = lambda _candidate: "",
-    progress: Callable[[int], None] = lambda _seen: None,
+    progress: Callable[[int], None] = lambda _read: None,
 ) -> None:
     """Select what is wanted, in the order of the earliest records, and close the selection.
 
@@ -68,7 +68,7 @@ def freeze(
         rules: of the publisher, to foretell what becomes of a record.
         limit: so many at most, the earliest ones.
         is_meant: says why a candidate is left out; "" where it is not.
-        progress: called with how many objects were read.
+        progress: called with 1 for each object that was read.
     """
     cut_off = datetime.now(UTC)
     left_out: Counter[str] = Counter()
@@ -112,8 +112,8 @@ def _failures(
         if found is not None:
             yield found
         return
-    for seen, failure in enumerate(loading.store.failures(), start=1):
-        progress(seen)
+    for failure in loading.store.failures():
+        progress(1)
         yield failure
 
 

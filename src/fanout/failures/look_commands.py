@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from customer_events.instants import to_wire
-from fanout.console import ERR, OUT, print_json, table
+from fanout.console import ERR, OUT, print_json, table, working
 from fanout.dlq.spans import moment
 from fanout.errors import WrongUse
 from fanout.failures.deployment import Deployment, find_deployment
@@ -30,7 +30,8 @@ def list_failures(context: typer.Context, *, as_json: Json = False) -> None:
     Exit code 0 where it is empty, 1 where it is not, 2 where nothing is deployed, 3 refused by AWS.
     """
     deployment = find_deployment(context.obj)
-    groups = by_cause(deployment.store.failures(), deployment.rules)
+    with working("reading the failure store"):
+        groups = by_cause(deployment.store.failures(), deployment.rules)
     if as_json:
         bucket = deployment.publisher.failure_bucket
         print_json({"failure_bucket": bucket, "groups": [one.to_document() for one in groups]})

@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 
 from fanout.aws import AwsTarget
-from fanout.console import ERR, print_json
+from fanout.console import ERR, print_json, working
 from fanout.dlq import options
 from fanout.errors import Found, WrongUse
 from fanout.failures import discarding, streams
@@ -246,14 +246,16 @@ def _select(deployment: Deployment, run: Run) -> None:
             return ""
         return discarding.why_not(candidate, deployment.rules, deployment.item_now)
 
-    freeze(
-        run,
-        deployment.loading(named=named_range(run), from_stream=run.options["from_stream"]),
-        Wanted(**run.options["wanted"]),
-        deployment.rules,
-        limit=run.options["limit"],
-        is_meant=is_meant,
-    )
+    with working("reading the failure store") as read:
+        freeze(
+            run,
+            deployment.loading(named=named_range(run), from_stream=run.options["from_stream"]),
+            Wanted(**run.options["wanted"]),
+            deployment.rules,
+            limit=run.options["limit"],
+            is_meant=is_meant,
+            progress=read,
+        )
 
 
 def _warn(sentence: str) -> None:

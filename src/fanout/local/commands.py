@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 
 from fanout.aws import AwsTarget
-from fanout.console import ERR, OUT, print_json, table
+from fanout.console import ERR, OUT, print_json, table, working
 from fanout.errors import Found, WrongUse
 from fanout.local import runtime
 from fanout.local.additional_stack import add_stack
@@ -123,7 +123,8 @@ def deploy(
     Again: it is updated. Exit code 0 when deployed, 1 where nothing runs, 2 for a template or a
     parameter that does not exist, 3 where a resource is refused.
     """
-    deployed = add_stack(_running(state), template, parameters=_pairs(parameter or []))
+    with working(f"deploying {escape(template.name)}"):
+        deployed = add_stack(_running(state), template, parameters=_pairs(parameter or []))
     if as_json:
         print_json(deployed)
         return

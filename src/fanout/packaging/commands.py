@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fanout.console import OUT, print_json, table
+from fanout.console import OUT, print_json, table, working
 from fanout.packaging.build import build, say_on_stderr
 from fanout.packaging.project import here
 from fanout.packaging.target import choose
@@ -35,7 +35,8 @@ def package(
     built = []
     for name in names:
         say_on_stderr(f"Packaging {name} for {target.arch}, Python {target.python_version}.")
-        built.append(build(name, target=target, output=output, project=project))
+        with working(f"packaging {name}"):
+            built.append(build(name, target=target, output=output, project=project))
     if as_json:
         print_json([asdict(one) for one in built])
         return

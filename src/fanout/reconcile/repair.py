@@ -5,7 +5,7 @@ as the row. The repair names the sequence that the row had, and applies only if 
 a live change that comes first wins.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -63,7 +63,13 @@ def select(run: Run, differences: DifferenceStore, *, now: datetime) -> None:
 
 
 def send_repairs(
-    sides: Sides, queue: Snapshots, run: Run, *, source: str, stopping: Stopping
+    sides: Sides,
+    queue: Snapshots,
+    run: Run,
+    *,
+    source: str,
+    stopping: Stopping,
+    progress: Callable[[int], None] = lambda _count: None,
 ) -> dict[End, int]:
     """Repair what the run selected; returns how many ended how."""
     counts = dict.fromkeys(End, 0)
@@ -90,6 +96,7 @@ def send_repairs(
         )
         for one in repairs:
             counts[one.end] += 1
+        progress(len(repairs))
     return counts
 
 

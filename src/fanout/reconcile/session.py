@@ -14,7 +14,7 @@ from fanout.backfill.pace import CapacityPace
 from fanout.backfill.plan import require_version
 from fanout.backfill.reading import ItemReader
 from fanout.backfill.snapshot_queue import SnapshotQueue
-from fanout.console import ERR, progress
+from fanout.console import ERR, working
 from fanout.discovery import Publisher, Subscriber, find_publisher, find_subscriber
 from fanout.dlq.sqs_queues import SqsQueue
 from fanout.dlq.stopping import Stopping
@@ -98,26 +98,27 @@ def find_drift(
     """Compare, wait for what is in flight, and explain what is left."""
     sides = session.sides
     total = 2 * sample if sample else sides.accounts.facts.item_count + sides.rows.facts.item_count
-    with progress() as bars:
-        task = bars.add_task("comparing", total=total)
+    with working("comparing", total) as compared:
         looked = FirstLook(
             sides,
             differences,
             pace=session.pace,
             stopping=stopping,
-            progress=lambda count: bars.advance(task, count),
+            progress=compared,
             sample=sample,
             chance=chance,
         ).run()
-    settled = settle(
-        sides,
-        differences,
-        grace_seconds=grace_seconds,
-        stopping=stopping,
-        tell=lambda sentence: ERR.print(f"[dim]{sentence} …[/]"),
-    )
+    with working("reading differences again"):
+        settled = settle(
+            sides,
+            differences,
+            grace_seconds=grace_seconds,
+            stopping=stopping,
+            tell=lambda sentence: ERR.print(f"[dim]{sentence} …[/]"),
+        )
     if settled.drifted:
-        _explain(session, differences, stopping)
+        with working("looking for causes"):
+            _explain(session, differences, stopping)
     return Report(
         subscriber=session.subscriber.name,
         at=datetime.now(UTC),
@@ -148,7 +149,10 @@ def repair_drift(
         "queue_arn": subscriber.queue_arn,
         "table": subscriber.table,
     }
-    with store.create(COMMAND, subject=subject, options={}, operator=operator) as run:
+    with (
+        store.create(COMMAND, subject=subject, options={}, operator=operator) as run,
+        working("repairing", report.drifted) as repaired,
+    ):
         select(run, differences, now=report.at)
         run.start(operator)
         url = subscriber.queue_url
@@ -159,13 +163,16 @@ def repair_drift(
             run,
             source=session.publisher.source,
             stopping=stopping,
+            progress=repaired,
         )
         if stopping.asked():
             run.pause("interrupted")
         else:
             run.finish()
         run_id = run.run_id
-    left = _await_repairs(session.sides, differences, max(grace_seconds, VERIFY_MIN_SECONDS))
+    patience_seconds = max(grace_seconds, VERIFY_MIN_SECONDS)
+    with working("waiting until the repaired rows agree"):
+        left = _await_repairs(session.sides, differences, patience_seconds)
     return replace(report, run_id=run_id, repairs=counts, left=left)
 
 

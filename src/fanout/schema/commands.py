@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fanout.catalogue.commands import register
-from fanout.console import OUT, print_json
+from fanout.console import OUT, print_json, working
 from fanout.errors import ExitCode, WrongUse
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ def check(
     """
     from fanout.schema.report import as_document, show
 
-    report = _report(schemas, against, record=record)
+    with working("comparing the schemas"):
+        report = _report(schemas, against, record=record)
     if as_json:
         print_json(as_document(report))
     else:

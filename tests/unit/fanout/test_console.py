@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.text import Text
 
+from fanout import console
 from fanout.console import OUT, print_json, table
 
 SHOW = (
@@ -68,3 +69,33 @@ def test_json_for_a_program_is_ascii_that_prints(capsys):
     shown = capsys.readouterr().out
     assert json.loads(shown) == {"id": HOSTILE}
     assert all(one.isascii() and (one.isprintable() or one == "\n") for one in shown)
+
+
+def test_long_work_in_a_pipe_says_every_few_seconds_how_far_it_is(monkeypatch, capsys):
+    monkeypatch.setattr(console, "LINES_SECONDS", 0.001)
+    said = ""
+    with console.working("comparing", 2_000) as compared:
+        compared(1_500)
+        while "comparing: 1,500 of 2,000 (0 s)" not in said:
+            said += capsys.readouterr().err
+    assert "\x1b" not in said
+
+
+def test_short_work_in_a_pipe_says_nothing(capsys):
+    with console.working("comparing", 2_000) as compared:
+        compared(1_500)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_line_comes_often_enough_to_be_seen_and_seldom_enough_for_a_log():
+    assert 5 <= console.LINES_SECONDS <= 30
+
+
+def test_a_reader_who_has_gone_does_not_end_the_work(monkeypatch):
+    def gone(*_arguments, **_how):
+        raise BrokenPipeError
+
+    monkeypatch.setattr(console, "LINES_SECONDS", 0.001)
+    monkeypatch.setattr(console.ERR, "print", gone)
+    with console.working("comparing", 2_000) as compared:
+        compared(2_000)

@@ -7,8 +7,10 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner
 
+from fanout import console
 from fanout.cli import app
 from fanout.demo import commands
+from fanout.demo.watch import Counts
 from fanout.errors import ExitCode, Found, WrongUse
 
 
@@ -76,3 +78,17 @@ def test_wrong_use_starts_nothing(finding, arguments, sentence):
     assert isinstance(ended.exception, WrongUse)
     assert sentence in str(ended.exception)
     assert finding.seen == {}
+
+
+def test_the_demo_says_in_a_pipe_how_far_it_is(monkeypatch, capsys):
+    monkeypatch.setattr(console, "LINES_SECONDS", 0.001)
+    counts = Counts(
+        written=5, to_write=1_200, events=4, events_expected=9, applied=3, transitions=9
+    )
+    said = ""
+    with commands.Steps() as show:
+        show.counts(counts)
+        while (
+            "written: 5 of 1,200 (0 s); published: 4 of 9 (0 s); applied: 3 of 9 (0 s)" not in said
+        ):
+            said += capsys.readouterr().err
