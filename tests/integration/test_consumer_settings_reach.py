@@ -18,13 +18,14 @@ from unit.event_consumer.consumer_samples import REGION, live, record, snapshot
 
 SHOWN = {
     "consumer": "the_name_is_in_the_note_of_what_is_parked",
+    "deployment": "log_and_metrics_name_deployment_service_and_namespace",
     "queue_url": "a_message_that_failed_is_delayed_in_the_queue",
     "dlq_url": "the_name_is_in_the_note_of_what_is_parked",
     "table_name": "the_table_takes",
     "writers_max": "as_many_writers_as_there_may_be",
     "clock_tolerance": "the_clock_tolerance_reaches",
-    "service": "log_and_metrics_name_the_service_and_the_namespace",
-    "metrics_namespace": "log_and_metrics_name_the_service_and_the_namespace",
+    "service": "log_and_metrics_name_deployment_service_and_namespace",
+    "metrics_namespace": "log_and_metrics_name_deployment_service_and_namespace",
     "parked_groups_table": "notes_of_what_is_parked_go_to_their_table",
 }
 """By setting: how the tests that show where it goes are called."""
@@ -73,6 +74,7 @@ def environ(aws):
         )
     return {
         "CONSUMER_NAME": "fraud",
+        "DEPLOYMENT": "blue-green",
         "QUEUE_URL": queue,
         "DLQ_URL": dlq,
         "TABLE_NAME": f"t{number}-rows",
@@ -221,9 +223,12 @@ def test_as_many_writers_as_there_may_be_and_no_more_are_at_work(environ, builde
 
 
 @pytest.mark.parametrize("builder", BUILDERS)
-def test_log_and_metrics_name_the_service_and_the_namespace(environ, builder, capsys, monkeypatch):
+def test_log_and_metrics_name_deployment_service_and_namespace(
+    environ, builder, capsys, monkeypatch
+):
     line, blob = told_by(lambda: outcomes(build(builder, environ), live(1)), capsys, monkeypatch)
     assert line["service"] == blob["service"] == environ["POWERTOOLS_SERVICE_NAME"]
+    assert blob["deployment"] == "blue-green"
     assert blob["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Blue"
 
 
