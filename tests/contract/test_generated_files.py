@@ -7,14 +7,14 @@ import pytest
 
 from contract.contract_files import SCHEMAS
 from fanout.catalogue.contract_folder import read_contract
-from fanout.catalogue.generated_files import GENERATED, produce
+from fanout.catalogue.generated_files import ENVELOPE, GENERATED, produce
 from fanout.errors import Found
 
 ROOT = SCHEMAS.parent
 FILES = [pytest.param(file, id=file.path.name) for file in GENERATED.values()]
 
 
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("file", [*FILES, pytest.param(ENVELOPE, id="the envelope's types")])
 def test_a_generated_file_follows_from_the_schemas(file):
     produce(file, read_contract(SCHEMAS), ROOT / file.path, check=True)
 

@@ -159,7 +159,8 @@ def test_patterns_and_type_names_are_those_of_the_code():
     envelope = read_schema(ENVELOPE)["properties"]
     assert envelope["sequence"]["pattern"] == envelope["repairs"]["pattern"] == PATTERN
     assert envelope["time"]["pattern"] == WIRE_PATTERN
-    assert envelope["type"]["enum"] == [f"{TYPE_PREFIX}{major}" for major in MAJORS]
+    own = [name for name in envelope["type"]["enum"] if name.startswith(TYPE_PREFIX)]
+    assert own == [f"{TYPE_PREFIX}{major}" for major in MAJORS]
     for major in MAJORS:
         schema = read_schema(f"v{major}")
         assert schema["$id"] == f"{SCHEMA_BASE}/v{major}.schema.json"

@@ -41,7 +41,7 @@ def register(app: typer.Typer) -> None:
 def registry(
     schemas: Schemas = DEFAULT_FOLDER, output: Output = None, check: Check = False
 ) -> None:
-    """Write the registry that ships inside the contract package."""
+    """Write the registry that ships inside the contract package, and the envelope's types."""
     _generate("registry", schemas, output, check=check)
 
 
@@ -116,10 +116,13 @@ def render_filter(
 
 
 def _generate(name: str, schemas: Path, output: Path | None, *, check: bool) -> None:
-    from fanout.catalogue.generated_files import GENERATED, produce
+    from fanout.catalogue.generated_files import ENVELOPE, GENERATED, produce
 
     contract = read_contract(schemas)
     OUT.print(produce(GENERATED[name], contract, output, check=check), markup=False)
+    if name == "registry" and output is None:
+        envelope = schemas / ENVELOPE.path.name
+        OUT.print(produce(ENVELOPE, contract, envelope, check=check), markup=False)
 
 
 def _read(file: Path) -> Any:

@@ -11,7 +11,6 @@ from fanout.schema.registry_file import parse_registry
 
 DEFAULT_FOLDER = Path("schemas")
 ENVELOPE_FILE = "envelope.schema.json"
-_NEEDED = ("event", "type", "subscribers")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,10 +81,10 @@ def read_contract(folder: Path = DEFAULT_FOLDER) -> Contract:
         raise WrongUse(
             f"No event in {folder}: expected folders with a registry.yaml; use --schemas."
         )
-    return Contract(
-        events=tuple(_event(path.parent) for path in registries),
-        envelope=_json(folder / ENVELOPE_FILE),
-    )
+    events = tuple(_event(path.parent) for path in registries)
+    if len({event.name for event in events}) < len(events):
+        raise WrongUse(f"Two registries in {folder} have the same `event`: each needs its own.")
+    return Contract(events=events, envelope=_schema(folder / ENVELOPE_FILE, "type"))
 
 
 @cache
@@ -104,9 +103,7 @@ def _event(folder: Path) -> EventContract:
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise WrongUse(f"{path} is no registry ({type(error).__name__}).") from error
-    registry = parse_registry(text, str(path))
-    if missing := [name for name in _NEEDED if name not in registry]:
-        raise WrongUse(f"{path} has no `{missing[0]}`.")
+    registry = parse_registry(text, str(path), complete=True)
     entries = sorted(registry["versions"], key=lambda entry: int(entry["major"]))
     return EventContract(
         folder=folder.name,
@@ -120,9 +117,24 @@ def _version(folder: Path, entry: dict[str, Any]) -> EventVersion:
     return EventVersion(
         major=entry["major"],
         entry=entry,
-        schema=_json(folder / entry["schema"]),
+        schema=_schema(folder / entry["schema"], *(entry.get("filters") or {}).values()),
         examples={path.stem: _json(path) for path in examples},
     )
+
+
+def _schema(path: Path, *with_values: str) -> dict[str, Any]:
+    """A schema with what is read of it later; `with_values` are fields that list their values."""
+    schema = _json(path)
+    fields = schema.get("properties") if isinstance(schema, dict) else None
+    if not isinstance(fields, dict) or not all(isinstance(one, dict) for one in fields.values()):
+        raise WrongUse(f"{path} has no `properties` with an object for each field.")
+    for name in ("$id", "description"):
+        if not isinstance(schema.get(name), str):
+            raise WrongUse(f"{path} has no `{name}`, a text.")
+    for name in with_values:
+        if not isinstance(fields.get(name, {}).get("enum"), list):
+            raise WrongUse(f"{path}: the field `{name}` has no `enum`, which lists its values.")
+    return schema
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def side_by_side(event: EventContract) -> list[Row]:
 
 def _by_meaning(version: EventVersion) -> dict[str, Field]:
     """A field that the versions call by different names stands in one row."""
-    meanings = {name: role for role, name in version.entry.get("filters", {}).items()}
+    meanings = {name: role for role, name in (version.entry.get("filters") or {}).items()}
     return {meanings.get(field.name, field.name): field for field in fields_of(version.schema)}
 
 

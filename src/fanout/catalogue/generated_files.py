@@ -1,11 +1,13 @@
 """The files that follow from `schemas/`, and whether the ones on disk are current."""
 
+import json
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
 from fanout.catalogue import asyncapi, page, shipped_registry
-from fanout.catalogue.contract_folder import Contract
+from fanout.catalogue.contract_folder import ENVELOPE_FILE, Contract
 from fanout.errors import Found
 
 
@@ -32,6 +34,20 @@ GENERATED = {
     ),
 }
 """By the command of `fanout schema` that writes it."""
+
+
+def with_every_type(contract: Contract) -> str:
+    """The envelope's schema; its `type` gains what the registries hold, and never loses a value."""
+    types = [event.type_of(one.major) for event in contract.events for one in event.versions]
+    envelope = deepcopy(contract.envelope)
+    listed = envelope["properties"]["type"]["enum"]
+    listed += [name for name in types if name not in listed]
+    return json.dumps(envelope, indent=2, ensure_ascii=False) + "\n"
+
+
+ENVELOPE = GeneratedFile(
+    path=Path("schemas") / ENVELOPE_FILE, render=with_every_type, command="fanout schema registry"
+)
 
 
 def produce(

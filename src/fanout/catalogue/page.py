@@ -45,7 +45,12 @@ def _event(event: EventContract) -> dict[str, Any]:
         "versions": event.versions,
         "rows": side_by_side(event),
         "subscribers": [
-            {**entry, "policy": _policy(event, entry), "late": _late(event, entry)}
+            {
+                "status_map": {},
+                **entry,
+                "policy": _policy(event, entry),
+                "late": _late(event, entry),
+            }
             for entry in event.registry["subscribers"]
         ],
     }

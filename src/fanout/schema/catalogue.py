@@ -55,11 +55,11 @@ class Catalogue:
     published: Mapping[str, Published] = field(default_factory=dict)
 
 
-def read_catalogue(tree: Tree) -> Catalogue:
+def read_catalogue(tree: Tree, *, complete: bool = False) -> Catalogue:
     """Read the registries, and each schema that they name or that lies beside them.
 
     A folder with `registry.yaml` is an event. `*.schema.json` outside of such folders belongs to
-    all events; every subscriber relies on it.
+    all events; every subscriber relies on it. `complete`: refuse a registry with a field missing.
 
     Raises:
         WrongUse: there are no schemas, or a file of theirs can't be read.
@@ -73,7 +73,7 @@ def read_catalogue(tree: Tree) -> Catalogue:
     published: dict[str, Published] = {}
     for name in registries:
         folder = name.removesuffix(REGISTRY)
-        for one in _versions(tree, folder, _registry(tree, name)):
+        for one in _versions(tree, folder, _registry(tree, name, complete=complete)):
             published[one.name] = one
     everyone = merged(sub for one in published.values() for sub in one.subscribers)
     folders = tuple(name.removesuffix(REGISTRY) for name in registries)
@@ -121,14 +121,14 @@ def _versions(tree: Tree, folder: str, registry: Mapping[str, Any]) -> Iterable[
         )
 
 
-def _registry(tree: Tree, name: str) -> Mapping[str, Any]:
+def _registry(tree: Tree, name: str, *, complete: bool) -> Mapping[str, Any]:
     """The registry.
 
     Raises:
         WrongUse: it can't be read, or asks for less than full compatibility.
     """
     where = f"{name} in {tree.label}"
-    registry = parse_registry(tree.text(name), where)
+    registry = parse_registry(tree.text(name), where, complete=complete)
     if registry.get("compatibility", "full") != "full":
         raise WrongUse(
             f"{where}: `compatibility` is `full`. `backward` and `forward` are not offered any "

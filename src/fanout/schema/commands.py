@@ -66,7 +66,7 @@ def _report(folder: Path, against: str | None, *, record: bool) -> "Report":
     if against is not None and record:
         raise WrongUse("--record freezes what follows the frozen versions: leave --against out.")
     tree = FolderTree(folder)
-    proposed = read_catalogue(tree)
+    proposed = read_catalogue(tree, complete=True)
     today = dt.datetime.now(dt.UTC).date()
     if against is not None:
         is_folder = against != "" and Path(against).is_dir()

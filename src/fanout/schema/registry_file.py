@@ -2,14 +2,20 @@
 
 import datetime as dt
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Any, Literal, Self
 
 import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from fanout.errors import WrongUse
 
-Check = Callable[[Any], bool]
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 # What the YAML library lets through besides its own error: a day that no month has, a tag whose
 # value is none, nesting without end.
@@ -22,14 +28,16 @@ _UNREADABLE = (
     TypeError,
     ValueError,
 )
+_NEEDED_BY_ALL = frozenset({"versions", "major", "schema", "name"})
 
 
-def parse_registry(text: str, where: str) -> dict[str, Any]:
+def parse_registry(text: str, where: str, *, complete: bool = False) -> dict[str, Any]:
     """The registry, with every field that this project reads of the form that it relies on.
 
     Args:
         text: the file.
         where: names the file in an error.
+        complete: refuse a field that is missing; an older revision may lack what came later.
 
     Raises:
         WrongUse: names the field at fault and what was expected.
@@ -41,84 +49,108 @@ def parse_registry(text: str, where: str) -> dict[str, Any]:
         raise WrongUse(
             f"{where} is not valid YAML: {said[:300] or type(error).__name__}."
         ) from error
-    if not isinstance(registry, dict) or not _are(registry.get("versions"), _VERSION_NEEDED):
-        raise WrongUse(
-            f"{where} has no `versions` with a `major` and a `schema` each, the name of a file "
-            "beside it."
-        )
-    if not _are(registry.get("subscribers") or [], {"name": _is_text}):
-        raise WrongUse(f"{where} has a subscriber without a `name`.")
-    for name, entries, forms in (
-        ("the registry", [registry], _REGISTRY),
-        ("a version", registry["versions"], _VERSION),
-        ("a subscriber", registry.get("subscribers") or [], _SUBSCRIBER),
-    ):
-        for entry in entries:
-            if fault := _fault(entry, forms):
-                raise WrongUse(f"{where}: {name} has {fault}.")
+    if not isinstance(registry, dict):
+        raise WrongUse(f"{where} has no `versions`: it is not an object.")
+    try:
+        _Registry.model_validate(registry)
+    except ValidationError as error:
+        for fault in error.errors(include_url=False, include_input=False):
+            missing = fault["type"] == "missing"
+            if complete or not missing or fault["loc"][-1] in _NEEDED_BY_ALL:
+                raise WrongUse(
+                    _sentence(where, fault["loc"], "" if missing else fault["msg"])
+                ) from None
     return registry
 
 
 # Private functions
 
 
-def _fault(entry: Mapping[str, Any], forms: Mapping[str, tuple[Check, str]]) -> str:
-    for name, (check, expected) in forms.items():
-        if name in entry and not check(entry[name]):
-            return f"a `{name}` that is not {expected}"
-    return ""
+def _file_name(value: object) -> object:
+    if not isinstance(value, str) or not _FILE_NAME.fullmatch(value):
+        raise ValueError("expected the name of a file beside it")
+    return value
 
 
-def _are(entries: Any, needed: Mapping[str, Check]) -> bool:
-    return isinstance(entries, list) and all(
-        isinstance(entry, dict)
-        and all(name in entry and check(entry[name]) for name, check in needed.items())
-        for entry in entries
-    )
+def _day(value: object) -> object:
+    if value is not None and type(value) is not dt.date:
+        raise ValueError("expected a day, such as 2027-06-30")
+    return value
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
+_Text = Annotated[str, Field(min_length=1)]
+_Major = Annotated[int, Field(ge=1)]
 
 
-def _is_file_name(value: Any) -> bool:
-    return isinstance(value, str) and bool(_FILE_NAME.fullmatch(value))
+class _Form(BaseModel):
+    model_config = ConfigDict(strict=True, extra="ignore")
 
 
-def _is_major(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+class _Filters(_Form):
+    status: _Text
+    previous_status: _Text
 
 
-def _each(check: Check) -> Check:
-    return lambda value: isinstance(value, list) and all(map(check, value))
+class _Version(_Form):
+    major: _Major
+    schema_: Annotated[str, BeforeValidator(_file_name), Field(alias="schema")]
+    owner: _Text
+    status: Literal["current", "deprecated"]
+    sunset: Annotated[dt.date | None, BeforeValidator(_day)] = None
+    filters: _Filters | None = None
+
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        if self.status == "deprecated" and self.sunset is None:
+            raise ValueError("a deprecated version needs a `sunset`, such as 2027-06-30")
+        return self
 
 
-def _is_map_of_texts(value: Any) -> bool:
-    return isinstance(value, dict) and all(_is_text(one) for pair in value.items() for one in pair)
+class _Publisher(_Form):
+    name: _Text
+    owner: _Text
+    source: _Text
 
 
-def _is_day(value: Any) -> bool:
-    return value is None or type(value) is dt.date
+class _Subscriber(_Form):
+    name: _Text
+    owner: _Text
+    versions: Annotated[list[_Major], Field(min_length=1)]
+    fields_: Annotated[list[_Text], Field(alias="fields")]
+    statuses: list[_Text]
+    filter_statuses: list[_Text] | None = None
+    latest_state: bool
+    status_map: dict[_Text, _Text] | None = None
 
 
-_TEXT = (_is_text, "text")
-_TEXTS = (_each(_is_text), "a list of texts")
-_VERSION_NEEDED: Mapping[str, Check] = {"major": _is_major, "schema": _is_file_name}
-_REGISTRY: Mapping[str, tuple[Check, str]] = {
-    **dict.fromkeys(("event", "type", "summary", "owner", "compatibility"), _TEXT),
-    "publishers": (lambda value: _are(value, {"name": _is_text}), "a list with a `name` each"),
-}
-_VERSION: Mapping[str, tuple[Check, str]] = {
-    **dict.fromkeys(("owner", "status"), _TEXT),
-    "filters": (_is_map_of_texts, "fields by name"),
-    "sunset": (_is_day, "a day, such as 2027-06-30"),
-}
-_SUBSCRIBER: Mapping[str, tuple[Check, str]] = {
-    "owner": _TEXT,
-    "versions": (_each(_is_major), "a list of major versions"),
-    "fields": _TEXTS,
-    "statuses": _TEXTS,
-    "filter_statuses": _TEXTS,
-    "latest_state": (lambda value: isinstance(value, bool), "true or false"),
-    "status_map": (_is_map_of_texts, "statuses by status"),
-}
+class _Registry(_Form):
+    versions: Annotated[list[_Version], Field(min_length=1)]
+    subscribers: list[_Subscriber]
+    event: _Text
+    type: _Text
+    summary: _Text
+    owner: _Text
+    compatibility: _Text
+    publishers: list[_Publisher]
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        majors = [version.major for version in self.versions]
+        if all(version.status == "deprecated" for version in self.versions):
+            raise ValueError("one of the `versions` has to be current")
+        for names in (list(map(str, majors)), [one.name for one in self.subscribers]):
+            if twice := [name for name in names if names.count(name) > 1]:
+                raise ValueError(f"{twice[0]} is listed twice")
+        for one in self.subscribers:
+            if unknown := set(one.versions) - set(majors):
+                raise ValueError(f"{one.name} reads version {min(unknown)}, which is not listed")
+        return self
+
+
+def _sentence(where: str, loc: tuple[int | str, ...], expected: str) -> str:
+    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc]
+    path = "".join(parts).removeprefix(".")[:100]
+    if not expected:
+        return f"{where} has no `{path}`."
+    said = expected.removeprefix("Value error, ").removesuffix(".")
+    return f"{where}: `{path}`: {said}." if path else f"{where}: {said}."
