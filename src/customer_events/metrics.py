@@ -29,6 +29,7 @@ CUSTOMER_RECORDS = Metric("CustomerRecords", "Count", "records of what ENTITY_FI
 EVENTS_PUBLISHED = Metric("EventsPublished", "Count", "entries that the bus confirmed")
 RECORDS_PARKED = Metric("RecordsParked", "Count", "records in the failure store: a person decides")
 RECORDS_FAILED = Metric("RecordsFailed", "Count", "records that will be delivered again")
+RECORDS_HELD = Metric("RecordsHeld", "Count", "failed records of a deployment that reads none")
 BUS_FAULTS = Metric("BusFaults", "Count", "entries that failed by permission, topic or key")
 STREAM_LAG = Metric("StreamLagMilliseconds", "Milliseconds", "age of a batch's oldest change")
 

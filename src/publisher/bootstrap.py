@@ -107,6 +107,7 @@ def _publisher_to(
     import random
 
     from publisher import other_events
+    from publisher.bad_deployment import BadDeploymentDetector
     from publisher.clock import SystemClock
     from publisher.failure_store import S3FailureStore
     from publisher.patience import Patience
@@ -120,7 +121,7 @@ def _publisher_to(
         executor=executor,
     )
     clock = SystemClock()
-    patience = Patience()
+    patience, deployment = Patience(), BadDeploymentDetector()
     found = other_events.find()
     return lambda bus: BatchPublisher(
         rules=settings.rules,
@@ -129,6 +130,7 @@ def _publisher_to(
         failure_store=failure_store,
         clock=clock,
         patience=patience,
+        deployment=deployment,
         jitter=random.random,
         other_events=found,
     )

@@ -75,7 +75,7 @@ class PipeHandler:
     def _problem(self, documents: Sequence[dict[str, Any]], result: BatchResult) -> str | None:
         if result.failed:
             codes = ", ".join(sorted(result.failed_by_code()))
-            return f"expected to park {len(result.failed)} bad records, and could not: {codes}"
+            return f"expected to publish or park each record; {len(result.failed)} failed: {codes}"
         if len(documents) > PIPES.entries_per_call_max:
             return (
                 f"expected at most {PIPES.entries_per_call_max} events a batch, as the pipe would "

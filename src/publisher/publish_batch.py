@@ -11,6 +11,8 @@ from functools import partial
 
 from customer_events.deadline import Deadline
 from customer_events.tracebacks import where_raised
+from publisher import stream_records
+from publisher.bad_deployment import BadDeploymentDetector
 from publisher.dispatch import PARKING_FAILED, Dispatch, Parcel
 from publisher.events import Entry, Producer, to_entries
 from publisher.patience import Patience
@@ -18,6 +20,7 @@ from publisher.ports import Bus, Clock, FailureStore, ParkedRecord
 from publisher.reasons import BadRecord, UnexpectedError
 from publisher.transitions import Record, TableRules, detect, matches_entity_filter
 
+BAD_DEPLOYMENT = "BadDeployment"
 EntriesOf = Callable[[Record, TableRules, Producer], Sequence[Entry]]
 """The entries that a record gives, lowest version first; raises `BadRecord`."""
 
@@ -35,7 +38,8 @@ class BatchResult:
     """What became of a batch; `parked` and `failed` hold codes by the record's place in it.
 
     `eventful` holds the places of the records that gave events; a record that is in none of the
-    three was ignored. `unexpected` says where an exception that nobody foresaw was raised.
+    three was ignored. `held`: how many failed since the deployment is suspected, not the records.
+    `unexpected` says where an exception that nobody foresaw was raised.
     """
 
     records: int = 0
@@ -46,6 +50,7 @@ class BatchResult:
     published: int = 0
     retried: int = 0
     bus_faults: int = 0
+    held: int = 0
     unexpected: dict[int, str] = field(default_factory=dict)
     eventful: frozenset[int] = frozenset()
     parked: dict[int, str] = field(default_factory=dict)
@@ -75,6 +80,7 @@ class BatchPublisher:
     failure_store: FailureStore
     clock: Clock
     patience: Patience
+    deployment: BadDeploymentDetector
     jitter: Callable[[], float]
     other_events: Sequence[EntriesOf] = ()
 
@@ -83,6 +89,16 @@ class BatchPublisher:
         result = BatchResult(records=len(records))
         parking = _Parking(self.failure_store, self.clock, records, deadlines.parking, result)
         parcels, bad = self._read(records, result)
+        result.eventful = frozenset(parcel.record_index for parcel in parcels)
+        suspected = self.deployment.suspected(
+            ((stream_records.record_id(records[index]), reason.code) for index, reason in bad),
+            read_well=bool(result.eventful - dict(bad).keys()),
+        )
+        if suspected is not None:
+            result.held = len(records)
+            code = f"{BAD_DEPLOYMENT}:{suspected}"
+            result.failed = dict.fromkeys(range(len(records)), code)
+            return result
         dispatch = Dispatch(
             bus=self.bus,
             patience=self.patience,
@@ -90,7 +106,6 @@ class BatchPublisher:
             jitter=self.jitter,
             park=parking.park,
         )
-        result.eventful = frozenset(parcel.record_index for parcel in parcels)
         outcome = dispatch.run(parcels, deadlines.publishing)
         parking.park(bad)
         result.published = outcome.published

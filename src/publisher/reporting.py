@@ -61,6 +61,7 @@ class BatchReporter:
             metrics.EVENTS_PUBLISHED: result.published,
             metrics.RECORDS_PARKED: len(result.parked),
             metrics.RECORDS_FAILED: len(result.failed),
+            metrics.RECORDS_HELD: result.held,
             metrics.BUS_FAULTS: result.bus_faults,
         }
         if lag_milliseconds is not None:

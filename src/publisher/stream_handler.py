@@ -4,12 +4,14 @@ A recovery calls the same function with `"report_outcomes": true` beside its `Re
 as ever, parks nothing, and answers with what became of each record.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from customer_events.deadline import Deadline
 from publisher import stream_records
+from publisher.bad_deployment import BadDeploymentDetector
 from publisher.invocation import BatchFailed, Reporter, deadlines, discreetly, request_id
 from publisher.patience import Patience
 from publisher.ports import Clock, ParkedRecord
@@ -62,7 +64,12 @@ class StreamHandler:
 
     def _report_outcomes(self, records: list[Record], context: Any) -> dict[str, Any]:
         refusals = _Refusals()
-        publisher = replace(self.publisher, failure_store=refusals, patience=Patience())
+        publisher = replace(
+            self.publisher,
+            failure_store=refusals,
+            patience=Patience(),
+            deployment=BadDeploymentDetector(math.inf),
+        )
         result = publisher.publish(records, deadlines(context, self.clock))
         outcomes = [
             _outcome(record, index, result, refusals.of(record))

@@ -23,6 +23,7 @@ from event_consumer.messages import Message, from_record
 from event_consumer.ports import EventHandler, ParkingLot
 from event_consumer.sqs_queue import SqsParkingLot, SqsRedelivery
 from payments_consumer.standing import attributes
+from publisher.bad_deployment import BadDeploymentDetector
 from publisher.eventbridge_bus import EventBridgeBus
 from publisher.events import Producer
 from publisher.failure_store import S3FailureStore
@@ -117,6 +118,7 @@ class System:
             failure_store=self.failure_store(clients),
             clock=clients.clock,
             patience=Patience(),
+            deployment=BadDeploymentDetector(),
             jitter=clients.dice.random,
         )
 

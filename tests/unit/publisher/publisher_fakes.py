@@ -7,6 +7,7 @@ from typing import Any
 
 from customer_events.deadline import Deadline
 from customer_events.decoder import decode
+from publisher.bad_deployment import BadDeploymentDetector
 from publisher.events import Entry, Producer
 from publisher.patience import Patience
 from publisher.ports import Answer, ParkedRecord, Verdict
@@ -143,6 +144,7 @@ class Rig:
             failure_store=self.store,
             clock=self.clock,
             patience=Patience(),
+            deployment=BadDeploymentDetector(),
             jitter=lambda: 0.5,
         )
         self.handler = StreamHandler(

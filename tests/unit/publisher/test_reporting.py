@@ -59,6 +59,7 @@ def test_a_batch_leaves_one_line_and_one_blob(report):
         "EventsPublished": "Count",
         "RecordsParked": "Count",
         "RecordsFailed": "Count",
+        "RecordsHeld": "Count",
         "BusFaults": "Count",
         "StreamLagMilliseconds": "Milliseconds",
     }

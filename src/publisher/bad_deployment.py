@@ -1,0 +1,46 @@
+"""Whether it is the deployment that can't read records, and not the records. Pure.
+
+Parking is for bad records. Where nothing at all is read well, a bug or a wrong setting would drain
+the whole stream into the failure store; so the stream waits instead, for the next deployment. That
+one begins with a new environment, and this is the memory of one.
+"""
+
+from collections.abc import Iterable
+
+from publisher.reasons import MissingCustomerId, MissingStatus, MissingVersion, UnexpectedError
+
+RECORDS_IN_A_ROW = 5
+_BUG = UnexpectedError.__name__
+_SIGNS = {_BUG} | {one.__name__ for one in (MissingCustomerId, MissingStatus, MissingVersion)}
+
+
+class BadDeploymentDetector:
+    """Counts the distinct records in a row that could not be read, all for the same reason."""
+
+    def __init__(self, records_in_a_row: float = RECORDS_IN_A_ROW) -> None:
+        self._records_in_a_row = records_in_a_row
+        self._reason = ""
+        self._record_ids: set[str] = set()
+
+    def suspected(self, unread: Iterable[tuple[str, str]], *, read_well: bool) -> str | None:
+        """Note a batch; the reason for which nothing can be read, or None.
+
+        Args:
+            unread: the ids of the records that could not be read, and the reason codes, in order.
+            read_well: whether any record of the batch gave an event.
+        """
+        if read_well:
+            self._record_ids.clear()
+            return None
+        suspected = None
+        reasons: set[str] = set()
+        for record_id, reason in unread:
+            reasons.add(reason)
+            if reason != self._reason:
+                self._reason, self._record_ids = reason, set()
+            if reason in _SIGNS and len(self._record_ids) < self._records_in_a_row:
+                self._record_ids.add(record_id)
+            if len(self._record_ids) >= self._records_in_a_row:
+                suspected = reason
+        # Any other reason shows an item that has the attribute, so the setting is not to blame.
+        return suspected if suspected == _BUG or len(reasons) == 1 else None
