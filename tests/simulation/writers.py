@@ -8,6 +8,9 @@ from simulation.truth import STATUSES, Change, Truth
 KINDS = ("status", "touch", "nothing", "remove", "ttl", "number", "unknown", "missing", "uncounted")
 _BAD = {"number": {"N": "7"}, "unknown": {"S": "FROZEN"}, "missing": None}
 
+_WITHOUT_STATUS_MAX = 4
+"""In a history: five in a row with none read well would be a wrong setting, not bad records."""
+
 
 class Writers:
     """`epoch` is the publisher's, which gives a change its place in the order."""
@@ -17,6 +20,7 @@ class Writers:
         self._truth = truth
         self._counted = counted
         self._versions: dict[str, int] = {}
+        self._without_status = 0
         self.epoch = 1
 
     def write(self, customer: str, kind: str, dice: Random) -> str:
@@ -24,6 +28,10 @@ class Writers:
         old = self._accounts.items.get(customer)
         if kind in {"remove", "ttl", "touch", "nothing", "uncounted"} and old is None:
             kind = "status"
+        lacks_status = kind == "missing" or (kind == "touch" and _status(old) is None)
+        if lacks_status and self._without_status == _WITHOUT_STATUS_MAX:
+            kind, lacks_status = "status", False
+        self._without_status += lacks_status
         if kind == "nothing":
             self._accounts.write(customer, dict(old or {}), dice)
             return f"{customer} is written as it was"
@@ -39,7 +47,7 @@ class Writers:
         if new is None:  # a removal counts one, so what is created again starts two above
             self._versions[customer] = self._versions.get(customer, 0) + 1
         before, after = _status(old), _status(new)
-        if before == after and old is not None and new is not None:
+        if before == after and old is not None and new is not None and not lacks_status:
             return f"{customer} is written, its status left alone"
         change = Change(
             customer=customer,
@@ -52,7 +60,7 @@ class Writers:
             number=self._versions[customer] if self._counted else record.number,
             generation=self._accounts.generation,
             record=record,
-            why_not=self._why_not(kind),
+            why_not=self._why_not("missing" if lacks_status else kind),
         )
         self._truth.note_change(change)
         return str(change)
