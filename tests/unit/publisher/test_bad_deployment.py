@@ -45,7 +45,9 @@ def bug(monkeypatch):
 @pytest.mark.usefixtures("bug")
 def test_a_bug_on_a_thousand_of_a_thousand_records_parks_none_and_reports_the_first(capsys):
     rig = Rig()
-    reporter = BatchReporter(service=f"publisher-{uuid4()}", namespace="CustomerStatusFanout")
+    reporter = BatchReporter(
+        service=f"publisher-{uuid4()}", deployment="fanout", namespace="CustomerStatusFanout"
+    )
     handler = replace(rig.handler, reporter=reporter)
     batch = [change(number) for number in range(1_000)]
     for _ in range(3):

@@ -14,7 +14,7 @@ locals {
     {
       title   = "Publisher: failures (a minute)"
       stat    = "Sum"
-      metrics = [for name in ["RecordsFailed", "RecordsParked", "BusFaults"] : [local.namespace, name, "deployment", var.prefix, "service", "publisher"]]
+      metrics = [for name in ["RecordsFailed", "RecordsHeld", "RecordsParked", "BusFaults"] : [local.namespace, name, "deployment", var.prefix, "service", "publisher"]]
     },
     {
       title   = "Publisher behind the table (milliseconds)"

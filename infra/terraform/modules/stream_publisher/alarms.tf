@@ -40,6 +40,16 @@ locals {
       datapoints  = 1
       threshold   = 0
     }
+    records-held = {
+      description = "The publisher can read no record: a bad deployment or a wrong setting, and changes wait in the stream. Runbook: docs/runbooks/publisher-failing.md"
+      namespace   = "CustomerStatusFanout"
+      metric      = "RecordsHeld"
+      dimensions  = { deployment = var.prefix, service = "publisher" }
+      statistic   = "Sum"
+      periods     = 5
+      datapoints  = 1
+      threshold   = 0
+    }
     records-parked = {
       description = "The publisher parked records that cannot become events; no subscriber has seen these changes. Runbook: docs/runbooks/failure-store.md"
       namespace   = "CustomerStatusFanout"

@@ -80,8 +80,8 @@ run "every_way_to_fail_alarms" {
   command = plan
 
   assert {
-    condition     = sort(keys(aws_cloudwatch_metric_alarm.this)) == tolist(["batches-given-up", "behind", "bus-faults", "errors", "given-up-batches-lost", "records-parked", "throttled"])
-    error_message = "All seven."
+    condition     = sort(keys(aws_cloudwatch_metric_alarm.this)) == tolist(["batches-given-up", "behind", "bus-faults", "errors", "given-up-batches-lost", "records-held", "records-parked", "throttled"])
+    error_message = "All eight."
   }
 }
 
