@@ -1,12 +1,16 @@
 """How Hypothesis behaves: no test fails on a clock, and a failure can be run again.
 
-And how wide a table is, whatever terminal the tests run in: set before the console is made; and
-that git looks for a repository where a test says.
+And how wide a table is, whatever terminal the tests run in: set before the console is made; that
+git looks for a repository where a test says; and that in CI a skipped test is a failure.
 """
 
 import os
 
 from hypothesis import HealthCheck, settings
+
+from no_skips import pytest_sessionfinish, pytest_terminal_summary
+
+__all__ = ["pytest_sessionfinish", "pytest_terminal_summary"]
 
 settings.register_profile(
     "house", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True

@@ -64,6 +64,10 @@ def go_on(dead, killed, command):
     else:
         again = dead.fanout(*command)
     assert again.returncode == 0, again.stdout + again.stderr
+    return report_of_last(dead)
+
+
+def report_of_last(dead):
     report = json.loads(dead.fanout("dlq", "report", "last", "--json").stdout)
     assert report["selected"] == MESSAGES
     return report
@@ -136,9 +140,8 @@ def test_an_import_killed_at_a_step_loses_nothing(dead, number):
     command = ("dlq", "import", "payments", "--from", str(dead.file), "--through", "queue")
     command += ("--execute",)
     killed = dead.killed("before", number, *command)
-    if killed.returncode == 0:
-        pytest.skip("an import writes fewer lines")
-    report = go_on(dead, killed, command)
+    # An import writes fewer lines: at the last of these numbers it was over before.
+    report = go_on(dead, killed, command) if killed.returncode else report_of_last(dead)
     sent = dead.bodies("q")
     assert set(sent) == bodies("changed")
     assert report["fates"] == {"IMPORTED": MESSAGES}
