@@ -44,6 +44,7 @@ def make_subscriber(
         world.command_checks.arrived(subscriber, message)
 
     def died(message: QueuedMessage) -> None:
+        world.command_checks.died(subscriber, message)
         if message.origin == "consumer":
             world.checkers.parked_message(message, queue.messages)
 
