@@ -87,7 +87,7 @@ def _tell_next(leaving: Leaving) -> None:
     name = leaving.subscriber.name
     if leaving.dlq.total:
         OUT.print(
-            f"{leaving.dlq.total:,} dead messages are left: fanout dlq groups {name}", markup=False
+            f"{leaving.dlq.total:,} dead messages are left: fanout dlq show {name}", markup=False
         )
     for number, step in enumerate(_next_steps(leaving), start=1):
         OUT.print(f"  {number}. {step}", markup=False)
