@@ -41,7 +41,7 @@ def seeded(deployment, fanout):
 
 def reconcile(fanout, *arguments, expect=0):
     return fanout(
-        *("reconcile", "risk", "--rate", "0", "--grace-seconds", "3", "--rule", RULE),
+        *("reconcile", "risk", "--reveal", "--rate", "0", "--grace-seconds", "3", "--rule", RULE),
         *arguments,
         expect=expect,
     )

@@ -20,7 +20,7 @@ def deployment(tmp_path):
 
 
 def reconcile(deployment, *arguments):
-    result = deployment.run("reconcile", "payments", "--grace-seconds", "0", *arguments)
+    result = deployment.run("reconcile", "payments", "--grace-seconds", "0", "--reveal", *arguments)
     return result, json.loads(result.stdout or "null")
 
 
@@ -48,6 +48,21 @@ def test_tables_that_agree_are_good(deployment):
     assert result.exit_code == 0, result.output
     assert (found["good"], found["customers"], found["rows"]) == (True, 230, 231)
     assert found["differences"] == found["groups"] == []
+
+
+def test_customers_are_named_in_part_by_every_command(deployment):
+    deployment.put("customer-4711", "ACTIVE")
+    deployment.put("customer-0815", "NOBODY_KNOWS")
+    told = deployment.run("reconcile", "payments", "--grace-seconds", "0")
+    assert {one["customer_id"] for one in json.loads(told.stdout)["differences"]} == {
+        "cu…11",
+        "cu…15",
+    }
+    seeded = deployment.run("backfill", "payments", "--execute", "--no-wait")
+    assert json.loads(seeded.stdout)["examples"] == ["cu…15: UnknownStatus"]
+    assert "cu…15: UnknownStatus" in str(seeded.exception)
+    for one in (told, seeded):
+        assert "customer-" not in one.stdout + str(one.exception)
 
 
 @pytest.mark.parametrize("policy", [None, {"type": [V1]}, {"detail": {"specversion": ["1.0"]}}])

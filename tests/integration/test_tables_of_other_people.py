@@ -69,7 +69,7 @@ class Path:
         return [(one["reason"], one["expected"]) for one in map(json.load, bodies)]
 
     def reconcile(self):
-        result = self.deployment.run("reconcile", "payments", "--grace-seconds", "0")
+        result = self.deployment.run("reconcile", "payments", "--grace-seconds", "0", "--reveal")
         found = json.loads(result.stdout)
         return {one["customer_id"]: one["drift"] for one in found["differences"]}
 

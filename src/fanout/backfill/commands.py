@@ -1,6 +1,7 @@
 """`fanout backfill`: the plan, and with `--execute` the scan."""
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -15,10 +16,11 @@ from fanout.backfill.plan import Plan, make_plan, print_plan
 from fanout.backfill.seeding import Scope, Seeding
 from fanout.backfill.snapshot_queue import SnapshotQueue
 from fanout.console import ERR, OUT, print_json, progress
-from fanout.dlq.options import RunsDir, run_store
+from fanout.dlq.options import Reveal, RunsDir, run_store
 from fanout.dlq.sqs_queues import SqsQueue
 from fanout.dlq.stopping import Stopping
 from fanout.errors import ExitCode, Found, WrongUse
+from fanout.masking import mask_customer as mask
 from fanout.runs.operator import find_operator
 from fanout.runs.run import Run
 from fanout.runs.store import RunStore
@@ -57,6 +59,7 @@ def backfill(
         str | None, typer.Option(metavar="RUN", help="Go on with a run: its id, or `last`.")
     ] = None,
     execute: Annotated[bool, typer.Option("--execute", help="Do it; else only the plan.")] = False,
+    reveal: Reveal = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     runs_dir: RunsDir = None,
 ) -> None:
@@ -88,6 +91,9 @@ def backfill(
             raise typer.Exit(ExitCode.INTERRUPTED)
         tally, finished = _seed(target, plan, run, stopping)
         run_id = run.run_id
+    if not reveal:
+        named = (one.rpartition(": ") for one in tally.examples)
+        tally = replace(tally, examples=tuple(f"{mask(one)}: {code}" for one, _, code in named))
     _tell(tally, run_id=run_id, finished=finished, as_json=as_json)
 
 

@@ -22,6 +22,7 @@ from customer_events.identity import event_id
 from customer_events.sequence import Sequence, sequence
 from fanout.demo.account import Account, Entry, Fate
 from fanout.demo.observations import Published, Recorded, Rules, Stored, Write
+from fanout.masking import mask_customer
 
 
 class Ledger:
@@ -101,7 +102,7 @@ class Ledger:
                     expected.update(event.event_id for event in events)
                     contradictions += self._differences(write, record, events)
         contradictions += [
-            f"event {found} of {self._events[found].customer_id} was published, "
+            f"event {found} of {mask_customer(self._events[found].customer_id)} was published, "
             "but no write asks for it"
             for found in self._events
             if found not in expected
@@ -159,7 +160,7 @@ class Ledger:
     def _differences(
         self, write: Write, record: Recorded, events: list[Published]
     ) -> Iterator[str]:
-        where = f"write {write.number} of {write.customer_id}"
+        where = f"write {write.number} of {mask_customer(write.customer_id)}"
         if (write.before, write.after) != (record.before, record.after):
             yield (
                 f"{where}: {_transition(write)} was written, {_transition(record)} is in the stream"
@@ -192,6 +193,5 @@ def _transition(seen: Write | Recorded) -> str:
 
 
 def _unwritten(record: Recorded) -> str:
-    return (
-        f"{record.customer_id}: record {record.record_id} is in the stream, but not of our writes"
-    )
+    name = mask_customer(record.customer_id)
+    return f"{name}: record {record.record_id} is in the stream, but not of our writes"

@@ -8,6 +8,7 @@ from fanout.demo.account import Account, Entry, Fate
 from fanout.demo.percentiles import Latency
 from fanout.demo.poison import Poison
 from fanout.demo.tables import Comparison
+from fanout.masking import mask_customer
 
 EXAMPLES_MAX = 20
 """How many lost changes, contradictions and differing rows are told one by one."""
@@ -96,7 +97,10 @@ class Report:
             "poison": [one.to_document() for one in self.poison],
             "rows_compared": self.comparison.customers,
             "rows_differing": len(self.comparison.differences),
-            "differences": [asdict(one) for one in self.comparison.differences[:EXAMPLES_MAX]],
+            "differences": [
+                asdict(one) | {"customer_id": mask_customer(one.customer_id)}
+                for one in self.comparison.differences[:EXAMPLES_MAX]
+            ],
             "latency": None if self.latency is None else self.latency.to_document(),
             "seconds": round(self.played.seconds, 3),
             "changes_per_second": self.changes_per_second,
@@ -107,6 +111,6 @@ def lost_change(entry: Entry) -> str:
     """A sentence: which change it was, and where it was seen last."""
     write = entry.write
     return (
-        f"write {write.number}, {write.customer_id}, {write.before or 'NONE'}>"
+        f"write {write.number}, {mask_customer(write.customer_id)}, {write.before or 'NONE'}>"
         f"{write.after or 'REMOVED'}: {entry.fate} (event {entry.event_id or 'unknown'})"
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from customer_events.event import Status
+from fanout.masking import mask_customer
 from payments_consumer.standing import standing
 
 
@@ -18,7 +19,8 @@ class Difference:
 
     def __str__(self) -> str:
         """A sentence that names the customer, what was expected and what is stored."""
-        return f"{self.customer_id}: expected {self.expected}, found {self.found or 'no row'}"
+        name = mask_customer(self.customer_id)
+        return f"{name}: expected {self.expected}, found {self.found or 'no row'}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

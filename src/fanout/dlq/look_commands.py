@@ -52,9 +52,7 @@ def show(
     message: Annotated[
         str | None, typer.Option(help="One message, by its id or by its first delivery's.")
     ] = None,
-    reveal: Annotated[
-        bool, typer.Option("--reveal", help="Show personal fields as they are.")
-    ] = False,
+    reveal: options.Reveal = False,
     scan_max: Annotated[
         int, typer.Option("--scan-max", min=1, help="Messages to read at most.")
     ] = SCAN_MAX,

@@ -8,10 +8,10 @@ from customer_events.instants import to_wire
 from fanout.console import ERR, OUT, print_json, table
 from fanout.dlq.diagnosis import Cause, Diagnosis, advice
 from fanout.dlq.groups import Group
-from fanout.dlq.masking import mask_body, mask_customer, reveal_body
 from fanout.dlq.message import DeadMessage
 from fanout.dlq.overview import Overview
 from fanout.dlq.spans import moment, span
+from fanout.masking import mask_body, mask_customer, reveal_body
 
 _WHERE_SHOWN = 60
 _VERSIONS_SHOWN = 3

@@ -48,6 +48,9 @@ HOLD_DEFAULT = HOLD_SECONDS
 MessageId = Annotated[
     str | None, typer.Option("--message", help="Only this message, by an id of it.")
 ]
+Reveal = Annotated[
+    bool, typer.Option("--reveal", help="Show customer ids and personal fields as they are.")
+]
 CauseCode = Annotated[
     str | None, typer.Option("--cause", help="Only this cause's code, such as NotJson.")
 ]

@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from customer_events.instants import to_wire
 from fanout.console import ERR, OUT, print_json, table, working
+from fanout.dlq.options import Reveal
 from fanout.dlq.spans import moment
 from fanout.errors import WrongUse
 from fanout.failures.deployment import Deployment, find_deployment
@@ -16,7 +17,7 @@ from fanout.failures.documents import Failure
 from fanout.failures.forecast import forecast
 from fanout.failures.groups import Group, by_cause
 from fanout.failures.loading import left
-from fanout.failures.masking import mask_record
+from fanout.masking import mask_record
 from publisher import reasons
 from publisher.stream_records import record_id
 
@@ -45,9 +46,7 @@ def show(
     context: typer.Context,
     key: Annotated[str, typer.Argument(help="The object's key, as `list` names some.")],
     *,
-    reveal: Annotated[
-        bool, typer.Option("--reveal", help="Show personal values as they are.")
-    ] = False,
+    reveal: Reveal = False,
     from_stream: Annotated[
         bool, typer.Option("--from-stream", help="Read a range's records again from the stream.")
     ] = False,

@@ -1,15 +1,17 @@
 """`fanout reconcile`: compare, explain, and with `--repair --execute` mend."""
 
 import random
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from fanout.aws import AwsTarget
 from fanout.console import OUT, print_json
-from fanout.dlq.options import RunsDir, run_store
+from fanout.dlq.options import Reveal, RunsDir, run_store
 from fanout.dlq.stopping import Stopping
 from fanout.errors import ExitCode, Found, WrongUse
+from fanout.masking import mask_customer as mask
 from fanout.reconcile.difference_store import DifferenceStore
 from fanout.reconcile.drift_metric import put_drifted_rows
 from fanout.reconcile.report import Report, print_report
@@ -52,6 +54,7 @@ def reconcile(
     metric: Annotated[
         bool, typer.Option("--metric", help="Write the number of drifted rows to CloudWatch.")
     ] = False,
+    reveal: Reveal = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     runs_dir: RunsDir = None,
 ) -> None:
@@ -96,6 +99,9 @@ def reconcile(
                 grace_seconds=grace_seconds,
                 stopping=stopping,
             )
+    if not reveal:
+        examples = (replace(one, customer_id=mask(one.customer_id)) for one in report.examples)
+        report = replace(report, examples=tuple(examples))
     _tell(session, report, as_json=as_json, planned=repair and not execute)
 
 

@@ -104,12 +104,12 @@ def test_outcomes_that_only_the_consumer_could_tell_are_not_made_up(printed):
         (
             {"fates": (Fate.APPLIED, Fate.NOT_PUBLISHED)},
             "changes of status lost: 1",
-            "write 2, c-2, NONE>ACTIVE: in the stream, but not published",
+            "write 2, c…, NONE>ACTIVE: in the stream, but not published",
         ),
         (
             {"differences": (Difference(customer_id="c-9", expected="A", found=None),)},
             "rows that differ: 1",
-            "c-9: expected A, found no row",
+            "c…: expected A, found no row",
         ),
         (
             {"contradictions": ("event [x] is nobody's",)},

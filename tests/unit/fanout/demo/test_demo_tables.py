@@ -39,4 +39,4 @@ def test_each_kind_of_difference_is_found_and_told(accounts, payments, expected,
     )
     (difference,) = compared.differences
     assert isinstance(difference, Difference)
-    assert f"c-1: expected {expected}, found {found}" in str(difference)
+    assert f"c…: expected {expected}, found {found}" in str(difference)

@@ -1,8 +1,10 @@
 import json
 
+import pytest
+
 from fanout.failures.documents import read
 from fanout.failures.groups import by_cause
-from fanout.failures.masking import mask_record
+from fanout.masking import mask_record
 from publisher.transitions import TableRules
 from unit.fanout.failures.failures_in_memory import batch_object, parked_object
 from unit.publisher.stream_record_samples import record
@@ -57,6 +59,29 @@ def test_a_shown_record_keeps_what_names_the_change_and_hides_the_person():
 def test_a_long_value_in_a_shown_attribute_is_masked_all_the_same():
     made = record("ACTIVE", {"S": "Ada Lovelace of " + "x" * 100})
     assert "Lovelace" not in json.dumps(mask_record(made, RULES))
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"profile": {"M": {"Ada Lovelace": {"S": "x"}}}},
+        {"profile": {"M": {"status": {"S": "Ada"}}}},
+        {"status": {"M": {"S": {"S": "Ada"}}}},
+        {"status": {"SS": ["Ada"]}},
+        {"customer_id": {"L": [{"S": "Ada"}]}},
+        {"Ada Lovelace": {"N": "1"}},
+        {"email": {"S": "A\u0301da"}},
+    ],
+    ids=json.dumps,
+)
+def test_nothing_personal_of_an_item_shows_through_a_name_or_a_depth(item):
+    made = record("ACTIVE", "CLOSED") | {"note": "Ada", "userIdentity": {"type": "Ada"}}
+    made["dynamodb"]["NewImage"] |= item
+    made["dynamodb"]["Ada"] = {"S": "Ada"}
+    text = json.dumps(mask_record(made, RULES), ensure_ascii=False)
+    assert "Ada" not in text
+    assert "Lovelace" not in text
+    assert "\u0301" not in text
 
 
 def test_what_is_no_record_is_masked_to_its_shape():
