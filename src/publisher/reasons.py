@@ -20,15 +20,15 @@ class MissingCustomerId(BadRecord):
 
 
 class MissingStatus(BadRecord):
-    """The item has no status: mend it, or leave such items out with ENTITY_FILTER."""
+    """No status: fix STATUS_ATTRIBUTE or the item, or leave such items out with ENTITY_FILTER."""
 
 
 class UnknownStatus(BadRecord):
-    """A status outside the vocabulary, or one that is no string: mend the item, then recover."""
+    """A status outside the vocabulary: translate it with TABLE_STATUS_MAP or fix the item."""
 
 
 class MissingVersion(BadRecord):
-    """SEQUENCE_ATTRIBUTE is set, and the item has no whole number in it: mend the writer."""
+    """SEQUENCE_ATTRIBUTE names no whole number of the item: fix the setting or the writer."""
 
 
 class VersionDidNotRise(BadRecord):

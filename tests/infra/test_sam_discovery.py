@@ -13,7 +13,12 @@ from publisher import settings as publisher_settings
 @pytest.mark.parametrize("prefix", ["fanout", "a", "z" * 20])
 @mock_aws
 def test_the_operators_tools_find_everything_through_the_parameters(monkeypatch, prefix):
-    template = deployed(Prefix=prefix, SequenceAttribute="version", PublishVersions="1,2")
+    template = deployed(
+        Prefix=prefix,
+        SequenceAttribute="version",
+        PublishVersions="1,2",
+        TableStatusMap="active=ACTIVE",
+    )
     _publish_parameters(monkeypatch, template)
     target = AwsTarget(prefix=prefix, region="eu-west-1")
     outputs = {name: output["Value"] for name, output in template["Outputs"].items()}
@@ -29,6 +34,7 @@ def test_the_operators_tools_find_everything_through_the_parameters(monkeypatch,
     assert publisher.stream_arn == outputs["AccountsStreamArn"]
     assert publisher.failure_bucket == outputs["FailureBucket"]
     assert publisher.sequence_attribute == "version"
+    assert publisher.table_status_map == "active=ACTIVE"
     assert publisher.sequence_epoch == 1
     assert publisher.publish_versions == (1, 2)
     assert payments.queue_url == outputs["QueueUrl"]
@@ -55,6 +61,7 @@ def test_the_publisher_accepts_the_environment_that_it_is_given(epoch):
         SequenceEpoch=epoch,
         PublishVersions="1,2",
         EntityFilter="kind=customer",
+        TableStatusMap="active=ACTIVE,on hold=SUSPENDED",
     )
     function = of_type(template, "AWS::Lambda::Function")["PublisherFunction"]
     environment = {name: str(value) for name, value in _variables(function).items()}
@@ -62,6 +69,7 @@ def test_the_publisher_accepts_the_environment_that_it_is_given(epoch):
     assert settings.bus_arn == template["Outputs"]["TopicArn"]["Value"]
     assert settings.failure_bucket == template["Outputs"]["FailureBucket"]["Value"]
     assert settings.service == "publisher"
+    assert settings.rules.status_map == {"active": "ACTIVE", "on hold": "SUSPENDED"}
 
 
 def test_every_setting_of_the_publisher_is_given():
@@ -82,6 +90,7 @@ def test_every_setting_of_the_publisher_is_given():
         "SEQUENCE_ATTRIBUTE",
         "SEQUENCE_EPOCH",
         "STATUS_ATTRIBUTE",
+        "TABLE_STATUS_MAP",
         "TRACEPARENT_ATTRIBUTE",
     }
 

@@ -124,6 +124,8 @@ def test_a_parameter_says_what_it_is_in_which_unit_and_what_a_wrong_value_would_
         ("CustomerIdAttribute", ""),
         ("EntityFilter", 'kind="customer"'),
         ("EventSource", "accounts"),
+        ("TableStatusMap", "gone=REMOVED"),
+        ("TableStatusMap", 'a"=ACTIVE'),
         ("PaymentsSubscribedSince", "yesterday"),
         ("Prefix", "Fanout"),
         ("Prefix", "fanout-"),

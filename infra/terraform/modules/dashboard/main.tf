@@ -9,7 +9,7 @@ locals {
     {
       title   = "Changes and events (a minute)"
       stat    = "Sum"
-      metrics = [for name in ["StreamRecords", "StatusTransitions", "EventsPublished"] : [local.namespace, name, "deployment", var.prefix, "service", "publisher"]]
+      metrics = [for name in ["StreamRecords", "CustomerRecords", "StatusTransitions", "EventsPublished"] : [local.namespace, name, "deployment", var.prefix, "service", "publisher"]]
     },
     {
       title   = "Publisher: failures (a minute)"

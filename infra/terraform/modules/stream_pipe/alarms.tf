@@ -73,6 +73,49 @@ locals {
   }
 }
 
+# What the pipe's filter leaves out is counted nowhere, so the table's writes are held against it.
+resource "aws_cloudwatch_metric_alarm" "selects_nothing" {
+  count = var.create_alarms && var.entity_filter != "" ? 1 : 0
+
+  alarm_name          = "${local.name}-selects-nothing"
+  alarm_description   = "The Accounts table is written to, and for a day no record matched entity_filter: a mistyped filter looks like quiet, and no change is published. Runbook: docs/runbooks/publisher-failing.md"
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  evaluation_periods  = 1
+  datapoints_to_alarm = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_topic_arns
+  ok_actions          = var.alarm_topic_arns
+  tags                = var.tags
+
+  metric_query {
+    id          = "unseen"
+    expression  = "IF(FILL(writes, 0) > 0 AND FILL(records, 0) < 1, 1, 0)"
+    label       = "Days with writes and without a customer's record"
+    return_data = true
+  }
+  metric_query {
+    id = "writes"
+    metric {
+      namespace   = "AWS/DynamoDB"
+      metric_name = "ConsumedWriteCapacityUnits"
+      dimensions  = { TableName = local.accounts_table }
+      stat        = "Sum"
+      period      = 86400
+    }
+  }
+  metric_query {
+    id = "records"
+    metric {
+      namespace   = "CustomerStatusFanout"
+      metric_name = "CustomerRecords"
+      dimensions  = { deployment = var.prefix, service = "publisher" }
+      stat        = "Sum"
+      period      = 86400
+    }
+  }
+}
+
 resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = { for name, alarm in local.alarms : name => alarm if var.create_alarms }
 

@@ -13,12 +13,14 @@ locals {
   # One record becomes one event a version, and EventBridge takes 10 in a call.
   batch_size = coalesce(var.batch_size, floor(10 / length(local.published)))
 
-  # What the publisher would skip anyway, so that nobody pays for it: items of another kind, in the
-  # image that there is. A change of status can't be told by a filter.
-  entity = split("=", var.entity_filter)
+  # What the publisher would skip anyway, so that nobody pays for it: items that are of another kind in
+  # both images. One that starts or ceases to be a customer passes. A change of status can't be told by
+  # a filter. A number is compared as DynamoDB writes it.
+  entity       = split("=", var.entity_filter)
+  entity_types = can(tonumber(local.entity[1])) ? ["S", "N"] : ["S"]
   filters = var.entity_filter == "" ? [] : [
-    for image in ["NewImage", "OldImage"] : jsonencode({
-      dynamodb = { (image) = { (local.entity[0]) = { S = [local.entity[1]] } } }
+    for pair in setproduct(["NewImage", "OldImage"], local.entity_types) : jsonencode({
+      dynamodb = { (pair[0]) = { (local.entity[0]) = { (pair[1]) = [local.entity[1]] } } }
     })
   ]
 }
@@ -77,6 +79,7 @@ module "function" {
     SEQUENCE_ATTRIBUTE           = var.sequence_attribute
     SEQUENCE_EPOCH               = tostring(var.sequence_epoch)
     ENTITY_FILTER                = var.entity_filter
+    TABLE_STATUS_MAP             = var.table_status_map
   }
 
   # It reads and publishes nothing itself: the pipe does, with a role of its own.
@@ -269,6 +272,7 @@ resource "aws_ssm_parameter" "publisher" {
     changed_at_attribute  = var.changed_at_attribute
     traceparent_attribute = var.traceparent_attribute
     entity_filter         = var.entity_filter
+    table_status_map      = var.table_status_map
     sequence_attribute    = var.sequence_attribute
     sequence_epoch        = var.sequence_epoch
     publish_versions      = local.versions

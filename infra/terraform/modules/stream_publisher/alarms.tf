@@ -60,6 +60,18 @@ locals {
       datapoints  = 1
       threshold   = 0
     }
+    selects-nothing = {
+      description = "Records arrive, and for a day none of them was a customer's by entity_filter: a mistyped filter looks like quiet, and no change is published. Runbook: docs/runbooks/publisher-failing.md"
+      namespace   = "CustomerStatusFanout"
+      metric      = "CustomerRecords"
+      dimensions  = { deployment = var.prefix, service = "publisher" }
+      statistic   = "Sum"
+      comparison  = "LessThanThreshold"
+      period      = 86400
+      periods     = 1
+      datapoints  = 1
+      threshold   = 1
+    }
     batches-given-up = {
       description = "Lambda gave up stream batches and wrote them to the failure store; no subscriber has seen these changes. Runbook: docs/runbooks/failure-store.md"
       namespace   = "AWS/S3"
@@ -92,10 +104,10 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   metric_name         = each.value.metric
   dimensions          = each.value.dimensions
   statistic           = each.value.statistic
-  period              = 60
+  period              = try(each.value.period, 60)
   evaluation_periods  = each.value.periods
   datapoints_to_alarm = each.value.datapoints
-  comparison_operator = "GreaterThanThreshold"
+  comparison_operator = try(each.value.comparison, "GreaterThanThreshold")
   threshold           = each.value.threshold
   treat_missing_data  = "notBreaching"
   alarm_actions       = var.alarm_topic_arns

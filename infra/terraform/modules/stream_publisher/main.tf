@@ -60,6 +60,7 @@ module "function" {
     SEQUENCE_ATTRIBUTE           = var.sequence_attribute
     SEQUENCE_EPOCH               = tostring(var.sequence_epoch)
     ENTITY_FILTER                = var.entity_filter
+    TABLE_STATUS_MAP             = var.table_status_map
   }
 
   statements = concat(
@@ -157,6 +158,7 @@ resource "aws_ssm_parameter" "publisher" {
     changed_at_attribute  = var.changed_at_attribute
     traceparent_attribute = var.traceparent_attribute
     entity_filter         = var.entity_filter
+    table_status_map      = var.table_status_map
     sequence_attribute    = var.sequence_attribute
     sequence_epoch        = var.sequence_epoch
     publish_versions      = local.versions

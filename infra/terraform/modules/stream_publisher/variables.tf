@@ -145,6 +145,20 @@ variable "entity_filter" {
   }
 }
 
+variable "table_status_map" {
+  description = "The table's own status values in the contract's words, such as active=ACTIVE,frozen=SUSPENDED; a value that is not in it has to be PENDING, ACTIVE, SUSPENDED or CLOSED itself. Empty translates none."
+  type        = string
+  default     = ""
+
+  validation {
+    condition = (
+      can(regex("^([A-Za-z0-9_.:/#@ -]{1,100}=(PENDING|ACTIVE|SUSPENDED|CLOSED)(,[A-Za-z0-9_.:/#@ -]{1,100}=(PENDING|ACTIVE|SUSPENDED|CLOSED))*)?$", var.table_status_map)) &&
+      length(split(",", var.table_status_map)) == length(distinct([for pair in split(",", var.table_status_map) : trimspace(split("=", pair)[0])]))
+    )
+    error_message = "Must be value=STATUS pairs with commas between them, each value once, each STATUS one of PENDING, ACTIVE, SUSPENDED, CLOSED, or empty; the publisher would refuse to start, and changes would wait in the stream."
+  }
+}
+
 variable "sequence_attribute" {
   description = "Attribute that holds a counter raised by every write of the item (recommended, except for a table that is written in several Regions, where two writers can take the same number); empty orders by the stream's own sequence number."
   type        = string

@@ -110,8 +110,25 @@ run "items_of_another_kind_are_filtered_in_either_image" {
   }
 
   assert {
-    condition     = [for f in one(one(aws_pipes_pipe.this.source_parameters).filter_criteria).filter : keys(jsondecode(f.pattern).dynamodb)[0]] == ["NewImage", "OldImage"]
-    error_message = "New and removed items."
+    condition     = [for f in one(one(aws_pipes_pipe.this.source_parameters).filter_criteria).filter : jsondecode(f.pattern).dynamodb] == [{ NewImage = { kind = { S = ["customer"] } } }, { OldImage = { kind = { S = ["customer"] } } }]
+    error_message = "New and removed items, and those that start or cease to match."
+  }
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.selects_nothing) == 1
+    error_message = "A mistyped filter looks like quiet."
+  }
+}
+
+run "an_entity_may_be_a_string_or_a_number" {
+  command = plan
+
+  variables {
+    entity_filter = "kind=7"
+  }
+
+  assert {
+    condition     = [for f in one(one(aws_pipes_pipe.this.source_parameters).filter_criteria).filter : jsondecode(f.pattern).dynamodb] == [{ NewImage = { kind = { S = ["7"] } } }, { NewImage = { kind = { N = ["7"] } } }, { OldImage = { kind = { S = ["7"] } } }, { OldImage = { kind = { N = ["7"] } } }]
+    error_message = "As the publisher takes it."
   }
 }
 

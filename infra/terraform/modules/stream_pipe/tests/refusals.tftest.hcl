@@ -134,6 +134,26 @@ run "an_entity_filter_without_a_value_is_refused" {
   expect_failures = [var.entity_filter]
 }
 
+run "a_status_that_is_translated_to_removed_is_refused" {
+  command = plan
+
+  variables {
+    table_status_map = "active=ACTIVE,gone=REMOVED"
+  }
+
+  expect_failures = [var.table_status_map]
+}
+
+run "a_status_that_is_translated_twice_is_refused" {
+  command = plan
+
+  variables {
+    table_status_map = "frozen=SUSPENDED,frozen=CLOSED"
+  }
+
+  expect_failures = [var.table_status_map]
+}
+
 run "a_source_that_is_no_uri_is_refused" {
   command = plan
 

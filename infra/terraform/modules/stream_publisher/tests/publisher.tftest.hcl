@@ -80,8 +80,30 @@ run "every_way_to_fail_alarms" {
   command = plan
 
   assert {
-    condition     = sort(keys(aws_cloudwatch_metric_alarm.this)) == tolist(["batches-given-up", "behind", "bus-faults", "errors", "given-up-batches-lost", "records-held", "records-parked", "throttled"])
-    error_message = "All eight."
+    condition     = sort(keys(aws_cloudwatch_metric_alarm.this)) == tolist(["batches-given-up", "behind", "bus-faults", "errors", "given-up-batches-lost", "records-held", "records-parked", "selects-nothing", "throttled"])
+    error_message = "All of them."
+  }
+}
+
+run "a_day_of_records_without_a_customer_alarms_and_a_quiet_day_does_not" {
+  command = plan
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["selects-nothing"].metric_name == "CustomerRecords" && aws_cloudwatch_metric_alarm.this["selects-nothing"].period == 86400 && aws_cloudwatch_metric_alarm.this["selects-nothing"].comparison_operator == "LessThanThreshold" && aws_cloudwatch_metric_alarm.this["selects-nothing"].threshold == 1 && aws_cloudwatch_metric_alarm.this["selects-nothing"].treat_missing_data == "notBreaching"
+    error_message = "None in a day, of some."
+  }
+}
+
+run "its_own_statuses_reach_the_publisher_and_the_tools" {
+  command = apply
+
+  variables {
+    table_status_map = "active=ACTIVE,on hold=SUSPENDED"
+  }
+
+  assert {
+    condition     = jsondecode(aws_ssm_parameter.publisher.value).table_status_map == "active=ACTIVE,on hold=SUSPENDED"
+    error_message = "For backfill and reconcile."
   }
 }
 
