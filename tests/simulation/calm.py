@@ -7,7 +7,7 @@ from simulation.broken import GuaranteeBroken
 from simulation.checkers import COMES_TO_REST, COMMANDS_END, CONVERGES, IDEMPOTENT, NOTHING_LOST
 from simulation.schedule import Step
 from simulation.subscriber import Subscriber
-from simulation.truth import STATUSES, Change
+from simulation.truth import Change, customer_item, status_of
 from simulation.world import World
 
 ROUNDS_MAX = 3000
@@ -176,11 +176,8 @@ def _check_rows(world: World, *, mended: bool) -> None:
 
 def _item_says(world: World, customer: str) -> str | None:
     """None where the item has no status that could be told."""
-    item = world.accounts.items.get(customer)
-    if item is None:
-        return "REMOVED"
-    status = item.get("status", {}).get("S")
-    return status if status in STATUSES else None
+    item = customer_item(world.accounts.items.get(customer))
+    return "REMOVED" if item is None else status_of(item)
 
 
 def _events_say(world: World, subscriber: Subscriber, customer: str) -> str | None:

@@ -9,7 +9,7 @@ from simulation.checkers import NOTHING_INVENTED, NOTHING_LOST, PARKED_WHOLE, RE
 from simulation.faults import Setting
 from simulation.queues import QueuedMessage
 from simulation.subscriber import Subscriber
-from simulation.truth import STATUSES, Truth
+from simulation.truth import Truth, customer_item, status_of
 
 _DONE_WITH = frozenset({"SENT", "APPLIED", "DUPLICATE", "STALE"})
 
@@ -82,10 +82,10 @@ class CommandChecks:
         """
         sent = set(self._readings.get(subscriber.name, ())[since:])
         for customer, index in customers.items():
-            item = accounts.items.get(customer)
-            since_then = self._truth.changes[customer][max(0, index - 1) :]
+            item = customer_item(accounts.items.get(customer))
+            since_then = self._truth.changes.get(customer, [])[max(0, index - 1) :]
             was_away = any(one.kind == "removed" or one.why_not for one in since_then)
-            if item is None or was_away or item.get("status", {}).get("S") not in STATUSES:
+            if item is None or was_away or status_of(item) is None:
                 continue
             if customer not in sent:
                 raise GuaranteeBroken(

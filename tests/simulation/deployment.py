@@ -25,7 +25,7 @@ from simulation.parameters import FunctionsClient, ParametersClient
 from simulation.queues_client import QueuesClient
 from simulation.schedule import INNER, CallFault, Step
 from simulation.subscriber import Subscriber
-from simulation.system import SOURCE
+from simulation.system import ENTITY_FILTER, SOURCE, STATUS_MAP
 from simulation.tables_client import ACCOUNTS, TablesClient
 
 if TYPE_CHECKING:
@@ -99,6 +99,8 @@ class Deployed:
             sequence_epoch=world.writers.epoch,
             publish_versions=world.setting.majors,
             reason_attribute="status_reason",
+            entity_filter=ENTITY_FILTER if world.setting.entities else None,
+            table_status_map=STATUS_MAP if world.setting.own_statuses else None,
         )
 
     def failures(self) -> Deployment:

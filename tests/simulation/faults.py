@@ -59,6 +59,10 @@ class Faults:
     """Operators' commands run in the middle, in some histories, and their processes die."""
     eventbridge: bool = False
     """The bus is EventBridge's, in some histories."""
+    entity_filters: bool = False
+    """Not every item is a customer's, and items start and cease to be, in some histories."""
+    own_statuses: bool = False
+    """The table has words of its own for its statuses, in some histories."""
 
     def names(self) -> frozenset[str]:
         return frozenset(one.name for one in fields(self) if getattr(self, one.name))
@@ -81,7 +85,8 @@ class Setting:
 
     `sequence_source` is `stream` or `version`; `lanes` the mapping's parallelization factor;
     `receives_max` the queue's maxReceiveCount; `second_subscriber` takes only customers who
-    become or cease to be ACTIVE, in the transport's envelope; `commands`: operators are at work.
+    become or cease to be ACTIVE, in the transport's envelope; `commands`: operators are at work;
+    `entities`: the table holds leads too; `own_statuses`: its statuses are in words of its own.
     """
 
     customers: int = 2
@@ -95,3 +100,5 @@ class Setting:
     second_subscriber: bool = False
     eventbridge: bool = False
     commands: bool = False
+    entities: bool = False
+    own_statuses: bool = False

@@ -39,14 +39,23 @@ _RARE = {
     "crashes": ("deploy", ("",)),
     "operators": ("bury", ("",)),
 }
+_WAYS_OF_THE_TABLE = {"entities": "entity_filters", "own_statuses": "own_statuses"}
+"""Drawn apart from the rest, so that a seed's history is otherwise what it was without them."""
 _BAD_WRITES = ("number", "unknown", "missing", "uncounted")
 
 
 def generate(seed: int, faults: Faults) -> Schedule:
     """The same on any machine: a sequence of draws, and nothing else, decides."""
     dice = Random(seed)
-    on = faults.names() - {"failovers"}
-    setting = _setting(dice, on)
+    on = faults.names() - {"failovers", *_WAYS_OF_THE_TABLE.values()}
+    ways = Random(f"ways of the table {seed}")
+    setting = replace(
+        _setting(dice, on),
+        **{
+            field: ways.random() < 0.4 and name in faults.names()
+            for field, name in _WAYS_OF_THE_TABLE.items()
+        },
+    )
     # A seed plays a part of the faults that are on: all at once would hide one another.
     chosen = sorted(name for name in sorted(on) if dice.random() < 0.6)
     player = _Player(

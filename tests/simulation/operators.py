@@ -18,7 +18,7 @@ from simulation.clock import START_SECONDS, VirtualClock
 from simulation.faults import Setting
 from simulation.subscriber import Subscriber
 from simulation.system import SOURCE
-from simulation.truth import STATUSES, Reading, Truth
+from simulation.truth import Reading, Truth, customer_item, status_of
 
 _START = datetime.fromtimestamp(START_SECONDS, UTC)
 
@@ -45,9 +45,8 @@ class Operators:
 
     def read_snapshot(self, subscriber: Subscriber, customer: str) -> bool:
         """Read one item, to be sent some time."""
-        item = self._accounts.items.get(customer)
-        status = item.get("status", {}).get("S") if item else None
-        if status not in STATUSES:
+        status = status_of(customer_item(self._accounts.items.get(customer)))
+        if status is None:
             return False
         self._make(subscriber, customer, status, repairs=None)
         return True
@@ -55,9 +54,9 @@ class Operators:
     def read_repair(self, subscriber: Subscriber, customer: str) -> bool:
         """Compare a row with its item; what mends it, where they differ, to be sent some time."""
         row = subscriber.client.rows.get(customer)
-        item = self._accounts.items.get(customer)
-        status = item.get("status", {}).get("S") if item else "REMOVED"
-        if status not in {*STATUSES, "REMOVED"} or (row is None and item is None):
+        item = customer_item(self._accounts.items.get(customer))
+        status = status_of(item) if item else "REMOVED"
+        if status is None or (row is None and item is None):
             return False
         if row is not None and row["status"]["S"] == status:
             return False

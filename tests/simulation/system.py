@@ -23,6 +23,7 @@ from event_consumer.messages import Message, from_record
 from event_consumer.ports import EventHandler, ParkingLot
 from event_consumer.sqs_queue import SqsParkingLot, SqsRedelivery
 from payments_consumer.standing import attributes
+from publisher import settings
 from publisher.bad_deployment import BadDeploymentDetector
 from publisher.eventbridge_bus import EventBridgeBus
 from publisher.events import Producer
@@ -37,8 +38,11 @@ from publisher.transports import EVENTBRIDGE, of_bus
 from simulation.calls import Calls, ShuffledExecutor
 from simulation.clock import VirtualClock
 from simulation.faults import Setting
+from simulation.truth import CUSTOMER, OWN_STATUSES
 
 SOURCE = "urn:novapay:accounts"
+ENTITY_FILTER = f"kind={CUSTOMER}"
+STATUS_MAP = ",".join(f"{own}={status}" for own, status in OWN_STATUSES.items())
 MESSAGE_SIZE_MAX_BYTES = 262_144
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
@@ -103,8 +107,12 @@ class System:
 
     def rules(self) -> TableRules:
         counted = self.setting.sequence_source == "version"
+        entities, own_statuses = self.setting.entities, self.setting.own_statuses
         return TableRules(
-            reason_attribute="status_reason", sequence_attribute="version" if counted else None
+            reason_attribute="status_reason",
+            sequence_attribute="version" if counted else None,
+            entity_filter=settings.entity_filter(ENTITY_FILTER) if entities else None,
+            status_map=(settings.status_map(STATUS_MAP) or {}) if own_statuses else {},
         )
 
     def producer(self, epoch: int) -> Producer:

@@ -15,7 +15,7 @@ from simulation.calls import Calls
 from simulation.clock import VirtualClock
 from simulation.queues_client import metadata
 from simulation.rows import RowsClient
-from simulation.truth import EPOCH_DIGITS, NUMBER_DIGITS, STATUSES, Reading, Truth
+from simulation.truth import EPOCH_DIGITS, NUMBER_DIGITS, Reading, Truth, customer_item, status_of
 
 ACCOUNTS = "accounts"
 _READ_SECONDS = 0.001
@@ -110,9 +110,10 @@ class TablesClient:
 
     def _note(self, seen: list[tuple[str, Item | None, int]], at: datetime) -> None:
         """What a command may tell of this read."""
-        for customer, item, index in seen:
-            status = item.get("status", {}).get("S") if item else "REMOVED"
-            if status not in {*STATUSES, "REMOVED"}:
+        for customer, read, index in seen:
+            item = customer_item(read)
+            status = status_of(item) if item else "REMOVED"
+            if status is None:
                 continue
             place = None
             if self._counted and item and "version" in item:

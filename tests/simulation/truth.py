@@ -8,9 +8,18 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from simulation.accounts import StreamRecord
+from simulation.accounts import Item, StreamRecord
 
 STATUSES = ("PENDING", "ACTIVE", "SUSPENDED", "CLOSED")
+CUSTOMER, LEAD = "CUSTOMER", "LEAD"
+OWN_STATUSES = {
+    "pending": "PENDING",
+    "active": "ACTIVE",
+    "frozen": "SUSPENDED",
+    "held": "SUSPENDED",
+    "closed": "CLOSED",
+}
+"""What a table with statuses of its own writes, and what each means."""
 EPOCH_DIGITS, NUMBER_DIGITS = 4, 40
 
 
@@ -216,6 +225,18 @@ class Truth:
         if change is None:
             return None
         return Told(**told, change=change)
+
+
+def customer_item(item: Item | None) -> Item | None:
+    """The item, if it is a customer's; None for one of another kind too."""
+    is_customer = item is not None and item.get("kind", {"S": CUSTOMER})["S"] == CUSTOMER
+    return item if is_customer else None
+
+
+def status_of(item: Item | None) -> str | None:
+    """The status that an item means; None where it has none that is known."""
+    text = item.get("status", {}).get("S", "") if item else ""
+    return OWN_STATUSES.get(text) or (text if text in STATUSES else None)
 
 
 def downcast(status: str) -> str:

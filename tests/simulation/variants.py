@@ -95,6 +95,16 @@ VARIANTS = (
     Variant(system=publisher.IgnoresRemovals, caught_by=NOTHING_LOST, faults=only()),
     Variant(system=publisher.LooksAtNewImageOnly, caught_by=NOTHING_INVENTED, faults=only()),
     Variant(
+        system=publisher.SeesNobodyEnterOrLeave,
+        caught_by=NOTHING_LOST,
+        faults=only("entity_filters"),
+    ),
+    Variant(
+        system=publisher.TakesStatusesAsWritten,
+        caught_by=ONLY_POISON_IS_PARKED,
+        faults=only("own_statuses"),
+    ),
+    Variant(
         system=publisher.ParksWhatIsThrottled,
         caught_by=ONLY_POISON_IS_PARKED,
         faults=only("throttles"),

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from publisher.events import Entry, Producer
 from publisher.ports import Bus, FailureStore
-from publisher.transitions import Record, detect
+from publisher.transitions import Record, TableRules, detect
 from simulation.bent_publisher import (
     Answering,
     ChangedBus,
@@ -22,6 +22,7 @@ from simulation.bent_publisher import (
     seeing,
 )
 from simulation.system import Clients, Handler, System
+from simulation.truth import CUSTOMER
 
 
 class RandomIds(System):
@@ -157,6 +158,28 @@ class LooksAtNewImageOnly(System):
             return {**record, "dynamodb": {**record["dynamodb"], "OldImage": old}}
 
         return seeing(super().publisher(clients, epoch), blind)
+
+
+class SeesNobodyEnterOrLeave(System):
+    """Takes an item that starts or ceases to match the entity filter for one that always did."""
+
+    def publisher(self, clients: Clients, epoch: int) -> Handler:
+        def blind(record: Record) -> Record:
+            images = ("OldImage", "NewImage")
+            kinds = [record["dynamodb"].get(name, {}).get("kind") for name in images]
+            if record["eventName"] != "MODIFY" or {"S": CUSTOMER} not in kinds:
+                return record
+            seen = {name: {**record["dynamodb"][name], "kind": {"S": CUSTOMER}} for name in images}
+            return {**record, "dynamodb": {**record["dynamodb"], **seen}}
+
+        return seeing(super().publisher(clients, epoch), blind)
+
+
+class TakesStatusesAsWritten(System):
+    """Compares the table's own statuses as they are written, and translates none."""
+
+    def rules(self) -> TableRules:
+        return replace(super().rules(), status_map={})
 
 
 class BelievesParkingSucceeded(System):

@@ -45,9 +45,7 @@ class World:
         self.bucket.watch = self.checkers.parked_record
         self.command_checks = CommandChecks(self.truth, setting)
         self.bucket.watch_gone = self.command_checks.failures_gone
-        self.writers = Writers(
-            self.accounts, self.truth, counted=setting.sequence_source == "version"
-        )
+        self.writers = Writers(self.accounts, self.truth, setting)
         self.mapping = StreamMapping(self.accounts, setting)
         self.topic = make_bus(self)
         self.subscribers = [make_subscriber(self, "payments")]

@@ -3,7 +3,17 @@
 from random import Random
 
 from simulation.accounts import Accounts, Item
-from simulation.truth import STATUSES, Change, Truth
+from simulation.faults import Setting
+from simulation.truth import (
+    CUSTOMER,
+    LEAD,
+    OWN_STATUSES,
+    STATUSES,
+    Change,
+    Truth,
+    customer_item,
+    status_of,
+)
 
 KINDS = ("status", "touch", "nothing", "remove", "ttl", "number", "unknown", "missing", "uncounted")
 _BAD = {"number": {"N": "7"}, "unknown": {"S": "FROZEN"}, "missing": None}
@@ -15,10 +25,12 @@ _WITHOUT_STATUS_MAX = 4
 class Writers:
     """`epoch` is the publisher's, which gives a change its place in the order."""
 
-    def __init__(self, accounts: Accounts, truth: Truth, *, counted: bool) -> None:
+    def __init__(self, accounts: Accounts, truth: Truth, setting: Setting) -> None:
         self._accounts = accounts
         self._truth = truth
-        self._counted = counted
+        self._counted = setting.sequence_source == "version"
+        self._entities = setting.entities
+        self._words = tuple(OWN_STATUSES) if setting.own_statuses else STATUSES
         self._versions: dict[str, int] = {}
         self._without_status = 0
         self.epoch = 1
@@ -28,7 +40,7 @@ class Writers:
         old = self._accounts.items.get(customer)
         if kind in {"remove", "ttl", "touch", "nothing", "uncounted"} and old is None:
             kind = "status"
-        lacks_status = kind == "missing" or (kind == "touch" and _status(old) is None)
+        lacks_status = kind == "missing" or (kind == "touch" and "status" not in (old or {}))
         if lacks_status and self._without_status == _WITHOUT_STATUS_MAX:
             kind, lacks_status = "status", False
         self._without_status += lacks_status
@@ -46,21 +58,23 @@ class Writers:
             }
         if new is None:  # a removal counts one, so what is created again starts two above
             self._versions[customer] = self._versions.get(customer, 0) + 1
-        before, after = _status(old), _status(new)
-        if before == after and old is not None and new is not None and not lacks_status:
+        before, after = customer_item(old), customer_item(new)
+        if before is None and after is None:
+            return f"{customer} is written, and is no customer"
+        if before and after and _leaves_status_alone(before, after):
             return f"{customer} is written, its status left alone"
         change = Change(
             customer=customer,
             index=self._truth.last_index(customer) + 1,
             at=record.at,
-            status="REMOVED" if new is None else _text(after),
-            previous=_known(before),
-            kind="created" if old is None else "removed" if new is None else "changed",
+            status=(status_of(after) or _text(after)) if after else "REMOVED",
+            previous=status_of(before),
+            kind="created" if before is None else "removed" if after is None else "changed",
             epoch=self.epoch,
             number=self._versions[customer] if self._counted else record.number,
             generation=self._accounts.generation,
             record=record,
-            why_not=self._why_not("missing" if lacks_status else kind),
+            why_not=self._why_not(kind, after),
         )
         self._truth.note_change(change)
         return str(change)
@@ -91,6 +105,9 @@ class Writers:
 
     def _item(self, customer: str, old: Item | None, kind: str, dice: Random) -> Item:
         item = dict(old or {})
+        if self._entities and (old is None or (kind not in _BAD and dice.random() < 0.3)):
+            was_customer = customer_item(old) is not None
+            item["kind"] = {"S": LEAD if was_customer or dice.random() < 0.3 else CUSTOMER}
         if kind == "touch":
             item["note"] = {"S": str(dice.getrandbits(32))}
         elif kind in _BAD:
@@ -99,8 +116,8 @@ class Writers:
             if bad is not None:
                 item["status"] = bad
         else:
-            current = _known(_status(old))
-            item["status"] = {"S": dice.choice([one for one in STATUSES if one != current])}
+            current = old.get("status", {}).get("S") if old else None
+            item["status"] = {"S": dice.choice([one for one in self._words if one != current])}
             if dice.random() < 0.3:
                 item["status_reason"] = {"S": "R-" + str(dice.randrange(100))}
         if self._counted and kind != "uncounted":
@@ -110,23 +127,21 @@ class Writers:
             self._truth.uncounted = self._truth.uncounted or self._counted
         return item
 
-    def _why_not(self, kind: str) -> str:
-        if kind == "uncounted":
-            return "VersionDidNotRise" if self._counted else ""
-        return kind if kind in _BAD else ""
+    def _why_not(self, kind: str, after: Item | None) -> str:
+        if kind == "uncounted" and self._counted:
+            return "VersionDidNotRise"
+        return "" if after is None or status_of(after) else f"the status is {_text(after)!r}"
 
 
 # Private functions
 
 
-def _status(item: Item | None) -> dict[str, str] | None:
-    return item.get("status") if item else None
+def _leaves_status_alone(old: Item, new: Item) -> bool:
+    """No item without a status does: that is how a mistyped setting looks."""
+    if old.get("status") == new.get("status"):
+        return "status" in new
+    return status_of(new) is not None and status_of(new) == status_of(old)
 
 
-def _known(status: dict[str, str] | None) -> str | None:
-    text = status.get("S") if status else None
-    return text if text in STATUSES else None
-
-
-def _text(status: dict[str, str] | None) -> str:
-    return next(iter(status.values())) if status else ""
+def _text(item: Item) -> str:
+    return next(iter(item.get("status", {"": ""}).values()))
