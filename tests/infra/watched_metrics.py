@@ -39,6 +39,7 @@ _LAMBDA = "Lambda developer guide, Types of metrics for Lambda functions"
 _SQS = "SQS developer guide, Available CloudWatch metrics for Amazon SQS"
 _SNS = "SNS developer guide, Monitoring Amazon SNS topics using CloudWatch"
 _EVENTS = "EventBridge user guide, Monitoring Amazon EventBridge: custom bus, both dimensions"
+_DYNAMODB = "DynamoDB developer guide, DynamoDB metrics and dimensions"
 _PIPES = "EventBridge user guide, Logging and monitoring Amazon EventBridge Pipes"
 _S3 = "S3 user guide, Metrics and dimensions: request metrics, only with a filter configured"
 _RULE = {"EventBusName": "bus", "RuleName": "rule"}
@@ -72,6 +73,9 @@ AWS = {
     ("AWS/Events", "FailedInvocations"): _aws("Count", "Sum", _EVENTS, **_RULE),
     ("AWS/Events", "InvocationsSentToDlq"): _aws("Count", "Sum", _EVENTS, **_RULE),
     ("AWS/Events", "InvocationsFailedToBeSentToDlq"): _aws("Count", "Sum", _EVENTS, **_RULE),
+    ("AWS/DynamoDB", "ConsumedWriteCapacityUnits"): _aws(
+        "Count", "Sum", _DYNAMODB, TableName="table"
+    ),
     ("AWS/EventBridge/Pipes", "ExecutionFailed"): _aws("Count", "Sum", _PIPES, PipeName="pipe"),
     ("AWS/EventBridge/Pipes", "ExecutionThrottled"): _aws("Count", "Sum", _PIPES, PipeName="pipe"),
 }
@@ -175,6 +179,7 @@ def names_in_terraform(resources: Resources) -> Names:
         "bus": set(values("aws_cloudwatch_event_bus", "name")),
         "rule": set(values("aws_cloudwatch_event_rule", "name")),
         "pipe": set(values("aws_pipes_pipe", "name")),
+        "table": set(values("aws_dynamodb_table", "name")),
         "function": set(values("aws_lambda_function", "function_name")),
         "stream function": {
             one["function_name"].split(":")[6]

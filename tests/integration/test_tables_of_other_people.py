@@ -91,6 +91,7 @@ def path(tmp_path, monkeypatch):
         settings = {
             "BUS_ARN": deployment.topic_arn,
             "FAILURE_BUCKET": "failures",
+            "DEPLOYMENT": "fanout",
             "ENTITY_FILTER": ENTITY_FILTER,
             "TABLE_STATUS_MAP": STATUS_MAP,
             "POWERTOOLS_SERVICE_NAME": f"publisher-{uuid4()}",

@@ -66,11 +66,11 @@ locals {
       metric      = "CustomerRecords"
       dimensions  = { deployment = var.prefix, service = "publisher" }
       statistic   = "Sum"
-      comparison  = "LessThanThreshold"
+      comparison  = "LessThanOrEqualToThreshold"
       period      = 86400
       periods     = 1
       datapoints  = 1
-      threshold   = 1
+      threshold   = 0
     }
     batches-given-up = {
       description = "Lambda gave up stream batches and wrote them to the failure store; no subscriber has seen these changes. Runbook: docs/runbooks/failure-store.md"

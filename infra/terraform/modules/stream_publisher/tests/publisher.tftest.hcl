@@ -89,7 +89,7 @@ run "a_day_of_records_without_a_customer_alarms_and_a_quiet_day_does_not" {
   command = plan
 
   assert {
-    condition     = aws_cloudwatch_metric_alarm.this["selects-nothing"].metric_name == "CustomerRecords" && aws_cloudwatch_metric_alarm.this["selects-nothing"].period == 86400 && aws_cloudwatch_metric_alarm.this["selects-nothing"].comparison_operator == "LessThanThreshold" && aws_cloudwatch_metric_alarm.this["selects-nothing"].threshold == 1 && aws_cloudwatch_metric_alarm.this["selects-nothing"].treat_missing_data == "notBreaching"
+    condition     = aws_cloudwatch_metric_alarm.this["selects-nothing"].metric_name == "CustomerRecords" && aws_cloudwatch_metric_alarm.this["selects-nothing"].period == 86400 && aws_cloudwatch_metric_alarm.this["selects-nothing"].comparison_operator == "LessThanOrEqualToThreshold" && aws_cloudwatch_metric_alarm.this["selects-nothing"].threshold == 0 && aws_cloudwatch_metric_alarm.this["selects-nothing"].treat_missing_data == "notBreaching"
     error_message = "None in a day, of some."
   }
 }
