@@ -55,6 +55,10 @@ class BehindParkedEvent(PermanentError):
     """An earlier event of this customer is parked: mend that one, then replay all of them."""
 
 
+class KeepsFailing(PermanentError):
+    """The consumer fails on this message, or dies of it: fix and deploy it, then replay."""
+
+
 class OrderContradiction(PermanentError):
     """Its place in the order contradicts what is stored: did the counter start anew?
 

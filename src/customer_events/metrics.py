@@ -15,7 +15,7 @@ class Metric(NamedTuple):
     name: str
     unit: str
     meaning: str
-    dimensions: tuple[str, str] = ("deployment", "service")
+    dimensions: tuple[str, ...] = ("deployment", "service")
 
 
 # Of the publisher. The counts are written for each batch, zeros included, so that an alarm never
@@ -39,6 +39,13 @@ EVENTS_DUPLICATE = Metric("EventsDuplicate", "Count", "the row already held this
 EVENTS_STALE = Metric("EventsStale", "Count", "the row already held something newer")
 MESSAGES_PARKED = Metric("MessagesParked", "Count", "moved to the DLQ with a reason")
 MESSAGES_RETRIED = Metric("MessagesRetried", "Count", "will be received again")
+DEPENDENCY_FAULTS = Metric("DependencyFaults", "Count", "retried: what the consumer needs is down")
+DEPENDENCY_FAULTS_BY_CODE = Metric(
+    "DependencyFaultsByCode",
+    "Count",
+    "the same by AWS's error code; written where there are some",
+    ("deployment", "service", "error_code"),
+)
 DEPRECATED_EVENTS = Metric("DeprecatedVersionEvents", "Count", "events of a deprecated version")
 END_TO_END_LAG = Metric(
     "EndToEndLagMilliseconds", "Milliseconds", "from the change to its row, the worst of a batch"

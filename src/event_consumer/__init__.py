@@ -9,5 +9,12 @@ subscriber takes what it needs from `event_consumer.testing`.
 
 from event_consumer.bootstrap import LambdaHandler, every_event_consumer, latest_state_consumer
 from event_consumer.every_event import Write
+from event_consumer.failures import DependencyFault
 
-__all__ = ["LambdaHandler", "Write", "every_event_consumer", "latest_state_consumer"]
+__all__ = [
+    "DependencyFault",
+    "LambdaHandler",
+    "Write",
+    "every_event_consumer",
+    "latest_state_consumer",
+]

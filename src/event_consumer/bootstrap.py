@@ -1,6 +1,7 @@
 """Build a subscriber's Lambda handler from its environment and its business rule."""
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -11,6 +12,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
 from botocore.config import Config
 
+from customer_events.deadline import MonotonicClock, of_invocation
 from customer_events.decoder import from_document
 from customer_events.event import EVENT_NAME, CustomerStatusChanged
 from customer_events.registry import load
@@ -23,13 +25,14 @@ from event_consumer.consume_batch import (
     outcomes_response,
 )
 from event_consumer.every_event import EveryEvent, HandleEvent
+from event_consumer.failures import FailureTracker
 from event_consumer.guarded_table import Attributes, GuardedTable
 from event_consumer.latest_state import LatestState
 from event_consumer.messages import Message, from_record
 from event_consumer.outcomes import Outcome
 from event_consumer.park_by_customer import ParkByCustomer
 from event_consumer.parked_groups import ParkedGroupsTable
-from event_consumer.ports import EventHandler, ParkedGroups
+from event_consumer.ports import Deadlines, EventHandler, ParkedGroups
 from event_consumer.processed_events import ProcessedEventsTable
 from event_consumer.reporting import PowertoolsReport, Report
 from event_consumer.settings import ConsumerSettings, from_environment
@@ -40,6 +43,12 @@ LambdaHandler = Callable[[dict[str, Any], Any], dict[str, Any]]
 CONNECT_TIMEOUT_SECONDS = 1
 READ_TIMEOUT_SECONDS = 3
 ATTEMPTS_MAX = 2
+SETTLING_RESERVE_SECONDS = 9.0
+"""Left when the last call starts: two attempts of a second's connecting and three of reading, and a
+second between them."""
+HANDLING_RESERVE_SECONDS = 2 * SETTLING_RESERVE_SECONDS
+"""Left when the last write starts: as long again, for parking. That makes 12 of 30 seconds."""
+_HANDLING_SHARE_MAX, _SETTLING_SHARE_MAX = 0.6, 0.3
 REPORT_OUTCOMES = "report_outcomes"
 """True in an event that a replay hands over: answer with outcomes, and leave the queues alone."""
 
@@ -113,6 +122,7 @@ def lambda_handler(
     event_name: str = EVENT_NAME,
     reader: AnyReader | None = None,
     groups: ParkedGroups | None = None,
+    clock: MonotonicClock = time,
 ) -> LambdaHandler:
     """Wire a handler of events to its queue and DLQ, as Lambda calls it.
 
@@ -133,26 +143,41 @@ def lambda_handler(
         registry,
     )
     decide, consume = _ways(handler, reader, groups)
+    tracker = FailureTracker(receives_max=settings.receives_max, clock=clock)
 
-    def report_outcomes(messages: list[Message], *, request_id: str) -> dict[str, Any]:
+    def report_outcomes(messages: list[Message], context: Any) -> dict[str, Any]:
         """Nothing is parked or delayed: the messages are still where they were taken from."""
-        deliveries = decide(messages)
+        deliveries = decide(messages, deadlines=deadlines(context, clock))
         # What is parked or comes back would be counted as if it had been moved, and raise alarms.
         well = [one for one in deliveries if one.handled.outcome not in _NOT_WELL]
-        reporter.batch(well, request_id=request_id, now=datetime.now(UTC))
+        reporter.batch(well, request_id=_request_id(context), now=datetime.now(UTC))
         return outcomes_response(deliveries)
 
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
         messages = [from_record(record) for record in event["Records"]]
         if event.get(REPORT_OUTCOMES) is True:
-            return report_outcomes(messages, request_id=_request_id(context))
+            return report_outcomes(messages, context)
         deliveries = consume(
-            messages, parking_lot=parking_lot, redelivery=redelivery, now=datetime.now(UTC)
+            messages,
+            parking_lot=parking_lot,
+            redelivery=redelivery,
+            tracker=tracker,
+            deadlines=deadlines(context, clock),
+            now=datetime.now(UTC),
         )
         reporter.batch(deliveries, request_id=_request_id(context), now=datetime.now(UTC))
         return batch_response(deliveries)
 
     return handle
+
+
+def deadlines(context: Any, clock: MonotonicClock) -> Deadlines:
+    """Both from the time that Lambda leaves; a short invocation keeps 40 % of it for handling."""
+    end = of_invocation(context, clock)
+    return Deadlines(
+        handling=end.reserving(HANDLING_RESERVE_SECONDS, share_max=_HANDLING_SHARE_MAX),
+        settling=end.reserving(SETTLING_RESERVE_SECONDS, share_max=_SETTLING_SHARE_MAX),
+    )
 
 
 # Private functions
@@ -166,7 +191,9 @@ def _ways(
     """How to decide about messages for a replay, and how to consume a batch."""
     if groups is None:
         return (
-            partial(decide_batch, handler=handler, reader=reader),
+            lambda messages, *, deadlines: decide_batch(
+                messages, handler, reader, deadline=deadlines.handling
+            ),
             partial(consume_batch, handler=handler, reader=reader),
         )
     in_order = ParkByCustomer(groups=groups, handler=handler, reader=reader)

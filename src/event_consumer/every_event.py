@@ -11,17 +11,16 @@ are committed in one transaction with the mark: they happen exactly once. What i
 (an e-mail, a call) happens at least once, and should carry the event id for whoever receives it.
 """
 
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from itertools import repeat
 from typing import Any, Protocol
 
-from customer_events.errors import PermanentError
+from customer_events.deadline import UNLIMITED, Deadline
 from customer_events.event import Change, CustomerStatusChanged
-from event_consumer.latest_state import WRITE_BUDGET_SECONDS
-from event_consumer.outcomes import APPLIED, DUPLICATE, STALE, Handled, Outcome, parked, retry
+from event_consumer.failures import failed
+from event_consumer.outcomes import APPLIED, DUPLICATE, OUT_OF_TIME, STALE, Handled, Outcome, retry
 
 Write = Mapping[str, Any]
 """One element of DynamoDB's `TransactItems`, such as `{"Put": {"TableName": …, "Item": …}}`."""
@@ -58,10 +57,8 @@ class EveryEvent:
     Args:
         processed: which events were processed.
         handle: the subscriber's own work. A `PermanentError` parks the message; any other
-            exception lets it come back.
+            exception lets it come back (`DependencyFault`: for as long as it takes).
         workers_max: customers under way at once.
-        budget_seconds: how long after its start a batch may start work; the rest comes back.
-        monotonic: seconds on a clock that never goes back.
         executor: overlaps customers; by default a pool of `workers_max` threads.
     """
 
@@ -71,21 +68,18 @@ class EveryEvent:
         handle: HandleEvent,
         *,
         workers_max: int,
-        budget_seconds: float = WRITE_BUDGET_SECONDS,
-        monotonic: Callable[[], float] = time.monotonic,
         executor: Executor | None = None,
     ) -> None:
         self._processed = processed
         self._handle = handle
-        self._budget_seconds = budget_seconds
-        self._monotonic = monotonic
         self._pool = executor or ThreadPoolExecutor(
             max_workers=workers_max, thread_name_prefix="worker"
         )
 
-    def handle(self, events: Sequence[CustomerStatusChanged]) -> list[Handled]:
+    def handle(
+        self, events: Sequence[CustomerStatusChanged], deadline: Deadline = UNLIMITED
+    ) -> list[Handled]:
         """Answer each event, in the order given."""
-        ends_at = self._monotonic() + self._budget_seconds
         customers: dict[str, list[int]] = defaultdict(list)
         for index, event in enumerate(events):
             customers[event.customer_id].append(index)
@@ -93,21 +87,21 @@ class EveryEvent:
             indexes.sort(key=lambda index: (events[index].sequence, events[index].schema_version))
         answers: dict[int, Handled] = {}
         groups = [[events[index] for index in indexes] for indexes in customers.values()]
-        results = self._pool.map(self._handle_customer, groups, repeat(ends_at))
+        results = self._pool.map(self._handle_customer, groups, repeat(deadline))
         for indexes, handled in zip(customers.values(), results, strict=True):
             answers.update(zip(indexes, handled, strict=True))
         return [answers[index] for index in range(len(events))]
 
     def _handle_customer(
-        self, events: list[CustomerStatusChanged], ends_at: float
+        self, events: list[CustomerStatusChanged], deadline: Deadline
     ) -> list[Handled]:
         """Oldest first; nothing is begun behind a failure."""
         answers: list[Handled] = []
         for event in events:
             if answers and answers[-1].outcome is Outcome.RETRY:
                 answers.append(retry("BehindFailedEvent"))
-            elif self._monotonic() >= ends_at:
-                answers.append(retry("OutOfTime"))
+            elif deadline.is_over():
+                answers.append(OUT_OF_TIME)
             else:
                 answers.append(self._handle_event(event))
         return answers
@@ -120,7 +114,5 @@ class EveryEvent:
                 return DUPLICATE
             writes = tuple(self._handle(event) or ())
             return APPLIED if self._processed.commit(event, writes) else DUPLICATE
-        except PermanentError as reason:
-            return parked(reason)
         except Exception as error:  # noqa: BLE001 (a customer's failure is its own)
-            return retry(type(error).__name__)
+            return failed(error)

@@ -4,22 +4,19 @@ A customer's events in a batch coalesce. The newest is written; the older ones a
 the row that this write left, so each still gets its own outcome.
 """
 
-import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import repeat
 from typing import Protocol
 
-from customer_events.errors import PermanentError
+from customer_events.deadline import UNLIMITED, Deadline
 from customer_events.event import CustomerStatusChanged
+from event_consumer.failures import failed
 from event_consumer.order_guard import CLOCK_TOLERANCE, Kind, Row, judge, kind
-from event_consumer.outcomes import APPLIED, Handled, parked, retry
-
-WRITE_BUDGET_SECONDS = 12.0
-"""Of a function's 30 seconds; the last write may take 8 (two attempts), parking as long again."""
+from event_consumer.outcomes import APPLIED, OUT_OF_TIME, Cause, Handled, retry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +49,7 @@ class LatestState:
     Args:
         rows: the subscriber's table.
         writers_max: writes under way at once.
-        budget_seconds: how long after its start a batch may start writes. What is left then comes
-            back, so that a slow table does not take the time that parking and answering need.
         tolerance: see `order_guard.CLOCK_TOLERANCE`.
-        monotonic: seconds on a clock that never goes back.
         executor: overlaps the writes; by default a pool of `writers_max` threads.
     """
 
@@ -64,22 +58,19 @@ class LatestState:
         rows: GuardedRows,
         *,
         writers_max: int,
-        budget_seconds: float = WRITE_BUDGET_SECONDS,
         tolerance: timedelta = CLOCK_TOLERANCE,
-        monotonic: Callable[[], float] = time.monotonic,
         executor: Executor | None = None,
     ) -> None:
         self._rows = rows
-        self._budget_seconds = budget_seconds
         self._tolerance = tolerance
-        self._monotonic = monotonic
         self._pool = executor or ThreadPoolExecutor(
             max_workers=writers_max, thread_name_prefix="writer"
         )
 
-    def handle(self, events: Sequence[CustomerStatusChanged]) -> list[Handled]:
+    def handle(
+        self, events: Sequence[CustomerStatusChanged], deadline: Deadline = UNLIMITED
+    ) -> list[Handled]:
         """Answer each event, in the order given; customers do not wait for one another."""
-        ends_at = self._monotonic() + self._budget_seconds
         customers: dict[str, list[int]] = defaultdict(list)
         for index, event in enumerate(events):
             customers[event.customer_id].append(index)
@@ -87,48 +78,46 @@ class LatestState:
         batches = list(customers.values())
         for indexes, handled in zip(
             batches,
-            self._map([[events[i] for i in batch] for batch in batches], ends_at),
+            self._map([[events[i] for i in batch] for batch in batches], deadline),
             strict=True,
         ):
             answers.update(zip(indexes, handled, strict=True))
         return [answers[index] for index in range(len(events))]
 
     def _map(
-        self, customers: list[list[CustomerStatusChanged]], ends_at: float
+        self, customers: list[list[CustomerStatusChanged]], deadline: Deadline
     ) -> Sequence[list[Handled]]:
         if len(customers) == 1:
-            return [self._handle_customer(customers[0], ends_at)]
-        return list(self._pool.map(self._handle_customer, customers, repeat(ends_at)))
+            return [self._handle_customer(customers[0], deadline)]
+        return list(self._pool.map(self._handle_customer, customers, repeat(deadline)))
 
     def _handle_customer(
-        self, events: list[CustomerStatusChanged], ends_at: float
+        self, events: list[CustomerStatusChanged], deadline: Deadline
     ) -> list[Handled]:
         """Newest first; only what was applied, or found stored, supersedes what is older."""
         row: Row | None = None
         answers: dict[int, Handled] = {}
         for index in sorted(range(len(events)), key=lambda i: _turn(events[i]), reverse=True):
-            answers[index], row = self._decide(events[index], row, ends_at)
+            answers[index], row = self._decide(events[index], row, deadline)
         return [answers[index] for index in range(len(events))]
 
     def _decide(
-        self, event: CustomerStatusChanged, known: Row | None, ends_at: float
+        self, event: CustomerStatusChanged, known: Row | None, deadline: Deadline
     ) -> tuple[Handled, Row | None]:
         """The event's outcome, and the row as far as it is known then."""
         try:
             verdict = judge(known, event, self._tolerance) if known else None
             if verdict is not None:
                 return verdict, known
-            if self._monotonic() >= ends_at:
-                return retry("OutOfTime"), known
+            if deadline.is_over():
+                return OUT_OF_TIME, known
             written = self._rows.write(event)
             if written.applied:
                 return APPLIED, written.row
             verdict = judge(written.row, event, self._tolerance)
-        except PermanentError as reason:
-            return parked(reason), known
         except Exception as error:  # noqa: BLE001 (a customer's failure is its own)
-            return retry(type(error).__name__), known
-        return verdict or retry("GuardDisagreesWithTable"), written.row
+            return failed(error), known
+        return verdict or retry("GuardDisagreesWithTable", Cause.UNEXPECTED), written.row
 
 
 # Private functions

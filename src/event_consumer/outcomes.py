@@ -1,7 +1,7 @@
 """What a consumer did with an event."""
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 
 from customer_events.errors import PermanentError
 
@@ -16,12 +16,21 @@ class Outcome(StrEnum):
     RETRY = "RETRY"
 
 
+class Cause(Enum):
+    """Why a message is retried; see `failures`."""
+
+    WAITS = auto()  # it stands behind another, or no time was left
+    DEPENDENCY_FAULT = auto()  # what the consumer needs is down, throttled, missing or forbidden
+    UNEXPECTED = auto()  # a bug, of the message or of the deployment
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handled:
     """A handler's answer for one event.
 
-    `reason` is set with `PARKED`; `error_type` (a class name, never a message, which may hold
-    payload) with `RETRY`.
+    `reason` is set with `PARKED`; `error_type` (an error code of AWS or a class name, never a
+    message, which may hold payload) and `cause` with `RETRY`; `frames` say where an unexpected
+    exception was raised.
 
     Raises:
         ValueError: parked without a reason, or a reason without being parked.
@@ -30,6 +39,8 @@ class Handled:
     outcome: Outcome
     reason: PermanentError | None = None
     error_type: str = ""
+    cause: Cause | None = None
+    frames: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         # Parked without a reason would be acknowledged and never reach the DLQ.
@@ -42,11 +53,14 @@ DUPLICATE = Handled(outcome=Outcome.DUPLICATE)
 STALE = Handled(outcome=Outcome.STALE)
 
 
-def parked(reason: PermanentError) -> Handled:
+def parked(reason: PermanentError, *, frames: tuple[str, ...] = ()) -> Handled:
     """The event can never succeed as it is."""
-    return Handled(outcome=Outcome.PARKED, reason=reason)
+    return Handled(outcome=Outcome.PARKED, reason=reason, frames=frames)
 
 
-def retry(error_type: str) -> Handled:
-    """The event may succeed later: a dependency is down, or we have a bug."""
-    return Handled(outcome=Outcome.RETRY, error_type=error_type)
+def retry(error_type: str, cause: Cause = Cause.WAITS, *, frames: tuple[str, ...] = ()) -> Handled:
+    """The event may succeed later."""
+    return Handled(outcome=Outcome.RETRY, error_type=error_type, cause=cause, frames=frames)
+
+
+OUT_OF_TIME = retry("OutOfTime")

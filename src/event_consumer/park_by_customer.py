@@ -20,15 +20,23 @@ from customer_events.errors import BehindParkedEvent
 from event_consumer.consume_batch import (
     AnyReader,
     Delivery,
+    consume_in_turns,
     decide_batch,
-    delay_failed,
     park_deliveries,
 )
+from event_consumer.failures import FailureTracker, raised
 from event_consumer.messages import Message, first_delivery
-from event_consumer.outcomes import Handled, Outcome, parked, retry
-from event_consumer.ports import EventHandler, Note, ParkedGroups, ParkingLot, Redelivery
+from event_consumer.outcomes import OUT_OF_TIME, Handled, Outcome, parked, retry
+from event_consumer.ports import (
+    Deadlines,
+    EventHandler,
+    Note,
+    ParkedGroups,
+    ParkingLot,
+    Redelivery,
+)
 
-BEHIND_FAILED = "BehindFailedMessage"
+BEHIND_FAILED = retry("BehindFailedMessage")
 _WELL = frozenset({Outcome.APPLIED, Outcome.DUPLICATE, Outcome.STALE})
 
 
@@ -50,22 +58,23 @@ class ParkByCustomer:
         *,
         parking_lot: ParkingLot,
         redelivery: Redelivery,
+        tracker: FailureTracker,
+        deadlines: Deadlines,
         now: datetime,
     ) -> list[Delivery]:
         """Handle, park or let come back every message; see `consume_batch`."""
-        batch = _Batch(owner=self, parking_lot=parking_lot, now=now)
-        deliveries = batch.run(messages)
-        failed = [one.message for one in deliveries if one.handled.outcome is Outcome.RETRY]
-        delay_failed(failed, redelivery)
-        return deliveries
+        batch = _Batch(
+            owner=self, deadlines=deadlines, tracker=tracker, parking_lot=parking_lot, now=now
+        )
+        return consume_in_turns(messages, batch.run, redelivery, tracker, deadlines.settling)
 
-    def decide(self, messages: Sequence[Message]) -> list[Delivery]:
+    def decide(self, messages: Sequence[Message], *, deadlines: Deadlines) -> list[Delivery]:
         """For a replay through the function: parks nothing and writes no note.
 
         What stands behind another ends as `RETRY`, so that the replay keeps it for later; what ends
         well gives way to the next.
         """
-        return _Batch(owner=self, parking_lot=None, now=None).run(messages)
+        return _Batch(owner=self, deadlines=deadlines).run(messages)
 
 
 # Private functions
@@ -76,9 +85,11 @@ class _Batch:
     """One batch, a message of each group at a time."""
 
     owner: ParkByCustomer
-    parking_lot: ParkingLot | None
-    now: datetime | None
-    _stopped: dict[str, Handled] = field(default_factory=dict)
+    deadlines: Deadlines
+    tracker: FailureTracker | None = None
+    parking_lot: ParkingLot | None = None
+    now: datetime | None = None
+    _stopped: set[str] = field(default_factory=set)
     _deliveries: dict[str, Delivery] = field(default_factory=dict)
 
     def run(self, messages: Sequence[Message]) -> list[Delivery]:
@@ -99,19 +110,28 @@ class _Batch:
                 going.append(one)
                 continue
             if group in self._stopped:
-                ends.append(_delivery(one, self._stopped[group]))
+                ends.append(_delivery(one, BEHIND_FAILED))
+                continue
+            if self.deadlines.handling.is_over():
+                ends.append(_delivery(one, OUT_OF_TIME))
                 continue
             try:
                 note = self.owner.groups.first(group)
             except Exception as error:  # noqa: BLE001 - not knowing who is first, nobody may go
-                ends.append(_delivery(one, retry(type(error).__name__)))
+                ends.append(_delivery(one, raised(error)))
                 continue
             if note is None or note.message_id == _name(one):
                 notes[one.message_id] = note
                 going.append(one)
             else:
                 ends.append(_delivery(one, self._behind()))
-        ends += decide_batch(going, self.owner.handler, self.owner.reader)
+        ends += decide_batch(
+            going,
+            self.owner.handler,
+            self.owner.reader,
+            deadline=self.deadlines.handling,
+            tracker=self.tracker,
+        )
         for delivery in self._settled(ends, notes):
             self._deliveries[delivery.message.message_id] = delivery
             self._close(delivery)
@@ -125,32 +145,38 @@ class _Batch:
         noted = [self._noted(one, notes) for one in ends]
         if self.parking_lot is None or self.now is None:
             return noted
-        return park_deliveries(noted, self.parking_lot, self.now)
+        return park_deliveries(noted, self.parking_lot, self.now, self.deadlines.settling)
 
     def _noted(self, one: Delivery, notes: dict[str, Note | None]) -> Delivery:
         """The delivery, or a `RETRY` in its place where its note could not be kept."""
         group = _group(one.message)
         if group is None:
             return one
+        note = notes.get(one.message.message_id)
+        if one.handled.outcome in _WELL:
+            if note is None:
+                return one
+        elif self.parking_lot is None or one.handled in {BEHIND_FAILED, OUT_OF_TIME}:
+            return one
+        if self.deadlines.settling.is_over():
+            return _delivery(one.message, OUT_OF_TIME)
         try:
-            if one.handled.outcome in _WELL:
-                note = notes.get(one.message.message_id)
-                if note is not None:
-                    self.owner.groups.remove(group, note)
-            elif self.parking_lot is not None and one.handled.error_type != BEHIND_FAILED:
+            if note is not None and one.handled.outcome in _WELL:
+                self.owner.groups.remove(group, note)
+            else:
                 # A RETRY too: SQS itself may move it to the DLQ, and asks nobody then.
                 self.owner.groups.add(
                     group, _name(one.message), sequence_number=one.message.sequence_number
                 )
         except Exception as error:  # noqa: BLE001 - unnoted, it must not leave its place
-            return _delivery(one.message, retry(type(error).__name__))
+            return _delivery(one.message, raised(error))
         return one
 
     def _close(self, one: Delivery) -> None:
         """What follows a failed message of its group in this batch comes back with it."""
         group = _group(one.message)
         if group is not None and one.handled.outcome is Outcome.RETRY:
-            self._stopped.setdefault(group, retry(BEHIND_FAILED))
+            self._stopped.add(group)
 
 
 def _group(message: Message) -> str | None:

@@ -1,10 +1,11 @@
 """What a consumer needs from the world, as the adapters provide it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from customer_events.deadline import Deadline
 from customer_events.errors import PermanentError
 from customer_events.event import Event
 from event_consumer.messages import Message
@@ -16,8 +17,11 @@ Handles_contra = TypeVar("Handles_contra", bound=Event, contravariant=True)
 class EventHandler(Protocol[Handles_contra]):
     """A subscriber's own work."""
 
-    def handle(self, events: Sequence[Handles_contra]) -> Sequence[Handled]:
-        """Answer each event, in the order given. An exception makes the whole batch a `RETRY`."""
+    def handle(self, events: Sequence[Handles_contra], deadline: Deadline) -> Sequence[Handled]:
+        """Answer each event, in the order given. An exception makes the whole batch a `RETRY`.
+
+        What is not begun before the deadline ends as `RETRY`.
+        """
         ...
 
 
@@ -32,8 +36,15 @@ class Parking:
 class ParkingLot(Protocol):
     """Where poison messages wait for a person: the DLQ."""
 
-    def park(self, parkings: Sequence[Parking], *, parked_at: datetime) -> frozenset[str]:
-        """Move messages out of the way; answers the ids of those that are *confirmed* parked."""
+    def park(
+        self, parkings: Sequence[Parking], *, parked_at: datetime, deadline: Deadline
+    ) -> Mapping[str, str]:
+        """Move messages out of the way, as far as the deadline allows.
+
+        Returns:
+            For a message's id "" once it is *confirmed* parked, or the error code for which it is
+            not. One that is not named is not parked.
+        """
         ...
 
 
@@ -62,8 +73,20 @@ class ParkedGroups(Protocol):
 
 
 class Redelivery(Protocol):
-    """When a message that failed comes back."""
+    """Whether and when a message comes back. Best effort, as far as the deadline allows."""
 
-    def delay(self, messages: Sequence[Message]) -> None:
-        """Let messages come back later, the more so the more often they failed. Best effort."""
+    def delay(self, messages: Sequence[Message], deadline: Deadline) -> None:
+        """Let messages come back later, the more so the more often they failed."""
         ...
+
+    def acknowledge(self, messages: Sequence[Message], deadline: Deadline) -> None:
+        """These are done with, also where the process dies before it can answer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadlines:
+    """Until when handling, and then parking, noting and delaying, may start calls."""
+
+    handling: Deadline
+    settling: Deadline

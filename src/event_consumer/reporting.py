@@ -17,7 +17,7 @@ from aws_lambda_powertools.metrics import EphemeralMetrics
 from customer_events import metrics
 from customer_events.registry import Registry
 from event_consumer.consume_batch import Delivery
-from event_consumer.outcomes import Outcome
+from event_consumer.outcomes import Cause, Outcome
 
 COUNTS = {
     Outcome.APPLIED: metrics.EVENTS_APPLIED,
@@ -50,6 +50,12 @@ class PowertoolsReport:
         counts = Counter(one.handled.outcome for one in deliveries)
         values = {metric: counts[outcome] for outcome, metric in COUNTS.items()}
         deprecated = self._deprecated_versions(deliveries, now)
+        faults = Counter(
+            one.handled.error_type
+            for one in deliveries
+            if one.handled.cause is Cause.DEPENDENCY_FAULT
+        )
+        values[metrics.DEPENDENCY_FAULTS] = faults.total()
         values[metrics.DEPRECATED_EVENTS] = sum(one["events"] for one in deprecated)
         lag = _worst_lag_ms(deliveries, now)
         if lag is not None:
@@ -57,6 +63,11 @@ class PowertoolsReport:
         for metric, value in values.items():
             self._blob.add_metric(metric.name, metric.unit, value)
         self._blob.flush_metrics()
+        for code, count in faults.items():
+            by_code = metrics.DEPENDENCY_FAULTS_BY_CODE
+            self._blob.add_dimension(by_code.dimensions[-1], code)
+            self._blob.add_metric(by_code.name, by_code.unit, count)
+            self._blob.flush_metrics()
         problems = [_problem(one) for one in deliveries if _is_problem(one)]
         tell = self._logger.warning if deprecated else self._logger.info
         tell(
@@ -113,6 +124,8 @@ def _problem(one: Delivery) -> dict[str, Any]:
         "outcome": one.handled.outcome.value,
         "reason": reason.code if reason else one.handled.error_type,
         "field": reason.field if reason else "",
+        "cause": one.handled.cause.name if one.handled.cause else "",
+        "frames": list(one.handled.frames),
         "receive_count": one.message.receive_count,
     }
 

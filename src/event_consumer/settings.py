@@ -8,12 +8,14 @@ from datetime import timedelta
 from customer_events.metrics import NAMESPACE
 from event_consumer.order_guard import CLOCK_TOLERANCE
 
+RECEIVES_MAX = 240
+"""Lasts for an outage of 12 hours; docs/guarantees.md has the sums."""
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _WHOLE = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 class BadSettings(Exception):
-    """Names every variable at fault and what was expected; the deployment must be mended."""
+    """Names every variable at fault and what was expected; fix the deployment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +26,8 @@ class ConsumerSettings:
     `parked_groups_table` is the table of notes where a customer's events wait behind a parked one
     (PARK_BY_CUSTOMER), else None; `clock_tolerance` see `order_guard.CLOCK_TOLERANCE`; `service`
     names the consumer in logs and metrics, which go to `metrics_namespace`; `deployment` is the
-    prefix of the deployment's names, a dimension of each metric.
+    prefix of the deployment's names, a dimension of each metric; `receives_max` is the queue's
+    maxReceiveCount.
     """
 
     consumer: str
@@ -37,6 +40,7 @@ class ConsumerSettings:
     service: str
     metrics_namespace: str
     parked_groups_table: str | None = None
+    receives_max: int = RECEIVES_MAX
 
 
 def from_environment(environ: Mapping[str, str]) -> ConsumerSettings:
@@ -65,6 +69,7 @@ def from_environment(environ: Mapping[str, str]) -> ConsumerSettings:
         service=environ.get("POWERTOOLS_SERVICE_NAME") or f"{consumer}_consumer",
         metrics_namespace=environ.get("POWERTOOLS_METRICS_NAMESPACE") or NAMESPACE,
         parked_groups_table=reader.parked_groups_table(),
+        receives_max=reader.whole("MAX_RECEIVE_COUNT", default=RECEIVES_MAX, low=5, high=1000),
     )
     reader.finish()
     return settings

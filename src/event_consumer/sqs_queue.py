@@ -3,15 +3,18 @@
 import base64
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from customer_events.deadline import Deadline
 from customer_events.instants import to_wire
+from event_consumer.failures import raised
 from event_consumer.messages import Message, first_delivery
 from event_consumer.ports import Parking
 
@@ -39,21 +42,27 @@ class SqsParkingLot:
         self._dlq_url = dlq_url
         self._consumer = consumer
 
-    def park(self, parkings: Sequence[Parking], *, parked_at: datetime) -> frozenset[str]:
+    def park(
+        self, parkings: Sequence[Parking], *, parked_at: datetime, deadline: Deadline
+    ) -> dict[str, str]:
         """See `ParkingLot.park`. A message that SQS does not list as successful is not parked."""
-        confirmed: set[str] = set()
+        codes: dict[str, str] = {}
         built = [entry for one in parkings if (entry := self._built(one, parked_at))]
         for chunk in _chunks(built):
+            if deadline.is_over():
+                break
             entries = [{**one.entry, "Id": str(index)} for index, one in enumerate(chunk)]
             try:
                 answer = self._client.send_message_batch(QueueUrl=self._dlq_url, Entries=entries)
-            except (BotoCoreError, ClientError):
+            except (BotoCoreError, ClientError) as error:
+                codes |= dict.fromkeys((one.message_id for one in chunk), raised(error).error_type)
                 continue
-            successful = {entry["Id"] for entry in answer.get("Successful", [])}
-            confirmed.update(
-                one.message_id for index, one in enumerate(chunk) if str(index) in successful
-            )
-        return frozenset(confirmed)
+            names = {str(index): one.message_id for index, one in enumerate(chunk)}
+            for one in answer.get("Failed", []):
+                codes[names.get(one["Id"], "")] = one.get("Code", "Unnamed")
+            for one in answer.get("Successful", []):
+                codes[names.get(one["Id"], "")] = ""
+        return codes
 
     def _built(self, parking: Parking, parked_at: datetime) -> "_Built | None":
         """None where the message has no room for our marks, or can't be sent as it is."""
@@ -106,30 +115,41 @@ class SqsRedelivery:
         self._queue_url = queue_url
         self._jitter = jitter or random.Random()  # noqa: S311 (spreads load, hides nothing)
 
-    def delay(self, messages: Sequence[Message]) -> None:
+    def delay(self, messages: Sequence[Message], deadline: Deadline) -> None:
         """See `Redelivery.delay`."""
-        chunks = [
-            messages[start : start + ENTRIES_MAX] for start in range(0, len(messages), ENTRIES_MAX)
-        ]
-        if len(chunks) == 1:
-            self._delay_chunk(chunks[0])
-            return
-        with ThreadPoolExecutor(max_workers=min(len(chunks), ENTRIES_MAX) or 1) as pool:
-            list(pool.map(self._delay_chunk, chunks))
+        self._in_chunks(
+            self._client.change_message_visibility_batch,
+            [
+                {
+                    "ReceiptHandle": message.receipt_handle,
+                    "VisibilityTimeout": self._seconds(message.receive_count),
+                }
+                for message in messages
+            ],
+            deadline,
+        )
 
-    def _delay_chunk(self, messages: Sequence[Message]) -> None:
-        entries = [
-            {
-                "Id": str(index),
-                "ReceiptHandle": message.receipt_handle,
-                "VisibilityTimeout": self._seconds(message.receive_count),
-            }
-            for index, message in enumerate(messages)
-        ]
-        try:
-            self._client.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)
-        except (BotoCoreError, ClientError):
+    def acknowledge(self, messages: Sequence[Message], deadline: Deadline) -> None:
+        """See `Redelivery.acknowledge`."""
+        receipts = [{"ReceiptHandle": message.receipt_handle} for message in messages]
+        self._in_chunks(self._client.delete_message_batch, receipts, deadline)
+
+    def _in_chunks(
+        self, call: Callable[..., Any], entries: list[dict[str, Any]], deadline: Deadline
+    ) -> None:
+        def send(start: int) -> None:
+            chunk = entries[start : start + ENTRIES_MAX]
+            numbered = [{"Id": str(index), **entry} for index, entry in enumerate(chunk)]
+            with suppress(BotoCoreError, ClientError):
+                if not deadline.is_over():
+                    call(QueueUrl=self._queue_url, Entries=numbered)
+
+        starts = range(0, len(entries), ENTRIES_MAX)
+        if len(starts) == 1:
+            send(0)
             return
+        with ThreadPoolExecutor(max_workers=min(len(starts), ENTRIES_MAX) or 1) as pool:
+            list(pool.map(send, starts))
 
     def _seconds(self, receive_count: int) -> int:
         doublings = min(max(receive_count, 1) - 1, 10)

@@ -26,6 +26,7 @@ SHOWN = {
     "clock_tolerance": "the_clock_tolerance_reaches",
     "service": "log_and_metrics_name_deployment_service_and_namespace",
     "metrics_namespace": "log_and_metrics_name_deployment_service_and_namespace",
+    "receives_max": "on_its_last_receive",
     "parked_groups_table": "notes_of_what_is_parked_go_to_their_table",
 }
 """By setting: how the tests that show where it goes are called."""
@@ -252,3 +253,14 @@ def hidden(environ):
     queues = sqs_backends["123456789012"][REGION].queues
     messages = queues[environ["QUEUE_URL"].rsplit("/", 1)[1]]._messages
     return [datetime.fromtimestamp(one.visible_at / 1000, UTC) for one in messages]
+
+
+@pytest.mark.parametrize("builder", BUILDERS)
+def test_a_message_on_its_last_receive_is_parked(aws, environ, builder):
+    handler = build(builder, environ | {"MAX_RECEIVE_COUNT": "7"})
+    for receives, parked in (("6", 0), ("7", 1)):
+        one = fifo_record(1, live(1), environ)
+        one["attributes"] |= {"ApproximateReceiveCount": receives}
+        handler({"Records": [one]}, None)
+        dead = aws["sqs"].receive_message(QueueUrl=environ["DLQ_URL"]).get("Messages", [])
+        assert len(dead) == parked

@@ -5,6 +5,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from customer_events.deadline import UNLIMITED, Deadline
 from customer_events.event import CustomerStatusChanged, Status
 from event_consumer.guarded_table import GuardedTable, read_row
 from event_consumer.latest_state import Written
@@ -15,6 +16,7 @@ from payments_consumer.standing import attributes
 from simulation.system import Clients
 
 _Request = dict[str, Any]
+_Events = Sequence[CustomerStatusChanged]
 
 
 class Plain:
@@ -28,7 +30,7 @@ class Plain:
 
         self._rows = Editing(clients, edit)
 
-    def handle(self, events: Sequence[CustomerStatusChanged]) -> list[Handled]:
+    def handle(self, events: _Events, deadline: Deadline = UNLIMITED) -> list[Handled]:
         return [self._handle(one) for one in events]
 
     def _handle(self, event: CustomerStatusChanged) -> Handled:
@@ -89,7 +91,7 @@ class Windowed:
         self._clock = clients.clock
         self._seen: dict[str, float] = {}
 
-    def handle(self, events: Sequence[CustomerStatusChanged]) -> list[Handled]:
+    def handle(self, events: _Events, deadline: Deadline = UNLIMITED) -> list[Handled]:
         answers = []
         for event in events:
             now, key = self._clock.seconds, str(event.event_id)
@@ -107,8 +109,8 @@ class Deleting:
         self._inner = inner
         self._rows = clients.rows.rows
 
-    def handle(self, events: Sequence[CustomerStatusChanged]) -> Sequence[Handled]:
-        answers = self._inner.handle(events)
+    def handle(self, events: _Events, deadline: Deadline = UNLIMITED) -> Sequence[Handled]:
+        answers = self._inner.handle(events, deadline)
         for event, answer in zip(events, answers, strict=True):
             if answer is APPLIED and event.status is Status.REMOVED:
                 self._rows.pop(event.customer_id, None)
@@ -120,22 +122,22 @@ class Answers:
         self._inner = inner
         self._change = change
 
-    def handle(self, events: Sequence[CustomerStatusChanged]) -> list[Handled]:
-        return [self._change(one) for one in self._inner.handle(events)]
+    def handle(self, events: _Events, deadline: Deadline = UNLIMITED) -> list[Handled]:
+        return [self._change(one) for one in self._inner.handle(events, deadline)]
 
 
 class NewestOnly:
     def __init__(self, inner: EventHandler) -> None:
         self._inner = inner
 
-    def handle(self, events: Sequence[CustomerStatusChanged]) -> list[Handled]:
+    def handle(self, events: _Events, deadline: Deadline = UNLIMITED) -> list[Handled]:
         newest: dict[str, int] = {}
         for index, event in enumerate(events):
             best = newest.setdefault(event.customer_id, index)
             if event.sequence > events[best].sequence:
                 newest[event.customer_id] = index
         chosen = list(newest.values())
-        answers = self._inner.handle([events[index] for index in chosen])
+        answers = self._inner.handle([events[index] for index in chosen], deadline)
         found = dict(zip(chosen, answers, strict=True))
         return [found.get(index, STALE) for index in range(len(events))]
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from event_consumer.failures import SUSPECT_RECEIVES
 from simulation.broken import GuaranteeBroken
 from simulation.bucket import BucketClient
 from simulation.faults import Setting
@@ -193,7 +194,9 @@ class Checkers:
         doubtful = self._truth.unraised_generations or self._truth.uncounted
         if told is not None and told.change is not None and told.change.copies:
             doubtful = True  # from before a failover: it may meet a row of the next epoch
-        if told is not None and not (reason == "OrderContradiction" and doubtful):
+        if told is not None and reason == "KeepsFailing":
+            self._check_evidence(told, message, originals)
+        elif told is not None and not (reason == "OrderContradiction" and doubtful):
             raise GuaranteeBroken(ONLY_POISON_IS_PARKED, f"{told} was parked as {reason}")
 
     def answered(self, what: str, asked: set[str], answer: Any, met: list[str]) -> None:
@@ -207,6 +210,17 @@ class Checkers:
             )
 
     # Private functions
+
+    def _check_evidence(
+        self, told: Told, message: QueuedMessage, originals: Mapping[str, QueuedMessage]
+    ) -> None:
+        """On its last receive anything may be parked; before, only what met a fault of its own."""
+        receives = max(one.receives for one in originals.values() if one.body == message.body)
+        suspected = receives >= SUSPECT_RECEIVES and self.refusals_expected
+        if receives < self._setting.receives_max and not suspected:
+            raise GuaranteeBroken(
+                ONLY_POISON_IS_PARKED, f"{told} was given up after {receives} receives"
+            )
 
     def _check_identity(self, told: Told) -> None:
         assert told.change is not None

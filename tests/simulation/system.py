@@ -9,7 +9,7 @@ from random import Random
 from types import MappingProxyType
 from typing import Any
 
-from event_consumer.bootstrap import REPORT_OUTCOMES
+from event_consumer.bootstrap import REPORT_OUTCOMES, deadlines
 from event_consumer.consume_batch import (
     Delivery,
     batch_response,
@@ -17,6 +17,7 @@ from event_consumer.consume_batch import (
     decide_batch,
     outcomes_response,
 )
+from event_consumer.failures import FailureTracker
 from event_consumer.guarded_table import GuardedTable
 from event_consumer.latest_state import GuardedRows, LatestState
 from event_consumer.messages import Message, from_record
@@ -143,18 +144,21 @@ class System:
         return GuardedTable(clients.rows, "rows", rule=attributes, clock=clients.clock.now)
 
     def event_handler(self, clients: Clients) -> EventHandler:
-        return LatestState(
-            self.rows(clients),
-            writers_max=1,
-            monotonic=clients.clock.monotonic,
-            executor=clients.executor,
-        )
+        return LatestState(self.rows(clients), writers_max=1, executor=clients.executor)
+
+    def tracker(self, clients: Clients) -> FailureTracker:
+        return FailureTracker(receives_max=self.setting.receives_max, clock=clients.clock)
 
     def parking_lot(self, clients: Clients) -> ParkingLot:
         return SqsParkingLot(clients.queues, clients.dlq_url, consumer="payments")
 
     def consume(
-        self, messages: list[Message], handler: EventHandler, lot: ParkingLot, clients: Clients
+        self,
+        messages: list[Message],
+        handler: EventHandler,
+        lot: ParkingLot,
+        clients: Clients,
+        **limits: Any,
     ) -> list[Delivery]:
         return consume_batch(
             messages,
@@ -162,17 +166,24 @@ class System:
             parking_lot=lot,
             redelivery=SqsRedelivery(clients.queues, clients.queue_url, jitter=clients.dice),
             now=clients.clock.now(),
+            **limits,
         )
 
     def consumer(self, clients: Clients) -> Handler:
         handler = self.event_handler(clients)
         lot = self.parking_lot(clients)
+        tracker = self.tracker(clients)
 
-        def handle(event: dict[str, Any], _: Any) -> dict[str, Any]:
+        def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
             messages = [from_record(record) for record in event["Records"]]
+            limits = deadlines(context, clients.clock)
             if event.get(REPORT_OUTCOMES) is True:
-                return outcomes_response(decide_batch(messages, handler))
-            return batch_response(self.consume(messages, handler, lot, clients))
+                decided = decide_batch(messages, handler, deadline=limits.handling)
+                return outcomes_response(decided)
+            consumed = self.consume(
+                messages, handler, lot, clients, deadlines=limits, tracker=tracker
+            )
+            return batch_response(consumed)
 
         return handle
 

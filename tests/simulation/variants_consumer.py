@@ -1,10 +1,11 @@
 """Broken consumers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from customer_events.deadline import Deadline
 from customer_events.errors import PermanentError, SchemaViolation
 from event_consumer.consume_batch import Delivery
 from event_consumer.messages import Message
@@ -21,12 +22,12 @@ class DeletesBeforeParking(System):
     def parking_lot(self, clients: Clients) -> ParkingLot:
         inner = super().parking_lot(clients)
 
-        def park(parkings: Sequence[Parking], at: datetime) -> frozenset[str]:
+        def park(parkings: Sequence[Parking], at: datetime, until: Deadline) -> Mapping[str, str]:
             for one in parkings:
                 clients.queues.delete_message(
                     QueueUrl=clients.queue_url, ReceiptHandle=one.message.receipt_handle
                 )
-            return inner.park(parkings, parked_at=at)
+            return inner.park(parkings, parked_at=at, deadline=until)
 
         return _Lot(park)
 
@@ -37,8 +38,8 @@ class BelievesParkingSucceeded(System):
     def parking_lot(self, clients: Clients) -> ParkingLot:
         inner = super().parking_lot(clients)
 
-        def park(parkings: Sequence[Parking], at: datetime) -> frozenset[str]:
-            inner.park(parkings, parked_at=at)
+        def park(parkings: Sequence[Parking], at: datetime, until: Deadline) -> Mapping[str, str]:
+            inner.park(parkings, parked_at=at, deadline=until)
             return _all(parkings)
 
         return _Lot(park)
@@ -48,7 +49,7 @@ class DropsPoison(System):
     """Acknowledges what it can't read, and parks nothing."""
 
     def parking_lot(self, clients: Clients) -> ParkingLot:
-        return _Lot(lambda parkings, _: _all(parkings))
+        return _Lot(lambda parkings, *_: _all(parkings))
 
 
 class ParksAlteredBody(System):
@@ -76,14 +77,19 @@ class FailsBatchForPoison(System):
     """Lets the whole batch come back where one message can't be read."""
 
     def consume(
-        self, messages: list[Message], handler: EventHandler, lot: ParkingLot, clients: Clients
+        self,
+        messages: list[Message],
+        handler: EventHandler,
+        lot: ParkingLot,
+        clients: Clients,
+        **limits: Any,
     ) -> list[Delivery]:
         try:
             for one in messages:
                 unwrap(one.body)
         except PermanentError:
             return [Delivery(message=one, event=None, handled=retry("Poison")) for one in messages]
-        return super().consume(messages, handler, lot, clients)
+        return super().consume(messages, handler, lot, clients, **limits)
 
 
 class ParksWhatIsThrottled(System):
@@ -133,13 +139,17 @@ class AnswersReceiptHandles(System):
 
 # Private functions
 
+_Park = Callable[[Sequence[Parking], datetime, Deadline], Mapping[str, str]]
+
 
 class _Lot:
-    def __init__(self, park: Callable[[Sequence[Parking], datetime], frozenset[str]]) -> None:
+    def __init__(self, park: _Park) -> None:
         self._park = park
 
-    def park(self, parkings: Sequence[Parking], *, parked_at: datetime) -> frozenset[str]:
-        return self._park(parkings, parked_at)
+    def park(
+        self, parkings: Sequence[Parking], *, parked_at: datetime, deadline: Deadline
+    ) -> Mapping[str, str]:
+        return self._park(parkings, parked_at, deadline)
 
 
 class _Editing:
@@ -155,18 +165,18 @@ class _Editing:
 
 
 def _changed(inner: ParkingLot, change: Callable[[str], str]) -> _Lot:
-    def park(parkings: Sequence[Parking], at: datetime) -> frozenset[str]:
+    def park(parkings: Sequence[Parking], at: datetime, until: Deadline) -> Mapping[str, str]:
         altered = [
             replace(one, message=replace(one.message, body=change(one.message.body)))
             for one in parkings
         ]
-        return inner.park(altered, parked_at=at)
+        return inner.park(altered, parked_at=at, deadline=until)
 
     return _Lot(park)
 
 
-def _all(parkings: Sequence[Parking]) -> frozenset[str]:
-    return frozenset(one.message.message_id for one in parkings)
+def _all(parkings: Sequence[Parking]) -> dict[str, str]:
+    return {one.message.message_id: "" for one in parkings}
 
 
 def _unmarked(entry: dict[str, Any]) -> dict[str, Any]:

@@ -5,14 +5,17 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
+from customer_events.deadline import UNLIMITED
 from customer_events.encoder import encode
 from customer_events.event import CustomerStatusChanged
 from event_consumer.consume_batch import consume_batch
 from event_consumer.every_event import EveryEvent, HandleEvent, Write
+from event_consumer.failures import FailureTracker
 from event_consumer.latest_state import LatestState
 from event_consumer.messages import Message
 from event_consumer.outcomes import Outcome
-from event_consumer.ports import EventHandler
+from event_consumer.ports import Deadlines, EventHandler
+from event_consumer.settings import RECEIVES_MAX
 from event_consumer.testing.deliveries import duplicated, reordered
 from event_consumer.testing.memory import (
     DlqInMemory,
@@ -55,6 +58,8 @@ class _Kit:
             handler=self._handler,
             parking_lot=self._dlq,
             redelivery=NoDelay(),
+            tracker=FailureTracker(receives_max=RECEIVES_MAX),
+            deadlines=Deadlines(handling=UNLIMITED, settling=UNLIMITED),
             now=datetime.now(UTC),
         )
         refusal, self._store.refusal = self._store.refusal, None

@@ -10,6 +10,7 @@ import botocore.session
 from botocore.exceptions import ParamValidationError
 from botocore.validate import validate_parameters
 
+from customer_events.deadline import Deadline
 from customer_events.event import Change, CustomerStatusChanged
 from event_consumer.every_event import Write
 from event_consumer.guarded_table import UnusableAttributes, own_attributes
@@ -89,18 +90,23 @@ class DlqInMemory:
     def __init__(self) -> None:
         self.reasons: list[str] = []
 
-    def park(self, parkings: Sequence[Parking], *, parked_at: datetime) -> frozenset[str]:
+    def park(
+        self, parkings: Sequence[Parking], *, parked_at: datetime, deadline: Deadline
+    ) -> dict[str, str]:
         """See `ParkingLot.park`."""
-        del parked_at
+        del parked_at, deadline
         self.reasons.extend(one.reason.code for one in parkings)
-        return frozenset(one.message.message_id for one in parkings)
+        return {one.message.message_id: "" for one in parkings}
 
 
 class NoDelay:
     """`Redelivery` at once: a test delivers again by itself."""
 
-    def delay(self, messages: Sequence[Message]) -> None:
+    def delay(self, messages: Sequence[Message], deadline: Deadline) -> None:
         """See `Redelivery.delay`."""
+
+    def acknowledge(self, messages: Sequence[Message], deadline: Deadline) -> None:
+        """See `Redelivery.acknowledge`."""
 
 
 class OneByOne(Executor):

@@ -12,6 +12,7 @@ CODES = {
     "UnknownStatus",
     "OrderContradiction",
     "BehindParkedEvent",
+    "KeepsFailing",
 }
 
 

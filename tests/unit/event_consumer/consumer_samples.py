@@ -4,8 +4,10 @@ import json
 from collections.abc import Sequence as Ordered
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
+from customer_events.deadline import UNLIMITED, Deadline
 from customer_events.encoder import encode
 from customer_events.event import Change, CustomerStatusChanged, Status
 from customer_events.identity import event_id, snapshot_id
@@ -14,7 +16,7 @@ from event_consumer.latest_state import Written
 from event_consumer.messages import Message
 from event_consumer.order_guard import Row, judge
 from event_consumer.outcomes import Handled
-from event_consumer.ports import Parking
+from event_consumer.ports import Deadlines, Parking
 from event_consumer.testing.memory import row_after
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -197,13 +199,17 @@ class ParkingLotInMemory:
         self._refused = refused
         self._fault = fault
 
-    def park(self, parkings: Ordered[Parking], *, parked_at: datetime) -> frozenset[str]:
+    def park(
+        self, parkings: Ordered[Parking], *, parked_at: datetime, deadline: Deadline
+    ) -> dict[str, str]:
         if self._fault:
             raise self._fault
+        if deadline.is_over():
+            return {}
         kept = [one for one in parkings if one.message.message_id not in self._refused]
         self.parked.extend(kept)
         self.parked_at.append(parked_at)
-        return frozenset(one.message.message_id for one in kept)
+        return {one.message.message_id: "" for one in kept}
 
 
 class RedeliveryInMemory:
@@ -211,12 +217,43 @@ class RedeliveryInMemory:
 
     def __init__(self, fault: Exception | None = None) -> None:
         self.delayed: list[Message] = []
+        self.acknowledged: list[Message] = []
         self._fault = fault
 
-    def delay(self, messages: Ordered[Message]) -> None:
+    def delay(self, messages: Ordered[Message], deadline: Deadline) -> None:
         if self._fault:
             raise self._fault
-        self.delayed.extend(messages)
+        if not deadline.is_over():
+            self.delayed.extend(messages)
+
+    def acknowledge(self, messages: Ordered[Message], deadline: Deadline) -> None:
+        if self._fault:
+            raise self._fault
+        if not deadline.is_over():
+            self.acknowledged.extend(messages)
+
+
+class FakeClock:
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def deadline(self, seconds: float) -> Deadline:
+        return Deadline(ends_at=self.seconds + seconds, clock=self)
+
+
+def lambda_context(seconds: float = 30.0) -> Any:
+    """As much of Lambda's context as a consumer uses."""
+    return SimpleNamespace(
+        aws_request_id="request-1", get_remaining_time_in_millis=lambda: int(seconds * 1000)
+    )
+
+
+UNHURRIED = Deadlines(handling=UNLIMITED, settling=UNLIMITED)
 
 
 class Answers:
@@ -225,7 +262,7 @@ class Answers:
     def __init__(self, answers: Any) -> None:
         self._answers = answers
 
-    def handle(self, events: Ordered[CustomerStatusChanged]) -> Any:
+    def handle(self, events: Ordered[CustomerStatusChanged], deadline: Deadline) -> Any:
         if isinstance(self._answers, Exception):
             raise self._answers
         return self._answers

@@ -2,6 +2,7 @@
 
 import json
 
+from customer_events.deadline import UNLIMITED
 from customer_events.errors import NotJson
 from event_consumer.ports import Parking
 from event_consumer.sqs_queue import SqsParkingLot
@@ -28,12 +29,13 @@ class DlqInMemory:
 
 def park(*messages, client=None, reason=REASON):
     lot = SqsParkingLot(client or DlqInMemory(), DLQ_URL, consumer="payments")
-    return lot.park([Parking(message=one, reason=reason) for one in messages], parked_at=at(60))
+    parkings = [Parking(message=one, reason=reason) for one in messages]
+    return lot.park(parkings, parked_at=at(60), deadline=UNLIMITED)
 
 
 def entry_of(one, reason=REASON):
     dlq = DlqInMemory()
-    assert park(one, client=dlq, reason=reason) == {one.message_id}
+    assert park(one, client=dlq, reason=reason) == {one.message_id: ""}
     return dlq.calls[0][0]
 
 

@@ -13,7 +13,7 @@ from customer_events import metrics
 from customer_events.errors import SchemaViolation
 from customer_events.registry import Registry, Version
 from event_consumer.consume_batch import Delivery
-from event_consumer.outcomes import APPLIED, DUPLICATE, STALE, Outcome, parked, retry
+from event_consumer.outcomes import APPLIED, DUPLICATE, STALE, Cause, Outcome, parked, retry
 from event_consumer.reporting import COUNTS, PROBLEMS_LOGGED_MAX, PowertoolsReport
 from unit.event_consumer.consumer_samples import at, live, message, message_id, snapshot
 
@@ -47,8 +47,8 @@ def tell(capsys):
         stream.seek(0)
         stream.truncate()
         reporter.batch(deliveries, request_id="r-1", now=now)
-        [blob] = capsys.readouterr().out.splitlines()
-        return [json.loads(line) for line in stream.getvalue().splitlines()], json.loads(blob)
+        blob, *batch.by_code = map(json.loads, capsys.readouterr().out.splitlines())
+        return [json.loads(line) for line in stream.getvalue().splitlines()], blob
 
     return batch
 
@@ -89,8 +89,37 @@ def test_each_blob_is_embedded_metric_format_with_deployment_and_service_as_dime
     assert {one["Name"]: one["Unit"] for one in directive["Metrics"]} == {
         **{metric.name: "Count" for metric in COUNTS.values()},
         DEPRECATED: "Count",
+        metrics.DEPENDENCY_FAULTS.name: "Count",
         LAG: "Milliseconds",
     }
+
+
+def test_dependency_faults_are_counted_in_all_and_by_awss_error_code(tell):
+    codes = ["AccessDeniedException", "ThrottlingException", "ThrottlingException"]
+    ends = [retry(code, Cause.DEPENDENCY_FAULT) for code in codes]
+    ends += [APPLIED, retry("KeyError", Cause.UNEXPECTED), retry("OutOfTime")]
+    _, blob = tell(*[delivery(n, end) for n, end in enumerate(ends)])
+    assert blob["DependencyFaults"] == [3.0]
+    by_code = metrics.DEPENDENCY_FAULTS_BY_CODE
+    assert {one["error_code"]: one[by_code.name] for one in tell.by_code} == {
+        "AccessDeniedException": [1.0],
+        "ThrottlingException": [2.0],
+    }
+    for one in tell.by_code:
+        [directive] = one["_aws"]["CloudWatchMetrics"]
+        assert sorted(directive["Dimensions"][0]) == sorted(by_code.dimensions)
+        assert (one["deployment"], one["service"]) == ("blue", "payments_consumer")
+    _, blob = tell(delivery(1, APPLIED))
+    assert (blob["DependencyFaults"], tell.by_code) == ([0.0], [])
+    assert "error_code" not in blob
+
+
+def test_a_bug_is_logged_with_type_file_and_line(report):
+    bug = retry("KeyError", Cause.UNEXPECTED, frames=("payments_consumer/standing.py:17",))
+    line, _ = report(delivery(1, bug, live(1)))
+    [problem] = line["problems"]
+    assert (problem["reason"], problem["cause"]) == ("KeyError", "UNEXPECTED")
+    assert problem["frames"] == ["payments_consumer/standing.py:17"]
 
 
 def test_the_lag_is_that_of_the_oldest_change_applied(report):
@@ -170,6 +199,8 @@ def test_what_was_parked_or_retried_is_logged_with_ids_and_codes(report):
             "outcome": "PARKED",
             "reason": "SchemaViolation",
             "field": "data.status",
+            "cause": "",
+            "frames": [],
             "receive_count": 1,
         },
         {
@@ -178,6 +209,8 @@ def test_what_was_parked_or_retried_is_logged_with_ids_and_codes(report):
             "outcome": "RETRY",
             "reason": "Timeout",
             "field": "",
+            "cause": "WAITS",
+            "frames": [],
             "receive_count": 1,
         },
     ]

@@ -1,21 +1,30 @@
 """Every message of a batch gets an outcome, and none is dropped."""
 
+from contextlib import suppress
+from dataclasses import replace
+
 import pytest
 
 from customer_events.encoder import encode
 from customer_events.errors import NotJson, OrderContradiction
 from event_consumer.consume_batch import batch_response, consume_batch
+from event_consumer.failures import FailureTracker
 from event_consumer.latest_state import LatestState
 from event_consumer.outcomes import (
     APPLIED,
     DUPLICATE,
     STALE,
+    Cause,
     parked,
     retry,
 )
+from event_consumer.ports import Deadlines
+from event_consumer.testing.memory import OneByOne
 from unit.event_consumer.consumer_samples import (
     NOON,
+    UNHURRIED,
     Answers,
+    FakeClock,
     ParkingLotInMemory,
     RedeliveryInMemory,
     RowsInMemory,
@@ -28,13 +37,17 @@ CONTRADICTION = parked(OrderContradiction("expected another", field="sequence"))
 TEXT = encode(live(1))
 
 
-def consume(messages, answers=None, *, lot=None, redelivery=None):
+def consume(
+    messages, answers=None, *, lot=None, redelivery=None, tracker=None, deadlines=UNHURRIED
+):
     handler = LatestState(RowsInMemory(), writers_max=1) if answers is None else Answers(answers)
     return consume_batch(
         messages,
         handler=handler,
         parking_lot=lot or ParkingLotInMemory(),
         redelivery=redelivery or RedeliveryInMemory(),
+        tracker=tracker or FailureTracker(receives_max=240),
+        deadlines=deadlines,
         now=NOON,
     )
 
@@ -138,6 +151,8 @@ def test_a_handler_that_does_not_answer_each_event_retries_them_all(answers):
         handler=Answers(answers),
         parking_lot=ParkingLotInMemory(),
         redelivery=RedeliveryInMemory(),
+        tracker=FailureTracker(receives_max=240),
+        deadlines=UNHURRIED,
         now=NOON,
     )
     assert ends(deliveries) == ["RETRY", "RETRY"]
@@ -215,3 +230,129 @@ def test_on_fifo_what_is_parked_already_does_not_come_back_as_well():
 def test_on_a_standard_queue_a_group_is_for_fairness_and_holds_nothing_back():
     messages = [message(n, TEXT, group_id="tenant") for n in (1, 2)]
     assert ends(consume(messages, [retry("Timeout"), APPLIED])) == ["RETRY", "APPLIED"]
+
+
+# Time, and messages that kill the process
+
+
+class Process(BaseException):
+    """It dies."""
+
+
+class DeadlyRows(RowsInMemory):
+    """Takes a while for each write; one customer's kills the process."""
+
+    def __init__(self, clock=None, seconds=0.0, deadly="nobody"):
+        super().__init__()
+        self.clock, self.seconds, self.deadly = clock, seconds, deadly
+
+    def write(self, event):
+        if event.customer_id == self.deadly:
+            raise Process
+        if self.clock:
+            self.clock.seconds += self.seconds
+        return super().write(event)
+
+
+def customers(count, **other):
+    return [message(n, encode(live(1, customer_id=f"c-{n}")), **other) for n in range(count)]
+
+
+def consume_into(rows, messages, **other):
+    handler = LatestState(rows, writers_max=1, executor=OneByOne())
+    parts = {
+        "parking_lot": ParkingLotInMemory(),
+        "redelivery": RedeliveryInMemory(),
+        "tracker": FailureTracker(receives_max=240),
+        "deadlines": UNHURRIED,
+    }
+    return consume_batch(messages, handler=handler, now=NOON, **(parts | other))
+
+
+def test_what_lambda_leaves_no_time_for_comes_back():
+    clock = FakeClock()
+    limits = Deadlines(handling=clock.deadline(12), settling=clock.deadline(21))
+    deliveries = consume_into(DeadlyRows(clock, 4.5), customers(10), deadlines=limits)
+    assert ends(deliveries) == ["APPLIED"] * 3 + ["RETRY"] * 7
+    assert {one.handled.error_type for one in deliveries[3:]} == {"OutOfTime"}
+
+
+def test_suspects_share_the_one_deadline():
+    clock = FakeClock()
+    limits = Deadlines(handling=clock.deadline(12), settling=clock.deadline(21))
+    suspects = customers(10, receive_count=5)
+    deliveries = consume_into(DeadlyRows(clock, 4.5), suspects, deadlines=limits)
+    assert sorted(ends(deliveries)) == ["APPLIED"] * 3 + ["RETRY"] * 7
+
+
+def test_nothing_is_parked_or_delayed_once_the_time_for_that_is_over():
+    clock = FakeClock()
+    limits = Deadlines(handling=clock.deadline(12), settling=clock.deadline(0))
+    lot, redelivery = ParkingLotInMemory(), RedeliveryInMemory()
+    deliveries = consume_into(
+        RowsInMemory(), [message(1, "x")], deadlines=limits, parking_lot=lot, redelivery=redelivery
+    )
+    assert (ends(deliveries), lot.parked, redelivery.delayed) == (["RETRY"], [], [])
+
+
+def test_one_message_that_kills_the_process_spares_the_others_of_its_batch():
+    """Nine others come with it each time; what was acknowledged comes no more."""
+    rows, redelivery = DeadlyRows(deadly="c-4"), RedeliveryInMemory()
+    lot, waiting = ParkingLotInMemory(), customers(10)
+    for receives in range(1, 241):
+        waiting = [one for one in waiting if one.message_id not in acknowledged(redelivery)]
+        waiting = [replace(one, receive_count=receives) for one in waiting]
+        with suppress(Process):
+            consume_into(rows, waiting, redelivery=redelivery, parking_lot=lot)
+        if lot.parked:
+            break
+    assert sorted(rows.rows) == [f"c-{n}" for n in range(10) if n != 4]
+    assert [(one.message.message_id, one.reason.code) for one in lot.parked] == [
+        (message_id(4), "KeepsFailing")
+    ]
+    assert receives == 240
+
+
+def acknowledged(redelivery):
+    return {one.message_id for one in redelivery.acknowledged}
+
+
+def test_messages_that_were_received_often_wait_until_the_others_are_stored():
+    rows, redelivery = DeadlyRows(deadly="c-0"), RedeliveryInMemory()
+    suspect, *others = customers(4)
+    with pytest.raises(Process):
+        consume_into(rows, [replace(suspect, receive_count=5), *others], redelivery=redelivery)
+    assert sorted(rows.rows) == ["c-1", "c-2", "c-3"]
+    assert acknowledged(redelivery) == {one.message_id for one in others}
+
+
+def test_on_its_last_receive_a_message_is_parked_before_anybody_else_can_kill_the_process():
+    lot = ParkingLotInMemory()
+    last, deadly = customers(2)
+    with pytest.raises(Process):
+        consume_into(
+            DeadlyRows(deadly="c-1"), [deadly, replace(last, receive_count=240)], parking_lot=lot
+        )
+    assert [one.reason.code for one in lot.parked] == ["KeepsFailing"]
+
+
+def test_an_acknowledgement_that_fails_is_made_by_the_answer():
+    messages = [*customers(1), *customers(2, receive_count=5)[1:]]
+    deliveries = consume_into(
+        RowsInMemory(), messages, redelivery=RedeliveryInMemory(fault=OSError())
+    )
+    assert ends(deliveries) == ["APPLIED", "APPLIED"]
+
+
+def test_a_message_whose_parking_was_refused_is_told_with_awss_code():
+    class Refusing:
+        def park(self, parkings, *, parked_at, deadline):
+            return {message_id(1): "AccessDenied", message_id(2): "InvalidMessageContents"}
+
+    messages = [message(n, "x") for n in (1, 2, 3)]
+    deliveries = consume_into(RowsInMemory(), messages, parking_lot=Refusing())
+    assert [(one.handled.error_type, one.handled.cause) for one in deliveries] == [
+        ("ParkingFailed:AccessDenied", Cause.DEPENDENCY_FAULT),
+        ("ParkingFailed:InvalidMessageContents", Cause.UNEXPECTED),
+        ("ParkingFailed", Cause.WAITS),
+    ]

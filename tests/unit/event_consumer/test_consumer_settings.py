@@ -16,6 +16,7 @@ def test_the_required_variables_are_enough():
     assert (settings.queue_url, settings.dlq_url) == (QUEUE_URL, DLQ_URL)
     assert settings.writers_max == 10
     assert settings.clock_tolerance == timedelta(seconds=5)
+    assert settings.receives_max == 240
     assert settings.service == "payments_consumer"
     assert settings.metrics_namespace == "CustomerStatusFanout"
 
@@ -26,6 +27,7 @@ def test_every_optional_variable_is_read():
         | {
             "WRITERS_MAX": "64",
             "CLOCK_TOLERANCE_SECONDS": "1",
+            "MAX_RECEIVE_COUNT": "5",
             "POWERTOOLS_SERVICE_NAME": "fraud",
             "POWERTOOLS_METRICS_NAMESPACE": "Other",
             "POWERTOOLS_LOG_LEVEL": "warning",
@@ -33,6 +35,7 @@ def test_every_optional_variable_is_read():
     )
     assert settings.writers_max == 64
     assert settings.clock_tolerance == timedelta(seconds=1)
+    assert settings.receives_max == 5
     assert (settings.service, settings.metrics_namespace) == ("fraud", "Other")
 
 
@@ -41,6 +44,7 @@ def test_every_optional_variable_is_read():
     [
         "WRITERS_MAX",
         "CLOCK_TOLERANCE_SECONDS",
+        "MAX_RECEIVE_COUNT",
         "POWERTOOLS_SERVICE_NAME",
         "POWERTOOLS_METRICS_NAMESPACE",
         "POWERTOOLS_LOG_LEVEL",

@@ -7,6 +7,7 @@ from event_consumer.every_event import EveryEvent
 from event_consumer.outcomes import Outcome
 from event_consumer.testing import history, orders, snapshot
 from event_consumer.testing.memory import MarksInMemory, OneByOne
+from unit.event_consumer.consumer_samples import FakeClock
 
 APPLIED, DUPLICATE, RETRY = Outcome.APPLIED, Outcome.DUPLICATE, Outcome.RETRY
 EVENTS = history("PENDING", "ACTIVE", "SUSPENDED")
@@ -95,8 +96,12 @@ def test_a_snapshot_is_no_transition_and_is_not_handled():
 
 
 def test_what_can_not_be_begun_in_time_comes_back():
-    clock = iter([0.0, 1.0, 99.0])
-    answers = consumer(Work(), budget_seconds=10, monotonic=lambda: next(clock)).handle(EVENTS)
+    clock = FakeClock()
+
+    def slow(_event):
+        clock.seconds += 10
+
+    answers = consumer(slow).handle(EVENTS, clock.deadline(10))
     assert [one.error_type for one in answers] == ["", "OutOfTime", "BehindFailedEvent"]
 
 
@@ -113,8 +118,5 @@ def test_what_its_handler_refuses_for_good_is_parked_with_that_reason_and_holds_
 
 
 def test_a_budget_that_is_used_up_begins_nothing():
-    clock = iter([0.0, 10.0])
-    (answer,) = consumer(Work(), budget_seconds=10, monotonic=lambda: next(clock)).handle(
-        EVENTS[:1]
-    )
+    (answer,) = consumer(Work()).handle(EVENTS[:1], FakeClock().deadline(0))
     assert answer.error_type == "OutOfTime"

@@ -12,6 +12,7 @@ from customer_events.sequence import SequenceSource, sequence
 from event_consumer.latest_state import LatestState, Written
 from event_consumer.outcomes import Outcome
 from unit.event_consumer.consumer_samples import (
+    FakeClock,
     RowsInMemory,
     live,
     outcomes,
@@ -177,10 +178,16 @@ def test_any_number_of_customers_is_answered(customers):
 
 
 def test_a_write_that_would_start_too_late_is_left_for_the_next_delivery():
-    seconds = iter([0.0, 5.0, 13.0])
-    rows = RowsInMemory()
-    handler = LatestState(rows, writers_max=1, budget_seconds=12, monotonic=lambda: next(seconds))
-    answers = handler.handle([live(1, customer_id="c-a"), live(1, customer_id="c-b")])
+    clock = FakeClock()
+
+    class SlowRows(RowsInMemory):
+        def write(self, event):
+            clock.seconds += 12
+            return super().write(event)
+
+    rows = SlowRows()
+    events = [live(1, customer_id="c-a"), live(1, customer_id="c-b")]
+    answers = LatestState(rows, writers_max=1).handle(events, clock.deadline(12))
     assert outcomes(answers) == ["APPLIED", "RETRY"]
     assert answers[1].error_type == "OutOfTime"
     assert rows.writes == [live(1, customer_id="c-a")]

@@ -44,7 +44,7 @@ class Handler:
     def __init__(self):
         self.events = []
 
-    def handle(self, events):
+    def handle(self, events, deadline):
         self.events += events
         return [APPLIED] * len(events)
 

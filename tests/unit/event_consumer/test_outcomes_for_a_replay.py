@@ -27,7 +27,7 @@ class Collected:
 class Failing:
     """Applies nothing: every event is to come back."""
 
-    def handle(self, events):
+    def handle(self, events, deadline):
         raise TimeoutError(len(events))
 
 

@@ -9,11 +9,14 @@ from customer_events.decoder import from_document
 from customer_events.encoder import encode
 from customer_events.errors import SchemaViolation
 from event_consumer.consume_batch import batch_response
+from event_consumer.failures import FailureTracker
 from event_consumer.outcomes import APPLIED, DUPLICATE, parked, retry
 from event_consumer.park_by_customer import ParkByCustomer
-from event_consumer.ports import Note
+from event_consumer.ports import Deadlines, Note
 from unit.event_consumer.consumer_samples import (
     NOON,
+    UNHURRIED,
+    FakeClock,
     ParkingLotInMemory,
     RedeliveryInMemory,
     live,
@@ -58,7 +61,7 @@ class EveryTransition:
         self.handled = []
         self.broken = {}
 
-    def handle(self, events):
+    def handle(self, events, deadline):
         return [self._one(one.customer_id, int(one.sequence[-4:])) for one in events]
 
     def _one(self, customer_id, number):
@@ -79,6 +82,8 @@ class Rig:
         self.handler = EveryTransition()
         self.lot = ParkingLotInMemory()
         self.redelivery = RedeliveryInMemory()
+        self.clock = FakeClock()
+        self.deadlines = UNHURRIED
         self.consumer = ParkByCustomer(
             groups=self.groups, handler=self.handler, reader=from_document
         )
@@ -86,14 +91,19 @@ class Rig:
     def consume(self, *messages):
         """The outcomes and their reasons or errors."""
         deliveries = self.consumer.consume(
-            messages, parking_lot=self.lot, redelivery=self.redelivery, now=NOON
+            messages,
+            parking_lot=self.lot,
+            redelivery=self.redelivery,
+            tracker=FailureTracker(receives_max=240, clock=self.clock),
+            deadlines=self.deadlines,
+            now=NOON,
         )
         assert [one.message for one in deliveries] == list(messages)
         self.failures = batch_response(deliveries)["batchItemFailures"]
         return [words(one) for one in deliveries]
 
     def decide(self, *messages):
-        return [words(one) for one in self.consumer.decide(messages)]
+        return [words(one) for one in self.consumer.decide(messages, deadlines=self.deadlines)]
 
 
 def words(delivery):
@@ -323,3 +333,55 @@ def test_other_events_are_read_by_the_reader_that_it_was_given():
     rig.consumer.reader = lambda _document: live(7)
     assert rig.consume(fifo(1)) == [WELL]
     assert rig.handler.handled == [("c-1", 7)]
+
+
+# Time, and the process that dies
+
+
+def test_ten_messages_of_one_group_share_one_deadline():
+    """At 4.5 seconds a write they took 45 in an invocation of 30."""
+    rig = Rig()
+    rig.deadlines = Deadlines(handling=rig.clock.deadline(12), settling=rig.clock.deadline(21))
+    started = rig.clock.seconds
+    handle = rig.handler.handle
+
+    def slow(events, deadline):
+        rig.clock.seconds += 4.5
+        return handle(events, deadline)
+
+    rig.handler.handle = slow
+    ends = rig.consume(*[fifo(number) for number in range(1, 11)])
+    assert rig.clock.seconds - started < 21
+    assert ends == [WELL] * 3 + [("RETRY", "OutOfTime")] + [("RETRY", "BehindFailedMessage")] * 6
+    assert rig.handler.of("c-1") == [1, 2, 3]
+    assert not rig.groups.notes, "it was not tried: nobody has to wait behind it"
+
+
+def test_what_can_not_be_noted_in_time_is_not_parked():
+    rig = Rig()
+    rig.deadlines = Deadlines(handling=rig.clock.deadline(12), settling=rig.clock.deadline(0))
+    rig.handler.broken = {("c-1", 1): POISON}
+    assert rig.consume(fifo(1)) == [("RETRY", "OutOfTime")]
+    assert (rig.lot.parked, rig.groups.notes) == ([], {})
+
+
+def test_a_message_that_kills_the_process_is_parked_with_its_note_and_later_ones_wait():
+    rig = Rig()
+
+    def die(events, deadline):
+        raise SystemExit
+
+    handle, rig.handler.handle = rig.handler.handle, die
+    for receives in range(1, 240):
+        with pytest.raises(SystemExit):
+            rig.consume(fifo(1, receive_count=receives), fifo(2))
+    assert rig.consume(fifo(1, receive_count=240)) == [("PARKED", "KeepsFailing")]
+    rig.handler.handle = handle
+    assert rig.consume(fifo(2)) == [("PARKED", "BehindParkedEvent")]
+    [first, second] = [one.message for one in rig.lot.parked]
+    assert rig.consume(replayed(first, 101), replayed(second, 102)) == [WELL, WELL]
+    assert rig.handler.of("c-1") == [1, 2]
+
+
+def test_a_replay_tries_what_was_received_often_while_it_lay_in_the_dlq():
+    assert Rig().decide(fifo(1, receive_count=500)) == [WELL]

@@ -58,7 +58,10 @@ def test_only_entries_that_are_listed_as_successful_are_parked(stubbed):
         },
         {"QueueUrl": DLQ_URL, "Entries": ANY},
     )
-    assert park(message(1), message(2), message(3), client=client) == {message_id(2)}
+    assert park(message(1), message(2), message(3), client=client) == {
+        message_id(1): "InternalError",
+        message_id(2): "",
+    }
 
 
 @pytest.mark.parametrize("code", ["RequestThrottled", "AccessDenied", "BatchRequestTooLong"])
@@ -69,10 +72,13 @@ def test_a_call_that_fails_parks_none_of_its_messages_and_the_next_one_is_made(s
         "send_message_batch",
         {"Successful": [{"Id": "0", "MessageId": "m", "MD5OfMessageBody": "d"}], "Failed": []},
     )
-    assert park(*[message(n) for n in range(11)], client=client) == {message_id(10)}
+    assert park(*[message(n) for n in range(11)], client=client) == {
+        **{message_id(n): code for n in range(10)},
+        message_id(10): "",
+    }
 
 
 def test_an_answer_with_neither_list_parks_nothing(stubbed):
     client, stubber = stubbed
     stubber.add_response("send_message_batch", {"Successful": [], "Failed": []})
-    assert park(message(1), client=client) == frozenset()
+    assert park(message(1), client=client) == {}

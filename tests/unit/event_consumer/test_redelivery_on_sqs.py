@@ -8,6 +8,7 @@ from botocore.config import Config
 from botocore.exceptions import EndpointConnectionError
 from botocore.stub import ANY, Stubber
 
+from customer_events.deadline import UNLIMITED
 from event_consumer.sqs_queue import SqsRedelivery
 from unit.event_consumer.consumer_samples import QUEUE_URL, REGION, message
 
@@ -32,7 +33,7 @@ class QueueInMemory:
 def delays(receive_count, draws=200):
     queue = QueueInMemory()
     redelivery = SqsRedelivery(queue, QUEUE_URL, jitter=random.Random(7))
-    redelivery.delay([message(n, receive_count=receive_count) for n in range(draws)])
+    redelivery.delay([message(n, receive_count=receive_count) for n in range(draws)], UNLIMITED)
     return [entry["VisibilityTimeout"] for entry in queue.entries]
 
 
@@ -53,7 +54,7 @@ def test_a_message_that_was_received_never_as_far_as_we_know_is_delayed_like_a_f
 
 def test_each_message_is_delayed_by_its_own_receipt():
     queue = QueueInMemory()
-    SqsRedelivery(queue, QUEUE_URL).delay([message(n) for n in range(23)])
+    SqsRedelivery(queue, QUEUE_URL).delay([message(n) for n in range(23)], UNLIMITED)
     assert sorted(queue.sizes) == [3, 10, 10]
     assert {entry["ReceiptHandle"] for entry in queue.entries} == {
         f"receipt-{n}" for n in range(23)
@@ -62,13 +63,13 @@ def test_each_message_is_delayed_by_its_own_receipt():
 
 def test_nothing_to_delay_is_nothing_to_call():
     queue = QueueInMemory()
-    SqsRedelivery(queue, QUEUE_URL).delay([])
+    SqsRedelivery(queue, QUEUE_URL).delay([], UNLIMITED)
     assert queue.sizes == []
 
 
 def test_a_delay_that_fails_is_let_go():
     fault = EndpointConnectionError(endpoint_url=QUEUE_URL)
-    SqsRedelivery(QueueInMemory(fault), QUEUE_URL).delay([message(1)])
+    SqsRedelivery(QueueInMemory(fault), QUEUE_URL).delay([message(1)], UNLIMITED)
 
 
 def test_a_throttled_or_partly_failed_delay_is_let_go():
@@ -88,5 +89,5 @@ def test_a_throttled_or_partly_failed_delay_is_let_go():
         )
         stubber.add_client_error("change_message_visibility_batch", "RequestThrottled")
         for _ in range(2):
-            SqsRedelivery(client, QUEUE_URL).delay([message(1)])
+            SqsRedelivery(client, QUEUE_URL).delay([message(1)], UNLIMITED)
         stubber.assert_no_pending_responses()
