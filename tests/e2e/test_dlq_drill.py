@@ -17,8 +17,7 @@ import pytest
 from customer_events.encoder import to_document
 from e2e.fanout_command import Fanout
 from fanout.local.runtime import running
-from fanout.packaging.build import build
-from fanout.packaging.target import choose
+from fanout.packaging.build import build, choose
 from unit.event_consumer.consumer_samples import live
 
 pytestmark = pytest.mark.slow

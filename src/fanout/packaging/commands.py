@@ -7,9 +7,7 @@ from typing import Annotated
 import typer
 
 from fanout.console import OUT, print_json, table, working
-from fanout.packaging.build import build, say_on_stderr
-from fanout.packaging.project import here
-from fanout.packaging.target import choose
+from fanout.packaging.build import build, choose, here, say_on_stderr
 
 
 def package(
@@ -40,8 +38,8 @@ def package(
     if as_json:
         print_json([asdict(one) for one in built])
         return
-    shown = table("Packages", "package", "MB", "MB unzipped", "pyc", "sha256")
+    shown = table("Packages", "package", "MB", "MB unzipped", "sha256")
     for one in built:
         size, unzipped = (f"{count / 1e6:.2f}" for count in (one.size_bytes, one.unzipped_bytes))
-        shown.add_row(str(one.path), size, unzipped, "yes" if one.pyc else "no", one.sha256[:16])
+        shown.add_row(str(one.path), size, unzipped, one.sha256[:16])
     OUT.print(shown)

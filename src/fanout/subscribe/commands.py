@@ -8,7 +8,7 @@ import typer
 from customer_events.event import NEWEST_MAJOR
 from fanout.console import ERR, OUT, print_json
 from fanout.errors import WrongUse
-from fanout.packaging.project import here
+from fanout.packaging.build import here
 from fanout.subscribe.choices import Bus, Choices, RuleKind
 from fanout.subscribe.creation import Plan, carry_out, make_plan, write_handout
 from fanout.subscribe.removal_command import remove

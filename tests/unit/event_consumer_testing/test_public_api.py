@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 import event_consumer
-from fanout.packaging.build import _first_party
-from fanout.packaging.imports import reach
-from fanout.packaging.project import here
+from fanout.packaging.build import first_party, here
 from unit.event_consumer.consumer_samples import ENVIRONMENT, REGION
 
 README = Path(event_consumer.__file__).with_name("README.md")
@@ -109,8 +107,7 @@ def test_the_public_api_is_two_builders_their_types_and_what_a_rule_may_raise():
 
 @pytest.mark.parametrize("service", here().services())
 def test_the_test_kit_is_in_no_lambda_package(service):
-    modules = _first_party(here())
-    found = reach(modules, [name for name in modules if name.split(".")[0] == service])
+    found = first_party(here(), service)
     assert f"{service}.lambda_entry" in found
     assert not [name for name in found if name.startswith("event_consumer.testing")]
 

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fanout.packaging.build import BuiltPackage, build
-from fanout.packaging.project import Project
-from fanout.packaging.target import choose
+from fanout.packaging.build import BuiltPackage, Project, build, choose
 
 SOURCES = {
     "shop/__init__.py": "",

@@ -4,24 +4,24 @@ import zipfile
 import pytest
 
 from fanout.errors import Refused
-from fanout.packaging import archive
+from fanout.packaging.build import write_zip
 
 
 def test_the_bytes_depend_on_names_and_contents_only(tmp_path):
     (tmp_path / "b.py").write_text("b")
     (tmp_path / "a.py").write_text("a")
     names = {"pkg/b.py": tmp_path / "b.py", "pkg/a.py": tmp_path / "a.py"}
-    archive.write(tmp_path / "one.zip", names)
+    write_zip(tmp_path / "one.zip", names)
     os.utime(tmp_path / "a.py", (1_000_000_000, 1_000_000_000))
     (tmp_path / "b.py").chmod(0o755)
-    archive.write(tmp_path / "two.zip", dict(reversed(names.items())))
+    write_zip(tmp_path / "two.zip", dict(reversed(names.items())))
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
 
 
 def test_entries_are_sorted_readable_by_all_and_from_1980(tmp_path):
     (tmp_path / "a.py").write_text("a")
     files = dict.fromkeys(("z.py", "a/b.py", "a.py"), tmp_path / "a.py")
-    size = archive.write(tmp_path / "made" / "one.zip", files)
+    size = write_zip(tmp_path / "made" / "one.zip", files)
     assert size == 3
     with zipfile.ZipFile(tmp_path / "made" / "one.zip") as found:
         entries = found.infolist()
@@ -33,13 +33,13 @@ def test_entries_are_sorted_readable_by_all_and_from_1980(tmp_path):
 def test_an_output_that_is_no_folder_gets_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(Refused, match=r"can't be written .* or name another with --output"):
-        archive.write(tmp_path / "file" / "one.zip", {})
+        write_zip(tmp_path / "file" / "one.zip", {})
 
 
 def test_a_failed_write_leaves_the_old_package_and_no_litter(tmp_path):
     target = tmp_path / "one.zip"
     target.write_bytes(b"old")
     with pytest.raises(FileNotFoundError):
-        archive.write(target, {"a.py": tmp_path / "missing.py"})
+        write_zip(target, {"a.py": tmp_path / "missing.py"})
     assert target.read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["one.zip"]

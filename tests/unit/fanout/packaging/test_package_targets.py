@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from fanout.errors import WrongUse
-from fanout.packaging.target import choose
+from fanout.packaging.build import choose
 
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 
