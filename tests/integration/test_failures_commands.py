@@ -120,7 +120,7 @@ def test_a_recovery_publishes_what_it_can_and_leaves_what_is_refused(filled, fan
 
 
 def test_where_nobody_watches_a_terminal_plain_lines_say_how_far_it_is(store, fanout, monkeypatch):
-    monkeypatch.setattr(console, "LINES_SECONDS", 0.0001)
+    monkeypatch.setattr(console, "LINES_SECONDS", 0.005)
     store.put(GOOD, batch_object([record("ACTIVE", "CLOSED")]))
     assert "reading the failure store (" in fanout(*FAILURES, "list", "--json").err
     done = fanout(*FAILURES, "recover", "--execute", "--json")
@@ -148,7 +148,7 @@ def test_one_object_is_shown_masked_and_revealed_on_demand(filled, fanout):
 
 
 def test_a_discard_needs_no_later_change_only_where_it_is_told_so(aws, filled, fanout, monkeypatch):
-    monkeypatch.setattr(console, "LINES_SECONDS", 0.0001)
+    monkeypatch.setattr(console, "LINES_SECONDS", 0.005)
     aws.client("dynamodb").create_table(
         TableName="accounts",
         KeySchema=[{"AttributeName": "customer_id", "KeyType": "HASH"}],

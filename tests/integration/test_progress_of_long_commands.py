@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
     """Nothing here lasts ten seconds."""
-    monkeypatch.setattr(console, "LINES_SECONDS", 0.0001)
+    monkeypatch.setattr(console, "LINES_SECONDS", 0.005)
 
 
 @pytest.fixture
