@@ -96,6 +96,29 @@ def test_agreement_is_not_reported_where_nothing_can_be_compared(deployment, pol
     assert sentence in str(result.exception)
 
 
+def held(event):
+    return {"payments": "BLOCKED", "held_for": event.reason or "NONE"}
+
+
+def test_a_rule_that_reads_the_reason_is_checked_where_accounts_keeps_it_and_never_accused(
+    deployment,
+):
+    rule = ("--rule", "integration.test_reconcile_on_moto:held")
+    deployment.put("c-1", "SUSPENDED", reason={"S": "FRAUD"})
+    good_row(deployment, "c-1", "SUSPENDED", held_for={"S": "FRAUD"})
+    result, found = reconcile(deployment, *rule)
+    assert result.exit_code == 0, result.output
+    assert (found["good"], found["unchecked"]) == (True, {"held_for": 1})
+
+    deployment.publisher(reason_attribute="reason")
+    _, found = reconcile(deployment, *rule)
+    assert (found["good"], found["unchecked"]) == (True, {})
+
+    good_row(deployment, "c-1", "SUSPENDED", payments={"S": "ALLOWED"}, held_for={"S": "FRAUD"})
+    _, found = reconcile(deployment, *rule)
+    assert [one["drift"] for one in found["differences"]] == ["changed by hand"]
+
+
 def test_drift_is_an_exit_code_and_a_metric(deployment):
     deployment.put("c-1", "ACTIVE")
     result, found = reconcile(deployment, "--metric")

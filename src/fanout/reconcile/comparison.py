@@ -1,21 +1,19 @@
 """Compare a customer in Accounts with the subscriber's row. Pure."""
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from customer_events.encoder import downcast
-from customer_events.event import NEWEST_MAJOR, Change, CustomerStatusChanged, Status
+from customer_events.event import NEWEST_MAJOR, Change, Status
 from customer_events.sequence import Sequence, SequenceSource
 from event_consumer.order_guard import Row
 from fanout.backfill.reading import Reading, Unreadable
-
-Rule = Callable[[CustomerStatusChanged], Mapping[str, str]]
-"""A subscriber's business rule: its own attributes for an event."""
+from fanout.reconcile.rule_outcomes import Rule, outcomes
 
 
 class Drift(StrEnum):
@@ -35,7 +33,8 @@ class StoredRow:
 
     `row` is what the guard reads in it, None where that is not readable; `sequence` is None where
     the row has none, which no consumer writes. `own` are the subscriber's own attributes; `raw`
-    is the row as one text, which changes whenever the row does.
+    is the row as one text, which changes whenever the row does. `event` has the fields of the
+    last event that the row keeps and the guard does not read, by name.
     """
 
     customer_id: str
@@ -44,6 +43,7 @@ class StoredRow:
     status: str | None
     own: Mapping[str, str | None]
     raw: str
+    event: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +110,12 @@ class Expectation:
             row_state=stored.raw if stored else None,
         )
 
+    def unchecked(
+        self, account: Reading | Unreadable | None, stored: StoredRow | None
+    ) -> frozenset[str]:
+        """The row's own attributes that depend on what neither table keeps of the last event."""
+        return frozenset() if stored is None else self._own_attributes(account, stored)[1]
+
     # Private functions
 
     def _word(self, status: Status) -> str:
@@ -123,7 +129,7 @@ class Expectation:
             return Drift.MISSING if missing else None
         if account is None:
             return self._without_account(stored, expected)
-        if stored.row is None or self._own_attributes_differ(stored):
+        if stored.row is None or self._own_attributes(account, stored)[0]:
             return Drift.CHANGED_BY_HAND
         if stored.status == expected:
             return None
@@ -133,24 +139,37 @@ class Expectation:
 
     def _without_account(self, stored: StoredRow, expected: str) -> Drift | None:
         if stored.status == expected and stored.row is not None:
-            return Drift.CHANGED_BY_HAND if self._own_attributes_differ(stored) else None
+            return Drift.CHANGED_BY_HAND if self._own_attributes(None, stored)[0] else None
         if stored.row is not None and stored.row.status not in self.followed:
             return None
         return Drift.EXTRA
 
-    def _own_attributes_differ(self, stored: StoredRow) -> bool:
-        if self.rule is None or stored.row is None:
-            return False
-        wanted = self.rule(_event_of(stored.customer_id, stored.row))
-        return any(stored.own.get(name) != value for name, value in wanted.items())
+    def _own_attributes(
+        self, account: Reading | Unreadable | None, stored: StoredRow
+    ) -> tuple[bool, frozenset[str]]:
+        """Whether one is what the rule can't have written; and which ones can't be checked."""
+        row, own = stored.row, stored.own
+        if self.rule is None or row is None:
+            return False, frozenset()
+        known = _known(stored.customer_id, row) | dict(stored.event)
+        if row.schema_version == 1:
+            known["reason"] = None  # version 1 has none
+        reason = None
+        if isinstance(account, Reading) and account.status is row.status:
+            reason = account.reason
+        [wanted] = outcomes(self.rule, _usual(row) | {"reason": reason} | known)
+        names = [*own] if wanted is None else [n for n, one in wanted.items() if own.get(n) != one]
+        found = list(outcomes(self.rule, known)) if names else []
+        wrong = {name for name in names if _is_impossible(own.get(name), name, found)}
+        return bool(wrong), frozenset(names) - wrong
 
 
 def own_attributes(rule: Rule | None) -> list[str]:
     """The names of the attributes that a rule writes."""
     if rule is None:
         return []
-    names = {name for status in Status for name in rule(_sample(status))}
-    return sorted(names)
+    found = (one for status in Status for one in outcomes(rule, _known("", _sample(status))))
+    return sorted({name for one in found if one for name in one})
 
 
 # Private functions
@@ -174,26 +193,39 @@ def _state(account: Reading | Unreadable | None, stored: StoredRow | None) -> st
     return json.dumps(sides)
 
 
-def _event_of(customer_id: str, row: Row) -> CustomerStatusChanged:
-    """The event that a row was last written by, as far as the row tells."""
-    return CustomerStatusChanged(
-        event_id=UUID(int=0),
-        source="urn:fanout:reconcile",
-        customer_id=customer_id,
-        sequence=row.sequence,
-        sequence_source=row.sequence_source,
-        schema_version=row.schema_version,
-        occurred_at=row.occurred_at,
-        status=row.status,
-        previous_status=row.previous_status,
-        reason=None,
-        change=Change.CHANGED,
-        changed_at=row.occurred_at,
-    )
+def _is_impossible(value: str | None, name: str, found: Iterable[Mapping[str, Any] | None]) -> bool:
+    """Whether no event that there may have been gives the attribute this value."""
+    made = [one and one.get(name) for one in found]
+    return None not in made and value not in made
 
 
-def _sample(status: Status) -> CustomerStatusChanged:
-    row = Row(
+def _known(customer_id: str, row: Row) -> dict[str, Any]:
+    """What a row tells of the event that it was last written by."""
+    return {
+        "customer_id": customer_id,
+        "sequence": row.sequence,
+        "sequence_source": row.sequence_source,
+        "schema_version": row.schema_version,
+        "occurred_at": row.occurred_at,
+        "status": row.status,
+        "previous_status": row.previous_status,
+    }
+
+
+def _usual(row: Row) -> dict[str, Any]:
+    """The rest of an ordinary event, for a first look that is cheap."""
+    return {
+        "event_id": UUID(int=0),
+        "source": "urn:fanout:reconcile",
+        "changed_at": row.occurred_at,
+        "traceparent": None,
+        "repairs": None,
+        "change": Change.CHANGED,
+    }
+
+
+def _sample(status: Status) -> Row:
+    return Row(
         sequence=Sequence("0001." + "0" * 40),
         sequence_source=SequenceSource.STREAM,
         schema_version=NEWEST_MAJOR,
@@ -202,4 +234,3 @@ def _sample(status: Status) -> CustomerStatusChanged:
         occurred_at=datetime.min,  # noqa: DTZ901 (no rule looks at it: only names are wanted)
         snapshot_at=None,
     )
-    return _event_of("", row)

@@ -4,6 +4,7 @@ Many of these are changes in flight; `settling` tells them from drift.
 """
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -69,10 +70,14 @@ class Sides:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looked:
-    """How many customers of Accounts and how many rows were compared."""
+    """How many customers of Accounts and how many rows were compared.
+
+    `unchecked`: of how many rows an attribute can't be checked, by its name.
+    """
 
     customers: int
     rows: int
+    unchecked: Mapping[str, int]
 
 
 class FirstLook:
@@ -107,10 +112,12 @@ class FirstLook:
         self._sample = sample
         self._page_size = min(PAGE_SIZE, sample or PAGE_SIZE)
         self._chance = chance
+        self._unchecked: Counter[str] = Counter()
 
     def run(self) -> Looked:
         """Read both tables to their end, or until the sample is full."""
-        return Looked(customers=self._look_at_accounts(), rows=self._look_at_rows())
+        customers, rows = self._look_at_accounts(), self._look_at_rows()
+        return Looked(customers=customers, rows=rows, unchecked=self._unchecked)
 
     # Private functions
 
@@ -135,7 +142,7 @@ class FirstLook:
     def _compare_readings(self, readings: Mapping[str, Reading | Unreadable]) -> None:
         rows = self._sides.rows.lookup(list(readings))
         for customer_id, reading in readings.items():
-            self._note(self._sides.expectation.compare(customer_id, reading, rows.get(customer_id)))
+            self._compare(customer_id, reading, rows.get(customer_id))
 
     def _look_at_rows(self) -> int:
         """Extra rows: every row, and the customer that there should be."""
@@ -159,7 +166,7 @@ class FirstLook:
         accounts, _ = self._sides.accounts.lookup([one.customer_id for one in rows])
         for row in rows:
             if row.customer_id not in accounts:
-                self._note(self._sides.expectation.compare(row.customer_id, None, row))
+                self._compare(row.customer_id, None, row)
 
     def _pages(self, facts: TableFacts, read: _Pages) -> Iterator[Page | RowPage]:
         """Every page; for a sample, of segments in any order."""
@@ -179,8 +186,14 @@ class FirstLook:
     def _is_full(self, count: int) -> bool:
         return self._sample is not None and count >= self._sample
 
-    def _note(self, difference: Difference | None) -> None:
-        if difference is not None:
+    def _compare(
+        self, customer_id: str, account: Reading | Unreadable | None, row: StoredRow | None
+    ) -> None:
+        expectation = self._sides.expectation
+        difference = expectation.compare(customer_id, account, row)
+        if difference is None:
+            self._unchecked.update(expectation.unchecked(account, row))
+        else:
             self._differences.put(difference)
 
 

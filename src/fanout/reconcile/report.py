@@ -55,6 +55,7 @@ class Report:
             "rows": self.looked.rows,
             "in_flight": self.in_flight,
             "drifted": self.drifted,
+            "unchecked": dict(self.looked.unchecked),
             "groups": [group.to_document() for group in self.groups],
             "differences": [_document(one) for one in self.examples],
             "run_id": self.run_id,
@@ -70,6 +71,11 @@ def print_report(report: Report) -> None:
         f"[bold]{report.subscriber}[/]: compared {what}{report.looked.customers:,} customers and "
         f"{report.looked.rows:,} rows; {report.drifted:,} drifted, {report.in_flight:,} in flight."
     )
+    for name, count in sorted(report.looked.unchecked.items()):
+        OUT.print(
+            f"{escape(name)} of {count:,} rows cannot be checked: the rule reads what neither "
+            "table keeps of an event, such as its reason."
+        )
     if report.groups:
         _print_groups(report.groups)
         _print_examples(report.examples[:ROWS_MAX], report.at)

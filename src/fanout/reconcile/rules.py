@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fanout.errors import WrongUse
-from fanout.reconcile.comparison import Rule
+from fanout.reconcile.rule_outcomes import Rule
 from fanout.reconcile.subscriber_rows import SubscriberRows, guarded_table_rows
 
 RowsFactory = Callable[[Any, str, Sequence[str]], SubscriberRows]
@@ -18,8 +18,8 @@ KNOWN = {"payments": "payments_consumer.standing:attributes"}
 def find_rule(subscriber: str, named: str | None) -> Rule | None:
     """The rule that `named` names as MODULE:FUNCTION, or else the one that is known, if any.
 
-    A rule is asked with what the row tells: statuses, order and times, and no reason. One that
-    looks at more can't be checked; name `none` for it.
+    A rule is a function of its event alone. It is asked with what the row and Accounts tell; what
+    it makes of more can't be checked, and is reported so.
 
     Raises:
         WrongUse: there is no such function.

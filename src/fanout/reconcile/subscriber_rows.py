@@ -8,8 +8,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+from uuid import UUID
 
 from customer_events.errors import OrderContradiction
+from customer_events.instants import from_wire
 from event_consumer.guarded_table import GUARD_ATTRIBUTES, read_row
 from fanout.backfill.accounts_table import TableFacts, describe, projection
 from fanout.backfill.batch_get import batch_get
@@ -99,6 +101,7 @@ class GuardedTableRows:
             status=item.get("status", {}).get("S"),
             own={name: item.get(name, {}).get("S") for name in self._own},
             raw=json.dumps(item, sort_keys=True, default=str),
+            event=_rest_of_event(item),
         )
 
 
@@ -109,3 +112,17 @@ def guarded_table_rows(client: Any, table: str, own: Sequence[str]) -> GuardedTa
         WrongUse: there is no such table, or its partition key is not `customer_id`.
     """
     return GuardedTableRows(client, describe(client, table, "customer_id"), own)
+
+
+# Private functions
+
+
+def _rest_of_event(item: Mapping[str, Any]) -> dict[str, Any]:
+    """What else the row keeps of its last event; {} where it can't be read."""
+    try:
+        return {
+            "event_id": UUID(item["event_id"]["S"]),
+            "changed_at": from_wire(item["status_changed_at"]["S"]),
+        }
+    except (KeyError, ValueError):
+        return {}
