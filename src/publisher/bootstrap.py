@@ -161,12 +161,11 @@ def _bus(settings: "Settings", session: "Session", executor: "Executor") -> "Bus
             event_size_max_bytes=settings.message_size_max_bytes,
             executor=executor,
         )
-    from publisher.form_encoding import encode_body_once, keep_entries_back
+    from publisher.form_encoding import EntriesEncoder
     from publisher.sns_bus import SnsBus
 
     client = session.create_client("sns", region_name=settings.bus_region, config=_config(1))
-    client.meta.events.register("before-parameter-build.sns.PublishBatch", keep_entries_back)
-    client.meta.events.register("before-call.sns.PublishBatch", encode_body_once)
+    EntriesEncoder().register(client.meta.events)
     return SnsBus(
         client=client,
         topic_arn=settings.bus_arn,

@@ -3,36 +3,56 @@
 botocore keeps the body of a query-protocol call as a dict of some seventy fields, which it makes by
 walking through the service's model, and url-encodes it twice, keys included: once to sign it and
 once to send it. That was two thirds of all the CPU that publishing took. So the entries are kept
-from its serializer, and put into the body as text before botocore signs it.
+from its serializer, and put into the body as text before botocore signs it; but only once its own
+body of a call was seen to be the same.
 """
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~")
 _QUOTED = {chr(code): quote(chr(code), safe="") for code in range(128)}
 _ENTRIES = "PublishBatchRequestEntries"
+_HEAD = ("Action", "Version", "TopicArn")
 
 
-def keep_entries_back(
-    params: dict[str, Any], model: Any, context: dict[str, Any], **_: Any
-) -> None:
-    """Handler of botocore's event `before-parameter-build`: takes the entries out of a call.
+class EntriesEncoder:
+    """Handlers of botocore's events, for the client of one topic.
 
-    A client that checks parameters would miss them. Where botocore has come to speak another
-    protocol with SNS, they stay.
+    The first call goes out as botocore encodes it. Only where that is field by field what stands
+    here are the entries of later calls kept from botocore; else it goes on encoding all of them.
     """
-    if model.service_model.resolved_protocol == "query":
-        context[_ENTRIES] = params.pop(_ENTRIES)
 
+    def __init__(self) -> None:
+        self._agrees = False
 
-def encode_body_once(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
-    """Handler of botocore's event `before-call`: replaces the request's body by its encoding."""
-    if isinstance(params["body"], Mapping):
-        entries = entries_encoded(context.pop(_ENTRIES, ()))
-        params["body"] = form_encoded(params["body"]) + entries.encode()
+    def register(self, events: Any) -> None:
+        """Join a client by its events; one that checks parameters would miss the entries."""
+        events.register("before-parameter-build.sns.PublishBatch", self._keep_entries_back)
+        events.register("before-call.sns.PublishBatch", self._encode_once)
+
+    # Private functions
+
+    def _keep_entries_back(self, params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+        context[_ENTRIES] = params[_ENTRIES], self._agrees
+        if self._agrees:
+            del params[_ENTRIES]
+
+    def _encode_once(self, params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+        entries, kept_back = context.pop(_ENTRIES)
+        body = params["body"]
+        fields = {name: body.get(name) for name in _HEAD} if isinstance(body, Mapping) else {}
+        if not kept_back:
+            ours = urlencode(fields, quote_via=quote) + entries_encoded(entries)
+            theirs = urlencode(body, quote_via=quote) if fields else ""
+            self._agrees = sorted(theirs.split("&")) == sorted(ours.split("&"))
+        elif fields == body:
+            params["body"] = form_encoded(body) + entries_encoded(entries).encode()
+        else:
+            self._agrees = False
+            raise RuntimeError("expected a body without entries; the next call is botocore's own")
 
 
 def entries_encoded(entries: Sequence[Mapping[str, Any]]) -> str:
