@@ -5,6 +5,7 @@ Where the condition fails, DynamoDB sends the stored row back with the refusal
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -121,7 +122,10 @@ class GuardedTable:
                 raise
             item: Any = error.response.get("Item")
             return Written(applied=False, row=read_row(item) if item else None)
-        return Written(applied=True, row=_readable_row(answer["Attributes"]))
+        row: Row | None = None
+        with suppress(OrderContradiction):  # changed by hand: what was written stays written
+            row = read_row(answer["Attributes"])
+        return Written(applied=True, row=row)
 
     def _assigned(self, event: CustomerStatusChanged) -> dict[str, dict[str, Any]]:
         assigned: dict[str, dict[str, Any]] = {
@@ -154,17 +158,17 @@ def own_attributes(
         raise UnusableAttributes(f"expected a mapping of names to text, not {type(own).__name__}")
     for name, value in own.items():
         if not isinstance(name, str) or not name or not isinstance(value, str):
-            kinds = f"{name!r} with {type(value).__name__}"
-            raise UnusableAttributes(f"expected names with text as their values, not {kinds}")
+            raise UnusableAttributes(f"expected text, not {name!r} with {type(value).__name__}")
         if name in GUARD_ATTRIBUTES:
             raise UnusableAttributes(f"expected another name than {name}, which is the guard's")
     try:
-        size_bytes = sum(len(name.encode()) + len(value.encode()) for name, value in own.items())
+        size_bytes = sum(len(one.encode()) for pair in own.items() for one in pair)
     except UnicodeEncodeError:
         raise UnusableAttributes("expected text that UTF-8 can carry") from None
     if size_bytes > OWN_SIZE_MAX_BYTES or len(own) > OWN_MAX:
-        limits = f"at most {OWN_MAX} attributes, of at most {OWN_SIZE_MAX_BYTES} bytes together"
-        raise UnusableAttributes(f"expected {limits}")
+        raise UnusableAttributes(
+            f"expected {OWN_MAX} attributes and {OWN_SIZE_MAX_BYTES} B at most"
+        )
     return dict(own)
 
 
@@ -219,14 +223,6 @@ def _condition(
 def _later(instant: datetime, tolerance: timedelta) -> datetime:
     latest = datetime.max.replace(tzinfo=UTC)
     return instant + tolerance if instant <= latest - tolerance else latest
-
-
-def _readable_row(item: Mapping[str, Mapping[str, Any]]) -> Row | None:
-    """What was written stays written: a row that was changed by hand is refused at the next one."""
-    try:
-        return read_row(item)
-    except OrderContradiction:
-        return None
 
 
 def _names(expression: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ from customer_events.identity import event_id
 from customer_events.sequence import UNCOUNTED, SequenceSource, sequence
 from event_consumer.guarded_table import GUARD_ATTRIBUTES, GuardedTable, UnusableAttributes
 from event_consumer.order_guard import CLOCK_TOLERANCE, judge
-from event_consumer.testing.memory import RowsInMemory
+from event_consumer.testing.memory import Refused, RowsInMemory
 from unit.event_consumer.consumer_samples import HOSTILE_NAMES
 
 KEY = {"customer_id": {"S": "c"}}
@@ -89,8 +89,8 @@ def test_the_table_and_the_kit_apply_an_event_exactly_when_the_guard_says_so(
     row, stored = None, {}
     for event, is_usable in zip(history, usable, strict=True):
         if not is_usable:
-            for rows in (table, kit):
-                with pytest.raises(UnusableAttributes):
+            for rows, error in ((table, UnusableAttributes), (kit, Refused)):
+                with pytest.raises(error):
                     rows.write(event)
             continue
         verdict = judge(row, event, tolerance)

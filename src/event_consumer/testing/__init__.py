@@ -9,12 +9,14 @@ from event_consumer.testing.contract_examples import examples, rejected
 from event_consumer.testing.deliveries import POISON, Poison, duplicated, orders, reordered
 from event_consumer.testing.histories import history, snapshot
 from event_consumer.testing.kits import EveryEventKit, LatestStateKit, converge
+from event_consumer.testing.memory import Refused
 
 __all__ = [
     "POISON",
     "EveryEventKit",
     "LatestStateKit",
     "Poison",
+    "Refused",
     "converge",
     "duplicated",
     "examples",

@@ -20,19 +20,18 @@ def history(
     """A customer's changes, oldest first, a minute apart; the first one creates the customer.
 
     `history("ACTIVE", "SUSPENDED")`; after `REMOVED` the customer is created anew. Each change
-    carries `reason`, but for a removal and all of version 1, which can't.
+    carries `reason`, except for a removal; version 1 loses it on the wire.
 
     Raises:
         ValueError: no such status.
     """
     before = [None, *map(Status, statuses)]
-    changes = (
-        _change(number, previous, Status(status), customer_id=customer_id, version=version)
-        for number, (previous, status) in enumerate(zip(before, statuses, strict=False), start=1)
-    )
     return [
-        one if one.change is Change.REMOVED or version == 1 else replace(one, reason=reason)
-        for one in changes
+        replace(
+            _change(number, previous, Status(status), customer_id=customer_id, version=version),
+            reason=None if status == Status.REMOVED else reason,
+        )
+        for number, (previous, status) in enumerate(zip(before, statuses, strict=False), start=1)
     ]
 
 

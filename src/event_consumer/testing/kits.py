@@ -35,9 +35,8 @@ CONVERGE_TRIES = 50
 class _Kit:
     """Delivers batches to a handler, as Lambda does, and keeps what was parked."""
 
-    def __init__(self, handler: EventHandler[Any], store: RowsInMemory | MarksInMemory) -> None:
+    def __init__(self, handler: EventHandler[Any]) -> None:
         self._handler = handler
-        self._store = store
         self._dlq = DlqInMemory()
         self._numbers = count(1)
 
@@ -50,8 +49,7 @@ class _Kit:
         """One batch; the outcome of each message, in the order given.
 
         Raises:
-            UnusableAttributes: the rule gives what the table refuses, in production at each retry.
-            UnusableWrites, ParamValidationError: the same of the writes of a handler.
+            Refused: the rule or the handler gives what production would refuse at each retry.
         """
         deliveries = consume_batch(
             [self._message(one) for one in delivered],
@@ -62,9 +60,6 @@ class _Kit:
             deadlines=Deadlines(handling=UNLIMITED, settling=UNLIMITED),
             now=datetime.now(UTC),
         )
-        refusal, self._store.refusal = self._store.refusal, None
-        if refusal is not None:
-            raise refusal
         return [one.handled.outcome for one in deliveries]
 
     def deliver_each(self, *delivered: Delivered) -> list[Outcome]:
@@ -91,8 +86,7 @@ class LatestStateKit(_Kit):
 
     def __init__(self, rule: Rule) -> None:
         self._table = RowsInMemory(rule)
-        handler = LatestState(self._table, writers_max=1, executor=OneByOne())
-        super().__init__(handler, self._table)
+        super().__init__(LatestState(self._table, writers_max=1, executor=OneByOne()))
 
     @property
     def rows(self) -> dict[str, TableRow]:
@@ -113,8 +107,7 @@ class EveryEventKit(_Kit):
 
     def __init__(self, handle: HandleEvent) -> None:
         self._marks = MarksInMemory()
-        handler = EveryEvent(self._marks, handle, workers_max=1, executor=OneByOne())
-        super().__init__(handler, self._marks)
+        super().__init__(EveryEvent(self._marks, handle, workers_max=1, executor=OneByOne()))
 
     @property
     def writes(self) -> list[Write]:

@@ -25,6 +25,10 @@ TableRow = dict[str, str | None]
 """A row as a test reads it: `customer_id`, `status`, `previous_status`, and the rule's own."""
 
 
+class Refused(BaseException):
+    """Production would retry this for ever: fix the rule or the handler. The engine lets it out."""
+
+
 class RowsInMemory:
     """`GuardedRows` whose verdicts are the order guard's."""
 
@@ -32,15 +36,13 @@ class RowsInMemory:
         self._rule = rule
         self._guarded: dict[str, Row] = {}
         self.rows: dict[str, TableRow] = {}
-        self.refusal: Exception | None = None
 
     def write(self, event: CustomerStatusChanged) -> Written:
         """See `GuardedRows.write`."""
         try:
             own = own_attributes(self._rule, event)
-        except UnusableAttributes as refusal:
-            self.refusal = refusal
-            raise
+        except UnusableAttributes as error:
+            raise Refused(str(error)) from error
         row = self._guarded.get(event.customer_id)
         if judge(row, event) is not None:
             return Written(applied=False, row=row)
@@ -62,7 +64,6 @@ class MarksInMemory:
     def __init__(self) -> None:
         self.marked: set[str] = set()
         self.writes: list[Write] = []
-        self.refusal: Exception | None = None
 
     def is_processed(self, event: CustomerStatusChanged) -> bool:
         """See `ProcessedEvents.is_processed`."""
@@ -74,9 +75,8 @@ class MarksInMemory:
             check_writes(writes)
             if writes:
                 validate_parameters({"TransactItems": [*writes]}, _transaction())
-        except (UnusableWrites, ParamValidationError) as refusal:
-            self.refusal = refusal
-            raise
+        except (UnusableWrites, ParamValidationError) as error:
+            raise Refused(str(error)) from error
         if self.is_processed(event):
             return False
         self.marked.add(str(event.event_id))

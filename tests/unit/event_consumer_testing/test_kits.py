@@ -4,13 +4,13 @@ import pytest
 from botocore.exceptions import ParamValidationError
 
 from customer_events.errors import SchemaViolation
-from event_consumer.guarded_table import UnusableAttributes
 from event_consumer.outcomes import Outcome
 from event_consumer.processed_events import UnusableWrites
 from event_consumer.testing import (
     POISON,
     EveryEventKit,
     LatestStateKit,
+    Refused,
     converge,
     duplicated,
     examples,
@@ -71,7 +71,7 @@ def test_a_snapshot_seeds_and_does_not_undo_a_live_change():
 )
 def test_the_kit_refuses_the_attributes_that_the_table_refuses(own):
     kit = LatestStateKit(lambda _event: own)
-    with pytest.raises(UnusableAttributes):
+    with pytest.raises(Refused):
         kit.deliver(EVENTS[0])
     assert kit.rows == {}
 
@@ -97,8 +97,9 @@ def test_the_kit_stores_what_the_table_stores_whatever_its_name(name):
 )
 def test_the_kit_refuses_the_writes_that_production_refuses(writes, error):
     kit = EveryEventKit(lambda _event: writes)
-    with pytest.raises(error):
+    with pytest.raises(Refused) as refusal:
         kit.deliver(EVENTS[0])
+    assert isinstance(refusal.value.__cause__, error)
     assert kit.writes == []
 
 
