@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -12,7 +12,7 @@ from fanout.dlq.lock import GRACE_SECONDS, LOCK_SECONDS, Locks
 from fanout.errors import Refused
 from fanout.runs.operator import Operator
 from integration.dlq_on_moto import depth, kill_messages, make_subscriber
-from unit.fanout.dlq.dlq_fakes import body
+from unit.fanout.dlq.dlq_fakes import NOON, body
 
 pytestmark = pytest.mark.slow
 
@@ -179,31 +179,51 @@ def test_another_operator_is_named_and_nothing_is_moved(aws, subscriber, fanout)
     assert fanout("dlq", "resume", "last", "--json").code == 0
 
 
-def test_a_lock_is_taken_over_once_it_has_expired_and_its_holder_notices(aws):
-    ssm, told = aws.client("ssm"), []
-    seconds = [0.0]
-    slow = Locks(ssm, "fanout", monotonic=lambda: seconds[0])
-    late = datetime.now(UTC) + timedelta(seconds=LOCK_SECONDS + GRACE_SECONDS + 1)
-    with slow.hold("payments", operator=ELSEWHERE, run_id="slow", tell=told.append) as lock:
+@pytest.fixture
+def locks(aws):
+    """Locks on one given clock: `seconds` is what it shows, `ahead` what another is ahead of it."""
+
+    class OnAGivenClock:
+        seconds = 0.0
+
+        def __call__(self, *, ahead=0.0):
+            return Locks(
+                aws.client("ssm"),
+                "fanout",
+                clock=lambda: NOON + timedelta(seconds=self.seconds + ahead),
+                monotonic=lambda: self.seconds + ahead,
+            )
+
+    return OnAGivenClock()
+
+
+def test_a_lock_is_taken_over_once_it_has_expired_and_its_holder_notices(locks):
+    told = []
+    with locks().hold("payments", operator=ELSEWHERE, run_id="slow", tell=told.append) as lock:
         with pytest.raises(Refused, match="ada@another-machine"):
-            Locks(ssm, "fanout")._take("payments", operator=HERE, run_id="r", tell=told.append)
-        seconds[0] += 60
+            locks()._take("payments", operator=HERE, run_id="r", tell=told.append)
+        locks.seconds += 60
         lock.keep()
-        other = Locks(ssm, "fanout", clock=lambda: late)
-        with other.hold("payments", operator=HERE, run_id="new", tell=told.append):
+        locks.seconds += LOCK_SECONDS + GRACE_SECONDS
+        with locks().hold("payments", operator=HERE, run_id="new", tell=told.append):
             assert "slow" in told[0]
-            seconds[0] += 60
+            locks.seconds += 60
             with pytest.raises(Refused, match="jo@this-machine"):
                 lock.keep()
 
 
-def test_of_two_who_take_over_the_same_lock_one_is_refused(aws):
-    ssm = aws.client("ssm")
-    late = datetime.now(UTC) + timedelta(hours=1)
-    Locks(ssm, "fanout")._take("payments", operator=ELSEWHERE, run_id="old", tell=print)
-    first = Locks(ssm, "fanout", clock=lambda: late)
-    first._take("payments", operator=HERE, run_id="first", tell=lambda _: None)
+def test_a_lock_outlives_its_time_by_as_much_as_two_clocks_may_differ(locks):
+    assert GRACE_SECONDS == 10
+    with locks().hold("payments", operator=ELSEWHERE, run_id="slow", tell=print):
+        locks.seconds += LOCK_SECONDS - 1
+        with pytest.raises(Refused, match="ada@another-machine"):
+            locks(ahead=10)._take("payments", operator=HERE, run_id="early", tell=print)
+        locks(ahead=11)._take("payments", operator=HERE, run_id="late", tell=print)
+
+
+def test_of_two_who_take_over_the_same_lock_one_is_refused(locks):
+    locks()._take("payments", operator=ELSEWHERE, run_id="old", tell=print)
+    locks.seconds += 3600
+    locks()._take("payments", operator=HERE, run_id="first", tell=lambda _: None)
     with pytest.raises(Refused, match="first"):
-        Locks(ssm, "fanout", clock=lambda: late)._take(
-            "payments", operator=ELSEWHERE, run_id="second", tell=print
-        )
+        locks()._take("payments", operator=ELSEWHERE, run_id="second", tell=print)
