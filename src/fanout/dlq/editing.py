@@ -12,21 +12,26 @@ from typing import Any
 
 import jsonpatch
 
-from customer_events.decoder import parse_json
 from customer_events.errors import PermanentError
 from event_consumer.consume_batch import Reader
 from event_consumer.unwrap import unwrap
 from fanout.dlq.diagnosis import Diagnosis, diagnose
 from fanout.dlq.export_file import to_line
 from fanout.dlq.freeze import facts_of
+from fanout.dlq.json_text import dumps, loads, member, rewritten
 from fanout.dlq.message import DeadMessage, attributes_size_bytes
 from fanout.dlq.ports import QueueFacts, Sending
-from fanout.dlq.sending import Unsendable, sending
+from fanout.dlq.sending import Unsendable, sendable, sending
 from fanout.errors import WrongUse
 
 EDITED_FROM = "edited_from"
 """The message attribute that names the original and the run whose journal holds it."""
 OPERATIONS_MAX = 100
+_NO_PATCH = (
+    *(jsonpatch.JsonPatchException, jsonpatch.JsonPointerException),
+    *(ValueError, TypeError, KeyError, RecursionError),
+)
+"""What a patch that can't be applied raises."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +42,9 @@ class Edit:
     body: str | None = None
 
     def to_document(self) -> dict[str, Any]:
-        """As a journal keeps it."""
-        return {"patch": list(self.patch), "body": self.body}
+        """As a journal keeps it: `exact` has each number as it was written."""
+        exact = dumps(list(self.patch))
+        return {"patch": json.loads(exact, parse_float=_shown), "exact": exact, "body": self.body}
 
     def apply(self, message: DeadMessage, reader: Reader) -> str:
         """The new body.
@@ -48,9 +54,9 @@ class Edit:
                 customer, or the result breaks the contract; says which.
         """
         before = diagnose(message, reader)
-        document = self._edited(message)
+        text = self._edited(message)
         try:
-            event = reader(unwrap(json.dumps(document)))
+            event = reader(unwrap(text))
         except PermanentError as error:
             raise Unsendable(f"StillInvalid: {error.code}, {error}") from None
         if before.customer_id is not None and event.customer_id != before.customer_id:
@@ -58,21 +64,22 @@ class Edit:
                 "OtherCustomer: an edit may not move a change to another customer; discard the "
                 "message and let reconcile repair both"
             )
-        return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+        return sendable(text)
 
     # Private functions
 
-    def _edited(self, message: DeadMessage) -> Any:
+    def _edited(self, message: DeadMessage) -> str:
+        """The new text: of the old one, each byte stays that the patch leaves as it is."""
         if self.body is not None:
-            return parsed(self.body)
-        document = document_of(message)
+            return self.body
+        text = document_of(message)
         try:
-            edited = jsonpatch.apply_patch(document, [dict(one) for one in self.patch])
-        except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException) as error:
+            edited = jsonpatch.apply_patch(parsed(text), [dict(one) for one in self.patch])
+        except _NO_PATCH as error:
             raise Unsendable(f"PatchDoesNotFit: {type(error).__name__}") from None
-        if edited == document:
+        if (new := rewritten(text, edited)) == text:
             raise Unsendable("Unchanged: the patch changes nothing in this message")
-        return edited
+        return new
 
 
 class Edited:
@@ -102,7 +109,8 @@ class Edited:
 
 def from_document(document: Mapping[str, Any]) -> Edit:
     """Read what `Edit.to_document` wrote."""
-    return Edit(patch=tuple(document["patch"]), body=document["body"])
+    patch = loads(document["exact"]) if "exact" in document else document["patch"]
+    return Edit(patch=tuple(patch), body=document["body"])
 
 
 def from_patch(text: str, name: str) -> Edit:
@@ -112,9 +120,11 @@ def from_patch(text: str, name: str) -> Edit:
         WrongUse: the text is no JSON Patch; `name` names it.
     """
     try:
-        operations = json.loads(text)
-        jsonpatch.JsonPatch(operations)
-    except (ValueError, TypeError, KeyError, jsonpatch.JsonPatchException) as error:
+        operations = loads(text)
+        for one in jsonpatch.JsonPatch(operations).patch:
+            for place in (one["path"], one.get("from", "")):
+                jsonpatch.JsonPointer(place)
+    except (*_NO_PATCH, PermanentError) as error:
         raise WrongUse(
             f"{name} is no JSON Patch ({type(error).__name__}): expected a list such as "
             '[{"op": "replace", "path": "/data/status", "value": "ACTIVE"}].'
@@ -132,16 +142,16 @@ def from_editor(message: DeadMessage, text: str) -> Edit:
     """
     new = parsed(text)
     try:
-        old = document_of(message)
+        old = parsed(document_of(message))
     except Unsendable:
-        return Edit(body=json.dumps(new, ensure_ascii=False))
-    return Edit(patch=tuple(jsonpatch.make_patch(old, new)))
+        return Edit(body=text.strip())
+    return Edit(patch=tuple(jsonpatch.JsonPatch.from_diff(old, new, dumps=dumps)))
 
 
 def shown(message: DeadMessage) -> str:
     """What an editor opens: the document, indented; the body as it is where there is none."""
     try:
-        return json.dumps(document_of(message), indent=2, ensure_ascii=False) + "\n"
+        return dumps(parsed(document_of(message)), indent="  ") + "\n"
     except Unsendable:
         return message.body
 
@@ -155,17 +165,27 @@ def facts_after(edit: Edit, reader: Reader, message: DeadMessage, found: Diagnos
     return facts_of(message, found) | {"readable": True}
 
 
-def document_of(message: DeadMessage) -> Any:
-    """The event's document, or the JSON that is there instead. Raises: Unsendable where none is."""
+def document_of(message: DeadMessage) -> str:
+    """The text of the event's document, or the body where there is none."""
+    text = message.body
     try:
-        return unwrap(message.body)
+        unwrap(text)
+        while "specversion" not in (content := loads(text)):
+            is_sns = content.get("Type") == "Notification"
+            text = content["Message"] if is_sns else member(text, "detail")
     except PermanentError:
-        return parsed(message.body)
+        return message.body
+    return text
+
+
+def _shown(number: str) -> float | str:
+    """A number as a program can read it, or its text where a program would read another."""
+    return float(number) if repr(float(number)) == number else number
 
 
 def parsed(text: str) -> Any:
     """Read JSON. Raises: Unsendable where it is none."""
     try:
-        return parse_json(text)
+        return loads(text)
     except PermanentError as error:
         raise Unsendable(f"{error.code}: {error}") from None

@@ -125,7 +125,7 @@ class ThroughQueue:
         """On FIFO one message of a group at a time: the next goes once this one is confirmed."""
         waves = in_waves(messages) if self._facts.fifo else [list(messages)]
         for wave in waves:
-            yield from in_batches(wave)
+            yield from in_batches(wave, self._size)
 
     def move(self, messages: Sequence[DeadMessage]) -> Moved:
         """See `Mover.move`."""
@@ -143,6 +143,13 @@ class ThroughQueue:
         )
 
     # Private functions
+
+    def _size(self, message: DeadMessage) -> int:
+        """Of what is sent for it: an edit may make it larger."""
+        try:
+            return self._making.make(message).size_bytes
+        except Unsendable:
+            return message.size_bytes
 
     def _made(self, messages: Sequence[DeadMessage]) -> tuple[dict[str, Sending], dict[str, str]]:
         """What to send, and for what can't be sent why not, by message id."""

@@ -1,7 +1,8 @@
 """What a replay sends for a dead message, in which order, and what SQS would refuse."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from fanout.dlq.message import DeadMessage, attributes_size_bytes, replayed_attributes
@@ -11,6 +12,8 @@ BATCH_BYTES_MAX = 500_000
 """Of the bodies in one call. SQS takes 1 MiB; a body alone may be as large as that."""
 ATTRIBUTES_MAX = 10
 """Message attributes of one message."""
+_REFUSED = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What SQS takes in no message (its reference of SendMessage)."""
 
 
 class Unsendable(Exception):
@@ -65,6 +68,11 @@ def sending(message: DeadMessage, destination: QueueFacts, run_id: str) -> Sendi
     return Sending(message_id=message.message_id, entry=entry, size_bytes=size_bytes)
 
 
+def sendable(text: str) -> str:
+    r"""A JSON text with what SQS takes in no message as `\uffff`, which says the same."""
+    return _REFUSED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
 def refusal(made: Sending, destination: QueueFacts) -> str:
     """Why SQS would never take a message; "" where it would."""
     if made.size_bytes > destination.size_bytes_max:
@@ -72,6 +80,8 @@ def refusal(made: Sending, destination: QueueFacts) -> str:
             f"TooLarge: {made.size_bytes:,} bytes, and the queue takes "
             f"{destination.size_bytes_max:,}: raise its MaximumMessageSize"
         )
+    if _REFUSED.search(made.entry["MessageBody"]):
+        return "Unsendable: it holds a character that SQS takes in no message"
     if len(made.entry["MessageAttributes"]) > ATTRIBUTES_MAX:
         return (
             f"TooManyAttributes: more than {ATTRIBUTES_MAX} with our own: replay through consumer"
@@ -92,16 +102,19 @@ def in_waves(messages: Sequence[DeadMessage]) -> list[list[DeadMessage]]:
     return waves
 
 
-def in_batches(messages: Sequence[DeadMessage]) -> Iterator[list[DeadMessage]]:
-    """As many as one SendMessageBatch takes, by number and by size."""
+def in_batches(
+    messages: Sequence[DeadMessage],
+    size_of: Callable[[DeadMessage], int] = lambda one: one.size_bytes,
+) -> Iterator[list[DeadMessage]]:
+    """As many as one SendMessageBatch takes, by number and by size as they are sent."""
     batch: list[DeadMessage] = []
     size_bytes = 0
     for one in messages:
-        full = len(batch) == BATCH_MAX or size_bytes + one.size_bytes > BATCH_BYTES_MAX // 2
-        if batch and full:
+        own = size_of(one)
+        if batch and (len(batch) == BATCH_MAX or size_bytes + own > BATCH_BYTES_MAX // 2):
             yield batch
             batch, size_bytes = [], 0
         batch.append(one)
-        size_bytes += one.size_bytes
+        size_bytes += own
     if batch:
         yield batch
