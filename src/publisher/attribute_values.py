@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 
-from customer_events.event import well_formed_traceparent
-
 _WHOLE = re.compile(r"[0-9]{1,38}", re.ASCII)
 _PLAIN_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,37}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([Ee][+-]?[0-9]{1,3})?", re.ASCII)
@@ -101,11 +99,6 @@ def instant(value: object) -> datetime | None:
         return None if number is None else datetime.fromtimestamp(_seconds(float(number)), UTC)
     except (ValueError, OverflowError, OSError):
         return None
-
-
-def traceparent(value: object) -> str | None:
-    """An `S` that is a well-formed W3C trace context."""
-    return well_formed_traceparent(text(value))
 
 
 # Private functions

@@ -10,7 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from customer_events.event import CUSTOMER_ID_LENGTH_MAX, REASON_LENGTH_MAX, Change, Status
+from customer_events.event import (
+    CUSTOMER_ID_LENGTH_MAX,
+    REASON_LENGTH_MAX,
+    Change,
+    Status,
+    well_formed_traceparent,
+)
 from customer_events.sequence import SequenceSource
 from publisher import attribute_values
 from publisher.reasons import (
@@ -158,7 +164,9 @@ def _transition(
         changed_at=_changed_at(said, rules, occurred_at),
         reason=reason,
         reason_left_out=reason_left_out,
-        traceparent=_traceparent(new, rules),
+        traceparent=well_formed_traceparent(
+            attribute_values.text(new.get(rules.traceparent_attribute or ""))
+        ),
     )
 
 
@@ -224,13 +232,6 @@ def _changed_at(new: Image, rules: TableRules, occurred_at: datetime) -> datetim
         return occurred_at
     value = new.get(rules.changed_at_attribute)
     return (None if value is None else attribute_values.instant(value)) or occurred_at
-
-
-def _traceparent(new: Image, rules: TableRules) -> str | None:
-    if rules.traceparent_attribute is None:
-        return None
-    value = new.get(rules.traceparent_attribute)
-    return None if value is None else attribute_values.traceparent(value)
 
 
 def _place(

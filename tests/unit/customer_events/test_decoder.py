@@ -8,7 +8,8 @@ from customer_events import errors
 from customer_events.decoder import decode, from_document, parse_json
 from customer_events.event import Change, Status
 from customer_events.instants import to_wire
-from publisher import attribute_values
+from publisher.transitions import TableRules, detect
+from unit.publisher.stream_record_samples import record
 
 
 @pytest.fixture
@@ -141,7 +142,9 @@ def test_the_decoder_keeps_exactly_the_trace_contexts_that_the_publisher_keeps(
 ):
     wanted = value if kept else None
     assert from_document(document | {"traceparent": value}).traceparent == wanted
-    assert attribute_values.traceparent({"S": value}) == wanted
+    written = record("ACTIVE", "CLOSED", trace={"S": value})
+    found = detect(written, TableRules(traceparent_attribute="trace"))
+    assert found.traceparent == wanted
 
 
 def test_a_trace_context_is_kept(document):

@@ -107,17 +107,3 @@ def test_what_is_no_number_of_dynamodbs_is_none(written):
 )
 def test_a_whole_number_has_ascii_digits_only(value, expected):
     assert attribute_values.whole_number({"N": value}) == expected
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
-        "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
-        "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-        "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
-        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\n",
-    ],
-)
-def test_trace_contexts_that_w3c_calls_invalid_are_ignored(value):
-    assert attribute_values.traceparent({"S": value}) is None
