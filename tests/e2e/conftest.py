@@ -18,7 +18,7 @@ from fanout.local.processes import RecordedProcess
 from fanout.local.runtime import running
 from fanout.local.state_folder import StateFolder
 
-DEADLINE_SECONDS = 20
+DEADLINE_SECONDS = 120
 REGION = "us-east-1"
 
 

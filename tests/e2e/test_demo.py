@@ -136,7 +136,7 @@ def test_interrupted_it_leaves_no_process_and_no_file(tmp_path, files):
         recorded = look(next(Path(tmp_path).glob("fanout-demo-*")) / "state")
         process.send_signal(signal.SIGINT)
         rest = process.stderr.read()
-        assert process.wait(timeout=30) == 130, rest
+        assert process.wait(timeout=120) == 130, rest
     assert recorded.deployment is not None
     assert not any(one.is_running() for one in recorded.processes())
     assert not list(tmp_path.glob("fanout-demo-*"))
@@ -201,7 +201,7 @@ def test_a_row_that_was_tampered_with_is_found_and_named(fresh, tmp_path, files,
 
 
 def test_a_change_that_no_subscriber_gets_is_lost_and_told(fresh, tmp_path, files, monkeypatch):
-    monkeypatch.setattr("fanout.demo.run.STALL_SECONDS", 12)
+    monkeypatch.setattr("fanout.demo.run.STALL_SECONDS", 30)
     watch_made = Watch.__init__
 
     def cut_off(self, deployment, **settings):

@@ -25,7 +25,7 @@ KEPT = {("after", 5), ("torn", 7)}
 
 KILLED = Path(__file__).parent / "dlq_killed.py"
 RECOVER = ("publisher", "failures", "recover")
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 180
 
 
 class Store:

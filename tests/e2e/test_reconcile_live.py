@@ -13,7 +13,7 @@ from seed_at_scale.watching import looks
 pytestmark = pytest.mark.slow
 
 CUSTOMERS = 200
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 180
 RULE = "payments_consumer.standing:attributes"
 STRAY = "nobody-knows"
 

@@ -17,7 +17,7 @@ from infra.permission_needs import NEEDS, PROVED
 from infra.permission_roles import CALLS, Call, Role
 from infra.sam_template import deployed, of_type
 
-DEADLINE_SECONDS = 30
+DEADLINE_SECONDS = 120
 DENIED = {
     "AccessDenied",
     "AccessDeniedException",

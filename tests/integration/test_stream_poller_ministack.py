@@ -17,7 +17,7 @@ from fanout.local.stream_poller import StreamPoller
 pytestmark = pytest.mark.slow
 
 REGION = "us-east-1"
-DEADLINE_SECONDS = 20
+DEADLINE_SECONDS = 120
 # Fails from the first poisoned record on, and raises where one is beyond repair.
 FUNCTION = """
 def handler(event, context):

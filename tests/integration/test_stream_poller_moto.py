@@ -13,7 +13,7 @@ from moto import mock_aws
 from fanout.local.stream_poller import StreamPoller
 
 REGION = "eu-west-1"
-DEADLINE_SECONDS = 10
+DEADLINE_SECONDS = 60
 
 
 class RecordingFunction:

@@ -70,11 +70,11 @@ def test_two_hundred_thousand_broken_examples_raise_nothing_else():
     source = random.Random(seed)
     bodies = [path.read_bytes() for path in example_paths()]
     bodies += [path.read_bytes() for path in example_paths("rejected")]
-    deadline = time.monotonic() + TIME_LIMIT_SECONDS
+    deadline = time.process_time() + TIME_LIMIT_SECONDS  # of our own, however busy the machine is
     events = 0
     for count in range(INPUTS):
         events += isinstance(outcome(broken(source, bodies)), CustomerStatusChanged)
-        assert time.monotonic() < deadline, f"only {count} inputs in {TIME_LIMIT_SECONDS} s"
+        assert time.process_time() < deadline, f"only {count} inputs in {TIME_LIMIT_SECONDS} s"
     assert 0 < events < INPUTS, "the mutations must leave some documents whole and break others"
 
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/service"
-DEADLINE_SECONDS = 60
+DEADLINE_SECONDS = 120
 STATUSES = ["PENDING", "ACTIVE", "SUSPENDED"]
 
 

@@ -21,7 +21,7 @@ from customer_events.sequence import SequenceSource, sequence
 from fanout.local.deployment import LocalDeployment
 
 UNKNOWN_MAJOR = 9
-WAIT_SECONDS_MAX = 30
+WAIT_SECONDS_MAX = 120
 _POLL_SECONDS = 0.2
 _RECEIVE_MAX = 10
 # Long enough to read the whole DLQ without meeting a message twice, and then they are back.

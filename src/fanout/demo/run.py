@@ -19,9 +19,9 @@ from fanout.demo.watch import Counts, Watch
 from fanout.local.deployment import LocalDeployment
 
 # How long nothing at all may move before the demo stops waiting and tells what is missing.
-STALL_SECONDS = 20
+STALL_SECONDS = 60
 _QUIET_SECONDS = 1
-_LOGS_WAIT_SECONDS = 5
+_LOGS_WAIT_SECONDS = 30
 _POLL_SECONDS = 0.1
 
 

@@ -14,7 +14,7 @@ from fanout.local.deployment import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 from fanout.local.state_folder import StateFolder
 
 HOST = "127.0.0.1"
-_READY_TIMEOUT_SECONDS = 30
+_READY_TIMEOUT_SECONDS = 120
 _POLL_INTERVAL_SECONDS = 0.02
 _HTTP_OK = 200
 

@@ -18,7 +18,7 @@ from fanout.local.supervisor import GRACE_SECONDS, SupervisorSettings
 
 DEFAULT_STATE_DIR = Path(".fanout")
 DEFAULT_REGION = "us-east-1"
-_START_TIMEOUT_SECONDS = 180
+_START_TIMEOUT_SECONDS = 600
 # The supervisor ends the poller and then MiniStack, each with its own grace.
 _STOP_TIMEOUT_SECONDS = 3 * GRACE_SECONDS
 Progress = Callable[[str], None]

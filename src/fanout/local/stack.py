@@ -16,7 +16,7 @@ from fanout.local import shims
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "infra" / "sam" / "template.yaml"
 _FUNCTION_TYPE = "AWS::Serverless::Function"
-_DEPLOY_TIMEOUT_SECONDS = 60
+_DEPLOY_TIMEOUT_SECONDS = 300
 _POLL_INTERVAL_SECONDS = 0.05
 _REASONS_MAX = 5
 

@@ -160,7 +160,7 @@ def test_a_refusal_that_the_guard_can_not_explain_is_retried():
 
 
 def test_customers_are_written_at_the_same_time():
-    together = threading.Barrier(3, timeout=5)
+    together = threading.Barrier(3, timeout=60)
 
     class Slow(RowsInMemory):
         def write(self, event):

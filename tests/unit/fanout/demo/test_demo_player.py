@@ -1,9 +1,12 @@
 """Playing changes against a table: what DynamoDB is asked, and what is noted of its answer."""
 
+from types import SimpleNamespace
+
 import boto3
 import pytest
 from moto import mock_aws
 
+from fanout.demo import player as demo_player
 from fanout.demo.changes import Change, Op
 from fanout.demo.player import Player
 
@@ -93,9 +96,17 @@ def test_it_ends_early_when_it_is_told_to(dynamodb):
     assert len(seen) == player.written == 1
 
 
-def test_the_rate_is_not_exceeded(dynamodb):
-    seen = []
-    player = Player(dynamodb=dynamodb, table="accounts", observe=seen.append)
+def test_the_rate_is_not_exceeded(dynamodb, monkeypatch):
+    seconds, written_at = [100.0], []
+    waits = SimpleNamespace(
+        wait=lambda left: seconds.append(seconds[-1] + max(0.0, left)), is_set=lambda: False
+    )
+    monkeypatch.setattr(demo_player, "time", SimpleNamespace(monotonic=lambda: seconds[-1]))
+
+    def observe(_write):
+        written_at.append(seconds[-1])
+        seconds.append(seconds[-1] + (0.05 if len(written_at) == 1 else 0.001))  # a slow one first
+
+    player = Player(dynamodb=dynamodb, table="accounts", observe=observe, stop=waits)
     player.play([change(Op.PUT, "ACTIVE")] * 6, rate=50)
-    took = (seen[-1].started_at - seen[0].started_at).total_seconds()
-    assert took >= 0.09
+    assert written_at == pytest.approx([100.0, 100.05, 100.051, 100.06, 100.08, 100.1])
