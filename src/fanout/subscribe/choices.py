@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from customer_events.event import NEWEST_MAJOR
 from fanout.catalogue.contract_folder import EventContract
 from fanout.catalogue.filter_rendering import Filter, render_eventbridge, render_sns
 from fanout.errors import WrongUse
@@ -75,6 +76,11 @@ class Choices:
     def latest_state(self) -> bool:
         """Whether it keeps each customer's latest status."""
         return self.rule is RuleKind.LATEST_STATE
+
+    @property
+    def seedable(self) -> bool:
+        """Whether a backfill can send it today's state: snapshots are of the newest version."""
+        return self.latest_state and NEWEST_MAJOR in self.versions
 
     @property
     def module(self) -> str:

@@ -87,7 +87,7 @@ def _document(plan: Plan, copies: list[Path]) -> dict[str, Any]:
     return {
         "name": plan.choices.name,
         "written": sorted(map(str, plan.new)),
-        "changed": sorted(map(str, [*plan.changed, *plan.derived])),
+        "changed": sorted(map(str, plan.changed)),
         "handout": [str(path) for path in copies],
         "filter": plan.choices.filter(plan.event),
         "next": _next_steps(plan.choices),
@@ -97,7 +97,7 @@ def _document(plan: Plan, copies: list[Path]) -> dict[str, Any]:
 def _tell(plan: Plan, copies: list[Path]) -> None:
     for title, paths in (
         ("Written", sorted(map(str, plan.new))),
-        ("Changed", sorted(map(str, [*plan.changed, *plan.derived]))),
+        ("Changed", sorted(map(str, plan.changed))),
         ("To hand out", [str(path) for path in copies]),
     ):
         if paths:
@@ -122,5 +122,5 @@ def _next_steps(choices: Choices) -> list[str]:
         f"Write src/{choices.package}/{choices.module}.py and its tests",
         "make check && make test",
         f"fanout local deploy {template}   (on AWS: make package, then sam deploy or terraform)",
-        *([f"fanout backfill {choices.name} --execute"] if choices.latest_state else []),
+        *([f"fanout backfill {choices.name} --execute"] if choices.seedable else []),
     ]

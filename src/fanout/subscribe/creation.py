@@ -3,9 +3,10 @@
 import shutil
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 
 from fanout.catalogue.contract_folder import ENVELOPE_FILE, EventContract, read_contract
-from fanout.catalogue.generated_files import GENERATED, produce
+from fanout.catalogue.generated_files import GENERATED
 from fanout.errors import WrongUse
 from fanout.schema.trees import run_git
 from fanout.subscribe import project_edits
@@ -25,11 +26,6 @@ class Plan:
     event: EventContract
     new: Files
     changed: Files
-
-    @property
-    def derived(self) -> list[PurePosixPath]:
-        """Files that follow from the registry and are made anew after it."""
-        return [PurePosixPath(one.path.as_posix()) for one in GENERATED.values()]
 
 
 def make_plan(root: Path, choices: Choices) -> Plan:
@@ -53,20 +49,18 @@ def make_plan(root: Path, choices: Choices) -> Plan:
             project_edits.locked_like_the_model(lock, choices)
         )
         changed[PYPROJECT] = project_edits.with_import_rules(_text(root, PYPROJECT), choices)
+    changed |= _derived(root, registry, choices)
     plan = Plan(choices=choices, event=event, new=new, changed=changed)
     _require_free(root, plan)
-    _require_committed(root, [*plan.changed, *plan.derived])
+    _require_committed(root, list(plan.changed))
     return plan
 
 
 def carry_out(root: Path, plan: Plan) -> None:
-    """Write what is planned; the registry's derived files last."""
+    """Write what is planned."""
     for path, text in (plan.new | plan.changed).items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text, encoding="utf-8")
-    contract = read_contract(root / _SCHEMAS)
-    for file in GENERATED.values():
-        produce(file, contract, root / file.path)
 
 
 def write_handout(root: Path, plan: Plan, folder: Path) -> list[Path]:
@@ -90,6 +84,18 @@ def write_handout(root: Path, plan: Plan, folder: Path) -> list[Path]:
 
 
 # Private functions
+
+
+def _derived(root: Path, registry: str, choices: Choices) -> Files:
+    """The files that follow from the registry as it is going to be, which is read back first."""
+    with TemporaryDirectory() as name:
+        folder = Path(name) / _SCHEMAS
+        shutil.copytree(root / _SCHEMAS, folder)
+        (Path(name) / REGISTRY).write_text(registry, encoding="utf-8")
+        contract = read_contract(folder)
+    if contract.event(EVENT).registry["subscribers"][-1]["name"] != choices.name:
+        raise WrongUse(f"{REGISTRY} does not end with its subscribers: nothing was written.")
+    return {PurePosixPath(one.path.as_posix()): one.render(contract) for one in GENERATED.values()}
 
 
 def _text(root: Path, path: PurePosixPath) -> str:

@@ -4,8 +4,8 @@ The edits are made on text, so that comments and order stay as their authors lef
 for the line that it goes by, and refuses where that has gone.
 """
 
+import json
 import re
-from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from fanout.catalogue.contract_folder import EventContract
@@ -52,27 +52,27 @@ def with_subscriber(registry: str, choices: Choices, event: EventContract) -> st
     Raises:
         WrongUse: the subscriber is listed already, or there is no such version.
     """
-    if re.search(rf"^  - name: {re.escape(choices.name)}$", registry, re.MULTILINE):
+    if re.search(_entry_of(choices.name), registry, re.MULTILINE):
         raise WrongUse(f"{REGISTRY} lists {choices.name} already; choose another name.")
     required = [event.version(major).schema["required"] for major in choices.versions]
     fields = [name for name in required[0] if all(name in others for others in required)]
     entry = {
         "owner": choices.name,
-        "versions": _flow(map(str, choices.versions)),
-        "fields": _flow(fields),
-        "statuses": _flow(choices.statuses),
-        **({"filter_statuses": _flow(choices.statuses)} if choices.statuses else {}),
-        "latest_state": str(choices.latest_state).lower(),
-        "status_map": "{}",
+        "versions": list(choices.versions),
+        "fields": fields,
+        "statuses": list(choices.statuses),
+        **({"filter_statuses": list(choices.statuses)} if choices.statuses else {}),
+        "latest_state": choices.latest_state,
+        "status_map": {},
     }
-    lines = "".join(f"    {key}: {value}\n" for key, value in entry.items())
-    return f"{registry.rstrip()}\n  - name: {choices.name}\n{lines}"
+    # JSON is YAML in which no text is taken for a truth value: a subscriber may be named no.
+    lines = "".join(f"    {key}: {json.dumps(value)}\n" for key, value in entry.items())
+    return f"{registry.rstrip()}\n  - name: {json.dumps(choices.name)}\n{lines}"
 
 
 def without_subscriber(registry: str, name: str) -> str:
     """`registry.yaml` less the subscriber's entry."""
-    entry = re.compile(rf"^  - name: {re.escape(name)}\n(?:    .*\n)*", re.MULTILINE)
-    return entry.sub("", registry)
+    return re.sub(rf"{_entry_of(name)}\n(?:    .*\n)*", "", registry, flags=re.MULTILINE)
 
 
 def locked_like_the_model(lock: str, choices: Choices) -> str:
@@ -90,5 +90,6 @@ def _found(pattern: re.Pattern[str], text: str, what: str) -> re.Match[str]:
     return match
 
 
-def _flow(values: Iterable[str]) -> str:
-    return f"[{', '.join(values)}]"
+def _entry_of(name: str) -> str:
+    """Where a subscriber's entry begins, quoted or, as it was written before, not."""
+    return rf'^  - name: (?:{re.escape(name)}|"{re.escape(name)}")$'

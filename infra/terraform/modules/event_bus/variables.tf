@@ -29,6 +29,10 @@ variable "name" {
     condition     = var.name == null || can(regex("^[A-Za-z0-9_-]{1,200}$", var.name))
     error_message = "Must be 1 to 200 of A-Z, a-z, 0-9, _ and -: `.fifo` is added where it belongs, and AWS refuses the rest."
   }
+  validation {
+    condition     = var.name == null || var.transport != "eventbridge" || try(length(var.name) <= (var.archive_retention_days == null ? 72 : 48), true)
+    error_message = "A bus has an archive by its name, of up to 48 characters, and a queue NAME-bus-dlq of up to 80: use at most 48, or 72 without archive, or the apply would fail halfway."
+  }
 }
 
 variable "publish_versions" {

@@ -2,6 +2,15 @@ data "aws_partition" "current" {}
 
 data "aws_region" "current" {}
 
+locals {
+  # IAM is global: without the region a second deployment elsewhere would find the name taken. It
+  # takes 64 characters, so a longer name is cut and told apart by a hash.
+  whole_name = "${var.name}-${data.aws_region.current.id}"
+  role_name = length(local.whole_name) <= 64 ? local.whole_name : join("-", [
+    substr(local.whole_name, 0, 55), substr(sha256(local.whole_name), 0, 8),
+  ])
+}
+
 resource "aws_cloudwatch_log_group" "this" {
   #checkov:skip=CKV_AWS_338:Logs hold ids and counts; 90 days unless the variable says otherwise. The audit is the journals.
   name              = "/aws/lambda/${var.name}"
@@ -11,8 +20,7 @@ resource "aws_cloudwatch_log_group" "this" {
 }
 
 resource "aws_iam_role" "this" {
-  # IAM is global: without the region a second deployment elsewhere would find the name taken.
-  name = "${var.name}-${data.aws_region.current.id}"
+  name = local.role_name
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [

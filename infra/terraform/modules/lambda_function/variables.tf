@@ -1,5 +1,5 @@
 variable "name" {
-  description = "Name of the function; also of its role, with the region, and of its log group, under /aws/lambda/."
+  description = "Name of the function; also of its role, with the region (cut, with a hash, beyond 64 characters), and of its log group, under /aws/lambda/."
   type        = string
 
   validation {

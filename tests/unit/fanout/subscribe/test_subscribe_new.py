@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from samtranslator.yaml_helper import yaml_parse
 from typer.testing import CliRunner
 
 from fanout.catalogue.contract_folder import read_contract
@@ -205,3 +206,77 @@ def test_it_says_what_it_wrote_and_what_to_do_next(project):
     assert done.exit_code == 0, done.output
     for line in ("src/nobody_consumer/rule.py", "pyproject.toml", "make check && make test"):
         assert line in done.output
+
+
+YAML_WORDS = ["no", "on", "off", "null", "true", "false", "yes", "y", "n", "e1"]
+LONGEST_NAME, LONGEST_PREFIX, LONGEST_REGION = "z" * 30, "p" * 20, "us-isof-south-1"
+LIMITS = {
+    "FunctionName": 64,
+    "LogGroupName": 512,
+    "Name": 64,
+    "QueueName": 80,
+    "RoleName": 64,
+    "TableName": 255,
+    "AlarmName": 255,
+}
+
+
+@pytest.mark.parametrize("name", YAML_WORDS)
+@pytest.mark.parametrize("bus", Bus)
+def test_a_name_that_yaml_reads_as_something_else_stays_a_name(project, name, bus):
+    carry_out(project, make_plan(project, choices(name, bus=bus, statuses=("CLOSED",))))
+    event = read_contract(project / "schemas").event("CustomerStatusChanged")
+    entry = event.registry["subscribers"][-1]
+    assert (entry["name"], entry["owner"], entry["statuses"]) == (name, name, ["CLOSED"])
+    template = yaml_parse((project / f"infra/sam/subscribers/{name}.yaml").read_text())
+    function = template["Resources"]["ConsumerFunction"]["Properties"]
+    assert function["Environment"]["Variables"]["CONSUMER_NAME"] == name
+    document = yaml.safe_load((project / "schemas/asyncapi.yaml").read_text())
+    assert f"{name}.receiveCustomerStatusChanged" in document["operations"]
+    left = yaml.safe_load(without_subscriber(registry_text(project), name))["subscribers"]
+    assert [one["name"] for one in left] == ["payments"]
+
+
+def registry_text(project):
+    return (project / "schemas/customer_status_changed/registry.yaml").read_text()
+
+
+@pytest.mark.parametrize("bus", Bus)
+def test_the_longest_names_fit_what_aws_takes(project, bus):
+    carry_out(project, make_plan(project, choices(LONGEST_NAME, bus=bus)))
+    template = yaml_parse((project / f"infra/sam/subscribers/{LONGEST_NAME}.yaml").read_text())
+    found = {
+        (key, text["Fn::Sub"])
+        for resource in template["Resources"].values()
+        for key, text in resource["Properties"].items()
+        if key in LIMITS and "Fn::Sub" in text and resource["Type"] != "AWS::SSM::Parameter"
+    }
+    assert {key for key, _ in found} >= {"FunctionName", "QueueName", "TableName", "AlarmName"}
+    for key, text in found:
+        whole = text.replace("${Prefix}", LONGEST_PREFIX).replace("${AWS::Region}", LONGEST_REGION)
+        assert len(whole) <= LIMITS[key], whole
+
+
+def test_a_registry_that_could_not_be_read_afterwards_is_refused_before_anything_is_written(
+    project,
+):
+    path = project / "schemas/customer_status_changed/registry.yaml"
+    path.write_text(registry_text(project) + "notes: []\n")
+    before = files_of(project)
+    with pytest.raises(WrongUse, match=r"registry\.yaml"):
+        make_plan(project, choices())
+    assert files_of(project) == before
+
+
+@pytest.mark.parametrize(("versions", "told"), [((1,), False), ((2,), True), ((1, 2), True)])
+def test_only_a_subscriber_that_can_be_seeded_is_told_to_backfill(project, versions, told):
+    options = [word for one in versions for word in ("--version", str(one))]
+    arguments = ["new", "nobody", "--project", str(project), *options]
+    done = CliRunner().invoke(subscribe_app, arguments)
+    assert done.exit_code == 0, done.output
+    assert ("fanout backfill nobody" in done.stdout) is told
+    readme = (project / "src/nobody_consumer/README.md").read_text()
+    assert ("fanout backfill nobody" in readme) is told
+    assert "\n\n\n" not in readme
+    contract = (project / "tests/contract/test_nobody_contract.py").read_text()
+    assert ("accounts_publishes_now" in contract) is told

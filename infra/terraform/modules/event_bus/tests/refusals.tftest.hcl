@@ -103,3 +103,26 @@ run "an_account_that_is_no_number_is_refused" {
 
   expect_failures = [var.subscriber_account_ids]
 }
+
+run "a_bus_whose_archive_would_have_too_long_a_name_is_refused" {
+  command = plan
+
+  variables {
+    transport              = "eventbridge"
+    archive_retention_days = 14
+    name                   = "a-name-of-forty-nine-characters-is-one-too-many-x"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "a_bus_whose_queue_would_have_too_long_a_name_is_refused" {
+  command = plan
+
+  variables {
+    transport = "eventbridge"
+    name      = "a-name-of-seventy-three-characters-is-one-more-than-its-queue-has-room-fo"
+  }
+
+  expect_failures = [var.name]
+}

@@ -179,3 +179,25 @@ run "a_name_that_lambda_refuses_is_refused" {
 
   expect_failures = [var.name]
 }
+
+run "a_role_takes_the_name_of_its_function_and_region" {
+  command = plan
+
+  assert {
+    condition     = aws_iam_role.this.name == "fanout-publisher-eu-west-1"
+    error_message = "A deployed role keeps its name."
+  }
+}
+
+run "a_role_whose_name_would_be_too_long_is_told_apart_by_a_hash" {
+  command = plan
+
+  variables {
+    name = "pppppppppppppppppppp-zzzzzzzzzzzzzzzzzzzzzzzzzzzzzz-consumer"
+  }
+
+  assert {
+    condition     = length(aws_iam_role.this.name) == 64 && startswith(aws_iam_role.this.name, "pppppppppppppppppppp-zzz")
+    error_message = "IAM takes 64 characters."
+  }
+}

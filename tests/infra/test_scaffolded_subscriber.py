@@ -1,0 +1,39 @@
+"""What `fanout subscribe new` writes for Terraform is valid, whatever the subscriber is named."""
+
+import pytest
+
+from fanout.catalogue.contract_folder import read_contract
+from fanout.subscribe.choices import Bus, Choices, RuleKind
+from fanout.subscribe.rendering import infrastructure_files
+from infra.terraform_workspace import TERRAFORM, Workspace, require_provider, workspace
+
+pytestmark = [pytest.mark.slow, pytest.mark.infra]
+EVENT = read_contract(TERRAFORM.parents[1] / "schemas").event("CustomerStatusChanged")
+NAMES = ["null", "true", "for", "no", "z" * 30]
+
+
+@pytest.fixture(scope="module")
+def terraform(tmp_path_factory):
+    with workspace(tmp_path_factory.mktemp("terraform")) as found:
+        require_provider(found)
+        yield found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_subscriber_of_any_name_is_a_valid_configuration(terraform: Workspace, name: str):
+    choices = Choices(
+        name=name,
+        rule=RuleKind.LATEST_STATE,
+        versions=(2,),
+        statuses=("CLOSED",),
+        bus=Bus.SNS,
+        external=False,
+    )
+    for path, text in infrastructure_files(choices, EVENT).items():
+        if path.suffix == ".tf":
+            target = terraform.root.parents[1] / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text)
+            terraform.init(target.parent)
+            said = terraform.run(target.parent, "validate")
+            assert "The configuration is valid" in said
