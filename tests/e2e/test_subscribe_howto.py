@@ -154,7 +154,7 @@ def test_the_how_to_ends_with_a_third_subscriber_whose_table_equals_accounts(clo
 
 
 def test_what_is_generated_passes_the_linters_as_it_stands(clone):
-    names = ("letters", "--rule", "every-event", "--status", "CLOSED")
+    names = ("letters", "--rule", "every-event", "--status", "CLOSED", "--version", "1")
     commit = "git add -A && git -c user.name=t -c user.email=t@example.com commit -qm {}\n"
     run(
         clone,

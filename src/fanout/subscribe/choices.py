@@ -78,9 +78,9 @@ class Choices:
         return self.rule is RuleKind.LATEST_STATE
 
     @property
-    def seedable(self) -> bool:
-        """Whether a backfill can send it today's state: snapshots are of the newest version."""
-        return self.latest_state and NEWEST_MAJOR in self.versions
+    def reads_newest(self) -> bool:
+        """Whether it reads the newest version, which is that of the snapshots of a backfill."""
+        return NEWEST_MAJOR in self.versions
 
     @property
     def module(self) -> str:

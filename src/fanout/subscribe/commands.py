@@ -107,12 +107,13 @@ def _tell(plan: Plan, copies: list[Path]) -> None:
     OUT.print("Next:")
     for number, step in enumerate(_next_steps(plan.choices), start=1):
         OUT.print(f"  {number}. {step}", markup=False)
-    if NEWEST_MAJOR not in plan.choices.versions:
+    if not plan.choices.reads_newest:
         ERR.print("Version 1 knows no snapshots: this subscriber can't be seeded by backfill.")
 
 
 def _next_steps(choices: Choices) -> list[str]:
     template = f"infra/sam/subscribers/{choices.name}.yaml"
+    seeded = choices.latest_state and choices.reads_newest
     if choices.external:
         return [
             f"Deploy {template}, or infra/terraform/subscribers/{choices.name}",
@@ -122,5 +123,5 @@ def _next_steps(choices: Choices) -> list[str]:
         f"Write src/{choices.package}/{choices.module}.py and its tests",
         "make check && make test",
         f"fanout local deploy {template}   (on AWS: make package, then sam deploy or terraform)",
-        *([f"fanout backfill {choices.name} --execute"] if choices.seedable else []),
+        *([f"fanout backfill {choices.name} --execute"] * seeded),
     ]

@@ -83,7 +83,7 @@ def _values(choices: Choices, event: EventContract) -> dict[str, Any]:
         "package": choices.package,
         "latest_state": choices.latest_state,
         "external": choices.external,
-        "seedable": choices.seedable,
+        "reads_newest": choices.reads_newest,
         "sns": choices.bus is Bus.SNS,
         "versions": choices.versions,
         "statuses": choices.statuses,
