@@ -23,7 +23,7 @@ class Metric(NamedTuple):
 STREAM_RECORDS = Metric("StreamRecords", "Count", "records received, repeated deliveries included")
 STATUS_TRANSITIONS = Metric("StatusTransitions", "Count", "records that hold a change of status")
 RECORDS_WITHOUT_TRANSITION = Metric(
-    "RecordsWithoutTransition", "Count", "records that left the status as it was"
+    "RecordsWithoutTransition", "Count", "records without a change of a customer's status"
 )
 CUSTOMER_RECORDS = Metric("CustomerRecords", "Count", "records of what ENTITY_FILTER lets through")
 EVENTS_PUBLISHED = Metric("EventsPublished", "Count", "entries that the bus confirmed")

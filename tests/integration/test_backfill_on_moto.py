@@ -124,6 +124,15 @@ def test_only_followed_statuses_are_sent(deployment):
     assert [event.status for event in deployment.events().values()] == [Status.SUSPENDED]
 
 
+def test_a_filter_that_no_item_matches_is_no_success(deployment):
+    deployment.publisher(entity_filter="kind=CUSTMER")
+    deployment.put("c-1", "ACTIVE", kind={"S": "CUSTOMER"})
+    result = deployment.backfill()
+    assert (json.loads(result.stdout)["sent"], result.exception.exit_code) == (0, 1)
+    assert "None of the 1 items of accounts" in str(result.exception)
+    assert "ENTITY_FILTER (kind=CUSTMER)" in str(result.exception)
+
+
 def test_items_that_are_no_customers_are_passed_over(deployment):
     table(deployment.clients["dynamodb"], "single", key="customer_id", sort_key="kind")
     deployment.publisher(accounts_table="single", entity_filter="kind=profile")

@@ -205,6 +205,18 @@ def test_the_customer_among_the_items_of_a_partition_is_compared(deployment):
     ]
 
 
+def test_a_filter_that_no_item_matches_is_said_before_a_repair_could_remove_everybody(deployment):
+    deployment.publisher(entity_filter="kind=CUSTMER")
+    deployment.put("c-1", "ACTIVE", kind={"S": "CUSTOMER"})
+    good_row(deployment, "c-1")
+    result, found = reconcile(deployment, "--repair")
+    assert [one["drift"] for one in found["differences"]] == ["extra"]
+    assert "None of the 1 items of accounts is a customer's" in result.stderr
+    deployment.publisher(entity_filter="kind=CUSTOMER")
+    result, found = reconcile(deployment)
+    assert (found["good"], "None of the" in result.stderr) == (True, False)
+
+
 @pytest.mark.parametrize("sort_key", ["", "kind"])
 def test_customers_with_a_number_for_a_key_are_found_by_scan_and_look_up_alike(
     deployment, sort_key

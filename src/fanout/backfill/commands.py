@@ -13,6 +13,7 @@ from fanout.backfill.checkpoints import Checkpoints, Tally
 from fanout.backfill.depth_bound import DepthBound
 from fanout.backfill.pace import CapacityPace
 from fanout.backfill.plan import Plan, make_plan, print_plan
+from fanout.backfill.reading import nothing_matches
 from fanout.backfill.seeding import Scope, Seeding
 from fanout.backfill.snapshot_queue import SnapshotQueue
 from fanout.console import ERR, OUT, print_json, progress
@@ -95,6 +96,8 @@ def backfill(
         named = (one.rpartition(": ") for one in tally.examples)
         tally = replace(tally, examples=tuple(f"{mask(one)}: {code}" for one, _, code in named))
     _tell(tally, run_id=run_id, finished=finished, as_json=as_json)
+    if tally.scanned and not (tally.sent or tally.not_followed):
+        raise Found(nothing_matches(plan.publisher, tally.scanned))
 
 
 # Private functions

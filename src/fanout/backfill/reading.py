@@ -152,6 +152,15 @@ def table_rules(publisher: Publisher) -> TableRules:
     )
 
 
+def nothing_matches(publisher: Publisher, scanned: int) -> str:
+    """What to say where not one item that was read is a customer's."""
+    return (
+        f"None of the {scanned:,} items of {publisher.accounts_table} is a customer's by "
+        f"ENTITY_FILTER ({publisher.entity_filter}). If that is a mistake, correct the setting "
+        "before any repair, which would set every row to REMOVED."
+    )
+
+
 # Private functions
 
 

@@ -72,9 +72,11 @@ class Sides:
 class Looked:
     """How many customers of Accounts and how many rows were compared.
 
+    `scanned`: of how many items of Accounts, those of other kinds included.
     `unchecked`: of how many rows an attribute can't be checked, by its name.
     """
 
+    scanned: int
     customers: int
     rows: int
     unchecked: Mapping[str, int]
@@ -113,11 +115,14 @@ class FirstLook:
         self._page_size = min(PAGE_SIZE, sample or PAGE_SIZE)
         self._chance = chance
         self._unchecked: Counter[str] = Counter()
+        self._scanned = 0
 
     def run(self) -> Looked:
         """Read both tables to their end, or until the sample is full."""
         customers, rows = self._look_at_accounts(), self._look_at_rows()
-        return Looked(customers=customers, rows=rows, unchecked=self._unchecked)
+        return Looked(
+            scanned=self._scanned, customers=customers, rows=rows, unchecked=self._unchecked
+        )
 
     # Private functions
 
@@ -134,6 +139,7 @@ class FirstLook:
             for readings in chunks(found.readings, KEYS_MAX):
                 self._compare_readings({one.customer_id: one for one in readings})
             count += len(found.readings)
+            self._scanned += found.scanned
             self._progress(len(found.readings))
             if self._is_full(count):
                 break

@@ -12,7 +12,7 @@ from fanout.backfill.accounts_table import AccountsTable, describe
 from fanout.backfill.followed_statuses import followed_statuses
 from fanout.backfill.pace import CapacityPace
 from fanout.backfill.plan import require_version
-from fanout.backfill.reading import ItemReader
+from fanout.backfill.reading import ItemReader, nothing_matches
 from fanout.backfill.snapshot_queue import SnapshotQueue
 from fanout.console import ERR, working
 from fanout.discovery import Publisher, Subscriber, find_publisher, find_subscriber
@@ -108,6 +108,8 @@ def find_drift(
             sample=sample,
             chance=chance,
         ).run()
+    if looked.scanned and not looked.customers:
+        ERR.print(nothing_matches(session.publisher, looked.scanned), style="yellow", markup=False)
     with working("reading differences again"):
         settled = settle(
             sides,
