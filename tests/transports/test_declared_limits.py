@@ -83,6 +83,25 @@ def bus_of(transport, executor):
     )
 
 
+def test_each_transports_limits_are_those_that_aws_documents():
+    """PublishBatch, PutEvents and Pipes: their API references and quotas."""
+    assert {
+        one.name: (
+            one.entries_per_call_max,
+            one.entry_size_max_bytes,
+            one.call_size_max_bytes,
+            one.versions_max,
+            one.duplicates_dropped_seconds,
+        )
+        for one in transports.ALL
+    } == {
+        "sns": (10, 1_048_576, 1_048_576, None, 0),
+        "sns-fifo": (10, 1_048_576, 1_048_576, 1, 300),
+        "eventbridge": (10, 1_048_575, 1_048_575, None, 0),
+        "pipes": (10, 104_857, 1_048_575, None, 0),
+    }
+
+
 @pytest.mark.parametrize("beyond", [0, 1])
 @pytest.mark.parametrize(
     "transport", [transports.SNS, transports.SNS_FIFO, transports.EVENTBRIDGE], ids=lambda t: t.name

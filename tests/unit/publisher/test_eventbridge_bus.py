@@ -8,7 +8,7 @@ from botocore.session import Session
 from botocore.stub import ANY, Stubber
 
 from customer_events.deadline import Deadline
-from publisher.eventbridge_bus import LOOK_AGAIN_SECONDS, EventBridgeBus, size_bytes
+from publisher.eventbridge_bus import EventBridgeBus, size_bytes
 from publisher.events import Producer, to_entries
 from publisher.ports import Verdict
 from publisher.transitions import TableRules, detect
@@ -290,6 +290,20 @@ def test_nothing_is_sent_to_a_bus_that_was_never_seen(found, verdict, code):
     assert client.calls == []
 
 
+@pytest.mark.parametrize(
+    ("named", "verdict", "calls"),
+    [
+        ("Invalid EventBusName: not a bus", Verdict.BUS_FAULT, 1),
+        ("Invalid Detail, see TopicArn", Verdict.REFUSED, 4),
+    ],
+)
+def test_an_error_that_names_the_bus_blames_the_bus_and_no_entry(named, verdict, calls):
+    error = client_error("PutEvents", "ValidationException", message=named)
+    client = FakeEvents(raises=lambda _sent: error)
+    assert verdicts(Sender(client).send(entries(3))) == [verdict] * 3
+    assert len(client.calls) == calls
+
+
 def test_a_bus_that_appears_is_used_at_once():
     missing = client_error("DescribeEventBus", "ResourceNotFoundException")
     client = FakeEvents(looks=[missing, missing, BUS])
@@ -304,7 +318,7 @@ def test_a_bus_that_was_deleted_under_a_warm_publisher_is_noticed_within_a_minut
     client = FakeEvents(looks=[BUS, missing])
     sender = Sender(client)
     assert verdicts(sender.send(entries(1))) == [Verdict.CONFIRMED]
-    sender.clock.pass_seconds(LOOK_AGAIN_SECONDS - 1)
+    sender.clock.pass_seconds(59)
     assert verdicts(sender.send(entries(1))) == [Verdict.CONFIRMED]
     sender.clock.pass_seconds(1)
     assert verdicts(sender.send(entries(1))) == [Verdict.BUS_FAULT]
@@ -316,7 +330,7 @@ def test_a_second_look_that_fails_for_a_passing_reason_stops_nothing():
     sender = Sender(client)
     for _ in range(3):
         assert verdicts(sender.send(entries(1))) == [Verdict.CONFIRMED]
-        sender.clock.pass_seconds(LOOK_AGAIN_SECONDS)
+        sender.clock.pass_seconds(60)
     assert client.looked == 3
 
 

@@ -3,11 +3,20 @@ import json
 import pytest
 
 from publisher.invocation import BatchFailed
-from unit.publisher.publisher_fakes import BUS_FAULT, CONFIRMED, REFUSED, FakeBus, FakeContext, Rig
+from unit.publisher.publisher_fakes import (
+    BUS_FAULT,
+    CONFIRMED,
+    REFUSED,
+    TRANSIENT,
+    FakeBus,
+    FakeContext,
+    Rig,
+)
 from unit.publisher.stream_record_samples import record
 
 GOOD = record("ACTIVE", "CLOSED", number=1)
 SAME = record("ACTIVE", "ACTIVE", customer_id="c-2", number=2)
+OTHER = record("ACTIVE", "CLOSED", customer_id="c-4", number=4)
 BAD = record("ACTIVE", {"N": "1"}, customer_id="c-3", number=3)
 
 
@@ -47,6 +56,23 @@ def test_what_the_bus_refuses_for_good_is_refused_and_stays_where_it_is():
     (outcome,) = recover(rig, [GOOD])
     assert (outcome["outcome"], outcome["reason"]) == ("REFUSED", "RefusedByBus")
     assert rig.store.parked == []
+
+
+def test_a_recovery_has_its_own_patience_and_leaves_the_streams_alone():
+    """Neither counts the failures of the other, nor its successes as evidence."""
+    rig = Rig(
+        bus=FakeBus(lambda entry, _t: TRANSIENT if entry.event.customer_id == "c-1" else CONFIRMED)
+    )
+    for _ in range(9):
+        assert rig.publish([GOOD, OTHER], seconds_left=0).parked == {}
+        rig.clock.pass_seconds(100)
+    outcomes = recover(rig, [GOOD, OTHER])
+    assert [one["outcome"] for one in outcomes] == ["FAILED", "PUBLISHED"]
+    alone = Rig(bus=rig.bus)
+    for _ in range(20):
+        recover(alone, [GOOD, OTHER])
+        assert alone.publish([GOOD], seconds_left=0).parked == {}
+        alone.clock.pass_seconds(50)
 
 
 def test_refusals_of_a_recovery_raise_no_alarm():

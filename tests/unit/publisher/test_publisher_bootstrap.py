@@ -28,9 +28,9 @@ def environment(monkeypatch):
 def test_the_client_speaks_to_the_topics_region_with_a_connection_for_each_worker(environment):
     client = bootstrap.build().publisher.bus._client
     assert client.meta.region_name == "eu-west-1"
-    assert client.meta.config.max_pool_connections == bootstrap.WORKERS
+    assert client.meta.config.max_pool_connections == 10
     assert client.meta.config.retries["total_max_attempts"] == 1
-    assert client.meta.config.read_timeout == bootstrap.READ_TIMEOUT_SECONDS
+    assert client.meta.config.read_timeout == 4
 
 
 def test_garbage_collection_is_on_again_afterwards_even_if_building_failed(environment):

@@ -4,7 +4,7 @@ from uuid import uuid4
 import pytest
 
 from publisher.publish_batch import BatchResult
-from publisher.reporting import IDS_PER_LINE_MAX, BatchReporter
+from publisher.reporting import BatchReporter
 from unit.publisher.stream_record_samples import FIRST_SEQUENCE_NUMBER, record
 
 NOW_SECONDS = 1_795_426_202.5
@@ -87,8 +87,8 @@ def test_what_was_parked_and_what_failed_is_told_by_reason_and_bounded_ids(repor
     assert (line["bus_faults"], line["reasons_left_out"]) == (7, 2)
     assert line["parked_event_ids"][0] == records[0]["eventID"]
     assert line["failed_sequence_numbers"][0] == records[50]["dynamodb"]["SequenceNumber"]
-    assert len(line["parked_event_ids"]) == IDS_PER_LINE_MAX
-    assert len(line["failed_sequence_numbers"]) == IDS_PER_LINE_MAX
+    assert len(line["parked_event_ids"]) == 20
+    assert len(line["failed_sequence_numbers"]) == 20
     assert (blob["RecordsParked"], blob["RecordsFailed"], blob["BusFaults"]) == (
         [50.0],
         [50.0],
@@ -101,3 +101,21 @@ def test_a_clock_behind_the_streams_reports_no_negative_lag(report):
     ahead["dynamodb"]["ApproximateCreationDateTime"] = NOW_SECONDS + 60
     _, blob = report([ahead], BatchResult(records=1))
     assert blob["StreamLagMilliseconds"] == [0.0]
+
+
+def test_the_lag_is_that_of_the_oldest_change_of_the_batch(report):
+    records = [record("ACTIVE", "CLOSED", number=number) for number in range(3)]
+    for number, one in enumerate(records):
+        one["dynamodb"]["ApproximateCreationDateTime"] = int(NOW_SECONDS) - 3_000 + number * 1_000
+    line, blob = report(records, BatchResult(records=3))
+    assert (line["stream_lag_milliseconds"], blob["StreamLagMilliseconds"]) == (
+        3_000_500,
+        [3_000_500.0],
+    )
+
+
+def test_unexpected_exceptions_are_told_with_bounded_ids(report):
+    records = [record("ACTIVE", "CLOSED", number=number) for number in range(100)]
+    line, _ = report(records, BatchResult(unexpected=dict.fromkeys(range(100), "KeyError at a:1")))
+    assert len(line["unexpected"]) == 20
+    assert line["unexpected"][0] == {"event_id": records[0]["eventID"], "raised": "KeyError at a:1"}

@@ -298,6 +298,15 @@ class TestBackoff:
             now = mapping.due_at()
         assert delays == [1, 2, 4, 8, 8, 8]
 
+    def test_a_local_mapping_waits_a_fifth_of_a_second_at_first_and_ten_at_most(self):
+        mapping, now, delays = ShardMapping(SETTINGS), 0.0, []
+        mapping.add([record(1)], now=0)
+        for _ in range(50):
+            invoke_next(mapping, FAILED, now=now)
+            delays.append(round(mapping.due_at() - now, 9))
+            now = mapping.due_at()
+        assert delays == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, *[10.0] * 44]
+
     def test_success_starts_it_over(self):
         mapping = mapping_of([1, 2], batch_size=1)
         invoke_next(mapping, FAILED, now=0)
