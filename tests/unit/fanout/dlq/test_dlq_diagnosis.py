@@ -2,6 +2,8 @@
 
 import json
 import re
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -162,13 +164,38 @@ def test_a_bad_expression_is_named_before_anything_is_read(expression):
         Selection(where=expression)
 
 
-def test_ages_and_instants_are_both_understood():
-    assert instant_or_age("90s", now=NOON, option="-o") == NOON.replace(
-        hour=11, minute=58, second=30
-    )
+@pytest.mark.parametrize(
+    ("age", "seconds"),
+    [("90s", 90), ("1m", 60), ("30m", 1_800), ("1h", 3_600), ("12h", 43_200), ("7d", 604_800)],
+)
+def test_an_age_counts_in_the_unit_that_it_names(age, seconds):
+    assert instant_or_age(age, now=NOON, option="-o") == NOON - timedelta(seconds=seconds)
+
+
+def test_an_instant_is_understood_where_an_age_is():
     assert instant_or_age("2026-11-23T12:00:00Z", now=NOON, option="-o") == NOON
+
+
+@pytest.mark.parametrize(
+    "text", ["soon", "", "m", "5", "5 m", "-5m", "5M", "1.5h", "5w", "1234567d"]
+)
+def test_what_is_neither_an_age_nor_an_instant_is_refused(text):
     with pytest.raises(WrongUse, match="expected an age"):
-        instant_or_age("soon", now=NOON, option="--older-than")
+        instant_or_age(text, now=NOON, option="--older-than")
+
+
+@pytest.mark.parametrize("unreadable", ["{not JSON", '"text"', '{"type": "another.event.v2"}'])
+@pytest.mark.parametrize(
+    "conditions", [{"version": 1}, {"version": 2}, {"customer": "customer-0001"}], ids=str
+)
+def test_a_message_whose_version_or_customer_is_unknown_is_of_none_that_is_asked_for(
+    unreadable, conditions
+):
+    message = replace(parked(1), body=unreadable)
+    found = diagnose(message)
+    assert (found.version, found.customer_id) == (None, None)
+    assert not Selection(**conditions).matches(message, found)
+    assert Selection().matches(message, found)
 
 
 def test_groups_count_messages_and_customers_by_cause():
