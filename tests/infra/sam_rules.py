@@ -20,6 +20,7 @@ from infra.sam_template import of_type
 
 RUNBOOKS = {
     "consumer-behind",
+    "consumer-dependency-faults",
     "consumer-failing",
     "dead-letters",
     "delivery-failing",
@@ -109,8 +110,12 @@ def dead_letter_queue_lets_in_who_needs_it(template: dict[str, Any]) -> Iterator
     ):
         if not policy.get("deadLetterTargetArn", "").endswith(dlq):
             yield f"{name}: its dead letters go elsewhere"
-    if int(queues["PaymentsQueue"]["RedrivePolicy"]["maxReceiveCount"]) < 5:
+    receives_max = queues["PaymentsQueue"]["RedrivePolicy"]["maxReceiveCount"]
+    if int(receives_max) < 5:
         yield "PaymentsQueue: throttles would kill healthy messages"
+    consumer = template["Resources"]["ConsumerFunction"]["Properties"]
+    if str(consumer["Environment"]["Variables"].get("MAX_RECEIVE_COUNT")) != str(receives_max):
+        yield "ConsumerFunction: does not know when a message is received for the last time"
     for name, arn_end in (("PaymentsQueue", subscription["Endpoint"]), ("PaymentsDlq", dlq)):
         if not any(
             statement["Effect"] == "Allow"

@@ -16,6 +16,7 @@ from customer_events.event import EVENT_NAME
 from customer_events.metrics import NAMESPACE
 from customer_events.registry import load
 from event_consumer.consume_batch import Delivery
+from event_consumer.failures import DependencyFault, failed
 from event_consumer.outcomes import APPLIED
 from event_consumer.reporting import PowertoolsReport
 from fanout.catalogue.contract_folder import read_contract
@@ -53,7 +54,10 @@ def written(capsys):
         service=name, namespace=NAMESPACE, default_dimensions={"deployment": "fanout"}
     )
     PowertoolsReport(Logger(service=name), emf, load(EVENT_NAME)).batch(
-        [Delivery(message=message(1, "{}"), event=live(1), handled=APPLIED)],
+        [
+            Delivery(message=message(number, "{}"), event=live(1), handled=handled)
+            for number, handled in enumerate((APPLIED, failed(DependencyFault())))
+        ],
         request_id="r",
         now=datetime.now(UTC),
     )
@@ -120,9 +124,12 @@ def test_every_alarm_of_a_scaffolded_subscriber_watches_what_is_written(bus, rul
     [function] = of_type(template, "AWS::Serverless::Function").values()
     written_by = function["Environment"]["Variables"]
     ours = [one.dimensions for one in watched if one.namespace == NAMESPACE]
-    assert ours == [
-        {"deployment": written_by["DEPLOYMENT"], "service": written_by["POWERTOOLS_SERVICE_NAME"]}
-    ]
+    assert len(ours) == 2
+    for dimensions in ours:
+        assert dimensions == {
+            "deployment": written_by["DEPLOYMENT"],
+            "service": written_by["POWERTOOLS_SERVICE_NAME"],
+        }
 
 
 @pytest.mark.parametrize(

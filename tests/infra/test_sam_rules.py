@@ -86,6 +86,11 @@ BROKEN: list[tuple[Rule, str, Any]] = [
         3,
     ),
     (
+        sam_rules.dead_letter_queue_lets_in_who_needs_it,
+        "ConsumerFunction Environment Variables MAX_RECEIVE_COUNT",
+        100,
+    ),
+    (
         sam_rules.failures_are_kept_until_a_person_decides,
         "FailureBucket VersioningConfiguration",
         None,

@@ -50,3 +50,24 @@ resource "aws_cloudwatch_metric_alarm" "lag" {
   ok_actions          = var.alarm_topic_arns
   tags                = var.tags
 }
+
+# Stays on while messages come back every 15 minutes: two minutes with faults among the last 30.
+resource "aws_cloudwatch_metric_alarm" "dependency_faults" {
+  count = var.create_alarms ? 1 : 0
+
+  alarm_name          = "${local.name}-dependency-faults"
+  alarm_description   = "What the ${var.subscriber.name} consumer needs is throttled, missing, forbidden or down; its messages wait, for up to 12 hours unharmed. Runbook: docs/runbooks/consumer-dependency-faults.md"
+  namespace           = "CustomerStatusFanout"
+  metric_name         = "DependencyFaults"
+  dimensions          = { deployment = var.prefix, service = local.service_name }
+  statistic           = "Sum"
+  period              = 60
+  evaluation_periods  = 30
+  datapoints_to_alarm = 2
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_topic_arns
+  ok_actions          = var.alarm_topic_arns
+  tags                = var.tags
+}

@@ -42,6 +42,7 @@ locals {
     CONSUMER_NAME                = var.subscriber.name
     QUEUE_URL                    = var.subscriber.queue_url
     DLQ_URL                      = var.subscriber.dlq_url
+    MAX_RECEIVE_COUNT            = var.subscriber.max_receive_count
     TABLE_NAME                   = var.table.name
     }, var.park_by_customer ? {
     PARK_BY_CUSTOMER    = "true"

@@ -18,6 +18,7 @@ variable "subscriber" {
     dlq_arn                    = string
     dlq_url                    = string
     is_fifo                    = bool
+    max_receive_count          = number
     visibility_timeout_seconds = number
     kms_key_arn                = string
   })

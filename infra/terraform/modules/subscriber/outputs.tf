@@ -7,6 +7,7 @@ output "subscriber" {
     dlq_arn                    = aws_sqs_queue.dlq.arn
     dlq_url                    = aws_sqs_queue.dlq.id
     is_fifo                    = local.is_fifo_queue
+    max_receive_count          = var.max_receive_count
     visibility_timeout_seconds = local.visibility_timeout_seconds
     kms_key_arn                = module.key.arn
   }

@@ -184,8 +184,8 @@ variable "queue_retention_seconds" {
   default     = 604800
 
   validation {
-    condition     = var.queue_retention_seconds >= 86400 && var.queue_retention_seconds <= 864000
-    error_message = "Must be 86400 to 864000 seconds (1 to 10 days): a dead message keeps its age, so with more it would reach its 14 days in the DLQ before anybody could decide on it."
+    condition     = var.queue_retention_seconds >= 259200 && var.queue_retention_seconds <= 864000
+    error_message = "Must be 259200 to 864000 seconds (3 to 10 days): with less SQS would delete a message that keeps failing before its last delivery; and a dead message keeps its age, so with more it would reach its 14 days in the DLQ before anybody could decide on it."
   }
 }
 
@@ -205,13 +205,17 @@ variable "dlq_retention_seconds" {
 }
 
 variable "max_receive_count" {
-  description = "Deliveries of a message before SQS moves it to the DLQ."
+  description = "Deliveries of a message before SQS moves it to the DLQ; 240 last for an outage of 12 hours of what the consumer needs."
   type        = number
-  default     = 10
+  default     = 240
 
   validation {
-    condition     = var.max_receive_count >= 5 && var.max_receive_count <= 1000
-    error_message = "Must be 5 to 1000: throttled deliveries count too, so with less a short throttle kills healthy messages."
+    condition     = var.max_receive_count >= 5 && var.max_receive_count <= 288
+    error_message = "Must be 5 to 288: throttled deliveries count too, so with less a short throttle kills healthy messages; with more a message that keeps failing, every 15 minutes, would outlast the shortest retention of the queue (3 days) and be deleted unseen."
+  }
+  validation {
+    condition     = var.max_receive_count * local.visibility_timeout_seconds <= var.queue_retention_seconds
+    error_message = "max_receive_count x the visibility timeout must not exceed queue_retention_seconds: a message that kills the consumer each time would be deleted unseen before its last delivery."
   }
 }
 

@@ -10,6 +10,7 @@ variables {
     dlq_arn                    = "arn:aws:sqs:eu-west-1:111122223333:fanout-payments-dlq"
     dlq_url                    = "https://sqs.eu-west-1.amazonaws.com/111122223333/fanout-payments-dlq"
     is_fifo                    = false
+    max_receive_count          = 240
     visibility_timeout_seconds = 181
     kms_key_arn                = "arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-000000000009"
   }
@@ -63,6 +64,15 @@ run "failures_and_lag_alarm" {
   }
 }
 
+run "a_fault_of_what_the_consumer_needs_alarms_within_five_minutes" {
+  command = plan
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.dependency_faults[0].period * aws_cloudwatch_metric_alarm.dependency_faults[0].datapoints_to_alarm <= 300 && aws_cloudwatch_metric_alarm.dependency_faults[0].period * aws_cloudwatch_metric_alarm.dependency_faults[0].evaluation_periods >= 2 * 900
+    error_message = "At once, and on for as long as messages come back every 15 minutes."
+  }
+}
+
 run "a_fifo_queue_is_read_without_a_window" {
   command = plan
 
@@ -74,6 +84,7 @@ run "a_fifo_queue_is_read_without_a_window" {
       dlq_arn                    = "arn:aws:sqs:eu-west-1:111122223333:fanout-payments-dlq.fifo"
       dlq_url                    = "https://sqs.eu-west-1.amazonaws.com/111122223333/fanout-payments-dlq.fifo"
       is_fifo                    = true
+      max_receive_count          = 240
       visibility_timeout_seconds = 181
       kms_key_arn                = "arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-000000000009"
     }

@@ -10,6 +10,7 @@ variables {
     dlq_arn                    = "arn:aws:sqs:eu-west-1:111122223333:fanout-payments-dlq.fifo"
     dlq_url                    = "https://sqs.eu-west-1.amazonaws.com/111122223333/fanout-payments-dlq.fifo"
     is_fifo                    = true
+    max_receive_count          = 240
     visibility_timeout_seconds = 181
     kms_key_arn                = "arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-00000000000c"
   }

@@ -10,6 +10,7 @@ variables {
     dlq_arn                    = "arn:aws:sqs:eu-west-1:111122223333:fanout-payments-dlq"
     dlq_url                    = "https://sqs.eu-west-1.amazonaws.com/111122223333/fanout-payments-dlq"
     is_fifo                    = false
+    max_receive_count          = 240
     visibility_timeout_seconds = 181
     kms_key_arn                = "arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-000000000009"
   }
@@ -59,6 +60,7 @@ run "a_window_beyond_lambdas_limit_is_refused" {
       dlq_arn                    = "arn:aws:sqs:eu-west-1:111122223333:fanout-payments-dlq"
       dlq_url                    = "https://sqs.eu-west-1.amazonaws.com/111122223333/fanout-payments-dlq"
       is_fifo                    = false
+      max_receive_count          = 240
       visibility_timeout_seconds = 2000
       kms_key_arn                = "arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-000000000009"
     }
@@ -99,6 +101,7 @@ run "a_batch_of_more_than_10_from_a_fifo_queue_is_refused" {
       dlq_arn                    = "arn:aws:sqs:eu-west-1:111122223333:fanout-payments-dlq.fifo"
       dlq_url                    = "https://sqs.eu-west-1.amazonaws.com/111122223333/fanout-payments-dlq.fifo"
       is_fifo                    = true
+      max_receive_count          = 240
       visibility_timeout_seconds = 181
       kms_key_arn                = "arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-000000000009"
     }
@@ -120,6 +123,7 @@ run "a_window_on_a_fifo_queue_is_refused" {
       dlq_arn                    = "arn:aws:sqs:eu-west-1:111122223333:fanout-payments-dlq.fifo"
       dlq_url                    = "https://sqs.eu-west-1.amazonaws.com/111122223333/fanout-payments-dlq.fifo"
       is_fifo                    = true
+      max_receive_count          = 240
       visibility_timeout_seconds = 181
       kms_key_arn                = "arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-000000000009"
     }

@@ -28,7 +28,7 @@ run "dead_messages_outlive_the_queue" {
     error_message = "14 days after 7."
   }
   assert {
-    condition     = jsondecode(aws_sqs_queue.this.redrive_policy).maxReceiveCount == 10
+    condition     = jsondecode(aws_sqs_queue.this.redrive_policy).maxReceiveCount == 240
     error_message = "10 deliveries."
   }
   assert {

@@ -419,3 +419,33 @@ run "a_batch_window_beyond_lambdas_limit_is_refused" {
 
   expect_failures = [var.consumer_batch_window_seconds]
 }
+
+run "more_deliveries_than_the_shortest_retention_has_room_for_are_refused" {
+  command = plan
+
+  variables {
+    max_receive_count = 289
+  }
+
+  expect_failures = [var.max_receive_count]
+}
+
+run "deliveries_that_outlast_the_retention_of_a_slow_consumers_queue_are_refused" {
+  command = plan
+
+  variables {
+    consumer_timeout_seconds = 900
+  }
+
+  expect_failures = [var.max_receive_count]
+}
+
+run "a_retention_shorter_than_the_last_delivery_is_refused" {
+  command = plan
+
+  variables {
+    queue_retention_seconds = 259199
+  }
+
+  expect_failures = [var.queue_retention_seconds]
+}
