@@ -6,6 +6,15 @@ from uuid import uuid4
 
 import pytest
 
+from fanout.local.stream_mapping import (
+    Backoff,
+    Invoke,
+    MappingSettings,
+    PartlyFailed,
+    ShardMapping,
+    StreamRecord,
+    Succeeded,
+)
 from publisher import publish_batch
 from publisher.invocation import BatchFailed
 from publisher.pipe_handler import PipeHandler
@@ -151,6 +160,49 @@ def test_an_unknown_status_among_unexpected_exceptions_shows_nothing(monkeypatch
     rig = Rig()
     assert rig.handle(batch) == first_of(batch)
     assert rig.store.parked == []
+
+
+def invoke(mapping, rig, batch, now):
+    """One invocation by Lambda's rules; how many records it held."""
+    (action,) = mapping.next_actions(now=now)
+    assert isinstance(action, Invoke)
+    places = [one.number for one in action.batch.records]
+    reported = rig.handle([batch[place] for place in places])
+    if reported is None:
+        mapping.invoked(action.batch, Succeeded(), now=now)
+    else:
+        from_sequence = str(int(reported) - FIRST_SEQUENCE_NUMBER)
+        mapping.invoked(action.batch, PartlyFailed(from_sequence=from_sequence), now=now)
+    return len(places)
+
+
+@pytest.mark.usefixtures("bug")
+def test_the_mapping_holds_the_whole_batch_for_hours_and_the_next_deployment_publishes_it(
+    monkeypatch,
+):
+    settings = MappingSettings(
+        mapping_id="mapping",
+        function_arn="publisher",
+        stream_arn="stream",
+        batch_size=100,
+        bisect=True,
+        record_age_seconds_max=12 * 3600,
+        function_response_types=("ReportBatchItemFailures",),
+    )
+    mapping = ShardMapping(settings, backoff=Backoff(longest_seconds=60))
+    batch = [change(number) for number in range(250)]
+    mapping.add(
+        [StreamRecord(sequence=str(number), key="k", created_at=0.0) for number in range(250)],
+        now=0.0,
+    )
+    broken = Rig()
+    held = [invoke(mapping, broken, batch, now=turn * 600.0) for turn in range(60)]
+    assert set(held) == {100}
+    assert (broken.store.parked, mapping.checkpoint) == ([], None)
+    monkeypatch.setattr(publish_batch, "detect", detect)
+    fixed = Rig()
+    assert [invoke(mapping, fixed, batch, now=36_060.0) for _ in range(3)] == [100, 100, 50]
+    assert [event.customer_id for event in fixed.bus.events] == [f"c-{n}" for n in range(250)]
 
 
 @pytest.mark.usefixtures("bug")
