@@ -88,17 +88,17 @@ override_resource {
 
 override_resource {
   target = module.publisher.aws_iam_role.pipe
-  values = { arn = "arn:aws:iam::123456789012:role/fanout-publisher-pipe-eu-west-1" }
+  values = { arn = "arn:aws:iam::123456789012:role/fanout-publisher-pipe-eu-west-1", id = "fanout-publisher-pipe-eu-west-1" }
 }
 
 override_resource {
   target = module.publisher.module.function.aws_iam_role.this
-  values = { arn = "arn:aws:iam::123456789012:role/fanout-publisher-eu-west-1" }
+  values = { arn = "arn:aws:iam::123456789012:role/fanout-publisher-eu-west-1", id = "fanout-publisher-eu-west-1" }
 }
 
 override_resource {
   target = module.payments_consumer.module.function.aws_iam_role.this
-  values = { arn = "arn:aws:iam::123456789012:role/fanout-payments-consumer-eu-west-1" }
+  values = { arn = "arn:aws:iam::123456789012:role/fanout-payments-consumer-eu-west-1", id = "fanout-payments-consumer-eu-west-1" }
 }
 
 override_resource {

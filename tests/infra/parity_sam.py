@@ -57,7 +57,11 @@ READERS: dict[str, Callable[[Properties], Read]] = {
             (
                 "topic",
                 it["TopicName"],
-                {"shown as": it["DisplayName"], "key": key_name(it["KmsMasterKeyId"])},
+                {
+                    "shown as": it["DisplayName"],
+                    "key": key_name(it["KmsMasterKeyId"]),
+                    "FIFO": None,
+                },
             )
         ]
     ),

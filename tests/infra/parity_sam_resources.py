@@ -112,6 +112,7 @@ def queue(it: Properties) -> Read:
             ],
             "DLQ": [redrive.get("deadLetterTargetArn"), number(redrive.get("maxReceiveCount"))],
             "is the DLQ of": it.get("RedriveAllowPolicy"),
+            "by group": None,
         },
     )
 

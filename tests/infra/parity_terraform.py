@@ -78,6 +78,25 @@ def _one(kind: str, name: str, properties: Callable[[Values], Values]) -> Callab
 
 READERS: dict[str, Callable[[Values], Read]] = {
     "aws_cloudwatch_dashboard": _one("dashboard", "dashboard_name", lambda _: {"is": "there"}),
+    "aws_cloudwatch_event_archive": _one(
+        "archive",
+        "name",
+        lambda it: {
+            "of": it["event_source_arn"],
+            "days": number(it["retention_days"]),
+            "pattern": json.loads(it["event_pattern"]),
+        },
+    ),
+    "aws_cloudwatch_event_bus": _one(
+        "bus",
+        "name",
+        lambda it: {
+            "key": key_name(it["kms_key_identifier"]),
+            "DLQ": first(it["dead_letter_config"]).get("arn"),
+        },
+    ),
+    "aws_cloudwatch_event_rule": parity_terraform_resources.event_rule,
+    "aws_cloudwatch_event_target": parity_terraform_resources.event_target,
     "aws_cloudwatch_log_group": _one(
         "log group",
         "name",
@@ -112,6 +131,7 @@ READERS: dict[str, Callable[[Values], Read]] = {
     "aws_lambda_alias": lambda _: iter([]),  # what it is for shows in the mappings
     "aws_lambda_event_source_mapping": parity_terraform_resources.mapping,
     "aws_lambda_function": parity_terraform_resources.function,
+    "aws_pipes_pipe": parity_terraform_resources.pipe,
     "aws_s3_bucket": _one(
         "bucket",
         "bucket",
@@ -145,7 +165,13 @@ READERS: dict[str, Callable[[Values], Read]] = {
     "aws_sns_topic": _one(
         "topic",
         "name",
-        lambda it: {"shown as": it["display_name"], "key": key_name(it["kms_master_key_id"])},
+        lambda it: {
+            "shown as": it["display_name"],
+            "key": key_name(it["kms_master_key_id"]),
+            "FIFO": [it["content_based_deduplication"], it["fifo_throughput_scope"]]
+            if it["fifo_topic"]
+            else None,
+        },
     ),
     "aws_sns_topic_policy": _one("policy of", "arn", lambda it: {"says": statements(it["policy"])}),
     "aws_sns_topic_subscription": parity_terraform_resources.subscription,

@@ -125,6 +125,9 @@ def queue(it: Values) -> Read:
             ],
             "DLQ": [redrive.get("deadLetterTargetArn"), number(redrive.get("maxReceiveCount"))],
             "is the DLQ of": json.loads(allow) if _is_json(allow) else None,
+            "by group": [it["deduplication_scope"], it["fifo_throughput_limit"]]
+            if it["fifo_queue"]
+            else None,
             "with the stack": "deleted",
         },
     )
@@ -143,7 +146,9 @@ def subscription(it: Values) -> Read:
         {
             "from": [it["topic_arn"], it["protocol"]],
             "raw": it["raw_message_delivery"],
-            "filter": [it["filter_policy_scope"], json.loads(it["filter_policy"])],
+            "filter": [it["filter_policy_scope"], json.loads(it["filter_policy"])]
+            if it["filter_policy"]
+            else None,
             "DLQ": json.loads(it["redrive_policy"])["deadLetterTargetArn"],
         },
     )
@@ -213,15 +218,67 @@ def bucket_encryption(it: Values) -> Read:
 
 def role_policy(it: Values) -> Read:
     """A role's one policy."""
-    # The mocked role has no name to refer to: the statement about logs tells whose policy it is.
-    [name] = {
-        resource.split("/aws/lambda/")[1].removesuffix(":*")
-        for one in json.loads(it["policy"])["Statement"]
-        for resource in [one["Resource"]]
-        if "/aws/lambda/" in resource and isinstance(resource, str)
-    }
+    yield "role", it["role"], {"policy": it["name"], "may": statements(it["policy"])}
+
+
+def event_rule(it: Values) -> Read:
+    """A rule, by its name."""
     yield (
-        "role",
-        f"{name}-eu-west-1",
-        {"policy": it["name"], "may": statements(it["policy"])},
+        "rule",
+        it["name"],
+        {
+            "bus": it["event_bus_name"],
+            "pattern": json.loads(it["event_pattern"]),
+            "state": it["state"] or "ENABLED",
+        },
+    )
+
+
+def event_target(it: Values) -> Read:
+    """A rule's one target."""
+    retry = first(it["retry_policy"])
+    yield (
+        "rule",
+        it["rule"],
+        {
+            "target": it["arn"],
+            "target bus": it["event_bus_name"],
+            "passes": it["input_path"],
+            "DLQ": first(it["dead_letter_config"]).get("arn"),
+            "retries": [
+                number(retry.get("maximum_event_age_in_seconds")),
+                number(retry.get("maximum_retry_attempts")),
+            ],
+        },
+    )
+
+
+def pipe(it: Values) -> Read:
+    """A pipe from a DynamoDB stream to a bus."""
+    source = first(first(it["source_parameters"])["dynamodb_stream_parameters"])
+    target = first(first(it["target_parameters"])["eventbridge_event_bus_parameters"])
+    filters = first(first(it["source_parameters"])["filter_criteria"])
+    yield (
+        "pipe",
+        it["name"],
+        {
+            "from": it["source"],
+            "through": it["enrichment"],
+            "to": it["target"],
+            "role": it["role_arn"],
+            "runs": it["desired_state"],
+            "start": source["starting_position"],
+            "batch": [
+                number(source["batch_size"]),
+                number(source["maximum_batching_window_in_seconds"]),
+                number(source["parallelization_factor"]),
+            ],
+            "attempts": number(source["maximum_retry_attempts"]),
+            "age": number(source["maximum_record_age_in_seconds"]),
+            "bisects": source["on_partial_batch_item_failure"],
+            "DLQ": first(source["dead_letter_config"]).get("arn"),
+            "filters": [one["pattern"] for one in filters.get("filter", [])],
+            "sends": {name: target[name] for name in ("detail_type", "source", "time")},
+            "template": first(it["target_parameters"])["input_template"],
+        },
     )

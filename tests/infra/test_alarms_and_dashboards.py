@@ -186,6 +186,26 @@ def test_a_threshold_of_terraform_has_the_unit_of_its_metric(module):
         assert _unit_of_threshold(threshold, threshold) == _unit(metric), (metric, threshold)
 
 
+@pytest.mark.parametrize("module", MODULES)
+def test_every_alarm_of_a_module_names_what_is_written(module):
+    """As text: variants that no example deploys too, such as a pipe's with an entity filter."""
+    path = TERRAFORM / "modules" / module / "alarms.tf"
+    text = path.read_text() if path.exists() else ""
+    for line in re.findall(r'^ *metric(?:_name)? += (.*"\w+".*)$', text, re.MULTILINE):
+        for name in re.findall(r'"(\w+)"', line):
+            assert _unit(name) is not None, line
+    for namespace, name, dimensions in re.findall(
+        r'namespace += "([\w/]+)"\n *metric(?:_name)? += "(\w+)"\n *dimensions += \{(.*)\}$',
+        text,
+        re.MULTILINE,
+    ):
+        keys = set(re.findall(r"(\w+) = ", dimensions))
+        if namespace == NAMESPACE:
+            assert keys == set(OURS[name].dimensions), name
+        else:
+            assert keys == set(AWS[namespace, name].dimensions), name
+
+
 def test_thresholds_are_found_in_every_module_that_has_alarms():
     found = {module: len(_thresholds(module)) for module in MODULES if _thresholds(module)}
     assert set(found) == {

@@ -92,13 +92,6 @@ def test_sam_and_terraform_deploy_the_same_but_for_what_is_meant(terraform_facts
     assert gone == [], "no longer different: take these out of the list"
 
 
-@pytest.mark.slow
-@pytest.mark.infra
-def test_every_resource_that_terraform_deploys_is_compared(terraform_resources, terraform_facts):
-    assert {kind for kind, _ in terraform_resources} == set(parity_terraform.READERS)
-    assert len(terraform_facts) > len(terraform_resources)
-
-
 def test_every_resource_that_sam_deploys_is_compared():
     kinds = {resource["Type"] for resource in deployed()["Resources"].values()}
     assert kinds == set(parity_sam.READERS)

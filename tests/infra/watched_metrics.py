@@ -153,6 +153,7 @@ def names_in_template(template: Mapping[str, Any]) -> Names:
     parameters = of_type(template, "AWS::SSM::Parameter").values()
     return {
         "queue": {one["QueueName"] for one in of_type(template, "AWS::SQS::Queue").values()},
+        "table": {one["TableName"] for one in of_type(template, "AWS::DynamoDB::Table").values()},
         "topic": {one["TopicName"] for one in of_type(template, "AWS::SNS::Topic").values()},
         "function": {one["FunctionName"] for one in functions},
         "stream function": {

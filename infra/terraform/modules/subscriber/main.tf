@@ -17,8 +17,9 @@ locals {
   queue_arn  = "arn:${local.partition}:sqs:${local.region}:${local.account}:${local.queue_name}"
   dlq_arn    = "arn:${local.partition}:sqs:${local.region}:${local.account}:${local.dlq_name}"
 
-  is_topic      = var.bus.transport != "eventbridge"
-  is_fifo_queue = coalesce(var.fifo_queue, var.bus.transport == "sns-fifo")
+  is_topic = var.bus.transport != "eventbridge"
+  # Both queues follow the topic: a FIFO topic's subscriptions have FIFO DLQs, so their queues are FIFO.
+  is_fifo_queue = var.bus.transport == "sns-fifo"
 
   # A bus of another account is known by its ARN only.
   event_bus = split(":", var.bus.arn)[4] == local.account ? reverse(split("/", var.bus.arn))[0] : var.bus.arn

@@ -128,17 +128,6 @@ variable "keeps_latest_state" {
 
 # ---------------------------------------------------------------- queue and DLQ
 
-variable "fifo_queue" {
-  description = "Whether the queue is FIFO; null follows the topic. A standard queue behind a FIFO topic is possible, without its order."
-  type        = bool
-  default     = null
-
-  validation {
-    condition     = var.fifo_queue != true || var.bus.transport == "sns-fifo"
-    error_message = "A FIFO queue needs a FIFO topic: SNS refuses a standard topic in front of it, and EventBridge keeps no order that it could keep."
-  }
-}
-
 variable "consumer_timeout_seconds" {
   description = "Seconds that the consumer may take for a batch: its Lambda timeout, or that of any other worker."
   type        = number

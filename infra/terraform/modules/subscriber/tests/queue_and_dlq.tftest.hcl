@@ -105,24 +105,6 @@ run "queue_and_dlq_behind_a_fifo_topic_are_fifo" {
   }
 }
 
-run "a_standard_queue_behind_a_fifo_topic_is_possible" {
-  command = plan
-
-  variables {
-    bus = {
-      transport        = "sns-fifo"
-      arn              = "arn:aws:sns:eu-west-1:111122223333:fanout-customer-status.fifo"
-      publish_versions = [2]
-    }
-    fifo_queue = false
-  }
-
-  assert {
-    condition     = aws_sqs_queue.this.name == "fanout-payments"
-    error_message = "A standard queue."
-  }
-}
-
 run "a_given_key_encrypts_both" {
   command = plan
 

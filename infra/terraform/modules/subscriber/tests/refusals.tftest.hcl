@@ -147,31 +147,6 @@ run "an_alarm_of_dead_messages_that_comes_too_late_is_refused" {
   expect_failures = [var.dlq_age_alarm_seconds]
 }
 
-run "a_fifo_queue_behind_a_standard_topic_is_refused" {
-  command = plan
-
-  variables {
-    fifo_queue = true
-  }
-
-  expect_failures = [var.fifo_queue]
-}
-
-run "a_fifo_queue_behind_eventbridge_is_refused" {
-  command = plan
-
-  variables {
-    bus = {
-      transport        = "eventbridge"
-      arn              = "arn:aws:events:eu-west-1:111122223333:event-bus/fanout-customer-status"
-      publish_versions = [2]
-    }
-    fifo_queue = true
-  }
-
-  expect_failures = [var.fifo_queue]
-}
-
 run "a_topic_of_the_other_kind_is_refused" {
   command = plan
 
