@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from customer_events.tracebacks import where_raised
 from fanout.failures.documents import Record
 from publisher.reasons import BadRecord
 from publisher.transitions import TableRules, detect
@@ -53,11 +54,11 @@ def forecast(record: Record, rules: TableRules) -> Forecast:
             field=reason.field,
             expected=reason.expected,
         )
-    except (AttributeError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         return Forecast(
             prospect=Prospect.REFUSE,
             reason="UnexpectedError",
-            expected=f"a stream record; reading it raised {type(error).__name__}",
+            expected=f"no exception; there was a {where_raised(error)}",
         )
     return Forecast(prospect=Prospect.IGNORE if transition is None else Prospect.PUBLISH)
 
