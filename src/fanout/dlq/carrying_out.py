@@ -197,7 +197,8 @@ def print_report(report: Report) -> None:
 
 def _nothing_selected(run: Run, frozen: Frozen, *, as_json: bool) -> None:
     """Raises: typer.Exit, Found; see `select`."""
-    reasons = ", ".join(f"{reason} ({count:,})" for reason, count in frozen.reasons.items())
+    counts = frozen.reasons.items()
+    reasons = ", ".join(f"{' '.join(reason.split())[:60]} ({count:,})" for reason, count in counts)
     there = f"those there are dead for: {reasons}" if reasons else "the DLQ showed none"
     for remark in frozen.remarks:
         ERR.print(f"[yellow]{escape(remark)}[/]")

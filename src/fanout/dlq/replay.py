@@ -106,6 +106,7 @@ class Replay:
         before = self.score.failed
         with Sweep(self.dlq, hold_seconds=self.limits.hold_seconds, stop=self.stop) as sweep:
             for page in sweep.pages():
+                self.keep_lock()
                 for message in page:
                     self._note_comeback(message)
         return self.score.failed - before

@@ -38,14 +38,12 @@ def replay(
     version: options.Version = None,
     where: options.Where = None,
     message: options.MessageId = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Select so many at most.")] = None,
-    canary: Annotated[int, typer.Option(min=0, help="Do so many first, and see.")] = 0,
-    rate: Annotated[
-        float | None, typer.Option(min=0.01, help="Messages a second; as fast as it goes if not.")
-    ] = None,
+    limit: options.Limit = None,
+    canary: options.Canary = 0,
+    rate: options.Rate = None,
     failure_rate_max: Annotated[
         float, typer.Option(min=0, max=1, help="Stop when more than this part of them fails.")
-    ] = 0.1,
+    ] = options.FAILURE_RATE_MAX,
     watch_seconds: options.WatchSeconds = 15,
     even_if_unreadable: Annotated[
         bool,
@@ -55,9 +53,7 @@ def replay(
         ),
     ] = False,
     hold_seconds: options.HoldSeconds = options.HOLD_DEFAULT,
-    execute: Annotated[
-        bool, typer.Option("--execute", help="Do it; without, only the plan is shown.")
-    ] = False,
+    execute: options.Execute = False,
     runs_dir: options.RunsDir = None,
     journal: options.JournalCopy = None,
     as_json: options.Json = False,
