@@ -12,7 +12,7 @@ _DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "Unaut
 ATTEMPTS_MAX: Final = 5
 CONNECT_TIMEOUT_SECONDS: Final = 5
 READ_TIMEOUT_SECONDS: Final = 60
-"""Longer than the longest answer that a command waits for: 20 seconds of SQS's long polling."""
+"""Longer than what a command waits for: 20 seconds of long polling, 30 of a consumer's function."""
 
 
 @dataclass(kw_only=True)

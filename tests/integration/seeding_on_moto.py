@@ -54,9 +54,9 @@ class Deployment:
             Attributes=attributes,
         )
 
-    def run(self, *arguments: str) -> Any:
+    def run(self, *arguments: str, as_json: bool = True) -> Any:
         """The command's result; `--json` and a folder for its journal are added."""
-        options = ["--json", "--runs-dir", str(self.folder)]
+        options = [*(["--json"] if as_json else []), "--runs-dir", str(self.folder)]
         return CliRunner().invoke(app, ["--region", REGION, *arguments, *options])
 
     def backfill(self, *arguments: str) -> Any:

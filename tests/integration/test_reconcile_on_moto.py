@@ -1,12 +1,14 @@
 """`fanout reconcile` on moto: causes, metric, sampling, keys, and what is refused."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from customer_events.encoder import encode
 from fanout.backfill.snapshots import snapshot
 from fanout.errors import ExitCode, Found, WrongUse
+from fanout.reconcile import session
 from integration.seeding_on_moto import seeding_on_moto, table
 from unit.fanout.backfill_samples import SOURCE, reading
 
@@ -94,6 +96,41 @@ def test_agreement_is_not_reported_where_nothing_can_be_compared(deployment, pol
     assert isinstance(result.exception, WrongUse)
     assert result.exception.exit_code == ExitCode.WRONG_USE
     assert sentence in str(result.exception)
+
+
+def repaired_after(deployment, monkeypatch, seconds):
+    """What a repair leaves where the consumer needs so long; and how long it was waited for."""
+    passed = [0.0]
+
+    def sleep(pause):
+        passed[0] += pause
+        if passed[0] >= seconds:
+            good_row(deployment, "c-1")
+
+    clock = SimpleNamespace(monotonic=lambda: passed[0], sleep=sleep)
+    monkeypatch.setattr(session, "time", clock)
+    deployment.put("c-1", "ACTIVE")
+    _, found = reconcile(deployment, "--repair", "--execute")
+    return found["left"], passed[0]
+
+
+def test_a_repair_is_waited_for_although_there_is_no_grace(deployment, monkeypatch):
+    assert repaired_after(deployment, monkeypatch, 8)[0] == 0
+
+
+def test_a_repair_that_has_no_effect_is_not_waited_for_for_long(deployment, monkeypatch):
+    left, waited_seconds = repaired_after(deployment, monkeypatch, 10_000)
+    assert left == 1
+    assert waited_seconds <= 30
+
+
+def test_a_document_names_a_hundred_customers_and_a_table_twenty(deployment):
+    for number in range(120):
+        deployment.put(f"c-{number:03}", "ACTIVE")
+    _, found = reconcile(deployment)
+    assert (found["drifted"], len(found["differences"])) == (120, 100)
+    shown = deployment.run("reconcile", "payments", "--grace-seconds", "0", as_json=False)
+    assert sum("│ missing" in line for line in shown.stdout.splitlines()) == 1 + 20
 
 
 def held(event):

@@ -7,6 +7,7 @@ import pytest
 
 from fanout.demo.changes import Op
 from fanout.demo.changes_file import read
+from fanout.demo.run import STALL_SECONDS
 
 PAGE = Path(__file__).parents[4] / "docs" / "howto" / "demo.md"
 
@@ -25,3 +26,8 @@ def example(tmp_path):
 def test_the_examples_show_every_op_and_say_the_same_in_both_formats(example):
     assert example("jsonl") == example("csv")
     assert {change.op for change in example("jsonl")} == set(Op)
+
+
+def test_the_page_says_how_long_the_demo_waits_for_something_to_move():
+    assert STALL_SECONDS == 60
+    assert f"gives up after {STALL_SECONDS} seconds" in PAGE.read_text()

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from fanout.errors import WrongUse
-from fanout.local import stream_poller
+from fanout.local import stream_lane, stream_poller
 from fanout.local.stream_poller import StreamPoller
 
 STREAM = "arn:aws:dynamodb:us-east-1:123456789012:table/accounts/stream/1"
@@ -302,6 +302,19 @@ def test_a_refused_on_failure_record_is_written_again(streams, bucket):
         wait_until(lambda: poller.status().records_discarded == 1)
     assert len(bucket.objects) == 1
     assert poller.status().deliveries_dropped == 0
+
+
+def test_a_batch_that_the_destination_refuses_five_times_is_dropped_and_counted(
+    streams, bucket, monkeypatch
+):
+    monkeypatch.setattr(stream_lane.Backoff, "delay_seconds", lambda *_: 0.0)
+    streams.put("shard-1", 1)
+    bucket.failures = [client_error("SlowDown", "PutObject")] * 100
+    function = FakeLambda(MaximumRetryAttempts=0)
+    function.script = [{"errorType": "ValueError"}]
+    with polling(streams, function, bucket) as poller:
+        wait_until(lambda: poller.status().records_discarded == 1)
+    assert (poller.status().deliveries_dropped, len(bucket.failures)) == (1, 95)
 
 
 def test_a_filtered_record_passes_without_an_invocation(streams):
