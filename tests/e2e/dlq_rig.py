@@ -75,7 +75,7 @@ def command_line(bare_emulator, tmp_path, prefix):
             env=environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=400,
             check=False,
         )
 

@@ -16,7 +16,7 @@ class Fanout:
     deployment: Any
     state: Path
 
-    def __call__(self, *arguments: str, expect: int = 0, timeout: float = 120) -> dict[str, Any]:
+    def __call__(self, *arguments: str, expect: int = 0, timeout: float = 400) -> dict[str, Any]:
         """Run to the end; the command's JSON document."""
         done = subprocess.run(
             self._command(*arguments),

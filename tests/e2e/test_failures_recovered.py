@@ -259,7 +259,7 @@ def kill(fanout, point, number):
         env=fanout._environment() | {"PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=400,
         check=False,
     )
 

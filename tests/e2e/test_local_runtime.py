@@ -20,7 +20,7 @@ from fanout.local.runtime import look, running, stop
 pytestmark = pytest.mark.slow
 
 FANOUT = Path(sys.executable).with_name("fanout")
-TIMEOUT_SECONDS = 120
+TIMEOUT_SECONDS = 400
 
 
 def fanout(*arguments, cwd=None):
