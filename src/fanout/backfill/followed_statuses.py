@@ -9,6 +9,7 @@ since `ACTIVE>CLOSED` does not come.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import product
 
 from customer_events.encoder import downcast
 from customer_events.event import EVENT_NAME, Status
@@ -77,22 +78,19 @@ def _kinds(
 
 def _heard(found: list[list[Clause]], kinds: list[Kind]) -> dict[_Transition, Match]:
     """Whether each transition is heard of, in whichever version tells it best."""
-    by_name = {(kind.major, kind.previous_status, kind.status): kind for kind in kinds}
-
-    def told(major: int, before: Status | None, status: Status) -> Kind:
-        known = [one if (major, NONE, one) in by_name else downcast(one) for one in Status]
-        word = dict(zip(Status, known, strict=True))
-        return by_name[major, word[before] if before else NONE, word[status]]
-
-    return {
-        (before, status): max(
-            (matches(found, told(major, before, status)) for major in {one.major for one in kinds}),
-            default=Match.NEVER,
+    known = {(kind.major, kind.status) for kind in kinds}
+    heard: dict[_Transition, Match] = {}
+    for kind, before, status in product(kinds, (None, *Status), Status):
+        # A version tells what it does not know as the nearest that it does: removed as closed.
+        old, new = (
+            one if one is None or (kind.major, one) in known else downcast(one)
+            for one in (before, status)
         )
-        for before in (None, *Status)
-        for status in Status
-        if before != status
-    }
+        if before != status and (old or NONE, new) == (kind.previous_status, kind.status):
+            heard[before, status] = max(
+                matches(found, kind), heard.get((before, status), Match.NEVER)
+            )
+    return heard
 
 
 def _fixed(publisher: Publisher) -> Mapping[str, str]:
@@ -108,14 +106,14 @@ def _fixed(publisher: Publisher) -> Mapping[str, str]:
 
 
 def _followed(heard: set[_Transition]) -> frozenset[Status]:
-    return frozenset(status for status in Status if _is_followed(status, heard))
-
-
-def _is_followed(status: Status, heard: set[_Transition]) -> bool:
-    others = [one for one in Status if one is not status]
-    arrivals = [(one, status) in heard for one in others]
-    leaves = [(status, one) in heard for one in others]
-    return (all(arrivals) and (None, status) in heard) or (any(arrivals) and all(leaves))
+    followed = set()
+    for status in Status:
+        others = [one for one in Status if one is not status]
+        arrivals = [(one, status) in heard for one in others]
+        leaves = [(status, one) in heard for one in others]
+        if (all(arrivals) and (None, status) in heard) or (any(arrivals) and all(leaves)):
+            followed.add(status)
+    return frozenset(followed)
 
 
 def _deciding(found: list[list[Clause]], kinds: list[Kind]) -> list[str]:

@@ -87,16 +87,12 @@ def _filters(target: AwsTarget, bus: Bus, queue_arn: str) -> Iterator[Mapping[st
 
 
 def _rules(events: Any, bus_arn: str, queue_arn: str) -> Iterator[Mapping[str, Any] | None]:
-    request = {"TargetArn": queue_arn, "EventBusName": bus_arn}
-    while True:
-        answer = events.list_rule_names_by_target(**request)
-        for name in answer["RuleNames"]:
+    pages = events.get_paginator("list_rule_names_by_target")
+    for page in pages.paginate(TargetArn=queue_arn, EventBusName=bus_arn):
+        for name in page["RuleNames"]:
             rule = events.describe_rule(Name=name, EventBusName=bus_arn)
             if rule.get("State", "ENABLED") == "ENABLED":
                 yield json.loads(rule["EventPattern"])
-        if not answer.get("NextToken"):
-            return
-        request["NextToken"] = answer["NextToken"]
 
 
 def _instant(text: str, name: str) -> datetime:

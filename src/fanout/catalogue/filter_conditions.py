@@ -17,6 +17,14 @@ OPERATORS = STRING_OPERATORS | {"anything-but", "exists", "numeric", "cidr"}
 WILDCARDS_MAX = 3
 """AWS refuses a text with too many `*` as too complex, and names no number; so many pass."""
 _WILDCARD_TOKENS = re.compile(r"(?:\\[\\*]|[^\\*]|\*(?!\*))*")
+_EXPECTED = {
+    **dict.fromkeys(("prefix", "suffix", "equals-ignore-case"), "a text"),
+    "wildcard": f"a text with at most {WILDCARDS_MAX} *, no two in a row (a literal one is \\*)",
+    "anything-but": "texts alone, numbers alone, or one documented operator with a text",
+    "exists": "true or false",
+    "numeric": '[">", 0] or [">=", 0, "<", 5], low bound first',
+    "cidr": "a block of addresses, such as 10.0.0.0/24",
+}
 
 
 class Match(IntEnum):
@@ -76,8 +84,9 @@ def fault_of(condition: Any, transport: str = "eventbridge") -> str | None:
     [(operator, operand)] = condition.items()
     if operator not in OPERATORS:
         return f"{operator!r} is no operator; expected one of {', '.join(sorted(OPERATORS))}"
-    expected = _expected_operand(operator, operand, sns=transport == "sns")
-    return expected and f"{operator} takes {expected}, not {text_of(operand) or 'nothing'}"
+    if _takes(operator, operand, sns=transport == "sns"):
+        return None
+    return f"{operator} takes {_EXPECTED[operator]}, not {text_of(operand) or 'nothing'}"
 
 
 def match(condition: Any, domain: Domain) -> Match:
@@ -96,58 +105,41 @@ def match(condition: Any, domain: Domain) -> Match:
 # Private functions
 
 
-def _expected_operand(operator: str, operand: Any, *, sns: bool) -> str | None:
-    """What the operator takes, where the operand is something else."""
-    is_text = isinstance(operand, str)
-    affix = (is_text or (not sns and _ignores_case(operand)), "a text")
-    nested = frozenset({"prefix"}) if sns else STRING_OPERATORS
-    good, expected = {
-        "exists": (isinstance(operand, bool), "true or false"),
-        "equals-ignore-case": (is_text, "a text"),
-        "prefix": affix,
-        "suffix": affix,
-        "wildcard": (
-            _is_wildcard(operand),
-            f"a text with at most {WILDCARDS_MAX} *, and no two in a row (a literal one is \\*)",
-        ),
-        "anything-but": (
-            _is_exclusion(operand, nested, lists=not sns),
-            f"texts alone, numbers alone, or a text of {', '.join(sorted(nested))}",
-        ),
-        "numeric": (_is_comparison(operand), '[">", 0] or [">=", 0, "<", 5], low bound first'),
-        "cidr": (_is_cidr(operand), "a block of addresses, such as 10.0.0.0/24"),
-    }[operator]
-    return None if good else expected
+def _takes(operator: str, operand: Any, *, sns: bool) -> bool:
+    match operator, operand:
+        case "exists", bool():
+            good = True
+        case "equals-ignore-case" | "prefix" | "suffix", str():
+            good = True
+        case "prefix" | "suffix", {"equals-ignore-case": str()}:
+            good = len(operand) == 1 and not sns
+        case "wildcard", str():
+            stars = re.sub(r"\\.", "", operand).count("*")
+            good = bool(_WILDCARD_TOKENS.fullmatch(operand)) and stars <= WILDCARDS_MAX
+        case "cidr", str():
+            good = _is_cidr(operand)
+        case "numeric", ["=" | "<" | "<=" | ">" | ">=", bound]:
+            good = _is_number(bound)
+        case "numeric", [">" | ">=", low, "<" | "<=", high]:
+            good = _is_number(low) and _is_number(high) and low < high
+        case "anything-but", dict():
+            good = len(operand) == 1 and all(_excludes(one, sns=sns) for one in operand.items())
+        case "anything-but", _:
+            values = _as_list(operand)
+            texts = [one for one in values if isinstance(one, str)]
+            good = bool(values) and (texts == values or all(map(_is_number, values)))
+        case _:
+            good = False
+    return good
 
 
-def _ignores_case(operand: Any) -> bool:
-    """`{"prefix": {"equals-ignore-case": "act"}}`, which EventBridge alone documents."""
-    return (
-        isinstance(operand, dict)
-        and list(operand) == ["equals-ignore-case"]
-        and isinstance(operand["equals-ignore-case"], str)
-    )
-
-
-def _is_exclusion(operand: Any, nested: frozenset[str], *, lists: bool) -> bool:
-    """`anything-but` takes values of one type, or one operator with texts of its own."""
-    if not isinstance(operand, dict):
-        values = _as_list(operand)
-        all_texts = all(isinstance(one, str) for one in values)
-        return bool(values) and (all_texts or all(map(_is_number, values)))
-    if len(operand) != 1 or not set(operand) <= nested:
-        return False
-    [(operator, texts)] = operand.items()
-    listed = _as_list(texts) if lists else [texts]
-    good = listed and all(text and isinstance(text, str) for text in listed)
-    return bool(good) and (operator != "wildcard" or all(map(_is_wildcard, listed)))
-
-
-def _is_wildcard(operand: Any) -> bool:
-    return (
-        isinstance(operand, str)
-        and bool(_WILDCARD_TOKENS.fullmatch(operand))
-        and re.sub(r"\\.", "", operand).count("*") <= WILDCARDS_MAX
+def _excludes(pair: tuple[str, Any], *, sns: bool) -> bool:
+    """The operator inside `anything-but`, with a text or a list of texts; SNS documents less."""
+    operator, texts = pair
+    listed = [texts] if sns else _as_list(texts)
+    return operator in ({"prefix"} if sns else STRING_OPERATORS) and all(
+        text and isinstance(text, str) and _takes(operator, text, sns=sns)
+        for text in listed or [""]
     )
 
 
@@ -156,24 +148,14 @@ def _is_number(value: Any) -> bool:
     return is_number and -math.inf < value < math.inf
 
 
-def _is_comparison(operand: Any) -> bool:
-    match operand:
-        case ["=" | "<" | "<=" | ">" | ">=", bound]:
-            return _is_number(bound)
-        case [">" | ">=", low, "<" | "<=", high]:
-            return _is_number(low) and _is_number(high) and low < high
-    return False
-
-
-def _is_cidr(operand: Any) -> bool:
+def _is_cidr(operand: str) -> bool:
     """As EventBridge reads it: the mask in digits, and shorter than the address."""
-    address, slash, mask = operand.partition("/") if isinstance(operand, str) else ("", "", "")
+    address, _, mask = operand.partition("/")
     try:
         bits = ipaddress.ip_address(address).max_prefixlen
     except ValueError:
         return False
-    digits = bool(re.fullmatch("[0-9]{1,3}", mask))
-    return bool(slash) and "%" not in address and digits and int(mask) < bits
+    return "%" not in address and bool(re.fullmatch("[0-9]{1,3}", mask)) and int(mask) < bits
 
 
 def _exists(*, wanted: bool, domain: Domain) -> Match:

@@ -5,12 +5,12 @@ https://docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from fanout.catalogue.filter_conditions import fault_of
 from fanout.catalogue.filter_findings import Finding
-from fanout.catalogue.filter_pattern import Clause, branches, is_or
+from fanout.catalogue.filter_pattern import branches, is_or
 
 SNS_KEYS_MAX = 5
 SNS_COMBINATIONS_MAX = 150
@@ -35,7 +35,7 @@ def broken_limits(document: Any, transport: str) -> list[Finding]:
     faults = list(_form(document, "", transport)) or list(_overwritten(document))
     if faults:
         return faults
-    return list(_sns_limits(document) if transport == "sns" else _eventbridge_limits(document))
+    return list(_limits(document, sns=transport == "sns"))
 
 
 # Private functions
@@ -77,53 +77,43 @@ def _overwritten(document: dict[str, Any]) -> Iterator[Finding]:
         yield Finding(rule="form", path=path, sentence=sentence)
 
 
-def _sns_limits(document: dict[str, Any]) -> Iterator[Finding]:
+def _limits(document: dict[str, Any], *, sns: bool) -> Iterator[Finding]:
     found = branches(document)
     clauses = {id(clause): clause for branch in found for clause in branch}.values()
     keys = sorted({clause.path for clause in clauses})
-    if len(keys) > SNS_KEYS_MAX:
+    if sns and len(keys) > SNS_KEYS_MAX:
         sentence = f"SNS takes at most {SNS_KEYS_MAX} keys; here are {len(keys)}: "
         yield Finding(rule="keys", sentence=f"{sentence}{', '.join(keys)}.")
-    total = sum(math.prod(len(clause.conditions) for clause in branch) for branch in found)
-    if total > SNS_COMBINATIONS_MAX:
-        sentence = (
-            f"SNS takes at most {SNS_COMBINATIONS_MAX} combinations (the number of values of each "
-            f"key, multiplied); here are {total}."
+    products = [math.prod(len(clause.conditions) for clause in branch) for branch in found]
+    who, total, total_max, what, number_max = (
+        ("SNS", sum(products), SNS_COMBINATIONS_MAX, "values", SNS_NUMBER_MAX)
+        if sns
+        else (
+            "EventBridge",
+            len(found),
+            EVENTBRIDGE_COMBINATIONS_MAX,
+            "$or",
+            EVENTBRIDGE_NUMBER_MAX,
         )
+    )
+    if total > total_max:
+        sentence = f"{who} takes at most {total_max} combinations of {what}; here are {total}."
         yield Finding(rule="combinations", sentence=sentence)
-    yield from _large_numbers(clauses, SNS_NUMBER_MAX, "SNS")
-    # Half a surrogate pair can't be matched, and has a size like any other character.
-    if len(json.dumps(document, ensure_ascii=False).encode(errors="replace")) > SNS_BYTES_MAX:
-        yield Finding(rule="size", sentence=f"SNS takes at most {SNS_BYTES_MAX} bytes.")
-
-
-def _large_numbers(clauses: Iterable[Clause], number_max: float, who: str) -> Iterator[Finding]:
     for clause in clauses:
         for number in _numbers(list(clause.conditions)):
             if not abs(number) <= number_max:
                 sentence = (
-                    f"{clause.path}: {who} compares numbers up to ±{number_max:,}, and {number} is "
+                    f"{clause.path}: {who} compares numbers up to ±{number_max}, and {number} is "
                     "beyond; times in milliseconds and sequence numbers don't fit."
                 )
                 yield Finding(rule="number", path=clause.path, sentence=sentence)
-
-
-def _eventbridge_limits(document: dict[str, Any]) -> Iterator[Finding]:
-    found = branches(document)
-    clauses = {id(clause): clause for branch in found for clause in branch}.values()
-    yield from _large_numbers(clauses, EVENTBRIDGE_NUMBER_MAX, "EventBridge")
-    total = len(found)
-    if total > EVENTBRIDGE_COMBINATIONS_MAX:
+    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+    # Half a surrogate pair can't be matched, and has a size like any other character.
+    if sns and len(text.encode(errors="replace")) > SNS_BYTES_MAX:
+        yield Finding(rule="size", sentence=f"SNS takes at most {SNS_BYTES_MAX} bytes.")
+    if not sns and len(text) > EVENTBRIDGE_CHARACTERS_MAX:
         sentence = (
-            f"EventBridge takes at most {EVENTBRIDGE_COMBINATIONS_MAX} combinations of $or; "
-            f"here are {total}."
-        )
-        yield Finding(rule="combinations", sentence=sentence)
-    characters = len(json.dumps(document, separators=(",", ":"), ensure_ascii=False))
-    if characters > EVENTBRIDGE_CHARACTERS_MAX:
-        sentence = (
-            f"EventBridge takes patterns of up to {EVENTBRIDGE_CHARACTERS_MAX} characters by "
-            f"default; this one has {characters}."
+            f"EventBridge takes {EVENTBRIDGE_CHARACTERS_MAX} characters; here are {len(text)}."
         )
         yield Finding(rule="size", sentence=sentence)
 

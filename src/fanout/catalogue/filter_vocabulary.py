@@ -3,8 +3,9 @@
 On SNS a filter sees four message attributes; on EventBridge the whole document under `detail`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -34,37 +35,28 @@ class Kind:
 
 def sns_kinds(contract: Contract) -> list[Kind]:
     """Every kind of message by its SNS message attributes."""
-    return [
-        Kind(
-            type=event.type_of(version.major),
-            major=version.major,
-            previous_status=before,
-            status=status,
-            fields=_sns_fields(event, version, before, status),
-        )
-        for event in contract.events
-        for version in event.versions
-        for before, status in _transitions(version)
-    ]
+    return list(_kinds(contract, _sns_fields))
 
 
 def eventbridge_kinds(contract: Contract) -> list[Kind]:
     """Every kind of message by the paths of its EventBridge event, such as `detail.data.status`."""
-    return [
-        Kind(
-            type=event.type_of(version.major),
-            major=version.major,
-            previous_status=before,
-            status=status,
-            fields=_eventbridge_fields(contract, event, version, before, status),
-        )
-        for event in contract.events
-        for version in event.versions
-        for before, status in _transitions(version)
-    ]
+    return list(_kinds(contract, partial(_eventbridge_fields, contract)))
 
 
 # Private functions
+
+
+def _kinds(contract: Contract, fields_of: Callable[..., Mapping[str, Domain]]) -> Iterator[Kind]:
+    for event in contract.events:
+        for version in event.versions:
+            for before, status in _transitions(version):
+                yield Kind(
+                    type=event.type_of(version.major),
+                    major=version.major,
+                    previous_status=before,
+                    status=status,
+                    fields=fields_of(event, version, before, status),
+                )
 
 
 def _transitions(version: EventVersion) -> Iterator[tuple[str, str]]:
