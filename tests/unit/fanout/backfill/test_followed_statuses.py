@@ -81,6 +81,7 @@ def test_a_filter_that_does_not_look_at_statuses_follows_all(policy):
             }
         },
         data(status=[{"anything-but": {"prefix": ["PEND", "ACT", "CLO", "REM"]}}]),
+        data(status=["SUSPENDED"], change=[{"anything-but": "snapshot"}]),
     ],
     ids=str,
 )
