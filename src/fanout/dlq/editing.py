@@ -151,7 +151,7 @@ def from_editor(message: DeadMessage, text: str) -> Edit:
 def shown(message: DeadMessage) -> str:
     """What an editor opens: the document, indented; the body as it is where there is none."""
     try:
-        return dumps(parsed(document_of(message)), indent="  ") + "\n"
+        return dumps(parsed(document_of(message)), indent=2) + "\n"
     except Unsendable:
         return message.body
 
