@@ -65,6 +65,7 @@ def as_lambda_record(message: QueuedMessage, queue: Queue) -> dict[str, Any]:
     }
     if message.group is not None:
         system["MessageGroupId"] = message.group
+        system["SequenceNumber"] = f"{message.number:020}"
     return {
         "messageId": message.message_id,
         "receiptHandle": message.receipt,

@@ -9,6 +9,7 @@ from random import Random
 from types import MappingProxyType
 from typing import Any
 
+from customer_events.event import CustomerStatusChanged
 from event_consumer.bootstrap import REPORT_OUTCOMES, deadlines
 from event_consumer.consume_batch import (
     Delivery,
@@ -83,6 +84,7 @@ class System:
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
+        self.rule: Callable[[CustomerStatusChanged], Mapping[str, str]] = attributes
 
     # The publisher
 
@@ -141,7 +143,7 @@ class System:
     # A consumer
 
     def rows(self, clients: Clients) -> GuardedRows:
-        return GuardedTable(clients.rows, "rows", rule=attributes, clock=clients.clock.now)
+        return GuardedTable(clients.rows, "rows", rule=self.rule, clock=clients.clock.now)
 
     def event_handler(self, clients: Clients) -> EventHandler:
         return LatestState(self.rows(clients), writers_max=1, executor=clients.executor)
