@@ -23,7 +23,8 @@ from event_consumer.outcomes import APPLIED, OUT_OF_TIME, Cause, Handled, retry
 class Written:
     """What a conditional write found: whether the event changed the row, and the row as it is now.
 
-    `row` is None where there is none: a repair makes no row.
+    `row` is None where there is none (a repair makes no row), or where it was written and can't be
+    understood, since somebody changed the rest of it by hand.
     """
 
     applied: bool
