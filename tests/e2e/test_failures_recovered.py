@@ -187,7 +187,7 @@ def test_a_status_that_is_a_number_is_mended_in_accounts_and_then_discarded(
     refused = fanout(*RECOVER, "--execute", expect=1)
     assert refused["fates"] == {"REFUSED": 1}
     discard = ("publisher", "failures", "discard", "--reason", "mended in Accounts", "--execute")
-    assert fanout(*discard)["selected"] == 0
+    assert fanout(*discard, expect=1)["selected"] == 0
     table.put_item(
         TableName=deployment.accounts_table,
         Item={"customer_id": {"S": "poison-1"}, "status": {"S": "SUSPENDED"}},
