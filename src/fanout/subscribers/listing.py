@@ -71,8 +71,11 @@ def look(target: AwsTarget) -> list[SubscriberView]:
     """Every subscriber of the deployment, by name."""
     known = registry.load(EVENT_NAME)
     versions = registry.versions_by_subscriber(EVENT_NAME)
+    found = list_subscribers(target)
+    if not found:
+        return []
     publisher = find_publisher(target)
-    return [_view(target, one, publisher, known, versions) for one in list_subscribers(target)]
+    return [_view(target, one, publisher, known, versions) for one in found]
 
 
 def coverage(
