@@ -28,13 +28,6 @@ def test_a_shown_fanout_command_has_its_form(command: Command):
         _, root, words = root.resolve_command(context, rest)
 
 
-@pytest.mark.parametrize("command", commands("make"), ids=str)
-def test_a_shown_make_target_exists(command: Command):
-    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    wanted = [word for word in command.words[1:] if "=" not in word]
-    assert set(wanted) <= set(targets)
-
-
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_within_the_project_lead_somewhere(page: Path):
     targets = [
