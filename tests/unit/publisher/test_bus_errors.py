@@ -38,6 +38,7 @@ def test_what_the_sender_got_wrong_is_refused_and_the_reason_names_the_code(code
         ("KMSOptInRequired", 403),
         ("ExpiredToken", 403),
         ("InvalidClientTokenId", 403),
+        ("SomethingNew", 401),
         ("SomethingNew", 403),
         ("SomethingNew", 404),
     ],

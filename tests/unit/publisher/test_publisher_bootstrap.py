@@ -50,6 +50,14 @@ def test_an_event_bridge_bus_gets_its_own_adapter_in_its_own_region(environment)
     assert bus._client.meta.service_model.service_name == "events"
 
 
+@pytest.mark.usefixtures("environment")
+def test_two_environments_do_not_wait_alike_when_they_try_again():
+    jitter = bootstrap.build().publisher.jitter
+    waits = [jitter() for _ in range(20)]
+    assert len(set(waits)) > 1
+    assert all(0 <= wait < 1 for wait in waits)
+
+
 def test_a_pipes_enrichment_needs_no_bus(environment):
     environment.delenv("BUS_ARN")
     environment.setenv("PUBLISH_VERSIONS", "1,2")

@@ -120,6 +120,8 @@ def test_all_problems_are_named_at_once_and_no_value_is_echoed():
     [
         ("BUS_ARN", "arn:aws:sqs:eu-west-1:123456789012:queue"),
         ("BUS_ARN", "customer-status"),
+        ("BUS_ARN", "arn:aws:events:eu-west-1:12345678901:event-bus/customer-status"),
+        ("FAILURE_BUCKET", "b" * 64),
         ("BUS_ARN", "arn:aws:events:eu-west-1:123456789012:rule/customer-status"),
         ("SEQUENCE_EPOCH", "0"),
         ("SEQUENCE_EPOCH", "10000"),
@@ -142,6 +144,19 @@ def test_all_problems_are_named_at_once_and_no_value_is_echoed():
 def test_a_value_out_of_its_range_names_its_variable(name, value):
     with pytest.raises(SettingsError, match=f"^{name}: expected"):
         from_environment(LEAST | {name: value})
+
+
+def test_a_buckets_name_has_up_to_63_characters():
+    assert from_environment(LEAST | {"FAILURE_BUCKET": "b" * 63}).failure_bucket == "b" * 63
+
+
+def test_the_failure_store_is_in_the_functions_region_else_in_the_default_else_in_the_buss():
+    default = {"AWS_DEFAULT_REGION": "eu-south-1"}
+    assert from_environment(LEAST | default | {"AWS_REGION": "eu-central-1"}).region == (
+        "eu-central-1"
+    )
+    assert from_environment(LEAST | default).region == "eu-south-1"
+    assert from_environment(LEAST).region == "eu-west-1"
 
 
 def test_a_fifo_topic_carries_one_version_and_the_reason_is_said():
