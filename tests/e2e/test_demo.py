@@ -196,7 +196,7 @@ def test_a_row_that_was_tampered_with_is_found_and_named(fresh, tmp_path, files,
     assert finding.problems == ["rows that differ: 1"]
     (difference,) = finding.comparison.differences
     assert str(difference) == (
-        "c-4: expected ACTIVE, payments ALLOWED, found ACTIVE, payments BLOCKED"
+        "c…: expected ACTIVE, payments ALLOWED, found ACTIVE, payments BLOCKED"
     )
 
 
