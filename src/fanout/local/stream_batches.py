@@ -13,14 +13,12 @@ class StreamRecord:
         key: Its partition key, in any stable form: records of one key stay in order.
         created_at: ApproximateCreationDateTime, seconds since the epoch.
         body: The record in Lambda's shape, as JSON.
-        filtered: The filter criteria did not select it: it passes without an invocation.
     """
 
     sequence: str
     key: str
     created_at: float
     body: str = ""
-    filtered: bool = False
 
     @property
     def number(self) -> int:

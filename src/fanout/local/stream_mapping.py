@@ -121,12 +121,10 @@ class ShardMapping:
             added += 1
             self._last_number = record.number
             self._read_to = record.sequence
-            self._window[record.sequence] = None if record.filtered else record.created_at
-            if not record.filtered:
-                self._pending += 1
-                self._bytes += len(record.body)
-                self._lanes[self._lane_of(record)].add(record, now=now)
-        self._advance()
+            self._window[record.sequence] = record.created_at
+            self._pending += 1
+            self._bytes += len(record.body)
+            self._lanes[self._lane_of(record)].add(record, now=now)
         return added
 
     def next_actions(self, *, now: float) -> list[Action]:

@@ -55,7 +55,7 @@ class StreamPoller:
         sns: Needed only where the on-failure destination is a topic.
 
     Raises:
-        WrongUse: the mapping uses a filter operator or a destination that is not known here.
+        WrongUse: the mapping uses a filter, or a destination that is not known here.
         ClientError: the mapping does not exist.
     """
 
@@ -153,7 +153,6 @@ class StreamPoller:
                 raw,
                 stream_arn=self._settings.stream_arn,
                 partition_key=self._stream.partition_key,
-                record_filter=self._settings.filter,
             )
             for raw in page
         ]
@@ -161,7 +160,6 @@ class StreamPoller:
         shard.has_read(records=len(page), now=now)
         self._count(
             records_read=len(page),
-            records_filtered=sum(record.filtered for record in taken),
             trims=shard.reader.trims - trims,
         )
 

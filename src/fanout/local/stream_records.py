@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from fanout.local.stream_batches import StreamRecord
-from fanout.local.stream_filter import RecordFilter
 
 
 def take_record(
@@ -15,22 +14,18 @@ def take_record(
     *,
     stream_arn: str,
     partition_key: str,
-    record_filter: RecordFilter,
 ) -> StreamRecord:
     """Turn one record of GetRecords into what the mapping works with.
 
-    `partition_key` names the table's partition key attribute; a record that the filter leaves out
-    keeps no body.
+    `partition_key` names the table's partition key attribute.
     """
     record = shape_record(raw, stream_arn=stream_arn)
     change = record["dynamodb"]
-    filtered = not record_filter.selects(record)
     return StreamRecord(
         sequence=change["SequenceNumber"],
         key=json.dumps(change["Keys"].get(partition_key), sort_keys=True),
         created_at=float(change.get("ApproximateCreationDateTime", 0)),
-        body="" if filtered else json.dumps(record, separators=(",", ":")),
-        filtered=filtered,
+        body=json.dumps(record, separators=(",", ":")),
     )
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from fanout.errors import WrongUse
-from fanout.local.stream_filter import RecordFilter
 
 REPORT_BATCH_ITEM_FAILURES = "ReportBatchItemFailures"
 STARTING_POSITIONS = ("TRIM_HORIZON", "LATEST")
@@ -36,7 +35,6 @@ class MappingSettings:
     retry_attempts_max: int = -1
     record_age_seconds_max: int = -1
     function_response_types: tuple[str, ...] = ()
-    filter: RecordFilter = RecordFilter(patterns=())  # noqa: RUF009 - frozen, holds no state
     on_failure_arn: str | None = None
     starting_position: str = "TRIM_HORIZON"
     enabled: bool = True
@@ -51,7 +49,7 @@ class MappingSettings:
         """Read the answer of `get_event_source_mapping`; what is left out takes Lambda's default.
 
         Raises:
-            WrongUse: a filter or a starting position that Lambda does not know for a stream.
+            WrongUse: a filter, or a starting position that Lambda does not know for a stream.
         """
         mapping_id = answer["UUID"]
         position = answer.get("StartingPosition") or "TRIM_HORIZON"
@@ -59,6 +57,11 @@ class MappingSettings:
             raise WrongUse(
                 f"Event source mapping {mapping_id}: StartingPosition {position!r} does not exist "
                 f"for a DynamoDB stream; expected one of {', '.join(STARTING_POSITIONS)}."
+            )
+        if (answer.get("FilterCriteria") or {}).get("Filters"):
+            raise WrongUse(
+                f"Event source mapping {mapping_id} has a filter: what it drops is gone without a "
+                "trace, and the local poller knows none. Let the function decide."
             )
         destination = (answer.get("DestinationConfig") or {}).get("OnFailure") or {}
         return cls(
@@ -72,7 +75,6 @@ class MappingSettings:
             retry_attempts_max=_limit(answer.get("MaximumRetryAttempts")),
             record_age_seconds_max=_limit(answer.get("MaximumRecordAgeInSeconds")),
             function_response_types=tuple(answer.get("FunctionResponseTypes") or ()),
-            filter=RecordFilter.parse(answer.get("FilterCriteria")),
             on_failure_arn=destination.get("Destination") or None,
             starting_position=position,
             enabled=answer.get("State", "Enabled") in {"Enabled", "Enabling", "Creating"},

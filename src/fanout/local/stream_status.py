@@ -14,7 +14,7 @@ class PollerStatus:
             records are still on the stream, nobody can ask DynamoDB.
         pending_records: Records that were read and are not done with.
         oldest_pending_at: When the oldest pending record was created, in seconds since the epoch.
-        records_succeeded: Records that the function took; filtered ones are counted apart.
+        records_succeeded: Records that the function took.
         deliveries_dropped: Batches that the on-failure destination refused to the end.
         trims: How often records had left the stream before they were read.
         last_error: The latest error, of the function or of a service; never a payload.
@@ -27,7 +27,6 @@ class PollerStatus:
     invocations: int = 0
     invocations_failed: int = 0
     records_read: int = 0
-    records_filtered: int = 0
     records_succeeded: int = 0
     records_discarded: int = 0
     batches_discarded: int = 0

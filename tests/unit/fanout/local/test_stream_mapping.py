@@ -25,10 +25,8 @@ BACKOFF = Backoff(first_seconds=1, longest_seconds=8)
 FAILED = Failed(error="Unhandled: ValueError", function_error="Unhandled")
 
 
-def record(number, *, key="c1", created_at=0.0, body="{}", filtered=False):
-    return StreamRecord(
-        sequence=str(number), key=key, created_at=created_at, body=body, filtered=filtered
-    )
+def record(number, *, key="c1", created_at=0.0, body="{}"):
+    return StreamRecord(sequence=str(number), key=key, created_at=created_at, body=body)
 
 
 def mapping_of(numbers, *, now=0.0, **settings):
@@ -63,7 +61,6 @@ def test_the_oldest_pending_record_is_the_first_that_is_not_done_whatever_was_do
     assert mapping.oldest_pending_at is None
     mapping.add(
         [
-            record(1, created_at=10.0, filtered=True),
             record(2, key=stuck, created_at=20.0),
             record(3, key=other, created_at=70.0),
         ],
@@ -141,19 +138,6 @@ class TestCheckpoint:
         mapping = mapping_of([1, 2, 3])
         invoke_next(mapping, PartlyFailed(from_sequence="2"), now=0)
         assert mapping.checkpoint == "1"
-
-    def test_it_passes_filtered_records_without_an_invocation(self):
-        mapping = ShardMapping(SETTINGS)
-        mapping.add([record(1, filtered=True), record(2, filtered=True)], now=0)
-        assert mapping.checkpoint == "2"
-        assert mapping.next_actions(now=0) == []
-
-    def test_a_filtered_record_behind_a_pending_one_waits_with_it(self):
-        mapping = ShardMapping(SETTINGS)
-        mapping.add([record(1), record(2, filtered=True)], now=0)
-        assert mapping.checkpoint is None
-        invoke_next(mapping, Succeeded(), now=0)
-        assert mapping.checkpoint == "2"
 
     def test_sequence_numbers_compare_as_integers(self):
         shorter, longer = "820400000000000001192334", "1683700000000000001135967"

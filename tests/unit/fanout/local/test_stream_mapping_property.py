@@ -30,7 +30,7 @@ MAPPINGS = st.builds(
     record_age_seconds_max=st.sampled_from([-1, 60, 600]),
     window_seconds=st.sampled_from([0, 3]),
 )
-RECORDS = st.lists(st.tuples(st.sampled_from("abcde"), st.booleans()), max_size=30)
+RECORDS = st.lists(st.sampled_from("abcde"), max_size=30)
 ANSWERS = st.sampled_from(
     ["success", "empty", "partial", "partial", "last", "unknown", "misnamed", "null", "error",
      "throttle"]
@@ -76,8 +76,8 @@ class Run:
         self.settings = mapping_settings
         self.now = 0.0
         self.records = [
-            StreamRecord(sequence=str(95 + n), key=key, created_at=0.0, body="{}", filtered=out)
-            for n, (key, out) in enumerate(records)
+            StreamRecord(sequence=str(95 + n), key=key, created_at=0.0, body="{}")
+            for n, key in enumerate(records)
         ]
         self.succeeded, self.discarded, self.delivered = [], [], defaultdict(list)
 
@@ -117,11 +117,7 @@ class Run:
     def check_the_checkpoint(self):
         done = {record.number for record in [*self.succeeded, *self.discarded]}
         checkpoint = int(self.mapping.checkpoint or 0)
-        assert all(
-            record.filtered or record.number in done
-            for record in self.records
-            if record.number <= checkpoint
-        )
+        assert all(record.number in done for record in self.records if record.number <= checkpoint)
 
 
 @settings(max_examples=300, deadline=None)
@@ -132,7 +128,7 @@ def test_every_record_ends_as_succeeded_or_discarded_and_none_is_skipped(
     run = Run(mapping_settings, records, script)
     run.to_the_end()
     ended = sorted(record.number for record in [*run.succeeded, *run.discarded])
-    assert ended == [record.number for record in run.records if not record.filtered]
+    assert ended == [record.number for record in run.records]
     assert run.mapping.pending == 0
     if run.records:
         assert run.mapping.checkpoint == run.records[-1].sequence
@@ -151,7 +147,7 @@ def test_a_key_is_first_delivered_in_order_and_goes_back_only_to_retry(
     for key, numbers in run.delivered.items():
         first_deliveries = list(dict.fromkeys(numbers))
         assert first_deliveries == sorted(first_deliveries)
-        sent = [one.number for one in run.records if one.key == key and not one.filtered]
+        sent = [one.number for one in run.records if one.key == key]
         assert set(sent) - discarded <= set(first_deliveries) <= set(sent)
 
 
@@ -165,6 +161,6 @@ def test_a_key_is_first_delivered_in_order_and_goes_back_only_to_retry(
 )
 def test_the_checks_catch_a_mapping_that_loses_records(monkeypatch, method, broken):
     monkeypatch.setattr(Lane, method, broken)
-    run = Run(replace(BASE, batch_size=4), [("a", False)] * 8, ["partial", "error"])
+    run = Run(replace(BASE, batch_size=4), ["a"] * 8, ["partial", "error"])
     with pytest.raises(AssertionError):
         run.to_the_end()

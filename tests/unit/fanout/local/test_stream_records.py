@@ -3,7 +3,6 @@ from datetime import UTC, datetime
 
 from aws_lambda_powertools.utilities.parser.models import DynamoDBStreamModel
 
-from fanout.local.stream_filter import RecordFilter
 from fanout.local.stream_records import payload_of, shape_record, take_record
 
 ARN = "arn:aws:dynamodb:us-west-2:123456789012:table/accounts/stream/2026-11-01T00:00:00.000"
@@ -32,14 +31,8 @@ RAW = {
 }
 
 
-def take(raw=RAW, *patterns):
-    criteria = {"Filters": [{"Pattern": pattern} for pattern in patterns]}
-    return take_record(
-        raw,
-        stream_arn=ARN,
-        partition_key="customer_id",
-        record_filter=RecordFilter.parse(criteria),
-    )
+def take(raw=RAW):
+    return take_record(raw, stream_arn=ARN, partition_key="customer_id")
 
 
 def test_a_record_has_the_shape_that_lambda_sends():
@@ -83,10 +76,3 @@ def test_the_mapping_gets_the_number_the_key_and_the_time_of_the_record():
     assert record.number == 4421584500000000017450439091
     assert json.loads(record.key) == {"S": "cust-1"}
     assert record.created_at == 1793588645.0
-
-
-def test_a_record_that_the_filter_leaves_out_keeps_no_body():
-    record = take(RAW, '{"eventName": ["INSERT"]}')
-    assert record.filtered
-    assert record.body == ""
-    assert not take(RAW, '{"userIdentity": {"type": ["Service"]}}').filtered

