@@ -11,15 +11,15 @@ are committed in one transaction with the mark: they happen exactly once. What i
 (an e-mail, a call) happens at least once, and should carry the event id for whoever receives it.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from itertools import repeat
+from operator import itemgetter
 from typing import Any, Protocol
 
 from customer_events.deadline import UNLIMITED, Deadline
 from customer_events.event import Change, CustomerStatusChanged
 from event_consumer.failures import failed
+from event_consumer.latest_state import by_customer
 from event_consumer.outcomes import APPLIED, DUPLICATE, OUT_OF_TIME, STALE, Handled, Outcome, retry
 
 Write = Mapping[str, Any]
@@ -80,17 +80,13 @@ class EveryEvent:
         self, events: Sequence[CustomerStatusChanged], deadline: Deadline = UNLIMITED
     ) -> list[Handled]:
         """Answer each event, in the order given."""
-        customers: dict[str, list[int]] = defaultdict(list)
-        for index, event in enumerate(events):
-            customers[event.customer_id].append(index)
-        for indexes in customers.values():
-            indexes.sort(key=lambda index: (events[index].sequence, events[index].schema_version))
-        answers: dict[int, Handled] = {}
-        groups = [[events[index] for index in indexes] for indexes in customers.values()]
-        results = self._pool.map(self._handle_customer, groups, repeat(deadline))
-        for indexes, handled in zip(customers.values(), results, strict=True):
-            answers.update(zip(indexes, handled, strict=True))
-        return [answers[index] for index in range(len(events))]
+        places = sorted(
+            range(len(events)),
+            key=lambda index: (events[index].sequence, events[index].schema_version),
+        )
+        in_order = [events[index] for index in places]
+        ends = by_customer(in_order, self._handle_customer, self._pool, deadline)
+        return [end for _, end in sorted(zip(places, ends, strict=True), key=itemgetter(0))]
 
     def _handle_customer(
         self, events: list[CustomerStatusChanged], deadline: Deadline

@@ -5,7 +5,7 @@ the row that this write left, so each still gets its own outcome.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -72,25 +72,7 @@ class LatestState:
         self, events: Sequence[CustomerStatusChanged], deadline: Deadline = UNLIMITED
     ) -> list[Handled]:
         """Answer each event, in the order given; customers do not wait for one another."""
-        customers: dict[str, list[int]] = defaultdict(list)
-        for index, event in enumerate(events):
-            customers[event.customer_id].append(index)
-        answers: dict[int, Handled] = {}
-        batches = list(customers.values())
-        for indexes, handled in zip(
-            batches,
-            self._map([[events[i] for i in batch] for batch in batches], deadline),
-            strict=True,
-        ):
-            answers.update(zip(indexes, handled, strict=True))
-        return [answers[index] for index in range(len(events))]
-
-    def _map(
-        self, customers: list[list[CustomerStatusChanged]], deadline: Deadline
-    ) -> Sequence[list[Handled]]:
-        if len(customers) == 1:
-            return [self._handle_customer(customers[0], deadline)]
-        return list(self._pool.map(self._handle_customer, customers, repeat(deadline)))
+        return by_customer(events, self._handle_customer, self._pool, deadline)
 
     def _handle_customer(
         self, events: list[CustomerStatusChanged], deadline: Deadline
@@ -119,6 +101,24 @@ class LatestState:
         except Exception as error:  # noqa: BLE001 (a customer's failure is its own)
             return failed(error), known
         return verdict or retry("GuardDisagreesWithTable", Cause.UNEXPECTED), written.row
+
+
+def by_customer(
+    events: Sequence[CustomerStatusChanged],
+    work: Callable[[list[CustomerStatusChanged], Deadline], list[Handled]],
+    pool: Executor,
+    deadline: Deadline,
+) -> list[Handled]:
+    """Each customer's events together, customers side by side; answers in the order given."""
+    customers: dict[str, list[int]] = defaultdict(list)
+    for index, event in enumerate(events):
+        customers[event.customer_id].append(index)
+    groups = [[events[index] for index in indexes] for indexes in customers.values()]
+    run = map if len(groups) == 1 else pool.map
+    answers: dict[int, Handled] = {}
+    for indexes, ends in zip(customers.values(), run(work, groups, repeat(deadline)), strict=True):
+        answers |= zip(indexes, ends, strict=True)
+    return [answers[index] for index in range(len(events))]
 
 
 # Private functions

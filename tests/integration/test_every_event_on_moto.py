@@ -8,7 +8,7 @@ import pytest
 from moto import mock_aws
 
 from event_consumer import every_event_consumer
-from event_consumer.processed_events import WRITES_MAX, ProcessedEventsTable
+from event_consumer.processed_events import ProcessedEventsTable
 from event_consumer.testing import history
 from unit.event_consumer.consumer_samples import ENVIRONMENT, REGION, record
 
@@ -68,7 +68,7 @@ def test_a_write_that_is_refused_leaves_no_mark(marks, dynamodb):
 
 def test_more_writes_than_a_transaction_takes_are_refused_before_the_call(marks):
     with pytest.raises(ValueError, match="99"):
-        marks.commit(EVENT, [letter(n) for n in range(WRITES_MAX + 1)])
+        marks.commit(EVENT, [letter(n) for n in range(100)])
 
 
 def test_the_consumer_handles_a_batch_and_marks_it(dynamodb):

@@ -77,6 +77,8 @@ def test_a_required_variable_that_is_missing_or_empty_is_named(name, how):
         ("WRITERS_MAX", "²"),
         ("WRITERS_MAX", "1\n"),
         ("WRITERS_MAX", "9" * 5000),
+        ("MAX_RECEIVE_COUNT", "4"),
+        ("MAX_RECEIVE_COUNT", "1001"),
         ("CLOCK_TOLERANCE_SECONDS", "0"),
         ("CLOCK_TOLERANCE_SECONDS", "3601"),
         ("CLOCK_TOLERANCE_SECONDS", " "),
@@ -87,6 +89,13 @@ def test_a_variable_that_is_wrong_is_named_with_what_was_expected(name, value):
     with pytest.raises(BadSettings, match=f"^{name} is wrong: expected ") as failure:
         from_environment(ENVIRONMENT | {name: value})
     assert ";" not in str(failure.value)
+
+
+def test_the_largest_values_are_taken():
+    environ = {"MAX_RECEIVE_COUNT": "1000", "CLOCK_TOLERANCE_SECONDS": "3600", "WRITERS_MAX": "1"}
+    settings = from_environment(ENVIRONMENT | environ)
+    assert (settings.receives_max, settings.writers_max) == (1000, 1)
+    assert settings.clock_tolerance == timedelta(hours=1)
 
 
 def test_everything_that_is_wrong_is_named_at_once():

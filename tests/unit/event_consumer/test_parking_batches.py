@@ -5,7 +5,6 @@ import pytest
 from botocore.config import Config
 from botocore.stub import ANY, Stubber
 
-from event_consumer.sqs_queue import BATCH_BYTES_MAX
 from unit.event_consumer.consumer_samples import (
     DLQ_URL,
     REGION,
@@ -43,9 +42,15 @@ def test_messages_are_parked_ten_to_a_call():
 
 def test_a_call_never_exceeds_what_sqs_takes_in_bytes():
     dlq = DlqInMemory()
-    half = "é" * (BATCH_BYTES_MAX // 4)
+    half = "é" * (1_048_576 // 4)  # a mebibyte is what SQS takes
     assert len(park(*[message(n, half) for n in range(3)], client=dlq)) == 3
     assert [len(call) for call in dlq.calls] == [1, 1, 1]
+
+
+def test_a_call_takes_all_that_fits_into_its_bytes():
+    dlq = DlqInMemory()
+    park(*[message(n, "x" * 500_000) for n in range(4)], client=dlq)
+    assert [len(call) for call in dlq.calls] == [2, 2]
 
 
 def test_only_entries_that_are_listed_as_successful_are_parked(stubbed):
