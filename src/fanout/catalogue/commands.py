@@ -1,6 +1,5 @@
 """`fanout schema registry`, `asyncapi`, `docs`, `lint-filter` and `filter`."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +12,7 @@ from fanout.catalogue.filter_lint import Transport
 from fanout.catalogue.filter_rendering import render_eventbridge, render_sns
 from fanout.console import OUT, print_json
 from fanout.errors import Found, WrongUse
+from fanout.schema.trees import parse_json
 
 STATUS_EVENT = "CustomerStatusChanged"
 
@@ -127,7 +127,7 @@ def _generate(name: str, schemas: Path, output: Path | None, *, check: bool) -> 
 
 def _read(file: Path) -> Any:
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        return parse_json(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise WrongUse(f"{file} can't be read: {error.strerror}.") from error
     except ValueError as error:

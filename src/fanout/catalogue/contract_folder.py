@@ -1,6 +1,5 @@
 """Read the folder `schemas/`: each event with its registry, schemas and examples."""
 
-import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from fanout.errors import WrongUse
 from fanout.schema.registry_file import parse_registry
+from fanout.schema.trees import parse_json
 
 DEFAULT_FOLDER = Path("schemas")
 ENVELOPE_FILE = "envelope.schema.json"
@@ -139,7 +139,7 @@ def _schema(path: Path, *with_values: str) -> dict[str, Any]:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        document: dict[str, Any] = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise WrongUse(f"{path} can't be read as JSON ({type(error).__name__}).") from error
     return document

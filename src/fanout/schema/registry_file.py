@@ -72,12 +72,6 @@ def _file_name(value: object) -> object:
     return value
 
 
-def _day(value: object) -> object:
-    if value is not None and type(value) is not dt.date:
-        raise ValueError("expected a day, such as 2027-06-30")
-    return value
-
-
 _Text = Annotated[str, Field(min_length=1)]
 _Major = Annotated[int, Field(ge=1)]
 
@@ -96,7 +90,7 @@ class _Version(_Form):
     schema_: Annotated[str, BeforeValidator(_file_name), Field(alias="schema")]
     owner: _Text
     status: Literal["current", "deprecated"]
-    sunset: Annotated[dt.date | None, BeforeValidator(_day)] = None
+    sunset: dt.date | None = None
     filters: _Filters | None = None
 
     @model_validator(mode="after")

@@ -142,13 +142,16 @@ def read_json(tree: Tree, name: str) -> Any:
     if name not in tree.names():
         raise WrongUse(f"There is no {name} in {tree.label}, though it is referred to.")
     try:
-        return json.loads(
-            tree.text(name), object_pairs_hook=_without_doubles, parse_constant=_refuse
-        )
+        return parse_json(tree.text(name))
     except ValueError as error:
         raise WrongUse(f"{name} in {tree.label} is not valid JSON: {error}.") from error
     except RecursionError as error:
         raise WrongUse(f"{name} in {tree.label} is nested too deep.") from error
+
+
+def parse_json(text: str) -> Any:
+    """JSON to the letter. Raises: ValueError: it is none, or names a field twice."""
+    return json.loads(text, object_pairs_hook=_without_doubles, parse_constant=_refuse)
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -70,6 +70,11 @@ def test_a_file_that_is_no_json_is_wrong_use(run, filter_file, text):
         run("lint-filter", filter_file(text))
 
 
+def test_a_filter_that_names_a_key_twice_is_refused_since_aws_takes_the_last(run, filter_file):
+    with pytest.raises(WrongUse, match="status stands there twice"):
+        run("lint-filter", filter_file('{"status": ["ACTIVE"], "status": ["CLOSED"]}'))
+
+
 def test_a_file_that_is_not_there_is_wrong_use(run, tmp_path):
     with pytest.raises(WrongUse, match="can't be read"):
         run("lint-filter", str(tmp_path / "missing.json"))
@@ -77,10 +82,11 @@ def test_a_file_that_is_not_there_is_wrong_use(run, tmp_path):
 
 @pytest.mark.parametrize("transport", ["sns", "eventbridge"])
 def test_a_rendered_filter_can_be_piped_into_the_check(run, filter_file, transport):
-    arguments = ["--status", "ACTIVE", "--latest-state", "--transport", transport]
-    _, output = run("filter", *arguments)
-    code, told = run("lint-filter", filter_file(output), "--latest-state")
-    assert (code, f"a good {transport} filter" in told) == (0, True)
+    chosen = ["--version", "1", "--version", "2", "--status", "ACTIVE", "--status", "REMOVED"]
+    for kind in ([], ["--latest-state"]):
+        _, output = run("filter", *chosen, *kind, "--transport", transport)
+        code, told = run("lint-filter", filter_file(output), *kind)
+        assert (code, f"a good {transport} filter" in told) == (0, True)
 
 
 @pytest.mark.parametrize("command", ["registry", "asyncapi", "docs"])
