@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from publisher.reasons import MissingCustomerId, MissingStatus, MissingVersion, UnexpectedError
 
 RECORDS_IN_A_ROW = 5
-_BUG = UnexpectedError.__name__
+_BUG, _NO_STATUS = UnexpectedError.__name__, MissingStatus.__name__
 _SIGNS = {_BUG} | {one.__name__ for one in (MissingCustomerId, MissingStatus, MissingVersion)}
 
 
@@ -22,23 +22,28 @@ class BadDeploymentDetector:
         self._reason = ""
         self._record_ids: set[str] = set()
 
-    def suspected(self, unread: Iterable[tuple[str, str]], *, read_well: bool) -> str | None:
+    def suspected(
+        self, unread: Iterable[tuple[str, str]], *, read_well: bool, status_read: bool
+    ) -> str | None:
         """Note a batch; the reason for which nothing can be read, or None.
 
         Args:
             unread: the ids of the records that could not be read, and the reason codes, in order.
             read_well: whether any record of the batch gave an event.
+            status_read: whether any left a status as it was, so that the attribute is there.
         """
-        if read_well:
+        if read_well or (status_read and self._reason == _NO_STATUS):
             self._record_ids.clear()
+        if read_well:
             return None
+        signs = _SIGNS - {_NO_STATUS} if status_read else _SIGNS
         suspected = None
         reasons: set[str] = set()
         for record_id, reason in unread:
             reasons.add(reason)
             if reason != self._reason:
                 self._reason, self._record_ids = reason, set()
-            if reason in _SIGNS and len(self._record_ids) < self._records_in_a_row:
+            if reason in signs and len(self._record_ids) < self._records_in_a_row:
                 self._record_ids.add(record_id)
             if len(self._record_ids) >= self._records_in_a_row:
                 suspected = reason

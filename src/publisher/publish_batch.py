@@ -93,6 +93,7 @@ class BatchPublisher:
         suspected = self.deployment.suspected(
             ((stream_records.record_id(records[index]), reason.code) for index, reason in bad),
             read_well=bool(result.eventful - dict(bad).keys()),
+            status_read=result.without_transition > result.outside_entity_filter,
         )
         if suspected is not None:
             result.held = len(records)

@@ -241,3 +241,21 @@ def test_a_pipe_gets_nothing_of_a_bad_deployment_over_batches_and_parks_no_more(
         with pytest.raises(BatchFailed, match="1 failed: BadDeployment:UnexpectedError"):
             handler([change(number)], FakeContext())
     assert len(rig.store.parked) == 4
+
+
+def test_a_status_that_is_left_as_it_was_shows_that_the_setting_is_right():
+    """A table may hold old items without a status, and customers whose status rarely changes."""
+    old_items = [
+        record(UNCHANGED, UNCHANGED, customer_id=f"old-{n}", number=n, note={"S": "x"})
+        for n in range(20)
+    ]
+    touched = record("ACTIVE", "ACTIVE", customer_id="c-1", number=50, note={"S": "x"})
+    rig = Rig()
+    for start in range(0, 20, 4):
+        assert rig.handle([*old_items[start : start + 4], touched]) is None
+    assert rig.handle([*old_items[:4], touched]) is None
+    assert {one.reason.code for one in rig.store.parked} == {"MissingStatus"}
+    assert len(rig.store.parked) == 24
+    mistyped = Rig(rules=TableRules(status_attribute="staus"))
+    assert mistyped.handle([*old_items[:4], touched]) is not None
+    assert mistyped.store.parked == []
