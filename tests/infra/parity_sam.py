@@ -31,6 +31,7 @@ STATEFUL = {"bucket", "key", "log group", "queue", "table"}
 READERS: dict[str, Callable[[Properties], Read]] = {
     "AWS::CloudWatch::Alarm": parity_sam_resources.alarm,
     "AWS::DynamoDB::Table": parity_sam_resources.table,
+    "AWS::Events::Rule": parity_sam_resources.event_rule,
     "AWS::IAM::Role": parity_sam_resources.role,
     "AWS::KMS::Alias": lambda it: iter(
         [("key alias", it["AliasName"], {"of": key_name(it["TargetKeyId"])})]

@@ -81,7 +81,7 @@ def mapping(it: Properties) -> Read:
             "runs": it["FunctionName"],
             "source": it["EventSourceArn"],
             "enabled": it["Enabled"],
-            "batch": [number(it["BatchSize"]), number(it["MaximumBatchingWindowInSeconds"])],
+            "batch": [number(it["BatchSize"]), number(it.get("MaximumBatchingWindowInSeconds", 0))],
             "answers": it["FunctionResponseTypes"],
             "start": it.get("StartingPosition"),
             "parallel batches": number(it.get("ParallelizationFactor")),
@@ -127,6 +127,29 @@ def subscription(it: Properties) -> Read:
             "raw": it["RawMessageDelivery"],
             "filter": [it["FilterPolicyScope"], it["FilterPolicy"]],
             "DLQ": it["RedrivePolicy"]["deadLetterTargetArn"],
+        },
+    )
+
+
+def event_rule(it: Properties) -> Read:
+    """A rule with its one target."""
+    [target] = it["Targets"]
+    retry = target["RetryPolicy"]
+    yield (
+        "rule",
+        it["Name"],
+        {
+            "bus": it["EventBusName"],
+            "pattern": it["EventPattern"],
+            "state": it.get("State", "ENABLED"),
+            "target": target["Arn"],
+            "target bus": it["EventBusName"],
+            "passes": target["InputPath"],
+            "DLQ": target["DeadLetterConfig"]["Arn"],
+            "retries": [
+                number(retry["MaximumEventAgeInSeconds"]),
+                number(retry["MaximumRetryAttempts"]),
+            ],
         },
     )
 
@@ -189,7 +212,7 @@ def role(it: Properties) -> Read:
     [policy] = it["Policies"]
     yield (
         "role",
-        it["RoleName"],
+        it.get("RoleName", "fanout-payments-consumer-eu-west-1"),
         {
             "trusts": statements(it["AssumeRolePolicyDocument"]),
             "policy": policy["PolicyName"],

@@ -1,5 +1,6 @@
 """Reads infra/sam/template.yaml, expands it as AWS does, and resolves it for one deployment."""
 
+import json
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -51,7 +52,10 @@ def read() -> dict[str, Any]:
 
 @cache
 def _expanded() -> dict[str, Any]:
-    template = read()
+    return _transformed(read())
+
+
+def _transformed(template: dict[str, Any]) -> dict[str, Any]:
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = "s3://packages/package.zip"
@@ -68,6 +72,11 @@ def deployed(**parameters: str) -> dict[str, Any]:
         parameters: Overrides of the template's parameters.
     """
     return _Deployment(_expanded(), parameters).resolve()
+
+
+def deployed_subscriber(text: str, bus: Mapping[str, Any]) -> dict[str, Any]:
+    """The same of a scaffolded subscriber's template, in front of a bus that was discovered."""
+    return _Deployment(_transformed(yaml_parse(text)), {"Bus": json.dumps(bus)}).resolve()
 
 
 def refusals(**parameters: str) -> list[str]:
@@ -103,6 +112,7 @@ class _Deployment:
             "AWS::Partition": PARTITION,
             "AWS::URLSuffix": "amazonaws.com",
             "AWS::NoValue": _NO_VALUE,
+            "AWS::StackName": "a-stack",
         }
 
     def resolve(self) -> dict[str, Any]:
@@ -154,10 +164,11 @@ class _Deployment:
                 found = not self._value(one)
             case "Fn::Or", choices:
                 found = any(self._value(choice) for choice in choices)
-            case "Fn::Sub", [text, given]:
+            case "Fn::Select", [index, {"Fn::Split": [separator, text]}]:
+                found = self._value(text).split(separator)[index]
+            case "Fn::Sub", _:
+                text, given = argument if isinstance(argument, list) else (argument, {})
                 found = self._substituted(text, {k: self._value(v) for k, v in given.items()})
-            case "Fn::Sub", text:
-                found = self._substituted(text, {})
             case _:
                 raise KeyError(function)
         return found
