@@ -28,19 +28,15 @@ _CODES_OF_FAULTS = """
 kmsthrottled limitexceeded priorrequestnotcomplete provisionedthroughputexceeded
 replicatedwriteconflict requestlimitexceeded requestthrottled slowdown throttled throttling
 throttlingerror toomanyrequests transactionconflict transactioninprogress
-
 internalerror internalfailure internalserver internalservererror requesttimeout service
 serviceunavailable
-
 accessdenied authorizationerror expiredtoken incompletesignature invalidaccesskeyid
 invalidclienttokenid invalidsecurity invalidsignature missingauthenticationtoken notauthorized
 optinrequired requestexpired signaturedoesnotmatch unauthorizedoperation unrecognizedclient
-
 indexnotfound nonexistentqueue queuedoesnotexist resourcenotfound tablenotfound
-
 kmsaccessdenied kmsdisabled kmsinvalidkeyusage kmsinvalidstate kmsnotfound kmsoptinrequired
-
-connectionerror credentialretrievalerror httpclienterror nocredentialserror timeouterror
+connectionerror credentialretrievalerror dependencyfault httpclienterror nocredentialserror
+timeouterror
 """
 _DEPENDENCY_FAULTS = frozenset(_CODES_OF_FAULTS.split())
 """AWS's codes (and those of a cancelled transaction's reasons) for throttling, server errors,
@@ -68,13 +64,12 @@ def failed(error: Exception) -> Handled:
 def raised(error: Exception) -> Handled:
     """A `RETRY` by an exception: its code, and files and lines of a bug, but never its text."""
     answer: Any = getattr(error, "response", None)
-    if isinstance(error, DependencyFault):
-        code, is_fault = error.code, True
-    elif isinstance(answer, dict) and "Error" in answer:
+    if isinstance(answer, dict) and "Error" in answer:
         code, is_fault = _read_answer(answer)
     else:
-        code = type(error).__name__
-        is_fault = any(is_dependency_fault(one.__name__) for one in type(error).__mro__)
+        names = [one.__name__ for one in type(error).__mro__]
+        code = error.code if isinstance(error, DependencyFault) else names[0]
+        is_fault = any(map(is_dependency_fault, names))
     if is_fault:
         return retry(code, Cause.DEPENDENCY_FAULT)
     return retry(code, Cause.UNEXPECTED, frames=tuple(frames(error)))
@@ -136,6 +131,8 @@ class FailureTracker:
             seen and next(iter(seen.values()))[0] < now - EVIDENCE_SECONDS
         ):
             del seen[next(iter(seen))]
+        if not any(end.cause is Cause.UNEXPECTED for end in ends):
+            return list(ends)
         well = sum(went_well for _, went_well in seen.values())
         is_healthy = (len(seen) - well) * 2 < len(seen)
         return [

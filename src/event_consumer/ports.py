@@ -41,9 +41,8 @@ class ParkingLot(Protocol):
     ) -> Mapping[str, str]:
         """Move messages out of the way, as far as the deadline allows.
 
-        Returns:
-            For a message's id "" once it is *confirmed* parked, or the error code for which it is
-            not. One that is not named is not parked.
+        Answers, by a message's id, with "" once it is *confirmed* parked, or with the error code
+        for which it is not. One that is not named is not parked.
         """
         ...
 
