@@ -38,7 +38,7 @@ def outcome(tmp_path):
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=400,
         )
         return done.returncode, done.stdout
 
@@ -91,7 +91,7 @@ def ci(tmp_path):
             capture_output=True,
             text=True,
             check=True,
-            timeout=60,
+            timeout=400,
         )
         return done.stdout.splitlines()
 

@@ -70,6 +70,7 @@ def test_up_makes_the_payments_table_follow_the_accounts_table_and_down_leaves_n
 ):
     started = fanout("local", "up", "--json", "--detach", "--state", state)
     assert started.returncode == ExitCode.DONE, started.stderr
+    assert "deploying the template …" in started.stderr
     up = json.loads(started.stdout)
     session = boto3.Session("test", "test", region_name=up["region"])
     dynamodb = session.client("dynamodb", endpoint_url=up["endpoint_url"])

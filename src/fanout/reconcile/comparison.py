@@ -13,6 +13,7 @@ from customer_events.event import NEWEST_MAJOR, Change, Status
 from customer_events.sequence import Sequence, SequenceSource
 from event_consumer.order_guard import Row
 from fanout.backfill.reading import Reading, Unreadable
+from fanout.errors import WrongUse
 from fanout.reconcile.rule_outcomes import Rule, outcomes
 
 
@@ -165,10 +166,16 @@ class Expectation:
 
 
 def own_attributes(rule: Rule | None) -> list[str]:
-    """The names of the attributes that a rule writes."""
+    """The names of the attributes that a rule writes.
+
+    Raises:
+        WrongUse: the rule fails whatever it is asked, so nothing would be compared.
+    """
     if rule is None:
         return []
-    found = (one for status in Status for one in outcomes(rule, _known("", _sample(status))))
+    found = [one for status in Status for one in outcomes(rule, _known("", _sample(status)))]
+    if all(one is None for one in found):
+        raise WrongUse("The rule fails on every event: fix it, or leave it out with --rule none.")
     return sorted({name for one in found if one for name in one})
 
 

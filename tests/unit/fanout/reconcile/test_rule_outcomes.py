@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from customer_events.event import Change, Status
+from fanout.errors import WrongUse
 from fanout.reconcile.comparison import Drift, Expectation, own_attributes
 from unit.fanout.backfill_samples import at, reading, row
 from unit.fanout.reconcile_fakes import stored
@@ -129,3 +130,8 @@ def test_a_rule_with_endless_questions_ends_as_not_checked():
     found = stored(own={"why": "51"})
     assert endless.compare("c-1", reading(), found) is None
     assert endless.unchecked(reading(), found) == {"why"}
+
+
+def test_a_rule_that_fails_on_every_event_is_refused_since_nothing_would_be_compared():
+    with pytest.raises(WrongUse, match="fails on every event"):
+        own_attributes(lambda event: {"why": event.nothing_of_the_kind})
