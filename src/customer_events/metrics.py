@@ -46,6 +46,9 @@ DEPENDENCY_FAULTS_BY_CODE = Metric(
     "the same by AWS's error code; written where there are some",
     ("deployment", "service", "error_code"),
 )
+UNEXPECTED_EXCEPTIONS = Metric(
+    "UnexpectedExceptions", "Count", "retried: a bug, of the message or of the deployment"
+)
 DEPRECATED_EVENTS = Metric("DeprecatedVersionEvents", "Count", "events of a deprecated version")
 END_TO_END_LAG = Metric(
     "EndToEndLagMilliseconds", "Milliseconds", "from the change to its row, the worst of a batch"

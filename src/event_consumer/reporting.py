@@ -56,6 +56,9 @@ class PowertoolsReport:
             if one.handled.cause is Cause.DEPENDENCY_FAULT
         )
         values[metrics.DEPENDENCY_FAULTS] = faults.total()
+        values[metrics.UNEXPECTED_EXCEPTIONS] = sum(
+            one.handled.cause is Cause.UNEXPECTED for one in deliveries
+        )
         values[metrics.DEPRECATED_EVENTS] = sum(one["events"] for one in deprecated)
         lag = _worst_lag_ms(deliveries, now)
         if lag is not None:

@@ -90,6 +90,7 @@ def test_each_blob_is_embedded_metric_format_with_deployment_and_service_as_dime
         **{metric.name: "Count" for metric in COUNTS.values()},
         DEPRECATED: "Count",
         metrics.DEPENDENCY_FAULTS.name: "Count",
+        metrics.UNEXPECTED_EXCEPTIONS.name: "Count",
         LAG: "Milliseconds",
     }
 
@@ -100,6 +101,7 @@ def test_dependency_faults_are_counted_in_all_and_by_awss_error_code(tell):
     ends += [APPLIED, retry("KeyError", Cause.UNEXPECTED), retry("OutOfTime")]
     _, blob = tell(*[delivery(n, end) for n, end in enumerate(ends)])
     assert blob["DependencyFaults"] == [3.0]
+    assert blob["UnexpectedExceptions"] == [1.0]
     by_code = metrics.DEPENDENCY_FAULTS_BY_CODE
     assert {one["error_code"]: one[by_code.name] for one in tell.by_code} == {
         "AccessDeniedException": [1.0],

@@ -36,7 +36,7 @@ locals {
         title = "${name}: what became of events (a minute)"
         stat  = "Sum"
         metrics = [
-          for metric in ["EventsApplied", "EventsDuplicate", "EventsStale", "MessagesParked", "MessagesRetried", "DependencyFaults", "DeprecatedVersionEvents"] :
+          for metric in ["EventsApplied", "EventsDuplicate", "EventsStale", "MessagesParked", "MessagesRetried", "DependencyFaults", "UnexpectedExceptions", "DeprecatedVersionEvents"] :
           [local.namespace, metric, "deployment", var.prefix, "service", coalesce(var.subscribers[name].service_name, "${replace(name, "-", "_")}_consumer")]
         ]
       },

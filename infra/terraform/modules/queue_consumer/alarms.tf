@@ -11,6 +11,19 @@ locals {
   }
 }
 
+locals {
+  retry_alarms = {
+    dependency-faults = {
+      description = "What the ${var.subscriber.name} consumer needs is throttled, missing, forbidden or down; its messages wait, for up to 12 hours unharmed. Runbook: docs/runbooks/consumer-dependency-faults.md"
+      metric      = "DependencyFaults"
+    }
+    unexpected-exceptions = {
+      description = "The ${var.subscriber.name} consumer has a bug: messages come back, and none is parked while they may all be concerned. Runbook: docs/runbooks/consumer-failing.md"
+      metric      = "UnexpectedExceptions"
+    }
+  }
+}
+
 resource "aws_cloudwatch_metric_alarm" "function" {
   for_each = { for name, alarm in local.alarms : name => alarm if var.create_alarms }
 
@@ -51,14 +64,15 @@ resource "aws_cloudwatch_metric_alarm" "lag" {
   tags                = var.tags
 }
 
-# Stays on while messages come back every 15 minutes: two minutes with faults among the last 30.
-resource "aws_cloudwatch_metric_alarm" "dependency_faults" {
-  count = var.create_alarms ? 1 : 0
+# Stays on while messages come back every 15 minutes: two minutes with failures among the last 30.
+# Lambda counts no errors there, and SQS's age forgets messages that were received three times.
+resource "aws_cloudwatch_metric_alarm" "retries" {
+  for_each = { for name, alarm in local.retry_alarms : name => alarm if var.create_alarms }
 
-  alarm_name          = "${local.name}-dependency-faults"
-  alarm_description   = "What the ${var.subscriber.name} consumer needs is throttled, missing, forbidden or down; its messages wait, for up to 12 hours unharmed. Runbook: docs/runbooks/consumer-dependency-faults.md"
+  alarm_name          = "${local.name}-${each.key}"
+  alarm_description   = each.value.description
   namespace           = "CustomerStatusFanout"
-  metric_name         = "DependencyFaults"
+  metric_name         = each.value.metric
   dimensions          = { deployment = var.prefix, service = local.service_name }
   statistic           = "Sum"
   period              = 60

@@ -64,11 +64,16 @@ run "failures_and_lag_alarm" {
   }
 }
 
-run "a_fault_of_what_the_consumer_needs_alarms_within_five_minutes" {
+run "a_bug_or_a_fault_of_what_the_consumer_needs_alarms_within_five_minutes" {
   command = plan
 
   assert {
-    condition     = aws_cloudwatch_metric_alarm.dependency_faults[0].period * aws_cloudwatch_metric_alarm.dependency_faults[0].datapoints_to_alarm <= 300 && aws_cloudwatch_metric_alarm.dependency_faults[0].period * aws_cloudwatch_metric_alarm.dependency_faults[0].evaluation_periods >= 2 * 900
+    condition     = sort(keys(aws_cloudwatch_metric_alarm.retries)) == tolist(["dependency-faults", "unexpected-exceptions"])
+    error_message = "Each of them."
+  }
+
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.retries : alarm.period * alarm.datapoints_to_alarm <= 300 && alarm.period * alarm.evaluation_periods >= 2 * 900])
     error_message = "At once, and on for as long as messages come back every 15 minutes."
   }
 }
