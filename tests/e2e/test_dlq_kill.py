@@ -19,7 +19,7 @@ APPENDS = 11
 """header, selected, frozen, started; intent, done, ended, for two batches; finished."""
 KEPT = (3, 7)
 """Selected but not frozen, deleted but not noted; the rest is exhaustive."""
-REPLAY = ("dlq", "replay", "payments", "--execute")
+REPLAY = ("dlq", "replay", "payments", "--even-if-unreadable", "--execute")
 HOLD = ("--hold-seconds", "5", "--watch-seconds", "0")
 
 
