@@ -1,11 +1,10 @@
 """Whether it is the deployment that can't read records, and not the records. Pure.
 
-Parking is for bad records. Where nothing at all is read well, a bug or a wrong setting would drain
-the whole stream into the failure store; so the stream waits instead, for the next deployment. That
-one begins with a new environment, and this is the memory of one.
+Where nothing is read well, parking would drain the stream into the failure store, so the stream
+waits for the next deployment. That begins with a new environment; this is the memory of one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from publisher.reasons import MissingCustomerId, MissingStatus, MissingVersion, UnexpectedError
 
@@ -23,7 +22,7 @@ class BadDeploymentDetector:
         self._record_ids: set[str] = set()
 
     def suspected(
-        self, unread: Iterable[tuple[str, str]], *, read_well: bool, status_read: bool
+        self, unread: Sequence[tuple[str, str]], *, read_well: bool, status_read: bool
     ) -> str | None:
         """Note a batch; the reason for which nothing can be read, or None.
 
@@ -38,9 +37,7 @@ class BadDeploymentDetector:
             return None
         signs = _SIGNS - {_NO_STATUS} if status_read else _SIGNS
         suspected = None
-        reasons: set[str] = set()
         for record_id, reason in unread:
-            reasons.add(reason)
             if reason != self._reason:
                 self._reason, self._record_ids = reason, set()
             if reason in signs and len(self._record_ids) < self._records_in_a_row:
@@ -48,4 +45,5 @@ class BadDeploymentDetector:
             if len(self._record_ids) >= self._records_in_a_row:
                 suspected = reason
         # Any other reason shows an item that has the attribute, so the setting is not to blame.
-        return suspected if suspected == _BUG or len(reasons) == 1 else None
+        alike = len({reason for _, reason in unread}) == 1
+        return suspected if alike or suspected == _BUG else None

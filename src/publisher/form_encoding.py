@@ -19,10 +19,9 @@ _HEAD = ("Action", "Version", "TopicArn")
 
 
 class EntriesEncoder:
-    """Handlers of botocore's events, for the client of one topic.
+    """Keeps entries from botocore once it was seen to encode a call field by field as here.
 
-    The first call goes out as botocore encodes it. Only where that is field by field what stands
-    here are the entries of later calls kept from botocore; else it goes on encoding all of them.
+    Until then, so at least for the first call, what leaves is botocore's own encoding.
     """
 
     def __init__(self) -> None:

@@ -20,7 +20,6 @@ from publisher.ports import Bus, Clock, FailureStore, ParkedRecord
 from publisher.reasons import BadRecord, UnexpectedError
 from publisher.transitions import Record, TableRules, detect, matches_entity_filter
 
-BAD_DEPLOYMENT = "BadDeployment"
 EntriesOf = Callable[[Record, TableRules, Producer], Sequence[Entry]]
 """The entries that a record gives, lowest version first; raises `BadRecord`."""
 
@@ -91,14 +90,13 @@ class BatchPublisher:
         parcels, bad = self._read(records, result)
         result.eventful = frozenset(parcel.record_index for parcel in parcels)
         suspected = self.deployment.suspected(
-            ((stream_records.record_id(records[index]), reason.code) for index, reason in bad),
+            [(stream_records.record_id(records[index]), reason.code) for index, reason in bad],
             read_well=bool(result.eventful - dict(bad).keys()),
             status_read=result.without_transition > result.outside_entity_filter,
         )
         if suspected is not None:
             result.held = len(records)
-            code = f"{BAD_DEPLOYMENT}:{suspected}"
-            result.failed = dict.fromkeys(range(len(records)), code)
+            result.failed = dict.fromkeys(range(len(records)), f"BadDeployment:{suspected}")
             return result
         dispatch = Dispatch(
             bus=self.bus,

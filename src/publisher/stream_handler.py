@@ -4,7 +4,6 @@ A recovery calls the same function with `"report_outcomes": true` beside its `Re
 as ever, parks nothing, and answers with what became of each record.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -68,7 +67,7 @@ class StreamHandler:
             self.publisher,
             failure_store=refusals,
             patience=Patience(),
-            deployment=BadDeploymentDetector(math.inf),
+            deployment=BadDeploymentDetector(float("inf")),
         )
         result = publisher.publish(records, deadlines(context, self.clock))
         outcomes = [
@@ -77,8 +76,7 @@ class StreamHandler:
         ]
         # What is refused or fails stays where it was taken from: counted here, it would raise
         # alarms as if it were new, and so would the age of the records.
-        result.parked, result.failed, result.bus_faults = {}, {}, 0
-        result.unexpected = {}
+        result.parked, result.failed, result.unexpected, result.bus_faults = {}, {}, {}, 0
         self.reporter.report(
             [], result, request_id=request_id(context), now_seconds=self.clock.now().timestamp()
         )
