@@ -147,3 +147,30 @@ def test_no_payload_reaches_a_log_or_a_mark(build, capfd, caplog, monkeypatch, w
             marks = [one["MessageAttributes"][name] for name in ("parked", "parked_reason")]
             assert CANARY not in json.dumps(marks, default=str)
             assert one["MessageAttributes"][CANARY]["StringValue"] == CANARY
+
+
+@pytest.mark.parametrize(
+    ("without", "body", "code"),
+    [
+        ("table", live(1), "ResourceNotFoundException"),
+        ("dlq", "poison", "ParkingFailed:AWS.SimpleQueueService.NonExistentQueue"),
+    ],
+)
+def test_an_outage_is_told_by_awss_error_code_in_log_and_metric(
+    build, monkeypatch, without, body, code
+):
+    out = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", out)
+    build(without=without).invoke(body)
+    monkeypatch.undo()
+    lines = [json.loads(line) for line in out.getvalue().splitlines()]
+    [line] = [one for one in lines if "_aws" not in one]
+    [problem] = line["problems"]
+    assert (problem["outcome"], problem["reason"], problem["cause"]) == (
+        "RETRY",
+        code,
+        "DEPENDENCY_FAULT",
+    )
+    blob, by_code = [one for one in lines if "_aws" in one]
+    assert blob["DependencyFaults"] == [1.0]
+    assert (by_code["error_code"], by_code["DependencyFaultsByCode"]) == (code, [1.0])
