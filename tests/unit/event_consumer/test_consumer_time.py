@@ -99,6 +99,12 @@ def test_parking_in_several_calls_and_delaying_end_before_lambda_ends_the_invoca
     assert sqs.delayed == [], "they come back when their visibility timeout ends"
 
 
+def test_a_short_function_keeps_three_tenths_of_its_time_for_answering():
+    poison = [record(n, "poison") for n in range(100)]
+    _, sqs, seconds, _ = run(poison, function_seconds=10.0, call_seconds=2.0)
+    assert (len(sqs.parked), seconds) == (40, 8.0)
+
+
 def test_ten_slow_messages_of_one_customer_end_in_time():
     same = [record(n, live(n + 1)) for n in range(10)]
     *_, seconds, _ = run(same, write_seconds=4.5)
