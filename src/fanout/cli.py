@@ -31,15 +31,15 @@ COMMANDS: Final = {
         "Show who subscribes, to what, how far behind, what is dead, and what tests cover it.",
     ),
     "subscribe": (
-        "fanout.subscribe.commands:subscribe_app",
+        "fanout.subscribers.commands:subscribe_app",
         "Let a new service join, and let one leave.",
     ),
     "backfill": (
-        "fanout.backfill.commands:backfill",
+        "fanout.accounts.backfill:backfill",
         "Send today's state of every customer to one subscriber's queue, and to nobody else's.",
     ),
     "reconcile": (
-        "fanout.reconcile.commands:reconcile",
+        "fanout.accounts.reconcile:reconcile",
         "Compare Accounts with a subscriber's table; tell what drifted, for how long, and why.",
     ),
     "dlq": (
@@ -52,7 +52,7 @@ COMMANDS: Final = {
     ),
     "archive": ("fanout.archive.commands:archive_app", "Deliver archived events again."),
     "schema": (
-        "fanout.schema.commands:schema_app",
+        "fanout.contract.commands:schema_app",
         "Change the contract without breaking anyone.",
     ),
     "package": (

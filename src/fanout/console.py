@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from rich.console import Console, ConsoleOptions, RenderableType
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -137,3 +138,8 @@ def _line(task: Task) -> str:
     of = "" if task.total is None else f" of {task.total:,.0f}"
     count = f": {task.completed:,.0f}{of}" if task.completed or of else ""
     return f"{task.description}{count} ({task.elapsed or 0:,.0f} s)"
+
+
+def warn(sentence: str) -> None:
+    """Say on standard error what is not as it should be, and goes on."""
+    ERR.print(f"[yellow]{escape(sentence)}[/]")

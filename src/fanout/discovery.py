@@ -5,11 +5,16 @@
 """
 
 import json
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 from fanout.aws import AwsTarget
 from fanout.errors import WrongUse
+from publisher import settings
+from publisher.transitions import TableRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,3 +164,52 @@ def _parameter(target: AwsTarget, name: str) -> dict[str, Any]:
         ) from None
     document: dict[str, Any] = json.loads(value)
     return document
+
+
+_Value = TypeVar("_Value")
+
+
+def table_rules(publisher: Publisher) -> TableRules:
+    """Where the table keeps what an event needs, as discovery tells it.
+
+    Neither the trace of the last write nor the region that made it belongs to a reading: each
+    region's table holds every customer.
+
+    Raises:
+        WrongUse: the entity filter or the status map is none.
+    """
+    return TableRules(
+        customer_id_attribute=publisher.customer_id_attribute,
+        status_attribute=publisher.status_attribute,
+        reason_attribute=publisher.reason_attribute,
+        changed_at_attribute=publisher.changed_at_attribute,
+        sequence_attribute=publisher.sequence_attribute,
+        entity_filter=_setting(
+            "entity_filter",
+            publisher.entity_filter,
+            settings.entity_filter,
+            settings.ENTITY_FILTER_EXPECTED,
+        ),
+        status_map=_setting(
+            "table_status_map",
+            publisher.table_status_map,
+            settings.status_map,
+            settings.STATUS_MAP_EXPECTED,
+        )
+        or {},
+    )
+
+
+def _setting(
+    name: str, text: str | None, parse: Callable[[str], _Value | None], expected: str
+) -> _Value | None:
+    value = None if text is None else parse(text)
+    if text is not None and value is None:
+        raise WrongUse(f"The publisher's {name} is {text!r}; expected {expected}.")
+    return value
+
+
+def state_folder(prefix: str) -> Path:
+    """Where this person's state for a deployment lives, by the XDG base directories."""
+    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(base) / "fanout" / prefix

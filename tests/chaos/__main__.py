@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from chaos.report import Report, tell
 from chaos.run import Settings, run
 from chaos.workers import is_possible_here
-from fanout.demo.watch import Counts
+from fanout.demo.witnesses import Counts
 
 
 def main() -> int:

@@ -9,12 +9,9 @@ from typing import Any
 
 from chaos.report import Ends, Restored
 from customer_events.sequence import Sequence
-from fanout.demo.account import Account, Fate
-from fanout.demo.observations import Stored
-from fanout.demo.report import lost_change
-from fanout.demo.tables import compare_tables
-from fanout.demo.taps import StreamTap, stored
-from fanout.demo.watch import Watch
+from fanout.demo.audit import Account, Fate, Stored
+from fanout.demo.run import compare_tables, lost_change
+from fanout.demo.witnesses import StreamTap, Watch, stored
 from fanout.local.deployment import LocalDeployment
 
 _SHOWN_MAX = 20

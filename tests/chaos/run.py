@@ -15,7 +15,7 @@ from chaos.proxy import FaultProxy
 from chaos.report import Faults, Report
 from chaos.settling import Settling
 from chaos.workers import Pauses, kill_caller
-from fanout.demo.watch import Counts, Watch
+from fanout.demo.witnesses import Counts, Watch
 from fanout.local import runtime
 from fanout.local.deployment import LocalDeployment
 from fanout.local.processes import RecordedProcess

@@ -7,8 +7,8 @@ from typing import Any
 
 from chaos.report import Restored
 from e2e.fanout_command import Fanout
-from fanout.demo.account import Account
-from fanout.demo.watch import Watch
+from fanout.demo.audit import Account
+from fanout.demo.witnesses import Watch
 from fanout.local.deployment import LocalDeployment
 
 # Well above a function's timeout, a message's visibility and the consumer's longest delays.

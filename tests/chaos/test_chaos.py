@@ -19,7 +19,7 @@ from chaos.proxy import FaultProxy
 from chaos.run import Settings, run
 from chaos.workers import is_possible_here, kill_caller
 from customer_events.sequence import sequence
-from fanout.demo.observations import Stored
+from fanout.demo.audit import Stored
 from fanout.local.processes import RecordedProcess
 
 CALLS = {

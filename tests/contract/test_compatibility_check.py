@@ -11,8 +11,8 @@ from jsonschema import Draft202012Validator, FormatChecker
 from typer.testing import CliRunner
 
 from contract.contract_files import SCHEMAS, read_schema
+from fanout.contract.commands import schema_app
 from fanout.errors import WrongUse
-from fanout.schema.commands import schema_app
 
 V2 = "customer_status_changed/v2.schema.json"
 RUNNER = CliRunner()

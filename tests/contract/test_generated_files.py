@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from contract.contract_files import SCHEMAS
-from fanout.catalogue.contract_folder import read_contract
-from fanout.catalogue.generated_files import ENVELOPE, GENERATED, produce
+from fanout.contract.folder import read_contract
+from fanout.contract.generated import ENVELOPE, GENERATED, produce
 from fanout.errors import Found
 
 ROOT = SCHEMAS.parent

@@ -24,8 +24,8 @@ from contract.contract_files import (
 )
 from contract.node_tools import run
 from customer_events.decoder import decode
-from fanout.catalogue.asyncapi import to_document
-from fanout.catalogue.contract_folder import read_contract
+from fanout.contract.folder import read_contract
+from fanout.contract.generated import to_document
 
 EXAMPLES = example_paths()
 REJECTED = example_paths("rejected")

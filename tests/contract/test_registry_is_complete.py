@@ -12,11 +12,10 @@ from typer.testing import CliRunner
 
 from contract.contract_files import SCHEMAS, read_json, read_registry
 from customer_events.registry import load, versions_by_subscriber
-from fanout.catalogue.contract_folder import read_contract
-from fanout.catalogue.generated_files import GENERATED, produce
+from fanout.contract.commands import schema_app
+from fanout.contract.folder import parse_registry, read_contract
+from fanout.contract.generated import GENERATED, produce
 from fanout.errors import WrongUse
-from fanout.schema.commands import schema_app
-from fanout.schema.registry_file import parse_registry
 
 COMMANDS = [["registry"], ["asyncapi"], ["docs"], ["check", "--record"]]
 FOLDER = "schemas/customer_status_changed"

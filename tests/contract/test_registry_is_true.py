@@ -8,8 +8,8 @@ from contract.contract_files import SCHEMAS, read_registry, read_schema
 from customer_events import registry
 from customer_events.event import EVENT_NAME, Status
 from customer_events.wire_models import StatusTextV1
-from fanout.catalogue.contract_folder import read_contract
-from fanout.catalogue.shipped_registry import render
+from fanout.contract.folder import read_contract
+from fanout.contract.generated import render_registry
 
 REGISTRY = read_registry()
 IN_EVERY_VERSION = set(StatusTextV1.__args__) & set(Status)
@@ -17,7 +17,7 @@ IN_EVERY_VERSION = set(StatusTextV1.__args__) & set(Status)
 
 def test_the_registry_that_ships_is_the_one_in_schemas():
     shipped = registry.FILE.read_text(encoding="utf-8")
-    assert shipped == render(read_contract(SCHEMAS)), "run `fanout schema registry`"
+    assert shipped == render_registry(read_contract(SCHEMAS)), "run `fanout schema registry`"
     assert EVENT_NAME in json.loads(shipped)
 
 

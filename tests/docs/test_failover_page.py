@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from docs.doc_blocks import ROOT
 from event_consumer import latest_state_consumer
+from fanout.accounts import reconcile as session
 from fanout.cli import app
-from fanout.reconcile import session
 from infra.sam_template import read as read_template
 from integration.payments_on_moto import as_lambda_record
 from integration.seeding_on_moto import REGION, seeding_on_moto

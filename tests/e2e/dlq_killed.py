@@ -12,8 +12,8 @@ import sys
 from typing import Any
 
 from fanout import cli
-from fanout.dlq.sqs_queues import SqsQueue
 from fanout.runs.journal import Journal
+from fanout.sqs.queue import SqsQueue
 
 
 def die() -> None:

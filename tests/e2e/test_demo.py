@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from e2e.started_process import started
-from fanout.demo.changes_file import check
+from fanout.demo.changes import check
 from fanout.demo.run import Plan, compare, run
-from fanout.demo.watch import Watch
+from fanout.demo.witnesses import Watch
 from fanout.local.runtime import look, running, stop
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,8 @@ import pytest
 
 from customer_events.encoder import to_document
 from e2e.dlq_rig import dlq_rig
-from fanout.dlq.export_file import to_line, write_lines
+from fanout.dlq.files import write_lines
+from fanout.sqs.message import to_line
 from unit.event_consumer.consumer_samples import live
 from unit.fanout.dlq.dlq_fakes import dead as dead_message
 

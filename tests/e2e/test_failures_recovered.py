@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from e2e.fanout_command import Fanout
-from fanout.local.stream_records import shape_record
+from fanout.streams.records import shape_record
 from unit.fanout.failures.failures_in_memory import batch_object, parked_object
 from unit.publisher.stream_record_samples import ARN, record
 

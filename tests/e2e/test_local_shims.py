@@ -1,4 +1,4 @@
-"""The faults of the emulator that `fanout.local.shims` works around.
+"""The faults of the emulator that `fanout.local.stack` works around.
 
 Each test shows a fault as it is. One that fails tells good news: take its shim out.
 """
@@ -13,7 +13,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from fanout.local import shims
+from fanout.local import stack as shims
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,7 @@ import pytest
 
 import smoke_aws
 from e2e.conftest import emulator_in
-from fanout.local import shims
+from fanout.local import stack as shims
 
 pytestmark = pytest.mark.slow
 PREFIX = "smoke-0a1b2c3d"

@@ -8,20 +8,19 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fanout.catalogue import filter_lint
-from fanout.catalogue.contract_folder import read_contract
-from fanout.catalogue.filter_lint import Transport
-from fanout.demo import changes_file
-from fanout.dlq import export_file
+from fanout.contract import filter_lint
+from fanout.contract.filter_lint import Transport
+from fanout.contract.folder import FolderTree, read_catalogue, read_contract
+from fanout.demo import changes as changes_file
+from fanout.dlq import files as export_file
 from fanout.errors import WrongUse
-from fanout.failures import documents
-from fanout.runs import journal, records
-from fanout.runs.journal import Journal
+from fanout.failures import records as documents
+from fanout.runs import journal
+from fanout.runs import journal as records
+from fanout.runs.journal import Entry, Journal, Kind
 from fanout.runs.ledger import Ledger
-from fanout.runs.records import Entry, Kind
 from fanout.runs.report import make_report
-from fanout.schema.catalogue import read_catalogue
-from fanout.schema.trees import FolderTree
+from fanout.sqs.message import from_line, to_line
 from hostile.hostile_values import SCRIPTS, deep, spoiled
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -178,7 +177,7 @@ def test_an_exported_body_in_any_script_comes_back_unchanged(tmp_path, text):
         "body": text,
     }
     path = tmp_path / "dead.jsonl"
-    assert export_file.write_lines(path, [export_file.to_line(export_file.from_line(line))]) == 1
+    assert export_file.write_lines(path, [to_line(from_line(line))]) == 1
     assert [one.body for one in export_file.read(path)] == [text]
 
 

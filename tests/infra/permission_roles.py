@@ -10,7 +10,7 @@ import boto3
 from botocore.config import Config
 
 from fanout.local.deployment import LocalDeployment
-from fanout.local.shims import BATCH_ACTIONS
+from fanout.local.stack import BATCH_ACTIONS
 
 ROLES = {"PublisherRole": "publisher", "ConsumerRole": "payments-consumer"}
 Call = Callable[[Any, LocalDeployment, str], Any]

@@ -14,7 +14,7 @@ import pytest
 
 from fanout.aws import AwsTarget
 from fanout.discovery import find_publisher, find_subscriber
-from fanout.local.stream_poller import StreamPoller
+from fanout.streams.poller import StreamPoller
 from infra.terraform_workspace import Workspace
 
 REGION = "us-east-1"

@@ -19,10 +19,9 @@ from event_consumer.consume_batch import Delivery
 from event_consumer.failures import DependencyFault, failed
 from event_consumer.outcomes import APPLIED
 from event_consumer.reporting import PowertoolsReport
-from fanout.catalogue.contract_folder import read_contract
-from fanout.reconcile.drift_metric import put_drifted_rows
-from fanout.subscribe.choices import Bus, Choices, RuleKind
-from fanout.subscribe.rendering import infrastructure_files
+from fanout.accounts.reconcile import put_drifted_rows
+from fanout.contract.folder import read_contract
+from fanout.subscribers.creation import Bus, Choices, RuleKind, infrastructure_files
 from infra.sam_template import DEPLOYMENTS, deployed, of_type, read
 from infra.terraform_workspace import MODULES, TERRAFORM
 from infra.watched_metrics import (

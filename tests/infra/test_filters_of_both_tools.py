@@ -9,13 +9,18 @@ from itertools import chain, combinations, product
 import pytest
 
 from customer_events.event import Status
-from fanout.catalogue.filter_conditions import Match
-from fanout.catalogue.filter_pattern import branches, matches
-from fanout.catalogue.filter_rendering import render_eventbridge, render_sns
-from fanout.catalogue.filter_vocabulary import eventbridge_kinds, sns_kinds
-from fanout.subscribe.choices import Bus, Choices, RuleKind
+from fanout.contract.filters import (
+    Match,
+    branches,
+    eventbridge_kinds,
+    matches,
+    render_eventbridge,
+    render_sns,
+    sns_kinds,
+)
+from fanout.subscribers.creation import Bus, Choices, RuleKind
 from infra.terraform_workspace import Workspace, workspace
-from unit.fanout.catalogue.catalogue_samples import CONTRACT, EVENT, findings
+from unit.fanout.contract.catalogue_samples import CONTRACT, EVENT, findings
 
 pytestmark = [pytest.mark.slow, pytest.mark.infra]
 

@@ -2,9 +2,8 @@
 
 import pytest
 
-from fanout.catalogue.contract_folder import read_contract
-from fanout.subscribe.choices import Bus, Choices, RuleKind
-from fanout.subscribe.rendering import infrastructure_files
+from fanout.contract.folder import read_contract
+from fanout.subscribers.creation import Bus, Choices, RuleKind, infrastructure_files
 from infra.terraform_workspace import TERRAFORM, Workspace, require_provider, workspace
 
 pytestmark = [pytest.mark.slow, pytest.mark.infra]

@@ -3,9 +3,8 @@
 import pytest
 
 from customer_events.event import EVENT_NAME
-from fanout.catalogue.contract_folder import read_contract
-from fanout.subscribe.choices import Bus, Choices, RuleKind
-from fanout.subscribe.rendering import infrastructure_files
+from fanout.contract.folder import read_contract
+from fanout.subscribers.creation import Bus, Choices, RuleKind, infrastructure_files
 from infra import parity_sam, parity_terraform
 from infra.parity_exceptions import MEANT
 from infra.parity_facts import ABSENT, Facts, differences

@@ -8,9 +8,9 @@ import pytest
 
 from customer_events.event import Status
 from customer_events.sequence import UNCOUNTED
-from fanout.backfill import depth_bound
-from fanout.dlq.stopping import Stopping
 from fanout.errors import Found, WrongUse
+from fanout.runs import pace as depth_bound
+from fanout.runs.pace import Stopping
 from integration.seeding_on_moto import seeding_on_moto, table
 from unit.fanout.backfill_samples import place
 

@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from fanout.aws import AwsTarget
-from fanout.dlq.lock import GRACE_SECONDS, LOCK_SECONDS, Locks
 from fanout.errors import Refused
-from fanout.runs.operator import Operator
+from fanout.runs.lock import GRACE_SECONDS, LOCK_SECONDS, Locks
+from fanout.runs.store import Operator
 from integration.dlq_on_moto import depth, kill_messages, make_subscriber
 from unit.fanout.dlq.dlq_fakes import NOON, body
 

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from fanout import console
-from fanout.dlq.lock import Locks
-from fanout.failures import carrying_out
-from fanout.failures.session import LOCK
-from fanout.runs.operator import Operator
+from fanout.failures import commands as carrying_out
+from fanout.failures.commands import LOCK
+from fanout.runs.lock import Locks
+from fanout.runs.store import Operator
 from unit.fanout.failures.failures_in_memory import FakeLambda, batch_object, parked_object
 from unit.publisher.stream_record_samples import ARN, record
 

@@ -40,7 +40,7 @@ def test_a_reconcile_counts_what_it_compares_and_each_later_phase_names_itself(d
 
 
 def test_a_repair_counts_what_it_sends(deployment, monkeypatch):
-    monkeypatch.setattr("fanout.reconcile.session.VERIFY_MIN_SECONDS", 0)
+    monkeypatch.setattr("fanout.accounts.reconcile.VERIFY_MIN_SECONDS", 0)
     arguments = ("--grace-seconds", "0", "--repair", "--execute")
     result = deployment.run("reconcile", "payments", *arguments)
     assert json.loads(result.stdout)["left"] == 30

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from customer_events.encoder import encode
-from fanout.backfill.snapshots import snapshot
+from fanout.accounts import reconcile as session
+from fanout.accounts.snapshots import snapshot
 from fanout.errors import ExitCode, Found, WrongUse
-from fanout.reconcile import session
 from integration.seeding_on_moto import seeding_on_moto, table
 from unit.fanout.backfill_samples import SOURCE, reading
 

@@ -10,7 +10,7 @@ import pytest
 from aws_lambda_powertools.utilities.parser.models import DynamoDBStreamModel
 from moto import mock_aws
 
-from fanout.local.stream_poller import StreamPoller
+from fanout.streams.poller import StreamPoller
 
 REGION = "eu-west-1"
 DEADLINE_SECONDS = 60

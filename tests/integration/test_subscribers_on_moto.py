@@ -9,10 +9,10 @@ from moto import mock_aws
 
 from fanout.aws import AwsTarget
 from fanout.errors import WrongUse
-from fanout.subscribe.leaving import drain, look, require_consumer, unsubscribe
+from fanout.sqs.queue import QueueDepth
 from fanout.subscribers import listing
 from fanout.subscribers.listing import Coverage, coverage
-from fanout.subscribers.queue_depth import QueueDepth
+from fanout.subscribers.removal import drain, look_at, require_consumer, unsubscribe
 from integration.seeding_on_moto import PUBLISHER
 
 REGION = "eu-west-1"
@@ -62,29 +62,29 @@ def deployed(request, monkeypatch):
 def test_a_look_changes_nothing_and_says_what_will_be_lost(deployed):
     deployed.sqs.send_message(QueueUrl=deployed.urls["risk"], MessageBody="{}")
     deployed.sqs.send_message(QueueUrl=deployed.urls["dlq"], MessageBody="{}")
-    leaving = look(deployed.target, "risk")
+    leaving = look_at(deployed.target, "risk")
     text = " ".join(leaving.losses())
     assert len(leaving.deliveries) == 1
     assert leaving.stack == "fanout-risk"
     assert "1 messages wait" in text
     assert "1 dead messages" in text
-    assert look(deployed.target, "risk") == leaving
+    assert look_at(deployed.target, "risk") == leaving
 
 
 def test_unsubscribed_nothing_leads_to_the_queue_and_what_is_in_it_stays(deployed):
     deployed.sqs.send_message(QueueUrl=deployed.urls["risk"], MessageBody="{}")
-    leaving = look(deployed.target, "risk")
+    leaving = look_at(deployed.target, "risk")
     unsubscribe(deployed.target, leaving)
-    after = look(deployed.target, "risk")
+    after = look_at(deployed.target, "risk")
     assert after.deliveries == ()
     assert after.queue.total == 1
 
 
 def test_a_queue_that_nobody_known_empties_is_refused_before_anything_happens(deployed):
-    require_consumer(look(deployed.target, "risk"))
+    require_consumer(look_at(deployed.target, "risk"))
     deployed.sqs.send_message(QueueUrl=deployed.urls["risk"], MessageBody="{}")
     with pytest.raises(WrongUse, match="--abandon"):
-        require_consumer(look(deployed.target, "risk"))
+        require_consumer(look_at(deployed.target, "risk"))
 
 
 def test_draining_waits_until_the_queue_stays_empty(deployed):
@@ -97,7 +97,7 @@ def test_draining_waits_until_the_queue_stays_empty(deployed):
                 QueueUrl=deployed.urls["risk"], ReceiptHandle=one["ReceiptHandle"]
             )
 
-    leaving = look(deployed.target, "risk")
+    leaving = look_at(deployed.target, "risk")
     depth = drain(deployed.target, leaving, timeout_seconds=60, told=seen.append, sleep=consume)
     assert depth.total == 0
     assert [one.total for one in seen] == [1, 0, 0, 0]
@@ -108,7 +108,7 @@ def test_draining_gives_up_when_the_time_is_up_and_says_what_is_left(deployed):
     clock = iter([0.0, 1.0, 99.0])
     depth = drain(
         deployed.target,
-        look(deployed.target, "risk"),
+        look_at(deployed.target, "risk"),
         timeout_seconds=10,
         told=lambda _depth: None,
         sleep=lambda _seconds: None,

@@ -9,7 +9,7 @@ from uuid import uuid4
 import boto3
 import pytest
 
-from fanout.local.stream_records import shape_record
+from fanout.streams.records import shape_record
 from integration.payments_on_moto import Payments, build_handler
 from integration.seeding_on_moto import REGION, seeding_on_moto
 from publisher import bootstrap

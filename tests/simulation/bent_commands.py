@@ -8,15 +8,21 @@ from typing import Any
 
 from customer_events.event import CustomerStatusChanged
 from customer_events.sequence import sequence
-from fanout.backfill import checkpoints, seeding, snapshot_queue, snapshots
-from fanout.backfill.reading import Reading
-from fanout.dlq import consumer_function, moving, sending, sqs_queues
-from fanout.dlq.message import DeadMessage
-from fanout.dlq.ports import Effect, QueueFacts, Receipt, Sending, Verdict
-from fanout.failures import publisher_function
-from fanout.failures import recovery as recovering
-from fanout.failures.documents import Record
-from fanout.reconcile import repair as repairing
+from fanout.accounts import backfill as checkpoints
+from fanout.accounts import backfill as seeding
+from fanout.accounts import reconcile as repairing
+from fanout.accounts import snapshots
+from fanout.accounts import snapshots as snapshot_queue
+from fanout.accounts.snapshots import Reading
+from fanout.dlq import steps as consumer_function
+from fanout.dlq import steps as moving
+from fanout.dlq import steps as sending
+from fanout.failures import recover as publisher_function
+from fanout.failures import recover as recovering
+from fanout.failures.records import Record
+from fanout.sqs import queue as sqs_queues
+from fanout.sqs.message import DeadMessage
+from fanout.sqs.queue import Effect, QueueFacts, Receipt, Sending, Verdict
 
 
 class DeletingFirst(moving.ThroughQueue):
@@ -87,7 +93,7 @@ class Forgiving(publisher_function.PublisherFunction):
     def publish(self, records: Sequence[Record]) -> list[publisher_function.Outcome]:
         return [
             replace(one, outcome=publisher_function.IGNORED)
-            if one.outcome == publisher_function.REFUSED
+            if one.outcome == publisher_function.OUTCOME_REFUSED
             else one
             for one in super().publish(records)
         ]

@@ -3,10 +3,10 @@
 from random import Random
 from typing import TYPE_CHECKING
 
-from fanout.backfill import commands as backfill
-from fanout.backfill.plan import Plan
-from fanout.reconcile.difference_store import DifferenceStore
-from fanout.reconcile.session import find_drift, repair_drift
+from fanout.accounts import backfill
+from fanout.accounts.backfill import Plan
+from fanout.accounts.drift import DifferenceStore
+from fanout.accounts.reconcile import find_drift, repair_drift
 from simulation.deployment import Deployed
 from simulation.desk import Begun, Desk, Stop
 

@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from fanout.dlq.score import OPEN
-from fanout.failures import carrying_out, run_commands
-from fanout.failures.freeze import Wanted
-from fanout.runs.run import Run
+from fanout.dlq.steps import OPEN
+from fanout.failures import commands as carrying_out
+from fanout.failures import commands as run_commands
+from fanout.failures.recover import Wanted
+from fanout.runs.store import Run
 from simulation.deployment import Deployed
 from simulation.desk import Begun, Desk
 

@@ -4,13 +4,12 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from customer_events.decoder import from_document
-from fanout.dlq.freeze import freeze
-from fanout.dlq.replay_session import Session
-from fanout.dlq.score import OPEN
+from fanout.dlq.replay import Session, freeze
 from fanout.dlq.selection import Selection
-from fanout.dlq.sqs_queues import SqsQueue
-from fanout.dlq.subscription import Subscription
-from fanout.runs.run import Run
+from fanout.dlq.steps import OPEN
+from fanout.runs.store import Run
+from fanout.sqs.queue import SqsQueue
+from fanout.sqs.subscription import Subscription
 from simulation.deployment import Deployed
 from simulation.desk import Begun, Desk
 from simulation.subscriber import Subscriber

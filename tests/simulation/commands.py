@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from fanout.errors import CommandError, WrongUse
-from fanout.runs.operator import Operator
+from fanout.runs.store import Operator
 from simulation.broken import GuaranteeBroken
 from simulation.calls import Crash, Invocation, in_short
 from simulation.checkers import COMMANDS_END

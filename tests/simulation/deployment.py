@@ -7,19 +7,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from customer_events.event import Status
-from fanout.backfill.accounts_table import AccountsTable, TableFacts
-from fanout.backfill.pace import CapacityPace
-from fanout.backfill.plan import Plan
-from fanout.backfill.reading import ItemReader, table_rules
-from fanout.backfill.subscription_check import Settling
-from fanout.discovery import Bus, Publisher
+from fanout.accounts.backfill import Plan, Settling
+from fanout.accounts.compare import Expectation, GuardedTableRows, own_attributes
+from fanout.accounts.drift import Sides
+from fanout.accounts.reconcile import Session
+from fanout.accounts.snapshots import ItemReader
+from fanout.accounts.table import AccountsTable, TableFacts
+from fanout.discovery import Bus, Publisher, table_rules
 from fanout.discovery import Subscriber as Found
-from fanout.failures.deployment import Deployment
-from fanout.failures.object_store import ObjectStore
-from fanout.reconcile.comparison import Expectation, own_attributes
-from fanout.reconcile.first_look import Sides
-from fanout.reconcile.session import Session
-from fanout.reconcile.subscriber_rows import GuardedTableRows
+from fanout.failures.store import Deployment, ObjectStore
+from fanout.runs.pace import CapacityPace
 from payments_consumer.standing import attributes
 from simulation.parameters import FunctionsClient, ParametersClient
 from simulation.queues_client import QueuesClient

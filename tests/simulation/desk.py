@@ -14,15 +14,21 @@ from pathlib import Path
 from typing import Any, Self
 
 from fanout import console
-from fanout.backfill import batch_get, dated_read, depth_bound, seeding, snapshot_queue
-from fanout.backfill import commands as backfill_commands
-from fanout.dlq import lock, replay_session, sweep
-from fanout.failures import carrying_out, moving, object_store
-from fanout.failures import session as failures_session
-from fanout.reconcile import session as reconcile_session
-from fanout.runs import store
-from fanout.runs.operator import Operator
-from fanout.runs.run import Run
+from fanout.accounts import backfill as backfill_commands
+from fanout.accounts import backfill as seeding
+from fanout.accounts import reconcile as reconcile_session
+from fanout.accounts import snapshots as snapshot_queue
+from fanout.accounts import table as batch_get
+from fanout.accounts import table as dated_read
+from fanout.dlq import replay as replay_session
+from fanout.failures import commands as carrying_out
+from fanout.failures import commands as failures_session
+from fanout.failures import recover as moving
+from fanout.failures import store as object_store
+from fanout.runs import lock, store
+from fanout.runs import pace as depth_bound
+from fanout.runs.store import Operator, Run
+from fanout.sqs import scan as sweep
 from simulation.clock import VirtualClock
 from simulation.subscriber import Subscriber
 

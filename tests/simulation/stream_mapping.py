@@ -6,7 +6,7 @@ the mapping was off or made anew, and what is done with.
 
 from random import Random
 
-from fanout.local.stream_mapping import (
+from fanout.streams.mapping import (
     Action,
     Backoff,
     Batch,
@@ -19,7 +19,7 @@ from fanout.local.stream_mapping import (
     StreamRecord,
     Succeeded,
 )
-from fanout.local.stream_shards import readable_shards
+from fanout.streams.shards import readable_shards
 from simulation.accounts import Accounts, Shard
 from simulation.faults import Setting
 

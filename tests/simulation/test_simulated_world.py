@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from fanout.local.stream_mapping import Succeeded
+from fanout.streams.mapping import Succeeded
 from simulation.accounts import RETENTION_SECONDS, Accounts
 from simulation.calls import Calls
 from simulation.clock import VirtualClock

@@ -6,11 +6,16 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from fanout.backfill import commands as backfill_commands
-from fanout.backfill import dated_read, seeding
-from fanout.dlq import movers, moving, replay, settling
-from fanout.failures import carrying_out, streams
-from fanout.reconcile import repair
+from fanout.accounts import backfill as backfill_commands
+from fanout.accounts import backfill as seeding
+from fanout.accounts import reconcile as repair
+from fanout.accounts import table as dated_read
+from fanout.dlq import replay
+from fanout.dlq import replay as movers
+from fanout.dlq import replay as settling
+from fanout.dlq import steps as moving
+from fanout.failures import commands as carrying_out
+from fanout.failures import records as streams
 from publisher.events import Entry
 from publisher.stream_handler import REPORT_OUTCOMES
 from simulation import bent_commands as bent

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from fanout.local.stream_mapping import Failed, Invoke, NotInvoked, read_answer
+from fanout.streams.mapping import Failed, Invoke, NotInvoked, read_answer
 from simulation.accounts import Accounts
 from simulation.bound import Bound
 from simulation.broken import GuaranteeBroken

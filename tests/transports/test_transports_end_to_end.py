@@ -15,8 +15,8 @@ from fanout.local import emulator
 from fanout.local.deployment import local_target
 from fanout.local.processes import RecordedProcess
 from fanout.local.state_folder import StateFolder
-from fanout.local.stream_poller import StreamPoller
 from fanout.packaging.build import build_package
+from fanout.streams.poller import StreamPoller
 
 pytestmark = pytest.mark.slow
 

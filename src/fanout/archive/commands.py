@@ -7,17 +7,14 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from fanout.archive.eventbridge_archive import EventBridgeArchive
-from fanout.archive.sns_archive import SnsArchive
-from fanout.archive.window import Archive, Plan, Progress, Window
+from fanout.archive.archives import Archive, EventBridgeArchive, Plan, Progress, SnsArchive, Window
 from fanout.aws import AwsTarget
 from fanout.console import ERR, OUT, print_json, progress, table
 from fanout.discovery import find_bus, find_subscriber
-from fanout.dlq.lock import Locks
-from fanout.dlq.selection import instant_or_age
-from fanout.dlq.spans import moment
 from fanout.errors import WrongUse
-from fanout.runs.operator import find_operator
+from fanout.runs.lock import Locks
+from fanout.runs.store import find_operator
+from fanout.text import instant_or_age, moment
 
 POLL_SECONDS = 5.0
 archive_app = typer.Typer(

@@ -17,7 +17,7 @@ from customer_events.errors import OrderContradiction, PermanentError
 from customer_events.event import TYPE_PREFIX, CustomerStatusChanged
 from event_consumer.consume_batch import Reader
 from event_consumer.unwrap import unwrap
-from fanout.dlq.message import DeadMessage
+from fanout.sqs.message import DeadMessage
 
 NEVER_RAN = "NeverRan"
 UNDELIVERED = "Undelivered"
@@ -169,3 +169,26 @@ def _version(document: Mapping[str, Any] | None) -> int | None:
         return None
     major = event_type.removeprefix(TYPE_PREFIX)
     return int(major) if major.isascii() and major.isdigit() and len(major) < 10 else None  # noqa: PLR2004 (as the decoder)
+
+
+def facts_of(message: DeadMessage, diagnosis: Diagnosis) -> dict[str, Any]:
+    """What the journal says of a selected message: ids and codes, nothing personal."""
+    item: dict[str, Any] = {
+        "id": message.message_id,
+        "group": diagnosis.cause.key,
+        "origin": diagnosis.cause.origin.value,
+        "reason": diagnosis.cause.code,
+        "field": diagnosis.cause.field,
+        "readable": diagnosis.error is None,
+    }
+    if diagnosis.error is not None:
+        item["unreadable"] = diagnosis.error.code
+    first = message.first_delivery.message_id
+    if first != message.message_id:
+        item["alias"] = first
+    if message.group_id and message.sequence_number:
+        item |= {
+            "message_group": message.group_id,
+            "sequence_number": int(message.sequence_number),
+        }
+    return item

@@ -5,18 +5,35 @@ since CloudWatch counts from the move into the DLQ while retention, on a standar
 from the first send. A live queue is never read here: that would use up attempts.
 """
 
+import hashlib
 import json
-from dataclasses import dataclass
+import sqlite3
+import tempfile
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Annotated, Any, Self
 
+import typer
 from botocore.exceptions import BotoCoreError, ClientError
+from rich.markup import escape
 
 from customer_events.instants import from_wire, to_wire
-from fanout.dlq.ports import DeadLetters, Depth
-from fanout.dlq.subscription import Subscription
-from fanout.dlq.sweep import Sweep
+from fanout.aws import AwsTarget
+from fanout.console import ERR, OUT, print_json, progress, table
+from fanout.discovery import list_subscribers
+from fanout.dlq import selection as options
+from fanout.dlq.diagnosis import Cause, Diagnosis, Origin, advice, diagnose
+from fanout.dlq.replay import what_was_not_seen
+from fanout.dlq.selection import Numbering, dead_since
+from fanout.errors import Found
+from fanout.runs.options import Json, Reveal
+from fanout.sqs.message import DeadMessage
+from fanout.sqs.queue import DeadLetters, Depth
+from fanout.sqs.scan import Sweep
+from fanout.sqs.subscription import Subscription, find_subscription, of_subscriber
+from fanout.text import mask_body, mask_customer, moment, reveal_body, span
 
 SAMPLE_MAX = 50
 """Messages of a DLQ that are read for the oldest one's age."""
@@ -103,9 +120,6 @@ def look(subscription: Subscription, cloudwatch: Any, *, now: datetime) -> Overv
     )
 
 
-# Private functions
-
-
 class _Memory:
     """How full a DLQ was when this person looked last; see `Growth`."""
 
@@ -174,3 +188,329 @@ def _datapoints(cloudwatch: Any, metric: str, arn: str, now: datetime) -> list[d
 
 def _depth(depth: Depth) -> dict[str, int]:
     return {"visible": depth.visible, "in_flight": depth.hidden, "delayed": depth.delayed}
+
+
+# Count dead messages by cause, in a memory that does not grow with their number
+
+
+GROUPS_MAX = 500
+REST = Cause(
+    origin=Origin.SNS, code="OtherCauses", expected=f"beyond the first {GROUPS_MAX} causes"
+)
+EXAMPLES_MAX = 3
+
+
+@dataclass(slots=True, kw_only=True)
+class Group:
+    """Messages of one cause.
+
+    `may_succeed` counts those that can be read now; `number` is what a person types (`--group`).
+    """
+
+    cause: Cause
+    number: int = 0
+    count: int = 0
+    may_succeed: int = 0
+    first_seen: datetime | None = None
+    last_seen: datetime | None = None
+    versions: set[int] = field(default_factory=set)
+    customers: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def to_document(self) -> dict[str, Any]:
+        """One JSON object with every field."""
+        return {
+            "group": self.number,
+            "key": self.cause.key,
+            "origin": self.cause.origin.value,
+            "reason": self.cause.code,
+            "field": self.cause.field,
+            "expected": self.cause.expected,
+            "count": self.count,
+            "customers": self.customers,
+            "versions": sorted(self.versions),
+            "first_seen": self.first_seen and to_wire(self.first_seen),
+            "last_seen": self.last_seen and to_wire(self.last_seen),
+            "would_succeed_now": self.may_succeed,
+            "advice": advice(self.cause.code),
+            "examples": self.examples,
+        }
+
+
+class Grouping:
+    """Collects messages into groups; use it in a `with` block."""
+
+    def __init__(self) -> None:
+        self._groups: dict[str, Group] = {}
+        self._folder = tempfile.TemporaryDirectory(prefix="fanout-groups-")
+        self._base = sqlite3.connect(
+            Path(self._folder.name) / "customers.sqlite", isolation_level=None
+        )
+        self._base.executescript(
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
+            "CREATE TABLE hit (cause TEXT, customer BLOB, PRIMARY KEY (cause, customer))"
+            " WITHOUT ROWID;"
+        )
+
+    def __enter__(self) -> Self:
+        """Begin to count."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Remove what is on the disk."""
+        self._base.close()
+        self._folder.cleanup()
+
+    def add(self, message: DeadMessage, diagnosis: Diagnosis) -> None:
+        """Count one message."""
+        group = self._group(diagnosis.cause)
+        died_at = dead_since(message)
+        group.count += 1
+        group.may_succeed += bool(diagnosis.may_succeed_now)
+        group.first_seen = min(group.first_seen or died_at, died_at)
+        group.last_seen = max(group.last_seen or died_at, died_at)
+        if diagnosis.version is not None and len(group.versions) < GROUPS_MAX:
+            group.versions.add(diagnosis.version)
+        if len(group.examples) < EXAMPLES_MAX:
+            group.examples.append(message.message_id)
+        if diagnosis.customer_id is not None:
+            name = hashlib.sha256(diagnosis.customer_id.encode()).digest()[:16]
+            group.customers += self._base.execute(
+                "INSERT OR IGNORE INTO hit VALUES (?, ?)", (group.cause.key, name)
+            ).rowcount
+
+    def groups(self) -> list[Group]:
+        """The groups, the largest first."""
+        return sorted(self._groups.values(), key=lambda one: (-one.count, one.cause.key))
+
+    # Private functions
+
+    def _group(self, cause: Cause) -> Group:
+        kept = cause if cause.key in self._groups or len(self._groups) < GROUPS_MAX else REST
+        return self._groups.setdefault(kept.key, Group(cause=kept))
+
+
+# How `fanout dlq list` and `show` look: tables for a person, documents for a program
+
+
+_WHERE_SHOWN = 60
+_VERSIONS_SHOWN = 3
+
+
+def print_overviews(found: list[Overview]) -> None:
+    """Print each subscriber's queue and DLQ."""
+    rows = table("Queues", "subscriber", "", "messages", "in flight", "oldest", "growth", "dead in")
+    for column in (2, 3):
+        rows.columns[column].justify = "right"
+    for one in found:
+        rows.add_row(
+            escape(one.subscriber),
+            "queue",
+            f"{one.queue.visible + one.queue.delayed:,}",
+            f"{one.queue.hidden:,}",
+            "-" if one.queue_age_seconds is None else span(one.queue_age_seconds),
+            "",
+            "",
+        )
+        rows.add_row("", *_dlq_cells(one), end_section=True)
+    OUT.print(rows)
+
+
+def show_groups(
+    subscriber: str, groups: list[Group], seen: int, remarks: list[str], *, as_json: bool
+) -> None:
+    """Print the groups, or one JSON document of them."""
+    if as_json:
+        documents = [one.to_document() for one in groups]
+        print_json(
+            {"subscriber": subscriber, "messages": seen, "groups": documents, "remarks": remarks}
+        )
+        return
+    rows = table(
+        f"Dead messages of {subscriber}: {seen:,}",
+        *("group", "count", "cause", "from", "version", "customers", "died (UTC)", "readable"),
+    )
+    for column in (0, 1, 3, 4, 5, 6, 7):
+        rows.columns[column].no_wrap = True
+    for one in groups:
+        rows.add_row(
+            str(one.number),
+            f"{one.count:,}",
+            _cause(one.cause),
+            one.cause.origin.value,
+            ", ".join(map(str, sorted(one.versions)[:_VERSIONS_SHOWN])) or "-",
+            f"{one.customers:,}",
+            f"{moment(one.first_seen)[5:16]}\n{moment(one.last_seen)[5:16]}",
+            _readable(one),
+        )
+    OUT.print(rows)
+    for one in groups:
+        OUT.print(f"  [bold]{one.number}[/]  {escape(advice(one.cause.code))}")
+    for remark in remarks:
+        ERR.print(f"[yellow]{escape(remark)}[/]")
+
+
+def show_one(
+    found: tuple[DeadMessage, Diagnosis], number: int, *, reveal: bool, as_json: bool
+) -> None:
+    """Print one message, or one JSON document of it."""
+    document = _one_document(*found, number=number, reveal=reveal)
+    if as_json:
+        print_json(document)
+        return
+    rows = table(escape(f"Message {document['message_id']}"), "", "")
+    rows.show_header = False
+    for name, value in document.items():
+        if name not in {"message_id", "body"} and value not in (None, ""):
+            rows.add_row(name.replace("_", " "), escape(str(value)))
+    OUT.print(rows)
+    OUT.print(document["body"], markup=False)
+    if not reveal:
+        ERR.print(
+            "[dim]Customer ids are masked in part; fields that the contract doesn't declare show "
+            "their shape only. --reveal shows them.[/]"
+        )
+
+
+def _dlq_cells(one: Overview) -> list[str]:
+    colour = "bold red" if one.dlq.total else "green"
+    growth = "-"
+    if one.growth is not None:
+        growth = f"{one.growth.messages:+,} in {span(one.growth.seconds)}"
+    age = "-" if one.dlq_age_seconds is None else span(one.dlq_age_seconds)
+    left = "-" if one.dead_in_seconds is None else span(one.dead_in_seconds)
+    return [
+        "DLQ (FIFO)" if one.fifo else "DLQ",
+        f"[{colour}]{one.dlq.visible + one.dlq.delayed:,}[/]",
+        f"{one.dlq.hidden:,}",
+        f"{age} or more" if one.age_is_sample and age != "-" else age,
+        growth,
+        f"{left} or less" if one.age_is_sample and left != "-" else left,
+    ]
+
+
+def _cause(cause: Cause) -> str:
+    where = f"{cause.field}: {cause.expected}".strip(": ")
+    shown = where if len(where) <= _WHERE_SHOWN else where[:_WHERE_SHOWN] + "…"
+    return f"[yellow]{escape(cause.code)}[/]" + (f"\n{escape(shown)}" if shown else "")
+
+
+def _readable(one: Group) -> str:
+    if one.may_succeed == one.count:
+        return "[green]all[/]"
+    return f"[yellow]{one.may_succeed:,}[/]" if one.may_succeed else "[red]none[/]"
+
+
+def _one_document(
+    message: DeadMessage, diagnosis: Diagnosis, *, number: int, reveal: bool
+) -> dict[str, Any]:
+    parked, cause = message.parked, diagnosis.cause
+    first = message.first_delivery
+    customer = diagnosis.customer_id
+    return {
+        "message_id": message.message_id,
+        "group": number,
+        "put_here_by": cause.origin.value,
+        "reason": cause.code,
+        "field": cause.field,
+        "expected": cause.expected,
+        "would_succeed_now": diagnosis.may_succeed_now,
+        "prospect": diagnosis.prospect,
+        "customer_id": customer if reveal or customer is None else mask_customer(customer),
+        "version": diagnosis.version,
+        "sequence": diagnosis.event and diagnosis.event.sequence,
+        "sent_at": to_wire(message.sent_at),
+        "parked_at": parked and parked.parked_at and to_wire(parked.parked_at),
+        "consumer": parked and parked.consumer,
+        "first_message_id": first.message_id,
+        "first_received_at": to_wire(first.received_at),
+        "receive_count": message.receive_count,
+        "message_group_id": message.group_id,
+        "came_from": message.source_arn,
+        "size_bytes": message.size_bytes,
+        "masked": not reveal,
+        "body": reveal_body(message.body) if reveal else mask_body(message.body),
+    }
+
+
+# `fanout dlq list` and `fanout dlq show`: what is dead, why, and whether it would succeed now
+
+
+SCAN_MAX = 100_000
+
+
+def list_queues(context: typer.Context, *, as_json: Json = False) -> None:
+    """Show every subscriber's queue and DLQ: how full, how old, growing, and dead in how long.
+
+    Exit code 0 where every DLQ is empty, 1 where one is not, 2 where nothing is deployed.
+    """
+    target: AwsTarget = context.obj
+    now = datetime.now(UTC)
+    cloudwatch = target.client("cloudwatch")
+    found = [
+        look(of_subscriber(target, subscriber), cloudwatch, now=now)
+        for subscriber in list_subscribers(target)
+    ]
+    if as_json:
+        print_json({"at": to_wire(now), "subscribers": [one.to_document() for one in found]})
+    else:
+        print_overviews(found)
+    if any(one.dlq.total for one in found):
+        raise typer.Exit(1)
+
+
+def show(
+    context: typer.Context,
+    subscriber: options.SubscriberName,
+    *,
+    group: options.Group = None,
+    message: Annotated[
+        str | None, typer.Option(help="One message, by its id or by its first delivery's.")
+    ] = None,
+    reveal: Reveal = False,
+    scan_max: Annotated[
+        int, typer.Option("--scan-max", min=1, help="Messages to read at most.")
+    ] = SCAN_MAX,
+    hold_seconds: options.HoldSeconds = options.HOLD_DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Group a subscriber's dead messages by cause, or show one with its body.
+
+    Reading hides messages for a moment and shows them again; none is taken away. Each reading
+    raises a message's receive count. Exit code 0, or 1 where --group or --message finds nothing.
+    """
+    target: AwsTarget = context.obj
+    subscription = find_subscription(target, subscriber)
+    facts = subscription.dlq.facts()
+    numbering = Numbering(subscription.folder, facts.arn)
+    wanted = options.selection(subscription, facts.arn, group=group, message=message)
+    one: tuple[DeadMessage, Diagnosis] | None = None
+    with Grouping() as grouping, progress() as bar:
+        task = bar.add_task("reading", total=facts.depth.total)
+        with Sweep(subscription.dlq, hold_seconds=hold_seconds) as sweep:
+            for page in sweep.pages():
+                bar.update(task, advance=len(page))
+                for dead in page:
+                    diagnosis = diagnose(dead, subscription.reader)
+                    grouping.add(dead, diagnosis)
+                    if one is None and wanted.to_document() and wanted.matches(dead, diagnosis):
+                        one = dead, diagnosis
+                if sweep.seen >= scan_max or (message is not None and one is not None):
+                    break
+        seen = sweep.seen
+        groups = grouping.groups()
+    numbers = numbering.number(one.cause for one in groups)
+    for counted in groups:
+        counted.number = numbers[counted.cause.key]
+    remarks = what_was_not_seen(facts, seen)
+    if group is None and message is None:
+        show_groups(subscriber, groups, seen, remarks, as_json=as_json)
+        return
+    if one is None:
+        raise Found(f"Nothing dead in {subscriber} matches {group or message} now.")
+    show_one(one, numbers.get(one[1].cause.key, 0), reveal=reveal, as_json=as_json)

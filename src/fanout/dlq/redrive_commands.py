@@ -12,15 +12,14 @@ from rich.markup import escape
 
 from fanout.aws import AwsTarget
 from fanout.console import ERR, OUT, print_json, progress, table
-from fanout.dlq import options
-from fanout.dlq.lock import Locks
+from fanout.dlq import selection as options
 from fanout.dlq.move_task import ENDED, RATE_MAX, RUNNING, MoveTask, MoveTasks
-from fanout.dlq.replay_commands import subject_of
-from fanout.dlq.stopping import Stopping
-from fanout.dlq.subscription import Subscription, find_subscription
 from fanout.errors import ExitCode, Found, Refused, WrongUse
-from fanout.runs.operator import Operator, find_operator
-from fanout.runs.run import Run
+from fanout.runs.lock import Locks
+from fanout.runs.options import Execute, Json, RunsDir, run_store
+from fanout.runs.pace import Stopping
+from fanout.runs.store import Operator, Run, find_operator
+from fanout.sqs.subscription import Subscription, find_subscription, subject_of
 
 COMMAND = "dlq redrive"
 POLL_SECONDS = 2.0
@@ -49,9 +48,9 @@ def redrive(
         typer.Option(min=1, max=RATE_MAX, help="Messages a second at most; SQS decides if not."),
     ] = None,
     cancel: Annotated[bool, typer.Option("--cancel", help="Stop the task that runs.")] = False,
-    execute: options.Execute = False,
-    runs_dir: options.RunsDir = None,
-    as_json: options.Json = False,
+    execute: Execute = False,
+    runs_dir: RunsDir = None,
+    as_json: Json = False,
 ) -> None:
     """Have SQS itself move a whole DLQ to a queue; without --to, tell how its tasks stand.
 
@@ -82,7 +81,7 @@ def redrive(
         ERR.print("Nothing was moved. To do it, repeat the command with --execute.")
         return
     operator = find_operator(target)
-    run = options.run_store(target, runs_dir).create(
+    run = run_store(target, runs_dir).create(
         COMMAND,
         subject=subject_of(target, subscription),
         options={"to": to, "rate": rate, "execute": True},

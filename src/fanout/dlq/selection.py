@@ -4,20 +4,24 @@ Every condition must hold. Ages count from when the message came into the DLQ, a
 """
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Self
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Self
 
 import jmespath
+import typer
 from jmespath.exceptions import JMESPathError
 
 from customer_events.instants import from_wire, to_wire
-from fanout.dlq.diagnosis import Diagnosis
-from fanout.dlq.message import DeadMessage
+from fanout.dlq.diagnosis import Cause, Diagnosis
 from fanout.errors import WrongUse
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+from fanout.sqs.message import DeadMessage
+from fanout.sqs.scan import HOLD_SECONDS, HOLD_SECONDS_MIN
+from fanout.sqs.subscription import Subscription
+from fanout.text import instant_or_age
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,27 +120,6 @@ def dead_since(message: DeadMessage) -> datetime:
     return (parked and parked.parked_at) or message.sent_at
 
 
-def instant_or_age(text: str, *, now: datetime, option: str) -> datetime:
-    """Read `90s`, `30m`, `12h`, `7d` (before now), or an RFC 3339 instant.
-
-    Raises:
-        WrongUse: it is neither.
-    """
-    number, unit = text[:-1], text[-1:]
-    if unit in _UNITS and number.isascii() and number.isdigit() and len(number) < 7:  # noqa: PLR2004 (fits a timedelta)
-        return now - timedelta(**{_UNITS[unit]: int(number)})
-    try:
-        return from_wire(text)
-    except ValueError:
-        raise WrongUse(
-            f"{option} {text!r}: expected an age such as 30m, 12h or 7d, or an instant such as "
-            "2026-11-23T09:30:00Z."
-        ) from None
-
-
-# Private functions
-
-
 def _ids(message: DeadMessage) -> tuple[str, str]:
     return message.message_id, message.first_delivery.message_id
 
@@ -148,3 +131,148 @@ def _is_true(expression: str, found: dict[str, Any]) -> bool:
     except JMESPathError as error:
         raise WrongUse(f"--where {expression!r} fails on {found['message_id']}: {error}") from None
     return answer is not None and answer is not False and answer not in ("", [], {})
+
+
+# Give each cause a number that stays the same, however the groups grow and shrink
+
+
+class Numbering:
+    """Numbers of causes, kept in a file.
+
+    Args:
+        folder: where this person's state for the deployment is.
+        dlq_arn: the DLQ.
+    """
+
+    def __init__(self, folder: Path, dlq_arn: str) -> None:
+        name = dlq_arn.replace(":", "_").replace("/", "_")
+        self._path = folder / "groups" / f"{name}.json"
+        self._numbers = self._read()
+
+    def number(self, causes: Iterable[Cause]) -> dict[str, int]:
+        """The number of each cause by its key; new ones get the next."""
+        keys = [cause.key for cause in causes]
+        new = [key for key in keys if key not in self._numbers]
+        for key in new:
+            self._numbers[key] = max(self._numbers.values(), default=0) + 1
+        if new:
+            self._write()
+        return {key: self._numbers[key] for key in keys}
+
+    def key_of(self, group: str) -> str:
+        """The key of a cause by its number, or by the key itself.
+
+        Raises:
+            WrongUse: no cause has this number here.
+        """
+        keys = {str(number): key for key, number in self._numbers.items()}
+        if group in keys:
+            return keys[group]
+        if len(group) == 8 and all(one in "0123456789abcdef" for one in group):  # noqa: PLR2004 (Cause.key)
+            return group
+        known = ", ".join(sorted(keys, key=int)) or "none yet"
+        raise WrongUse(
+            f"No group {group!r}; known on this machine: {known}. `fanout dlq show` numbers them."
+        )
+
+    # Private functions
+
+    def _read(self) -> dict[str, int]:
+        try:
+            found = json.loads(self._path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return {str(key): int(number) for key, number in found.items()}
+
+    def _write(self) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        new = self._path.with_suffix(f".{os.getpid()}.new")
+        new.write_text(json.dumps(self._numbers), encoding="utf-8")
+        new.replace(self._path)
+
+
+# Options that several `dlq` commands take, and what they mean
+
+
+SubscriberName = Annotated[str, typer.Argument(help="The subscriber, such as payments.")]
+Group = Annotated[
+    str | None, typer.Option(help="Only this group: its number in `dlq show`, or its key.")
+]
+Customer = Annotated[str | None, typer.Option(help="Only this customer's messages.")]
+Reason = Annotated[str | None, typer.Option(help="Only this reason, such as SchemaViolation.")]
+OlderThan = Annotated[
+    str | None, typer.Option(help="Only what died before: 30m, 12h, 7d, or an instant.")
+]
+NewerThan = Annotated[
+    str | None, typer.Option(help="Only what died since: 30m, 12h, 7d, or an instant.")
+]
+Version = Annotated[int | None, typer.Option(min=1, help="Only events of this major version.")]
+Where = Annotated[
+    str | None,
+    typer.Option(
+        metavar="JMESPATH",
+        help="Only where this holds, such as \"body.data.status == 'CLOSED'\". It sees body, "
+        "attributes, reason, field, customer_id, version, origin, sent_at and receive_count.",
+    ),
+]
+HoldSeconds = Annotated[
+    int,
+    typer.Option(
+        "--hold-seconds",
+        min=HOLD_SECONDS_MIN,
+        max=60,
+        help="How long a message stays hidden if this command is killed.",
+    ),
+]
+HOLD_DEFAULT = HOLD_SECONDS
+MessageId = Annotated[
+    str | None, typer.Option("--message", help="Only this message, by an id of it.")
+]
+CauseCode = Annotated[
+    str | None, typer.Option("--cause", help="Only this cause's code, such as NotJson.")
+]
+Limit = Annotated[int | None, typer.Option(min=1, help="Select so many at most.")]
+Canary = Annotated[int, typer.Option(min=0, help="Do so many first, and see.")]
+Rate = Annotated[
+    float | None, typer.Option(min=0.01, help="Messages a second; as fast as it goes if not.")
+]
+WatchSeconds = Annotated[
+    float,
+    typer.Option(
+        "--watch-seconds",
+        min=0,
+        help="Through queue: how long to watch for what comes back, each time.",
+    ),
+]
+FAILURE_RATE_MAX = 0.1
+
+
+def selection(
+    subscription: Subscription,
+    dlq_arn: str,
+    *,
+    group: str | None = None,
+    customer: str | None = None,
+    reason: str | None = None,
+    older_than: str | None = None,
+    newer_than: str | None = None,
+    version: int | None = None,
+    where: str | None = None,
+    message: str | None = None,
+) -> Selection:
+    """The conditions that the options state.
+
+    Raises:
+        WrongUse: an option can't be read, or names a group that is not known here.
+    """
+    now = datetime.now(UTC)
+    return Selection(
+        cause=group and Numbering(subscription.folder, dlq_arn).key_of(group),
+        customer=customer,
+        reason=reason,
+        version=version,
+        before=(older_than and instant_or_age(older_than, now=now, option="--older-than")) or None,
+        after=(newer_than and instant_or_age(newer_than, now=now, option="--newer-than")) or None,
+        where=where,
+        message_id=message,
+    )

@@ -1,5 +1,8 @@
 """`fanout local up`, `down`, `status`, `env` and `deploy`."""
 
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,10 +12,114 @@ from rich.markup import escape
 from fanout.aws import AwsTarget
 from fanout.console import ERR, OUT, print_json, table, working
 from fanout.errors import Found, WrongUse
-from fanout.local import runtime
-from fanout.local.additional_stack import add_stack
+from fanout.local import runtime, stack
 from fanout.local.deployment import LocalDeployment
-from fanout.local.status import Status, take
+from fanout.local.state_folder import StateFolder
+
+# Deploy another stack, a subscriber's own, on an embedded AWS that runs already
+
+
+def add_stack(
+    deployment: LocalDeployment, template: Path, *, parameters: Mapping[str, str]
+) -> dict[str, Any]:
+    """Build the packages that the template names, and create or update its stack.
+
+    Args:
+        deployment: What runs.
+        template: A SAM template; its file's name without suffix ends the stack's name.
+        parameters: Overrides of the template's parameters.
+
+    Returns:
+        The stack's name, and the services that were built for it.
+
+    Raises:
+        WrongUse: no such template, parameter or service.
+        Refused: a resource could not be created; tells the reasons of the first few.
+    """
+    from fanout.packaging.build import build_package
+
+    document = stack.load_template(template)
+    folder = StateFolder(Path(deployment.state_dir)).packages
+    packages = {
+        service: build_package(service, arch="local", output=folder)
+        for service in stack.services(document)
+    }
+    name = f"{deployment.prefix}-{template.stem}"
+    stack.deploy(
+        deployment.target(),
+        packages=packages,
+        parameters=parameters,
+        template=document,
+        stack=name,
+    )
+    return {"stack": name, "services": sorted(packages)}
+
+
+# What a running deployment is doing right now
+
+
+_COUNTS = {
+    "waiting": "ApproximateNumberOfMessages",
+    "in_flight": "ApproximateNumberOfMessagesNotVisible",
+    "delayed": "ApproximateNumberOfMessagesDelayed",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueDepth:
+    """Messages of a queue, as SQS counts them: waiting, received and not deleted, delayed."""
+
+    waiting: int
+    in_flight: int
+    delayed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """A deployment, its queues, and what its stream poller last said of itself.
+
+    `poller` has the fields of `fanout.streams.poller.PollerStatus`. `lag_seconds` is the age
+    of the oldest record that was read and is not done with: 0 where all are, None (unknown) where
+    the stream has not been read to its end.
+    """
+
+    deployment: LocalDeployment
+    queue: QueueDepth
+    dlq: QueueDepth
+    poller: Mapping[str, Any]
+    lag_seconds: float | None
+
+    def to_document(self) -> dict[str, Any]:
+        """One JSON object, nested as the fields are."""
+        return asdict(self)
+
+
+def take(deployment: LocalDeployment, *, now: Callable[[], float] = time.time) -> Status:
+    """Ask the deployment's queues, and read what its supervisor has written down."""
+    sqs = deployment.client("sqs")
+    poller = StateFolder(Path(deployment.state_dir)).read_poller_report()
+    return Status(
+        deployment=deployment,
+        queue=_depth(sqs, deployment.queue_url),
+        dlq=_depth(sqs, deployment.dlq_url),
+        poller=poller,
+        lag_seconds=_lag_seconds(poller, now()),
+    )
+
+
+def _lag_seconds(poller: Mapping[str, Any], now: float) -> float | None:
+    oldest_at: float | None = poller.get("oldest_pending_at")
+    if oldest_at is None:
+        return 0.0 if poller.get("is_caught_up") else None
+    return max(0.0, now - oldest_at)
+
+
+def _depth(sqs: Any, queue_url: str) -> QueueDepth:
+    attributes: Mapping[str, str] = sqs.get_queue_attributes(
+        QueueUrl=queue_url, AttributeNames=list(_COUNTS.values())
+    )["Attributes"]
+    return QueueDepth(**{name: int(attributes[key]) for name, key in _COUNTS.items()})
+
 
 local_app = typer.Typer(
     name="local",
@@ -129,9 +236,6 @@ def deploy(
         print_json(deployed)
         return
     OUT.print(f"Deployed: {deployed['stack']}", markup=False)
-
-
-# Private functions
 
 
 def _running(state: Path) -> LocalDeployment:

@@ -6,13 +6,149 @@ import json
 import platform
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from fanout.errors import Refused, WrongUse
-from fanout.local import shims
+
+# Everything that is done differently because of a fault of the emulator, in one place
+
+
+EMULATOR_VERSION = "1.5.33"
+
+STREAM_MAPPING_DISABLED: Mapping[str, str] = {"StreamMappingEnabled": "false"}
+"""MiniStack 1.5.33: its stream event source mapping ignores `batchItemFailures` (the records are
+lost), retries an exception for ever, never bisects and never uses the on-failure destination. The
+template's mapping is deployed disabled, and `stream_poller` follows its settings instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedByEmulator:
+    """Resources of `type` that MiniStack's CloudFormation refuses if they have `property`.
+
+    They are left out, so nothing else in the template may refer to them. `lost` tells what a local
+    run can't show because of it.
+    """
+
+    type: str
+    property: str
+    lost: str
+
+
+REFUSED = (
+    RefusedByEmulator(
+        type="AWS::CloudWatch::Alarm",
+        property="Metrics",
+        lost="alarms on a metric expression; MiniStack evaluates none of ours faithfully anyway",
+    ),
+)
+"""MiniStack 1.5.33: an alarm on a metric expression fails the whole stack."""
+
+
+TRANSPORT_RULE = "OnlyEncryptedTransport"
+"""The Sid of the template's statements that deny whatever is not TLS."""
+
+
+def without_refused(template: Mapping[str, Any]) -> dict[str, Any]:
+    """The template less the resources that the emulator refuses; the input stays as it is."""
+    result = copy.deepcopy(dict(template))
+    result["Resources"] = {
+        name: resource
+        for name, resource in result["Resources"].items()
+        if not any(
+            resource["Type"] == refused.type and refused.property in resource.get("Properties", {})
+            for refused in REFUSED
+        )
+    }
+    return result
+
+
+def without_transport_rules(template: Mapping[str, Any]) -> dict[str, Any]:
+    """The template less its denials of plain HTTP; the input stays as it is.
+
+    Not a fault of the emulator: it speaks plain HTTP, so once it checks permissions these
+    statements would deny everything.
+    """
+    result = copy.deepcopy(dict(template))
+    resources = result["Resources"]
+    for name, resource in list(resources.items()):
+        policy = resource.get("Properties", {}).get("PolicyDocument")
+        if policy is not None:
+            policy["Statement"] = [
+                statement
+                for statement in policy["Statement"]
+                if statement.get("Sid") != TRANSPORT_RULE
+            ]
+            if not policy["Statement"]:
+                del resources[name]
+    return result
+
+
+def with_mapping_numbers(template: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
+    """The template with the numbers of event source mappings in place of their parameters.
+
+    MiniStack 1.5.33: a number that comes from a parameter stays a string in a mapping's nested
+    properties; with a MaximumConcurrency of "5" its SQS poller fails at each pass, for every queue.
+
+    Args:
+        template: The template in its long form; it stays as it is.
+        values: Chosen values by parameter; the others have their defaults.
+    """
+    result = copy.deepcopy(dict(template))
+    numbers = {
+        name: int(values.get(name, declared.get("Default", 0)))
+        for name, declared in template.get("Parameters", {}).items()
+        if declared["Type"] == "Number"
+    }
+    for resource in result["Resources"].values():
+        if resource["Type"] == "AWS::Lambda::EventSourceMapping":
+            resource["Properties"] = _with_numbers(resource["Properties"], numbers)
+    return result
+
+
+BATCH_ACTIONS: Mapping[str, str] = {
+    "sns:Publish": "sns:PublishBatch",
+    "sqs:ChangeMessageVisibility": "sqs:ChangeMessageVisibilityBatch",
+    "sqs:DeleteMessage": "sqs:DeleteMessageBatch",
+    "sqs:SendMessage": "sqs:SendMessageBatch",
+}
+"""MiniStack 1.5.33: where it checks permissions, a batch call asks for an action of its own. On AWS
+there is none: the permission for one entry is the permission for ten."""
+
+
+def with_batch_actions(template: Mapping[str, Any]) -> dict[str, Any]:
+    """The template with the batch actions granted to each role that may do the single one."""
+    result = copy.deepcopy(dict(template))
+    for resource in result["Resources"].values():
+        if resource["Type"] == "AWS::IAM::Role":
+            for policy in resource["Properties"].get("Policies", []):
+                for statement in policy["PolicyDocument"]["Statement"]:
+                    _grant_batch_actions(statement)
+    return result
+
+
+def _grant_batch_actions(statement: dict[str, Any]) -> None:
+    if "Action" not in statement:
+        return  # an Fn::If around a statement; the template has none around these actions
+    actions = statement["Action"]
+    granted = actions if isinstance(actions, list) else [actions]
+    statement["Action"] = granted + [
+        BATCH_ACTIONS[action] for action in granted if action in BATCH_ACTIONS
+    ]
+
+
+def _with_numbers(value: Any, numbers: Mapping[str, int]) -> Any:
+    if isinstance(value, dict):
+        if set(value) == {"Ref"} and value["Ref"] in numbers:
+            return numbers[value["Ref"]]
+        return {key: _with_numbers(inner, numbers) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_numbers(inner, numbers) for inner in value]
+    return value
+
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "infra" / "sam" / "template.yaml"
 _FUNCTION_TYPE = "AWS::Serverless::Function"
@@ -96,9 +232,9 @@ def deploy(
         s3.put_object(Bucket=bucket, Key=keys[service], Body=path.read_bytes())
     chosen = _parameters(template, target.prefix, parameters)
     document = with_code_at(template, bucket, keys)
-    document = shims.with_mapping_numbers(shims.without_refused(document), chosen)
-    document = shims.with_batch_actions(document)
-    document = shims.without_transport_rules(document)
+    document = with_mapping_numbers(without_refused(document), chosen)
+    document = with_batch_actions(document)
+    document = without_transport_rules(document)
     # From S3, as the body in a call may have 51,200 bytes only.
     template_key = f"{stack}.json"
     s3.put_object(Bucket=bucket, Key=template_key, Body=json.dumps(document).encode())
@@ -117,9 +253,6 @@ def deploy(
             return
         raise Refused(f"The template was refused: {error.response['Error']['Message']}") from None
     _await_done(cloudformation, stack, "UPDATE_COMPLETE" if exists else "CREATE_COMPLETE")
-
-
-# Private functions
 
 
 def _service(function: Mapping[str, Any]) -> str:
@@ -166,7 +299,7 @@ def _parameters(
         # Each concurrent batch is an interpreter here: ten that start at once on a small machine
         # take seconds, and two keep up with the emulator.
         "ConsumerMaximumConcurrency": "2",
-        **shims.STREAM_MAPPING_DISABLED,
+        **STREAM_MAPPING_DISABLED,
     }
     return {name: value for name, value in ours.items() if name in known} | dict(overrides)
 

@@ -26,11 +26,10 @@ from botocore.config import Config
 
 from fanout.errors import CommandError, Refused, WrongUse
 from fanout.local import emulator, stack
-from fanout.local.deployment import LocalDeployment, local_target
-from fanout.local.description import describe
+from fanout.local.deployment import LocalDeployment, describe, local_target
 from fanout.local.processes import RecordedProcess
 from fanout.local.state_folder import RecordedState, StateFolder
-from fanout.local.stream_poller import StreamPoller
+from fanout.streams.poller import StreamPoller
 
 GRACE_SECONDS = 3
 _WATCH_INTERVAL_SECONDS = 0.2

@@ -8,14 +8,180 @@ import fcntl
 import json
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
+from customer_events.instants import from_wire, to_wire
 from fanout.errors import WrongUse
-from fanout.runs.line_shapes import fault_of
-from fanout.runs.records import FORMAT, Entry, Kind, Record, from_document
+
+# What each kind of a journal's lines must hold; a file that was changed by hand is refused. Pure
+
+
+Check = Callable[[Any], bool]
+
+
+def fault_of(kind: str, fields: Mapping[str, Any]) -> str:
+    """Which field is not as a line of this kind has it; "" where all are well."""
+    for name, (check, expected) in _SHAPES.get(kind, {}).items():
+        if not check(fields.get(name)):
+            return f"{kind} line, {name}: expected {expected}"
+    return ""
+
+
+def _is_text(value: Any) -> bool:
+    """Text that a database takes: half a surrogate pair is none."""
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and value >= 0
+
+
+def _all(check: Check) -> Check:
+    return lambda value: isinstance(value, list) and all(map(check, value))
+
+
+def _with(**needed: Check) -> Check:
+    return lambda value: (
+        isinstance(value, dict) and all(check(value.get(name)) for name, check in needed.items())
+    )
+
+
+_OPERATOR = (
+    _with(user=_is_text, host=_is_text, identity=lambda value: value is None or _is_text(value)),
+    "who it was",
+)
+_SHAPES: Mapping[str, Mapping[str, tuple[Check, str]]] = {
+    "run": {"command": (_is_text, "a text"), "operator": _OPERATOR},
+    "selected": {
+        "items": (
+            _all(_with(id=_is_text, alias=lambda value: value is None or _is_text(value))),
+            "objects with an id",
+        )
+    },
+    "frozen": {
+        "cut_off": (_is_text, "an instant"),
+        "count": (_is_count, "a number"),
+        "left_out": (_all(_is_text), "sentences"),
+    },
+    "started": {"operator": _OPERATOR},
+    "intent": {"step": (_is_text, "a text"), "ids": (_all(_is_text), "ids")},
+    "done": {
+        "step": (_is_text, "a text"),
+        "results": (
+            _all(_with(id=_is_text, ok=lambda value: isinstance(value, bool))),
+            "objects with an id and ok",
+        ),
+    },
+    "ended": {"items": (_all(_with(id=_is_text, end=_is_text)), "objects with an id and an end")},
+    "note": {"text": (_is_text, "a text")},
+    "paused": {"why": (_is_text, "a text")},
+}
+
+
+# The lines of a journal: one JSON object each, made by the functions here
+
+
+FORMAT = 1
+"""Version of the lines; a reader refuses a newer one."""
+
+
+class Kind(StrEnum):
+    """What a line says."""
+
+    RUN = "run"
+    SELECTED = "selected"
+    FROZEN = "frozen"
+    STARTED = "started"
+    INTENT = "intent"
+    DONE = "done"
+    ENDED = "ended"
+    NOTE = "note"
+    PAUSED = "paused"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A line that is yet to be written: its kind and its own fields."""
+
+    kind: Kind
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A line of a journal. `n` counts from 1; `fields` are those of its kind."""
+
+    n: int
+    at: datetime
+    kind: Kind
+    fields: Mapping[str, Any]
+
+    def to_document(self) -> dict[str, Any]:
+        """The JSON object of the line."""
+        return {"n": self.n, "at": to_wire(self.at), "kind": self.kind.value, **self.fields}
+
+
+def from_document(document: dict[str, Any]) -> Record:
+    """Read a line's JSON object.
+
+    Raises:
+        ValueError: it is no line of a journal.
+    """
+    try:
+        fields = dict(document)
+        n, at, kind = fields.pop("n"), fields.pop("at"), fields.pop("kind")
+        return Record(n=int(n), at=from_wire(at), kind=Kind(kind), fields=fields)
+    except (KeyError, TypeError, OverflowError) as error:
+        raise ValueError(f"no line of a journal: {error}") from None
+
+
+def selected(items: Sequence[Mapping[str, Any]]) -> Entry:
+    """Items of the selection, each with an `id` and facts that the report tells."""
+    return Entry(kind=Kind.SELECTED, fields={"items": list(items)})
+
+
+def frozen(*, cut_off: datetime, count: int, left_out: Sequence[str] = ()) -> Entry:
+    """The selection is closed. What came after `cut_off` is not in it.
+
+    `left_out` are sentences: what could not be seen, and why.
+    """
+    return Entry(
+        kind=Kind.FROZEN,
+        fields={"cut_off": to_wire(cut_off), "count": count, "left_out": list(left_out)},
+    )
+
+
+def intent(step: str, ids: Iterable[str], **about: Any) -> Entry:
+    """A step is about to be done to these items. `about` holds what a resume needs to know."""
+    return Entry(kind=Kind.INTENT, fields={"step": step, "ids": list(ids), **about})
+
+
+def done(step: str, results: Iterable[Mapping[str, Any]]) -> Entry:
+    """A step's end: for each item its `id`, `ok`, and either what came of it or `why` not."""
+    return Entry(kind=Kind.DONE, fields={"step": step, "results": list(results)})
+
+
+def ended(endings: Iterable[Mapping[str, Any]]) -> Entry:
+    """How items ended, for good: for each its `id`, `end` (a short code), and details."""
+    return Entry(kind=Kind.ENDED, fields={"items": list(endings)})
+
+
+def note(text: str) -> Entry:
+    """A sentence for the timeline."""
+    return Entry(kind=Kind.NOTE, fields={"text": text})
+
 
 _SAID_LENGTH_MAX = 200
 _MODE = 0o600  # an edit's journal holds the original message
@@ -126,9 +292,6 @@ def header(path: Path) -> Record | None:
         WrongUse: as `read` does.
     """
     return next(read(path), None)
-
-
-# Private functions
 
 
 def _record(path: Path, number: int, line: bytes) -> Record:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
-from fanout.runs.records import Kind, Record
+from fanout.runs.journal import Kind, Record
 
 _TABLE = """
 CREATE TABLE items (

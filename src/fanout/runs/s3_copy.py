@@ -16,8 +16,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from fanout.aws import AwsTarget
 from fanout.errors import WrongUse
-from fanout.runs.records import Record
-from fanout.runs.run import CopyTo
+from fanout.runs.journal import Record
+from fanout.runs.store import CopyTo
 
 LINES_MAX = 2000
 LAG_SECONDS = 5.0

@@ -11,10 +11,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from customer_events import registry
 from customer_events.event import EVENT_NAME, Status
 from fanout.aws import AwsTarget
-from fanout.backfill.followed_statuses import followed_statuses
+from fanout.contract.followed import followed_statuses
 from fanout.discovery import Publisher, Subscriber, find_publisher, list_subscribers
 from fanout.errors import WrongUse
-from fanout.subscribers.queue_depth import QueueDepth, read_depth
+from fanout.sqs.queue import QueueDepth, read_depth
 
 _LOOK_BACK = timedelta(minutes=15)
 

@@ -6,7 +6,7 @@ from typing import Any
 from customer_events.event import Status
 from customer_events.sequence import Sequence, SequenceSource
 from event_consumer.order_guard import Row
-from fanout.backfill.reading import Reading
+from fanout.accounts.snapshots import Reading
 from fanout.discovery import Publisher
 
 SOURCE = "urn:novapay:accounts"

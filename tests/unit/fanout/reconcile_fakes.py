@@ -6,11 +6,10 @@ from typing import Any
 
 from customer_events.event import Status
 from event_consumer.order_guard import Row
-from fanout.backfill.accounts_table import Page, TableFacts
-from fanout.backfill.reading import Reading
-from fanout.reconcile.comparison import Expectation, StoredRow
-from fanout.reconcile.first_look import Sides
-from fanout.reconcile.subscriber_rows import RowPage
+from fanout.accounts.compare import Expectation, RowPage, StoredRow
+from fanout.accounts.drift import Sides
+from fanout.accounts.snapshots import Reading
+from fanout.accounts.table import Page, TableFacts
 from payments_consumer.standing import attributes
 from unit.fanout.backfill_samples import at, reading, row
 

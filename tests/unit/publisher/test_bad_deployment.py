@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from fanout.local.stream_mapping import (
+from fanout.streams.mapping import (
     Backoff,
     Invoke,
     MappingSettings,

@@ -7,9 +7,7 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from fanout.archive.eventbridge_archive import EventBridgeArchive
-from fanout.archive.sns_archive import SnsArchive
-from fanout.archive.window import Window
+from fanout.archive.archives import EventBridgeArchive, SnsArchive, Window
 from fanout.errors import Refused, WrongUse
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

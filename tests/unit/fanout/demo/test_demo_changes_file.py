@@ -4,8 +4,7 @@ import tracemalloc
 
 import pytest
 
-from fanout.demo.changes import Change, Op
-from fanout.demo.changes_file import LINE_LENGTH_MAX, check, read
+from fanout.demo.changes import LINE_LENGTH_MAX, Change, Op, check, read
 from fanout.errors import WrongUse
 
 

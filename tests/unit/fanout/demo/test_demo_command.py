@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from fanout import console
 from fanout.cli import app
 from fanout.demo import commands
-from fanout.demo.watch import Counts
+from fanout.demo.witnesses import Counts
 from fanout.errors import ExitCode, Found, WrongUse
 
 

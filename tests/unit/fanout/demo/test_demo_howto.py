@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fanout.demo.changes import Op
-from fanout.demo.changes_file import read
+from fanout.demo.changes import Op, read
 from fanout.demo.run import STALL_SECONDS
 
 PAGE = Path(__file__).parents[4] / "docs" / "howto" / "demo.md"

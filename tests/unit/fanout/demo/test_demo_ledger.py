@@ -7,9 +7,7 @@ import pytest
 
 from customer_events.identity import event_id
 from customer_events.sequence import sequence
-from fanout.demo.account import Fate
-from fanout.demo.ledger import Ledger
-from fanout.demo.observations import Published, Recorded, Rules, Stored, Write
+from fanout.demo.audit import Fate, Ledger, Published, Recorded, Rules, Stored, Write
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 BOTH = Rules(source="urn:x:accounts", epoch=1, publish_versions=(1, 2), subscriber_version=2)

@@ -2,7 +2,7 @@
 
 import json
 
-from fanout.demo.own_metrics import sums
+from fanout.demo.witnesses import sums
 
 
 def blob(**values):

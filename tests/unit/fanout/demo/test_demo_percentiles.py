@@ -2,7 +2,7 @@
 
 import pytest
 
-from fanout.demo.percentiles import latency, percentile
+from fanout.demo.run import latency, percentile
 
 
 @pytest.mark.parametrize(

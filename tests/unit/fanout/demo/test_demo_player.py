@@ -6,9 +6,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from fanout.demo import player as demo_player
+from fanout.demo import witnesses as demo_player
 from fanout.demo.changes import Change, Op
-from fanout.demo.player import Player
+from fanout.demo.witnesses import Player
 
 
 @pytest.fixture

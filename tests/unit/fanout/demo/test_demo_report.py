@@ -7,13 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from rich.console import Console
 
-from fanout.demo import summary
-from fanout.demo.account import Account, Entry, Fate
-from fanout.demo.observations import Write
-from fanout.demo.percentiles import latency
-from fanout.demo.poison import Poison
-from fanout.demo.report import Played, Report
-from fanout.demo.tables import Comparison, Difference
+from fanout.demo import commands as summary
+from fanout.demo.audit import Account, Entry, Fate, Write
+from fanout.demo.run import Comparison, Difference, Played, Report, latency
+from fanout.demo.witnesses import Poison
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 OWN = {"applied": 1, "duplicate": 3, "stale": 1, "parked": 2, "retried": 0}

@@ -2,9 +2,8 @@
 
 from collections import Counter
 
-from fanout.demo import sample
-from fanout.demo.changes import Op
-from fanout.demo.changes_file import check
+from fanout.demo import changes as sample
+from fanout.demo.changes import Op, check
 
 
 def test_the_files_that_ship_are_what_the_generator_makes(tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fanout.demo.tables import Difference, compare
+from fanout.demo.run import Difference, compare_rows
 
 
 def row(status, payments):
@@ -10,7 +10,7 @@ def row(status, payments):
 
 
 def test_tables_that_agree_have_no_difference():
-    compared = compare(
+    compared = compare_rows(
         {"c-1": "ACTIVE", "c-2": "CLOSED"},
         {
             "c-1": row("ACTIVE", "ALLOWED"),
@@ -34,7 +34,7 @@ def test_tables_that_agree_have_no_difference():
     ],
 )
 def test_each_kind_of_difference_is_found_and_told(accounts, payments, expected, found):
-    compared = compare(
+    compared = compare_rows(
         {"c-1": accounts} if accounts else {}, {"c-1": payments} if payments else {}, known=["c-1"]
     )
     (difference,) = compared.differences

@@ -4,16 +4,13 @@ from functools import partial
 
 from customer_events.decoder import from_document
 from fanout.dlq import replay as replay_module
-from fanout.dlq.freeze import freeze
-from fanout.dlq.moving import ThroughConsumer, ThroughQueue
-from fanout.dlq.pace import Pace
-from fanout.dlq.replay import Replay
-from fanout.dlq.score import Limits
+from fanout.dlq.replay import Replay, freeze
 from fanout.dlq.selection import Selection
-from fanout.dlq.sweep import Sweep
-from fanout.runs.operator import Operator
+from fanout.dlq.steps import Limits, ThroughConsumer, ThroughQueue
+from fanout.runs.pace import Pace
 from fanout.runs.report import make_report
-from fanout.runs.store import RunStore
+from fanout.runs.store import Operator, RunStore
+from fanout.sqs.scan import Sweep
 from unit.fanout.dlq.dlq_fakes import Clock, FakeQueue
 
 WHO = Operator(user="jo", host="here", pid=1, identity="arn", account="1")

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 from customer_events.encoder import to_document
 from customer_events.instants import to_wire
-from fanout.dlq.message import DeadMessage
-from fanout.dlq.ports import BATCH_MAX, Depth, Effect, QueueFacts, Verdict
+from fanout.sqs.message import DeadMessage
+from fanout.sqs.queue import BATCH_MAX, Depth, Effect, QueueFacts, Verdict
 from unit.event_consumer.consumer_samples import live
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

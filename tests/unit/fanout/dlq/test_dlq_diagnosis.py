@@ -8,12 +8,11 @@ from datetime import timedelta
 import pytest
 
 from fanout.dlq.diagnosis import NEVER_RAN, Origin, advice, diagnose
-from fanout.dlq.groups import GROUPS_MAX, Grouping
-from fanout.dlq.message import attributes_without_marks, from_received, to_lambda_record
-from fanout.dlq.numbering import Numbering
-from fanout.dlq.selection import Selection, instant_or_age
+from fanout.dlq.overview import GROUPS_MAX, Grouping
+from fanout.dlq.selection import Numbering, Selection
 from fanout.errors import WrongUse
-from fanout.masking import mask_body, mask_customer
+from fanout.sqs.message import attributes_without_marks, from_received, to_lambda_record
+from fanout.text import instant_or_age, mask_body, mask_customer
 from unit.fanout.dlq.dlq_fakes import NOON, body, dead, parked, text
 
 SOURCE = "arn:aws:sqs:eu-west-1:123456789012:payments"

@@ -4,9 +4,9 @@ from contextlib import suppress
 
 import pytest
 
-from fanout.dlq.discarding import Discarding
-from fanout.dlq.export_file import ExportFile
+from fanout.dlq.files import ExportFile
 from fanout.dlq.selection import Selection
+from fanout.dlq.steps import Discarding
 from unit.fanout.dlq.dlq_bench import Bench, Killed, kill_at
 from unit.fanout.dlq.dlq_fakes import parked
 

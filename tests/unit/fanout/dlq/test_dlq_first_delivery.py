@@ -6,10 +6,9 @@ import pytest
 
 from customer_events.decoder import from_document
 from event_consumer.messages import first_delivery, from_record
-from fanout.dlq import export_file
-from fanout.dlq.editing import Edit, Edited
-from fanout.dlq.message import to_lambda_record
-from fanout.dlq.sending import sending
+from fanout.dlq.edit import Edit, Edited
+from fanout.dlq.steps import sending
+from fanout.sqs.message import from_line, to_lambda_record, to_line
 from unit.fanout.dlq.dlq_fakes import ARN, FakeQueue, body, dead, parked
 
 FIRST = "11111111-2222-3333-4444-555555555555"
@@ -44,7 +43,7 @@ def edit(message):
 
 
 def export_and_replay(message):
-    return replay(export_file.from_line(json.loads(json.dumps(export_file.to_line(message)))))
+    return replay(from_line(json.loads(json.dumps(to_line(message)))))
 
 
 @pytest.mark.parametrize("back", [replay, edit, export_and_replay])

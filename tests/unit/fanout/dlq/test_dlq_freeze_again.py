@@ -3,12 +3,11 @@
 import pytest
 
 from customer_events.decoder import from_document
-from fanout.dlq import freeze as module
-from fanout.dlq.freeze import freeze
+from fanout.dlq import replay as module
+from fanout.dlq.replay import freeze
 from fanout.dlq.selection import Selection
-from fanout.dlq.sweep import Sweep
-from fanout.runs.operator import Operator
-from fanout.runs.store import RunStore
+from fanout.runs.store import Operator, RunStore
+from fanout.sqs.scan import Sweep
 from unit.fanout.dlq.dlq_fakes import Clock, FakeQueue, dead
 
 OPERATOR = Operator(user="jo", host="here", pid=1, identity="arn:jo", account="1")

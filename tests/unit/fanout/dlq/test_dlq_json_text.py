@@ -7,11 +7,9 @@ import jsonpatch
 import pytest
 
 from customer_events.decoder import from_document
-from fanout.dlq.editing import Edit, Edited, from_editor, from_patch, shown
-from fanout.dlq.editing import from_document as from_journal
-from fanout.dlq.json_text import dumps, loads, rewritten
-from fanout.dlq.moving import ThroughQueue
-from fanout.dlq.sending import BATCH_BYTES_MAX, Unsendable, refusal, sending
+from fanout.dlq.edit import Edit, Edited, dumps, from_editor, from_patch, loads, rewritten, shown
+from fanout.dlq.edit import from_document as from_journal
+from fanout.dlq.steps import BATCH_BYTES_MAX, ThroughQueue, Unsendable, refusal, sending
 from fanout.errors import WrongUse
 from unit.fanout.dlq.dlq_fakes import FakeQueue, body, dead
 

@@ -14,8 +14,8 @@ from botocore.stub import Stubber
 
 from fanout.dlq.move_task import MoveTasks
 from fanout.dlq.redrive_commands import watch
-from fanout.dlq.stopping import Stopping
 from fanout.errors import Refused
+from fanout.runs.pace import Stopping
 
 DLQ = "arn:aws:sqs:eu-west-1:123456789012:payments-dlq"
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:payments"

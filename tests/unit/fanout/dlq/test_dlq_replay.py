@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 from customer_events.decoder import from_document
-from fanout.dlq.pace import Pace
-from fanout.dlq.ports import Depth, Receipt
 from fanout.dlq.replay import Replay
-from fanout.dlq.score import UNREADABLE, WINDOW_MAX, Limits
 from fanout.dlq.selection import Selection
+from fanout.dlq.steps import UNREADABLE, WINDOW_MAX, Limits
+from fanout.runs.pace import Pace
 from fanout.runs.report import make_report
+from fanout.sqs.queue import Depth, Receipt
 from unit.fanout.dlq.dlq_bench import HOLD, Bench, Killed, kill_at
 from unit.fanout.dlq.dlq_fakes import NOON, FakeConsumer, FakeQueue, body, dead, parked
 

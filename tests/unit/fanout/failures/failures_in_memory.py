@@ -6,18 +6,12 @@ from types import SimpleNamespace
 
 from botocore.exceptions import ClientError
 
-from fanout.dlq.pace import Pace
-from fanout.failures.endings import RECOVERED
-from fanout.failures.freeze import Wanted, freeze
-from fanout.failures.loading import Loading
-from fanout.failures.moving import Moving
-from fanout.failures.object_store import ObjectStore
-from fanout.failures.publisher_function import PublisherFunction
-from fanout.failures.recovery import Recovery
+from fanout.failures.recover import RECOVERED, Moving, PublisherFunction, Recovery, Wanted, freeze
+from fanout.failures.store import Loading, ObjectStore
 from fanout.runs.journal import Journal
-from fanout.runs.operator import Operator
+from fanout.runs.pace import Pace
 from fanout.runs.report import make_report
-from fanout.runs.store import RunStore
+from fanout.runs.store import Operator, RunStore
 from unit.publisher.publisher_fakes import FakeBus, FakeContext, Rig
 from unit.publisher.stream_record_samples import ARN
 

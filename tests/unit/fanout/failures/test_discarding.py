@@ -1,10 +1,8 @@
 import pytest
 
 from customer_events.event import Status
-from fanout.failures.discarding import NOT_REFUSED, OF_A_BATCH, why_not
-from fanout.failures.documents import Failure, Kind
-from fanout.failures.forecast import outlook
-from fanout.failures.freeze import Candidate
+from fanout.failures.records import Failure, Kind, outlook
+from fanout.failures.recover import NOT_REFUSED, OF_A_BATCH, Candidate, why_not
 from publisher.transitions import TableRules
 from unit.publisher.stream_record_samples import record
 

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from fanout.failures.documents import Kind, StreamRange, customer_of, order_of, read
+from fanout.failures.records import Kind, StreamRange, customer_of, order_of, read
 from unit.fanout.failures.failures_in_memory import batch_object, parked_object
 from unit.publisher.stream_record_samples import ARN, FIRST_SEQUENCE_NUMBER, record
 

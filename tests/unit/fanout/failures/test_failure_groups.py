@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from fanout.failures.documents import read
-from fanout.failures.groups import by_cause
-from fanout.masking import mask_record
+from fanout.failures.commands import by_cause
+from fanout.failures.records import read
+from fanout.text import mask_record
 from publisher.transitions import TableRules
 from unit.fanout.failures.failures_in_memory import batch_object, parked_object
 from unit.publisher.stream_record_samples import record

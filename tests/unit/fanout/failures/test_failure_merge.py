@@ -3,8 +3,8 @@ from itertools import pairwise
 
 import pytest
 
-from fanout.failures.documents import order_of
-from fanout.failures.merge import Opening, merged
+from fanout.failures.records import order_of
+from fanout.failures.recover import Opening, merged
 from unit.publisher.stream_record_samples import record
 
 

@@ -1,7 +1,7 @@
 import pytest
 
-from fanout.failures import forecast as module
-from fanout.failures.forecast import Prospect, forecast
+from fanout.failures import records as module
+from fanout.failures.records import Prospect, forecast
 from publisher.transitions import TableRules
 from unit.publisher.stream_record_samples import record
 

@@ -3,12 +3,11 @@
 import pytest
 
 from customer_events.decoder import decode
-from fanout.dlq.pace import Pace
 from fanout.errors import Refused
-from fanout.failures.documents import StreamRange
-from fanout.failures.freeze import Wanted
-from fanout.failures.loading import id_of
-from fanout.failures.recovery import RECORDS_PER_CALL_MAX
+from fanout.failures.records import StreamRange
+from fanout.failures.recover import RECORDS_PER_CALL_MAX, Wanted
+from fanout.failures.store import id_of
+from fanout.runs.pace import Pace
 from unit.fanout.dlq.dlq_fakes import Clock
 from unit.fanout.failures.failures_in_memory import (
     Bench,

@@ -5,8 +5,7 @@ import pytest
 from botocore.stub import Stubber
 
 from fanout.errors import Refused
-from fanout.failures.documents import StreamRange
-from fanout.failures.stream_range import hours_left, read_again
+from fanout.failures.records import StreamRange, hours_left, read_again
 
 ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/accounts/stream/2026-11-01T08:00:00.000"
 RANGE = StreamRange(

@@ -1,7 +1,8 @@
 import pytest
 
 from fanout.errors import WrongUse
-from fanout.local import shims, stack
+from fanout.local import stack
+from fanout.local import stack as shims
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from fanout.local import status
+from fanout.local import commands as status
 from fanout.local.commands import _show_status
 from fanout.local.state_folder import StateFolder
-from fanout.local.stream_status import PollerStatus
+from fanout.streams.poller import PollerStatus
 from unit.fanout.local.test_local_deployment import DEPLOYMENT
 
 EMPTY = dict.fromkeys(status._COUNTS.values(), "0")

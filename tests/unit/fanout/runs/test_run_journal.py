@@ -7,8 +7,7 @@ import pytest
 
 from fanout.errors import WrongUse
 from fanout.runs import journal
-from fanout.runs.journal import Journal
-from fanout.runs.records import Entry, Kind, done, ended, intent, note, selected
+from fanout.runs.journal import Entry, Journal, Kind, done, ended, intent, note, selected
 
 OPERATOR = {"user": "jo", "host": "laptop", "pid": 1, "identity": "unknown", "account": "unknown"}
 HEADER = Entry(

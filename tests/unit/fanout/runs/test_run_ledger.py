@@ -3,13 +3,10 @@
 import pytest
 
 from fanout.errors import WrongUse
+from fanout.runs.journal import done, ended, intent
 from fanout.runs.ledger import State
-from fanout.runs.operator import Operator
-from fanout.runs.page import html_page
-from fanout.runs.records import done, ended, intent
-from fanout.runs.report import fate, item_document, make_report
-from fanout.runs.run import clock
-from fanout.runs.store import RunStore
+from fanout.runs.report import fate, html_page, item_document, make_report
+from fanout.runs.store import Operator, RunStore, clock
 
 WHO = Operator(user="jo<b>", host="here", pid=1, identity="arn", account="1")
 

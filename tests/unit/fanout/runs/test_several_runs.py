@@ -5,13 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from fanout.dlq.report_command import _ENDINGS
+from fanout.dlq.commands import _ENDINGS
 from fanout.errors import WrongUse
-from fanout.runs.operator import Operator
-from fanout.runs.records import done, ended, intent
-from fanout.runs.report import item_document
-from fanout.runs.several import account_of_several
-from fanout.runs.store import RunStore
+from fanout.runs.journal import done, ended, intent
+from fanout.runs.report import account_of_several, item_document
+from fanout.runs.store import Operator, RunStore
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 WHO = Operator(user="jo", host="here", pid=1, identity="arn", account="1")

@@ -1,0 +1,494 @@
+"""Compare a customer in Accounts with the subscriber's row. Pure."""
+
+import importlib.util
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from itertools import product
+from typing import Any, Final, Protocol, cast
+from uuid import UUID
+
+from customer_events.encoder import downcast
+from customer_events.errors import OrderContradiction
+from customer_events.event import NEWEST_MAJOR, Change, CustomerStatusChanged, Status
+from customer_events.instants import from_wire
+from customer_events.sequence import Sequence as EventSequence
+from customer_events.sequence import SequenceSource
+from event_consumer.guarded_table import GUARD_ATTRIBUTES, read_row
+from event_consumer.order_guard import Row
+from fanout.accounts.snapshots import Item, Reading, Unreadable
+from fanout.accounts.table import TableFacts, batch_get, describe, projection
+from fanout.errors import WrongUse
+
+# What a subscriber's rule can have made of an event of which only a part is known. Pure
+
+
+Rule = Callable[[CustomerStatusChanged], Mapping[str, str]]
+"""A subscriber's business rule: its own attributes for an event."""
+
+PATHS_MAX: Final = 1_000
+_UNKNOWN: Final = object()
+_CHOICES: Final[Mapping[str, Sequence[Any]]] = {
+    "event_id": [_UNKNOWN],
+    "source": [_UNKNOWN],
+    "changed_at": [_UNKNOWN],
+    "reason": [None, _UNKNOWN],
+    "traceparent": [None, _UNKNOWN],
+    "repairs": [None, _UNKNOWN],
+    "change": list(Change),
+}
+"""What each field can be where nothing is known of it; a rule may ask whether one is None."""
+
+
+class _Unknown:
+    """A value that is equal to another, and true, in one run of a rule, and not in the next."""
+
+    __hash__ = None  # type: ignore[assignment]  # what it can't answer both ways fails
+    __class__ = property(lambda _: str)  # for who asks isinstance
+
+    def __init__(self, answer: Callable[[], bool]) -> None:
+        self._answer = answer
+
+    def __eq__(self, other: object) -> bool:
+        return self._answer()
+
+    def __bool__(self) -> bool:
+        return self._answer()
+
+    def __str__(self) -> str:
+        raise TypeError
+
+
+def outcomes(rule: Rule, known: Mapping[str, Any]) -> Iterator[Mapping[str, Any] | None]:
+    """Each thing that the rule may return; None, or a value None, where that can be anything.
+
+    Args:
+        rule: a function of its argument alone.
+        known: fields of the event; all that a row keeps has to be there.
+    """
+    names = [name for name in _CHOICES if name not in known]
+    left = PATHS_MAX
+    for chosen in product(*(_CHOICES[name] for name in names)):
+        script: list[bool] | None = []
+        while script is not None and left:
+            left -= 1
+            outcome, script = _run(rule, {**known, **dict(zip(names, chosen, strict=True))}, script)
+            yield outcome
+    if not left:
+        yield None
+
+
+def _run(
+    rule: Rule, fields: Mapping[str, Any], script: list[bool]
+) -> tuple[Mapping[str, Any] | None, list[bool] | None]:
+    """One run that answers as scripted and then yes; with the next script, None after the last."""
+    given: list[bool] = []
+
+    def answer() -> bool:
+        given.append(script[len(given)] if len(given) < len(script) else True)
+        return given[-1]
+
+    event = {name: _Unknown(answer) if one is _UNKNOWN else one for name, one in fields.items()}
+    try:
+        made: Mapping[str, Any] = rule(CustomerStatusChanged(**cast("Any", event)))
+        outcome: Mapping[str, Any] | None
+        outcome = {name: None if type(one) is _Unknown else one for name, one in made.items()}
+    except Exception:  # noqa: BLE001 (it asked what has no answer; or it fails on some events)
+        outcome = None
+    while given and not given[-1]:
+        given.pop()
+    return outcome, [*given[:-1], False] if given else None
+
+
+class Drift(StrEnum):
+    """How a row differs from what Accounts asks for."""
+
+    MISSING = "missing"
+    STALE = "stale"
+    EXTRA = "extra"
+    CHANGED_BY_HAND = "changed by hand"
+    AHEAD = "ahead of Accounts"
+    UNREADABLE = "unreadable in Accounts"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRow:
+    """A subscriber's row.
+
+    `row` is what the guard reads in it, None where that is not readable; `sequence` is None where
+    the row has none, which no consumer writes. `own` are the subscriber's own attributes; `raw`
+    is the row as one text, which changes whenever the row does. `event` has the fields of the
+    last event that the row keeps and the guard does not read, by name.
+    """
+
+    customer_id: str
+    row: Row | None
+    has_sequence: bool
+    status: str | None
+    own: Mapping[str, str | None]
+    raw: str
+    event: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """A customer whose row is not as Accounts asks.
+
+    `expected` and `found` are statuses, None: not there. `since` is when the customer changed,
+    where Accounts or the cause tells; `row_of` when the row's last change occurred, so that the row
+    can't have been wrong for longer. `state` changes whenever either side does, `row_state` when
+    the row does.
+    """
+
+    customer_id: str
+    drift: Drift
+    expected: str | None
+    found: str | None
+    since: datetime | None
+    row_of: datetime | None
+    state: str
+    row_state: str | None
+    cause: str | None = None
+
+    def explained(self, cause: str, since: datetime | None) -> "Difference":
+        """The same with its cause."""
+        return replace(self, cause=cause, since=self.since or since)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """What a subscriber's table has to agree with.
+
+    Args:
+        followed: the statuses that the subscriber follows.
+        rule: its business rule, None: its own attributes are not compared.
+        newest: whether it reads the newest version; version 1 knows no `REMOVED`.
+    """
+
+    followed: frozenset[Status]
+    rule: Rule | None
+    newest: bool = True
+
+    def compare(
+        self, customer_id: str, account: Reading | Unreadable | None, stored: StoredRow | None
+    ) -> Difference | None:
+        """How a row differs; None where it does not, as far as the subscriber is told of it."""
+        if isinstance(account, Unreadable):
+            drift, expected = Drift.UNREADABLE, account.code
+        else:
+            expected = self._word(account.status if account else Status.REMOVED)
+            found_drift = self._drift(account, expected, stored)
+            if found_drift is None:
+                return None
+            drift = found_drift
+        gone = account is None
+        row = stored.row if stored else None
+        return Difference(
+            customer_id=customer_id,
+            drift=drift,
+            expected=None if gone else expected,
+            found=stored.status if stored else None,
+            since=account.changed_at if isinstance(account, Reading) else None,
+            row_of=row.occurred_at if row else None,
+            state=_state(account, stored),
+            row_state=stored.raw if stored else None,
+        )
+
+    def unchecked(
+        self, account: Reading | Unreadable | None, stored: StoredRow | None
+    ) -> frozenset[str]:
+        """The row's own attributes that depend on what neither table keeps of the last event."""
+        return frozenset() if stored is None else self._own_attributes(account, stored)[1]
+
+    # Private functions
+
+    def _word(self, status: Status) -> str:
+        return (status if self.newest else downcast(status)).value
+
+    def _drift(
+        self, account: Reading | None, expected: str, stored: StoredRow | None
+    ) -> Drift | None:
+        if stored is None:
+            missing = account is not None and account.status in self.followed
+            return Drift.MISSING if missing else None
+        if account is None:
+            return self._without_account(stored, expected)
+        if stored.row is None or self._own_attributes(account, stored)[0]:
+            return Drift.CHANGED_BY_HAND
+        if stored.status == expected:
+            return None
+        if not {account.status, stored.row.status} & self.followed:
+            return None
+        return _drift_by_order(account, stored.row)
+
+    def _without_account(self, stored: StoredRow, expected: str) -> Drift | None:
+        if stored.status == expected and stored.row is not None:
+            return Drift.CHANGED_BY_HAND if self._own_attributes(None, stored)[0] else None
+        if stored.row is not None and stored.row.status not in self.followed:
+            return None
+        return Drift.EXTRA
+
+    def _own_attributes(
+        self, account: Reading | Unreadable | None, stored: StoredRow
+    ) -> tuple[bool, frozenset[str]]:
+        """Whether one is what the rule can't have written; and which ones can't be checked."""
+        row, own = stored.row, stored.own
+        if self.rule is None or row is None:
+            return False, frozenset()
+        known = _known(stored.customer_id, row) | dict(stored.event)
+        if row.schema_version == 1:
+            known["reason"] = None  # version 1 has none
+        reason = None
+        if isinstance(account, Reading) and account.status is row.status:
+            reason = account.reason
+        [wanted] = outcomes(self.rule, _usual(row) | {"reason": reason} | known)
+        names = [*own] if wanted is None else [n for n, one in wanted.items() if own.get(n) != one]
+        found = list(outcomes(self.rule, known)) if names else []
+        wrong = {name for name in names if _is_impossible(own.get(name), name, found)}
+        return bool(wrong), frozenset(names) - wrong
+
+
+def own_attributes(rule: Rule | None) -> list[str]:
+    """The names of the attributes that a rule writes.
+
+    Raises:
+        WrongUse: the rule fails whatever it is asked, so nothing would be compared.
+    """
+    if rule is None:
+        return []
+    found = [one for status in Status for one in outcomes(rule, _known("", _sample(status)))]
+    if all(one is None for one in found):
+        raise WrongUse("The rule fails on every event: fix it, or leave it out with --rule none.")
+    return sorted({name for one in found if one for name in one})
+
+
+def _drift_by_order(account: Reading, row: Row) -> Drift:
+    """Where both sides count alike, the counter tells who is behind."""
+    if account.counted is None or row.sequence_source is not SequenceSource.VERSION:
+        return Drift.STALE
+    if row.sequence == account.counted:
+        return Drift.CHANGED_BY_HAND
+    return Drift.STALE if row.sequence < account.counted else Drift.AHEAD
+
+
+def _state(account: Reading | Unreadable | None, stored: StoredRow | None) -> str:
+    sides: list[Any] = [None, stored.raw if stored else None]
+    if isinstance(account, Reading):
+        sides[0] = [account.status, account.counted, str(account.changed_at)]
+    elif account is not None:
+        sides[0] = account.code
+    return json.dumps(sides)
+
+
+def _is_impossible(value: str | None, name: str, found: Iterable[Mapping[str, Any] | None]) -> bool:
+    """Whether no event that there may have been gives the attribute this value."""
+    made = [one and one.get(name) for one in found]
+    return None not in made and value not in made
+
+
+def _known(customer_id: str, row: Row) -> dict[str, Any]:
+    """What a row tells of the event that it was last written by."""
+    return {
+        "customer_id": customer_id,
+        "sequence": row.sequence,
+        "sequence_source": row.sequence_source,
+        "schema_version": row.schema_version,
+        "occurred_at": row.occurred_at,
+        "status": row.status,
+        "previous_status": row.previous_status,
+    }
+
+
+def _usual(row: Row) -> dict[str, Any]:
+    """The rest of an ordinary event, for a first look that is cheap."""
+    return {
+        "event_id": UUID(int=0),
+        "source": "urn:fanout:reconcile",
+        "changed_at": row.occurred_at,
+        "traceparent": None,
+        "repairs": None,
+        "change": Change.CHANGED,
+    }
+
+
+def _sample(status: Status) -> Row:
+    return Row(
+        sequence=EventSequence("0001." + "0" * 40),
+        sequence_source=SequenceSource.STREAM,
+        schema_version=NEWEST_MAJOR,
+        status=status,
+        previous_status=None,
+        occurred_at=datetime.min,  # noqa: DTZ901 (no rule looks at it: only names are wanted)
+        snapshot_at=None,
+    )
+
+
+# The table adapter: how a subscriber's rows are read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowPage:
+    """One page of a segment of the subscriber's table; `next_key` is None at its end."""
+
+    rows: tuple[StoredRow, ...]
+    next_key: Item | None
+    units: float
+
+
+class SubscriberRows(Protocol):
+    """A subscriber's table, read strongly consistent."""
+
+    @property
+    def facts(self) -> TableFacts:
+        """What DynamoDB says of it."""
+        ...
+
+    def page(self, segment: int, segments: int, *, start: Item | None, limit: int) -> RowPage:
+        """One page of a segment."""
+        ...
+
+    def lookup(self, customer_ids: Sequence[str]) -> dict[str, StoredRow]:
+        """The rows of these customers (at most 100); those that have none are left out."""
+        ...
+
+
+class GuardedTableRows:
+    """`SubscriberRows` of a table whose rows the order guard keeps.
+
+    Args:
+        client: a boto3 DynamoDB client.
+        facts: of the table; its partition key is `customer_id`.
+        own: the names of the subscriber's own attributes that matter.
+    """
+
+    def __init__(self, client: Any, facts: TableFacts, own: Sequence[str]) -> None:
+        self._client = client
+        self.facts = facts
+        self._own = tuple(own)
+        self._projection = projection([*sorted(GUARD_ATTRIBUTES), *own])
+
+    def page(self, segment: int, segments: int, *, start: Item | None, limit: int) -> RowPage:
+        """See `SubscriberRows.page`."""
+        request: dict[str, Any] = {
+            "TableName": self.facts.name,
+            "ConsistentRead": True,
+            "Segment": segment,
+            "TotalSegments": segments,
+            "Limit": limit,
+            "ReturnConsumedCapacity": "TOTAL",
+            **self._projection,
+        }
+        if start is not None:
+            request["ExclusiveStartKey"] = start
+        answer = self._client.scan(**request)
+        return RowPage(
+            rows=tuple(self._stored(item) for item in answer["Items"]),
+            next_key=answer.get("LastEvaluatedKey"),
+            units=answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0),
+        )
+
+    def lookup(self, customer_ids: Sequence[str]) -> dict[str, StoredRow]:
+        """See `SubscriberRows.lookup`."""
+        keys = [{"customer_id": {"S": one}} for one in customer_ids]
+        items, _ = batch_get(self._client, self.facts.name, keys, self._projection)
+        rows = (self._stored(item) for item in items)
+        return {row.customer_id: row for row in rows}
+
+    # Private functions
+
+    def _stored(self, item: Mapping[str, Any]) -> StoredRow:
+        try:
+            row = read_row(item)
+        except OrderContradiction:
+            row = None
+        return StoredRow(
+            customer_id=item["customer_id"]["S"],
+            row=row,
+            has_sequence="sequence" in item,
+            status=item.get("status", {}).get("S"),
+            own={name: item.get(name, {}).get("S") for name in self._own},
+            raw=json.dumps(item, sort_keys=True, default=str),
+            event=_rest_of_event(item),
+        )
+
+
+def guarded_table_rows(client: Any, table: str, own: Sequence[str]) -> GuardedTableRows:
+    """The adapter of a table that the consumer kit writes.
+
+    Raises:
+        WrongUse: there is no such table, or its partition key is not `customer_id`.
+    """
+    return GuardedTableRows(client, describe(client, table, "customer_id"), own)
+
+
+def _rest_of_event(item: Mapping[str, Any]) -> dict[str, Any]:
+    """What else the row keeps of its last event; {} where it can't be read."""
+    try:
+        return {
+            "event_id": UUID(item["event_id"]["S"]),
+            "changed_at": from_wire(item["status_changed_at"]["S"]),
+        }
+    except (KeyError, ValueError):
+        return {}
+
+
+# What a subscriber brings to the comparison: its business rule, and the adapter of its table
+
+
+RowsFactory = Callable[[Any, str, Sequence[str]], SubscriberRows]
+"""Makes an adapter of a boto3 DynamoDB client, the table's name and the rule's attributes."""
+
+KNOWN = {"payments": "payments_consumer.standing:attributes"}
+"""Where the rule of a subscriber is that is built here."""
+
+
+def find_rule(subscriber: str, named: str | None) -> Rule | None:
+    """The rule that `named` names as MODULE:FUNCTION, or else the one that is known, if any.
+
+    A rule is a function of its event alone. It is asked with what the row and Accounts tell; what
+    it makes of more can't be checked, and is reported so.
+
+    Raises:
+        WrongUse: there is no such function.
+    """
+    place = named or KNOWN.get(subscriber) or _generated(subscriber)
+    if place is None or place == "none":
+        return None
+    rule: Rule = _named("--rule", place)
+    return rule
+
+
+def find_adapter(named: str | None) -> RowsFactory:
+    """The factory that `named` names as MODULE:FUNCTION; else the one of the kit's tables.
+
+    Raises:
+        WrongUse: there is no such function.
+    """
+    if named is None:
+        return guarded_table_rows
+    factory: RowsFactory = _named("--adapter", named)
+    return factory
+
+
+def _generated(subscriber: str) -> str | None:
+    """Where `fanout subscribe new` puts the rule of a subscriber that keeps the latest state."""
+    package = f"{subscriber.replace('-', '_')}_consumer"
+    if importlib.util.find_spec(package) is None:
+        return None
+    module = f"{package}.rule"
+    return f"{module}:attributes" if importlib.util.find_spec(module) is not None else None
+
+
+def _named(option: str, place: str) -> Any:
+    module, _, function = place.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise WrongUse(
+            f"{option} {place!r}: expected MODULE:FUNCTION, such as {KNOWN['payments']} ({error})."
+        ) from None
+    if not callable(found):
+        raise WrongUse(f"{option} {place!r} names no function.")
+    return found

@@ -1,0 +1,818 @@
+"""The gate: what is published may gain an optional property or annotations, and nothing else.
+
+Old documents lie in DLQs and archives for months and are read by new readers (backward); consumers
+deploy when they like, so old readers get new documents (forward). Both must hold within a major
+version. Two schemas are compared node by node, never as the sets of documents that they accept: a
+rewriting that means the same is refused too, and the comparison always ends.
+
+The rule rests on one premise, which a test holds the encoder to: writers publish declared fields
+only, and readers ignore others. So a new optional property cannot meet an old field of its name.
+"""
+
+import copy
+import datetime as dt
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+from typing import Any, Final
+
+from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema.exceptions import SchemaError
+from rich.console import Console
+from rich.markup import escape
+
+from fanout.console import table
+from fanout.contract.folder import Catalogue, Published, Subscriber, Tree, merged, read_json
+from fanout.errors import WrongUse
+
+ANNOTATIONS = frozenset(
+    {
+        "$schema",
+        "$id",
+        "$comment",
+        "title",
+        "description",
+        "examples",
+        "default",
+        "deprecated",
+        "readOnly",
+        "writeOnly",
+    }
+)
+"""Keywords that say something about a value and refuse none (JSON Schema 2020-12, section 9)."""
+
+
+class Direction(Enum):
+    """Which side receives what it can't read."""
+
+    BACKWARD = "backward"
+    FORWARD = "forward"
+
+    @property
+    def breaks(self) -> str:
+        """Who reads what."""
+        if self is Direction.BACKWARD:
+            return "new readers reading old documents"
+        return "old readers reading new documents"
+
+
+class RollOut(Enum):
+    """In which order the two sides may be deployed."""
+
+    ANY = "any order"
+    CONSUMERS_FIRST = "consumers first"
+    PRODUCER_FIRST = "producer first"
+    SIDE_BY_SIDE = "neither order works"
+
+    @property
+    def advice(self) -> str:
+        """What the order means for people."""
+        return {
+            RollOut.ANY: "Producer and consumers may be deployed in any order.",
+            RollOut.CONSUMERS_FIRST: "It could only go out with the consumers first, every one "
+            "of them, before the producer publishes it.",
+            RollOut.PRODUCER_FIRST: "It could only go out with the producer first, and consumers "
+            "after the last old document has left every queue, DLQ and archive.",
+            RollOut.SIDE_BY_SIDE: "Neither order works: old readers refuse new documents, and new "
+            "readers refuse old ones.",
+        }[self]
+
+
+class State(Enum):
+    """The result for one published schema."""
+
+    UNCHANGED = "unchanged"
+    COMPATIBLE = "compatible"
+    NEW = "new"
+    ENDED = "ended"
+    BROKEN = "broken"
+
+
+NO_EXAMPLE: Final = object()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """A subscriber that a finding breaks.
+
+    Attributes:
+        relies_on: The field at fault, and the values of it that its code names. Empty where it
+            reads the version without relying on that field; it is hit all the same, since a reader
+            refuses the whole document.
+    """
+
+    subscriber: str
+    relies_on: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One reason why a change needs a new major version.
+
+    Attributes:
+        schema: The schema file's name.
+        path: Where in the document, as in JSONPath.
+        rule: The keyword that changed; `subscribers` for what the registry promises.
+        example: A document that one side publishes and the other refuses; NO_EXAMPLE where the
+            rule yields none.
+    """
+
+    schema: str
+    path: str
+    rule: str
+    direction: Direction
+    says: str
+    example: Any = NO_EXAMPLE
+    hits: tuple[Hit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """The result for one schema file."""
+
+    name: str
+    state: State
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def order(self) -> RollOut:
+        """In which order the change could go out at all."""
+        broken = {finding.direction for finding in self.findings}
+        if broken == {Direction.FORWARD}:
+            return RollOut.CONSUMERS_FIRST
+        if broken == {Direction.BACKWARD}:
+            return RollOut.PRODUCER_FIRST
+        return RollOut.SIDE_BY_SIDE if broken else RollOut.ANY
+
+
+def check(base: Catalogue, proposed: Catalogue, today: dt.date) -> list[Checked]:
+    """Check every schema that either side has.
+
+    Args:
+        base: What is published.
+        proposed: The working copy.
+        today: Decides whether a version's sunset has passed.
+
+    Raises:
+        WrongUse: a file is not a JSON Schema, or is nested too deep.
+    """
+    names = sorted({*base.published, *proposed.published})
+    return [
+        _checked(name, base.published.get(name), proposed.published.get(name), today)
+        for name in names
+    ]
+
+
+def canonical(document: Any) -> str:
+    """One spelling per document: sorted names, no spaces, ASCII."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def _checked(name: str, old: Published | None, new: Published | None, today: dt.date) -> Checked:
+    if new is None:
+        assert old is not None, "a name stands on one side at least"
+        return _gone(old, today)
+    for side in (old, new):
+        if side is not None:
+            _refuse_what_is_no_schema(side)
+    findings = tuple(_broken_promises(new))
+    if old is None:
+        state = State.NEW
+    elif canonical(old.schema) == canonical(new.schema):
+        state = State.UNCHANGED
+    else:
+        state = State.COMPATIBLE
+        findings += tuple(_compared(old, new))
+    return Checked(name=name, state=State.BROKEN if findings else state, findings=findings)
+
+
+def _refuse_what_is_no_schema(published: Published) -> None:
+    try:
+        Draft202012Validator.check_schema(published.schema)
+    except SchemaError as error:
+        raise WrongUse(
+            f"{published.name} is not a JSON Schema (2020-12): {error.json_path}: "
+            f"{error.message[:200]}."
+        ) from error
+    except RecursionError as error:
+        raise WrongUse(f"{published.name} is nested too deep.") from error
+
+
+def _compared(old: Published, new: Published) -> Iterator[Finding]:
+    subscribers = merged([*old.subscribers, *new.subscribers])
+    comparison = _Comparison(old=old.schema, new=new.schema)
+    try:
+        changes = list(comparison.changes())
+    except RecursionError as error:
+        raise WrongUse(f"{new.name} is nested too deep.") from error
+    for change in changes:
+        if _is_new_event_type(change, new.schema):
+            continue
+        reader, writer = old.schema, new.schema
+        if change.direction is Direction.BACKWARD:
+            reader, writer = writer, reader
+        yield Finding(
+            schema=new.name,
+            path=change.path_text,
+            rule=change.rule,
+            direction=change.direction,
+            says=change.says,
+            example=_example(change, writer, reader),
+            hits=tuple(_hit(change, each, new) for each in subscribers),
+        )
+
+
+def _is_new_event_type(change: "_Change", schema: Any) -> bool:
+    """A value added to an envelope's `type`: a new major version, or another event.
+
+    No old subscription lets its documents through, so an old reader need not know it.
+    """
+    is_envelope = "specversion" in schema.get("properties", {})
+    gained = (change.rule, change.direction) == ("enum", Direction.FORWARD)
+    return is_envelope and gained and change.path == ("type",)
+
+
+def _hit(change: "_Change", subscriber: Subscriber, published: Published) -> Hit:
+    name = str(change.path[0]) if change.path else ""
+    if published.major is None or name not in subscriber.fields:
+        return Hit(subscriber=subscriber.name)
+    named = subscriber.statuses & {value for value in change.values if isinstance(value, str)}
+    return Hit(subscriber=subscriber.name, relies_on=(name, *sorted(named)))
+
+
+def _broken_promises(new: Published) -> Iterator[Finding]:
+    """What the registry says that subscribers rely on, and the schema no longer has."""
+    if new.major is None or not isinstance(new.schema, Mapping):
+        return
+    fields = new.schema.get("properties", {})
+    statuses = fields.get(new.status_field, {}).get("enum") if new.status_field else None
+    for subscriber in new.subscribers:
+        for name in sorted(subscriber.fields - set(fields)):
+            says = f"{subscriber.name} relies on the field, and the schema does not declare it"
+            yield _promise(new, f"$.{name}", says, subscriber.name, name)
+        for status in sorted(subscriber.statuses - set(statuses or subscriber.statuses)):
+            says = f"{subscriber.name} relies on the status {status}, which can't occur"
+            yield _promise(new, f"$.{new.status_field}", says, subscriber.name, status)
+
+
+def _promise(published: Published, path: str, says: str, subscriber: str, what: str) -> Finding:
+    return Finding(
+        schema=published.name,
+        path=path,
+        rule="subscribers",
+        direction=Direction.FORWARD,
+        says=says,
+        hits=(Hit(subscriber=subscriber, relies_on=(what,)),),
+    )
+
+
+def _gone(old: Published, today: dt.date) -> Checked:
+    """A version may go once its sunset has passed and nobody reads it."""
+    ended = old.sunset is not None and old.sunset < today
+    if ended and not old.subscribers:
+        return Checked(name=old.name, state=State.ENDED)
+    finding = Finding(
+        schema=old.name,
+        path="$",
+        rule="subscribers",
+        direction=Direction.BACKWARD,
+        says="the published schema is gone, while its documents may still lie in queues, DLQs and "
+        "archives: restore it, with a sunset that has passed and no subscriber, before it may go",
+        hits=tuple(Hit(subscriber=each.name) for each in old.subscribers),
+    )
+    return Checked(name=old.name, state=State.BROKEN, findings=(finding,))
+
+
+# The structural rule
+
+Place = tuple[str | int, ...]
+_ITEM, _ANY_FIELD = 0, "*"
+
+_ALL_TYPES = frozenset({"null", "boolean", "integer", "number", "string", "array", "object"})
+_LOWER = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
+_UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
+_COMPARED_APART = frozenset(
+    {"$defs", "properties", "required", "additionalProperties", "items", "type", "enum", "const"}
+) | {*_LOWER, *_UPPER, "anyOf", "oneOf", "uniqueItems"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Change:
+    """A node that is not as it was.
+
+    Attributes:
+        values: Constants that the reader's side refuses, where the rule names some.
+    """
+
+    path: Place
+    rule: str
+    direction: Direction
+    says: str
+    values: tuple[Any, ...] = ()
+
+    @property
+    def path_text(self) -> str:
+        return "$" + "".join("[*]" if part == _ITEM else f".{part}" for part in self.path)
+
+
+class _Comparison:
+    """Two schemas, walked side by side; `$ref` to a definition leads into the definition."""
+
+    def __init__(self, *, old: Any, new: Any) -> None:
+        self._old = old
+        self._new = new
+        self._seen: set[tuple[int, int]] = set()
+
+    def changes(self) -> Iterator[_Change]:
+        yield from self._node(self._old, self._new, ())
+        # Definitions that are reached inside a keyword that is compared as a whole.
+        old, new = (side.get("$defs", {}) for side in map(_rules, (self._old, self._new)))
+        for name in sorted(set(old) & set(new)):
+            yield from self._node(old[name], new[name], ())
+
+    def _node(self, old: Any, new: Any, path: Place) -> Iterator[_Change]:
+        old, new = _resolved(self._old, old), _resolved(self._new, new)
+        if (id(old), id(new)) in self._seen:
+            return
+        self._seen.add((id(old), id(new)))
+        old_rules, new_rules = _rules(old), _rules(new)
+        yield from _type_changes(old_rules, new_rules, path)
+        yield from _constant_changes(old_rules, new_rules, path)
+        yield from _bound_changes(old_rules, new_rules, path)
+        yield from _other_changes(old_rules, new_rules, path)
+        yield from self._field_changes(old_rules, new_rules, path)
+        yield from self._item_changes(old_rules, new_rules, path)
+
+    def _field_changes(
+        self, old: Mapping[str, Any], new: Mapping[str, Any], path: Place
+    ) -> Iterator[_Change]:
+        before, after = old.get("properties", {}), new.get("properties", {})
+        required = set(old.get("required", ())), set(new.get("required", ()))
+        for name in sorted(required[1] - required[0]):
+            says = "new readers require the field, old documents may lack it"
+            yield _backward((*path, name), "required", says)
+        for name in sorted(required[0] - required[1]):
+            says = "old readers require the field, new documents may lack it"
+            yield _forward((*path, name), "required", says)
+        for name in before:
+            if name in after:
+                yield from self._node(before[name], after[name], (*path, name))
+            elif name not in required[0]:
+                says = "a field that goes may come back with another meaning: keep it declared"
+                yield from _both((*path, name), "properties", says)
+        for name in sorted(set(after) - set(before) - required[1]):
+            yield from _new_field(old, (*path, name))
+
+    def _item_changes(
+        self, old: Mapping[str, Any], new: Mapping[str, Any], path: Place
+    ) -> Iterator[_Change]:
+        if "items" in old or "items" in new:
+            yield from self._node(old.get("items", {}), new.get("items", {}), (*path, _ITEM))
+        before, after = (side.get("additionalProperties", True) for side in (old, new))
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            yield from self._node(before, after, (*path, _ANY_FIELD))
+        elif _rules(before) != _rules(after):
+            says = "an object that was open is closed, or the other way round"
+            yield from _both(path, "additionalProperties", says)
+
+
+def _new_field(old: Mapping[str, Any], path: Place) -> Iterator[_Change]:
+    """An optional field is compatible where fields are declared and others are ignored."""
+    others = old.get("additionalProperties", True)
+    if others is False:
+        says = "old readers allow no such field, new documents may have it"
+        yield _forward(path, "additionalProperties", says)
+    elif _rules(others):
+        says = "the old schema has a rule for fields that it does not name, and this is one"
+        yield from _both(path, "additionalProperties", says)
+    elif "properties" not in old:
+        says = "the old schema declared no field, so old documents may hold anything under its name"
+        yield _backward(path, "properties", says)
+
+
+def _type_changes(old: Mapping[str, Any], new: Mapping[str, Any], path: Place) -> Iterator[_Change]:
+    before, after = _types(old), _types(new)
+    if _constants(old) is not None and _constants(new) is not None:
+        return  # the constants say more
+    if gone := _without(before, after):
+        says = f"old documents may be {_listed(gone)}, which new readers refuse"
+        yield _backward(path, "type", says)
+    if come := _without(after, before):
+        says = f"new documents may be {_listed(come)}, which old readers refuse"
+        yield _forward(path, "type", says)
+
+
+def _types(rules: Mapping[str, Any]) -> frozenset[str]:
+    """The types that a value may have; of a list of constants, theirs."""
+    if "type" in rules:
+        types = rules["type"]
+        return frozenset([types] if isinstance(types, str) else types)
+    if (constants := _constants(rules)) is not None:
+        validator = Draft202012Validator({})
+        return frozenset(
+            name
+            for name in _ALL_TYPES - {"number"}
+            if any(validator.is_type(value, name) for value in constants.values())
+        )
+    return _ALL_TYPES
+
+
+def _without(types: frozenset[str], others: frozenset[str]) -> list[str]:
+    """The types that are not among the others; an integer is a number."""
+    missing = types - others
+    return sorted(missing - {"integer"} if "number" in others else missing)
+
+
+def _constant_changes(
+    old: Mapping[str, Any], new: Mapping[str, Any], path: Place
+) -> Iterator[_Change]:
+    """`const` counts as an `enum` of one value; the order of an `enum` does not count."""
+    before, after = _constants(old), _constants(new)
+    if after is not None and (before is None or before.keys() - after.keys()):
+        values = _lost(before, after)
+        rule = "const" if "const" in new else "enum"
+        says = f"new readers don't list {_named(values)} that old documents may hold"
+        yield _backward(path, rule, says, values)
+    if before is not None and (after is None or after.keys() - before.keys()):
+        values = _lost(after, before)
+        rule = "const" if "const" in old else "enum"
+        says = f"old readers don't list {_named(values)} that new documents may hold"
+        yield _forward(path, rule, says, values)
+
+
+def _constants(rules: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The allowed values by their canonical spelling; 1 and 1.0 are one value in JSON Schema."""
+    if "const" in rules:
+        listed = [rules["const"]]
+    elif "enum" in rules:
+        listed = list(rules["enum"])
+    else:
+        return None
+    return {canonical(int(v) if isinstance(v, float) and v.is_integer() else v): v for v in listed}
+
+
+def _lost(mine: Mapping[str, Any] | None, others: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(value for key, value in (mine or {}).items() if key not in others)
+
+
+def _bound_changes(
+    old: Mapping[str, Any], new: Mapping[str, Any], path: Place
+) -> Iterator[_Change]:
+    for lowest, excluded in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
+        sign = 1 if lowest == "minimum" else -1
+        yield from _narrowing(
+            max(_bound(old, lowest, sign, 0), _bound(old, excluded, sign, 1)),
+            max(_bound(new, lowest, sign, 0), _bound(new, excluded, sign, 1)),
+            path,
+            [excluded if excluded in side else lowest for side in (old, new)],
+        )
+    for keyword in (*_LOWER[2:], *_UPPER[2:]):
+        sign = 1 if keyword in _LOWER else -1
+        before, after = _bound(old, keyword, sign, 0), _bound(new, keyword, sign, 0)
+        yield from _narrowing(before, after, path, [keyword, keyword])
+
+
+def _bound(rules: Mapping[str, Any], keyword: str, sign: int, excluded: int) -> tuple[float, int]:
+    return (sign * rules[keyword], excluded) if keyword in rules else (-math.inf, 0)
+
+
+def _narrowing(
+    before: tuple[float, int], after: tuple[float, int], path: Place, rules: list[str]
+) -> Iterator[_Change]:
+    """A bound that moved: larger is narrower."""
+    if after > before:
+        says = f"old documents may go beyond the `{rules[1]}` of new readers"
+        yield _backward(path, rules[1], says)
+    elif after < before:
+        says = f"new documents may go beyond the `{rules[0]}` of old readers"
+        yield _forward(path, rules[0], says)
+
+
+def _other_changes(
+    old: Mapping[str, Any], new: Mapping[str, Any], path: Place
+) -> Iterator[_Change]:
+    """Alternatives as sets; of every other keyword only that it was added, removed or changed."""
+    for keyword in ("anyOf", "oneOf"):
+        if keyword in old and keyword in new:
+            before, after = ({canonical(_plain(v)) for v in side[keyword]} for side in (old, new))
+            if before - after:
+                says = "an alternative that old documents may use is gone"
+                yield _backward(path, keyword, says)
+            if after - before:
+                says = "new documents may use an alternative that old readers don't have"
+                yield _forward(path, keyword, says)
+        elif keyword in old or keyword in new:
+            yield from _both(path, keyword, f"`{keyword}` was added or removed")
+    doubles = [{"uniqueItems": True} if side.get("uniqueItems") else {} for side in (old, new)]
+    rest = [
+        {key: _plain(value) for key, value in side.items() if key not in _COMPARED_APART} | extra
+        for side, extra in zip((old, new), doubles, strict=True)
+    ]
+    for keyword in sorted({*rest[0], *rest[1]}):
+        if keyword not in rest[0]:
+            yield _backward(path, keyword, f"new readers have a `{keyword}`, old documents none")
+        elif keyword not in rest[1]:
+            yield _forward(path, keyword, f"old readers have a `{keyword}`, new documents none")
+        elif canonical(rest[0][keyword]) != canonical(rest[1][keyword]):
+            yield from _both(path, keyword, f"`{keyword}` is not what it was")
+
+
+def _rules(schema: Any) -> Mapping[str, Any]:
+    """The schema without annotations; `true` has no rule, `false` refuses everything."""
+    if isinstance(schema, bool):
+        return {} if schema else {"not": {}}
+    return {key: value for key, value in schema.items() if key not in ANNOTATIONS}
+
+
+_BY_NAME = frozenset({"properties", "patternProperties", "$defs", "dependentSchemas"})
+_DATA = frozenset({"const", "enum", "required", "type"})
+
+
+def _plain(schema: Any) -> Any:
+    """The schema without annotations, and so are the schemas in it; names and data stay."""
+    if isinstance(schema, list):
+        return [_plain(each) for each in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    plain = {}
+    for key, value in _rules(schema).items():
+        if key in _BY_NAME:
+            plain[key] = {name: _plain(each) for name, each in value.items()}
+        else:
+            plain[key] = value if key in _DATA else _plain(value)
+    return plain
+
+
+def _resolved(root: Any, schema: Any) -> Any:
+    """The schema, or the definition that its chain of `$ref` ends at.
+
+    A reference to something else than `#/$defs/NAME`, or with rules beside it, stays as it is.
+    """
+    followed: set[str] = set()
+    while isinstance(schema, Mapping) and set(_rules(schema)) == {"$ref"}:
+        target = schema["$ref"]
+        name = target.removeprefix("#/$defs/")
+        if name == target or target in followed or name not in root.get("$defs", {}):
+            return schema
+        followed.add(target)
+        schema = root["$defs"][name]
+    return schema
+
+
+def _backward(path: Place, rule: str, says: str, values: tuple[Any, ...] = ()) -> _Change:
+    return _Change(path=path, rule=rule, direction=Direction.BACKWARD, says=says, values=values)
+
+
+def _forward(path: Place, rule: str, says: str, values: tuple[Any, ...] = ()) -> _Change:
+    return replace(_backward(path, rule, says, values), direction=Direction.FORWARD)
+
+
+def _both(path: Place, rule: str, says: str) -> Iterator[_Change]:
+    """Which side breaks is not decided: both count."""
+    yield _backward(path, rule, says)
+    yield _forward(path, rule, says)
+
+
+def _named(values: Iterable[Any]) -> str:
+    listed = ", ".join("null" if value is None else repr(value) for value in values)
+    return listed[:200] or "every value"
+
+
+def _listed(types: Iterable[str]) -> str:
+    return " or ".join(types)
+
+
+# Examples
+
+_TRIED: tuple[Any, ...] = (None, "", "x", "x" * 300, "a\n", -1, 0, 1, 1.5, 10**6, True, [], {})
+
+
+def _example(change: _Change, writer: Any, reader: Any) -> Any:
+    """A document of the writer's that the reader refuses, made from the schema's own examples.
+
+    The `jsonschema` package confirms both; nothing is shown that it does not confirm.
+    """
+    examples = writer.get("examples", ()) if isinstance(writer, Mapping) else ()
+    accepts, refuses = (
+        Draft202012Validator(s, format_checker=FormatChecker()) for s in (writer, reader)
+    )
+    for example in examples:
+        for document in _edited(change, example):
+            if accepts.is_valid(document) and not refuses.is_valid(document):
+                return document
+    return NO_EXAMPLE
+
+
+def _edited(change: _Change, example: Any) -> Iterator[Any]:
+    yield example
+    if not change.path:
+        return
+    for value in (*change.values, *_TRIED, NO_EXAMPLE):
+        document = copy.deepcopy(example)
+        try:
+            holder = document
+            for part in change.path[:-1]:
+                holder = holder[part]
+            if value is NO_EXAMPLE:
+                del holder[change.path[-1]]
+            else:
+                holder[change.path[-1]] = value
+        except (KeyError, IndexError, TypeError):
+            continue
+        yield document
+
+
+# What is published, as it was frozen: `frozen.json` beside the events' folders
+
+
+FILE = "frozen.json"
+LABEL = "the frozen versions"
+_KEYS = {"sha256", "sunset", "schema"}
+
+
+def fingerprint(schema: Any) -> str:
+    """SHA-256 of the canonical JSON: the layout of the file does not count, every word does."""
+    return hashlib.sha256(canonical(schema).encode("ascii")).hexdigest()
+
+
+def read_frozen(tree: Tree) -> Catalogue:
+    """The frozen schemas; none where nothing has been recorded yet.
+
+    Raises:
+        WrongUse: the record was not written by `--record`.
+    """
+    if FILE not in tree.names():
+        return Catalogue(label=LABEL)
+    record = read_json(tree, FILE)
+    entries = record.items() if isinstance(record, dict) else [("", None)]
+    return Catalogue(
+        label=LABEL, published={name: _published(tree, name, entry) for name, entry in entries}
+    )
+
+
+def _published(tree: Tree, name: str, entry: Any) -> Published:
+    where = f"{FILE} in {tree.label}"
+    if not isinstance(entry, dict) or set(entry) - {"compatibility"} != _KEYS:
+        raise WrongUse(f"{where} is not as `--record` writes it: {name!r}. Restore the file.")
+    if entry["sha256"] != fingerprint(entry["schema"]):
+        raise WrongUse(
+            f"{where} was changed by hand: {name} does not have the hash that stands beside it. "
+            "Restore the file; a change of a schema is recorded by --record."
+        )
+    return Published(
+        name=name,
+        schema=entry["schema"],
+        sunset=_day(entry["sunset"]),
+    )
+
+
+def _day(text: Any) -> dt.date | None:
+    try:
+        return None if text is None else dt.date.fromisoformat(text)
+    except (TypeError, ValueError) as error:
+        raise WrongUse(f"{FILE} is not as `--record` writes it: {text!r} is no day.") from error
+
+
+def unrecorded(frozen: Catalogue, proposed: Catalogue) -> list[str]:
+    """The names whose record is missing, outdated or of no more use, sorted."""
+    before, after = _record(frozen.published), _record(proposed.published)
+    return sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
+
+
+def write_frozen(folder: Path, published: Mapping[str, Published]) -> Path:
+    """Record these schemas as published; returns the file."""
+    path = folder / FILE
+    text = json.dumps(_record(published), indent=2, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
+    return path
+
+
+def _record(published: Mapping[str, Published]) -> dict[str, dict[str, Any]]:
+    return {
+        name: {
+            "sha256": fingerprint(one.schema),
+            "sunset": None if one.sunset is None else one.sunset.isoformat(),
+            "schema": one.schema,
+        }
+        for name, one in sorted(published.items())
+    }
+
+
+# The gate's verdict, as tables and documents for a person and as one document for a program
+
+
+INSTEAD = (
+    "What is published may only gain what is compatible. Make this a new major version beside the "
+    "old one: docs/howto/change-the-contract.md."
+)
+_STYLES = {State.BROKEN: "bold red", State.NEW: "cyan", State.COMPATIBLE: "green"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What was compared, and what came of it.
+
+    Attributes:
+        unrecorded: Schemas whose frozen record is not up to date; empty where the comparison was
+            with something else than the frozen versions.
+        recorded_in: The file that the record was just written to.
+    """
+
+    against: str
+    checked: Sequence[Checked]
+    unrecorded: Sequence[str] = ()
+    recorded_in: str | None = None
+
+    @property
+    def passes(self) -> bool:
+        """Whether nothing breaks."""
+        return all(one.state is not State.BROKEN for one in self.checked)
+
+
+def as_document(report: Report) -> dict[str, Any]:
+    """The report as JSON."""
+    return {
+        "against": report.against,
+        "passes": report.passes,
+        "schemas": [_schema_document(one) for one in report.checked],
+        "unrecorded": list(report.unrecorded),
+        "recorded_in": report.recorded_in,
+    }
+
+
+def show(report: Report, out: Console) -> None:
+    """Print the report for a person."""
+    out.print(f"Compared with {escape(report.against)}:")
+    for one in report.checked:
+        style = _STYLES.get(one.state, "default")
+        out.print(f"  [{style}]{one.state.value:<10}[/] {escape(one.name)}")
+    for one in report.checked:
+        if one.findings:
+            _show_findings(f"{one.name}: needs a new major version", one.findings, out)
+            out.print(one.order.advice)
+    if not report.passes:
+        out.print(f"\n[bold red]Fails.[/] {INSTEAD}")
+    elif report.recorded_in:
+        out.print(f"\nRecorded in {escape(report.recorded_in)}.")
+    elif report.unrecorded:
+        names = escape(", ".join(report.unrecorded))
+        out.print(
+            f"\n[green]Passes.[/] Not recorded as published yet: {names}. "
+            "Record it, in the same change: fanout schema check --record"
+        )
+    else:
+        out.print("\n[green]Passes.[/]")
+
+
+def _show_findings(title: str, findings: Sequence[Finding], out: Console) -> None:
+    shown = table(f"\n{escape(title)}", "", "path", "rule", "direction", "subscribers hit", "why")
+    for column in shown.columns[:4]:
+        column.no_wrap = True
+    for number, one in enumerate(findings, start=1):
+        hits = ", ".join(_hit_text(hit) for hit in one.hits) or "none registered"
+        shown.add_row(
+            str(number),
+            escape(one.path),
+            one.rule,
+            one.direction.value,
+            escape(hits),
+            escape(one.says),
+        )
+    out.print(shown)
+    for number, one in enumerate(findings, start=1):
+        if one.example is not NO_EXAMPLE:
+            text = json.dumps(one.example, ensure_ascii=False)
+            out.print(f"  {number}. for example: {escape(text)}")
+
+
+def _hit_text(hit: Hit) -> str:
+    if hit.relies_on:
+        return f"{hit.subscriber} (relies on {', '.join(hit.relies_on)})"
+    return hit.subscriber
+
+
+def _schema_document(one: Checked) -> dict[str, Any]:
+    return {
+        "schema": one.name,
+        "state": one.state.value,
+        "roll_out": one.order.value,
+        "findings": [_finding_document(each) for each in one.findings],
+    }
+
+
+def _finding_document(one: Finding) -> dict[str, Any]:
+    document = {
+        "path": one.path,
+        "rule": one.rule,
+        "direction": one.direction.value,
+        "breaks": one.direction.breaks,
+        "says": one.says,
+        "subscribers": [
+            {"name": hit.subscriber, "relies_on": list(hit.relies_on)} for hit in one.hits
+        ],
+    }
+    return document if one.example is NO_EXAMPLE else {**document, "example": one.example}

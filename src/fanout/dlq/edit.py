@@ -1,0 +1,348 @@
+"""Change a dead message, and prove before it is sent that its subscriber can read it.
+
+An edit sees the event's document, without what a transport wrapped around it, and what is sent is
+that document alone: every consumer takes it raw. Where the body holds no document, the edit is the
+whole new body.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
+from secrets import token_hex
+from typing import Any, NamedTuple, Self
+
+import jsonpatch
+
+from customer_events.decoder import parse_json
+from customer_events.errors import PermanentError
+from event_consumer.consume_batch import Reader
+from event_consumer.unwrap import unwrap
+from fanout.dlq.diagnosis import Diagnosis, diagnose, facts_of
+from fanout.dlq.steps import Unsendable, sendable, sending
+from fanout.errors import WrongUse
+from fanout.sqs.message import DeadMessage, attributes_size_bytes, to_line
+from fanout.sqs.queue import QueueFacts, Sending
+
+# Change what a JSON text says, and leave every byte of it that need not change
+
+
+_BLANKS = re.compile(r"[ \t\n\r]*")
+_MARK = token_hex()
+"""In front of a number, where it is a string for a moment; nobody's text holds it by chance."""
+_MARKED = re.compile(f'"{_MARK}([^"]*)"')
+
+
+class Number(Decimal):
+    """A number that is written as it was read, such as `1.10` or `1E400`; no boolean is equal."""
+
+    text: str
+
+    def __new__(cls, text: str) -> Self:
+        """From its JSON text."""
+        try:
+            made = super().__new__(cls, text)
+        except InvalidOperation:  # an exponent of twenty digits
+            made = super().__new__(cls, "Infinity")
+        made.text = text
+        return made
+
+    def __eq__(self, other: object) -> bool:
+        return not isinstance(other, bool) and super().__eq__(other)
+
+    __hash__ = Decimal.__hash__
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+
+_DECODER = json.JSONDecoder(parse_float=Number, parse_int=Number)
+
+
+def loads(text: str) -> Any:
+    """Read JSON, each number as a `Number`. Raises: NotJson, also for what is nested too deeply."""
+    parse_json(text)
+    return _DECODER.decode(text)
+
+
+def dumps(value: Any, *, indent: int | None = None) -> str:
+    """Compact ASCII; with an `indent`, lines for a person. Numbers as they were read."""
+    text = json.dumps(
+        value,
+        indent=indent,
+        ensure_ascii=indent is None,
+        separators=(",", ": " if indent else ":"),
+        default=lambda number: f"{_MARK}{number.text}",
+    )
+    return _MARKED.sub(r"\1", text)
+
+
+def rewritten(text: str, new: Any) -> str:
+    """The text with what `new` says (as `loads` reads it): only what differs is written anew."""
+    old = _DECODER.decode(text)
+    if dumps(old) == dumps(new):
+        return text
+    if isinstance(old, dict) and isinstance(new, Mapping):
+        return _joined(text, list(_object_parts(text, new)))
+    if isinstance(old, list) and isinstance(new, list):
+        return _joined(text, list(_array_parts(text, old, new)))
+    return dumps(new)
+
+
+def member(text: str, name: str) -> str:
+    """The text of an object's member, of the last of this name. Raises: KeyError: it has none."""
+    return {one.name: text[one.value_at : one.ends_at] for one in _members(text)}[name]
+
+
+class _Member(NamedTuple):
+    """Where a member of an object, or an item of an array, is in its text."""
+
+    name: str
+    place: int
+    after: int
+    starts_at: int
+    value_at: int
+    ends_at: int
+
+
+def _members(text: str) -> list[_Member]:
+    opens_at = _skip(text, 0)
+    found: list[_Member] = []
+    after, position = opens_at + 1, _skip(text, opens_at + 1)
+    while text[position] not in "]}":
+        starts_at, name = position, ""
+        if text[opens_at] == "{":
+            name, position = _DECODER.raw_decode(text, position)
+            position = _skip(text, _skip(text, position) + 1)
+        value_at = position
+        _, position = _DECODER.raw_decode(text, position)
+        found.append(_Member(name, len(found), after, starts_at, value_at, position))
+        after, position = position, _skip(text, position)
+        if text[position] == ",":
+            position = _skip(text, position + 1)
+    return found
+
+
+def _object_parts(text: str, new: Mapping[str, Any]) -> Iterator[tuple[_Member | None, str]]:
+    members = _members(text)
+    last = {one.name: one.place for one in members}
+    for one in members:
+        if one.name in new:
+            value = text[one.value_at : one.ends_at]
+            if last[one.name] == one.place:  # an earlier one of the same name says nothing
+                value = rewritten(value, new[one.name])
+            yield one, text[one.starts_at : one.value_at] + value
+    for name in new:
+        if name not in last:
+            yield None, f"{dumps(name)}:{dumps(new[name])}"
+
+
+def _array_parts(
+    text: str, old: Sequence[Any], new: Sequence[Any]
+) -> Iterator[tuple[_Member | None, str]]:
+    """What is equal at both ends stays; what is between is compared one by one."""
+    members = _members(text)
+    before, after = [dumps(one) for one in old], [dumps(one) for one in new]
+    head = _alike(before, after)
+    tail = _alike(before[head:][::-1], after[head:][::-1])
+    for index, value in enumerate(new):
+        at_end = index >= len(new) - tail
+        origin = index + len(old) - len(new) if at_end else index
+        if at_end or origin < len(old) - tail:
+            one = members[origin]
+            yield one, rewritten(text[one.value_at : one.ends_at], value)
+        else:
+            yield None, after[index]
+
+
+def _alike(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many at the beginning are equal."""
+    pairs = enumerate(zip(one, other, strict=False))
+    shorter = min(len(one), len(other))
+    return next((index for index, (left, right) in pairs if left != right), shorter)
+
+
+def _joined(text: str, parts: Sequence[tuple[_Member | None, str]]) -> str:
+    """The parts with the blanks and commas that stood before each, where they still fit."""
+    members = _members(text)
+    opens = text[: members[0].starts_at] if members else text[: _skip(text, 0) + 1]
+    closes = text[members[-1].ends_at :] if members else text[_skip(text, 0) + 1 :]
+    written = []
+    for index, (one, part) in enumerate(parts):
+        comma = text[one.after : one.starts_at] if one and one.place else ","
+        written.append((comma if index else "") + part)
+    return opens + "".join(written) + closes
+
+
+def _skip(text: str, position: int) -> int:
+    match = _BLANKS.match(text, position)
+    assert match is not None, "no blanks match too"
+    return match.end()
+
+
+EDITED_FROM = "edited_from"
+"""The message attribute that names the original and the run whose journal holds it."""
+OPERATIONS_MAX = 100
+_NO_PATCH = (
+    *(jsonpatch.JsonPatchException, jsonpatch.JsonPointerException),
+    *(ValueError, TypeError, KeyError, RecursionError),
+)
+"""What a patch that can't be applied raises."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """What is changed: a JSON Patch (RFC 6902) of the document, or a whole new body."""
+
+    patch: tuple[Mapping[str, Any], ...] = ()
+    body: str | None = None
+
+    def to_document(self) -> dict[str, Any]:
+        """As a journal keeps it: `exact` has each number as it was written."""
+        exact = dumps(list(self.patch))
+        return {"patch": json.loads(exact, parse_float=_shown), "exact": exact, "body": self.body}
+
+    def apply(self, message: DeadMessage, reader: Reader) -> str:
+        """The new body.
+
+        Raises:
+            Unsendable: the patch does not fit this message, changes nothing or moves it to another
+                customer, or the result breaks the contract; says which.
+        """
+        before = diagnose(message, reader)
+        text = self._edited(message)
+        try:
+            event = reader(unwrap(text))
+        except PermanentError as error:
+            raise Unsendable(f"StillInvalid: {error.code}, {error}") from None
+        if before.customer_id is not None and event.customer_id != before.customer_id:
+            raise Unsendable(
+                "OtherCustomer: an edit may not move a change to another customer; discard the "
+                "message and let reconcile repair both"
+            )
+        return sendable(text)
+
+    # Private functions
+
+    def _edited(self, message: DeadMessage) -> str:
+        """The new text: of the old one, each byte stays that the patch leaves as it is."""
+        if self.body is not None:
+            return self.body
+        text = document_of(message)
+        try:
+            edited = jsonpatch.apply_patch(parsed(text), [dict(one) for one in self.patch])
+        except _NO_PATCH as error:
+            raise Unsendable(f"PatchDoesNotFit: {type(error).__name__}") from None
+        if (new := rewritten(text, edited)) == text:
+            raise Unsendable("Unchanged: the patch changes nothing in this message")
+        return new
+
+
+class Edited:
+    """The port `Making` of an edit: what is sent for a message, and what the journal keeps."""
+
+    def __init__(self, edit: Edit, reader: Reader, destination: QueueFacts, run_id: str) -> None:
+        self._edit = edit
+        self._reader = reader
+        self._destination = destination
+        self._run_id = run_id
+
+    def make(self, message: DeadMessage) -> Sending:
+        """See `Making.make`."""
+        body = self._edit.apply(message, self._reader)
+        made = sending(replace(message, body=body), self._destination, self._run_id)
+        text = json.dumps({"original_message_id": message.message_id, "run": self._run_id})
+        mark = {EDITED_FROM: {"DataType": "String", "StringValue": text}}
+        attributes = made.entry["MessageAttributes"] | mark
+        size_bytes = len(body.encode()) + attributes_size_bytes(attributes)
+        entry = {**made.entry, "MessageAttributes": attributes}
+        return Sending(message_id=made.message_id, entry=entry, size_bytes=size_bytes)
+
+    def keep(self, messages: Sequence[DeadMessage]) -> dict[str, Any]:
+        """See `Making.keep`: the originals, whole."""
+        return {"originals": [to_line(one) for one in messages]}
+
+
+def from_document(document: Mapping[str, Any]) -> Edit:
+    """Read what `Edit.to_document` wrote."""
+    patch = loads(document["exact"]) if "exact" in document else document["patch"]
+    return Edit(patch=tuple(patch), body=document["body"])
+
+
+def from_patch(text: str, name: str) -> Edit:
+    """The edit that a JSON Patch states.
+
+    Raises:
+        WrongUse: the text is no JSON Patch; `name` names it.
+    """
+    try:
+        operations = loads(text)
+        for one in jsonpatch.JsonPatch(operations).patch:
+            for place in (one["path"], one.get("from", "")):
+                jsonpatch.JsonPointer(place)
+    except (*_NO_PATCH, PermanentError) as error:
+        raise WrongUse(
+            f"{name} is no JSON Patch ({type(error).__name__}): expected a list such as "
+            '[{"op": "replace", "path": "/data/status", "value": "ACTIVE"}].'
+        ) from None
+    if not operations or len(operations) > OPERATIONS_MAX:
+        raise WrongUse(f"{name}: expected 1 to {OPERATIONS_MAX} operations.")
+    return Edit(patch=tuple(operations))
+
+
+def from_editor(message: DeadMessage, text: str) -> Edit:
+    """The edit that leads from a message to the document that an editor left.
+
+    Raises:
+        Unsendable: the text is no JSON.
+    """
+    new = parsed(text)
+    try:
+        old = parsed(document_of(message))
+    except Unsendable:
+        return Edit(body=text.strip())
+    return Edit(patch=tuple(jsonpatch.JsonPatch.from_diff(old, new, dumps=dumps)))
+
+
+def shown(message: DeadMessage) -> str:
+    """What an editor opens: the document, indented; the body as it is where there is none."""
+    try:
+        return dumps(parsed(document_of(message)), indent=2) + "\n"
+    except Unsendable:
+        return message.body
+
+
+def facts_after(edit: Edit, reader: Reader, message: DeadMessage, found: Diagnosis) -> Any:
+    """What the journal says of a message that is to be edited: `readable` is of the new one."""
+    try:
+        edit.apply(message, reader)
+    except Unsendable as refused:
+        return facts_of(message, found) | {"readable": False, "unreadable": str(refused)}
+    return facts_of(message, found) | {"readable": True}
+
+
+def document_of(message: DeadMessage) -> str:
+    """The text of the event's document, or the body where there is none."""
+    text = message.body
+    try:
+        unwrap(text)
+        while "specversion" not in (content := loads(text)):
+            is_sns = content.get("Type") == "Notification"
+            text = content["Message"] if is_sns else member(text, "detail")
+    except PermanentError:
+        return message.body
+    return text
+
+
+def _shown(number: str) -> float | str:
+    """A number as a program can read it, or its text where a program would read another."""
+    return float(number) if repr(float(number)) == number else number
+
+
+def parsed(text: str) -> Any:
+    """Read JSON. Raises: Unsendable where it is none."""
+    try:
+        return loads(text)
+    except PermanentError as error:
+        raise Unsendable(f"{error.code}: {error}") from None

@@ -1,0 +1,143 @@
+"""Dead messages in a file: JSON Lines, one message each, complete, readable by you alone.
+
+A line holds what SQS hands out: `message_id`, `body` (as it is), `attributes` (the message
+attributes in the SQS API's shape, binary values in base64), `sent_at`, `first_received_at`,
+`receive_count`, and where there are some `group_id`, `trace_header`, `source_arn`.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from fanout.errors import Refused, WrongUse
+from fanout.sqs.message import DeadMessage, from_line, to_line
+
+_NO_MESSAGE = (
+    AttributeError,
+    KeyError,
+    OverflowError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+_MODE = 0o600
+
+
+class ExportFile:
+    """Appends messages; each batch is on the disk when `append` returns.
+
+    Args:
+        path: made if missing. A torn last line (of a crash) is cut off: nothing was acted upon.
+
+    Raises:
+        Refused: the file can't be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, _MODE), "r+b") as file:
+                file.truncate(_whole_lines(file))
+            _sync_folder(path.parent)
+        except OSError as error:
+            raise _refusal(path, error) from None
+
+    def append(self, messages: Sequence[DeadMessage]) -> None:
+        """Write them, and return when they are on the disk.
+
+        Raises:
+            Refused: the disk won't take them; nothing may be deleted.
+        """
+        lines = "".join(json.dumps(to_line(one), ensure_ascii=False) + "\n" for one in messages)
+        try:
+            with self.path.open("ab") as file:
+                file.write(lines.encode())
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise _refusal(self.path, error) from None
+
+
+def read(path: Path) -> Iterator[DeadMessage]:
+    """The messages of a file one by one, in the memory of one.
+
+    Raises:
+        WrongUse: it can't be read, or a line of it is no exported message; names the line.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, start=1):
+                yield _read_line(path, number, line)
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        raise WrongUse(f"{path} can't be read: {why}.") from None
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file. Raises: WrongUse where it can't be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise WrongUse(f"{path} can't be read: {error.strerror}.") from None
+
+
+def write_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> int:
+    """Write a new file whole or not at all; how many lines it has.
+
+    Raises:
+        WrongUse: there is one of this name already. Refused: it can't be written.
+    """
+    if path.exists():
+        raise WrongUse(f"{path} exists: name a new file.")
+    part = path.with_name(f"{path.name}.part")
+    count = 0
+    try:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _MODE), "wb") as file:
+            for line in lines:
+                file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+                count += 1
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise _refusal(path, error) from None
+    finally:
+        part.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+    return count
+
+
+# Private functions
+
+
+def _whole_lines(file: BinaryIO) -> int:
+    """The length of the file without a torn last line, in bytes."""
+    return sum(len(line) for line in file if line.endswith(b"\n"))
+
+
+def _refusal(path: Path, error: OSError) -> Refused:
+    return Refused(f"{path} can't be written: {error.strerror}. Nothing was deleted for it.")
+
+
+def _read_line(path: Path, number: int, line: str) -> DeadMessage:
+    try:
+        return from_line(json.loads(line))
+    except _NO_MESSAGE as error:
+        raise WrongUse(
+            f"{path}, line {number}, is no exported message ({type(error).__name__}): expected "
+            "what `fanout dlq export` writes."
+        ) from None
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new file's name is on the disk only once its folder is."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

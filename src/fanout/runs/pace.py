@@ -1,0 +1,250 @@
+"""No faster than so many messages a second."""
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable
+from threading import Lock
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from fanout.errors import Refused
+
+LEAD_SECONDS = 15
+"""What is taken from the DLQ ahead of being dealt with, at most: well below a hold's length."""
+
+
+class Pace:
+    """Spreads messages evenly.
+
+    Args:
+        per_second: messages a second; None: as fast as it goes.
+        wait: sleeps that many seconds, or less if there is a reason to stop.
+    """
+
+    def __init__(
+        self,
+        per_second: float | None,
+        *,
+        wait: Callable[[float], object],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._per_second = per_second
+        self._wait = wait
+        self._monotonic = monotonic
+        self._next = 0.0
+
+    def take(self, count: int) -> None:
+        """Wait until that many messages may go."""
+        if self._per_second is None:
+            return
+        now = self._monotonic()
+        if self._next > now:
+            self._wait(self._next - now)
+        self._next = max(now, self._next) + count / self._per_second
+
+    def at_once(self, most: int) -> int:
+        """How many go in one step, so that a step is no more than a second's share: 1 to `most`."""
+        if self._per_second is None:
+            return most
+        return max(1, min(most, int(self._per_second)))
+
+    def ahead(self, most: int) -> int:
+        """How many messages to take from the DLQ at a time: 1 to `most`."""
+        if self._per_second is None:
+            return most
+        return max(1, min(most, int(self._per_second * LEAD_SECONDS)))
+
+
+# Stop between two batches, not within one: Ctrl-C and a polite kill finish what is under way
+
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Stopping:
+    """Whether to stop; use it in a `with` block around the work.
+
+    The first signal asks to stop. A second Ctrl-C breaks off at once, as Python does by itself;
+    the journal stands that as well as a kill.
+    """
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Self:
+        """Take over the signals, where this is the main thread (signals go nowhere else)."""
+        if threading.current_thread() is threading.main_thread():
+            self._before = {one: signal.signal(one, self._ask) for one in _SIGNALS}
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Give the signals back."""
+        for one, handler in self._before.items():
+            signal.signal(one, handler)
+
+    def asked(self) -> bool:
+        """Whether somebody wants it to stop."""
+        return self._asked.is_set()
+
+    def ask(self) -> None:
+        """Stop at the next good moment."""
+        self._asked.set()
+
+    def wait(self, seconds: float) -> None:
+        """Sleep that long, or until asked to stop."""
+        self._asked.wait(max(0.0, seconds))
+
+    # Private functions
+
+    def _ask(self, number: int, _frame: FrameType | None) -> None:
+        if self._asked.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self._asked.set()
+
+
+# Hold a scan back while the subscriber's queue is long, as live changes wait behind snapshots
+
+
+LOOK_SECONDS = 1.0
+"""How often the queue is looked at while it is too long."""
+STALLED_SECONDS = 900.0
+"""For so long the queue may be too long and not get any shorter."""
+
+
+class DepthBound:
+    """Lets the next page be read once few enough messages wait; shared by all segments.
+
+    What SQS counts is approximate and some seconds old, so the bound holds about, and not to the
+    message: what was sent since the last look is added, and so is what is just being sent.
+
+    Args:
+        look: how many messages wait in the queue. Those in flight are being worked on: nothing
+            waits behind them.
+        depth_max: how many may; None: any number, and nobody looks.
+        page_size: how many a page may add.
+        holding: told how many wait, the first time that a page has to.
+        monotonic: seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        look: Callable[[], int],
+        depth_max: int | None,
+        *,
+        page_size: int,
+        holding: Callable[[int], None] = lambda _depth: None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._look = look
+        self._depth_max = math.inf if depth_max is None else depth_max
+        self._page_size = page_size
+        self._holding = holding
+        self._monotonic = monotonic
+        self._lock = Lock()
+        self._depth = 0.0 if depth_max is None else math.inf
+        self._sent_since = 0
+        self._being_sent = 0
+        self._looked_at = -math.inf
+        self._lowest = math.inf
+        self._fell_at = monotonic()
+        self._told = False
+
+    def wait(self, stopping: Stopping) -> bool:
+        """Wait until a page may be read; False where somebody asks to stop first.
+
+        Raises:
+            Refused: the queue is too long and does not get shorter.
+        """
+        while not stopping.asked():
+            if self._allows_page():
+                return True
+            stopping.wait(LOOK_SECONDS)
+        return False
+
+    def page_sent(self, count: int) -> None:
+        """A page that was allowed has been sent, with so many messages."""
+        with self._lock:
+            self._being_sent -= self._page_size
+            self._sent_since += count
+
+    # Private functions
+
+    def _allows_page(self) -> bool:
+        with self._lock:
+            now = self._monotonic()
+            if self._expected() > self._depth_max and now - self._looked_at >= LOOK_SECONDS:
+                self._depth, self._sent_since, self._looked_at = self._look(), 0, now
+            if self._expected() <= self._depth_max:
+                self._being_sent += self._page_size
+                self._lowest, self._fell_at = math.inf, now
+                return True
+            self._hold(now)
+            return False
+
+    def _expected(self) -> float:
+        return self._depth + self._sent_since + self._being_sent
+
+    def _hold(self, now: float) -> None:
+        if not self._told:
+            self._told = True
+            self._holding(int(self._depth))
+        if self._depth < self._lowest:
+            self._lowest, self._fell_at = self._depth, now
+        elif now - self._fell_at > STALLED_SECONDS:
+            raise Refused(
+                f"For {STALLED_SECONDS / 60:g} minutes {int(self._depth):,} messages have been "
+                f"waiting in the queue, and at most {int(self._depth_max):,} may: does its "
+                "consumer run? With --max-depth 0 snapshots are sent however many wait."
+            )
+
+
+# Keep a rate of consumed read capacity, over all threads that share one pace
+
+
+class CapacityPace:
+    """Pay afterwards: a call is allowed as soon as what earlier calls consumed has been paid off.
+
+    A call's price is known only from its answer. So the rate holds on average, and one call per
+    thread may run ahead of it.
+
+    Args:
+        units_per_second: read capacity units; None: as fast as it goes.
+        monotonic: seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        units_per_second: float | None,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._rate = units_per_second
+        self._monotonic = monotonic
+        self._lock = Lock()
+        self._paid_at = monotonic()
+
+    def spent(self, units: float) -> None:
+        """Note what a call consumed."""
+        if self._rate is None:
+            return
+        with self._lock:
+            self._paid_at = max(self._paid_at, self._monotonic()) + units / self._rate
+
+    def seconds_to_wait(self) -> float:
+        """How long until the next call is allowed."""
+        with self._lock:
+            return max(0.0, self._paid_at - self._monotonic())
+
+    def wait(self, stopping: Stopping) -> bool:
+        """Wait until a call is allowed; False where somebody asks to stop first."""
+        while not stopping.asked() and (seconds := self.seconds_to_wait()) > 0:
+            stopping.wait(seconds)
+        return not stopping.asked()

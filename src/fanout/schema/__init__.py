@@ -1,1 +1,0 @@
-"""The gate in front of the contract: `fanout schema check`."""

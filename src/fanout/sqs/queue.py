@@ -1,0 +1,303 @@
+"""Queues on SQS: read, hide, delete, send. Every entry of every batch answer is looked at."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from fanout.errors import Refused
+from fanout.sqs.message import DeadMessage, from_received
+
+# What the commands need from the world, as the adapters provide it
+
+
+BATCH_MAX = 10
+"""Entries in one call of an SQS batch API, and messages in one ReceiveMessage."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Depth:
+    """About how many messages a queue holds: to be received, received and hidden, delayed."""
+
+    visible: int
+    hidden: int
+    delayed: int
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.visible + self.hidden + self.delayed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueFacts:
+    """What a queue says of itself.
+
+    `size_bytes_max`: the largest message that it takes; `asked_at`: when, by AWS's own clock where
+    it tells, since messages are stamped by that one.
+    """
+
+    url: str
+    arn: str
+    fifo: bool
+    retention_seconds: int
+    size_bytes_max: int
+    depth: Depth
+    asked_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """A received message by its id, and what SQS wants to see to hide, show or delete it."""
+
+    message_id: str
+    handle: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """One message to send: what SendMessageBatch takes, all but its `Id`."""
+
+    message_id: str
+    entry: Mapping[str, Any]
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """What a batch call did to one message: confirmed (with a new id, if any), or why not."""
+
+    message_id: str
+    ok: bool
+    new_id: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the consumer says became of a message: its outcome, and the reason where it has one."""
+
+    message_id: str
+    outcome: str
+    reason: str = ""
+    field: str = ""
+    expected: str = ""
+
+
+class DeadLetters(Protocol):
+    """A DLQ."""
+
+    def receive(self, *, hold_seconds: int, thorough: bool) -> list[DeadMessage]:
+        """Up to `BATCH_MAX` messages, which stay hidden for that long; none: none to be had.
+
+        `thorough`: ask all of SQS's servers and not just some, which takes a second if there are
+        none; only then is an empty answer an answer.
+        """
+        ...
+
+    def hide(self, receipts: Sequence[Receipt], *, seconds: int) -> None:
+        """Hide for that long from now; 0 shows them again. Best effort: they show up by themselves.
+
+        In calls of `BATCH_MAX`.
+        """
+        ...
+
+    def delete(self, receipts: Sequence[Receipt]) -> list[Effect]:
+        """Delete at most `BATCH_MAX`; only what is confirmed is `ok`."""
+        ...
+
+    def facts(self) -> QueueFacts:
+        """What it says of itself now."""
+        ...
+
+
+class Notes(Protocol):
+    """What a FIFO subscriber that parks by customer keeps of its parked messages."""
+
+    def withdraw(self, group: str, message_id: str) -> None:
+        """Nobody waits any more for the message of this first delivery; no effect if repeated."""
+        ...
+
+
+class Destination(Protocol):
+    """The queue that a replay sends to."""
+
+    def send(self, sendings: Sequence[Sending]) -> list[Effect]:
+        """Send at most `BATCH_MAX`; only what is confirmed is `ok`."""
+        ...
+
+    def facts(self) -> QueueFacts:
+        """What it says of itself now."""
+        ...
+
+
+class Consumer(Protocol):
+    """The subscriber's function, asked for true outcomes."""
+
+    def require_reporting(self) -> None:
+        """Raises: CommandError where the function can't report outcomes."""
+        ...
+
+    def handle(self, messages: Sequence[DeadMessage]) -> list[Verdict]:
+        """Hand over at most `BATCH_MAX` messages; a verdict for each, `RETRY` where none came."""
+        ...
+
+
+BATCH_BYTES_MAX = 1_048_576
+"""All bodies and attributes of one SendMessageBatch (1 MiB since August 2025)."""
+_TOO_MANY_HIDDEN = {"OverLimit", "AWS.SimpleQueueService.OverLimit"}
+_GONE = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
+
+
+class SqsQueue:
+    """A queue or DLQ: the ports `DeadLetters` and `Destination`.
+
+    Args:
+        client: a boto3 SQS client.
+        url: the queue's URL.
+        what: how a sentence calls it, such as `the DLQ of payments`.
+    """
+
+    def __init__(self, client: Any, url: str, *, what: str) -> None:
+        self._client = client
+        self._url = url
+        self._what = what
+
+    def receive(self, *, hold_seconds: int, thorough: bool) -> list[DeadMessage]:
+        """See `DeadLetters.receive`."""
+        try:
+            with self._named():
+                answer = self._client.receive_message(
+                    QueueUrl=self._url,
+                    MaxNumberOfMessages=BATCH_MAX,
+                    VisibilityTimeout=hold_seconds,
+                    WaitTimeSeconds=int(thorough),  # long polling asks every server
+                    AttributeNames=["All"],
+                    MessageAttributeNames=["All"],
+                )
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in _TOO_MANY_HIDDEN:
+                return []
+            raise
+        return [from_received(one) for one in answer.get("Messages", [])]
+
+    def hide(self, receipts: Sequence[Receipt], *, seconds: int) -> None:
+        """See `DeadLetters.hide`."""
+        for start in range(0, len(receipts), BATCH_MAX):
+            entries = [
+                {"Id": str(index), "ReceiptHandle": one.handle, "VisibilityTimeout": seconds}
+                for index, one in enumerate(receipts[start : start + BATCH_MAX])
+            ]
+            try:
+                self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
+            except (BotoCoreError, ClientError):
+                continue  # the timeout, which is short, does the same a little later
+
+    def delete(self, receipts: Sequence[Receipt]) -> list[Effect]:
+        """See `DeadLetters.delete`."""
+        entries = [
+            {"Id": str(index), "ReceiptHandle": one.handle} for index, one in enumerate(receipts)
+        ]
+        with self._named():
+            answer = self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)
+        return _effects([one.message_id for one in receipts], answer)
+
+    def send(self, sendings: Sequence[Sending]) -> list[Effect]:
+        """See `Destination.send`."""
+        entries = [{**one.entry, "Id": str(index)} for index, one in enumerate(sendings)]
+        with self._named():
+            answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
+        return _effects([one.message_id for one in sendings], answer)
+
+    def facts(self) -> QueueFacts:
+        """See `DeadLetters.facts`."""
+        with self._named():
+            answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=["All"])
+        found = answer["Attributes"]
+        return QueueFacts(
+            url=self._url,
+            arn=found["QueueArn"],
+            fifo=found["QueueArn"].endswith(".fifo"),
+            retention_seconds=int(found["MessageRetentionPeriod"]),
+            size_bytes_max=int(found.get("MaximumMessageSize") or BATCH_BYTES_MAX),
+            depth=Depth(
+                visible=int(found.get("ApproximateNumberOfMessages") or 0),
+                hidden=int(found.get("ApproximateNumberOfMessagesNotVisible") or 0),
+                delayed=int(found.get("ApproximateNumberOfMessagesDelayed") or 0),
+            ),
+            asked_at=_answered_at(answer),
+        )
+
+    # Private functions
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Say which queue is missing; everything else is said by the root of the command line."""
+        try:
+            yield
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") not in _GONE:
+                raise
+            raise Refused(
+                f"There is no queue {self._url}, {self._what}: deploy it again, or correct the "
+                "subscriber's SSM parameter."
+            ) from None
+
+
+def _answered_at(answer: dict[str, Any]) -> datetime:
+    """AWS's clock by the answer's Date header; this machine's where there is none."""
+    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+    try:
+        return parsedate_to_datetime(date).astimezone(UTC)
+    except (TypeError, ValueError):
+        return datetime.now(UTC)
+
+
+def _effects(message_ids: Sequence[str], answer: dict[str, Any]) -> list[Effect]:
+    """An entry that is in neither list has failed."""
+    successful = {one["Id"]: one.get("MessageId", "") for one in answer.get("Successful", [])}
+    failed = {one["Id"]: one for one in answer.get("Failed", [])}
+    effects = []
+    for index, message_id in enumerate(message_ids):
+        entry = str(index)
+        if entry in successful:
+            effects.append(Effect(message_id=message_id, ok=True, new_id=successful[entry]))
+            continue
+        why = failed.get(entry, {"Code": "NotConfirmed"})
+        text = f"{why.get('Code', '')}: {why.get('Message', '')}".strip(": ")
+        effects.append(Effect(message_id=message_id, ok=False, why=text))
+    return effects
+
+
+# How many messages a queue holds, as SQS counts them
+
+
+_NAMES = {
+    "waiting": "ApproximateNumberOfMessages",
+    "in_flight": "ApproximateNumberOfMessagesNotVisible",
+    "delayed": "ApproximateNumberOfMessagesDelayed",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueDepth:
+    """Messages waiting, received and not deleted, delayed: approximate, and some seconds old."""
+
+    waiting: int
+    in_flight: int
+    delayed: int
+
+    @property
+    def total(self) -> int:
+        """All that is in the queue."""
+        return self.waiting + self.in_flight + self.delayed
+
+
+def read_depth(sqs: Any, queue_url: str) -> QueueDepth:
+    """Ask SQS."""
+    found = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=list(_NAMES.values()))
+    return QueueDepth(**{name: int(found["Attributes"][key]) for name, key in _NAMES.items()})

@@ -1,0 +1,265 @@
+"""Read a whole DLQ once without consuming it.
+
+SQS has no way to look: a message that is read is hidden for a while. So each is hidden for
+`hold_seconds` only, and hidden again while the sweep goes on, so that the next call brings others.
+At the end, however it comes, all are shown again; if the process is killed, they show up by
+themselves after `hold_seconds`. What is held is kept on the disk, not in memory.
+
+SQS hides at most 120,000 messages of a queue at a time, and of a FIFO queue it shows only the
+first messages of each group; a sweep sees no further, and its user says so.
+"""
+
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from fanout.sqs.message import DeadMessage
+from fanout.sqs.queue import DeadLetters, Receipt
+
+# What a sweep of a DLQ holds, on the disk and not in memory
+
+
+_RENEW_CHUNK = 1000
+
+
+class HeldMessages:
+    """Which messages a sweep has seen and holds, on the disk.
+
+    A row's `until` is the monotonic time at which it becomes visible; NULL once it is gone.
+    """
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="fanout-sweep-")
+        self._base = sqlite3.connect(
+            Path(self._folder.name) / "held.sqlite", isolation_level=None, check_same_thread=False
+        )
+        self._base.executescript(
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
+            "CREATE TABLE held (id TEXT PRIMARY KEY, handle TEXT, until REAL) WITHOUT ROWID;"
+            "CREATE INDEX by_until ON held (until);"
+        )
+        self._count = 0
+
+    def add(self, message: DeadMessage, until: float) -> bool:
+        """Hold a message; whether it is seen for the first time."""
+        known = self._base.execute(
+            "UPDATE held SET handle = ?, until = ? WHERE id = ?",
+            (message.receipt_handle, until, message.message_id),
+        ).rowcount
+        if known:
+            return False
+        self._base.execute(
+            "INSERT INTO held VALUES (?, ?, ?)",
+            (message.message_id, message.receipt_handle, until),
+        )
+        self._count += 1
+        return True
+
+    def get(self, message_id: str) -> tuple[Receipt, float] | None:
+        """What is held of a message, and until when."""
+        row = self._base.execute(
+            "SELECT handle, until FROM held WHERE id = ? AND until IS NOT NULL", (message_id,)
+        ).fetchone()
+        return (Receipt(message_id=message_id, handle=row[0]), row[1]) if row else None
+
+    def extend(self, receipts: Sequence[Receipt], until: float) -> None:
+        """They are hidden for longer now."""
+        self._base.executemany(
+            "UPDATE held SET until = ? WHERE id = ?", [(until, one.message_id) for one in receipts]
+        )
+
+    def drop(self, message_ids: Sequence[str]) -> None:
+        """They are gone."""
+        for message_id in message_ids:
+            self._count -= self._base.execute(
+                "UPDATE held SET until = NULL WHERE id = ? AND until IS NOT NULL", (message_id,)
+            ).rowcount
+
+    def count(self) -> int:
+        """How many are held."""
+        return self._count
+
+    def expiring(self, now: float, *, before: float) -> Iterator[list[Receipt]]:
+        """What is hidden until then and not longer, and has not shown up yet."""
+        yield from self._chunks("until > ? AND until < ?", now, before)
+
+    def unexpired(self, now: float) -> Iterator[list[Receipt]]:
+        """What is still hidden. An old handle might show a message that somebody else has now."""
+        yield from self._chunks("until > ? AND until < ?", now, float("inf"))
+
+    def close(self) -> None:
+        """Remove the file."""
+        self._base.close()
+        self._folder.cleanup()
+
+    # Private functions
+
+    def _chunks(self, condition: str, low: float, high: float) -> Iterator[list[Receipt]]:
+        last = ""
+        while True:
+            rows = self._base.execute(
+                f"SELECT id, handle FROM held WHERE id > ? AND {condition} ORDER BY id LIMIT ?",  # noqa: S608 (constants)
+                (last, low, high, _RENEW_CHUNK),
+            ).fetchall()
+            if not rows:
+                return
+            yield [Receipt(message_id=one, handle=handle) for one, handle in rows]
+            last = rows[-1][0]
+
+
+HOLD_SECONDS = 45
+"""How long a message stays hidden after a kill; the promise is a minute at most."""
+HOLD_SECONDS_MIN = 5
+"""A thorough receive takes a second, in which nothing may show up again that is held."""
+HELD_MAX = 100_000
+"""Below SQS's limit of 120,000 hidden messages per queue, which others need a part of."""
+_REPEATS_MAX = 200
+"""Receives in a row with nothing but what was seen before, before the sweep gives up."""
+
+
+class Sweep:
+    """One pass over a DLQ; use it in a `with` block, and iterate over `pages` once.
+
+    Args:
+        queue: the DLQ.
+        hold_seconds: `HOLD_SECONDS_MIN` to 60.
+        stop: asked before each call; True ends the pass.
+        patience_seconds: how long to wait for messages that somebody hides just now (0: not).
+        doubt_seconds: for how long, from now on, messages may be hidden though SQS's own count,
+            which is approximate and late, shows none: as long as a killed process's hold lasts.
+        expects: whether messages are still looked for; only then there is doubt.
+
+    Attributes:
+        seen: how many messages this pass has yielded.
+        came_to_end: whether SQS had nothing more to show, and (with patience) nobody else hid
+            anything; what was not seen is then not there, or (on FIFO) behind something that is.
+        reached_limit: whether there are more than SQS shows at a time.
+    """
+
+    def __init__(
+        self,
+        queue: DeadLetters,
+        *,
+        hold_seconds: int = HOLD_SECONDS,
+        stop: Callable[[], bool] = lambda: False,
+        patience_seconds: float = 0,
+        doubt_seconds: float = 0,
+        expects: Callable[[], bool] = lambda: True,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._queue = queue
+        self._hold_seconds = hold_seconds
+        self._stop = stop
+        self._patience_seconds = patience_seconds
+        self._expects = expects
+        self._doubtful_until = monotonic() + doubt_seconds
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._held = HeldMessages()
+        self.seen = 0
+        self.reached_limit = False
+        self.came_to_end = False
+
+    def __enter__(self) -> Self:
+        """Begin to hold messages."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Show everything again that is still held."""
+        try:
+            for receipts in self._held.unexpired(self._monotonic()):
+                self._queue.hide(receipts, seconds=0)
+        finally:
+            self._held.close()
+
+    @property
+    def held(self) -> int:
+        """How many messages it holds."""
+        return self._held.count()
+
+    def pages(self) -> Iterator[list[DeadMessage]]:
+        """Messages that this pass has not seen yet, as they come; all of them are held.
+
+        A message that comes again (its hiding ran out, or SQS delivered it twice) is held again
+        and yielded only the first time.
+        """
+        repeats = 0
+        thorough = is_settled = False
+        waiting_since: float | None = None
+        while not self._stop() and repeats < _REPEATS_MAX:
+            self.renew()
+            page = self._queue.receive(hold_seconds=self._hold_seconds, thorough=thorough)
+            until = self._monotonic() + self._hold_seconds
+            fresh = [one for one in page if self._held.add(one, until)]
+            if fresh:
+                repeats, waiting_since = 0, None
+                self.seen += len(fresh)
+                yield fresh
+            elif page:
+                repeats += 1
+            elif thorough:
+                if is_settled or not self._patience_seconds:
+                    self.came_to_end = not self.reached_limit
+                    return
+                waiting_since = waiting_since or self._monotonic()
+                if self._monotonic() - waiting_since >= self._patience_seconds:
+                    return
+                is_settled = self._settles()
+            thorough = not page
+            is_settled = is_settled and not page
+
+    def handle(self, message: DeadMessage) -> Receipt:
+        """What to show SQS to delete the message: the newest handle, hidden for long enough.
+
+        Where the hold is about to run out it is renewed first, so that nobody else gets it.
+        """
+        now = self._monotonic()
+        held = self._held.get(message.message_id)
+        given = Receipt(message_id=message.message_id, handle=message.receipt_handle)
+        receipt, until = held or (given, 0.0)
+        if until - now < self._hold_seconds / 2:
+            self._queue.hide([receipt], seconds=self._hold_seconds)
+            self._held.extend([receipt], now + self._hold_seconds)
+        return receipt
+
+    def forget(self, message_ids: Sequence[str]) -> None:
+        """These were deleted: there is nothing to show again, but they count as seen."""
+        self._held.drop(message_ids)
+
+    def renew(self) -> None:
+        """Hide again what is about to show up, so that the next receive brings others.
+
+        Beyond `HELD_MAX` SQS would soon hand out nothing more: then holds run out by themselves,
+        and what comes again is known and skipped.
+        """
+        if self._held.count() > HELD_MAX:
+            self.reached_limit = True
+            return
+        now = self._monotonic()
+        for receipts in self._held.expiring(now, before=now + self._hold_seconds / 2):
+            self._queue.hide(receipts, seconds=self._hold_seconds)
+            self._held.extend(receipts, self._monotonic() + self._hold_seconds)
+
+    # Private functions
+
+    def _settles(self) -> bool:
+        """Whether nobody else hides anything, so that the next empty receive is the end.
+
+        The order matters: what somebody stops hiding between a receive and this look would be
+        seen by neither.
+        """
+        doubtful = self._monotonic() < self._doubtful_until and self._expects()
+        if doubtful or self._queue.facts().depth.hidden > self._held.count():
+            self._sleep(0.5)
+            return False
+        return True

@@ -1,0 +1,68 @@
+"""fanout.sqs.subscription"""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from customer_events.decoder import from_document
+from customer_events.event import EVENT_NAME
+from customer_events.registry import load
+from event_consumer.consume_batch import Reader
+from event_consumer.parked_groups import ParkedGroupsTable
+from fanout.aws import AwsTarget
+from fanout.discovery import Subscriber, find_subscriber, state_folder
+from fanout.sqs.queue import SqsQueue
+
+# A subscriber's queues, ready to be worked with
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """A subscriber with its queue, its DLQ, and how it reads events.
+
+    `folder` is where this person's state about the deployment is.
+    """
+
+    subscriber: Subscriber
+    queue: SqsQueue
+    dlq: SqsQueue
+    folder: Path
+    reader: Reader
+
+
+def notes_of(target: AwsTarget, subscriber: Subscriber) -> ParkedGroupsTable | None:
+    """The notes of what is parked, where a customer's events wait behind it; else None."""
+    if subscriber.parked_groups_table is None:
+        return None
+    return ParkedGroupsTable(target.client("dynamodb"), subscriber.parked_groups_table)
+
+
+def find_subscription(target: AwsTarget, name: str) -> Subscription:
+    """Raises: WrongUse where the deployment has no such subscriber; names those that it has."""
+    return of_subscriber(target, find_subscriber(target, name))
+
+
+def of_subscriber(target: AwsTarget, subscriber: Subscriber) -> Subscription:
+    """The queues of a subscriber that discovery found."""
+    sqs = target.client("sqs")
+    name = subscriber.name
+    return Subscription(
+        subscriber=subscriber,
+        queue=SqsQueue(sqs, subscriber.queue_url, what=f"the queue of {name}"),
+        dlq=SqsQueue(sqs, subscriber.dlq_url, what=f"the DLQ of {name}"),
+        folder=state_folder(target.prefix),
+        reader=partial(from_document, status_map=load(EVENT_NAME).status_map(name)),
+    )
+
+
+def subject_of(target: AwsTarget, subscription: Subscription) -> dict[str, Any]:
+    """What a run works on; a resume checks it."""
+    subscriber = subscription.subscriber
+    return {
+        "prefix": target.prefix,
+        "subscriber": subscriber.name,
+        "queue_arn": subscriber.queue_arn,
+        "dlq_arn": subscriber.dlq_arn,
+        "function_name": subscriber.function_name,
+    }

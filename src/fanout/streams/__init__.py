@@ -1,0 +1,1 @@
+"""Lambda's rules for a DynamoDB stream mapping, and a poller that follows them locally."""

@@ -1,1 +1,0 @@
-"""Subscribe a new service: what it needs is written from templates; leaving drains first."""

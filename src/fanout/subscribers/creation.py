@@ -1,0 +1,390 @@
+"""Make a new subscriber: everything is prepared and checked before the first file is written."""
+
+import json
+import re
+import shutil
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from customer_events.event import NEWEST_MAJOR
+from fanout.contract.filters import Filter, render_eventbridge, render_sns
+from fanout.contract.folder import ENVELOPE_FILE, EventContract, read_contract, run_git
+from fanout.contract.generated import GENERATED
+from fanout.errors import WrongUse
+
+# What is chosen for a new subscriber, and every name that follows from it
+
+
+_NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,28}[a-z0-9])?")
+_RESERVED = frozenset({"event", "accounts", "publisher", "local", "failures"})
+
+
+class RuleKind(StrEnum):
+    """Whether a subscriber keeps each customer's latest status or handles every transition."""
+
+    LATEST_STATE = "latest-state"
+    EVERY_EVENT = "every-event"
+
+
+class Bus(StrEnum):
+    """In whose language the SAM part subscribes; the Terraform part asks the bus itself."""
+
+    SNS = "sns"
+    EVENTBRIDGE = "eventbridge"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """A subscriber that is to be made. `statuses`: empty for all.
+
+    Raises:
+        WrongUse: a name that AWS or Python would refuse, or choices that contradict each other.
+    """
+
+    name: str
+    rule: RuleKind
+    versions: tuple[int, ...]
+    statuses: tuple[str, ...]
+    bus: Bus
+    external: bool
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name) or self.name.endswith("-dlq"):
+            raise WrongUse(
+                f"{self.name!r} is no name for a subscriber: expected 1 to 30 of a-z, 0-9 and -, "
+                "from a letter to a letter or digit, and not ending in -dlq. Its queue, its table "
+                "and its Python package are named by it."
+            )
+        if self.name in _RESERVED:
+            raise WrongUse(f"{self.name!r} is taken by the system itself; choose another name.")
+        if self.rule is RuleKind.EVERY_EVENT and len(self.versions) > 1:
+            raise WrongUse(
+                "every-event takes one --version: a change has an event id in each major version, "
+                "so it would be handled once for each."
+            )
+
+    @property
+    def ident(self) -> str:
+        """The name as Python and Terraform can use it."""
+        return self.name.replace("-", "_")
+
+    @property
+    def package(self) -> str:
+        """The Python package, which is the service's name as well."""
+        return f"{self.ident}_consumer"
+
+    @property
+    def title(self) -> str:
+        """The name as a sentence starts with it."""
+        return self.name.replace("-", " ").capitalize()
+
+    @property
+    def latest_state(self) -> bool:
+        """Whether it keeps each customer's latest status."""
+        return self.rule is RuleKind.LATEST_STATE
+
+    @property
+    def reads_newest(self) -> bool:
+        """Whether it reads the newest version, which is that of the snapshots of a backfill."""
+        return NEWEST_MAJOR in self.versions
+
+    @property
+    def module(self) -> str:
+        """The module that is left to write."""
+        return "rule" if self.latest_state else "handling"
+
+    def filter(self, event: EventContract) -> Filter:
+        """The subscription's filter in the bus's language.
+
+        Raises:
+            WrongUse: no such version, or a status that none of the versions has.
+        """
+        render = render_sns if self.bus is Bus.SNS else render_eventbridge
+        return render(
+            event,
+            versions=self.versions,
+            statuses=self.statuses,
+            latest_state=self.latest_state,
+        )
+
+
+# The places of the project that have to know a new subscriber: its registry and import rules
+
+
+PYPROJECT = PurePosixPath("pyproject.toml")
+REGISTRY = PurePosixPath("schemas/customer_status_changed/registry.yaml")
+MODEL = "payments_consumer"
+"""The consumer beside which a new one stands."""
+_ROOT_PACKAGES = re.compile(r"^root_packages = \[(.*)\]$", re.MULTILINE)
+_SERVICES = re.compile(r'"publisher((?: \| \w+_consumer)+)"')
+
+
+def with_import_rules(pyproject: str, choices: Choices) -> str:
+    """`pyproject.toml` with the consumer's place in the layers.
+
+    Raises:
+        WrongUse: the import rules are not where they were.
+    """
+    roots = _found(_ROOT_PACKAGES, pyproject, "root_packages of import-linter")
+    names = sorted({*re.findall(r'"(\w+)"', roots[1]), choices.package})
+    listed = ", ".join(f'"{name}"' for name in names)
+    text = pyproject.replace(roots[0], f"root_packages = [{listed}]")
+    services = _found(_SERVICES, text, "the layer of the services")
+    text = text.replace(services[0], f'"publisher{services[1]} | {choices.package}"')
+    return f"""{text.rstrip()}
+
+[[tool.importlinter.contracts]]
+name = "Inside the {choices.title} consumer: entry, bootstrap, its own work"
+type = "layers"
+containers = ["{choices.package}"]
+exhaustive = true
+layers = ["lambda_entry", "bootstrap", "{choices.module}"]
+"""
+
+
+def with_subscriber(registry: str, choices: Choices, event: EventContract) -> str:
+    """`registry.yaml` with the subscriber's entry at its end, where subscribers are listed.
+
+    It relies on the fields that each of its versions requires: the gate looks for every field of
+    an entry in every version of it.
+
+    Raises:
+        WrongUse: the subscriber is listed already, or there is no such version.
+    """
+    if re.search(_entry_of(choices.name), registry, re.MULTILINE):
+        raise WrongUse(f"{REGISTRY} lists {choices.name} already; choose another name.")
+    required = [event.version(major).schema["required"] for major in choices.versions]
+    fields = [name for name in required[0] if all(name in others for others in required)]
+    entry = {
+        "owner": choices.name,
+        "versions": list(choices.versions),
+        "fields": fields,
+        "statuses": list(choices.statuses),
+        **({"filter_statuses": list(choices.statuses)} if choices.statuses else {}),
+        "latest_state": choices.latest_state,
+        "status_map": {},
+    }
+    # JSON is YAML in which no text is taken for a truth value: a subscriber may be named no.
+    lines = "".join(f"    {key}: {json.dumps(value)}\n" for key, value in entry.items())
+    return f"{registry.rstrip()}\n  - name: {json.dumps(choices.name)}\n{lines}"
+
+
+def without_subscriber(registry: str, name: str) -> str:
+    """`registry.yaml` less the subscriber's entry."""
+    return re.sub(rf"{_entry_of(name)}\n(?:    .*\n)*", "", registry, flags=re.MULTILINE)
+
+
+def locked_like_the_model(lock: str, choices: Choices) -> str:
+    """The lock of the consumer's package: what the model locks, since both import the same."""
+    return lock.replace(f"requirements/{MODEL}.in", f"requirements/{choices.package}.in")
+
+
+def _found(pattern: re.Pattern[str], text: str, what: str) -> re.Match[str]:
+    match = pattern.search(text)
+    if match is None:
+        raise WrongUse(f"{PYPROJECT} has no line for {what} any more: nothing was written.")
+    return match
+
+
+def _entry_of(name: str) -> str:
+    """Where a subscriber's entry begins, quoted or, as it was written before, not."""
+    return rf'^  - name: (?:{re.escape(name)}|"{re.escape(name)}")$'
+
+
+# Fill the templates: the text of each file that a new subscriber gets. Pure
+
+
+_IMPORTS = re.compile(r"(?:^from \w.* import .*\n)+", re.MULTILINE)
+Files = dict[PurePosixPath, str]
+"""Text by path below the project's folder."""
+
+
+def consumer_files(choices: Choices, event: EventContract) -> Files:
+    """The consumer's package with its tests, and the dependencies that it locks."""
+    package, ident = choices.package, choices.ident
+    templates = {
+        f"src/{package}/__init__.py": "consumer/__init__.py",
+        f"src/{package}/bootstrap.py": "consumer/bootstrap.py",
+        f"src/{package}/lambda_entry.py": "consumer/lambda_entry.py",
+        f"src/{package}/{choices.module}.py": f"consumer/{choices.module}.py",
+        f"src/{package}/README.md": "consumer/README.md",
+        f"tests/unit/{package}/test_{ident}_{choices.module}.py": "tests/unit.py",
+        f"tests/contract/test_{ident}_contract.py": "tests/contract.py",
+        f"requirements/{package}.in": "tests/requirements.in",
+    }
+    return _filled(templates, choices, event) | {PurePosixPath(f"src/{package}/py.typed"): ""}
+
+
+def infrastructure_files(choices: Choices, event: EventContract) -> Files:
+    """The subscriber's own SAM stack, and the same as a Terraform configuration of its own."""
+    templates = {
+        f"infra/sam/subscribers/{choices.name}.yaml": "infra/sam.yaml",
+        f"infra/terraform/subscribers/{choices.name}/main.tf": "infra/main.tf",
+    }
+    return _filled(templates, choices, event)
+
+
+def handout(choices: Choices, event: EventContract) -> str:
+    """What another team is told of the contract, in Markdown."""
+    [text] = _filled({"README.md": "tests/handout.md"}, choices, event).values()
+    return text
+
+
+def _filled(templates: dict[str, str], choices: Choices, event: EventContract) -> Files:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=False,  # noqa: S701 (Python, YAML and HCL: nothing here is HTML)
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["json"] = json.dumps
+    values = _values(choices, event)
+    texts = {
+        PurePosixPath(path): environment.get_template(f"{template}.jinja").render(values)
+        for path, template in templates.items()
+    }
+    return {
+        path: _with_sorted_imports(text) if path.suffix == ".py" else text
+        for path, text in texts.items()
+    }
+
+
+def _with_sorted_imports(text: str) -> str:
+    """Where the new package stands among the others depends on its name."""
+    return _IMPORTS.sub(lambda block: "".join(sorted(block[0].splitlines(keepends=True))), text)
+
+
+def _values(choices: Choices, event: EventContract) -> dict[str, Any]:
+    return {
+        "name": choices.name,
+        "ident": choices.ident,
+        "title": choices.title,
+        "package": choices.package,
+        "latest_state": choices.latest_state,
+        "external": choices.external,
+        "reads_newest": choices.reads_newest,
+        "sns": choices.bus is Bus.SNS,
+        "versions": choices.versions,
+        "statuses": choices.statuses,
+        "arrivals": [f"*>{status}" for status in choices.statuses],
+        "filter": choices.filter(event),
+        "table_key": "customer_id" if choices.latest_state else "event_id",
+    }
+
+
+EVENT = "CustomerStatusChanged"
+_SCHEMAS = PurePosixPath("schemas")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What will be written: new files, and files that are there and get a new text."""
+
+    choices: Choices
+    event: EventContract
+    new: Files
+    changed: Files
+
+
+def make_plan(root: Path, choices: Choices) -> Plan:
+    """Prepare a subscriber; writes nothing.
+
+    Args:
+        root: the project's folder.
+        choices: what is wanted.
+
+    Raises:
+        WrongUse: the name is taken, a file is in the way or holds changes that are not committed,
+            or the filter names what the contract has not.
+    """
+    event = read_contract(root / _SCHEMAS).event(EVENT)
+    registry = with_subscriber(_text(root, REGISTRY), choices, event)
+    new, changed = infrastructure_files(choices, event), {REGISTRY: registry}
+    if not choices.external:
+        new |= consumer_files(choices, event)
+        lock = _text(root, PurePosixPath(f"requirements/{MODEL}.txt"))
+        new[PurePosixPath(f"requirements/{choices.package}.txt")] = locked_like_the_model(
+            lock, choices
+        )
+        changed[PYPROJECT] = with_import_rules(_text(root, PYPROJECT), choices)
+    changed |= _derived(root, registry, choices)
+    plan = Plan(choices=choices, event=event, new=new, changed=changed)
+    _require_free(root, plan)
+    _require_committed(root, list(plan.changed))
+    return plan
+
+
+def carry_out(root: Path, plan: Plan) -> None:
+    """Write what is planned."""
+    for path, text in (plan.new | plan.changed).items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text, encoding="utf-8")
+
+
+def write_handout(root: Path, plan: Plan, folder: Path) -> list[Path]:
+    """Copy schemas and examples, with a page about them, for a team without this repository.
+
+    Raises:
+        WrongUse: the folder holds something already.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise WrongUse(f"{folder} is not empty: name another folder with --handout.")
+    source = root / _SCHEMAS / plan.event.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(root / _SCHEMAS / ENVELOPE_FILE, folder / ENVELOPE_FILE)
+    for major in plan.choices.versions:
+        schema = plan.event.version(major).entry["schema"]
+        shutil.copyfile(source / schema, folder / schema)
+        for kind in ("examples", "rejected"):
+            shutil.copytree(source / kind / f"v{major}", folder / kind / f"v{major}")
+    (folder / "README.md").write_text(handout(plan.choices, plan.event), encoding="utf-8")
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _derived(root: Path, registry: str, choices: Choices) -> Files:
+    """The files that follow from the registry as it is going to be, which is read back first."""
+    with TemporaryDirectory() as name:
+        folder = Path(name) / _SCHEMAS
+        shutil.copytree(root / _SCHEMAS, folder)
+        (Path(name) / REGISTRY).write_text(registry, encoding="utf-8")
+        contract = read_contract(folder)
+    if contract.event(EVENT).registry["subscribers"][-1]["name"] != choices.name:
+        raise WrongUse(f"{REGISTRY} does not end with its subscribers: nothing was written.")
+    return {PurePosixPath(one.path.as_posix()): one.render(contract) for one in GENERATED.values()}
+
+
+def _text(root: Path, path: PurePosixPath) -> str:
+    try:
+        return (root / path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise WrongUse(
+            f"{root / path} can't be read ({error.strerror}): run this in a clone of the project."
+        ) from None
+
+
+def _require_free(root: Path, plan: Plan) -> None:
+    package = PurePosixPath("src", plan.choices.package)
+    if not plan.choices.external and (root / package).exists():
+        raise WrongUse(f"{package} exists already; choose another name.")
+    if taken := sorted(str(path) for path in plan.new if (root / path).exists()):
+        raise WrongUse(f"{taken[0]} exists already: nothing was written. Choose another name.")
+
+
+def _require_committed(root: Path, paths: list[PurePosixPath]) -> None:
+    """Refuse to mix with changes that are not committed; without git there is nothing to ask."""
+    if shutil.which("git") is None or not (root / ".git").exists():
+        return
+    done = run_git(root, "status", "--porcelain", "--", *map(str, paths))
+    if done.returncode == 0 and done.stdout.strip():
+        changed = ", ".join(line[3:] for line in done.stdout.decode().splitlines())
+        raise WrongUse(
+            f"Uncommitted changes in {changed}: nothing was written. Commit them first, so that "
+            "what this command writes can be told apart and taken back."
+        )

@@ -1,0 +1,219 @@
+"""Text for people: durations and instants, and one masking of personal data for every command."""
+
+import json
+import re
+import string
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from customer_events.decoder import parse_json
+from customer_events.errors import PermanentError
+from customer_events.instants import from_wire, to_wire
+from fanout.errors import WrongUse
+from publisher.transitions import TableRules
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def instant_or_age(text: str, *, now: datetime, option: str) -> datetime:
+    """Read `90s`, `30m`, `12h`, `7d` (before now), or an RFC 3339 instant.
+
+    Raises:
+        WrongUse: it is neither.
+    """
+    number, unit = text[:-1], text[-1:]
+    if unit in _UNITS and number.isascii() and number.isdigit() and len(number) < 7:  # noqa: PLR2004 (fits a timedelta)
+        return now - timedelta(**{_UNITS[unit]: int(number)})
+    try:
+        return from_wire(text)
+    except ValueError:
+        raise WrongUse(
+            f"{option} {text!r}: expected an age such as 30m, 12h or 7d, or an instant such as "
+            "2026-11-23T09:30:00Z."
+        ) from None
+
+
+# Lengths of time and numbers as a person reads them
+
+
+_STEPS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
+
+def span(seconds: float) -> str:
+    """`3 d 4 h`, `12 min 5 s`, `7 s`: the two largest units."""
+    left = max(0, int(seconds))
+    parts: list[str] = []
+    for size, unit in _STEPS:
+        if left >= size or (unit == "s" and not parts):
+            parts.append(f"{left // size} {unit}")
+            left %= size
+        elif parts:
+            break
+    return " ".join(parts[:2])
+
+
+def moment(instant: datetime | None) -> str:
+    """`2026-11-23 09:30:00`, in UTC; `-` for none."""
+    return to_wire(instant)[:19].replace("T", " ") if instant else "-"
+
+
+# Show a message or a stream record without showing whom it is about: one masking, every command
+
+
+CUSTOMER_FIELDS = frozenset({"customer_id", "subject", "partitionkey"})
+"""Masked in part."""
+ENVELOPE_FIELDS = frozenset(
+    {
+        *("specversion", "id", "source", "type", "time", "datacontenttype", "dataschema"),
+        *("sequence", "sequencesource", "traceparent", "repairs"),
+        *("Type", "MessageId", "TopicArn", "Timestamp", "Message"),
+        *("detail", "detail-type", "version", "account", "region", "resources", "data"),
+    }
+)
+"""Of an event, and of what SNS and EventBridge wrap around it."""
+DATA_FIELDS = frozenset(
+    {
+        *("status", "previous_status", "old_status", "new_status", "reason", "change"),
+        "changed_at",
+    }
+)
+"""Of `data`."""
+_RECORD_FIELDS = frozenset(
+    {
+        *("eventID", "eventName", "eventVersion", "eventSource", "awsRegion", "eventSourceARN"),
+        *("dynamodb", "ApproximateCreationDateTime", "SequenceNumber", "SizeBytes"),
+        *("StreamViewType", "Keys", "NewImage", "OldImage"),
+    }
+)
+_KINDS = frozenset({"S", "N", "B", "SS", "NS", "BS", "M", "L", "BOOL", "NULL"})
+_NAMES_SHOWN = CUSTOMER_FIELDS | ENVELOPE_FIELDS | DATA_FIELDS | _RECORD_FIELDS | _KINDS
+_ATTRIBUTE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}", re.ASCII)
+_KEPT_CHARACTERS = frozenset(string.punctuation + string.whitespace)
+_SHOWN_LENGTH_MAX = 200
+_ATTRIBUTE_LENGTH_MAX = 64
+_KEPT = 2
+_PARTIAL_LENGTH_MIN = 8
+
+
+def mask_customer(customer_id: str) -> str:
+    """`customer-4711` as `cu…11`; a short one by its first character."""
+    if len(customer_id) < _PARTIAL_LENGTH_MIN:
+        return customer_id[:1] + "…"
+    return f"{customer_id[:_KEPT]}…{customer_id[-_KEPT:]}"
+
+
+def mask_body(body: str) -> str:
+    """A message body, indented if it is JSON, with everything personal masked."""
+    try:
+        content = parse_json(body)
+    except PermanentError:
+        return mask_text(body)
+    return json.dumps(_document(content), indent=2, ensure_ascii=False)
+
+
+def reveal_body(body: str) -> str:
+    """A message body, indented if it is JSON, as it is."""
+    try:
+        return json.dumps(parse_json(body), indent=2, ensure_ascii=False)
+    except PermanentError:
+        return body
+
+
+def mask_text(text: str) -> str:
+    """The shape of a text: digits as 9, ASCII's signs and blanks as they are, the rest as x."""
+    return "".join(
+        one if one in _KEPT_CHARACTERS else "9" if one.isdecimal() else "x" for one in text
+    )
+
+
+def mask_record(record: Any, rules: TableRules) -> Any:
+    """The stream record with personal values masked; what is no record comes out as its shape."""
+    if not isinstance(record, Mapping):
+        return _shape(record)
+
+    def field(name: str, value: Any) -> Any:
+        if name == "dynamodb" and isinstance(value, Mapping):
+            return _fields(value, field)
+        if name in {"Keys", "NewImage", "OldImage"} and isinstance(value, Mapping):
+            return _image(value, rules)
+        return _declared(value) if name in _RECORD_FIELDS else _shape(value)
+
+    return _fields(record, field)
+
+
+def _document(content: Any) -> Any:
+    """An event, or an envelope around one."""
+
+    def field(name: str, value: Any) -> Any:
+        if name == "Message" and isinstance(value, str):
+            return mask_body(value)
+        if name == "detail" and isinstance(value, Mapping):
+            return _document(value)
+        if name == "data" and isinstance(value, Mapping):
+            return _fields(value, data)
+        return _known(name, value, ENVELOPE_FIELDS)
+
+    def data(name: str, value: Any) -> Any:
+        return _known(name, value, DATA_FIELDS)
+
+    return _fields(content, field) if isinstance(content, Mapping) else _shape(content)
+
+
+def _image(image: Mapping[str, Any], rules: TableRules) -> Any:
+    shown = {
+        rules.status_attribute,
+        rules.reason_attribute,
+        rules.changed_at_attribute,
+        rules.sequence_attribute,
+        rules.traceparent_attribute,
+        rules.entity_filter and rules.entity_filter[0],
+    }
+
+    def attribute(name: str, value: Any) -> Any:
+        kind, inner = next(iter(value.items())) if isinstance(value, Mapping) and value else ("", 0)
+        if kind not in {"S", "N"} or not isinstance(inner, str) or len(value) > 1:
+            return _shape(value)
+        if name == rules.customer_id_attribute:
+            return {kind: mask_customer(inner)}
+        return value if name in shown and len(inner) <= _ATTRIBUTE_LENGTH_MAX else _shape(value)
+
+    return _fields(image, attribute, lambda name: bool(_ATTRIBUTE.fullmatch(name)))
+
+
+def _known(name: str, value: Any, declared: Iterable[str]) -> Any:
+    if name in CUSTOMER_FIELDS and isinstance(value, str):
+        return mask_customer(value)
+    return _declared(value) if name in declared else _shape(value)
+
+
+def _declared(value: Any) -> Any:
+    """As it is, where it is a short scalar."""
+    if isinstance(value, Mapping | list | tuple) or len(str(value)) > _SHOWN_LENGTH_MAX:
+        return _shape(value)
+    return value
+
+
+def _shape(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return _fields(value, lambda _, inner: _shape(inner))
+    if isinstance(value, list | tuple):
+        return [_shape(one) for one in value]
+    if value is None or isinstance(value, bool):
+        return value
+    return mask_text(str(value))
+
+
+def _fields(
+    fields: Mapping[str, Any],
+    mask: Callable[[str, Any], Any],
+    is_shown: Callable[[str], bool] = _NAMES_SHOWN.__contains__,
+) -> dict[str, Any]:
+    """Each value masked, and each name that nothing declares; all of them stay."""
+    result: dict[str, Any] = {}
+    for name, value in fields.items():
+        shown = name if is_shown(name) else mask_text(name)
+        while shown in result:
+            shown += "…"
+        result[shown] = mask(name, value)
+    return result

@@ -1,0 +1,54 @@
+import pytest
+
+from fanout.accounts.compare import Drift
+from fanout.accounts.drift import DifferenceStore
+from unit.fanout.backfill_samples import at, reading
+from unit.fanout.reconcile_fakes import EXPECTATION
+
+
+@pytest.fixture
+def store():
+    with DifferenceStore() as made:
+        yield made
+
+
+def missing(number, **other):
+    return EXPECTATION.compare(f"c-{number:03}", reading(f"c-{number:03}", **other), None)
+
+
+def test_a_difference_comes_back_as_it_was_put(store):
+    difference = missing(1, changed_at=at(-5)).explained("in the DLQ: NotJson (parked)", at(-9))
+    store.put(difference)
+    assert store.get("c-001") == difference
+    assert difference.since == at(-5)
+    assert store.get("c-002") is None
+
+
+def test_a_customer_differs_once(store):
+    store.put(missing(1))
+    store.put(missing(1, changed_at=at(0)))
+    assert store.count() == 1
+
+
+def test_chunks_hold_everything_while_some_are_dropped(store):
+    for number in range(10):
+        store.put(missing(number))
+    seen = []
+    for chunk in store.chunks(3):
+        seen += [one.customer_id for one in chunk]
+        store.drop(chunk[0].customer_id)
+    assert seen == [f"c-{number:03}" for number in range(10)]
+    assert store.count() == 6
+    assert len(store.first(4)) == 4
+
+
+def test_groups_count_by_kind_and_cause_and_tell_the_oldest(store):
+    store.put(missing(1, changed_at=at(-5)))
+    store.put(missing(2, changed_at=at(-9)))
+    store.put(missing(3).explained("given up", at(-1)))
+    groups = [(one.drift, one.cause, one.count, one.oldest) for one in store.groups()]
+    assert groups == [
+        (Drift.MISSING, "unexplained", 2, at(-9)),
+        (Drift.MISSING, "given up", 1, at(-1)),
+    ]
+    assert store.groups()[0].to_document()["oldest"] == "2026-11-23T11:59:51Z"

@@ -1,0 +1,32 @@
+"""The contract as it is, and a filter command line to try."""
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from fanout.contract.commands import register
+from fanout.contract.filter_lint import lint, transport_of
+from fanout.contract.filters import Finding
+from fanout.contract.folder import Contract, read_contract
+
+SCHEMAS = Path(__file__).parents[4] / "schemas"
+_ALL = read_contract(SCHEMAS)
+EVENT = _ALL.event("CustomerStatusChanged")
+CONTRACT = Contract(events=(EVENT,), envelope=_ALL.envelope)
+"""A bus that carries one event, whichever others there are."""
+V1, V2 = "novapay.accounts.CustomerStatusChanged.v1", "novapay.accounts.CustomerStatusChanged.v2"
+
+
+def findings(document: Any, *, latest_state: bool = False) -> list[Finding]:
+    return lint(document, CONTRACT, transport=transport_of(document), latest_state=latest_state)
+
+
+def rules(document: Any, *, latest_state: bool = False) -> list[str]:
+    return [one.rule for one in findings(document, latest_state=latest_state)]
+
+
+def command_line() -> typer.Typer:
+    app = typer.Typer(pretty_exceptions_enable=False)
+    register(app)
+    return app

@@ -1,0 +1,342 @@
+from dataclasses import replace
+
+import pytest
+
+from fanout.streams.mapping import (
+    Backoff,
+    Discard,
+    DiscardReason,
+    Failed,
+    Invoke,
+    MappingSettings,
+    NotInvoked,
+    PartlyFailed,
+    ShardMapping,
+    StreamRecord,
+    Succeeded,
+)
+
+SETTINGS = MappingSettings(
+    mapping_id="mapping",
+    function_arn="arn:aws:lambda:eu-west-1:123456789012:function:publisher",
+    stream_arn="arn:aws:dynamodb:eu-west-1:123456789012:table/accounts/stream/1",
+)
+BACKOFF = Backoff(first_seconds=1, longest_seconds=8)
+FAILED = Failed(error="Unhandled: ValueError", function_error="Unhandled")
+
+
+def record(number, *, key="c1", created_at=0.0, body="{}"):
+    return StreamRecord(sequence=str(number), key=key, created_at=created_at, body=body)
+
+
+def mapping_of(numbers, *, now=0.0, **settings):
+    mapping = ShardMapping(replace(SETTINGS, **settings), backoff=BACKOFF)
+    mapping.add([record(number) for number in numbers], now=now)
+    return mapping
+
+
+def only_action(mapping, *, now=0.0):
+    (action,) = mapping.next_actions(now=now)
+    return action
+
+
+def numbers_of(action):
+    return [record.number for record in action.batch.records]
+
+
+def invoke_next(mapping, result, *, now):
+    action = only_action(mapping, now=now)
+    assert isinstance(action, Invoke)
+    mapping.invoked(action.batch, result, now=now)
+    return numbers_of(action)
+
+
+def test_the_oldest_pending_record_is_the_first_that_is_not_done_whatever_was_done_behind_it():
+    mapping = ShardMapping(replace(SETTINGS, lanes=2, batch_size=1), backoff=BACKOFF)
+    stuck, other = next(
+        (one, two)
+        for one, two in (("c1", "c2"), ("c1", "c3"), ("c1", "c4"))
+        if mapping._lane_of(record(1, key=one)) != mapping._lane_of(record(1, key=two))
+    )
+    assert mapping.oldest_pending_at is None
+    mapping.add(
+        [
+            record(2, key=stuck, created_at=20.0),
+            record(3, key=other, created_at=70.0),
+        ],
+        now=80.0,
+    )
+    first, second = mapping.next_actions(now=80.0)
+    blocked, moved = (first, second) if first.batch.records[0].key == stuck else (second, first)
+    mapping.invoked(moved.batch, Succeeded(), now=80.0)
+    mapping.invoked(blocked.batch, FAILED, now=80.0)
+    assert mapping.oldest_pending_at == 20.0
+    invoke_next(mapping, Succeeded(), now=90.0)
+    assert mapping.oldest_pending_at is None
+
+
+class TestBatches:
+    def test_a_batch_holds_what_came_in_up_to_the_batch_size(self):
+        mapping = mapping_of([1, 2, 3], batch_size=2)
+        assert invoke_next(mapping, Succeeded(), now=0) == [1, 2]
+        assert invoke_next(mapping, Succeeded(), now=0) == [3]
+
+    def test_the_next_batch_waits_for_the_result_of_the_one_before(self):
+        mapping = mapping_of([1, 2], batch_size=1)
+        first = only_action(mapping)
+        assert mapping.next_actions(now=100) == []
+        mapping.invoked(first.batch, Succeeded(), now=100)
+        assert numbers_of(only_action(mapping, now=100)) == [2]
+
+    def test_without_a_window_a_batch_that_is_not_full_goes_at_once(self):
+        assert numbers_of(only_action(mapping_of([1], batch_size=100), now=0)) == [1]
+
+    def test_a_batch_that_is_not_full_waits_for_its_window_from_its_first_record_on(self):
+        mapping = mapping_of([1], batch_size=3, window_seconds=5)
+        mapping.add([record(2)], now=4.0)
+        assert mapping.due_at() == 5.0
+        assert mapping.next_actions(now=4.9) == []
+        assert numbers_of(only_action(mapping, now=5.0)) == [1, 2]
+
+    def test_a_full_batch_does_not_wait_for_its_window(self):
+        mapping = mapping_of([1, 2], batch_size=2, window_seconds=300)
+        assert numbers_of(only_action(mapping, now=0.0)) == [1, 2]
+
+    def test_a_batch_ends_before_it_passes_six_megabytes(self):
+        mapping = ShardMapping(SETTINGS)
+        mapping.add([record(n, body="x" * 2_500_000) for n in (1, 2, 3)], now=0)
+        assert numbers_of(only_action(mapping)) == [1, 2]
+
+    def test_records_are_refused_in_time_to_keep_the_memory_bounded(self):
+        mapping = mapping_of(range(1000), batch_size=10)
+        assert not mapping.wants_records
+        invoke_next(mapping, Succeeded(), now=0)
+        assert mapping.wants_records
+
+    def test_large_records_are_refused_sooner_than_small_ones(self):
+        mapping = ShardMapping(SETTINGS)
+        mapping.add([record(n, body="x" * 800_000) for n in range(20)], now=0)
+        assert not mapping.wants_records
+
+    def test_a_record_that_came_in_before_is_left_out(self):
+        mapping = mapping_of([1, 2])
+        assert mapping.add([record(1), record(2), record(3)], now=0) == 1
+        assert numbers_of(only_action(mapping)) == [1, 2, 3]
+
+
+class TestCheckpoint:
+    def test_there_is_none_before_a_record_is_done_with(self):
+        assert mapping_of([1]).checkpoint is None
+
+    def test_it_follows_success(self):
+        mapping = mapping_of([7, 8])
+        invoke_next(mapping, Succeeded(), now=0)
+        assert mapping.checkpoint == "8"
+        assert mapping.is_drained
+
+    def test_it_stops_before_the_lowest_record_that_failed(self):
+        mapping = mapping_of([1, 2, 3])
+        invoke_next(mapping, PartlyFailed(from_sequence="2"), now=0)
+        assert mapping.checkpoint == "1"
+
+    def test_sequence_numbers_compare_as_integers(self):
+        shorter, longer = "820400000000000001192334", "1683700000000000001135967"
+        assert longer < shorter
+        mapping = mapping_of([shorter, longer])
+        invoke_next(mapping, PartlyFailed(from_sequence=longer), now=0)
+        assert mapping.checkpoint == shorter
+        assert numbers_of(only_action(mapping, now=10)) == [int(longer)]
+
+
+class TestPartialFailure:
+    def test_everything_from_the_failed_record_on_is_tried_again(self):
+        mapping = mapping_of([1, 2, 3, 4])
+        invoke_next(mapping, PartlyFailed(from_sequence="3"), now=0)
+        assert numbers_of(only_action(mapping, now=10)) == [3, 4]
+
+    def test_it_spends_an_attempt_where_bisect_is_off(self):
+        mapping = mapping_of([1, 2, 3], retry_attempts_max=1)
+        invoke_next(mapping, PartlyFailed(from_sequence="2"), now=0)
+        invoke_next(mapping, PartlyFailed(from_sequence="3"), now=10)
+        action = only_action(mapping, now=20)
+        assert (type(action), numbers_of(action)) == (Discard, [3])
+
+    def test_with_bisect_a_split_at_the_returned_number_spends_no_attempt(self):
+        mapping = mapping_of([1, 2, 3], retry_attempts_max=0, bisect=True)
+        invoke_next(mapping, PartlyFailed(from_sequence="2"), now=0)
+        assert invoke_next(mapping, PartlyFailed(from_sequence="3"), now=10) == [2, 3]
+        assert invoke_next(mapping, Succeeded(), now=20) == [3]
+        assert mapping.is_drained
+
+    def test_naming_the_first_record_spends_an_attempt_even_with_bisect(self):
+        mapping = mapping_of([1, 2], retry_attempts_max=1, bisect=True)
+        invoke_next(mapping, PartlyFailed(from_sequence="1"), now=0)
+        assert invoke_next(mapping, PartlyFailed(from_sequence="1"), now=10) == [1, 2]
+        assert isinstance(only_action(mapping, now=20), Discard)
+
+
+class TestFailure:
+    def test_without_bisect_the_whole_batch_is_tried_again(self):
+        mapping = mapping_of([1, 2, 3, 4])
+        invoke_next(mapping, FAILED, now=0)
+        assert numbers_of(only_action(mapping, now=10)) == [1, 2, 3, 4]
+
+    def test_bisect_halves_the_batch_and_keeps_the_order(self):
+        mapping = mapping_of([1, 2, 3, 4, 5], bisect=True)
+        invoke_next(mapping, FAILED, now=0)
+        assert invoke_next(mapping, Succeeded(), now=10) == [1, 2]
+        assert invoke_next(mapping, Succeeded(), now=10) == [3, 4, 5]
+
+    def test_bisect_spends_no_attempt_and_isolates_the_poison_record(self):
+        mapping = mapping_of(range(1, 9), bisect=True, retry_attempts_max=0)
+        discarded, succeeded, now = [], [], 0.0
+        while not mapping.is_drained:
+            now += 10
+            action = only_action(mapping, now=now)
+            numbers = numbers_of(action)
+            if isinstance(action, Discard):
+                discarded += numbers
+                mapping.discarded(action.batch)
+            elif 6 in numbers:
+                mapping.invoked(action.batch, FAILED, now=now)
+            else:
+                succeeded += numbers
+                mapping.invoked(action.batch, Succeeded(), now=now)
+        assert discarded == [6]
+        assert succeeded == [1, 2, 3, 4, 5, 7, 8]
+
+    def test_no_other_record_of_the_lane_overtakes_a_failed_batch(self):
+        mapping = mapping_of([1], batch_size=1)
+        invoke_next(mapping, FAILED, now=0)
+        mapping.add([record(2)], now=0)
+        assert mapping.next_actions(now=0.5) == []
+        assert numbers_of(only_action(mapping, now=1)) == [1]
+
+
+class TestLimits:
+    @pytest.mark.parametrize("attempts", [0, 1, 3])
+    def test_a_batch_is_discarded_after_the_first_call_and_its_retries(self, attempts):
+        mapping = mapping_of([1, 2], retry_attempts_max=attempts)
+        for turn in range(attempts + 1):
+            invoke_next(mapping, FAILED, now=turn * 10)
+        action = only_action(mapping, now=100)
+        assert isinstance(action, Discard)
+        assert action.reason == DiscardReason.RETRY_ATTEMPTS_EXHAUSTED
+        assert action.batch.invoke_count == attempts + 1
+        assert numbers_of(action) == [1, 2]
+
+    def test_no_limit_retries_for_ever(self):
+        mapping = mapping_of([1], retry_attempts_max=-1)
+        for turn in range(500):
+            invoke_next(mapping, FAILED, now=turn * 10)
+        assert isinstance(only_action(mapping, now=10_000), Invoke)
+
+    def test_the_checkpoint_passes_a_discarded_batch_once_it_is_delivered(self):
+        mapping = mapping_of([1, 2], batch_size=1, retry_attempts_max=0)
+        invoke_next(mapping, FAILED, now=0)
+        action = only_action(mapping)
+        assert mapping.checkpoint is None
+        assert mapping.discarded(action.batch) == 1
+        assert mapping.checkpoint == "1"
+        assert invoke_next(mapping, Succeeded(), now=0) == [2]
+
+    def test_a_refused_on_failure_record_is_offered_again_later(self):
+        mapping = mapping_of([1], retry_attempts_max=0)
+        invoke_next(mapping, FAILED, now=0)
+        mapping.discard_failed(only_action(mapping).batch, now=0)
+        assert mapping.next_actions(now=0.5) == []
+        action = only_action(mapping, now=10)
+        assert isinstance(action, Discard)
+        assert action.batch.deliveries_failed == 1
+
+    def test_a_throttle_spends_no_attempt(self):
+        mapping = mapping_of([1], retry_attempts_max=0)
+        for turn in range(10):
+            invoke_next(mapping, NotInvoked(error="throttled"), now=turn * 10)
+        action = only_action(mapping, now=200)
+        assert isinstance(action, Invoke)
+        assert action.batch.invoke_count == 0
+
+    def test_a_throttled_batch_is_discarded_when_it_is_too_old(self):
+        mapping = mapping_of([1], record_age_seconds_max=60)
+        invoke_next(mapping, NotInvoked(error="throttled"), now=60)
+        action = only_action(mapping, now=61)
+        assert isinstance(action, Discard)
+        assert action.reason == DiscardReason.RECORD_AGE_EXCEEDED
+
+    def test_only_the_records_that_are_too_old_are_discarded_for_their_age(self):
+        mapping = ShardMapping(replace(SETTINGS, record_age_seconds_max=60))
+        mapping.add([record(1, created_at=0), record(2, created_at=50)], now=0)
+        action = only_action(mapping, now=61)
+        assert (type(action), numbers_of(action)) == (Discard, [1])
+        mapping.discarded(action.batch)
+        assert invoke_next(mapping, Succeeded(), now=61) == [2]
+
+
+class TestBackoff:
+    def test_it_doubles_with_each_failure_in_a_row_up_to_its_longest(self):
+        mapping, now, delays = mapping_of([1]), 0.0, []
+        for _ in range(6):
+            invoke_next(mapping, FAILED, now=now)
+            delays.append(mapping.due_at() - now)
+            now = mapping.due_at()
+        assert delays == [1, 2, 4, 8, 8, 8]
+
+    def test_a_local_mapping_waits_a_fifth_of_a_second_at_first_and_ten_at_most(self):
+        mapping, now, delays = ShardMapping(SETTINGS), 0.0, []
+        mapping.add([record(1)], now=0)
+        for _ in range(50):
+            invoke_next(mapping, FAILED, now=now)
+            delays.append(round(mapping.due_at() - now, 9))
+            now = mapping.due_at()
+        assert delays == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, *[10.0] * 44]
+
+    def test_success_starts_it_over(self):
+        mapping = mapping_of([1, 2], batch_size=1)
+        invoke_next(mapping, FAILED, now=0)
+        invoke_next(mapping, FAILED, now=1)
+        invoke_next(mapping, Succeeded(), now=3)
+        invoke_next(mapping, FAILED, now=3)
+        assert mapping.due_at() == 4
+
+    def test_nothing_is_due_while_an_action_is_under_way(self):
+        mapping = mapping_of([1])
+        only_action(mapping)
+        assert mapping.due_at() is None
+
+
+class TestLanes:
+    def mapping_with_two_busy_lanes(self):
+        mapping = ShardMapping(replace(SETTINGS, lanes=2, batch_size=10), backoff=BACKOFF)
+        mapping.add([record(number, key=f"c{number % 6}") for number in range(1, 25)], now=0)
+        first, second = mapping.next_actions(now=0)
+        return mapping, first, second
+
+    def test_lanes_run_side_by_side_and_a_key_stays_in_one_lane(self):
+        _, first, second = self.mapping_with_two_busy_lanes()
+        keys = [{one.key for one in action.batch.records} for action in (first, second)]
+        assert keys[0] & keys[1] == set()
+        assert keys[0] | keys[1] == {f"c{index}" for index in range(6)}
+
+    def test_a_failing_lane_does_not_hold_up_the_other(self):
+        mapping, first, second = self.mapping_with_two_busy_lanes()
+        mapping.invoked(first.batch, FAILED, now=0)
+        mapping.invoked(second.batch, Succeeded(), now=0)
+        lanes = {action.batch.lane for action in mapping.next_actions(now=0.5)}
+        assert first.batch.lane not in lanes
+
+    def test_the_checkpoint_waits_for_the_slowest_lane(self):
+        mapping, first, second = self.mapping_with_two_busy_lanes()
+        later = second if numbers_of(first)[0] < numbers_of(second)[0] else first
+        mapping.invoked(later.batch, Succeeded(), now=0)
+        assert mapping.checkpoint is None
+
+
+def test_a_result_for_an_action_that_is_not_under_way_is_refused():
+    mapping = mapping_of([1])
+    batch = only_action(mapping).batch
+    mapping.invoked(batch, Succeeded(), now=0)
+    with pytest.raises(ValueError, match="no such action"):
+        mapping.invoked(batch, Succeeded(), now=0)
+    with pytest.raises(ValueError, match="not to be discarded"):
+        mapping.discarded(batch)
