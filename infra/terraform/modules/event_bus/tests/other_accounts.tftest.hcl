@@ -47,6 +47,16 @@ run "a_named_account_keeps_rules_of_its_own_on_the_bus" {
     condition     = endswith(jsondecode(aws_cloudwatch_event_bus_policy.this[0].policy).Statement[0].Resource, ":rule/fanout-customer-status/*")
     error_message = "Only on this bus."
   }
+  assert {
+    condition = jsondecode(aws_cloudwatch_event_bus_policy.this[0].policy).Statement[0].Action == [
+      for action in ["DeleteRule", "DescribeRule", "ListTagsForResource", "ListTargetsByRule", "PutRule", "PutTargets", "RemoveTargets", "TagResource", "UntagResource"] : "events:${action}"
+    ]
+    error_message = "All that Terraform does with a rule and its target, and nothing else."
+  }
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_bus_policy.this[0].policy).Statement[0].Principal.AWS == ["arn:aws:iam::444455556666:root"]
+    error_message = "Only this account."
+  }
 }
 
 run "the_bus_parameter_is_shared_with_it" {
