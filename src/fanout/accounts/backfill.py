@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from functools import reduce
 from threading import Lock
 from typing import Annotated, Any, Protocol
@@ -37,7 +36,8 @@ from fanout.runs.ledger import State
 from fanout.runs.options import Reveal, RunsDir, run_store
 from fanout.runs.pace import CapacityPace, DepthBound, Stopping
 from fanout.runs.store import Run, RunStore, find_operator
-from fanout.sqs.queue import SqsQueue
+from fanout.sqs.queue import SqsQueue, answered_at
+from fanout.sqs.subscription import deliveries
 from fanout.text import mask_customer as mask
 
 # How far each segment of a scan is, in the run's journal: what a resume goes on from
@@ -218,7 +218,7 @@ def settling(target: AwsTarget, subscriber: Subscriber) -> Settling:
     changed_at: datetime = answer["Parameter"]["LastModifiedDate"]
     if subscriber.since:
         changed_at = max(changed_at, _instant(subscriber.since, name))
-    return Settling(changed_at=changed_at, asked_at=_asked_at(answer))
+    return Settling(changed_at=changed_at, asked_at=answered_at(answer))
 
 
 def require_subscribed(target: AwsTarget, bus: Bus, subscriber: Subscriber) -> None:
@@ -243,26 +243,15 @@ def require_subscribed(target: AwsTarget, bus: Bus, subscriber: Subscriber) -> N
 
 def _filters(target: AwsTarget, bus: Bus, queue_arn: str) -> Iterator[Mapping[str, Any] | None]:
     """The filter of each way from the bus to the queue; None: everything passes."""
-    if bus.transport == "eventbridge":
-        yield from _rules(target.client("events"), bus.arn, queue_arn)
-        return
-    sns = target.client("sns")
-    pages = sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=bus.arn)
-    for page in pages:
-        for one in page["Subscriptions"]:
-            if one["Endpoint"] == queue_arn:
-                found = sns.get_subscription_attributes(SubscriptionArn=one["SubscriptionArn"])
-                policy = found["Attributes"].get("FilterPolicy")
-                yield json.loads(policy) if policy else None
-
-
-def _rules(events: Any, bus_arn: str, queue_arn: str) -> Iterator[Mapping[str, Any] | None]:
-    pages = events.get_paginator("list_rule_names_by_target")
-    for page in pages.paginate(TargetArn=queue_arn, EventBusName=bus_arn):
-        for name in page["RuleNames"]:
-            rule = events.describe_rule(Name=name, EventBusName=bus_arn)
+    for name in deliveries(target, bus, queue_arn):
+        if bus.transport == "eventbridge":
+            rule = target.client("events").describe_rule(Name=name, EventBusName=bus.arn)
             if rule.get("State", "ENABLED") == "ENABLED":
                 yield json.loads(rule["EventPattern"])
+        else:
+            answer = target.client("sns").get_subscription_attributes(SubscriptionArn=name)
+            policy = answer["Attributes"].get("FilterPolicy")
+            yield json.loads(policy) if policy else None
 
 
 def _instant(text: str, name: str) -> datetime:
@@ -271,14 +260,6 @@ def _instant(text: str, name: str) -> datetime:
     except ValueError:
         raise WrongUse(f"{name}: since is {text!r}; expected an RFC 3339 instant.") from None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def _asked_at(answer: Mapping[str, Any]) -> datetime:
-    date = answer["ResponseMetadata"]["HTTPHeaders"].get("date", "")
-    try:
-        return parsedate_to_datetime(date)
-    except ValueError:
-        return datetime.now(UTC)
 
 
 # What a backfill is going to do, told before it does anything
@@ -710,7 +691,7 @@ def _seed(target: AwsTarget, plan: Plan, run: Run, stopping: Stopping) -> tuple[
 def _depth_bound(queue: SqsQueue, plan: Plan) -> DepthBound:
     def waiting() -> int:
         depth = queue.facts().depth
-        return depth.visible + depth.delayed
+        return depth.waiting + depth.delayed
 
     def holding(depth: int) -> None:
         ERR.print(

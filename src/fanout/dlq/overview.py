@@ -30,7 +30,7 @@ from fanout.dlq.selection import Numbering, dead_since
 from fanout.errors import Found
 from fanout.runs.options import Json, Reveal
 from fanout.sqs.message import DeadMessage
-from fanout.sqs.queue import DeadLetters, Depth
+from fanout.sqs.queue import DeadLetters, QueueDepth
 from fanout.sqs.scan import Sweep
 from fanout.sqs.subscription import Subscription, find_subscription, of_subscriber
 from fanout.text import mask_body, mask_customer, moment, reveal_body, span
@@ -61,9 +61,9 @@ class Overview:
 
     subscriber: str
     fifo: bool
-    queue: Depth
+    queue: QueueDepth
     queue_age_seconds: int | None
-    dlq: Depth
+    dlq: QueueDepth
     dlq_age_seconds: int | None
     age_is_sample: bool
     dead_in_seconds: int | None
@@ -99,7 +99,7 @@ def look(subscription: Subscription, cloudwatch: Any, *, now: datetime) -> Overv
         Refused: a queue does not exist.
     """
     queue, dlq = subscription.queue.facts(), subscription.dlq.facts()
-    oldest, seen = _oldest(subscription.dlq) if dlq.depth.visible else (None, 0)
+    oldest, seen = _oldest(subscription.dlq) if dlq.depth.waiting else (None, 0)
     age = None if oldest is None else max(0, int((now - oldest).total_seconds()))
     memory = _Memory(subscription.folder, dlq.arn)
     growth = memory.compare(dlq.depth.total, now) or _watched_growth(
@@ -186,8 +186,8 @@ def _datapoints(cloudwatch: Any, metric: str, arn: str, now: datetime) -> list[d
     return sorted(points, key=lambda one: one["Timestamp"])
 
 
-def _depth(depth: Depth) -> dict[str, int]:
-    return {"visible": depth.visible, "in_flight": depth.hidden, "delayed": depth.delayed}
+def _depth(depth: QueueDepth) -> dict[str, int]:
+    return {"visible": depth.waiting, "in_flight": depth.in_flight, "delayed": depth.delayed}
 
 
 # Count dead messages by cause, in a memory that does not grow with their number
@@ -311,8 +311,8 @@ def print_overviews(found: list[Overview]) -> None:
         rows.add_row(
             escape(one.subscriber),
             "queue",
-            f"{one.queue.visible + one.queue.delayed:,}",
-            f"{one.queue.hidden:,}",
+            f"{one.queue.waiting + one.queue.delayed:,}",
+            f"{one.queue.in_flight:,}",
             "-" if one.queue_age_seconds is None else span(one.queue_age_seconds),
             "",
             "",
@@ -386,8 +386,8 @@ def _dlq_cells(one: Overview) -> list[str]:
     left = "-" if one.dead_in_seconds is None else span(one.dead_in_seconds)
     return [
         "DLQ (FIFO)" if one.fifo else "DLQ",
-        f"[{colour}]{one.dlq.visible + one.dlq.delayed:,}[/]",
-        f"{one.dlq.hidden:,}",
+        f"[{colour}]{one.dlq.waiting + one.dlq.delayed:,}[/]",
+        f"{one.dlq.in_flight:,}",
         f"{age} or more" if one.age_is_sample and age != "-" else age,
         growth,
         f"{left} or less" if one.age_is_sample and left != "-" else left,

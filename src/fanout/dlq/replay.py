@@ -149,15 +149,15 @@ def what_was_not_seen(facts: QueueFacts, seen: int) -> list[str]:
             "This DLQ is FIFO: SQS shows only the first messages of each message group until "
             "they are gone; later ones of the same customers are behind them."
         )
-    if facts.depth.hidden:
+    if facts.depth.in_flight:
         remarks.append(
-            f"{facts.depth.hidden:,} are hidden just now: somebody else is reading them, or was "
+            f"{facts.depth.in_flight:,} are hidden just now: somebody else is reading them, or was "
             "killed while reading; they show up within a minute of that."
         )
-    missing = facts.depth.visible - seen
+    missing = facts.depth.waiting - seen
     if missing > 0 and not facts.fifo:
         remarks.append(
-            f"{seen:,} of about {facts.depth.visible:,} were read; SQS hides at most 120,000 of a "
+            f"{seen:,} of about {facts.depth.waiting:,} were read; SQS hides at most 120,000 of a "
             "queue at a time, and its own count is approximate. Repeat the command for the rest."
         )
     return remarks

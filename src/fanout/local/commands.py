@@ -15,6 +15,7 @@ from fanout.errors import Found, WrongUse
 from fanout.local import runtime, stack
 from fanout.local.deployment import LocalDeployment
 from fanout.local.state_folder import StateFolder
+from fanout.sqs.queue import QueueDepth, read_depth
 
 # Deploy another stack, a subscriber's own, on an embedded AWS that runs already
 
@@ -58,22 +59,6 @@ def add_stack(
 # What a running deployment is doing right now
 
 
-_COUNTS = {
-    "waiting": "ApproximateNumberOfMessages",
-    "in_flight": "ApproximateNumberOfMessagesNotVisible",
-    "delayed": "ApproximateNumberOfMessagesDelayed",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueDepth:
-    """Messages of a queue, as SQS counts them: waiting, received and not deleted, delayed."""
-
-    waiting: int
-    in_flight: int
-    delayed: int
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """A deployment, its queues, and what its stream poller last said of itself.
@@ -100,8 +85,8 @@ def take(deployment: LocalDeployment, *, now: Callable[[], float] = time.time) -
     poller = StateFolder(Path(deployment.state_dir)).read_poller_report()
     return Status(
         deployment=deployment,
-        queue=_depth(sqs, deployment.queue_url),
-        dlq=_depth(sqs, deployment.dlq_url),
+        queue=read_depth(sqs, deployment.queue_url),
+        dlq=read_depth(sqs, deployment.dlq_url),
         poller=poller,
         lag_seconds=_lag_seconds(poller, now()),
     )
@@ -112,13 +97,6 @@ def _lag_seconds(poller: Mapping[str, Any], now: float) -> float | None:
     if oldest_at is None:
         return 0.0 if poller.get("is_caught_up") else None
     return max(0.0, now - oldest_at)
-
-
-def _depth(sqs: Any, queue_url: str) -> QueueDepth:
-    attributes: Mapping[str, str] = sqs.get_queue_attributes(
-        QueueUrl=queue_url, AttributeNames=list(_COUNTS.values())
-    )["Attributes"]
-    return QueueDepth(**{name: int(attributes[key]) for name, key in _COUNTS.items()})
 
 
 local_app = typer.Typer(

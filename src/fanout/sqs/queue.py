@@ -20,17 +20,17 @@ BATCH_MAX = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Depth:
-    """About how many messages a queue holds: to be received, received and hidden, delayed."""
+class QueueDepth:
+    """Messages waiting, received and not deleted, delayed: approximate, and some seconds old."""
 
-    visible: int
-    hidden: int
+    waiting: int
+    in_flight: int
     delayed: int
 
     @property
     def total(self) -> int:
-        """All of them."""
-        return self.visible + self.hidden + self.delayed
+        """All that is in the queue."""
+        return self.waiting + self.in_flight + self.delayed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class QueueFacts:
     fifo: bool
     retention_seconds: int
     size_bytes_max: int
-    depth: Depth
+    depth: QueueDepth
     asked_at: datetime
 
 
@@ -224,12 +224,8 @@ class SqsQueue:
             fifo=found["QueueArn"].endswith(".fifo"),
             retention_seconds=int(found["MessageRetentionPeriod"]),
             size_bytes_max=int(found.get("MaximumMessageSize") or BATCH_BYTES_MAX),
-            depth=Depth(
-                visible=int(found.get("ApproximateNumberOfMessages") or 0),
-                hidden=int(found.get("ApproximateNumberOfMessagesNotVisible") or 0),
-                delayed=int(found.get("ApproximateNumberOfMessagesDelayed") or 0),
-            ),
-            asked_at=_answered_at(answer),
+            depth=_depth(found),
+            asked_at=answered_at(answer),
         )
 
     # Private functions
@@ -248,7 +244,7 @@ class SqsQueue:
             ) from None
 
 
-def _answered_at(answer: dict[str, Any]) -> datetime:
+def answered_at(answer: Mapping[str, Any]) -> datetime:
     """AWS's clock by the answer's Date header; this machine's where there is none."""
     date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
     try:
@@ -273,31 +269,18 @@ def _effects(message_ids: Sequence[str], answer: dict[str, Any]) -> list[Effect]
     return effects
 
 
-# How many messages a queue holds, as SQS counts them
-
-
-_NAMES = {
+_COUNTS = {
     "waiting": "ApproximateNumberOfMessages",
     "in_flight": "ApproximateNumberOfMessagesNotVisible",
     "delayed": "ApproximateNumberOfMessagesDelayed",
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueDepth:
-    """Messages waiting, received and not deleted, delayed: approximate, and some seconds old."""
-
-    waiting: int
-    in_flight: int
-    delayed: int
-
-    @property
-    def total(self) -> int:
-        """All that is in the queue."""
-        return self.waiting + self.in_flight + self.delayed
-
-
 def read_depth(sqs: Any, queue_url: str) -> QueueDepth:
-    """Ask SQS."""
-    found = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=list(_NAMES.values()))
-    return QueueDepth(**{name: int(found["Attributes"][key]) for name, key in _NAMES.items()})
+    """Ask SQS how many messages a queue holds."""
+    answer = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=list(_COUNTS.values()))
+    return _depth(answer["Attributes"])
+
+
+def _depth(attributes: Mapping[str, str]) -> QueueDepth:
+    return QueueDepth(**{name: int(attributes.get(key) or 0) for name, key in _COUNTS.items()})

@@ -259,7 +259,7 @@ class Sweep:
         seen by neither.
         """
         doubtful = self._monotonic() < self._doubtful_until and self._expects()
-        if doubtful or self._queue.facts().depth.hidden > self._held.count():
+        if doubtful or self._queue.facts().depth.in_flight > self._held.count():
             self._sleep(0.5)
             return False
         return True

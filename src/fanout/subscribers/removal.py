@@ -14,6 +14,7 @@ from fanout.aws import AwsTarget
 from fanout.discovery import Bus, Subscriber, find_bus, find_subscriber
 from fanout.errors import Refused, WrongUse
 from fanout.sqs.queue import QueueDepth, read_depth
+from fanout.sqs.subscription import deliveries
 
 POLL_INTERVAL_SECONDS = 1.0
 CALM_LOOKS = 3
@@ -67,7 +68,7 @@ def look_at(target: AwsTarget, name: str) -> Leaving:
     return Leaving(
         subscriber=subscriber,
         bus=bus,
-        deliveries=tuple(_deliveries(target, bus, subscriber.queue_arn)),
+        deliveries=tuple(deliveries(target, bus, subscriber.queue_arn)),
         queue=read_depth(sqs, subscriber.queue_url),
         dlq=read_depth(sqs, subscriber.dlq_url),
         rows=_rows(target, subscriber.table),
@@ -118,20 +119,6 @@ def require_consumer(leaving: Leaving) -> None:
 
 
 # Private functions
-
-
-def _deliveries(target: AwsTarget, bus: Bus, queue_arn: str) -> list[str]:
-    if bus.transport == "eventbridge":
-        pages = target.client("events").get_paginator("list_rule_names_by_target")
-        found = pages.paginate(TargetArn=queue_arn, EventBusName=bus.arn)
-        return [name for page in found for name in page["RuleNames"]]
-    pages = target.client("sns").get_paginator("list_subscriptions_by_topic")
-    return [
-        one["SubscriptionArn"]
-        for page in pages.paginate(TopicArn=bus.arn)
-        for one in page["Subscriptions"]
-        if one["Endpoint"] == queue_arn
-    ]
 
 
 def _remove_target(events: Any, leaving: Leaving, rule: str) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from customer_events.encoder import to_document
 from customer_events.instants import to_wire
 from fanout.sqs.message import DeadMessage
-from fanout.sqs.queue import BATCH_MAX, Depth, Effect, QueueFacts, Verdict
+from fanout.sqs.queue import BATCH_MAX, Effect, QueueDepth, QueueFacts, Verdict
 from unit.event_consumer.consumer_samples import live
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -138,7 +138,9 @@ class FakeQueue:
             fifo=self.fifo,
             retention_seconds=1_209_600,
             size_bytes_max=self.size_bytes_max,
-            depth=Depth(visible=len(self.messages) - len(hidden), hidden=len(hidden), delayed=0),
+            depth=QueueDepth(
+                waiting=len(self.messages) - len(hidden), in_flight=len(hidden), delayed=0
+            ),
             asked_at=NOON + timedelta(hours=1),
         )
 

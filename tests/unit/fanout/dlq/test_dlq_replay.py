@@ -11,7 +11,7 @@ from fanout.dlq.selection import Selection
 from fanout.dlq.steps import UNREADABLE, WINDOW_MAX, Limits
 from fanout.runs.pace import Pace
 from fanout.runs.report import make_report
-from fanout.sqs.queue import Depth, Receipt
+from fanout.sqs.queue import QueueDepth, Receipt
 from unit.fanout.dlq.dlq_bench import HOLD, Bench, Killed, kill_at
 from unit.fanout.dlq.dlq_fakes import NOON, FakeConsumer, FakeQueue, body, dead, parked
 
@@ -267,7 +267,7 @@ class CountsLate(FakeQueue):
 
     def facts(self):
         found = super().facts()
-        return replace(found, depth=Depth(visible=0, hidden=0, delayed=0))
+        return replace(found, depth=QueueDepth(waiting=0, in_flight=0, delayed=0))
 
 
 @pytest.mark.parametrize("number", [2, 3, 5, 6])

@@ -11,8 +11,7 @@ from fanout.local.state_folder import StateFolder
 from fanout.streams.poller import PollerStatus
 from unit.fanout.local.test_local_deployment import DEPLOYMENT
 
-EMPTY = dict.fromkeys(status._COUNTS.values(), "0")
-SQS = SimpleNamespace(get_queue_attributes=lambda **_: {"Attributes": EMPTY})
+SQS = SimpleNamespace(get_queue_attributes=lambda **_: {"Attributes": {}})
 STUCK = PollerStatus(pending_records=30, oldest_pending_at=1_000.0, records_succeeded=70)
 
 
