@@ -1,19 +1,22 @@
-"""The window of time that a replay covers, and what a replay is."""
+"""The two archives of events, each replayed to one subscriber and to nobody else."""
 
 import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from customer_events.instants import to_wire
 from fanout.errors import Refused, WrongUse
 
+ARCHIVING_TAKES = timedelta(minutes=10)
+"""How long an event may take to reach the archive (EventBridge user guide, archive and replay)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """From an instant up to another, by when the events were published.
+    """Which events, by when they were published.
 
     Raises:
         WrongUse: it ends before it begins, or has not ended yet.
@@ -34,234 +37,197 @@ class Window:
 class Plan:
     """What a replay is going to do.
 
-    `archive` is what it reads, `only_to` the one subscriber's rules or subscription; `begin` is
-    what AWS is asked; `remarks` are sentences to be read before that.
+    Args:
+        archive: what it reads.
+        only_to: the ARNs of the one subscriber's rules, or of its subscription.
+        request: what AWS is asked.
+        remarks: sentences to be read before that.
     """
 
+    window: Window
     archive: str
     only_to: tuple[str, ...]
-    begin: Mapping[str, Any]
+    request: Mapping[str, Any]
     remarks: tuple[str, ...] = ()
 
-    def to_document(self, window: Window) -> dict[str, Any]:
+    def to_document(self) -> dict[str, Any]:
         """One JSON object."""
         return {
             "archive": self.archive,
             "only_to": list(self.only_to),
-            "from": to_wire(window.begins_at),
-            "to": to_wire(window.ends_at),
+            "from": to_wire(self.window.begins_at),
+            "to": to_wire(self.window.ends_at),
             "remarks": list(self.remarks),
         }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a replay has come: AWS's word for its state, and up to which instant, if told."""
+    """How far a replay is: AWS's word for its state, and up to which instant, where AWS says so."""
 
     state: str
     is_over: bool
-    went_well: bool
+    succeeded: bool
     up_to: datetime | None = None
     why: str = ""
 
 
-class Archive(Protocol):
-    """One subscriber's way to the archive."""
-
-    def plan(self, window: Window) -> Plan:
-        """What a replay would do. Raises `WrongUse` where there is nothing to replay from."""
-        ...
-
-    def start(self, plan: Plan) -> str:
-        """Begin; the replay's name. Raises `Refused` where another would be lost by it."""
-        ...
-
-    def progress(self, name: str) -> Progress:
-        """How far it has come."""
-        ...
-
-    def cancel(self, name: str) -> None:
-        """Stop it; what was delivered stays. Raises `WrongUse` where AWS's API has no way."""
-        ...
-
-
-# An EventBridge archive: a replay that names one subscriber's rules
-
-
-SETTLING = timedelta(minutes=10)
-"""How long an event may take to reach the archive (EventBridge user guide, archive and replay)."""
-_REPLAY_OVER = frozenset({"COMPLETED", "CANCELLED", "FAILED"})
-
-
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventBridgeArchive:
-    """Implements `Archive`.
+    """An archive of a bus; a replay names the rules that target one subscriber's queue.
 
-    Args:
-        client: a boto3 client of `events`.
-        bus_arn: the bus that the archive belongs to.
-        subscriber: its name.
-        queue_arn: what its rules target.
+    `client` is boto3's of `events`.
     """
 
-    def __init__(self, client: Any, *, bus_arn: str, subscriber: str, queue_arn: str) -> None:
-        self._client = client
-        self._bus_arn = bus_arn
-        self._subscriber = subscriber
-        self._queue_arn = queue_arn
+    client: Any
+    bus_arn: str
+    subscriber: str
+    queue_arn: str
 
     def plan(self, window: Window) -> Plan:
-        """See `Archive.plan`."""
-        archive = self._archive()
-        rules = self._rules()
-        remarks = [
-            "EventBridge replays in no order; the order guard makes what is older STALE.",
-        ]
-        if window.now - window.ends_at < SETTLING:
+        """Raises: WrongUse where there is no archive, or no rule of this subscriber alone."""
+        archive, rules = self._archive(), self._rules()
+        remarks = ["EventBridge replays in no order; the order guard makes what is older STALE."]
+        if window.now - window.ends_at < ARCHIVING_TAKES:
             remarks.append("The last 10 minutes may not be archived yet: repeat them later.")
         return Plan(
+            window=window,
             archive=archive,
             only_to=rules,
-            begin={
-                "ReplayName": f"fanout-{self._subscriber}-{secrets.token_hex(4)}"[:64],
+            request={
+                "ReplayName": f"fanout-{self.subscriber}-{secrets.token_hex(4)}"[:64],
                 "EventSourceArn": archive,
                 "EventStartTime": window.begins_at,
                 "EventEndTime": window.ends_at,
-                "Destination": {"Arn": self._bus_arn, "FilterArns": list(rules)},
+                "Destination": {"Arn": self.bus_arn, "FilterArns": list(rules)},
             },
             remarks=tuple(remarks),
         )
 
     def start(self, plan: Plan) -> str:
-        """See `Archive.start`."""
-        self._client.start_replay(**plan.begin)
-        return str(plan.begin["ReplayName"])
+        """Start it; returns the replay's name."""
+        self.client.start_replay(**plan.request)
+        return str(plan.request["ReplayName"])
 
     def progress(self, name: str) -> Progress:
-        """See `Archive.progress`."""
-        found = self._client.describe_replay(ReplayName=name)
-        state = str(found["State"])
+        """How far it is."""
+        answer = self.client.describe_replay(ReplayName=name)
+        state = str(answer["State"])
         return Progress(
             state=state,
-            is_over=state in _REPLAY_OVER,
-            went_well=state == "COMPLETED",
-            up_to=found.get("EventLastReplayedTime"),
-            why=str(found.get("StateReason") or ""),
+            is_over=state in {"COMPLETED", "CANCELLED", "FAILED"},
+            succeeded=state == "COMPLETED",
+            up_to=answer.get("EventLastReplayedTime"),
+            why=str(answer.get("StateReason") or ""),
         )
 
     def cancel(self, name: str) -> None:
-        """See `Archive.cancel`."""
-        self._client.cancel_replay(ReplayName=name)
+        """Stop it; what was delivered stays."""
+        self.client.cancel_replay(ReplayName=name)
 
     # Private functions
 
     def _archive(self) -> str:
-        found = self._client.list_archives(EventSourceArn=self._bus_arn)["Archives"]
-        names = [str(one["ArchiveName"]) for one in found if one.get("State") != "DISABLED"]
-        if not names:
-            raise WrongUse(
-                f"The bus {self._bus_arn} has no archive: nothing was kept to replay. Seed the "
-                f"subscriber instead: `fanout backfill {self._subscriber}`."
-            )
-        return str(self._client.describe_archive(ArchiveName=names[0])["ArchiveArn"])
+        archives = self.client.list_archives(EventSourceArn=self.bus_arn)["Archives"]
+        for archive in archives:
+            if archive.get("State") != "DISABLED":
+                described = self.client.describe_archive(ArchiveName=archive["ArchiveName"])
+                return str(described["ArchiveArn"])
+        raise WrongUse(
+            f"The bus {self.bus_arn} has no archive: nothing was kept to replay. Seed the "
+            f"subscriber instead: `fanout backfill {self.subscriber}`."
+        )
 
     def _rules(self) -> tuple[str, ...]:
         """The rules that target the queue, each of which must target nothing else."""
-        bus = self._bus_arn.partition("/")[2]
-        pages = self._client.get_paginator("list_rule_names_by_target").paginate(
-            TargetArn=self._queue_arn, EventBusName=bus
+        bus = self.bus_arn.partition("/")[2]
+        pages = self.client.get_paginator("list_rule_names_by_target").paginate(
+            TargetArn=self.queue_arn, EventBusName=bus
         )
-        names = [str(name) for page in pages for name in page["RuleNames"]]
-        if not names:
-            raise WrongUse(f"No rule on {bus} targets {self._queue_arn}: is it subscribed?")
-        for name in names:
-            self._require_alone(name, bus)
+        rules = [str(name) for page in pages for name in page["RuleNames"]]
+        if not rules:
+            raise WrongUse(f"No rule on {bus} targets {self.queue_arn}: is it subscribed?")
+        for rule in rules:
+            targets = self.client.list_targets_by_rule(Rule=rule, EventBusName=bus)["Targets"]
+            if others := sorted({str(target["Arn"]) for target in targets} - {self.queue_arn}):
+                raise WrongUse(
+                    f"The rule {rule} also targets {', '.join(others)}, which would get the events "
+                    f"as well: give {self.subscriber} a rule of its own."
+                )
         return tuple(
-            str(self._client.describe_rule(Name=name, EventBusName=bus)["Arn"]) for name in names
+            str(self.client.describe_rule(Name=rule, EventBusName=bus)["Arn"]) for rule in rules
         )
 
-    def _require_alone(self, rule: str, bus: str) -> None:
-        targets = self._client.list_targets_by_rule(Rule=rule, EventBusName=bus)["Targets"]
-        others = sorted({str(one["Arn"]) for one in targets} - {self._queue_arn})
-        if others:
-            raise WrongUse(
-                f"The rule {rule} also targets {', '.join(others)}, which would get the events as "
-                f"well: give {self._subscriber} a rule of its own."
-            )
+
+_SNS_OVER = frozenset({"completed", "failed"})
 
 
-# The archive of an SNS FIFO topic: a replay policy on one subscriber's subscription
-
-
-_WELL = frozenset({"completed"})
-_OVER = _WELL | {"failed"}
-
-
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SnsArchive:
-    """Implements `Archive`.
+    """The archive of an SNS FIFO topic; a replay is a policy on one subscriber's subscription.
 
-    Args:
-        client: a boto3 client of `sns`.
-        topic_arn: the FIFO topic.
-        subscriber: its name.
-        queue_arn: the endpoint of its subscription.
+    `client` is boto3's of `sns`. A replay's name is its subscription's ARN: there is one at a time.
     """
 
-    def __init__(self, client: Any, *, topic_arn: str, subscriber: str, queue_arn: str) -> None:
-        self._client = client
-        self._topic_arn = topic_arn
-        self._subscriber = subscriber
-        self._queue_arn = queue_arn
+    client: Any
+    topic_arn: str
+    subscriber: str
+    queue_arn: str
 
     def plan(self, window: Window) -> Plan:
-        """See `Archive.plan`."""
-        attributes = self._client.get_topic_attributes(TopicArn=self._topic_arn)["Attributes"]
+        """Raises: WrongUse where the topic keeps nothing, or the queue is not subscribed to it."""
+        attributes = self.client.get_topic_attributes(TopicArn=self.topic_arn)["Attributes"]
         if not json.loads(attributes.get("ArchivePolicy") or "{}"):
             raise WrongUse(
-                f"The topic {self._topic_arn} has no archive policy: nothing was kept to replay. "
-                f"Seed the subscriber instead: `fanout backfill {self._subscriber}`."
+                f"The topic {self.topic_arn} has no archive policy: nothing was kept to replay. "
+                f"Seed the subscriber instead: `fanout backfill {self.subscriber}`."
             )
         subscription = self._subscription()
+        begins = attributes.get("BeginningArchiveTime")
+        remarks = (
+            f"The archive begins at {begins}." if begins else "",
+            self._running(subscription),
+        )
         policy = {
             "PointType": "Timestamp",
             "StartingPoint": _to_sns(window.begins_at),
             "EndingPoint": _to_sns(window.ends_at),
         }
-        began = attributes.get("BeginningArchiveTime")
-        told = (f"The archive begins at {began}." if began else "", self._running(subscription))
-        remarks = tuple(one for one in told if one)
         return Plan(
-            archive=self._topic_arn,
+            window=window,
+            archive=self.topic_arn,
             only_to=(subscription,),
-            begin={
+            request={
                 "SubscriptionArn": subscription,
                 "AttributeName": "ReplayPolicy",
                 "AttributeValue": json.dumps(policy),
             },
-            remarks=remarks,
+            remarks=tuple(remark for remark in remarks if remark),
         )
 
     def start(self, plan: Plan) -> str:
-        """See `Archive.start`. The name is the subscription's ARN: it has one replay at a time.
+        """Start it; returns the replay's name.
 
         Raises:
-            Refused: one is under way, which a second would replace without a word.
+            Refused: one is running, which a second would replace without a word.
         """
-        subscription = str(plan.begin["SubscriptionArn"])
+        subscription = str(plan.request["SubscriptionArn"])
         if running := self._running(subscription):
             raise Refused(running)
-        self._client.set_subscription_attributes(**plan.begin)
+        self.client.set_subscription_attributes(**plan.request)
         return subscription
 
     def progress(self, name: str) -> Progress:
-        """See `Archive.progress`."""
-        attributes = self._client.get_subscription_attributes(SubscriptionArn=name)["Attributes"]
-        state = _state(attributes.get("ReplayStatus"))
+        """How far it is."""
+        state = _state(self._attributes(name).get("ReplayStatus"))
         return Progress(
-            state=state, is_over=state.lower() in _OVER, went_well=state.lower() in _WELL
+            state=state,
+            is_over=state.lower() in _SNS_OVER,
+            succeeded=state.lower() == "completed",
         )
 
     def cancel(self, name: str) -> None:
-        """See `Archive.cancel`."""
+        """Raises: WrongUse, always."""
         raise WrongUse(
             f"SNS documents no call that stops a replay: use Stop replay on the page of {name} in "
             "the console."
@@ -270,28 +236,31 @@ class SnsArchive:
     # Private functions
 
     def _running(self, subscription: str) -> str:
-        """Which replay is under way, in a sentence; "" where none is."""
-        found = self._client.get_subscription_attributes(SubscriptionArn=subscription)
-        attributes = found["Attributes"]
-        state = _state(attributes.get("ReplayStatus"))
-        policy = attributes.get("ReplayPolicy")
-        if not policy or state.lower() in _OVER:
+        """Which replay is running, in a sentence; "" where none is."""
+        attributes = self._attributes(subscription)
+        policy, state = attributes.get("ReplayPolicy"), _state(attributes.get("ReplayStatus"))
+        if not policy or state.lower() in _SNS_OVER:
             return ""
         return (
-            f"A replay to {self._subscriber} is under way ({state}, {_window_of(policy)}), and SNS "
-            f"would replace it by another: let it end, `fanout archive replay {self._subscriber} "
-            f"--follow {subscription}`."
+            f"A replay to {self.subscriber} is running ({state}, {_window_of(policy)}), and "
+            "SNS would replace it by another: wait for it with `fanout archive replay "
+            f"{self.subscriber} --follow {subscription}`."
         )
 
+    def _attributes(self, subscription: str) -> Mapping[str, Any]:
+        answer = self.client.get_subscription_attributes(SubscriptionArn=subscription)
+        attributes: Mapping[str, Any] = answer["Attributes"]
+        return attributes
+
     def _subscription(self) -> str:
-        pages = self._client.get_paginator("list_subscriptions_by_topic").paginate(
-            TopicArn=self._topic_arn
+        pages = self.client.get_paginator("list_subscriptions_by_topic").paginate(
+            TopicArn=self.topic_arn
         )
         for page in pages:
-            for one in page["Subscriptions"]:
-                if one["Endpoint"] == self._queue_arn:
-                    return str(one["SubscriptionArn"])
-        raise WrongUse(f"{self._queue_arn} is not subscribed to {self._topic_arn}.")
+            for subscription in page["Subscriptions"]:
+                if subscription["Endpoint"] == self.queue_arn:
+                    return str(subscription["SubscriptionArn"])
+        raise WrongUse(f"{self.queue_arn} is not subscribed to {self.topic_arn}.")
 
 
 def _to_sns(instant: datetime) -> str:
@@ -301,18 +270,18 @@ def _to_sns(instant: datetime) -> str:
 def _state(value: object) -> str:
     """The status, whether it comes as a word or as JSON with a `status`."""
     text = str(value or "Pending")
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return text
-    return str(found.get("status", text)) if isinstance(found, dict) else str(found)
+    return str(_json_object(text).get("status", text))
 
 
 def _window_of(policy: str) -> str:
-    """What a replay policy covers, as SNS tells it back."""
-    try:
-        found = json.loads(policy)
-    except ValueError:
-        return "of a policy that can't be read"
-    points = found if isinstance(found, dict) else {}
+    """What a replay policy covers, as SNS returns it."""
+    points = _json_object(policy)
     return f"{points.get('StartingPoint', '?')} to {points.get('EndingPoint', 'now')}"
+
+
+def _json_object(text: str) -> Mapping[str, Any]:
+    try:
+        content = json.loads(text)
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}

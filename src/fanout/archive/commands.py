@@ -2,14 +2,14 @@
 
 import time
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 
-from fanout.archive.archives import Archive, EventBridgeArchive, Plan, Progress, SnsArchive, Window
+from fanout.archive.archives import EventBridgeArchive, Plan, Progress, SnsArchive, Window
 from fanout.aws import AwsTarget
-from fanout.console import ERR, OUT, print_json, progress, table
+from fanout.console import ERR, OUT, print_json, progress, table, warn
 from fanout.discovery import find_bus, find_subscriber
 from fanout.errors import WrongUse
 from fanout.runs.lock import Locks
@@ -51,68 +51,60 @@ def replay(
     """Replay an EventBridge archive, or that of an SNS FIFO topic, to one subscriber only.
 
     Exit code 0: completed, or the plan was shown; 1: it failed or was cancelled; 2: wrong use;
-    3: refused by AWS, or an SNS replay to the subscriber is under way, which is named; 130:
+    3: refused by AWS, or an SNS replay to the subscriber is running, which is named; 130:
     interrupted (the replay goes on: --follow it, or --cancel it).
     """
     archive = _archive(context.obj, subscriber)
     if cancel is not None:
         archive.cancel(cancel)
-        _tell(cancel, archive.progress(cancel), as_json=as_json)
-        return
-    if follow is not None:
+        _report(cancel, archive.progress(cancel), as_json=as_json)
+    elif follow is not None:
         _follow(archive, follow, as_json=as_json)
-        return
-    window = _window(begins, ends)
-    plan = archive.plan(window)
-    if not execute or not as_json:
-        _show(subscriber, plan, window, execute=execute, as_json=as_json)
-    if not execute:
-        return
-    name = _start(context.obj, subscriber, archive, plan)
-    ERR.print(escape(f"Replay {name} has begun."))
-    if wait:
-        _follow(archive, name, as_json=as_json)
     else:
-        _tell(name, archive.progress(name), as_json=as_json)
+        plan = archive.plan(_window(begins, ends))
+        if not (execute and as_json):
+            _show(subscriber, plan, execute=execute, as_json=as_json)
+        if execute:
+            name = _start(context.obj, subscriber, archive, plan)
+            if wait:
+                _follow(archive, name, as_json=as_json)
+            else:
+                _report(name, archive.progress(name), as_json=as_json)
 
 
 # Private functions
 
 
-def _start(target: AwsTarget, subscriber: str, archive: Archive, plan: Plan) -> str:
-    """Begin, while no other operator does; the replay's name.
+def _start(
+    target: AwsTarget, subscriber: str, archive: EventBridgeArchive | SnsArchive, plan: Plan
+) -> str:
+    """Start it; returns the replay's name.
 
     Raises:
-        Refused: somebody else begins one at this moment, or one is under way.
+        Refused: somebody else starts one at this moment, or one is running.
     """
-    locks = Locks(target.client("ssm"), target.prefix)
-    operator = find_operator(target)
-    with locks.hold(
+    with Locks(target.client("ssm"), target.prefix).hold(
         f"archive.{subscriber}",
-        operator=operator,
+        operator=find_operator(target),
         run_id="archive replay",
         tell=lambda sentence: ERR.print(escape(sentence)),
     ):
-        return archive.start(plan)
+        name = archive.start(plan)
+    ERR.print(escape(f"Replay {name} has begun."))
+    return name
 
 
-def _archive(target: AwsTarget, name: str) -> Archive:
+def _archive(target: AwsTarget, name: str) -> EventBridgeArchive | SnsArchive:
     """Raises: WrongUse where the transport keeps no archive."""
     bus = find_bus(target)
-    subscriber = find_subscriber(target, name)
+    queue_arn = find_subscriber(target, name).queue_arn
     if bus.transport == "eventbridge":
         return EventBridgeArchive(
-            target.client("events"),
-            bus_arn=bus.arn,
-            subscriber=name,
-            queue_arn=subscriber.queue_arn,
+            client=target.client("events"), bus_arn=bus.arn, subscriber=name, queue_arn=queue_arn
         )
     if bus.transport == "sns-fifo":
         return SnsArchive(
-            target.client("sns"),
-            topic_arn=bus.arn,
-            subscriber=name,
-            queue_arn=subscriber.queue_arn,
+            client=target.client("sns"), topic_arn=bus.arn, subscriber=name, queue_arn=queue_arn
         )
     raise WrongUse(
         f"The transport {bus.transport} keeps no archive: seed the subscriber with today's state "
@@ -131,40 +123,40 @@ def _window(begins: str | None, ends: str | None) -> Window:
     )
 
 
-def _show(subscriber: str, plan: Plan, window: Window, *, execute: bool, as_json: bool) -> None:
+def _show(subscriber: str, plan: Plan, *, execute: bool, as_json: bool) -> None:
     if as_json:
-        print_json(plan.to_document(window))
+        print_json(plan.to_document())
         return
     rows = table(f"Replay to {subscriber}", "", "")
     rows.show_header = False
     rows.add_row("archive", escape(plan.archive))
-    for one in plan.only_to:
-        rows.add_row("only to", escape(one))
+    for arn in plan.only_to:
+        rows.add_row("only to", escape(arn))
+    window = plan.window
     rows.add_row("published (UTC)", f"{moment(window.begins_at)} to {moment(window.ends_at)}")
     OUT.print(rows)
     for remark in plan.remarks:
-        ERR.print(f"[yellow]{escape(remark)}[/]")
+        warn(remark)
     if not execute:
         ERR.print("Nothing was started. Repeat with [bold]--execute[/] to do it.")
 
 
-def _follow(archive: Archive, name: str, *, as_json: bool) -> None:
+def _follow(archive: EventBridgeArchive | SnsArchive, name: str, *, as_json: bool) -> None:
     """Raises: typer.Exit with 1 where it did not complete."""
     with progress() as bars:
         task = bars.add_task("replaying", total=None)
-        while not (found := archive.progress(name)).is_over:
-            what = f"replaying: {found.state}, up to {moment(found.up_to)}"
-            bars.update(task, description=escape(what))
+        while not (now := archive.progress(name)).is_over:
+            text = f"replaying: {now.state}, up to {moment(now.up_to)}"
+            bars.update(task, description=escape(text))
             time.sleep(POLL_SECONDS)
-    _tell(name, found, as_json=as_json)
-    if not found.went_well:
+    _report(name, now, as_json=as_json)
+    if not now.succeeded:
         raise typer.Exit(1)
 
 
-def _tell(name: str, found: Progress, *, as_json: bool) -> None:
+def _report(name: str, now: Progress, *, as_json: bool) -> None:
     if as_json:
-        document: dict[str, Any] = {"replay": name, "state": found.state, "why": found.why}
-        print_json(document | {"up_to": found.up_to})
+        print_json({"replay": name, "state": now.state, "why": now.why, "up_to": now.up_to})
         return
-    why = f" ({found.why})" if found.why else ""
-    OUT.print(escape(f"Replay {name}: {found.state}{why}"))
+    why = f" ({now.why})" if now.why else ""
+    OUT.print(escape(f"Replay {name}: {now.state}{why}"))

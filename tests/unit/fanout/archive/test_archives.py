@@ -60,7 +60,9 @@ class OnEventBridge:
             for _ in rules:
                 self.stubber.add_response("describe_rule", {"Arn": RULE})
         self.stubber.activate()
-        self.archive = EventBridgeArchive(client, bus_arn=BUS, subscriber="fraud", queue_arn=QUEUE)
+        self.archive = EventBridgeArchive(
+            client=client, bus_arn=BUS, subscriber="fraud", queue_arn=QUEUE
+        )
 
 
 def test_an_eventbridge_replay_names_the_subscribers_rule_and_no_other():
@@ -88,7 +90,7 @@ def test_an_eventbridge_replay_names_the_subscribers_rule_and_no_other():
     assert not rig.archive.progress(name).is_over
     rig.archive.cancel(name)
     ended = rig.archive.progress(name)
-    assert (ended.is_over, ended.went_well) == (True, False)
+    assert (ended.is_over, ended.succeeded) == (True, False)
     rig.stubber.assert_no_pending_responses()
 
 
@@ -128,7 +130,7 @@ def on_sns(*, policy='{"MessageRetentionPeriod":"30"}', endpoint=QUEUE, found=NO
     for _ in ("plan", "start"):
         stubber.add_response("get_subscription_attributes", {"Attributes": found}, OF_SUBSCRIPTION)
     stubber.activate()
-    archive = SnsArchive(client, topic_arn=TOPIC, subscriber="fraud", queue_arn=QUEUE)
+    archive = SnsArchive(client=client, topic_arn=TOPIC, subscriber="fraud", queue_arn=QUEUE)
     return archive, stubber
 
 
@@ -172,7 +174,7 @@ def test_a_second_sns_replay_is_refused_and_told_which_one_runs(status):
     found = {name: one for name, one in (RUNNING | {"ReplayStatus": status}).items() if one}
     archive, stubber = on_sns(found=found)
     plan = archive.plan(window())
-    assert "is under way" in plan.remarks[-1]
+    assert "is running" in plan.remarks[-1]
     with pytest.raises(Refused, match=r"11-20T00:00:00\.000Z to 2026-11-21T00"):
         archive.start(plan)
     stubber.assert_no_pending_responses()
