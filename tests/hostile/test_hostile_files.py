@@ -204,7 +204,7 @@ def test_a_spoiled_object_of_the_failure_store_is_read_or_unreadable(chance):
     for _ in range(ROUNDS):
         found = documents.read("aws/lambda/x", json.dumps(spoiled(chance, batch)).encode())
         for record in found.records or ():
-            documents.order_of(record)
+            documents.sequence_of(record)
             documents.customer_of(record, "customer_id")
             documents.occurred_at(record)
 

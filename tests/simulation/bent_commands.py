@@ -93,18 +93,18 @@ class Forgiving(publisher_function.PublisherFunction):
     def publish(self, records: Sequence[Record]) -> list[publisher_function.Outcome]:
         return [
             replace(one, outcome=publisher_function.IGNORED)
-            if one.outcome == publisher_function.OUTCOME_REFUSED
+            if one.outcome == publisher_function.REFUSED
             else one
             for one in super().publish(records)
         ]
 
 
 class MovingFirst(recovering.Recovery):
-    def _publish(self, call: Sequence[recovering.Placed]) -> None:
+    def _publish(self, call: Sequence[recovering.QueuedRecord]) -> None:
         names = dict.fromkeys(one.item_id for one in call if one.last)
         items = [found for one in names if (found := self.run.ledger.get(one)) is not None]
         for item in items:
-            self.moving._effect(item)
+            self.mover.move_object(item)
         super()._publish(call)
 
 

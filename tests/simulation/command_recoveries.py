@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from fanout.dlq.steps import OPEN
 from fanout.failures import commands as carrying_out
 from fanout.failures import commands as run_commands
-from fanout.failures.recover import Wanted
 from fanout.runs.store import Run
 from simulation.deployment import Deployed
 from simulation.desk import Begun, Desk
@@ -22,7 +21,7 @@ class Recoveries:
 
     def begin(self) -> str:
         options = {
-            "wanted": Wanted().to_document(),
+            "wanted": {"reason": None, "key": None, "customer": None},
             "limit": None,
             "from_stream": False,
             "range": None,

@@ -15,7 +15,7 @@ from fanout.dlq import replay as movers
 from fanout.dlq import replay as settling
 from fanout.dlq import steps as moving
 from fanout.failures import commands as carrying_out
-from fanout.failures import records as streams
+from fanout.failures import recover as recovering
 from publisher.events import Entry
 from publisher.stream_handler import REPORT_OUTCOMES
 from simulation import bent_commands as bent
@@ -117,7 +117,7 @@ class RecoverMovesFirst(System):
 class RecoverTakesEarlierStreams(System):
     """Recovers records of an earlier stream under today's epoch."""
 
-    bent_commands = Bent({(streams, "why_earlier"): lambda *_: ""})
+    bent_commands = Bent({(recovering, "why_not_recover"): lambda *_: ""})
 
 
 class BackfillSkipsPage(System):

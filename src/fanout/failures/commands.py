@@ -2,10 +2,11 @@
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import islice
 from typing import Annotated, Any
@@ -16,11 +17,10 @@ from rich.markup import escape
 
 from customer_events.instants import to_wire
 from fanout.aws import AwsTarget, sentence_for
-from fanout.console import ERR, OUT, print_json, progress, table, working
-from fanout.errors import CommandError, ExitCode, Found, WrongUse
-from fanout.failures import records as streams
-from fanout.failures import recover as discarding
-from fanout.failures.records import Failure, Kind, StreamRange, customer_of, forecast, outlook
+from fanout.console import ERR, OUT, print_json, table, working
+from fanout.errors import CommandError, ExitCode, Found, Refused, WrongUse
+from fanout.failures import recover as recover_module
+from fanout.failures.records import Failure, Kind, Record, StreamRange, customer_of, forecast
 from fanout.failures.recover import (
     DISCARDED,
     GONE,
@@ -28,17 +28,14 @@ from fanout.failures.recover import (
     OPEN,
     RECOVERED,
     WELL_ENDS,
-    Candidate,
-    Moving,
-    Progress,
+    Mover,
     PublisherFunction,
     Recovery,
-    Wanted,
-    freeze,
     lambda_client,
+    select,
+    why_not_discard,
 )
-from fanout.failures.store import Deployment, find_deployment, left, stream_range
-from fanout.runs.ledger import Item
+from fanout.failures.store import Deployment, find_deployment, stream_range
 from fanout.runs.lock import Locks
 from fanout.runs.options import JournalCopy, Json, Reveal, RunName, RunsDir, run_store
 from fanout.runs.pace import Pace, Stopping
@@ -113,11 +110,11 @@ class Group:
         if failure.records is None:
             self.ranges += failure.stream_range is not None
             return
-        expected = outlook(failure.records, rules)
+        would = Counter(forecast(record, rules).would for record in failure.records)
         self.records += len(failure.records)
-        self.publish += expected.publish
-        self.ignore += expected.ignore
-        self.refuse += expected.refuse
+        self.publish += would["publish"]
+        self.ignore += would["ignore"]
+        self.refuse += would["refuse"]
         for record in failure.records:
             customer = customer_of(record, rules.customer_id_attribute)
             if customer is not None and len(self._customers) < _CUSTOMERS_MAX:
@@ -236,9 +233,14 @@ def _advice(group: Group) -> str:
 def _document(
     deployment: Deployment, failure: Failure, *, reveal: bool, from_stream: bool
 ) -> dict[str, Any]:
-    loaded = deployment.loading(from_stream=from_stream).of(failure)
-    records = loaded.records or ()
+    records: Sequence[Record] = ()
+    why = ""
+    try:
+        records = deployment.loader(from_stream=from_stream).records_of(failure)
+    except Refused as refusal:
+        why = str(refusal)
     where = failure.stream_range
+    hours = where and where.hours_left(datetime.now(UTC))
     return {
         "key": failure.key,
         "kind": failure.kind.value,
@@ -250,9 +252,9 @@ def _document(
         "shard_id": where and where.shard_id,
         "from_sequence": where and where.first,
         "to_sequence": where and where.last,
-        "stream_keeps_it": where and (left(where).removeprefix(", ") or None),
+        "stream_keeps_it": None if hours is None else f"{hours:.1f} hours left",
         "records": len(records),
-        "why_no_records": loaded.why,
+        "why_no_records": why,
         "masked": not reveal,
         "shown": [
             _record(deployment, one, reveal=reveal) for one in islice(records, RECORDS_SHOWN)
@@ -260,11 +262,11 @@ def _document(
     }
 
 
-def _record(deployment: Deployment, record: Any, *, reveal: bool) -> dict[str, Any]:
+def _record(deployment: Deployment, record: Record, *, reveal: bool) -> dict[str, Any]:
     found = forecast(record, deployment.rules)
     return {
         "record_id": record_id(record),
-        "would": found.prospect.value,
+        "would": found.would,
         "reason": found.reason,
         "field": found.field,
         "expected": found.expected,
@@ -483,23 +485,21 @@ def named_range(run: Run) -> StreamRange | None:
 
 def _recover(deployment: Deployment, run: Run, operator: Operator) -> Result:
     function = PublisherFunction(
-        lambda_client(deployment.target), deployment.publisher.function_name
+        client=lambda_client(deployment.target), function_name=deployment.publisher.function_name
     )
     function.require_reporting()
-    loading = deployment.loading(named=named_range(run), from_stream=run.options["from_stream"])
-    with stretch(deployment.target, run, operator, _tell) as at_work, progress() as bar:
-        task = bar.add_task("recovering", total=run.ledger.count(*OPEN))
-
-        def tell_progress(now: Progress) -> None:
-            bar.update(task, completed=now.objects)
-
+    loader = deployment.loader(named=named_range(run), from_stream=run.options["from_stream"])
+    with (
+        stretch(deployment.target, run, operator, _tell) as at_work,
+        working("recovering", run.ledger.count(*OPEN)) as advance,
+    ):
         recovery = Recovery(
             run=run,
-            load=loading.load,
+            load=loader.load,
             function=function,
-            moving=Moving(
-                run,
-                deployment.store,
+            mover=Mover(
+                run=run,
+                store=deployment.store,
                 folder="recovered",
                 end=RECOVERED,
                 end_if_missing=RECOVERED,  # published, and moved by somebody else
@@ -507,7 +507,7 @@ def _recover(deployment: Deployment, run: Run, operator: Operator) -> Result:
             id_attribute=deployment.rules.customer_id_attribute,
             keep_lock=at_work.keep_lock,
             stop=at_work.stop,
-            tell_progress=tell_progress,
+            advance=advance,
             pace=Pace(run.options.get("rate"), wait=at_work.wait),
         )
         recovery.work()
@@ -515,30 +515,24 @@ def _recover(deployment: Deployment, run: Run, operator: Operator) -> Result:
 
 
 def _discard(deployment: Deployment, run: Run, operator: Operator) -> Result:
-    moving = Moving(run, deployment.store, folder="discarded", end=DISCARDED, end_if_missing=GONE)
-    why = {"why": run.options["because"]}
+    mover = Mover(
+        run=run,
+        store=deployment.store,
+        folder="discarded",
+        end=DISCARDED,
+        end_if_missing=GONE,
+        why=run.options["because"],
+    )
     with (
         stretch(deployment.target, run, operator, _tell) as at_work,
-        working("discarding", run.ledger.count(*OPEN)) as discarded,
+        working("discarding", run.ledger.count(*OPEN)) as advance,
     ):
-        for page in _pages(run):
-            if at_work.stop():
-                break
+        items = run.ledger.items(*OPEN)
+        while (page := list(islice(items, _PAGE))) and not at_work.stop():
             at_work.keep_lock()
-            moving.move(page, {one.id: why for one in page})
-            discarded(len(page))
+            mover.move(page)
+            advance(len(page))
         return conclude(run, stuck_for="", was_stopped=at_work.stop())
-
-
-def _pages(run: Run) -> Iterator[list[Item]]:
-    page: list[Item] = []
-    for item in run.ledger.items(*OPEN):
-        page.append(item)
-        if len(page) == _PAGE:
-            yield page
-            page = []
-    if page:
-        yield page
 
 
 def _tell(sentence: str) -> None:
@@ -603,9 +597,10 @@ def recover(
     3: refused by AWS, or another operator is at it; 130: interrupted, safely.
     """
     deployment = find_deployment(context.obj)
-    named = stream_range(deployment, shard, from_sequence, to_sequence, from_stream=from_stream)
+    stream_arn = deployment.publisher.stream_arn
+    named = stream_range(stream_arn, shard, from_sequence, to_sequence, from_stream=from_stream)
     how = {
-        "wanted": Wanted(reason=reason, key=key, customer=customer).to_document(),
+        "wanted": {"reason": reason, "key": key, "customer": customer},
         "limit": limit,
         "from_stream": from_stream,
         "even_if_earlier_stream": even_if_earlier_stream,
@@ -644,7 +639,7 @@ def discard(
     if not because.strip():
         raise WrongUse("--reason is empty: say why, for the journal.")
     how = {
-        "wanted": Wanted(reason=cause, key=key, customer=customer).to_document(),
+        "wanted": {"reason": cause, "key": key, "customer": customer},
         "limit": limit,
         "because": because,
         "even_if_current": even_if_current,
@@ -751,25 +746,27 @@ def _nothing_selected(run: Run, *, as_json: bool) -> None:
 
 
 def _select(deployment: Deployment, run: Run) -> None:
-    def is_meant(candidate: Candidate) -> str:
+    def why_not(failure: Failure, records: Sequence[Record]) -> str:
         if run.header["command"] == RECOVER:
             if run.options.get("even_if_earlier_stream"):
                 return ""
-            return streams.why_earlier(candidate.records, deployment.publisher.stream_arn)
+            return recover_module.why_not_recover(records, deployment.publisher.stream_arn)
         if run.options["even_if_current"]:
             return ""
-        return discarding.why_not(candidate, deployment.rules, deployment.item_now)
+        return why_not_discard(failure, records, deployment.rules, deployment.item_now)
 
+    cut_off = datetime.now(UTC)
     with working("reading the failure store") as read:
-        freeze(
-            run,
-            deployment.loading(named=named_range(run), from_stream=run.options["from_stream"]),
-            Wanted(**run.options["wanted"]),
+        items, left_out = select(
+            deployment.loader(named=named_range(run), from_stream=run.options["from_stream"]),
+            run.options["wanted"],
             deployment.rules,
             limit=run.options["limit"],
-            is_meant=is_meant,
+            why_not=why_not,
             progress=read,
         )
+    run.select(items)
+    run.freeze(cut_off=cut_off, left_out=left_out)
 
 
 def _warn(sentence: str) -> None:

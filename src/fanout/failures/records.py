@@ -1,7 +1,7 @@
-"""What lies in the failure store, as the commands see it. Pure.
+"""What the failure store's objects hold, and what the contract makes of their records now. Pure.
 
 The shapes are the publisher's own (`publisher.failure_store`) and Lambda's: "Retain discarded
-records for a DynamoDB event source in Lambda", Lambda developer guide.
+records for a DynamoDB event source in Lambda", Lambda developer guide. `read_again` alone asks AWS.
 """
 
 import json
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
@@ -29,10 +29,12 @@ Record = dict[str, Any]
 
 
 class Kind(StrEnum):
-    """Who put it there."""
+    """Who put an object there."""
 
     PARKED = "parked"
+    """The publisher: one record."""
     BATCH = "batch"
+    """Lambda: a batch that it gave up."""
     RANGE = "range"
     """Nobody: a range of the stream that a person named."""
 
@@ -46,6 +48,20 @@ class StreamRange:
     first: str
     last: str
     arrived_at: datetime | None = None
+
+    @property
+    def item_id(self) -> str:
+        """The range as the id of an item of a run."""
+        return f"stream/{self.shard_id}/{self.first}-{self.last}"
+
+    def hours_left(self, now: datetime) -> float | None:
+        """How long the stream still keeps it; 0 where it may be gone, None where it is not known.
+
+        A stream keeps records for 24 hours.
+        """
+        if self.arrived_at is None:
+            return None
+        return max(0.0, (self.arrived_at + timedelta(hours=24) - now) / timedelta(hours=1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,38 +92,41 @@ class Failure:
 def read(key: str, body: bytes) -> Failure:
     """Read an object; one of no known form has the reason `Unreadable` and no records."""
     kind = Kind.PARKED if key.startswith(PARKED_PREFIX) else Kind.BATCH
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        document = None
-    if isinstance(document, dict):
-        found = _parked(key, document) if kind is Kind.PARKED else _batch(key, document)
-        if found is not None:
-            return found
-    return Failure(
+    document = _parsed(body)
+    failure = _parked(key, document) if kind is Kind.PARKED else _batch(key, document)
+    return failure or Failure(
         key=key, kind=kind, reason=UNREADABLE, expected="a document of the publisher or of Lambda"
     )
 
 
-def order_of(record: Record) -> int:
-    """The record's place among all: its SequenceNumber; 0 where it has none.
+def sequence_of(record: Record) -> int:
+    """The record's SequenceNumber, which orders all records; 0 where it has none.
 
     A later change of one item has the numerically larger number, across splits of its shard too.
     """
-    number = stream_records.sequence_number(record)
-    return 0 if number is None else int(number)
+    return int(stream_records.sequence_number(record) or 0)
 
 
 def customer_of(record: Record, id_attribute: str) -> str | None:
     """Whom a record is about; None where its key does not say."""
-    keys = _object(_object(_object(record).get("dynamodb")).get("Keys"))
+    keys = as_object(as_object(as_object(record).get("dynamodb")).get("Keys"))
     return attribute_values.scalar(keys.get(id_attribute)) or None
 
 
 def occurred_at(record: Record) -> datetime | None:
     """When the change was made, to the second."""
-    stream = _object(_object(record).get("dynamodb"))
+    stream = as_object(as_object(record).get("dynamodb"))
     return attribute_values.epoch_second(stream.get("ApproximateCreationDateTime"))
+
+
+def is_of_earlier_stream(records: Iterable[Record], stream_arn: str) -> bool:
+    """Whether any record is of another stream than today's, whose numbers do not continue it.
+
+    A record that does not say where it comes from counts as today's.
+    """
+    return any(
+        (as_object(record).get("eventSourceARN") or stream_arn) != stream_arn for record in records
+    )
 
 
 def _parked(key: str, document: Mapping[str, Any]) -> Failure | None:
@@ -126,30 +145,24 @@ def _parked(key: str, document: Mapping[str, Any]) -> Failure | None:
 
 
 def _batch(key: str, document: Mapping[str, Any]) -> Failure | None:
-    records = _records_in(document.get("payload"))
-    stream_range = _range(_object(document.get("DDBStreamBatchInfo")))
-    if records is None and stream_range is None:
+    payload = document.get("payload")  # the invocation's event, as JSON text or as an object
+    event = _parsed(payload) if isinstance(payload, str) else as_object(payload)
+    records = event.get("Records")
+    stream_range = _range(as_object(document.get("DDBStreamBatchInfo")))
+    if not isinstance(records, list) and stream_range is None:
         return None
-    error = _object(document.get("responseContext")).get("functionError")
+    error = as_object(document.get("responseContext")).get("functionError")
     return Failure(
         key=key,
         kind=Kind.BATCH,
-        reason=str(_object(document.get("requestContext")).get("condition") or "unknown condition"),
+        reason=str(
+            as_object(document.get("requestContext")).get("condition") or "unknown condition"
+        ),
         expected=f"a function without error; it said {error}" if error else "",
         at=_instant(document.get("timestamp")),
-        records=records,
+        records=records if isinstance(records, list) else None,
         stream_range=stream_range,
     )
-
-
-def _records_in(payload: object) -> list[Record] | None:
-    """The payload is the invocation's event, as JSON text or as an object."""
-    try:
-        event = json.loads(payload) if isinstance(payload, str) else payload
-    except (ValueError, RecursionError):
-        return None
-    records = _object(event).get("Records")
-    return records if isinstance(records, list) else None
 
 
 def _range(info: Mapping[str, Any]) -> StreamRange | None:
@@ -172,88 +185,51 @@ def _instant(value: object) -> datetime | None:
         return None
 
 
-def _object(value: object) -> Mapping[str, Any]:
+def _parsed(text: str | bytes) -> Mapping[str, Any]:
+    try:
+        return as_object(json.loads(text))
+    except (ValueError, RecursionError):
+        return {}
+
+
+def as_object(value: object) -> Mapping[str, Any]:
+    """The value where it is a JSON object, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 
-# What would become of a record if it were published again now. Pure
-
-
-class Prospect(StrEnum):
-    """What is to be expected."""
-
-    PUBLISH = "publish"
-    IGNORE = "ignore"
-    """It holds no change of status."""
-    REFUSE = "refuse"
+# What would become of a record if it were published again now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """A record's prospect; `reason`, `field` and `expected` where it would be refused."""
+    """`ignore`: it holds no change of status. `reason` and the rest say why it would be refused."""
 
-    prospect: Prospect
+    would: Literal["publish", "ignore", "refuse"]
     reason: str = ""
     field: str = ""
     expected: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outlook:
-    """How many records of an object would be published, ignored, refused; and why refused."""
-
-    publish: int = 0
-    ignore: int = 0
-    refuse: int = 0
-    reasons: tuple[str, ...] = ()
 
 
 def forecast(record: Record, rules: TableRules) -> Forecast:
     """What would become of one record."""
     try:
         transition = detect(record, rules)
-    except BadRecord as reason:
-        return Forecast(
-            prospect=Prospect.REFUSE,
-            reason=reason.code,
-            field=reason.field,
-            expected=reason.expected,
-        )
+    except BadRecord as bad:
+        return Forecast(would="refuse", reason=bad.code, field=bad.field, expected=bad.expected)
     except (AttributeError, LookupError, TypeError, ValueError) as error:
-        return Forecast(
-            prospect=Prospect.REFUSE,
-            reason="UnexpectedError",
-            expected=f"no exception; there was a {where_raised(error)}",
-        )
-    return Forecast(prospect=Prospect.IGNORE if transition is None else Prospect.PUBLISH)
+        expected = f"no exception; there was a {where_raised(error)}"
+        return Forecast(would="refuse", reason="UnexpectedError", expected=expected)
+    return Forecast(would="ignore" if transition is None else "publish")
 
 
-def outlook(records: Iterable[Record], rules: TableRules) -> Outlook:
-    """What would become of all records of an object."""
-    found: Sequence[Forecast] = [forecast(record, rules) for record in records]
-    refused = [one for one in found if one.prospect is Prospect.REFUSE]
-    return Outlook(
-        publish=sum(one.prospect is Prospect.PUBLISH for one in found),
-        ignore=sum(one.prospect is Prospect.IGNORE for one in found),
-        refuse=len(refused),
-        reasons=tuple(sorted({one.reason for one in refused})),
-    )
+# Read a range of a shard again, for as long as the stream keeps it
 
 
-# Read a range of a shard again, for as long as the stream keeps it: 24 hours
-
-
-KEPT = timedelta(hours=24)
 RECORDS_MAX = 20_000
 """Of one range, which is held in memory; a batch of Lambda's has 10,000 at most."""
 _EMPTY_PAGES_MAX = 50
 """Pages without a record, in a row: GetRecords may answer some before the data begins."""
 _GONE = {"TrimmedDataAccessException", "ResourceNotFoundException"}
-
-
-def hours_left(arrived_at: datetime, now: datetime) -> float:
-    """How long the stream still keeps a record, in hours; 0 where it may be gone."""
-    return max(0.0, (arrived_at + KEPT - now) / timedelta(hours=1))
 
 
 def read_again(client: Any, wanted: StreamRange) -> list[Record]:
@@ -262,14 +238,13 @@ def read_again(client: Any, wanted: StreamRange) -> list[Record]:
     Raises:
         Refused: the stream no longer has them, or the range is too long.
     """
-    found: list[Record] = []
-    last = int(wanted.last)
+    records: list[Record] = []
     try:
         for raw in _raw(client, wanted):
-            if int(raw["dynamodb"]["SequenceNumber"]) > last:
+            if int(raw["dynamodb"]["SequenceNumber"]) > int(wanted.last):
                 break
-            found.append(shape_record(raw, stream_arn=wanted.stream_arn))
-            if len(found) > RECORDS_MAX:
+            records.append(shape_record(raw, stream_arn=wanted.stream_arn))
+            if len(records) > RECORDS_MAX:
                 raise Refused(
                     f"The range of {wanted.shard_id} holds more than {RECORDS_MAX:,} records: "
                     "give a shorter one, and the rest as another."
@@ -277,10 +252,14 @@ def read_again(client: Any, wanted: StreamRange) -> list[Record]:
     except ClientError as error:
         if error.response.get("Error", {}).get("Code", "") not in _GONE:
             raise
-        raise Refused(_gone(wanted)) from None
-    if not found:
-        raise Refused(_gone(wanted))
-    return found
+        records = []
+    if not records:
+        raise Refused(
+            f"The stream no longer has {wanted.first} to {wanted.last} of {wanted.shard_id}: it "
+            "keeps 24 hours. `fanout reconcile SUBSCRIBER --repair` brings the rows to today's "
+            "state."
+        )
+    return records
 
 
 def _raw(client: Any, wanted: StreamRange) -> Iterator[dict[str, Any]]:
@@ -296,28 +275,3 @@ def _raw(client: Any, wanted: StreamRange) -> Iterator[dict[str, Any]]:
         yield from answer["Records"]
         empty = 0 if answer["Records"] else empty + 1
         iterator = answer.get("NextShardIterator")
-
-
-def _gone(wanted: StreamRange) -> str:
-    return (
-        f"The stream no longer has {wanted.first} to {wanted.last} of {wanted.shard_id}: it keeps "
-        "24 hours. `fanout reconcile SUBSCRIBER --repair` brings the rows to today's state."
-    )
-
-
-# Do a record's numbers go on in the stream that the publisher reads now? Pure
-
-
-EARLIER = (
-    "of an earlier stream, whose numbers do not go on in today's: bring the rows up to date with "
-    "`fanout reconcile SUBSCRIBER --repair`, then discard it with --even-if-current"
-)
-
-
-def why_earlier(records: Iterable[Record], stream_arn: str) -> str:
-    """Why an object is not to be published again; "" where all of it is of today's stream.
-
-    A record that does not say where it comes from counts as today's.
-    """
-    arns = {one.get("eventSourceARN") or stream_arn for one in records if isinstance(one, dict)}
-    return EARLIER if arns - {stream_arn} else ""

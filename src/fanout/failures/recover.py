@@ -2,19 +2,19 @@
 
 An object is the unit of the journal, a record that of the order: records of several objects go out
 merged by their numbers. After a kill an object that is not done with is published again from its
-first record, with the same event ids, which a consumer recognises.
+first record, with the same event ids, which a consumer recognises. `why_not_discard` says which
+objects a later change has superseded, so that they may be moved away instead.
 """
 
 import json
-import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from heapq import heappop, heappush
+from itertools import islice
 from typing import Any, Protocol
 
 from botocore.config import Config
@@ -25,24 +25,20 @@ from fanout.errors import Refused
 from fanout.failures.records import (
     Failure,
     Kind,
-    Outlook,
-    Prospect,
     Record,
+    as_object,
     customer_of,
     forecast,
-    order_of,
-    outlook,
+    is_of_earlier_stream,
+    sequence_of,
 )
-from fanout.failures.store import Loaded, Loading
+from fanout.failures.store import Loader, ObjectStore
 from fanout.runs.journal import done, ended, intent
 from fanout.runs.ledger import Item, State
 from fanout.runs.pace import Pace
 from fanout.runs.store import Run
 from publisher import attribute_values
 from publisher.transitions import TableRules, is_customer, known_status
-
-# The words for how an object of a run ended, and for the steps on its way
-
 
 PUBLISH, MOVE = "publish", "move"
 """The steps."""
@@ -67,11 +63,108 @@ MEANINGS = {
 """What each fate in a report means."""
 
 
+# Select: which objects a run is about, in the order of their earliest records
+
+
+WhyNot = Callable[[Failure, Sequence[Record]], str]
+"""Why an object with these records is left out; "" where it is not."""
+
+
+def select(
+    loader: Loader,
+    wanted: Mapping[str, str | None],
+    rules: TableRules,
+    *,
+    limit: int | None = None,
+    why_not: WhyNot = lambda _failure, _records: "",
+    progress: Callable[[int], None] = lambda _count: None,
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """The items of a run, and sentences about what is left out.
+
+    Args:
+        loader: how to get at records.
+        wanted: the `reason`, the `key`, and a `customer` of the objects; None: any.
+        rules: of the publisher, to predict what becomes of a record.
+        limit: so many at most, the earliest ones.
+        why_not: why an object is left out.
+        progress: called with 1 for each object that was read.
+    """
+    items: list[dict[str, Any]] = []
+    left_out: Counter[str] = Counter()
+    for failure in _candidates(loader, wanted["key"], progress):
+        if wanted["reason"] not in (None, failure.reason):
+            continue
+        try:
+            records = loader.records_of(failure)
+        except Refused as refusal:
+            left_out[str(refusal)] += 1
+            continue
+        customers = {customer_of(record, rules.customer_id_attribute) for record in records}
+        if wanted["customer"] is not None and wanted["customer"] not in customers:
+            continue
+        why = why_not(failure, records) if records else "an empty batch: nothing to publish"
+        if why:
+            left_out[why] += 1
+        else:
+            items.append(_item(failure, records, len(customers - {None}), rules))
+    items.sort(key=lambda item: (int(item["first"]), item["id"]))
+    remarks = [f"Left out, {count:,}: {why}." for why, count in left_out.items()]
+    if limit is not None and len(items) > limit:
+        later = len(items) - limit
+        remarks.append(f"--limit {limit} was reached: {later:,} later ones are left.")
+    return items[:limit], remarks
+
+
+def why_not_recover(records: Iterable[Record], stream_arn: str) -> str:
+    """Why an object is not published again; "" where all of it is of today's stream."""
+    if not is_of_earlier_stream(records, stream_arn):
+        return ""
+    return (
+        "of an earlier stream, whose numbers do not continue in today's: bring the rows up to date "
+        "with `fanout reconcile SUBSCRIBER --repair`, then discard it with --even-if-current"
+    )
+
+
+def _candidates(
+    loader: Loader, key: str | None, progress: Callable[[int], None]
+) -> Iterator[Failure]:
+    if loader.named is not None:
+        named = loader.named
+        yield Failure(key=named.item_id, kind=Kind.RANGE, reason="NamedRange", stream_range=named)
+    elif key is not None:
+        if failure := loader.store.read(key):
+            yield failure
+    else:
+        for failure in loader.store.failures():
+            progress(1)
+            yield failure
+
+
+def _item(
+    failure: Failure, records: Sequence[Record], customers: int, rules: TableRules
+) -> dict[str, Any]:
+    """What the journal says of a selected object: counts and codes, nothing personal."""
+    forecasts = [forecast(record, rules) for record in records]
+    would = Counter(forecast.would for forecast in forecasts)
+    return {
+        "id": failure.key,
+        "kind": failure.kind.value,
+        "reason": failure.reason,
+        "records": len(records),
+        "customers": customers,
+        "first": str(min(map(sequence_of, records))),
+        "publish": would["publish"],
+        "ignore": would["ignore"],
+        "refuse": would["refuse"],
+        "refused_for": ", ".join(sorted({one.reason for one in forecasts if one.reason})),
+    }
+
+
 # The records of many objects as one sequence, oldest change first, in little memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
+class QueuedRecord:
     """A record and the object that it is in; `last`: all others of that object came before."""
 
     item_id: str
@@ -79,45 +172,36 @@ class Placed:
     last: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opening:
-    """An object that is yet to be opened, and the number of its earliest record."""
-
-    item_id: str
-    first: int
-
-
 def merged(
-    openings: Iterable[Opening], load: Callable[[str], Sequence[Record]]
-) -> Iterator[Placed]:
+    openings: Iterable[tuple[int, str]], load: Callable[[str], Sequence[Record]]
+) -> Iterator[QueuedRecord]:
     """Every record by its number; those of equal numbers in the order of their objects.
 
     Args:
-        openings: in the order of `first`.
-        load: the records of an object; none: it is passed over.
+        openings: the number of an object's earliest record and its id, in the order of the numbers.
+        load: the records of an object, called when its first record is due; none: it is skipped.
     """
-    coming = iter(openings)
-    following = next(coming, None)
+    upcoming = iter(openings)
+    opening = next(upcoming, None)
     heap: list[tuple[int, int, int, str, Record]] = []
-    left: dict[str, int] = {}
+    remaining: dict[str, int] = {}
     opened = 0
-    while heap or following is not None:
-        while following is not None and (not heap or following.first <= heap[0][0]):
-            records = load(following.item_id)
-            for place, record in enumerate(records):
-                heappush(heap, (order_of(record), opened, place, following.item_id, record))
-            if records:
-                left[following.item_id] = len(records)
+    while heap or opening is not None:
+        while opening is not None and (not heap or opening[0] <= heap[0][0]):
+            item_id = opening[1]
+            records = load(item_id)
+            for index, record in enumerate(records):
+                heappush(heap, (sequence_of(record), opened, index, item_id, record))
+            remaining[item_id] = len(records)
             opened += 1
-            following = next(coming, None)
-        if not heap:
-            continue
-        _, _, _, item_id, record = heappop(heap)
-        left[item_id] -= 1
-        is_last = left[item_id] == 0
-        if is_last:
-            del left[item_id]
-        yield Placed(item_id=item_id, record=record, last=is_last)
+            opening = next(upcoming, None)
+        if heap:
+            _, _, _, item_id, record = heappop(heap)
+            remaining[item_id] -= 1
+            last = remaining[item_id] == 0
+            if last:
+                del remaining[item_id]
+            yield QueuedRecord(item_id=item_id, record=record, last=last)
 
 
 # Move what is done with to `recovered/<run>/` or `discarded/<run>/`
@@ -126,78 +210,63 @@ def merged(
 MOVERS = 8
 
 
-class Store(Protocol):
-    """Where objects are moved."""
-
-    def move(self, key: str, new_key: str) -> bool:
-        """Copy, then delete; False where neither place has it."""
-        ...
-
-
-class Moving:
-    """Moves objects of one run.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mover:
+    """Moves objects of one run, each step in the journal.
 
     Args:
         folder: `recovered` or `discarded`.
         end: how an object that was moved has ended.
         end_if_missing: how one has ended that neither place has.
+        why: what the report says of each besides its end.
     """
 
-    def __init__(
-        self, run: Run, store: Store, *, folder: str, end: str, end_if_missing: str
-    ) -> None:
-        self._run = run
-        self._store = store
-        self._folder = folder
-        self._end = end
-        self._end_if_missing = end_if_missing
+    run: Run
+    store: ObjectStore
+    folder: str
+    end: str
+    end_if_missing: str
+    why: str = ""
 
-    def move(self, items: Sequence[Item], details: Mapping[str, Mapping[str, Any]]) -> int:
-        """Move them, each step in the journal; returns how many failed.
-
-        Args:
-            items: objects that are done with.
-            details: by id, what the report says of each besides its end.
-        """
+    def move(self, items: Sequence[Item]) -> None:
+        """Move objects that are done with; one that can't be moved is left for a resume."""
         if not items:
-            return 0
-        self._run.record(intent(MOVE, [one.id for one in items]))
+            return
+        self.run.record(intent(MOVE, [item.id for item in items]))
         with ThreadPoolExecutor(max_workers=MOVERS) as pool:
-            effects = list(pool.map(self._effect, items))
+            answers = list(pool.map(self.move_object, items))
         results, endings = [], []
-        for item, (moved, why) in zip(items, effects, strict=True):
-            detail = dict(details.get(item.id, {}))
-            if why:
-                results.append({**detail, "id": item.id, "ok": False, "why": why})
+        for item, (moved, code) in zip(items, answers, strict=True):
+            detail = {name: value for name, value in item.detail.items() if name not in _OF_AN_END}
+            if code:
+                results.append({**detail, "id": item.id, "ok": False, "why": code})
                 continue
-            end = self._end if moved else self._end_if_missing
-            endings.append({**detail, "id": item.id, "end": end})
-        self._run.record(done(MOVE, results), ended(endings))
-        return len(results)
+            if self.why:
+                detail["why"] = self.why
+            endings.append(
+                {**detail, "id": item.id, "end": self.end if moved else self.end_if_missing}
+            )
+        self.run.record(done(MOVE, results), ended(endings))
 
-    # Private functions
-
-    def _effect(self, item: Item) -> tuple[bool, str]:
-        """Whether it was there, and why it could not be moved; a range has no object."""
+    def move_object(self, item: Item) -> tuple[bool, str]:
+        """Whether it was there, and AWS's code where it could not be moved."""
         if item.facts.get("kind") == Kind.RANGE:
-            return True, ""
+            return True, ""  # a range has no object
         try:
-            new_key = f"{self._folder}/{self._run.run_id}/{item.id}"
-            return self._store.move(item.id, new_key), ""
-        except (BotoCoreError, ClientError) as error:
-            return False, _code(error)
+            return self.store.move(item.id, f"{self.folder}/{self.run.run_id}/{item.id}"), ""
+        except ClientError as error:
+            return False, str(error.response.get("Error", {}).get("Code", "Unnamed"))
+        except BotoCoreError as error:
+            return False, type(error).__name__
 
 
-def _code(error: BotoCoreError | ClientError) -> str:
-    if isinstance(error, ClientError):
-        return str(error.response.get("Error", {}).get("Code", "Unnamed"))
-    return type(error).__name__
+_OF_AN_END = frozenset({"end", "why"})
 
 
 # The deployed publisher function, asked to publish records and to say what became of each
 
 
-PUBLISHED, IGNORED, OUTCOME_REFUSED, FAILED = "PUBLISHED", "IGNORED", "REFUSED", "FAILED"
+PUBLISHED, IGNORED, FAILED = "PUBLISHED", "IGNORED", "FAILED"
 READ_TIMEOUT_SECONDS = 900
 """As long as a function may run: giving up earlier would only leave its answer unread."""
 _LATER = {"TooManyRequestsException", "ServiceException", "EC2ThrottledException"}
@@ -205,110 +274,10 @@ _LATER = {"TooManyRequestsException", "ServiceException", "EC2ThrottledException
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one record, with the reason where it did not end well."""
+    """What became of one record, with the reason where it was refused or failed."""
 
     outcome: str
     reason: str = ""
-    field: str = ""
-    expected: str = ""
-
-
-class PublisherFunction:
-    """The function, on Lambda.
-
-    Args:
-        client: a boto3 Lambda client; `lambda_client` makes one that waits long enough.
-        function_name: the publisher's.
-    """
-
-    def __init__(self, client: Any, function_name: str) -> None:
-        self._client = client
-        self._function_name = function_name
-
-    def require_reporting(self) -> None:
-        """Ask with no record, since an older function would park what it refuses once more.
-
-        Raises:
-            Refused: the function does not report outcomes, or there is none.
-        """
-        answer, why = self._invoke([])
-        if answer is None or not isinstance(answer.get("outcomes"), list):
-            said = f" It said: {why}." if why else ""
-            raise Refused(
-                f"{self._function_name} does not report outcomes.{said} Deploy the current "
-                "publisher as the function of a stream mapping (a pipe's enrichment publishes "
-                "nothing by itself), then recover."
-            )
-
-    def publish(self, records: Sequence[Record]) -> list[Outcome]:
-        """An outcome for each record, in their order; `FAILED` where none came back."""
-        answer, why = self._invoke(records)
-        found = (answer or {}).get("outcomes")
-        if not isinstance(found, list) or len(found) != len(records):
-            failed = Outcome(outcome=FAILED, reason=why or "NotReported")
-            return [failed] * len(records)
-        return [_outcome(one) for one in found]
-
-    # Private functions
-
-    def _invoke(self, records: Sequence[Record]) -> tuple[dict[str, Any] | None, str]:
-        """The function's answer, or None and why there is none."""
-        payload = json.dumps({"report_outcomes": True, "Records": list(records)}).encode()
-        try:
-            response = self._client.invoke(
-                FunctionName=self._function_name,
-                InvocationType="RequestResponse",
-                Payload=payload,
-            )
-        except self._client.exceptions.ResourceNotFoundException:
-            raise Refused(
-                f"There is no function {self._function_name}: deploy the publisher first."
-            ) from None
-        except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "")
-            if code not in _LATER:
-                raise
-            return None, code
-        except BotoCoreError as error:  # it may have published: the ids stay the same
-            return None, type(error).__name__
-        found = json.loads(response["Payload"].read() or b"null")
-        if "FunctionError" in response or not isinstance(found, dict):
-            kind = found.get("errorType") if isinstance(found, dict) else None
-            return None, str(kind or response.get("FunctionError") or "NoAnswer")
-        return found, ""
-
-
-def lambda_client(target: AwsTarget) -> Any:
-    """A client that waits for a long invocation, and does not repeat it by itself."""
-    config = Config(
-        read_timeout=READ_TIMEOUT_SECONDS, retries={"mode": "standard", "total_max_attempts": 1}
-    )
-    return target.session.client("lambda", endpoint_url=target.endpoint_url, config=config)
-
-
-def _outcome(found: Any) -> Outcome:
-    """Anything but the four words counts as failed."""
-    told = found if isinstance(found, dict) else {}
-    outcome = str(told.get("outcome"))
-    if outcome not in {PUBLISHED, IGNORED, OUTCOME_REFUSED, FAILED}:
-        return Outcome(outcome=FAILED, reason="NotReported")
-    return Outcome(
-        outcome=outcome,
-        reason=str(told.get("reason") or ""),
-        field=str(told.get("field") or ""),
-        expected=str(told.get("expected") or ""),
-    )
-
-
-RECORDS_PER_CALL_MAX = 200
-CALL_BYTES_MAX = 3_000_000
-"""Of the records of one invocation: Lambda takes 6 MB."""
-BEHIND = "BehindFailedRecord"
-"""An earlier change of the same customer failed, so this one waits for it."""
-_MOVES_MAX = 200
-
-
-_BEHIND = Outcome(outcome=FAILED, reason=BEHIND)
 
 
 class Function(Protocol):
@@ -319,31 +288,89 @@ class Function(Protocol):
         ...
 
 
-@dataclass(slots=True, kw_only=True)
-class Progress:
-    """What this stretch of work has come to: objects done with, records by outcome."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublisherFunction:
+    """The function, on Lambda; `lambda_client` makes a `client` that waits long enough."""
 
-    objects: int = 0
-    records: Counter[str] = field(default_factory=Counter)
+    client: Any
+    function_name: str
+
+    def require_reporting(self) -> None:
+        """Ask with no record, since an older function would park what it refuses once more.
+
+        Raises:
+            Refused: the function does not report outcomes, or there is none.
+        """
+        answer, why = self._invoke([])
+        if not isinstance(answer.get("outcomes"), list):
+            said = f" It said: {why}." if why else ""
+            raise Refused(
+                f"{self.function_name} does not report outcomes.{said} Deploy the current "
+                "publisher as the function of a stream mapping (a pipe's enrichment publishes "
+                "nothing by itself), then recover."
+            )
+
+    def publish(self, records: Sequence[Record]) -> list[Outcome]:
+        """An outcome for each record, in their order; `FAILED` where none came back."""
+        answer, why = self._invoke(records)
+        outcomes = answer.get("outcomes")
+        if not isinstance(outcomes, list) or len(outcomes) != len(records):
+            return [Outcome(outcome=FAILED, reason=why or "NotReported")] * len(records)
+        return [_outcome(as_object(outcome)) for outcome in outcomes]
+
+    # Private functions
+
+    def _invoke(self, records: Sequence[Record]) -> tuple[Mapping[str, Any], str]:
+        """The function's answer, or an empty one and why there is none."""
+        payload = json.dumps({"report_outcomes": True, "Records": list(records)}).encode()
+        try:
+            response = self.client.invoke(
+                FunctionName=self.function_name,
+                InvocationType="RequestResponse",
+                Payload=payload,
+            )
+        except self.client.exceptions.ResourceNotFoundException:
+            raise Refused(
+                f"There is no function {self.function_name}: deploy the publisher first."
+            ) from None
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code", "")
+            if code not in _LATER:
+                raise
+            return {}, code
+        except BotoCoreError as error:  # it may have published: the ids stay the same
+            return {}, type(error).__name__
+        answer = as_object(json.loads(response["Payload"].read() or b"null"))
+        if "FunctionError" in response or not answer:
+            return {}, str(answer.get("errorType") or response.get("FunctionError") or "NoAnswer")
+        return answer, ""
 
 
-@dataclass(slots=True, kw_only=True)
-class _Tally:
-    """What became of one object's records so far."""
+def lambda_client(target: AwsTarget) -> Any:
+    """A client that waits for a long invocation, and does not repeat it by itself."""
+    config = Config(
+        read_timeout=READ_TIMEOUT_SECONDS, retries={"mode": "standard", "total_max_attempts": 1}
+    )
+    return target.session.client("lambda", endpoint_url=target.endpoint_url, config=config)
 
-    outcomes: Counter[str] = field(default_factory=Counter)
-    reasons: Counter[str] = field(default_factory=Counter)
 
-    def add(self, outcome: Outcome) -> None:
-        self.outcomes[outcome.outcome] += 1
-        if outcome.reason:
-            self.reasons[outcome.reason] += 1
+def _outcome(answer: Mapping[str, Any]) -> Outcome:
+    """Anything but the four words counts as failed."""
+    outcome = str(answer.get("outcome"))
+    if outcome not in {PUBLISHED, IGNORED, REFUSED, FAILED}:
+        return Outcome(outcome=FAILED, reason="NotReported")
+    return Outcome(outcome=outcome, reason=str(answer.get("reason") or ""))
 
-    def to_document(self) -> dict[str, Any]:
-        found: dict[str, Any] = {name.lower(): count for name, count in self.outcomes.items()}
-        if self.reasons:
-            found["why"] = ", ".join(sorted(self.reasons))
-        return found
+
+# Recover
+
+
+RECORDS_PER_CALL_MAX = 200
+CALL_BYTES_MAX = 3_000_000
+"""Of the records of one invocation: Lambda takes 6 MB."""
+MOVES_MAX = 200
+_BEHIND = Outcome(outcome=FAILED, reason="BehindFailedRecord")
+"""An earlier change of the same customer failed, so this one waits for it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -351,27 +378,26 @@ class Recovery:
     """One stretch of work on a run.
 
     Args:
-        load: the records of an item, by its id.
+        load: the records of an item, by its id; raises `Refused` where there are none.
         id_attribute: of the customer id, in a record's key.
         keep_lock: called before each call.
         stop: asked between calls.
-        tell_progress: called after each call.
+        advance: called with the number of objects that were just done with.
         pace: of the records; as fast as it goes by default.
     """
 
     run: Run
-    load: Callable[[str], Loaded]
+    load: Callable[[str], Sequence[Record]]
     function: Function
-    moving: Moving
+    mover: Mover
     id_attribute: str
     keep_lock: Callable[[], None]
     stop: Callable[[], bool]
-    tell_progress: Callable[[Progress], None] = lambda _progress: None
+    advance: Callable[[float], None] = lambda _objects: None
     pace: Pace = field(default_factory=lambda: Pace(None, wait=time.sleep))
-    progress: Progress = field(default_factory=Progress)
     stuck_for: str = ""
-    _tallies: dict[str, _Tally] = field(default_factory=dict)
-    _waiting: set[str] = field(default_factory=set)
+    _outcomes: dict[str, list[Outcome]] = field(default_factory=dict)
+    _failed_customers: set[str] = field(default_factory=set)
 
     def work(self) -> None:
         """Go over every open object once.
@@ -379,8 +405,8 @@ class Recovery:
         It stops where the publisher took nothing of a whole call; `stuck_for` then says why.
         """
         self._finish_moves()
-        most = self.pace.at_once(RECORDS_PER_CALL_MAX)
-        for call in _calls(merged(self._openings(), self._load), most):
+        records_max = self.pace.at_once(RECORDS_PER_CALL_MAX)
+        for call in _calls(merged(self._openings(), self._load), records_max):
             if self.stop() or self.stuck_for:
                 return
             self.pace.take(len(call))
@@ -388,250 +414,95 @@ class Recovery:
                 return
             self.keep_lock()
             self._publish(call)
-            self.tell_progress(self.progress)
+            self._finish([queued.item_id for queued in call if queued.last])
 
     # Private functions
 
     def _finish_moves(self) -> None:
-        """Of an earlier stretch: what is published, and lacks its move only."""
-        page: list[Item] = []
-        for item in self.run.ledger.items(State.DOING, State.DID, State.FAILED):
-            if not _lacks_move_only(item):
-                continue
-            page.append(item)
-            if len(page) == _MOVES_MAX:
-                self._move(page)
-                page = []
-        self._move(page)
+        """Of an earlier stretch: what is published, and only has to be moved."""
+        items = filter(_is_published, self.run.ledger.items(State.DOING, State.DID, State.FAILED))
+        while page := list(islice(items, MOVES_MAX)):
+            self.mover.move(page)
+            self.advance(len(page))
 
-    def _openings(self) -> Iterator[Opening]:
+    def _openings(self) -> Iterator[tuple[int, str]]:
         for item in self.run.ledger.items(*OPEN):
-            if not _lacks_move_only(item):
-                yield Opening(item_id=item.id, first=int(item.facts["first"]))
+            if not _is_published(item):
+                yield int(item.facts["first"]), item.id
 
     def _load(self, item_id: str) -> Sequence[Record]:
-        loaded = self.load(item_id)
-        if not loaded.records:
-            ending = {"id": item_id, "end": GONE, "why": loaded.why or "it holds no record now"}
-            self.run.record(ended([ending]))
-            self.progress.objects += 1
-            return ()
-        return loaded.records
+        try:
+            records = self.load(item_id)
+            why = "it holds no record now"
+        except Refused as refusal:
+            records, why = (), str(refusal)
+        if not records:
+            self.run.record(ended([{"id": item_id, "end": GONE, "why": why}]))
+            self.advance(1)
+        return records
 
-    def _publish(self, call: Sequence[Placed]) -> None:
-        new = dict.fromkeys(one.item_id for one in call if one.item_id not in self._tallies)
+    def _publish(self, call: Sequence[QueuedRecord]) -> None:
+        new = dict.fromkeys(one.item_id for one in call if one.item_id not in self._outcomes)
         if new:
             self.run.record(intent(PUBLISH, new))
-            self._tallies.update((name, _Tally()) for name in new)
-        waiting = [self._customer(one) in self._waiting for one in call]
-        going = [one for one, waits in zip(call, waiting, strict=True) if not waits]
-        outcomes = self.function.publish([one.record for one in going]) if going else []
-        for placed, outcome in zip(going, outcomes, strict=True):
-            self._note(placed, outcome)
-        for placed, waits in zip(call, waiting, strict=True):
-            if waits:
-                self._note(placed, _BEHIND)
-        if outcomes and all(one.outcome == FAILED for one in outcomes):
-            self.stuck_for = ", ".join(sorted({one.reason for one in outcomes}))
-        self._settle(one.item_id for one in call if one.last)
+            self._outcomes.update((item_id, []) for item_id in new)
+        customers = [customer_of(queued.record, self.id_attribute) for queued in call]
+        is_sent = [customer not in self._failed_customers for customer in customers]
+        sent = [queued.record for queued, yes in zip(call, is_sent, strict=True) if yes]
+        outcomes = self.function.publish(sent) if sent else []
+        if outcomes and all(outcome.outcome == FAILED for outcome in outcomes):
+            self.stuck_for = ", ".join(sorted({outcome.reason for outcome in outcomes}))
+        answers = iter(outcomes)
+        for queued, customer, yes in zip(call, customers, is_sent, strict=True):
+            outcome = next(answers) if yes else _BEHIND
+            self._outcomes[queued.item_id].append(outcome)
+            if outcome.outcome == FAILED and customer is not None:
+                self._failed_customers.add(customer)
 
-    def _customer(self, placed: Placed) -> str:
-        return customer_of(placed.record, self.id_attribute) or ""
-
-    def _note(self, placed: Placed, outcome: Outcome) -> None:
-        self._tallies[placed.item_id].add(outcome)
-        self.progress.records[outcome.outcome] += 1
-        customer = self._customer(placed)
-        if outcome.outcome == FAILED and customer:
-            self._waiting.add(customer)
-
-    def _settle(self, item_ids: Iterator[str]) -> None:
-        """Say how objects ended whose records all have an outcome, and move what ended well."""
-        tallies = {name: self._tallies.pop(name) for name in item_ids}
-        results, endings, well = [], [], []
-        for name, tally in tallies.items():
-            told = {"id": name, **tally.to_document()}
-            if tally.outcomes[FAILED]:
-                results.append({**told, "ok": False})
-            elif tally.outcomes[OUTCOME_REFUSED]:
-                endings.append({**told, "end": REFUSED})
+    def _finish(self, item_ids: Sequence[str]) -> None:
+        """Record how objects ended whose records all have an outcome, and move what ended well."""
+        results, endings, published = [], [], []
+        for item_id in item_ids:
+            outcomes = self._outcomes.pop(item_id)
+            counts = Counter(outcome.outcome.lower() for outcome in outcomes)
+            detail: dict[str, Any] = {"id": item_id, **counts}
+            if reasons := sorted({outcome.reason for outcome in outcomes if outcome.reason}):
+                detail["why"] = ", ".join(reasons)
+            if counts["failed"]:
+                results.append({**detail, "ok": False})
+            elif counts["refused"]:
+                endings.append({**detail, "end": REFUSED})
             else:
-                results.append({**told, "ok": True})
-                well.append(name)
+                results.append({**detail, "ok": True})
+                published.append(item_id)
         if results or endings:
             self.run.record(done(PUBLISH, results), ended(endings))
-        self.progress.objects += len(tallies) - len(well)
-        self._move([item for name in well if (item := self.run.ledger.get(name)) is not None])
-
-    def _move(self, items: Sequence[Item]) -> None:
-        details = {
-            one.id: {name: told for name, told in one.detail.items() if name not in {"end", "why"}}
-            for one in items
-        }
-        self.moving.move(items, details)
-        self.progress.objects += len(items)
+        ledger = self.run.ledger
+        self.mover.move([item for item_id in published if (item := ledger.get(item_id))])
+        self.advance(len(item_ids))
 
 
-def _lacks_move_only(item: Item) -> bool:
+def _is_published(item: Item) -> bool:
+    """Whether it only has to be moved."""
     return item.step == MOVE or (item.step == PUBLISH and item.state is State.DID)
 
 
-def _calls(placed: Iterator[Placed], records_max: int) -> Iterator[list[Placed]]:
+def _calls(queue: Iterator[QueuedRecord], records_max: int) -> Iterator[list[QueuedRecord]]:
     """As many records as one invocation takes, by number and by size."""
-    call: list[Placed] = []
-    size_bytes = 0
-    for one in placed:
-        weight = len(json.dumps(one.record))
-        if call and (len(call) == records_max or size_bytes + weight > CALL_BYTES_MAX):
+    call: list[QueuedRecord] = []
+    call_bytes = 0
+    for queued in queue:
+        size_bytes = len(json.dumps(queued.record))
+        if call and (len(call) == records_max or call_bytes + size_bytes > CALL_BYTES_MAX):
             yield call
-            call, size_bytes = [], 0
-        call.append(one)
-        size_bytes += weight
+            call, call_bytes = [], 0
+        call.append(queued)
+        call_bytes += size_bytes
     if call:
         yield call
 
 
-# Freeze what a run is about: objects by their keys, with the place of their earliest record
-
-
-_DIGITS = 40
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """Which objects; None: any. `customer` selects an object that holds a record of theirs."""
-
-    reason: str | None = None
-    key: str | None = None
-    customer: str | None = None
-
-    def matches(self, failure: Failure, customers: set[str | None]) -> bool:
-        """Whether an object is meant."""
-        return (
-            self.reason in (None, failure.reason)
-            and self.key in (None, failure.key)
-            and (self.customer is None or self.customer in customers)
-        )
-
-    def to_document(self) -> dict[str, str | None]:
-        """One JSON object with every field."""
-        return asdict(self)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """An object with its records and what would become of them."""
-
-    failure: Failure
-    records: tuple[Record, ...]
-    outlook: Outlook
-    customers: frozenset[str]
-
-
-def freeze(
-    run: Run,
-    loading: Loading,
-    wanted: Wanted,
-    rules: TableRules,
-    *,
-    limit: int | None = None,
-    is_meant: Callable[[Candidate], str] = lambda _candidate: "",
-    progress: Callable[[int], None] = lambda _read: None,
-) -> None:
-    """Select what is wanted, in the order of the earliest records, and close the selection.
-
-    Args:
-        run: a new one.
-        loading: how to get at records.
-        wanted: which objects.
-        rules: of the publisher, to foretell what becomes of a record.
-        limit: so many at most, the earliest ones.
-        is_meant: says why a candidate is left out; "" where it is not.
-        progress: called with 1 for each object that was read.
-    """
-    cut_off = datetime.now(UTC)
-    left_out: Counter[str] = Counter()
-    with closing(sqlite3.connect("")) as base:  # a file that is gone once it is closed
-        base.execute("CREATE TABLE found (first TEXT, id TEXT PRIMARY KEY, facts TEXT)")
-        for failure in _failures(loading, wanted, progress):
-            candidate, why = _candidate(failure, loading, wanted, rules)
-            why = why or (is_meant(candidate) if candidate else "")
-            if why:
-                left_out[why] += 1
-            elif candidate is not None:
-                facts = _facts(candidate)
-                base.execute(
-                    "INSERT INTO found VALUES (?, ?, ?)",
-                    (facts["first"].zfill(_DIGITS), failure.key, json.dumps(facts)),
-                )
-        rows = base.execute(
-            "SELECT id, facts FROM found ORDER BY first, id LIMIT ?",
-            (-1 if limit is None else limit,),
-        )
-        selected = run.select({"id": name, **json.loads(facts)} for name, facts in rows)
-        (count,) = base.execute("SELECT COUNT(*) FROM found").fetchone()
-    remarks = [f"Left out, {number:,}: {why}." for why, number in left_out.items()]
-    if count > selected:
-        remarks.append(f"--limit {limit} was reached: {count - selected:,} later ones are left.")
-    run.freeze(cut_off=cut_off, left_out=remarks)
-
-
-def _failures(
-    loading: Loading, wanted: Wanted, progress: Callable[[int], None]
-) -> Iterator[Failure]:
-    named = loading.named_failure()
-    if named is not None:
-        yield named
-        return
-    if wanted.key is not None:
-        found = loading.store.read(wanted.key)
-        if found is not None:
-            yield found
-        return
-    for failure in loading.store.failures():
-        progress(1)
-        yield failure
-
-
-def _candidate(
-    failure: Failure, loading: Loading, wanted: Wanted, rules: TableRules
-) -> tuple[Candidate | None, str]:
-    """The candidate, or None, and why it has to be left out, or ""."""
-    if wanted.reason not in (None, failure.reason):
-        return None, ""
-    loaded = loading.of(failure)
-    if loaded.records is None:
-        return None, loaded.why
-    names = {customer_of(one, rules.customer_id_attribute) for one in loaded.records}
-    if not wanted.matches(failure, names):
-        return None, ""
-    if not loaded.records:
-        return None, "an empty batch: nothing to publish"
-    return Candidate(
-        failure=failure,
-        records=tuple(loaded.records),
-        outlook=outlook(loaded.records, rules),
-        customers=frozenset(name for name in names if name is not None),
-    ), ""
-
-
-def _facts(candidate: Candidate) -> Mapping[str, Any]:
-    """What the journal says of a selected object: counts and codes, nothing personal."""
-    expected = candidate.outlook
-    return {
-        "kind": candidate.failure.kind.value,
-        "reason": candidate.failure.reason,
-        "records": len(candidate.records),
-        "customers": len(candidate.customers),
-        "first": str(min(order_of(one) for one in candidate.records)),
-        "publish": expected.publish,
-        "ignore": expected.ignore,
-        "refuse": expected.refuse,
-        "refused_for": ", ".join(expected.reasons),
-    }
-
-
-# Move away what need not be published any more, since a later change stands in Accounts
+# Discard: only what a later change, which stands in Accounts, has superseded
 
 
 TableItem = Mapping[str, Any]
@@ -642,17 +513,17 @@ OF_A_BATCH = "a batch of several records: recover it"
 NOT_REFUSED = "it may be published as it is: recover it"
 
 
-def why_not(candidate: Candidate, rules: TableRules, item_now: ItemNow) -> str:
+def why_not_discard(
+    failure: Failure, records: Sequence[Record], rules: TableRules, item_now: ItemNow
+) -> str:
     """Why an object is not to be discarded; "" where a later change has superseded it."""
-    if candidate.failure.kind is not Kind.PARKED:
+    if failure.kind is not Kind.PARKED:
         return OF_A_BATCH
-    record = candidate.records[0]
-    if forecast(record, rules).prospect is not Prospect.REFUSE:
+    record = records[0]
+    if forecast(record, rules).would != "refuse":
         return NOT_REFUSED
-    return "" if _is_superseded(record, rules, item_now) else _current(record, rules)
-
-
-def _current(record: Record, rules: TableRules) -> str:
+    if _is_superseded(record, rules, item_now):
+        return ""
     fault = "the item is gone" if _is_removal(record, rules) else "the item is as it was"
     return f"nothing has superseded it ({fault}): write the item anew in Accounts, then discard"
 
@@ -661,16 +532,15 @@ def _is_removal(record: Record, rules: TableRules) -> bool:
     """Whether the customer is gone after it: the item is, or has ceased to be a customer."""
     if record.get("eventName") == "REMOVE":
         return True
-    stream = record.get("dynamodb")
-    image = stream.get("NewImage") if isinstance(stream, dict) else None
+    image = as_object(record.get("dynamodb")).get("NewImage")
     return isinstance(image, dict) and not is_customer(image, rules)
 
 
 def _is_superseded(record: Record, rules: TableRules, item_now: ItemNow) -> bool:
     """Whether a later change of the item was, or will be, published in its place."""
-    stream = record.get("dynamodb")
-    keys = stream.get("Keys") if isinstance(stream, dict) else None
-    if not isinstance(stream, dict) or not isinstance(keys, dict) or not keys:
+    stream = as_object(record.get("dynamodb"))
+    keys, image = as_object(stream.get("Keys")), as_object(stream.get("NewImage"))
+    if not keys:
         return False
     item = item_now(keys)
     was_removed = _is_removal(record, rules)
@@ -680,10 +550,8 @@ def _is_superseded(record: Record, rules: TableRules, item_now: ItemNow) -> bool
         return False
     if was_removed:
         return True
-    image = stream.get("NewImage")
-    image = image if isinstance(image, dict) else {}
     if rules.sequence_attribute is None:
-        return known_status(dict(item), rules) is not known_status(image, rules)
+        return known_status(dict(item), rules) is not known_status(dict(image), rules)
     then = attribute_values.whole_number(image.get(rules.sequence_attribute))
     now = attribute_values.whole_number(item.get(rules.sequence_attribute))
     return now is not None and (then is None or now > then)
@@ -700,4 +568,4 @@ def _reads_well(item: TableItem, keys: Mapping[str, Any], rules: TableRules) -> 
             "SequenceNumber": "1",
         },
     }
-    return forecast(written_now, rules).prospect is Prospect.PUBLISH
+    return forecast(written_now, rules).would == "publish"

@@ -1,4 +1,4 @@
-"""The failure store in S3: list it, read it, and move away what is done with."""
+"""The failure store in S3, and the publisher that it belongs to."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,10 +18,8 @@ from fanout.failures.records import (
     LAMBDA_PREFIX,
     PARKED_PREFIX,
     Failure,
-    Kind,
     Record,
     StreamRange,
-    hours_left,
     read,
     read_again,
 )
@@ -51,16 +49,16 @@ class ObjectStore:
                 keys = self._keys(prefix, most)
                 while page := list(islice(keys, READERS)):
                     # One that is gone by now was recovered or discarded meanwhile.
-                    yield from (one for one in pool.map(self.read, page) if one is not None)
+                    yield from filter(None, pool.map(self.read, page))
 
     def read(self, key: str) -> Failure | None:
         """One object; None where there is none."""
         try:
             body = self._client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
         except ClientError as error:
-            if _is_absent(error):
-                return None
-            raise
+            if not _is_absent(error):
+                raise
+            return None
         return read(key, body)
 
     def move(self, key: str, new_key: str) -> bool:
@@ -69,59 +67,43 @@ class ObjectStore:
         Doing it again after a crash between the two ends the same: the copy names the same object,
         and one that is there already without its source was moved before.
         """
+        source = {"Bucket": self.bucket, "Key": key}
         try:
-            self._client.copy_object(
-                Bucket=self.bucket, Key=new_key, CopySource={"Bucket": self.bucket, "Key": key}
-            )
+            self._client.copy_object(Bucket=self.bucket, Key=new_key, CopySource=source)
         except ClientError as error:
-            if _is_absent(error):
-                return self.holds(new_key)
-            raise
-        self._client.delete_object(Bucket=self.bucket, Key=key)
-        return True
-
-    def holds(self, key: str) -> bool:
-        """Whether there is such an object."""
-        try:
-            self._client.head_object(Bucket=self.bucket, Key=key)
-        except ClientError as error:
-            if _is_absent(error):
-                return False
-            raise
+            if not _is_absent(error):
+                raise
+            return self._holds(new_key)
+        self._client.delete_object(**source)
         return True
 
     # Private functions
+
+    def _holds(self, key: str) -> bool:
+        try:
+            self._client.head_object(Bucket=self.bucket, Key=key)
+        except ClientError as error:
+            if not _is_absent(error):
+                raise
+            return False
+        return True
 
     def _keys(self, prefix: str, most: int | None) -> Iterator[str]:
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self.bucket, Prefix=prefix, PaginationConfig={"MaxItems": most}
         )
         for page in pages:
-            for found in page.get("Contents", []):
-                yield found["Key"]
+            for listed in page.get("Contents", []):
+                yield listed["Key"]
 
 
 def _is_absent(error: ClientError) -> bool:
     return error.response.get("Error", {}).get("Code", "") in _ABSENT
 
 
-# Get an object's records: from the object itself, or, where it holds only a range, the stream
-
-
-RANGE_PREFIX = "stream/"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
-    """`records`, or None and a sentence that says why there are none."""
-
-    records: Sequence[Record] | None
-    why: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loading:
-    """How a run gets at records.
+class Loader:
+    """How a run gets at the records of an object.
 
     Args:
         store: the failure store.
@@ -132,64 +114,42 @@ class Loading:
 
     store: ObjectStore
     read_range: Callable[[StreamRange], list[Record]]
-    named: StreamRange | None
-    from_stream: bool
+    named: StreamRange | None = None
+    from_stream: bool = False
 
-    def load(self, item_id: str) -> Loaded:
-        """The records of an item of a run, by its id."""
-        if self.named is not None and item_id == id_of(self.named):
-            return self._from_stream(self.named)
-        found = self.store.read(item_id)
-        if found is None:
-            return Loaded(records=None, why="no longer there: recovered or discarded by someone")
-        return self.of(found)
+    def load(self, item_id: str) -> Sequence[Record]:
+        """The records of an item of a run.
 
-    def of(self, failure: Failure) -> Loaded:
-        """The records of an object that was read."""
+        Raises:
+            Refused: there are none; says why.
+        """
+        if self.named is not None and item_id == self.named.item_id:
+            return self.read_range(self.named)
+        failure = self.store.read(item_id)
+        if failure is None:
+            raise Refused("no longer there: recovered or discarded by someone")
+        return self.records_of(failure)
+
+    def records_of(self, failure: Failure) -> Sequence[Record]:
+        """The records of an object that was read.
+
+        Raises:
+            Refused: there are none; says why.
+        """
         if failure.records is not None:
-            return Loaded(records=failure.records)
-        wanted = failure.stream_range
-        if wanted is None:
-            return Loaded(records=None, why="its content can't be read: see `failures show`")
-        if not self.from_stream:
-            return Loaded(records=None, why=f"only a range, read with --from-stream{left(wanted)}")
-        return self._from_stream(wanted)
-
-    def named_failure(self) -> Failure | None:
-        """The named range as if it were an object."""
-        if self.named is None:
-            return None
-        return Failure(
-            key=id_of(self.named), kind=Kind.RANGE, reason="NamedRange", stream_range=self.named
-        )
-
-    # Private functions
-
-    def _from_stream(self, wanted: StreamRange) -> Loaded:
-        try:
-            return Loaded(records=self.read_range(wanted))
-        except Refused as refusal:
-            return Loaded(records=None, why=str(refusal))
-
-
-def id_of(wanted: StreamRange) -> str:
-    """A range as the id of an item of a run."""
-    return f"{RANGE_PREFIX}{wanted.shard_id}/{wanted.first}-{wanted.last}"
-
-
-def left(wanted: StreamRange) -> str:
-    """`, 3.5 hours left`; nothing where the range does not say when it arrived."""
-    if wanted.arrived_at is None:
-        return ""
-    return f", {hours_left(wanted.arrived_at, datetime.now(UTC)):.1f} hours left"
-
-
-# The publisher of a deployment, ready to be worked with
+            return failure.records
+        if failure.stream_range is None:
+            raise Refused("its content can't be read: see `failures show`")
+        if self.from_stream:
+            return self.read_range(failure.stream_range)
+        hours = failure.stream_range.hours_left(datetime.now(UTC))
+        left = "" if hours is None else f", {hours:.1f} hours left"
+        raise Refused(f"only a range, read with --from-stream{left}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """What discovery tells of the publisher, its failure store, and how it reads records."""
+    """The publisher of a deployment, its failure store, and how it reads records."""
 
     target: AwsTarget
     publisher: Publisher
@@ -213,20 +173,17 @@ class Deployment:
                 f"{self.publisher.failure_bucket}: check --profile, --region and --prefix."
             )
         then, now = subject.get("stream_arn"), self.publisher.stream_arn
-        if then is not None and then != now:
+        if then not in (None, now):
             raise WrongUse(
                 f"The run was made while the publisher read {then}; it reads {now} now, and an "
-                "earlier stream's numbers do not go on in it: start a new run."
+                "earlier stream's numbers do not continue in it: start a new run."
             )
 
-    def loading(self, *, named: StreamRange | None = None, from_stream: bool = False) -> Loading:
+    def loader(self, *, named: StreamRange | None = None, from_stream: bool = False) -> Loader:
         """How a run gets at records."""
-        return Loading(
-            store=self.store,
-            read_range=partial(read_again, self.target.client("dynamodbstreams")),
-            named=named,
-            from_stream=from_stream,
-        )
+        streams = self.target.client("dynamodbstreams")
+        read_range = partial(read_again, streams)
+        return Loader(store=self.store, read_range=read_range, named=named, from_stream=from_stream)
 
     def item_now(self, key: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """An item of Accounts as it is now; None where there is none."""
@@ -248,23 +205,15 @@ def find_deployment(target: AwsTarget) -> Deployment:
     )
 
 
-# A range of the stream, as a person names it on the command line
-
-
 _SEQUENCE = re.compile(r"[0-9]{21,40}", re.ASCII)
 _SHARD = re.compile(r"[ -~]{28,65}", re.ASCII)
 """The lengths that DynamoDB Streams' API reference gives (GetShardIterator)."""
 
 
 def stream_range(
-    deployment: Deployment,
-    shard: str | None,
-    first: str | None,
-    last: str | None,
-    *,
-    from_stream: bool,
+    stream_arn: str, shard: str | None, first: str | None, last: str | None, *, from_stream: bool
 ) -> StreamRange | None:
-    """The range that the options state, or None where they state none.
+    """The range that a person names on the command line, or None where they name none.
 
     Raises:
         WrongUse: it is named in part, or not by numbers.
@@ -281,6 +230,4 @@ def stream_range(
         )
     if not _SHARD.fullmatch(shard):
         raise WrongUse(f"--shard {shard!r}: expected an id such as shardId-000…, 28 to 65 long.")
-    return StreamRange(
-        stream_arn=deployment.publisher.stream_arn, shard_id=shard, first=first, last=last
-    )
+    return StreamRange(stream_arn=stream_arn, shard_id=shard, first=first, last=last)

@@ -2,12 +2,13 @@
 
 import io
 import json
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 from botocore.exceptions import ClientError
 
-from fanout.failures.recover import RECOVERED, Moving, PublisherFunction, Recovery, Wanted, freeze
-from fanout.failures.store import Loading, ObjectStore
+from fanout.failures.recover import RECOVERED, Mover, PublisherFunction, Recovery, select
+from fanout.failures.store import Loader, ObjectStore
 from fanout.runs.journal import Journal
 from fanout.runs.pace import Pace
 from fanout.runs.report import make_report
@@ -97,36 +98,31 @@ class Bench:
         """Event ids in the order in which the bus took them."""
         return [one.event_id for one in self.aws_lambda.rig.bus.published]
 
-    def loading(self, **options):
-        options = {"named": None, "from_stream": False} | options
+    def loader(self, **options):
         store = ObjectStore(self.s3, BUCKET)
-        return Loading(store=store, read_range=self.read_range, **options)
+        return Loader(store=store, read_range=self.read_range, **options)
 
-    def plan(self, wanted=None, *, limit=None, is_meant=None, **loading):
+    def plan(self, *, limit=None, reason=None, key=None, customer=None, **loader):
         with self.runs.create(
             "publisher failures recover", subject={}, options={}, operator=WHO
         ) as run:
-            freeze(
-                run,
-                self.loading(**loading),
-                wanted or Wanted(),
-                self.rules,
-                limit=limit,
-                is_meant=is_meant or (lambda _candidate: ""),
-            )
+            wanted = {"reason": reason, "key": key, "customer": customer}
+            items, left_out = select(self.loader(**loader), wanted, self.rules, limit=limit)
+            run.select(items)
+            run.freeze(cut_off=datetime.now(UTC), left_out=left_out)
             return run.run_id
 
-    def work(self, run_id, *, stop=lambda: False, pace=None, **loading):
+    def work(self, run_id, *, stop=lambda: False, pace=None, **loader):
         """One stretch; the finished `Recovery`."""
         with self.runs.open(run_id) as run:
             run.start(WHO)
             recovery = Recovery(
                 run=run,
-                load=self.loading(**loading).load,
-                function=PublisherFunction(self.aws_lambda, "publisher"),
-                moving=Moving(
-                    run,
-                    ObjectStore(self.s3, BUCKET),
+                load=self.loader(**loader).load,
+                function=PublisherFunction(client=self.aws_lambda, function_name="publisher"),
+                mover=Mover(
+                    run=run,
+                    store=ObjectStore(self.s3, BUCKET),
                     folder="recovered",
                     end=RECOVERED,
                     end_if_missing=RECOVERED,

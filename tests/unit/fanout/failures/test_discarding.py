@@ -1,8 +1,8 @@
 import pytest
 
 from customer_events.event import Status
-from fanout.failures.records import Failure, Kind, outlook
-from fanout.failures.recover import NOT_REFUSED, OF_A_BATCH, Candidate, why_not
+from fanout.failures.records import Failure, Kind
+from fanout.failures.recover import NOT_REFUSED, OF_A_BATCH, why_not_discard
 from publisher.transitions import TableRules
 from unit.publisher.stream_record_samples import record
 
@@ -11,13 +11,8 @@ BY_VERSION = TableRules(sequence_attribute="version")
 
 
 def decide(made, item, rules=BY_STREAM, kind=Kind.PARKED):
-    candidate = Candidate(
-        failure=Failure(key="parked/x", kind=kind, reason="UnknownStatus", records=(made,)),
-        records=(made,),
-        outlook=outlook((made,), rules),
-        customers=frozenset({"c-1"}),
-    )
-    return why_not(candidate, rules, lambda _key: item)
+    failure = Failure(key="parked/x", kind=kind, reason="UnknownStatus")
+    return why_not_discard(failure, (made,), rules, lambda _key: item)
 
 
 def item(status, **more):

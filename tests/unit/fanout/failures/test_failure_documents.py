@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from fanout.failures.records import Kind, StreamRange, customer_of, order_of, read
+from fanout.failures.records import Kind, StreamRange, customer_of, read, sequence_of
 from unit.fanout.failures.failures_in_memory import batch_object, parked_object
 from unit.publisher.stream_record_samples import ARN, FIRST_SEQUENCE_NUMBER, record
 
@@ -59,9 +59,9 @@ def test_the_order_is_that_of_the_numbers_and_not_of_their_text():
     shorter, longer = record("ACTIVE", "CLOSED"), record("CLOSED", "ACTIVE")
     shorter["dynamodb"]["SequenceNumber"] = "820400000000000001192334"
     longer["dynamodb"]["SequenceNumber"] = "1683700000000000001135967"
-    assert order_of(shorter) < order_of(longer)
-    assert order_of({}) == order_of("x") == 0
-    assert order_of(RECORD) == FIRST_SEQUENCE_NUMBER + 3
+    assert sequence_of(shorter) < sequence_of(longer)
+    assert sequence_of({}) == sequence_of("x") == 0
+    assert sequence_of(RECORD) == FIRST_SEQUENCE_NUMBER + 3
 
 
 @pytest.mark.parametrize("odd", [None, 7, {}, {"dynamodb": 7}, {"dynamodb": {"Keys": []}}])

@@ -3,8 +3,8 @@ from itertools import pairwise
 
 import pytest
 
-from fanout.failures.records import order_of
-from fanout.failures.recover import Opening, merged
+from fanout.failures.records import sequence_of
+from fanout.failures.recover import merged
 from unit.publisher.stream_record_samples import record
 
 
@@ -14,13 +14,7 @@ def opened(objects):
         name: [record("ACTIVE", "CLOSED", number=number) for number in numbers]
         for name, numbers in objects.items()
     }
-    openings = sorted(
-        (
-            Opening(item_id=name, first=min(map(order_of, records)))
-            for name, records in made.items()
-        ),
-        key=lambda one: one.first,
-    )
+    openings = sorted((min(map(sequence_of, records)), name) for name, records in made.items())
     in_memory = set()
     most = 0
 
@@ -31,10 +25,10 @@ def opened(objects):
         return made[name]
 
     found = []
-    for placed in merged(openings, load):
-        found.append(placed)
-        if placed.last:
-            in_memory.discard(placed.item_id)
+    for queued in merged(openings, load):
+        found.append(queued)
+        if queued.last:
+            in_memory.discard(queued.item_id)
     return found, most
 
 
@@ -45,7 +39,7 @@ def test_records_come_by_their_numbers_each_once_and_the_last_of_an_object_is_ma
     chance.shuffle(numbers)
     objects = {f"o{start}": numbers[start : start + 10] for start in range(0, 200, 10)}
     found, _ = opened(objects)
-    orders = [order_of(one.record) for one in found]
+    orders = [sequence_of(one.record) for one in found]
     assert len(found) == len(numbers)
     assert all(before < after for before, after in pairwise(orders))
     for name in objects:
@@ -59,5 +53,5 @@ def test_objects_that_do_not_overlap_are_in_memory_one_at_a_time():
 
 
 def test_an_object_without_records_is_passed_over():
-    found = list(merged([Opening(item_id="empty", first=1)], lambda _name: ()))
+    found = list(merged([(1, "empty")], lambda _name: ()))
     assert found == []

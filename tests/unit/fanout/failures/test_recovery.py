@@ -5,8 +5,7 @@ import pytest
 from customer_events.decoder import decode
 from fanout.errors import Refused
 from fanout.failures.records import StreamRange
-from fanout.failures.recover import RECORDS_PER_CALL_MAX, Wanted
-from fanout.failures.store import id_of
+from fanout.failures.recover import RECORDS_PER_CALL_MAX
 from fanout.runs.pace import Pace
 from unit.fanout.dlq.dlq_fakes import Clock
 from unit.fanout.failures.failures_in_memory import (
@@ -232,16 +231,16 @@ def test_a_stop_between_calls_leaves_the_rest_for_a_resume(tmp_path):
 
 
 def test_a_selection_by_reason_customer_key_or_limit_leaves_the_rest_alone(tmp_path):
-    def selected(wanted, **more):
-        return bench.report(bench.plan(wanted, **more)).selected
+    def selected(**wanted):
+        return bench.report(bench.plan(**wanted)).selected
 
     bench = Bench(tmp_path, three_objects())
-    assert selected(Wanted(reason="BusKeepsFailing")) == 1
-    assert selected(Wanted(reason="RecordAgeExceeded")) == 2
-    assert selected(Wanted(customer="c-3")) == 1
-    assert selected(Wanted(key="aws/lambda/m/s/a")) == 1
-    assert selected(Wanted(key="aws/lambda/m/s/zzz")) == 0
-    assert selected(Wanted(), limit=2) == 2
+    assert selected(reason="BusKeepsFailing") == 1
+    assert selected(reason="RecordAgeExceeded") == 2
+    assert selected(customer="c-3") == 1
+    assert selected(key="aws/lambda/m/s/a") == 1
+    assert selected(key="aws/lambda/m/s/zzz") == 0
+    assert selected(limit=2) == 2
 
 
 def test_unreadable_objects_and_mere_ranges_are_left_out_and_named(tmp_path):
@@ -272,7 +271,7 @@ def test_a_named_range_needs_no_object(tmp_path):
     assert set(bench.s3.objects) == set(three_objects())
     assert bench.report(run).fates == {"RECOVERED": 1}
     with bench.runs.open(run) as opened:
-        assert opened.ledger.get(id_of(named)) is not None
+        assert opened.ledger.get(named.item_id) is not None
 
 
 def test_a_range_that_is_trimmed_by_the_time_it_is_recovered_is_gone_with_the_sentence(tmp_path):

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import boto3
@@ -5,7 +6,7 @@ import pytest
 from botocore.stub import Stubber
 
 from fanout.errors import Refused
-from fanout.failures.records import StreamRange, hours_left, read_again
+from fanout.failures.records import StreamRange, read_again
 
 ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/accounts/stream/2026-11-01T08:00:00.000"
 RANGE = StreamRange(
@@ -69,5 +70,5 @@ def test_a_shard_that_answers_only_empty_pages_is_given_up_after_a_while(streams
 
 def test_the_hours_left_count_down_from_24_to_none():
     now = datetime(2026, 11, 23, 12, tzinfo=UTC)
-    assert hours_left(now - timedelta(hours=20), now) == 4
-    assert hours_left(now - timedelta(hours=30), now) == 0
+    arrived = [replace(RANGE, arrived_at=now - timedelta(hours=hours)) for hours in (20, 30)]
+    assert [one.hours_left(now) for one in (*arrived, RANGE)] == [4, 0, None]
