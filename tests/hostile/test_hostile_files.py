@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from fanout.contract import filter_lint
-from fanout.contract.filter_lint import Transport
+from fanout.contract.filters import Transport
 from fanout.contract.folder import FolderTree, read_catalogue, read_contract
 from fanout.demo import changes as changes_file
 from fanout.dlq import files as export_file

@@ -20,8 +20,9 @@ from event_consumer.failures import DependencyFault, failed
 from event_consumer.outcomes import APPLIED
 from event_consumer.reporting import PowertoolsReport
 from fanout.accounts.reconcile import put_drifted_rows
+from fanout.contract.filters import Transport
 from fanout.contract.folder import read_contract
-from fanout.subscribers.creation import Bus, Choices, RuleKind, infrastructure_files
+from fanout.subscribers.creation import Choices, RuleKind, infrastructure_files
 from infra.sam_template import DEPLOYMENTS, deployed, of_type, read
 from infra.terraform_workspace import MODULES, TERRAFORM
 from infra.watched_metrics import (
@@ -107,7 +108,7 @@ def test_every_alarm_and_widget_of_terraform_watches_what_is_written(example, ap
     assert problems(watched, names_in_terraform(resources)) == []
 
 
-@pytest.mark.parametrize("bus", Bus)
+@pytest.mark.parametrize("bus", Transport)
 @pytest.mark.parametrize("rule", RuleKind)
 def test_every_alarm_of_a_scaffolded_subscriber_watches_what_is_written(bus, rule):
     choices = Choices(name="fraud", rule=rule, versions=(2,), statuses=(), bus=bus, external=False)

@@ -11,14 +11,13 @@ import pytest
 from customer_events.event import Status
 from fanout.contract.filters import (
     Match,
+    Transport,
     branches,
-    eventbridge_kinds,
+    kinds_of,
     matches,
-    render_eventbridge,
-    render_sns,
-    sns_kinds,
+    render,
 )
-from fanout.subscribers.creation import Bus, Choices, RuleKind
+from fanout.subscribers.creation import Choices, RuleKind
 from infra.terraform_workspace import Workspace, workspace
 from unit.fanout.contract.catalogue_samples import CONTRACT, EVENT, findings
 
@@ -26,7 +25,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.infra]
 
 STATUSES = [status.value for status in Status]
 SUBSETS = list(chain.from_iterable(combinations(STATUSES, n) for n in range(len(STATUSES) + 1)))
-KINDS = {Bus.SNS: sns_kinds(CONTRACT), Bus.EVENTBRIDGE: eventbridge_kinds(CONTRACT)}
+KINDS = {transport: kinds_of(CONTRACT, transport) for transport in Transport}
 VARIABLES = """
 variable "bus" { type = object({ transport = string }) }
 variable "schema_versions" { type = list(number) }
@@ -57,7 +56,9 @@ output "filters" { value = { for name, case in module.case : name => case.filter
 
 def choices():
     """What may be chosen: version 1 knows no removal."""
-    for bus, latest, versions, statuses in product(Bus, RuleKind, [(1,), (2,), (1, 2)], SUBSETS):
+    for bus, latest, versions, statuses in product(
+        Transport, RuleKind, [(1,), (2,), (1, 2)], SUBSETS
+    ):
         if latest is RuleKind.EVERY_EVENT and len(versions) > 1:
             continue
         if versions == (1,) and "REMOVED" in statuses:
@@ -120,9 +121,12 @@ def selected(filter_, kinds):
 def test_both_tools_select_the_same_messages_whatever_is_chosen(rendered):
     differing = []
     for one in choices():
-        render = render_sns if one.bus is Bus.SNS else render_eventbridge
         ours = render(
-            EVENT, versions=one.versions, statuses=one.statuses, latest_state=one.latest_state
+            EVENT,
+            one.bus,
+            versions=one.versions,
+            statuses=one.statuses,
+            latest_state=one.latest_state,
         )
         kinds = KINDS[one.bus]
         if selected(rendered[name_of(one)], kinds) != selected(ours, kinds):

@@ -2,8 +2,9 @@
 
 import pytest
 
+from fanout.contract.filters import Transport
 from fanout.contract.folder import read_contract
-from fanout.subscribers.creation import Bus, Choices, RuleKind, infrastructure_files
+from fanout.subscribers.creation import Choices, RuleKind, infrastructure_files
 from infra.terraform_workspace import TERRAFORM, Workspace, require_provider, workspace
 
 pytestmark = [pytest.mark.slow, pytest.mark.infra]
@@ -25,7 +26,7 @@ def test_a_subscriber_of_any_name_is_a_valid_configuration(terraform: Workspace,
         rule=RuleKind.LATEST_STATE,
         versions=(2,),
         statuses=("CLOSED",),
-        bus=Bus.SNS,
+        bus=Transport.SNS,
         external=False,
     )
     for path, text in infrastructure_files(choices, EVENT).items():

@@ -3,16 +3,17 @@
 import pytest
 
 from customer_events.event import EVENT_NAME
+from fanout.contract.filters import Transport
 from fanout.contract.folder import read_contract
-from fanout.subscribers.creation import Bus, Choices, RuleKind, infrastructure_files
+from fanout.subscribers.creation import Choices, RuleKind, infrastructure_files
 from infra import parity_sam, parity_terraform
 from infra.parity_exceptions import MEANT
 from infra.parity_facts import ABSENT, Facts, differences
 from infra.sam_template import deployed, deployed_subscriber
 
 BUSES = {
-    Bus.SNS: "arn:aws:sns:eu-west-1:123456789012:fanout-customer-status",
-    Bus.EVENTBRIDGE: "arn:aws:events:eu-west-1:123456789012:event-bus/fanout-customer-status",
+    Transport.SNS: "arn:aws:sns:eu-west-1:123456789012:fanout-customer-status",
+    Transport.EVENTBRIDGE: "arn:aws:events:eu-west-1:123456789012:event-bus/fanout-customer-status",
 }
 OF_ITS_OWN = {
     # CloudFormation names the role, as the longest names would not fit.
@@ -26,7 +27,7 @@ OF_ITS_OWN = {
 }
 
 
-def scaffolded(bus: Bus) -> Facts:
+def scaffolded(bus: Transport) -> Facts:
     choices = Choices(
         name="payments",
         rule=RuleKind.LATEST_STATE,
@@ -46,7 +47,10 @@ def of_payments(facts: Facts) -> Facts:
 
 
 def test_on_sns_it_is_what_the_template_deploys_for_payments():
-    assert differences(of_payments(parity_sam.facts(deployed())), scaffolded(Bus.SNS)) == OF_ITS_OWN
+    assert (
+        differences(of_payments(parity_sam.facts(deployed())), scaffolded(Transport.SNS))
+        == OF_ITS_OWN
+    )
 
 
 @pytest.mark.slow
@@ -56,5 +60,5 @@ def test_on_eventbridge_it_is_what_terraform_deploys_for_payments(applied_exampl
     meant = {
         name: (one.terraform, one.sam) for name, one in MEANT.items() if "fanout-payments" in name
     }
-    found = differences(of_payments(terraform), scaffolded(Bus.EVENTBRIDGE))
+    found = differences(of_payments(terraform), scaffolded(Transport.EVENTBRIDGE))
     assert found == OF_ITS_OWN | meant

@@ -9,8 +9,8 @@ import typer
 
 from fanout.console import OUT, print_json, working
 from fanout.contract import filter_lint
-from fanout.contract.filter_lint import Transport
-from fanout.contract.filters import Finding, render_eventbridge, render_sns
+from fanout.contract.filter_lint import Finding
+from fanout.contract.filters import Transport, render
 from fanout.contract.folder import DEFAULT_FOLDER, parse_json, read_contract
 from fanout.errors import ExitCode, Found, WrongUse
 
@@ -108,10 +108,15 @@ def render_filter(
 ) -> None:
     """Print the filter for a subscription, as JSON."""
     contract = read_contract(schemas).event(event)
-    render = render_sns if transport is Transport.SNS else render_eventbridge
     versions = version or [contract.versions[-1].major]
     print_json(
-        render(contract, versions=versions, statuses=status or [], latest_state=latest_state)
+        render(
+            contract,
+            transport,
+            versions=versions,
+            statuses=status or [],
+            latest_state=latest_state,
+        )
     )
 
 

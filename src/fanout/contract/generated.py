@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from markupsafe import Markup, escape
 
-from fanout.contract.filters import render_sns
+from fanout.contract.filters import render_entry
 from fanout.contract.folder import ENVELOPE_FILE, Contract, EventContract, EventVersion
 from fanout.errors import Found
 
@@ -98,12 +98,7 @@ def _operations(event: EventContract) -> dict[str, Any]:
             "summary": f"{subscriber['name']} receives {event.name}.",
             "x-owner": subscriber["owner"],
             "x-relies-on": {name: subscriber[name] for name in ("fields", "statuses")},
-            "x-filter-policy": render_sns(
-                event,
-                versions=subscriber["versions"],
-                statuses=subscriber.get("filter_statuses") or [],
-                latest_state=subscriber["latest_state"],
-            ),
+            "x-filter-policy": render_entry(event, subscriber),
         }
     return found
 
@@ -339,21 +334,12 @@ def _event(event: EventContract) -> dict[str, Any]:
             {
                 "status_map": {},
                 **entry,
-                "policy": _policy(event, entry),
+                "policy": render_entry(event, entry),
                 "late": _late(event, entry),
             }
             for entry in event.registry["subscribers"]
         ],
     }
-
-
-def _policy(event: EventContract, entry: Mapping[str, Any]) -> dict[str, Any]:
-    return render_sns(
-        event,
-        versions=entry["versions"],
-        statuses=entry.get("filter_statuses") or [],
-        latest_state=entry["latest_state"],
-    )
 
 
 def _late(event: EventContract, entry: Mapping[str, Any]) -> list[int]:

@@ -9,11 +9,11 @@ from rich.markup import escape
 from customer_events.event import NEWEST_MAJOR
 from fanout.aws import AwsTarget
 from fanout.console import ERR, OUT, print_json, progress, table
+from fanout.contract.filters import Transport
 from fanout.errors import ExitCode, Found, WrongUse
 from fanout.packaging.build import here
 from fanout.sqs.queue import QueueDepth
 from fanout.subscribers.creation import (
-    Bus,
     Choices,
     Plan,
     RuleKind,
@@ -212,7 +212,7 @@ def new(
     external: Annotated[
         bool, typer.Option("--external", help="Infrastructure only: its code lives elsewhere.")
     ] = False,
-    bus: Annotated[Bus, typer.Option(help="How the SAM part subscribes.")] = Bus.SNS,
+    bus: Annotated[Transport, typer.Option(help="How the SAM part subscribes.")] = Transport.SNS,
     handout: Annotated[
         Path | None,
         typer.Option(help="With --external: where schemas and examples go. [dist/contract-NAME]"),

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from customer_events.event import NEWEST_MAJOR
-from fanout.contract.filters import Filter, render_eventbridge, render_sns
+from fanout.contract.filters import Filter, Transport, render
 from fanout.contract.folder import ENVELOPE_FILE, EventContract, read_contract, run_git
 from fanout.contract.generated import GENERATED
 from fanout.errors import WrongUse
@@ -29,13 +29,6 @@ class RuleKind(StrEnum):
     EVERY_EVENT = "every-event"
 
 
-class Bus(StrEnum):
-    """In whose language the SAM part subscribes; the Terraform part asks the bus itself."""
-
-    SNS = "sns"
-    EVENTBRIDGE = "eventbridge"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
     """A subscriber that is to be made. `statuses`: empty for all.
@@ -48,7 +41,7 @@ class Choices:
     rule: RuleKind
     versions: tuple[int, ...]
     statuses: tuple[str, ...]
-    bus: Bus
+    bus: Transport
     external: bool
 
     def __post_init__(self) -> None:
@@ -102,9 +95,9 @@ class Choices:
         Raises:
             WrongUse: no such version, or a status that none of the versions has.
         """
-        render = render_sns if self.bus is Bus.SNS else render_eventbridge
         return render(
             event,
+            self.bus,
             versions=self.versions,
             statuses=self.statuses,
             latest_state=self.latest_state,
@@ -270,7 +263,7 @@ def _values(choices: Choices, event: EventContract) -> dict[str, Any]:
         "latest_state": choices.latest_state,
         "external": choices.external,
         "reads_newest": choices.reads_newest,
-        "sns": choices.bus is Bus.SNS,
+        "sns": choices.bus is Transport.SNS,
         "versions": choices.versions,
         "statuses": choices.statuses,
         "arrivals": [f"*>{status}" for status in choices.statuses],

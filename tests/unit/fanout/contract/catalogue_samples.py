@@ -6,8 +6,7 @@ from typing import Any
 import typer
 
 from fanout.contract.commands import register
-from fanout.contract.filter_lint import lint, transport_of
-from fanout.contract.filters import Finding
+from fanout.contract.filter_lint import Finding, lint, transport_of
 from fanout.contract.folder import Contract, read_contract
 
 SCHEMAS = Path(__file__).parents[4] / "schemas"

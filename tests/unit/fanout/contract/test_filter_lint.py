@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ministack.services.eventbridge import _compile_pattern, _InvalidPattern, _matches_detail
 
-from fanout.contract.filter_lint import broken_limits
-from fanout.contract.filters import Match, branches, eventbridge_kinds, fault_of, matches
+from fanout.contract.filter_lint import refusals
+from fanout.contract.filters import Match, Transport, branches, fault_of, kinds_of, matches
 from unit.fanout.contract.catalogue_samples import CONTRACT, V1, V2, findings, rules
 
 MANY_WILDCARDS = {"wildcard": "a*b*c*d*e*f*g"}
@@ -152,7 +152,7 @@ def test_alternatives_count_each_on_their_own():
 
 @pytest.mark.parametrize("within", [{"prefix": "A", "suffix": "E"}, {}, [{"prefixx": "A"}]])
 def test_a_malformed_condition_within_another_is_a_fault_like_any_other(within):
-    assert fault_of({"anything-but": within})
+    assert fault_of({"anything-but": within}, Transport.EVENTBRIDGE)
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_a_malformed_condition_within_another_is_a_fault_like_any_other(within):
     ],
     ids=str,
 )
-@pytest.mark.parametrize("transport", ["sns", "eventbridge"])
+@pytest.mark.parametrize("transport", Transport)
 def test_an_operand_that_aws_refuses_is_not_called_good(condition, transport):
     assert fault_of(condition, transport)
     document = {"status": [condition]} if transport == "sns" else detail(status=[condition])
@@ -301,10 +301,10 @@ def test_a_filter_that_is_called_good_is_taken_and_read_alike_by_another_eventbr
     status, before
 ):
     pattern = detail(status=status, previous_status=before)
-    if broken_limits(pattern, "eventbridge"):
+    if refusals(pattern, Transport.EVENTBRIDGE):
         return
     [compiled] = _compile_pattern(pattern)
-    for kind in eventbridge_kinds(CONTRACT):
+    for kind in kinds_of(CONTRACT, Transport.EVENTBRIDGE):
         if kind.major == 2:
             [now] = kind.fields["detail.data.status"].values
             [previous] = kind.fields["detail.data.previous_status"].values

@@ -12,20 +12,18 @@ from moto.sns.utils import FilterPolicyMatcher
 from customer_events.event import Status
 from fanout.contract.filters import (
     Match,
+    Transport,
     branches,
-    eventbridge_kinds,
+    kinds_of,
     matches,
-    render_eventbridge,
-    render_sns,
-    sns_kinds,
+    render,
 )
 from fanout.errors import WrongUse
 from unit.fanout.contract.catalogue_samples import CONTRACT, EVENT, V1, V2, findings, rules
 
-SNS_KINDS = sns_kinds(CONTRACT)
+SNS_KINDS = kinds_of(CONTRACT, Transport.SNS)
 STATUSES = [status.value for status in Status]
 SUBSETS = list(chain.from_iterable(combinations(STATUSES[:4], n) for n in range(1, 4)))
-RENDERERS = [render_sns, render_eventbridge]
 
 
 def sns_says(policy, kind):
@@ -36,14 +34,18 @@ def sns_says(policy, kind):
     return FilterPolicyMatcher(policy, "MessageAttributes").matches(attributes, "{}")
 
 
-@pytest.mark.parametrize("render", RENDERERS)
+@pytest.mark.parametrize("transport", Transport)
 @pytest.mark.parametrize("versions", [[1], [2], [1, 2], [2, 1, 2]], ids=str)
 @pytest.mark.parametrize("latest_state", [True, False])
-def test_a_rendered_filter_passes_its_own_check_whatever_is_chosen(render, versions, latest_state):
+def test_a_rendered_filter_passes_its_own_check_whatever_is_chosen(
+    transport, versions, latest_state
+):
     refused = []
     for statuses in chain.from_iterable(combinations(STATUSES, n) for n in range(6)):
         try:
-            policy = render(EVENT, versions=versions, statuses=statuses, latest_state=latest_state)
+            policy = render(
+                EVENT, transport, versions=versions, statuses=statuses, latest_state=latest_state
+            )
         except WrongUse:
             refused.append(statuses)
             continue
@@ -53,8 +55,12 @@ def test_a_rendered_filter_passes_its_own_check_whatever_is_chosen(render, versi
 
 
 def test_a_pattern_asks_each_version_for_the_statuses_that_it_knows():
-    pattern = render_eventbridge(
-        EVENT, versions=[1, 2], statuses=["ACTIVE", "REMOVED"], latest_state=False
+    pattern = render(
+        EVENT,
+        Transport.EVENTBRIDGE,
+        versions=[1, 2],
+        statuses=["ACTIVE", "REMOVED"],
+        latest_state=False,
     )
     assert pattern["detail"] == {
         "type": [V1, V2],
@@ -63,9 +69,11 @@ def test_a_pattern_asks_each_version_for_the_statuses_that_it_knows():
 
 
 @pytest.mark.parametrize("latest_state", [True, False])
-@pytest.mark.parametrize("render", RENDERERS)
-def test_a_version_without_any_of_the_wanted_statuses_is_not_asked_for(render, latest_state):
-    policy = render(EVENT, versions=[1, 2], statuses=["REMOVED"], latest_state=latest_state)
+@pytest.mark.parametrize("transport", Transport)
+def test_a_version_without_any_of_the_wanted_statuses_is_not_asked_for(transport, latest_state):
+    policy = render(
+        EVENT, transport, versions=[1, 2], statuses=["REMOVED"], latest_state=latest_state
+    )
     assert policy.get("detail", policy)["type"] == [V2]
 
 
@@ -73,7 +81,7 @@ def test_a_version_without_any_of_the_wanted_statuses_is_not_asked_for(render, l
 def test_a_latest_state_filter_lets_through_every_entry_and_leave_and_nothing_of_another_version(
     statuses,
 ):
-    policy = render_sns(EVENT, versions=[2], statuses=statuses, latest_state=True)
+    policy = render(EVENT, Transport.SNS, versions=[2], statuses=statuses, latest_state=True)
     for kind in SNS_KINDS:
         wanted = kind.major == 2 and (
             kind.status in statuses or kind.previous_status in (*statuses, "NONE")
@@ -82,31 +90,33 @@ def test_a_latest_state_filter_lets_through_every_entry_and_leave_and_nothing_of
 
 
 def test_without_statuses_a_filter_selects_the_version_alone():
-    assert render_sns(EVENT, versions=[2], latest_state=True) == {"type": [V2]}
-    assert render_sns(EVENT, versions=[2, 1], latest_state=False) == {"type": [V1, V2]}
+    assert render(EVENT, Transport.SNS, versions=[2], latest_state=True) == {"type": [V2]}
+    assert render(EVENT, Transport.SNS, versions=[2, 1], latest_state=False) == {"type": [V1, V2]}
 
 
 def test_a_subscriber_without_state_gets_the_statuses_that_it_wants():
-    assert render_sns(EVENT, versions=[2], statuses=["CLOSED"], latest_state=False) == {
+    assert render(EVENT, Transport.SNS, versions=[2], statuses=["CLOSED"], latest_state=False) == {
         "type": [V2],
         "status": ["CLOSED"],
     }
 
 
-@pytest.mark.parametrize("render", RENDERERS)
-def test_a_filter_for_what_does_not_exist_is_not_rendered(render):
+@pytest.mark.parametrize("transport", Transport)
+def test_a_filter_for_what_does_not_exist_is_not_rendered(transport):
     with pytest.raises(WrongUse, match="FROZEN"):
-        render(EVENT, versions=[2], statuses=["FROZEN"], latest_state=False)
+        render(EVENT, transport, versions=[2], statuses=["FROZEN"], latest_state=False)
     with pytest.raises(WrongUse, match="REMOVED"):
-        render(EVENT, versions=[1], statuses=["REMOVED"], latest_state=False)
+        render(EVENT, transport, versions=[1], statuses=["REMOVED"], latest_state=False)
     with pytest.raises(WrongUse, match="major version 3"):
-        render(EVENT, versions=[3], latest_state=False)
+        render(EVENT, transport, versions=[3], latest_state=False)
     with pytest.raises(WrongUse, match="at least one"):
-        render(EVENT, versions=[], latest_state=False)
+        render(EVENT, transport, versions=[], latest_state=False)
 
 
 def test_a_rendered_pattern_selects_the_published_examples_of_its_version_and_statuses():
-    pattern = render_eventbridge(EVENT, versions=[2], statuses=["ACTIVE"], latest_state=True)
+    pattern = render(
+        EVENT, Transport.EVENTBRIDGE, versions=[2], statuses=["ACTIVE"], latest_state=True
+    )
     matcher = EventPattern(json.dumps(pattern), pattern)
     for version in EVENT.versions:
         for document in version.examples.values():
@@ -155,7 +165,7 @@ def test_a_filter_without_findings_lets_something_through_and_one_that_never_doe
 
 
 def test_every_published_example_is_of_a_kind_that_the_vocabulary_knows():
-    kinds = {(kind.type, kind.transition) for kind in eventbridge_kinds(CONTRACT)}
+    kinds = {(kind.type, kind.transition) for kind in kinds_of(CONTRACT, Transport.EVENTBRIDGE)}
     for version in EVENT.versions:
         names = version.entry["filters"]
         for document in version.examples.values():
