@@ -76,7 +76,8 @@ def test_a_new_subscriber_is_seeded_while_customers_change(
     fraud = subscribe("fraud")
     with traffic.flowing():
         done = fanout(
-            *("backfill", "fraud", "--no-wait", "--execute", "--rate", "0", "--page-size", "50")
+            *("backfill", "fraud", "--no-wait", "--execute"),
+            *("--read-units", "0", "--page-size", "50"),
         )
     assert done["finished"]
     assert done["sent"] == done["scanned"] >= CUSTOMERS * 0.8
@@ -87,7 +88,7 @@ def test_a_new_subscriber_is_seeded_while_customers_change(
     assert not any("snapshot_at" in row for row in payments_rows(deployment).values()), (
         "nobody else got a snapshot"
     )
-    found = fanout("reconcile", "fraud", "--rate", "0", "--grace-seconds", "2")
+    found = fanout("reconcile", "fraud", "--read-units", "0", "--grace-seconds", "2")
     assert (found["good"], found["drifted"]) == (True, 0)
 
 
@@ -99,7 +100,7 @@ def test_a_backfill_that_is_killed_goes_on_where_it_was(deployment, fanout, subs
     )
     loans = subscribe("loans", on=False)
     arguments = ("backfill", "loans", "--no-wait", "--execute", "--segments", "2")
-    process = fanout.start(*arguments, "--page-size", "10", "--rate", "3")
+    process = fanout.start(*arguments, "--page-size", "10", "--read-units", "3")
 
     def journal():
         files = [one for one in fanout.runs.glob("*-backfill-*") if '"loans"' in one.read_text()]
@@ -115,7 +116,7 @@ def test_a_backfill_that_is_killed_goes_on_where_it_was(deployment, fanout, subs
     [run_id] = [
         one.stem for one in fanout.runs.glob("*-backfill-*") if '"loans"' in one.read_text()
     ]
-    done = fanout(*arguments, "--page-size", "100", "--rate", "0", "--resume", run_id)
+    done = fanout(*arguments, "--page-size", "100", "--read-units", "0", "--resume", run_id)
     assert done["finished"]
     assert done["scanned"] >= 300
     repeated = sent_before + done["sent"] - loans.depth()
@@ -135,7 +136,7 @@ def test_an_old_change_that_is_recovered_later_does_not_undo_a_seed(
     first = eventually(rows, "the first change in Payments")
     traffic.write(customer_id, "ACTIVE")
     cards = subscribe("cards")
-    fanout("backfill", "cards", "--no-wait", "--execute", "--rate", "0")
+    fanout("backfill", "cards", "--no-wait", "--execute", "--read-units", "0")
     eventually(lambda: cards.statuses().get(customer_id) == "ACTIVE", "the seed")
     deployment.client("sqs").send_message(
         QueueUrl=cards.queue_url, MessageBody=encode(old_event(first))

@@ -35,13 +35,14 @@ def seeded(deployment, fanout):
     traffic = Traffic(deployment, "drift", CUSTOMERS, seed=5)
     with subscribed(deployment, "risk") as risk:
         traffic.write_all()
-        fanout("backfill", "risk", "--no-wait", "--execute", "--rate", "0")
+        fanout("backfill", "risk", "--no-wait", "--execute", "--read-units", "0")
         yield SimpleNamespace(risk=risk, traffic=traffic)
 
 
 def reconcile(fanout, *arguments, expect=0):
     return fanout(
-        *("reconcile", "risk", "--reveal", "--rate", "0", "--grace-seconds", "3", "--rule", RULE),
+        *("reconcile", "risk", "--reveal", "--rule", RULE),
+        *("--read-units", "0", "--grace-seconds", "3"),
         *arguments,
         expect=expect,
     )

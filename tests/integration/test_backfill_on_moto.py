@@ -12,7 +12,7 @@ from fanout.errors import Found, WrongUse
 from fanout.runs import pace as depth_bound
 from fanout.runs.pace import Stopping
 from integration.seeding_on_moto import seeding_on_moto, table
-from unit.fanout.backfill_samples import place
+from unit.fanout.backfill_samples import position
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_with_a_version_counter_a_snapshot_has_its_place(deployment):
     deployment.put("c-1", "ACTIVE", version={"N": "12"})
     deployment.backfill()
     event = deployment.events()["c-1"]
-    assert (event.sequence, event.sequence_source) == (place(12, epoch=4), "version")
+    assert (event.sequence, event.sequence_source) == (position(12, epoch=4), "version")
 
 
 def test_what_cannot_be_read_is_told_and_the_rest_is_sent(deployment):

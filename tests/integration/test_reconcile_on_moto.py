@@ -7,10 +7,10 @@ import pytest
 
 from customer_events.encoder import encode
 from fanout.accounts import reconcile as session
-from fanout.accounts.snapshots import snapshot
+from fanout.accounts.snapshots import snapshot_event
 from fanout.errors import ExitCode, Found, WrongUse
 from integration.seeding_on_moto import seeding_on_moto, table
-from unit.fanout.backfill_samples import SOURCE, reading
+from unit.fanout.backfill_samples import SOURCE, snapshot
 
 V1 = "novapay.accounts.CustomerStatusChanged.v1"
 
@@ -181,7 +181,7 @@ def test_drift_is_explained_by_the_failure_store_and_the_dlq(deployment):
         Key="parked/2026/11/23/1.json",
         Body=json.dumps({"reason": "BusKeepsFailing", "record": record}).encode(),
     )
-    newer = encode(snapshot(reading("dead"), SOURCE)).replace("Changed.v2", "Changed.v9")
+    newer = encode(snapshot_event(snapshot("dead"), SOURCE)).replace("Changed.v2", "Changed.v9")
     deployment.clients["sqs"].send_message(QueueUrl=deployment.facts["dlq_url"], MessageBody=newer)
     _, found = reconcile(deployment)
     causes = {one["customer_id"]: one["cause"] for one in found["differences"]}

@@ -99,7 +99,7 @@ class Backfill:
     def _running(self, *arguments: str) -> Iterator[MemoryWatch]:
         settings = self._settings
         process = self._fanout.start(
-            *("backfill", self._subscriber.name, "--no-wait", "--execute", "--rate", "0"),
+            *("backfill", self._subscriber.name, "--no-wait", "--execute", "--read-units", "0"),
             *("--max-depth", str(settings.depth_max), "--page-size", str(settings.page_size)),
             *arguments,
             output=self._output,

@@ -42,7 +42,7 @@ def run(settings: Settings, folder: Path, show: Show) -> Report:
             _await_quiet(deployment, subscriber, show)
             show("comparing")
             found = fanout(
-                *("reconcile", NAME, "--rate", "0", "--grace-seconds", "2"), timeout=3_600
+                *("reconcile", NAME, "--read-units", "0", "--grace-seconds", "2"), timeout=3_600
             )
             truth, rows = traffic.truth(), subscriber.rows()
             dead = waiting(subscriber.client("sqs"), subscriber.dlq_url)

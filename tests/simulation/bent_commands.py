@@ -8,12 +8,9 @@ from typing import Any
 
 from customer_events.event import CustomerStatusChanged
 from customer_events.sequence import sequence
-from fanout.accounts import backfill as checkpoints
-from fanout.accounts import backfill as seeding
+from fanout.accounts import backfill, snapshots
 from fanout.accounts import reconcile as repairing
-from fanout.accounts import snapshots
-from fanout.accounts import snapshots as snapshot_queue
-from fanout.accounts.snapshots import Reading
+from fanout.accounts.snapshots import Snapshot
 from fanout.dlq import steps as consumer_function
 from fanout.dlq import steps as moving
 from fanout.dlq import steps as sending
@@ -108,28 +105,27 @@ class MovingFirst(recovering.Recovery):
         super()._publish(call)
 
 
-class EagerScan(seeding.Seeding):
-    def _next_page(self, place: checkpoints.Place, segments: int) -> checkpoints.Place:
-        page = self._accounts.page(
-            place.segment, segments, start=place.next_key, limit=self._scope.page_size
+class EagerScan(backfill.Seeding):
+    def _next_page(self, position: backfill.Position, segments: int) -> backfill.Position:
+        page = self.accounts.page(
+            position.segment, segments, start=position.next_key, limit=self.scope.page_size
         )
-        self._checkpoints.begin(place)
-        reached = place.after(page.next_key, checkpoints.Tally(scanned=page.scanned))
-        self._checkpoints.reached(reached)
+        self.checkpoints.begin(position)
+        reached = position.after(page.next_key, backfill.Tally(scanned=page.scanned))
+        self.checkpoints.reached(reached)
         self._send(page)
         return reached
 
 
-class Once(snapshot_queue.SnapshotQueue):
-    """Sends each batch once, and does not look at what became of it."""
+def send_once(queue: Any, events: Sequence[CustomerStatusChanged], *, fifo: bool) -> None:
+    """Sends each event once, and does not look at what became of it."""
+    for start in range(0, len(events), 10):
+        queue.send([snapshots._sending(one, fifo=fifo) for one in events[start : start + 10]])
 
-    def _send(self, batch: list[Sending]) -> None:
-        self._queue.send(batch)
 
-
-def marked_newest(reading: Reading, source: str) -> CustomerStatusChanged:
-    """A snapshot with a place above every live event."""
-    event = snapshots.snapshot(reading, source)
+def marked_newest(snapshot: Snapshot, source: str) -> CustomerStatusChanged:
+    """A snapshot that is ordered above every live event."""
+    event = snapshots.snapshot_event(snapshot, source)
     return replace(event, sequence=sequence(str(10**30), epoch=1))
 
 
@@ -139,15 +135,15 @@ def dated_late(date_header: str, *, call_seconds: float) -> datetime:
     return at + timedelta(seconds=10 + call_seconds)
 
 
-def as_snapshot(reading: Reading, source: str, _: Any) -> CustomerStatusChanged:
+def as_snapshot(snapshot: Snapshot, source: str, _: Any) -> CustomerStatusChanged:
     """A repair that names no row: an ordinary snapshot."""
-    return snapshots.snapshot(reading, source)
+    return snapshots.snapshot_event(snapshot, source)
 
 
 def accounts_first(
     sides: Any, customer_ids: Sequence[str], source: str
 ) -> Iterator[repairing.Repair]:
-    """Reads Accounts before the row, so that the row may be newer than what mends it."""
+    """Reads Accounts before the row, so that the row may be newer than its repair."""
     accounts, read_at = sides.accounts.lookup(customer_ids)
     rows = sides.rows.lookup(customer_ids)
     for one in customer_ids:
@@ -164,7 +160,7 @@ _repair_for = repairing.repair_for
 
 
 def leaves_the_gone(*arguments: Any, **options: Any) -> repairing.Repair:
-    """Mends every row but those of customers who are gone."""
+    """Repairs every row but those of customers who are gone."""
     found = _repair_for(*arguments, **options)
     if arguments[1] is None:
         return replace(found, event=None, end=repairing.End.AGREES)

@@ -1,5 +1,6 @@
 """`fanout backfill`, its resume, and `fanout reconcile --repair`, of who follows every status."""
 
+from contextlib import closing
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -43,10 +44,10 @@ class Reads:
         with run:
             return self._scan(run, plan)
 
-    def mend(self, dice: Random) -> str:
+    def repair(self, dice: Random) -> str:
         session = self._deployed.comparing(self._world.subscribers[0])
         stopping = Stop(self._desk)
-        with DifferenceStore() as differences:
+        with closing(DifferenceStore()) as differences:
             report = find_drift(
                 session,
                 differences,

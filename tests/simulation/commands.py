@@ -107,7 +107,7 @@ class Commands:
             case "backfill":
                 return self._reads.seed(dice)
             case "reconcile":
-                return self._reads.mend(dice)
+                return self._reads.repair(dice)
             case "recover":
                 return self._recoveries.begin()
             case "resume":

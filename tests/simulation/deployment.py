@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from customer_events.event import Status
-from fanout.accounts.backfill import Plan, Settling
+from fanout.accounts.backfill import Plan, SubscriptionChange
 from fanout.accounts.compare import Expectation, GuardedTableRows, own_attributes
 from fanout.accounts.drift import Sides
 from fanout.accounts.reconcile import Session
@@ -120,7 +120,7 @@ class Deployed:
             accounts=_facts(ACCOUNTS, len(self._world.accounts.items)),
             reader=ItemReader(publisher),
             followed=frozenset(Status),
-            settling=Settling(changed_at=now - timedelta(days=1), asked_at=now),
+            change=SubscriptionChange(changed_at=now - timedelta(days=1), asked_at=now),
             segments=segments,
             page_size=page_size,
             units_per_second=None,

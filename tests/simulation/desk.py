@@ -14,12 +14,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from fanout import console
-from fanout.accounts import backfill as backfill_commands
-from fanout.accounts import backfill as seeding
-from fanout.accounts import reconcile as reconcile_session
-from fanout.accounts import snapshots as snapshot_queue
-from fanout.accounts import table as batch_get
-from fanout.accounts import table as dated_read
+from fanout.accounts import backfill, reconcile, snapshots
+from fanout.accounts import table as accounts_table
 from fanout.dlq import replay as replay_session
 from fanout.failures import commands as carrying_out
 from fanout.failures import commands as failures_session
@@ -211,19 +207,19 @@ class Desk:
 
     def _parts(self) -> dict[tuple[Any, str], Any]:
         return {
-            (dated_read, "time"): self,
-            (reconcile_session, "time"): self,
+            (accounts_table, "time"): self,
+            (reconcile, "time"): self,
             (replay_session, "time"): self,
             (lock, "secrets"): self,
             (store, "secrets"): self,
             (lock, "_is_alive"): self.is_alive,
             (replay_session, "Stopping"): lambda: Stop(self),
             (failures_session, "Stopping"): lambda: Stop(self),
-            (seeding, "ThreadPoolExecutor"): InTurn,
+            (backfill, "ThreadPoolExecutor"): InTurn,
             (moving, "ThreadPoolExecutor"): InTurn,
             (object_store, "ThreadPoolExecutor"): InTurn,
-            (backfill_commands, "find_operator"): lambda _: self.operator,
-            (reconcile_session, "find_operator"): lambda _: self.operator,
+            (backfill, "find_operator"): lambda _: self.operator,
+            (reconcile, "find_operator"): lambda _: self.operator,
             (carrying_out, "lambda_client"): lambda target: target.client("lambda"),
             (tempfile, "tempdir"): str(self.folder),
         }
@@ -232,8 +228,8 @@ class Desk:
 _DEFAULTS: tuple[Any, ...] = (
     sweep.Sweep.__init__,
     lock.Locks.__init__,
-    snapshot_queue.SnapshotQueue.__init__,
-    batch_get.batch_get,
+    snapshots.send_events,
+    accounts_table.batch_get,
     depth_bound.DepthBound.__init__,
 )
 """Functions whose keyword defaults are the machine's."""

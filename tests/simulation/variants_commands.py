@@ -6,10 +6,8 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from fanout.accounts import backfill as backfill_commands
-from fanout.accounts import backfill as seeding
-from fanout.accounts import reconcile as repair
-from fanout.accounts import table as dated_read
+from fanout.accounts import backfill, reconcile
+from fanout.accounts import table as accounts_table
 from fanout.dlq import replay
 from fanout.dlq import replay as movers
 from fanout.dlq import replay as settling
@@ -123,40 +121,40 @@ class RecoverTakesEarlierStreams(System):
 class BackfillSkipsPage(System):
     """Writes its checkpoint before the page was sent, so that a resume skips it."""
 
-    bent_commands = Bent({(backfill_commands, "Seeding"): bent.EagerScan})
+    bent_commands = Bent({(backfill, "Seeding"): bent.EagerScan})
 
 
 class BackfillBelievesSend(System):
     """Sends each snapshot once, and does not look whether the queue took it."""
 
-    bent_commands = Bent({(backfill_commands, "SnapshotQueue"): bent.Once})
+    bent_commands = Bent({(backfill, "send_events"): bent.send_once})
 
 
 class BackfillMarksNewest(System):
-    """Gives snapshots a place above every live event."""
+    """Orders snapshots above every live event."""
 
-    bent_commands = Bent({(seeding, "snapshot"): bent.marked_newest})
+    bent_commands = Bent({(backfill, "snapshot_event"): bent.marked_newest})
 
 
 class BackfillDatesLate(System):
-    """Dates a reading by a clock that is ahead."""
+    """Dates a snapshot by a clock that is ahead."""
 
-    bent_commands = Bent({(dated_read, "read_time"): bent.dated_late})
+    bent_commands = Bent({(accounts_table, "read_time"): bent.dated_late})
 
 
 class RepairAsSnapshot(System):
     """Sends a repair as an ordinary snapshot, which a live row outranks."""
 
-    bent_commands = Bent({(repair, "repair"): bent.as_snapshot})
+    bent_commands = Bent({(reconcile, "repair_event"): bent.as_snapshot})
 
 
 class RepairReadsAccountsFirst(System):
-    """Reads the item before the row that it mends."""
+    """Reads the item before the row that it repairs."""
 
-    bent_commands = Bent({(repair, "_repairs"): bent.accounts_first})
+    bent_commands = Bent({(reconcile, "_repairs"): bent.accounts_first})
 
 
 class RepairLeavesTheGone(System):
-    """Mends no row of a customer who is gone."""
+    """Repairs no row of a customer who is gone."""
 
-    bent_commands = Bent({(repair, "repair_for"): bent.leaves_the_gone})
+    bent_commands = Bent({(reconcile, "repair_for"): bent.leaves_the_gone})

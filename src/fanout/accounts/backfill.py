@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import reduce
+from functools import partial, reduce
 from threading import Lock
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 
 import typer
 
@@ -19,15 +19,15 @@ from customer_events.instants import to_wire
 from fanout.accounts.snapshots import (
     Item,
     ItemReader,
-    Reading,
-    SnapshotQueue,
+    Snapshot,
     Unreadable,
     nothing_matches,
-    snapshot,
+    send_events,
+    snapshot_event,
 )
 from fanout.accounts.table import AccountsTable, Page, TableFacts, describe
 from fanout.aws import AwsTarget
-from fanout.console import ERR, OUT, print_json, progress
+from fanout.console import ERR, OUT, print_json, progress, warn
 from fanout.contract.followed import followed_statuses
 from fanout.discovery import Bus, Publisher, Subscriber, find_bus, find_publisher, find_subscriber
 from fanout.errors import ExitCode, Found, WrongUse
@@ -97,23 +97,23 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a segment is: the key that its next page begins after, and whether it is at its end."""
+class Position:
+    """How far a segment is: the key that its next page begins after; `finished`: at its end."""
 
     segment: int
     next_key: Item | None = None
     finished: bool = False
     tally: Tally = Tally()
 
-    def after(self, next_key: Item | None, tally: Tally) -> "Place":
-        """The place after one more page."""
+    def after(self, next_key: Item | None, tally: Tally) -> "Position":
+        """The position one more page on."""
         return replace(
             self, next_key=next_key, finished=next_key is None, tally=self.tally.plus(tally)
         )
 
 
 class Checkpoints:
-    """The places of all segments; safe for the threads of one process."""
+    """The positions of all segments; safe for the threads of one process."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -124,38 +124,38 @@ class Checkpoints:
         self._run.select({"id": _name(one), "segment": one} for one in range(segments))
         self._run.freeze(cut_off=now)
 
-    def places(self) -> list[Place]:
+    def positions(self) -> list[Position]:
         """Where each segment is."""
         with self._lock:
             items = list(self._run.ledger.items())
-        places = []
+        positions = []
         for item in items:
             known = item.detail if "scanned" in item.detail else None
-            places.append(
-                Place(
+            positions.append(
+                Position(
                     segment=item.facts["segment"],
                     next_key=_key_from(known["next_key"]) if known else None,
                     finished=item.state is State.ENDED,
                     tally=Tally.from_document(known) if known else Tally(),
                 )
             )
-        return places
+        return positions
 
-    def begin(self, place: Place) -> None:
+    def begin(self, position: Position) -> None:
         """The next page of this segment is about to be sent."""
         with self._lock:
-            self._run.record(intent(STEP, [_name(place.segment)]))
+            self._run.record(intent(STEP, [_name(position.segment)]))
 
-    def reached(self, place: Place) -> None:
+    def reached(self, position: Position) -> None:
         """Every snapshot up to here has been confirmed."""
-        name = _name(place.segment)
+        name = _name(position.segment)
         facts = {
             "id": name,
-            "next_key": _key_to(place.next_key),
-            **place.tally.to_document(),
+            "next_key": _key_to(position.next_key),
+            **position.tally.to_document(),
         }
         entries = [done(STEP, [{"ok": True, **facts}])]
-        if place.finished:
+        if position.finished:
             entries.append(ended([{"end": SCANNED, **facts}]))
         with self._lock:
             self._run.record(*entries)
@@ -187,7 +187,7 @@ def _key_from(document: Mapping[str, Any] | None) -> Item | None:
 # Is the subscriber subscribed with the filter that it states, and since when is that in force?
 
 
-SETTLING = timedelta(minutes=15)
+FILTER_DELAY = timedelta(minutes=15)
 """SNS applies a new or changed filter policy within 15 minutes.
 
 Source: Amazon SNS developer guide, "Amazon SNS subscription filter policies".
@@ -195,7 +195,7 @@ Source: Amazon SNS developer guide, "Amazon SNS subscription filter policies".
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settling:
+class SubscriptionChange:
     """When the subscription last changed, and how long it still takes to be in force."""
 
     changed_at: datetime
@@ -204,10 +204,10 @@ class Settling:
     @property
     def seconds_left(self) -> float:
         """0 where it is in force."""
-        return max(0.0, (self.changed_at + SETTLING - self.asked_at).total_seconds())
+        return max(0.0, (self.changed_at + FILTER_DELAY - self.asked_at).total_seconds())
 
 
-def settling(target: AwsTarget, subscriber: Subscriber) -> Settling:
+def last_change(target: AwsTarget, subscriber: Subscriber) -> SubscriptionChange:
     """How long ago the subscription or its filter changed, all by AWS's clock.
 
     Deploying a change writes the subscriber's SSM parameter again, since it holds the filter: its
@@ -218,7 +218,7 @@ def settling(target: AwsTarget, subscriber: Subscriber) -> Settling:
     changed_at: datetime = answer["Parameter"]["LastModifiedDate"]
     if subscriber.since:
         changed_at = max(changed_at, _instant(subscriber.since, name))
-    return Settling(changed_at=changed_at, asked_at=answered_at(answer))
+    return SubscriptionChange(changed_at=changed_at, asked_at=answered_at(answer))
 
 
 def require_subscribed(target: AwsTarget, bus: Bus, subscriber: Subscriber) -> None:
@@ -282,7 +282,7 @@ class Plan:
     accounts: TableFacts
     reader: ItemReader
     followed: frozenset[Status]
-    settling: Settling
+    change: SubscriptionChange
     segments: int
     page_size: int
     units_per_second: float | None
@@ -292,7 +292,7 @@ class Plan:
     @property
     def wait_seconds(self) -> float:
         """How long to wait before the scan."""
-        return self.settling.seconds_left if self.wait else 0.0
+        return self.change.seconds_left if self.wait else 0.0
 
     @property
     def scan_seconds(self) -> float | None:
@@ -304,11 +304,11 @@ class Plan:
     @property
     def risk(self) -> str | None:
         """What not to wait risks; None where there is nothing to wait for."""
-        left = self.settling.seconds_left
+        left = self.change.seconds_left
         if self.wait or not left:
             return None
         return (
-            f"The subscription or its filter changed at {to_wire(self.settling.changed_at)}, and "
+            f"The subscription or its filter changed at {to_wire(self.change.changed_at)}, and "
             f"may not be in force everywhere for {_duration(left)}. A change that happens until "
             "then, after its customer was read, can be missed: its row stays as it was read. "
             "`fanout reconcile` finds such rows."
@@ -367,7 +367,7 @@ def make_plan(
         accounts=describe(client, publisher.accounts_table, publisher.customer_id_attribute),
         reader=ItemReader(publisher),
         followed=followed,
-        settling=settling(target, subscriber),
+        change=last_change(target, subscriber),
         segments=segments,
         page_size=page_size,
         units_per_second=units_per_second,
@@ -416,25 +416,6 @@ def _duration(seconds: float) -> str:
     return str(timedelta(seconds=max(1, round(seconds))))
 
 
-# Scan the segments and send what they hold: the use case, over ports that tests can stand in for
-
-
-class Accounts(Protocol):
-    """The table that is scanned."""
-
-    def page(self, segment: int, segments: int, *, start: Item | None, limit: int) -> Page:
-        """One page of a segment, strongly consistent."""
-        ...
-
-
-class Snapshots(Protocol):
-    """The one queue that snapshots go to."""
-
-    def send(self, events: Sequence[CustomerStatusChanged]) -> None:
-        """Send them; each is confirmed when this returns."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
     """What is sent, and as whose: the statuses that are followed, and the producer's source."""
@@ -444,40 +425,29 @@ class Scope:
     page_size: int
 
 
+@dataclass(kw_only=True)
 class Seeding:
     """One scan of the whole table, in as many threads as there are segments.
 
     Args:
         accounts: the table.
-        queue: where to.
-        checkpoints: where each segment is, and where that is kept.
+        send: sends events; each is confirmed when it returns.
+        checkpoints: how far each segment is, and where that is kept.
         scope: what is sent.
         pace: shared by the segments.
         bound: on the queue, shared by the segments.
         stopping: asked before each page.
-        progress: told how many items a page had.
+        progress: called with how many items a page had.
     """
 
-    def __init__(
-        self,
-        *,
-        accounts: Accounts,
-        queue: Snapshots,
-        checkpoints: Checkpoints,
-        scope: Scope,
-        pace: CapacityPace,
-        bound: DepthBound,
-        stopping: Stopping,
-        progress: Callable[[int], None],
-    ) -> None:
-        self._accounts = accounts
-        self._queue = queue
-        self._checkpoints = checkpoints
-        self._scope = scope
-        self._pace = pace
-        self._bound = bound
-        self._stopping = stopping
-        self._progress = progress
+    accounts: AccountsTable
+    send: Callable[[Sequence[CustomerStatusChanged]], object]
+    checkpoints: Checkpoints
+    scope: Scope
+    pace: CapacityPace
+    bound: DepthBound
+    stopping: Stopping
+    progress: Callable[[int], object]
 
     def run(self) -> Tally:
         """Scan to the end, or until asked to stop; returns what became of all items so far.
@@ -485,47 +455,47 @@ class Seeding:
         Raises:
             Exception: of the first segment that failed; the others stop after their page.
         """
-        places = self._checkpoints.places()
-        with ThreadPoolExecutor(len(places), thread_name_prefix="segment") as pool:
-            scans = [pool.submit(self._scan, place, len(places)) for place in places]
+        positions = self.checkpoints.positions()
+        with ThreadPoolExecutor(len(positions), thread_name_prefix="segment") as pool:
+            scans = [pool.submit(self._scan, position, len(positions)) for position in positions]
         return reduce(Tally.plus, (one.result().tally for one in scans), Tally())
 
     # Private functions
 
-    def _scan(self, place: Place, segments: int) -> Place:
+    def _scan(self, position: Position, segments: int) -> Position:
         try:
-            while not place.finished and self._may_go_on():
-                place = self._next_page(place, segments)
+            while not position.finished and self._may_go_on():
+                position = self._next_page(position, segments)
         except BaseException:
-            self._stopping.ask()
+            self.stopping.ask()
             raise
-        return place
+        return position
 
     def _may_go_on(self) -> bool:
-        return self._pace.wait(self._stopping) and self._bound.wait(self._stopping)
+        return self.pace.wait(self.stopping) and self.bound.wait(self.stopping)
 
-    def _next_page(self, place: Place, segments: int) -> Place:
-        page = self._accounts.page(
-            place.segment, segments, start=place.next_key, limit=self._scope.page_size
+    def _next_page(self, position: Position, segments: int) -> Position:
+        page = self.accounts.page(
+            position.segment, segments, start=position.next_key, limit=self.scope.page_size
         )
-        self._pace.spent(page.units)
-        self._checkpoints.begin(place)
+        self.pace.spent(page.units)
+        self.checkpoints.begin(position)
         tally = self._send(page)
-        self._bound.page_sent(tally.sent)
-        reached = place.after(page.next_key, tally)
-        self._checkpoints.reached(reached)
-        self._progress(page.scanned)
+        self.bound.page_sent(tally.sent)
+        reached = position.after(page.next_key, tally)
+        self.checkpoints.reached(reached)
+        self.progress(page.scanned)
         return reached
 
     def _send(self, page: Page) -> Tally:
-        readings = [one for one in page.readings if isinstance(one, Reading)]
-        unreadable = [one for one in page.readings if isinstance(one, Unreadable)]
-        followed = [one for one in readings if one.status in self._scope.followed]
-        self._queue.send([snapshot(one, self._scope.source) for one in followed])
+        snapshots = [one for one in page.customers if isinstance(one, Snapshot)]
+        unreadable = [one for one in page.customers if isinstance(one, Unreadable)]
+        followed = [one for one in snapshots if one.status in self.scope.followed]
+        self.send([snapshot_event(one, self.scope.source) for one in followed])
         return Tally(
             scanned=page.scanned,
             sent=len(followed),
-            not_followed=len(readings) - len(followed),
+            not_followed=len(snapshots) - len(followed),
             unreadable=Counter(one.code for one in unreadable),
             examples=tuple(f"{one.customer_id}: {one.code}" for one in unreadable)[:EXAMPLES_MAX],
         )
@@ -534,9 +504,26 @@ class Seeding:
 COMMAND = "backfill"
 SEGMENTS_DEFAULT = 4
 SEGMENTS_MAX = 64
-RATE_DEFAULT = 100.0
+READ_UNITS_DEFAULT = 100.0
 PAGE_SIZE_DEFAULT = 500
 DEPTH_MAX_DEFAULT = 10_000
+
+
+ReadUnits = Annotated[
+    float,
+    typer.Option(
+        "--read-units", min=0, help="Read capacity units a second; 0: as fast as it goes."
+    ),
+]
+OldRate = Annotated[float | None, typer.Option("--rate", min=0, hidden=True)]
+
+
+def read_units_limit(read_units: float, rate: float | None) -> float | None:
+    """The limit of read capacity, None: no limit; `--rate` is its old name for one release."""
+    if rate is not None:
+        warn("`--rate` is `--read-units` here now; the old name goes with the next release.")
+        read_units = rate
+    return read_units or None
 
 
 def backfill(
@@ -546,9 +533,8 @@ def backfill(
     segments: Annotated[
         int, typer.Option(min=1, max=SEGMENTS_MAX, help="Parts of the table, read side by side.")
     ] = SEGMENTS_DEFAULT,
-    rate: Annotated[
-        float, typer.Option(min=0, help="Read capacity units a second; 0: as fast as it goes.")
-    ] = RATE_DEFAULT,
+    read_units: ReadUnits = READ_UNITS_DEFAULT,
+    rate: OldRate = None,
     page_size: Annotated[
         int, typer.Option(min=1, max=10_000, help="Items read at a time; a kill repeats so many.")
     ] = PAGE_SIZE_DEFAULT,
@@ -583,7 +569,7 @@ def backfill(
         subscriber,
         segments=segments,
         page_size=page_size,
-        units_per_second=rate or None,
+        units_per_second=read_units_limit(read_units, rate),
         depth_max=max_depth or None,
         wait=not no_wait,
     )
@@ -593,14 +579,14 @@ def backfill(
         _stop_at_plan(plan, as_json=as_json)
         return
     with _run(target, store, plan, resume) as run, Stopping() as stopping:
-        if not _await_settling(plan, stopping):
+        if not _await_filter(plan, stopping):
             raise typer.Exit(ExitCode.INTERRUPTED)
         tally, finished = _seed(target, plan, run, stopping)
         run_id = run.run_id
     if not reveal:
         named = (one.rpartition(": ") for one in tally.examples)
         tally = replace(tally, examples=tuple(f"{mask(one)}: {code}" for one, _, code in named))
-    _tell(tally, run_id=run_id, finished=finished, as_json=as_json)
+    _show(tally, plan.subscriber.name, run_id=run_id, finished=finished, as_json=as_json)
     if tally.scanned and not (tally.sent or tally.not_followed):
         raise Found(nothing_matches(plan.publisher, tally.scanned))
 
@@ -643,7 +629,7 @@ def _run(target: AwsTarget, store: RunStore, plan: Plan, resume: str | None) -> 
     return run
 
 
-def _await_settling(plan: Plan, stopping: Stopping) -> bool:
+def _await_filter(plan: Plan, stopping: Stopping) -> bool:
     """Wait until the subscription is in force; False where asked to stop."""
     end = time.monotonic() + plan.wait_seconds
     with progress() as bars:
@@ -660,11 +646,11 @@ def _seed(target: AwsTarget, plan: Plan, run: Run, stopping: Stopping) -> tuple[
     checkpoints = Checkpoints(run)
     queue = SqsQueue(target.client("sqs"), url, what=f"the queue of {name}")
     with progress() as bars:
-        done = sum(place.tally.scanned for place in checkpoints.places())
+        done = sum(position.tally.scanned for position in checkpoints.positions())
         task = bars.add_task("customers", total=plan.accounts.item_count, completed=done)
         seeding = Seeding(
             accounts=AccountsTable(target.client("dynamodb"), plan.accounts, plan.reader),
-            queue=SnapshotQueue(queue, fifo=url.endswith(".fifo")),
+            send=partial(send_events, queue, fifo=url.endswith(".fifo")),
             checkpoints=checkpoints,
             scope=Scope(
                 source=plan.publisher.source, followed=plan.followed, page_size=plan.page_size
@@ -680,7 +666,7 @@ def _seed(target: AwsTarget, plan: Plan, run: Run, stopping: Stopping) -> tuple[
             run.pause(type(error).__name__)
             ERR.print(f"Go on with: fanout backfill {name} --execute --resume {run.run_id}")
             raise
-    finished = all(place.finished for place in checkpoints.places())
+    finished = all(position.finished for position in checkpoints.positions())
     if finished:
         run.finish()
     else:
@@ -702,14 +688,14 @@ def _depth_bound(queue: SqsQueue, plan: Plan) -> DepthBound:
     return DepthBound(waiting, plan.depth_max, page_size=plan.page_size, holding=holding)
 
 
-def _tell(tally: Tally, *, run_id: str, finished: bool, as_json: bool) -> None:
+def _show(tally: Tally, name: str, *, run_id: str, finished: bool, as_json: bool) -> None:
     document: dict[str, Any] = {"executed": True, "run_id": run_id, "finished": finished}
     if as_json:
         print_json({**document, **tally.to_document()})
     else:
         OUT.print(
             f"{tally.sent:,} snapshots sent of {tally.scanned:,} items; "
-            f"{tally.not_followed:,} are of no status that it follows."
+            f"skipped {tally.not_followed:,}: {name} does not subscribe to their status."
         )
     if not finished:
         ERR.print(f"Stopped. Go on with: --execute --resume {run_id}")

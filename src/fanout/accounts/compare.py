@@ -1,9 +1,9 @@
-"""Compare a customer in Accounts with the subscriber's row. Pure."""
+"""Compare a customer in Accounts with the subscriber's row, and read the subscriber's rows."""
 
 import importlib.util
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from itertools import product
@@ -18,15 +18,214 @@ from customer_events.sequence import Sequence as EventSequence
 from customer_events.sequence import SequenceSource
 from event_consumer.guarded_table import GUARD_ATTRIBUTES, read_row
 from event_consumer.order_guard import Row
-from fanout.accounts.snapshots import Item, Reading, Unreadable
-from fanout.accounts.table import TableFacts, batch_get, describe, projection
+from fanout.accounts.snapshots import Item, Snapshot, Unreadable
+from fanout.accounts.table import TableFacts, batch_get, describe, projection, scan_request
 from fanout.errors import WrongUse
 
-# What a subscriber's rule can have made of an event of which only a part is known. Pure
+# A customer and its row
+
+
+class Drift(StrEnum):
+    """How a row differs from what Accounts asks for."""
+
+    MISSING = "missing"
+    STALE = "stale"
+    EXTRA = "extra"
+    CHANGED_BY_HAND = "changed by hand"
+    AHEAD = "ahead of Accounts"
+    UNREADABLE = "unreadable in Accounts"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRow:
+    """A subscriber's row.
+
+    `row` is what the guard reads in it, None where that is not readable; `has_sequence` is False
+    where the row has none, which no consumer writes. `own` are the subscriber's own attributes;
+    `raw` is the row as one text, which changes whenever the row does. `event` has the fields of the
+    last event that the row keeps and the guard does not read, by name.
+    """
+
+    customer_id: str
+    row: Row | None
+    has_sequence: bool
+    status: str | None
+    own: Mapping[str, str | None]
+    raw: str
+    event: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """A customer whose row is not as Accounts asks.
+
+    `expected` and `actual` are statuses, None: not there. `since` is when the customer changed,
+    where Accounts or the cause says so; `row_of` when the row's last change occurred, so that the
+    row can't have been wrong for longer. `state` changes whenever either side does, `row_state`
+    when the row does.
+    """
+
+    customer_id: str
+    drift: Drift
+    expected: str | None
+    actual: str | None
+    since: datetime | None
+    row_of: datetime | None
+    state: str
+    row_state: str | None
+    cause: str | None = None
 
 
 Rule = Callable[[CustomerStatusChanged], Mapping[str, str]]
 """A subscriber's business rule: its own attributes for an event."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """What a subscriber's table has to agree with.
+
+    Args:
+        followed: the statuses that the subscriber follows.
+        rule: its business rule, None: its own attributes are not compared.
+        newest: whether it reads the newest version; version 1 knows no `REMOVED`.
+    """
+
+    followed: frozenset[Status]
+    rule: Rule | None
+    newest: bool = True
+
+    def compare(
+        self, customer_id: str, account: Snapshot | Unreadable | None, stored: StoredRow | None
+    ) -> Difference | None:
+        """How a row differs; None where it agrees, as far as the subscriber hears of it."""
+        drift: Drift | None = Drift.UNREADABLE
+        if isinstance(account, Unreadable):
+            expected = account.code
+        else:
+            status = account.status if account else Status.REMOVED
+            expected = (status if self.newest else downcast(status)).value
+            drift = self._drift(account, expected, stored)
+        if drift is None:
+            return None
+        return Difference(
+            customer_id=customer_id,
+            drift=drift,
+            expected=expected if account else None,
+            actual=stored.status if stored else None,
+            since=account.changed_at if isinstance(account, Snapshot) else None,
+            row_of=stored.row.occurred_at if stored and stored.row else None,
+            state=_state(account, stored),
+            row_state=stored.raw if stored else None,
+        )
+
+    def unchecked(
+        self, account: Snapshot | Unreadable | None, stored: StoredRow | None
+    ) -> frozenset[str]:
+        """The row's own attributes that depend on what neither table keeps of the last event."""
+        return frozenset() if stored is None else self._own_attributes(account, stored)[1]
+
+    # Private functions
+
+    def _drift(
+        self, account: Snapshot | None, expected: str, stored: StoredRow | None
+    ) -> Drift | None:
+        if stored is None:
+            is_followed = account is not None and account.status in self.followed
+            return Drift.MISSING if is_followed else None
+        if account is None:
+            return self._drift_without_account(stored, expected)
+        if stored.row is None or self._own_attributes(account, stored)[0]:
+            return Drift.CHANGED_BY_HAND
+        if stored.status == expected or not {account.status, stored.row.status} & self.followed:
+            return None
+        return _drift_by_order(account, stored.row)
+
+    def _drift_without_account(self, stored: StoredRow, expected: str) -> Drift | None:
+        if stored.status == expected and stored.row is not None:
+            return Drift.CHANGED_BY_HAND if self._own_attributes(None, stored)[0] else None
+        if stored.row is not None and stored.row.status not in self.followed:
+            return None
+        return Drift.EXTRA
+
+    def _own_attributes(
+        self, account: Snapshot | Unreadable | None, stored: StoredRow
+    ) -> tuple[bool, frozenset[str]]:
+        """Whether an attribute is none that the rule can have written; and which can't be checked.
+
+        An ordinary event is tried first, which is cheap; only what differs then is explored.
+        """
+        row, own = stored.row, stored.own
+        if self.rule is None or row is None:
+            return False, frozenset()
+        known = _known(stored.customer_id, row) | dict(stored.event)
+        if row.schema_version == 1:
+            known["reason"] = None  # version 1 has none
+        reason = None
+        if isinstance(account, Snapshot) and account.status is row.status:
+            reason = account.reason
+        [wanted] = outcomes(self.rule, _usual(row) | {"reason": reason} | known)
+        if wanted is None:
+            names = list(own)
+        else:
+            names = [name for name, value in wanted.items() if own.get(name) != value]
+        possible = list(outcomes(self.rule, known)) if names else []
+        wrong = {name for name in names if _is_impossible(own.get(name), name, possible)}
+        return bool(wrong), frozenset(names) - wrong
+
+
+def _drift_by_order(account: Snapshot, row: Row) -> Drift:
+    """Where both sides count alike, the counter says who is behind."""
+    if account.sequence is None or row.sequence_source is not SequenceSource.VERSION:
+        return Drift.STALE
+    if row.sequence == account.sequence:
+        return Drift.CHANGED_BY_HAND
+    return Drift.STALE if row.sequence < account.sequence else Drift.AHEAD
+
+
+def _state(account: Snapshot | Unreadable | None, stored: StoredRow | None) -> str:
+    side: Any = None
+    if isinstance(account, Snapshot):
+        side = [account.status, account.sequence, str(account.changed_at)]
+    elif account is not None:
+        side = account.code
+    return json.dumps([side, stored.raw if stored else None])
+
+
+def _is_impossible(
+    value: str | None, name: str, possible: Sequence[Mapping[str, Any] | None]
+) -> bool:
+    """Whether no event that there may have been gives the attribute this value."""
+    values = [outcome and outcome.get(name) for outcome in possible]
+    return None not in values and value not in values
+
+
+def _known(customer_id: str, row: Row) -> dict[str, Any]:
+    """What a row keeps of the event that it was last written by."""
+    return {
+        "customer_id": customer_id,
+        "sequence": row.sequence,
+        "sequence_source": row.sequence_source,
+        "schema_version": row.schema_version,
+        "occurred_at": row.occurred_at,
+        "status": row.status,
+        "previous_status": row.previous_status,
+    }
+
+
+def _usual(row: Row) -> dict[str, Any]:
+    """The rest of an ordinary event."""
+    return {
+        "event_id": UUID(int=0),
+        "source": "urn:fanout:reconcile",
+        "changed_at": row.occurred_at,
+        "traceparent": None,
+        "repairs": None,
+        "change": Change.CHANGED,
+    }
+
+
+# What a rule can have made of an event of which only a part is known
+
 
 PATHS_MAX: Final = 1_000
 _UNKNOWN: Final = object()
@@ -39,7 +238,7 @@ _CHOICES: Final[Mapping[str, Sequence[Any]]] = {
     "repairs": [None, _UNKNOWN],
     "change": list(Change),
 }
-"""What each field can be where nothing is known of it; a rule may ask whether one is None."""
+"""What each field can be where nothing is known of it; a rule may ask whether a field is None."""
 
 
 class _Unknown:
@@ -102,154 +301,6 @@ def _run(
     return outcome, [*given[:-1], False] if given else None
 
 
-class Drift(StrEnum):
-    """How a row differs from what Accounts asks for."""
-
-    MISSING = "missing"
-    STALE = "stale"
-    EXTRA = "extra"
-    CHANGED_BY_HAND = "changed by hand"
-    AHEAD = "ahead of Accounts"
-    UNREADABLE = "unreadable in Accounts"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredRow:
-    """A subscriber's row.
-
-    `row` is what the guard reads in it, None where that is not readable; `sequence` is None where
-    the row has none, which no consumer writes. `own` are the subscriber's own attributes; `raw`
-    is the row as one text, which changes whenever the row does. `event` has the fields of the
-    last event that the row keeps and the guard does not read, by name.
-    """
-
-    customer_id: str
-    row: Row | None
-    has_sequence: bool
-    status: str | None
-    own: Mapping[str, str | None]
-    raw: str
-    event: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """A customer whose row is not as Accounts asks.
-
-    `expected` and `found` are statuses, None: not there. `since` is when the customer changed,
-    where Accounts or the cause tells; `row_of` when the row's last change occurred, so that the row
-    can't have been wrong for longer. `state` changes whenever either side does, `row_state` when
-    the row does.
-    """
-
-    customer_id: str
-    drift: Drift
-    expected: str | None
-    found: str | None
-    since: datetime | None
-    row_of: datetime | None
-    state: str
-    row_state: str | None
-    cause: str | None = None
-
-    def explained(self, cause: str, since: datetime | None) -> "Difference":
-        """The same with its cause."""
-        return replace(self, cause=cause, since=self.since or since)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expectation:
-    """What a subscriber's table has to agree with.
-
-    Args:
-        followed: the statuses that the subscriber follows.
-        rule: its business rule, None: its own attributes are not compared.
-        newest: whether it reads the newest version; version 1 knows no `REMOVED`.
-    """
-
-    followed: frozenset[Status]
-    rule: Rule | None
-    newest: bool = True
-
-    def compare(
-        self, customer_id: str, account: Reading | Unreadable | None, stored: StoredRow | None
-    ) -> Difference | None:
-        """How a row differs; None where it does not, as far as the subscriber is told of it."""
-        if isinstance(account, Unreadable):
-            drift, expected = Drift.UNREADABLE, account.code
-        else:
-            expected = self._word(account.status if account else Status.REMOVED)
-            found_drift = self._drift(account, expected, stored)
-            if found_drift is None:
-                return None
-            drift = found_drift
-        gone = account is None
-        row = stored.row if stored else None
-        return Difference(
-            customer_id=customer_id,
-            drift=drift,
-            expected=None if gone else expected,
-            found=stored.status if stored else None,
-            since=account.changed_at if isinstance(account, Reading) else None,
-            row_of=row.occurred_at if row else None,
-            state=_state(account, stored),
-            row_state=stored.raw if stored else None,
-        )
-
-    def unchecked(
-        self, account: Reading | Unreadable | None, stored: StoredRow | None
-    ) -> frozenset[str]:
-        """The row's own attributes that depend on what neither table keeps of the last event."""
-        return frozenset() if stored is None else self._own_attributes(account, stored)[1]
-
-    # Private functions
-
-    def _word(self, status: Status) -> str:
-        return (status if self.newest else downcast(status)).value
-
-    def _drift(
-        self, account: Reading | None, expected: str, stored: StoredRow | None
-    ) -> Drift | None:
-        if stored is None:
-            missing = account is not None and account.status in self.followed
-            return Drift.MISSING if missing else None
-        if account is None:
-            return self._without_account(stored, expected)
-        if stored.row is None or self._own_attributes(account, stored)[0]:
-            return Drift.CHANGED_BY_HAND
-        if stored.status == expected:
-            return None
-        if not {account.status, stored.row.status} & self.followed:
-            return None
-        return _drift_by_order(account, stored.row)
-
-    def _without_account(self, stored: StoredRow, expected: str) -> Drift | None:
-        if stored.status == expected and stored.row is not None:
-            return Drift.CHANGED_BY_HAND if self._own_attributes(None, stored)[0] else None
-        if stored.row is not None and stored.row.status not in self.followed:
-            return None
-        return Drift.EXTRA
-
-    def _own_attributes(
-        self, account: Reading | Unreadable | None, stored: StoredRow
-    ) -> tuple[bool, frozenset[str]]:
-        """Whether one is what the rule can't have written; and which ones can't be checked."""
-        row, own = stored.row, stored.own
-        if self.rule is None or row is None:
-            return False, frozenset()
-        known = _known(stored.customer_id, row) | dict(stored.event)
-        if row.schema_version == 1:
-            known["reason"] = None  # version 1 has none
-        reason = None
-        if isinstance(account, Reading) and account.status is row.status:
-            reason = account.reason
-        [wanted] = outcomes(self.rule, _usual(row) | {"reason": reason} | known)
-        names = [*own] if wanted is None else [n for n, one in wanted.items() if own.get(n) != one]
-        found = list(outcomes(self.rule, known)) if names else []
-        wrong = {name for name in names if _is_impossible(own.get(name), name, found)}
-        return bool(wrong), frozenset(names) - wrong
-
-
 def own_attributes(rule: Rule | None) -> list[str]:
     """The names of the attributes that a rule writes.
 
@@ -258,59 +309,10 @@ def own_attributes(rule: Rule | None) -> list[str]:
     """
     if rule is None:
         return []
-    found = [one for status in Status for one in outcomes(rule, _known("", _sample(status)))]
-    if all(one is None for one in found):
+    made = [one for status in Status for one in outcomes(rule, _known("", _sample(status)))]
+    if all(one is None for one in made):
         raise WrongUse("The rule fails on every event: fix it, or leave it out with --rule none.")
-    return sorted({name for one in found if one for name in one})
-
-
-def _drift_by_order(account: Reading, row: Row) -> Drift:
-    """Where both sides count alike, the counter tells who is behind."""
-    if account.counted is None or row.sequence_source is not SequenceSource.VERSION:
-        return Drift.STALE
-    if row.sequence == account.counted:
-        return Drift.CHANGED_BY_HAND
-    return Drift.STALE if row.sequence < account.counted else Drift.AHEAD
-
-
-def _state(account: Reading | Unreadable | None, stored: StoredRow | None) -> str:
-    sides: list[Any] = [None, stored.raw if stored else None]
-    if isinstance(account, Reading):
-        sides[0] = [account.status, account.counted, str(account.changed_at)]
-    elif account is not None:
-        sides[0] = account.code
-    return json.dumps(sides)
-
-
-def _is_impossible(value: str | None, name: str, found: Iterable[Mapping[str, Any] | None]) -> bool:
-    """Whether no event that there may have been gives the attribute this value."""
-    made = [one and one.get(name) for one in found]
-    return None not in made and value not in made
-
-
-def _known(customer_id: str, row: Row) -> dict[str, Any]:
-    """What a row tells of the event that it was last written by."""
-    return {
-        "customer_id": customer_id,
-        "sequence": row.sequence,
-        "sequence_source": row.sequence_source,
-        "schema_version": row.schema_version,
-        "occurred_at": row.occurred_at,
-        "status": row.status,
-        "previous_status": row.previous_status,
-    }
-
-
-def _usual(row: Row) -> dict[str, Any]:
-    """The rest of an ordinary event, for a first look that is cheap."""
-    return {
-        "event_id": UUID(int=0),
-        "source": "urn:fanout:reconcile",
-        "changed_at": row.occurred_at,
-        "traceparent": None,
-        "repairs": None,
-        "change": Change.CHANGED,
-    }
+    return sorted({name for one in made if one for name in one})
 
 
 def _sample(status: Status) -> Row:
@@ -325,7 +327,7 @@ def _sample(status: Status) -> Row:
     )
 
 
-# The table adapter: how a subscriber's rows are read
+# How a subscriber's rows are read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -338,7 +340,7 @@ class RowPage:
 
 
 class SubscriberRows(Protocol):
-    """A subscriber's table, read strongly consistent."""
+    """A subscriber's table, read strongly consistent; what `--adapter` makes."""
 
     @property
     def facts(self) -> TableFacts:
@@ -371,17 +373,9 @@ class GuardedTableRows:
 
     def page(self, segment: int, segments: int, *, start: Item | None, limit: int) -> RowPage:
         """See `SubscriberRows.page`."""
-        request: dict[str, Any] = {
-            "TableName": self.facts.name,
-            "ConsistentRead": True,
-            "Segment": segment,
-            "TotalSegments": segments,
-            "Limit": limit,
-            "ReturnConsumedCapacity": "TOTAL",
-            **self._projection,
-        }
-        if start is not None:
-            request["ExclusiveStartKey"] = start
+        request = scan_request(
+            self.facts.name, self._projection, segment, segments, start=start, limit=limit
+        )
         answer = self._client.scan(**request)
         return RowPage(
             rows=tuple(self._stored(item) for item in answer["Items"]),
@@ -391,14 +385,13 @@ class GuardedTableRows:
 
     def lookup(self, customer_ids: Sequence[str]) -> dict[str, StoredRow]:
         """See `SubscriberRows.lookup`."""
-        keys = [{"customer_id": {"S": one}} for one in customer_ids]
+        keys = [{"customer_id": {"S": customer_id}} for customer_id in customer_ids]
         items, _ = batch_get(self._client, self.facts.name, keys, self._projection)
-        rows = (self._stored(item) for item in items)
-        return {row.customer_id: row for row in rows}
+        return {row.customer_id: row for row in map(self._stored, items)}
 
     # Private functions
 
-    def _stored(self, item: Mapping[str, Any]) -> StoredRow:
+    def _stored(self, item: Item) -> StoredRow:
         try:
             row = read_row(item)
         except OrderContradiction:
@@ -423,7 +416,7 @@ def guarded_table_rows(client: Any, table: str, own: Sequence[str]) -> GuardedTa
     return GuardedTableRows(client, describe(client, table, "customer_id"), own)
 
 
-def _rest_of_event(item: Mapping[str, Any]) -> dict[str, Any]:
+def _rest_of_event(item: Item) -> dict[str, Any]:
     """What else the row keeps of its last event; {} where it can't be read."""
     try:
         return {
@@ -447,16 +440,16 @@ KNOWN = {"payments": "payments_consumer.standing:attributes"}
 def find_rule(subscriber: str, named: str | None) -> Rule | None:
     """The rule that `named` names as MODULE:FUNCTION, or else the one that is known, if any.
 
-    A rule is a function of its event alone. It is asked with what the row and Accounts tell; what
-    it makes of more can't be checked, and is reported so.
+    A rule is a function of its event alone. It is asked with what the row and Accounts keep; what
+    it makes of anything else can't be checked, and is reported so.
 
     Raises:
         WrongUse: there is no such function.
     """
-    place = named or KNOWN.get(subscriber) or _generated(subscriber)
-    if place is None or place == "none":
+    path = named or KNOWN.get(subscriber) or _generated(subscriber)
+    if path is None or path == "none":
         return None
-    rule: Rule = _named("--rule", place)
+    rule: Rule = _import("--rule", path)
     return rule
 
 
@@ -468,7 +461,7 @@ def find_adapter(named: str | None) -> RowsFactory:
     """
     if named is None:
         return guarded_table_rows
-    factory: RowsFactory = _named("--adapter", named)
+    factory: RowsFactory = _import("--adapter", named)
     return factory
 
 
@@ -481,14 +474,14 @@ def _generated(subscriber: str) -> str | None:
     return f"{module}:attributes" if importlib.util.find_spec(module) is not None else None
 
 
-def _named(option: str, place: str) -> Any:
-    module, _, function = place.partition(":")
+def _import(option: str, path: str) -> Any:
+    module, _, name = path.partition(":")
     try:
-        found = getattr(importlib.import_module(module), function)
+        function = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise WrongUse(
-            f"{option} {place!r}: expected MODULE:FUNCTION, such as {KNOWN['payments']} ({error})."
+            f"{option} {path!r}: expected MODULE:FUNCTION, such as {KNOWN['payments']} ({error})."
         ) from None
-    if not callable(found):
-        raise WrongUse(f"{option} {place!r} names no function.")
-    return found
+    if not callable(function):
+        raise WrongUse(f"{option} {path!r} names no function.")
+    return function

@@ -1,7 +1,7 @@
-"""From a reading to the event that a subscriber gets: a snapshot, or a repair of a row. Pure."""
+"""A customer's state as it was read, and the event a subscriber gets of it: snapshot or repair."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -26,25 +26,22 @@ from publisher import attribute_values
 from publisher.reasons import BadRecord
 from publisher.transitions import detect
 
-# One item of the Accounts table, read as the publisher would read it. Pure
-
-
 Item = Mapping[str, Any]
 """An item or a key in DynamoDB's own notation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Snapshot:
     """A customer's state as it was read.
 
-    `counted` is its place in the order where the table has a version counter, else None;
-    `changed_at` is None where the table does not tell; `read_at`: see `read_time`.
+    `sequence` is set where the table has a version counter, `changed_at` where it keeps one;
+    `read_at`: see `fanout.accounts.table.read_time`.
     """
 
     customer_id: str
     status: Status
     reason: str | None
-    counted: EventSequence | None
+    sequence: EventSequence | None
     changed_at: datetime | None
     read_at: datetime
 
@@ -59,13 +56,10 @@ class Unreadable:
 
 
 class ItemReader:
-    """Reads items by the publisher's own settings.
-
-    Args:
-        publisher: the deployment's publisher.
+    """Reads items of the Accounts table by the publisher's own settings.
 
     Raises:
-        WrongUse: its entity filter or its status map is none.
+        WrongUse: the publisher's entity filter or its status map can't be read.
     """
 
     def __init__(self, publisher: Publisher) -> None:
@@ -74,62 +68,47 @@ class ItemReader:
 
     @property
     def attributes(self) -> list[str]:
-        """Every attribute that a reading needs; the key's come on top."""
+        """Every attribute that a snapshot needs; the key's come on top."""
         rules = self._rules
-        entity = rules.entity_filter and rules.entity_filter[0]
         named = (
             rules.customer_id_attribute,
             rules.status_attribute,
             rules.reason_attribute,
             rules.changed_at_attribute,
             rules.sequence_attribute,
-            entity,
+            rules.entity_filter and rules.entity_filter[0],
         )
         return list(dict.fromkeys(name for name in named if name))
 
-    def read(self, item: Item, read_at: datetime) -> Reading | Unreadable | None:
+    def read(self, item: Item, read_at: datetime) -> Snapshot | Unreadable | None:
         """What an item says; None where it is no customer, by the entity filter."""
-        record = self._record(item, read_at)
-        try:
-            found = detect(record, self._rules)
-        except BadRecord as reason:
-            customer_id = attribute_values.scalar(item.get(self._rules.customer_id_attribute))
-            return Unreadable(customer_id=customer_id or "", code=reason.code, expected=str(reason))
-        if found is None:
-            return None
-        counted = self._rules.sequence_attribute is not None
-        return Reading(
-            customer_id=found.customer_id,
-            status=found.status,
-            reason=found.reason,
-            counted=sequence(found.number, epoch=self._epoch) if counted else None,
-            changed_at=self._changed_at(item),
-            read_at=read_at,
-        )
-
-    def first(self, items: Iterable[Item], read_at: datetime) -> Reading | Unreadable | None:
-        """The customer among the items of one partition key; None where none of them is it."""
-        readings = (self.read(item, read_at) for item in items)
-        return next((one for one in readings if one is not None), None)
-
-    # Private functions
-
-    def _record(self, item: Item, read_at: datetime) -> dict[str, Any]:
         key = self._rules.customer_id_attribute
-        return {
+        record = {
             "eventName": "INSERT",
             "dynamodb": {
                 "Keys": {key: item.get(key)},
                 "NewImage": dict(item),
                 "ApproximateCreationDateTime": int(read_at.timestamp()),
-                "SequenceNumber": "0",  # asked for where no version counter is; not used then
+                "SequenceNumber": "0",  # required where there is no version counter; not used then
             },
         }
-
-    def _changed_at(self, item: Item) -> datetime | None:
-        attribute = self._rules.changed_at_attribute
-        value = item.get(attribute) if attribute else None
-        return None if value is None else attribute_values.instant(value)
+        try:
+            change = detect(record, self._rules)
+        except BadRecord as reason:
+            customer_id = attribute_values.scalar(item.get(key)) or ""
+            return Unreadable(customer_id=customer_id, code=reason.code, expected=str(reason))
+        if change is None:
+            return None
+        has_counter = self._rules.sequence_attribute is not None
+        changed_at = item.get(self._rules.changed_at_attribute or "")
+        return Snapshot(
+            customer_id=change.customer_id,
+            status=change.status,
+            reason=change.reason,
+            sequence=sequence(change.number, epoch=self._epoch) if has_counter else None,
+            changed_at=None if changed_at is None else attribute_values.instant(changed_at),
+            read_at=read_at,
+        )
 
 
 def nothing_matches(publisher: Publisher, scanned: int) -> str:
@@ -141,149 +120,125 @@ def nothing_matches(publisher: Publisher, scanned: int) -> str:
     )
 
 
-# Private functions
+def snapshot_event(snapshot: Snapshot, source: str) -> CustomerStatusChanged:
+    """A customer's state. With a version counter it is ordered among the live events."""
+    return _event(snapshot, source, snapshot.sequence or UNCOUNTED, repairs=None)
 
 
-def snapshot(reading: Reading, source: str) -> CustomerStatusChanged:
-    """A customer's state. With a version counter it has its place among the live events."""
-    return _event(reading, source, reading.counted or UNCOUNTED, repairs=None)
-
-
-def repair(reading: Reading, source: str, row_sequence: EventSequence) -> CustomerStatusChanged:
+def repair_event(
+    snapshot: Snapshot, source: str, row_sequence: EventSequence
+) -> CustomerStatusChanged:
     """A customer's state for a row that has drifted.
 
-    Where Accounts counts, and counts higher than the row, the state competes by its own place in
-    the order. Else it applies only if the row still has the sequence that it had when it was read.
+    Where Accounts counts, and counts higher than the row, the state competes by its own sequence.
+    Else it applies only if the row still has the sequence that it had when it was read.
     """
-    if reading.counted is not None and reading.counted > row_sequence:
-        return snapshot(reading, source)
-    return _event(reading, source, UNCOUNTED, repairs=row_sequence)
+    if snapshot.sequence is not None and snapshot.sequence > row_sequence:
+        return snapshot_event(snapshot, source)
+    return _event(snapshot, source, UNCOUNTED, repairs=row_sequence)
 
 
-def removal(
+def removal_event(
     customer_id: str, source: str, row_sequence: EventSequence | None, read_at: datetime
 ) -> CustomerStatusChanged:
-    """For a row of a customer that Accounts does not have: the row says so, and stays.
+    """For a row whose customer Accounts does not have: the row says `REMOVED`, and stays.
 
     Args:
         customer_id: the customer.
         source: the producer's URI.
         row_sequence: the row's; None where a row without one was put there by hand.
-        read_at: when Accounts was found to have no such customer.
+        read_at: when Accounts had no such customer.
     """
-    gone = Reading(
+    removed = Snapshot(
         customer_id=customer_id,
         status=Status.REMOVED,
         reason=None,
-        counted=None,
+        sequence=None,
         changed_at=None,
         read_at=read_at,
     )
-    return _event(gone, source, UNCOUNTED, repairs=row_sequence)
-
-
-def _event(
-    reading: Reading, source: str, place: EventSequence, *, repairs: EventSequence | None
-) -> CustomerStatusChanged:
-    counted = place != UNCOUNTED
-    return CustomerStatusChanged(
-        event_id=snapshot_id(source, reading.customer_id, place, NEWEST_MAJOR, reading.read_at),
-        source=source,
-        customer_id=reading.customer_id,
-        sequence=place,
-        sequence_source=SequenceSource.VERSION if counted else SequenceSource.STREAM,
-        schema_version=NEWEST_MAJOR,
-        occurred_at=reading.read_at,
-        status=reading.status,
-        previous_status=None,
-        reason=reading.reason,
-        change=Change.SNAPSHOT,
-        changed_at=reading.changed_at or reading.read_at,
-        repairs=repairs,
-    )
-
-
-# Send snapshots to one subscriber's queue, as the bus would deliver them; each is confirmed
+    return _event(removed, source, UNCOUNTED, repairs=row_sequence)
 
 
 _ATTEMPTS_MAX = 6
 _PAUSE_MAX_SECONDS = 5.0
 
 
-class SnapshotQueue:
-    """Sends events in the fewest calls, and again what was not confirmed.
+def send_events(
+    queue: Destination,
+    events: Sequence[CustomerStatusChanged],
+    *,
+    fifo: bool,
+    sleep: Callable[[float], object] = time.sleep,
+) -> None:
+    """Send events to one subscriber's queue as the bus would, and again what was not confirmed.
 
-    Args:
-        queue: the subscriber's.
-        fifo: whether it is a FIFO queue.
-        sleep: waits that many seconds before another attempt.
+    In tens: at most some 40 kB a call (an id of 2,048 escaped characters), far below 1 MiB. When
+    this returns, SQS has confirmed each by its id.
+
+    Raises:
+        Refused: some are not confirmed after several attempts; the sentence says why.
     """
-
-    def __init__(
-        self,
-        queue: Destination,
-        *,
-        fifo: bool,
-        sleep: Callable[[float], object] = time.sleep,
-    ) -> None:
-        self._queue = queue
-        self._fifo = fifo
-        self._sleep = sleep
-
-    def send(self, events: Sequence[CustomerStatusChanged]) -> None:
-        """Send them all; when this returns, SQS has confirmed each by its id.
-
-        Raises:
-            Refused: some are not confirmed after several attempts; the sentence says why.
-        """
-        for batch in _in_batches([_sending(one, fifo=self._fifo) for one in events]):
-            self._send(batch)
-
-    # Private functions
-
-    def _send(self, batch: list[Sending]) -> None:
-        left = batch
-        why = ""
+    for start in range(0, len(events), BATCH_MAX):
+        batch = [_sending(event, fifo=fifo) for event in events[start : start + BATCH_MAX]]
+        left, why = batch, ""
         for attempt in range(_ATTEMPTS_MAX):
             if attempt:
-                self._sleep(min(_PAUSE_MAX_SECONDS, 0.1 * 2**attempt))
-            failed = {one.message_id: one.why for one in self._queue.send(left) if not one.ok}
-            if not failed:
-                return
-            left = [one for one in left if one.message_id in failed]
+                sleep(min(_PAUSE_MAX_SECONDS, 0.1 * 2**attempt))
+            failed = {one.message_id: one.why for one in queue.send(left) if not one.ok}
+            left = [sending for sending in left if sending.message_id in failed]
+            if not left:
+                break
             why = failed[left[0].message_id]
-        raise Refused(
-            f"The queue did not take {len(left)} of {len(batch)} snapshots after {_ATTEMPTS_MAX} "
-            f"attempts ({why})."
-        )
+        else:
+            raise Refused(
+                f"The queue did not take {len(left)} of {len(batch)} snapshots after "
+                f"{_ATTEMPTS_MAX} attempts ({why})."
+            )
 
 
-def message_attributes(event: CustomerStatusChanged) -> dict[str, dict[str, str]]:
-    """What the bus sets for filters; a consumer sees the same on a snapshot as on any event."""
-    values = {
+# Private functions
+
+
+def _event(
+    snapshot: Snapshot, source: str, order: EventSequence, *, repairs: EventSequence | None
+) -> CustomerStatusChanged:
+    counted = order != UNCOUNTED
+    return CustomerStatusChanged(
+        event_id=snapshot_id(source, snapshot.customer_id, order, NEWEST_MAJOR, snapshot.read_at),
+        source=source,
+        customer_id=snapshot.customer_id,
+        sequence=order,
+        sequence_source=SequenceSource.VERSION if counted else SequenceSource.STREAM,
+        schema_version=NEWEST_MAJOR,
+        occurred_at=snapshot.read_at,
+        status=snapshot.status,
+        previous_status=None,
+        reason=snapshot.reason,
+        change=Change.SNAPSHOT,
+        changed_at=snapshot.changed_at or snapshot.read_at,
+        repairs=repairs,
+    )
+
+
+def _sending(event: CustomerStatusChanged, *, fifo: bool) -> Sending:
+    body = encode(event)
+    attributes = {  # what the bus sets for filters
         "type": f"{TYPE_PREFIX}{event.schema_version}",
         "schema_version": str(event.schema_version),
         "status": event.status.value,
         "transition": transition(event),
     }
-    return {name: {"DataType": "String", "StringValue": one} for name, one in values.items()}
-
-
-def _sending(event: CustomerStatusChanged, *, fifo: bool) -> Sending:
-    body = encode(event)
-    attributes = message_attributes(event)
-    entry: dict[str, Any] = {"MessageBody": body, "MessageAttributes": attributes}
+    entry: dict[str, Any] = {
+        "MessageBody": body,
+        "MessageAttributes": {
+            name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+        },
+    }
     if fifo:  # the group that the publisher gives the customer's live events
         entry["MessageGroupId"] = sha256(event.customer_id.encode()).hexdigest()
         entry["MessageDeduplicationId"] = str(event.event_id)
     size_bytes = len(body) + sum(
-        len(name) + len(one["DataType"]) + len(one["StringValue"])
-        for name, one in attributes.items()
+        len(name) + len("String") + len(value) for name, value in attributes.items()
     )
     return Sending(message_id=str(event.event_id), entry=entry, size_bytes=size_bytes)
-
-
-def _in_batches(sendings: Sequence[Sending]) -> Iterator[list[Sending]]:
-    """Ten a call: at most some 40 kB each (an id of 2,048 escaped characters), far below 1 MiB."""
-    for start in range(0, len(sendings), BATCH_MAX):
-        yield list(sendings[start : start + BATCH_MAX])

@@ -6,7 +6,7 @@ from typing import Any
 from customer_events.event import Status
 from customer_events.sequence import Sequence, SequenceSource
 from event_consumer.order_guard import Row
-from fanout.accounts.snapshots import Reading
+from fanout.accounts.snapshots import Snapshot
 from fanout.discovery import Publisher
 
 SOURCE = "urn:novapay:accounts"
@@ -38,25 +38,25 @@ def item(customer_id: str = "c-1", status: str = "ACTIVE", **other: Any) -> dict
     return {"customer_id": {"S": customer_id}, "status": {"S": status}, **other}
 
 
-def reading(customer_id: str = "c-1", status: Status = Status.ACTIVE, **other: Any) -> Reading:
+def snapshot(customer_id: str = "c-1", status: Status = Status.ACTIVE, **other: Any) -> Snapshot:
     fields: dict[str, Any] = {
         "customer_id": customer_id,
         "status": status,
         "reason": None,
-        "counted": None,
+        "sequence": None,
         "changed_at": None,
         "read_at": at(0.25),
     }
-    return Reading(**{**fields, **other})
+    return Snapshot(**{**fields, **other})
 
 
-def place(number: int, epoch: int = 1) -> Sequence:
+def position(number: int, epoch: int = 1) -> Sequence:
     return Sequence(f"{epoch:04}.{number:040}")
 
 
 def row(status: Status = Status.ACTIVE, **other: Any) -> Row:
     fields: dict[str, Any] = {
-        "sequence": place(7),
+        "sequence": position(7),
         "sequence_source": SequenceSource.STREAM,
         "schema_version": 2,
         "status": status,

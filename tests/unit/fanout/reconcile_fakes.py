@@ -8,10 +8,10 @@ from customer_events.event import Status
 from event_consumer.order_guard import Row
 from fanout.accounts.compare import Expectation, RowPage, StoredRow
 from fanout.accounts.drift import Sides
-from fanout.accounts.snapshots import Reading
+from fanout.accounts.snapshots import Snapshot
 from fanout.accounts.table import Page, TableFacts
 from payments_consumer.standing import attributes
-from unit.fanout.backfill_samples import at, reading, row
+from unit.fanout.backfill_samples import at, row, snapshot
 
 EXPECTATION = Expectation(followed=frozenset(Status), rule=attributes)
 
@@ -43,7 +43,7 @@ class Tables:
         return Sides(accounts=_Accounts(self), rows=_Rows(self), expectation=self.expectation)
 
     def agree(self, customer_id: str, status: Status = Status.ACTIVE) -> None:
-        self.accounts[customer_id] = reading(customer_id, status)
+        self.accounts[customer_id] = snapshot(customer_id, status)
         self.rows[customer_id] = stored(customer_id, row(status))
 
 
@@ -57,9 +57,9 @@ class _Accounts:
 
     def page(self, segment: int, segments: int, *, start: Any, limit: int) -> Page:
         found, last, scanned = _slice(self._tables.accounts, segment, segments, start, limit)
-        return Page(readings=tuple(found), scanned=scanned, next_key=last, units=1)
+        return Page(customers=tuple(found), scanned=scanned, next_key=last, units=1)
 
-    def lookup(self, customer_ids: Any) -> tuple[dict[str, Reading], Any]:
+    def lookup(self, customer_ids: Any) -> tuple[dict[str, Snapshot], Any]:
         accounts = self._tables.accounts
         return {one: accounts[one] for one in customer_ids if one in accounts}, at(0.75)
 

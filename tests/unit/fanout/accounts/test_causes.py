@@ -1,10 +1,11 @@
 import io
 import json
+from contextlib import closing
 
 import pytest
 
-from fanout.accounts.drift import DifferenceStore, Failure, explain, failures
-from unit.fanout.backfill_samples import NOON, at, reading
+from fanout.accounts.drift import DifferenceStore, Failure, explain, stored_failures
+from unit.fanout.backfill_samples import NOON, at, snapshot
 from unit.fanout.reconcile_fakes import EXPECTATION, stored
 
 SECOND = int(NOON.timestamp())
@@ -44,7 +45,10 @@ def test_both_kinds_of_failed_records_name_their_customers():
     store = FakeS3(
         {"parked/2026/11/23/1.json": json.dumps(parked), "aws/lambda/m/s/x": json.dumps(batch)}
     )
-    found = {one.customer_id: (one.cause, one.since) for one in failures(store, "b", "customer_id")}
+    found = {
+        one.customer_id: (one.cause, one.since)
+        for one in stored_failures(store, "b", "customer_id")
+    }
     assert found == {
         "c-1": ("parked by the publisher: UnknownStatus", NOON),
         "c-2": ("given up by the stream mapping: RecordAgeExceeded", NOON),
@@ -57,12 +61,12 @@ def test_both_kinds_of_failed_records_name_their_customers():
 )
 def test_an_object_of_another_form_explains_nothing(text):
     store = FakeS3({"parked/x": text, "aws/lambda/x": text})
-    assert list(failures(store, "b", "customer_id")) == []
+    assert list(stored_failures(store, "b", "customer_id")) == []
 
 
 def test_the_newest_failure_explains_a_difference_and_others_are_left_alone():
-    with DifferenceStore() as store:
-        store.put(EXPECTATION.compare("c-1", reading("c-1"), None))
+    with closing(DifferenceStore()) as store:
+        store.put(EXPECTATION.compare("c-1", snapshot("c-1"), None))
         explain(
             store,
             [
@@ -77,7 +81,7 @@ def test_the_newest_failure_explains_a_difference_and_others_are_left_alone():
 
 
 def test_no_undelivered_event_explains_a_row_that_was_changed_by_hand():
-    with DifferenceStore() as store:
-        store.put(EXPECTATION.compare("c-1", reading(), stored(own={"payments": "BLOCKED"})))
+    with closing(DifferenceStore()) as store:
+        store.put(EXPECTATION.compare("c-1", snapshot(), stored(own={"payments": "BLOCKED"})))
         explain(store, [Failure(customer_id="c-1", cause="parked", since=None)])
         assert store.get("c-1").cause is None

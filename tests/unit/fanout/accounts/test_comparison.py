@@ -7,7 +7,7 @@ from customer_events.sequence import SequenceSource
 from fanout.accounts.compare import Drift, Expectation, own_attributes
 from fanout.accounts.snapshots import Unreadable
 from payments_consumer.standing import attributes
-from unit.fanout.backfill_samples import at, place, reading, row
+from unit.fanout.backfill_samples import at, position, row, snapshot
 from unit.fanout.reconcile_fakes import EXPECTATION, stored
 
 SUSPENDED = frozenset({Status.SUSPENDED})
@@ -20,7 +20,7 @@ def drift(account, found, expectation=EXPECTATION):
 
 @pytest.mark.parametrize("status", Status)
 def test_a_row_with_the_status_of_accounts_agrees(status):
-    assert drift(reading(status=status), stored(found=row(status))) is None
+    assert drift(snapshot(status=status), stored(found=row(status))) is None
 
 
 def test_neither_customer_nor_row_agree():
@@ -28,7 +28,7 @@ def test_neither_customer_nor_row_agree():
 
 
 def test_a_customer_without_a_row_is_missing():
-    assert drift(reading(), None) is Drift.MISSING
+    assert drift(snapshot(), None) is Drift.MISSING
 
 
 def test_a_row_without_a_customer_is_extra_unless_it_says_so():
@@ -38,7 +38,7 @@ def test_a_row_without_a_customer_is_extra_unless_it_says_so():
 
 
 def test_a_row_with_another_status_is_stale():
-    assert drift(reading(status=Status.CLOSED), stored()) is Drift.STALE
+    assert drift(snapshot(status=Status.CLOSED), stored()) is Drift.STALE
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_row_with_another_status_is_stale():
     ],
 )
 def test_a_row_that_no_consumer_would_write_was_changed_by_hand(found):
-    assert drift(reading(), found) is Drift.CHANGED_BY_HAND
+    assert drift(snapshot(), found) is Drift.CHANGED_BY_HAND
 
 
 def test_a_tombstone_with_wrong_attributes_was_changed_by_hand():
@@ -66,13 +66,13 @@ def test_a_tombstone_with_wrong_attributes_was_changed_by_hand():
 )
 def test_with_a_version_counter_the_order_tells_who_is_behind(number, expected):
     counted = stored(found=row(sequence_source=SequenceSource.VERSION))
-    account = reading(status=Status.CLOSED, counted=place(number))
+    account = snapshot(status=Status.CLOSED, sequence=position(number))
     assert drift(account, counted) is expected
 
 
 def test_a_version_that_rose_without_a_change_of_status_is_no_drift():
     counted = stored(found=row(sequence_source=SequenceSource.VERSION))
-    assert drift(reading(counted=place(99)), counted) is None
+    assert drift(snapshot(sequence=position(99)), counted) is None
 
 
 def test_an_item_that_cannot_become_an_event_is_told_whatever_the_row_says():
@@ -83,17 +83,17 @@ def test_an_item_that_cannot_become_an_event_is_told_whatever_the_row_says():
 
 def test_what_a_filter_keeps_from_the_subscriber_is_no_drift():
     narrow = Expectation(followed=SUSPENDED, rule=attributes)
-    assert drift(reading(), None, narrow) is None
-    assert drift(reading(status=Status.CLOSED), stored(), narrow) is None
+    assert drift(snapshot(), None, narrow) is None
+    assert drift(snapshot(status=Status.CLOSED), stored(), narrow) is None
     assert drift(None, stored(), narrow) is None
 
 
 def test_what_a_filter_lets_through_is():
     narrow = Expectation(followed=SUSPENDED, rule=attributes)
     suspended = stored(found=row(Status.SUSPENDED))
-    assert drift(reading(status=Status.SUSPENDED), None, narrow) is Drift.MISSING
-    assert drift(reading(status=Status.SUSPENDED), stored(), narrow) is Drift.STALE
-    assert drift(reading(), suspended, narrow) is Drift.STALE
+    assert drift(snapshot(status=Status.SUSPENDED), None, narrow) is Drift.MISSING
+    assert drift(snapshot(status=Status.SUSPENDED), stored(), narrow) is Drift.STALE
+    assert drift(snapshot(), suspended, narrow) is Drift.STALE
     assert drift(None, suspended, narrow) is Drift.EXTRA
 
 
@@ -104,12 +104,12 @@ def test_a_reader_of_version_1_knows_no_removal():
 
 def test_without_a_rule_own_attributes_are_left_alone():
     free = Expectation(followed=frozenset(Status), rule=None)
-    assert drift(reading(), stored(own={}), free) is None
+    assert drift(snapshot(), stored(own={}), free) is None
 
 
 def test_a_difference_tells_since_when_as_far_as_it_is_known():
     known = EXPECTATION.compare(
-        "c-1", reading(status=Status.CLOSED, changed_at=at(-9)), stored(found=row())
+        "c-1", snapshot(status=Status.CLOSED, changed_at=at(-9)), stored(found=row())
     )
     assert (known.since, known.row_of) == (at(-9), at(-60))
 
@@ -118,9 +118,9 @@ def test_the_state_changes_with_either_side_and_not_with_time():
     def state(account, found):
         return EXPECTATION.compare("c-1", account, found).state
 
-    account, found = reading(status=Status.CLOSED), stored()
+    account, found = snapshot(status=Status.CLOSED), stored()
     assert state(account, found) == state(replace(account, read_at=at(99)), found)
-    assert state(account, found) != state(reading(status=Status.SUSPENDED), found)
+    assert state(account, found) != state(snapshot(status=Status.SUSPENDED), found)
     assert state(account, found) != state(account, stored(found=row(occurred_at=at(-1))))
 
 

@@ -52,6 +52,6 @@ def test_a_reading_is_never_dated_so_early_that_what_it_holds_seems_to_follow_it
 
 
 def test_reads_that_stay_slow_are_refused_with_what_to_do(server):
-    with pytest.raises(Refused, match=r"longer than 3\.0 seconds.*--rate") as refused:
+    with pytest.raises(Refused, match=r"longer than 3\.0 seconds.*--read-units") as refused:
         dated(server(*[3.5] * 5).read)
     assert "throttled" in str(refused.value)

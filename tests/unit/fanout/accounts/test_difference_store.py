@@ -1,26 +1,28 @@
+from contextlib import closing
+from dataclasses import replace
+
 import pytest
 
 from fanout.accounts.compare import Drift
 from fanout.accounts.drift import DifferenceStore
-from unit.fanout.backfill_samples import at, reading
+from unit.fanout.backfill_samples import at, snapshot
 from unit.fanout.reconcile_fakes import EXPECTATION
 
 
 @pytest.fixture
 def store():
-    with DifferenceStore() as made:
+    with closing(DifferenceStore()) as made:
         yield made
 
 
 def missing(number, **other):
-    return EXPECTATION.compare(f"c-{number:03}", reading(f"c-{number:03}", **other), None)
+    return EXPECTATION.compare(f"c-{number:03}", snapshot(f"c-{number:03}", **other), None)
 
 
 def test_a_difference_comes_back_as_it_was_put(store):
-    difference = missing(1, changed_at=at(-5)).explained("in the DLQ: NotJson (parked)", at(-9))
+    difference = replace(missing(1, changed_at=at(-5)), cause="in the DLQ: NotJson (parked)")
     store.put(difference)
     assert store.get("c-001") == difference
-    assert difference.since == at(-5)
     assert store.get("c-002") is None
 
 
@@ -45,7 +47,7 @@ def test_chunks_hold_everything_while_some_are_dropped(store):
 def test_groups_count_by_kind_and_cause_and_tell_the_oldest(store):
     store.put(missing(1, changed_at=at(-5)))
     store.put(missing(2, changed_at=at(-9)))
-    store.put(missing(3).explained("given up", at(-1)))
+    store.put(replace(missing(3), cause="given up", since=at(-1)))
     groups = [(one.drift, one.cause, one.count, one.oldest) for one in store.groups()]
     assert groups == [
         (Drift.MISSING, "unexplained", 2, at(-9)),

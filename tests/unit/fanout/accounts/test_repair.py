@@ -1,14 +1,16 @@
+from contextlib import closing
+
 import pytest
 
 from customer_events.event import Status
 from event_consumer.order_guard import judge
 from fanout.accounts.drift import DifferenceStore
-from fanout.accounts.reconcile import End, select, send_repairs
+from fanout.accounts.reconcile import End, repair_counts, select, send_repairs
 from fanout.accounts.snapshots import Unreadable
 from fanout.runs.ledger import State
 from fanout.runs.pace import Stopping
 from fanout.runs.store import Operator, RunStore
-from unit.fanout.backfill_samples import NOON, SOURCE, at, reading, row
+from unit.fanout.backfill_samples import NOON, SOURCE, at, row, snapshot
 from unit.fanout.reconcile_fakes import Tables, stored
 
 
@@ -32,24 +34,24 @@ def run(tmp_path):
         yield made
 
 
-def mend(tables, run, customer_ids, *, before_sending=lambda: None):
+def repair(tables, run, customer_ids, *, before_sending=lambda: None):
     sides = tables.sides()
-    with DifferenceStore() as differences:
+    with closing(DifferenceStore()) as differences:
         for difference in sides.compare(customer_ids).values():
             differences.put(difference)
         select(run, differences, now=NOON)
     before_sending()
     queue = FakeQueue()
-    counts = send_repairs(sides, queue, run, source=SOURCE, stopping=Stopping())
-    return queue, {end: count for end, count in counts.items() if count}
+    send_repairs(sides, queue.send, run, source=SOURCE, stopping=Stopping())
+    return queue, {end: count for end, count in repair_counts(run).items() if count}
 
 
-def test_each_kind_of_drift_gets_what_mends_it(run):
+def test_each_kind_of_drift_gets_its_repair(run):
     tables = Tables()
     tables.accounts = {
-        "missing": reading("missing"),
-        "stale": reading("stale", Status.CLOSED),
-        "by-hand": reading("by-hand"),
+        "missing": snapshot("missing"),
+        "stale": snapshot("stale", Status.CLOSED),
+        "by-hand": snapshot("by-hand"),
     }
     tables.rows = {
         "stale": stored("stale"),
@@ -58,7 +60,7 @@ def test_each_kind_of_drift_gets_what_mends_it(run):
         "bare": stored("bare", row=None, has_sequence=False),
     }
     ids = ["missing", "stale", "by-hand", "extra", "bare"]
-    queue, counts = mend(tables, run, ids)
+    queue, counts = repair(tables, run, ids)
     assert counts == {End.SENT: 5}
     events = queue.events
     for customer_id in ("stale", "by-hand", "extra"):
@@ -71,28 +73,28 @@ def test_each_kind_of_drift_gets_what_mends_it(run):
 
 
 def test_repairs_go_out_in_tens_and_are_on_the_record(run):
-    tables = Tables(accounts={f"c-{number}": reading(f"c-{number}") for number in range(25)})
-    queue, _ = mend(tables, run, list(tables.accounts))
+    tables = Tables(accounts={f"c-{number}": snapshot(f"c-{number}") for number in range(25)})
+    queue, _ = repair(tables, run, list(tables.accounts))
     assert [len(call) for call in queue.calls] == [10, 10, 5]
     assert run.ledger.count(State.ENDED) == 25
 
 
 def test_what_agrees_by_the_time_of_its_turn_is_left_alone(run):
-    tables = Tables(accounts={"c-1": reading()})
-    queue, counts = mend(tables, run, ["c-1"], before_sending=lambda: tables.agree("c-1"))
+    tables = Tables(accounts={"c-1": snapshot()})
+    queue, counts = repair(tables, run, ["c-1"], before_sending=lambda: tables.agree("c-1"))
     assert (queue.calls, counts) == ([], {End.AGREES: 1})
 
 
-def test_what_no_event_can_mend_is_told(run):
+def test_what_no_event_can_repair_is_reported(run):
     tables = Tables(
         accounts={
             "c-1": Unreadable(customer_id="c-1", code="UnknownStatus", expected=""),
-            "c-2": reading("c-2"),
+            "c-2": snapshot("c-2"),
         },
         rows={"c-1": stored("c-1", row()), "c-2": stored("c-2", row=None)},
     )
-    queue, counts = mend(tables, run, ["c-1", "c-2"])
-    assert (queue.calls, counts) == ([], {End.BEYOND: 2})
+    queue, counts = repair(tables, run, ["c-1", "c-2"])
+    assert (queue.calls, counts) == ([], {End.IMPOSSIBLE: 2})
     whys = [item.detail["why"] for item in run.ledger.items()]
-    assert "Mend the item" in whys[0]
+    assert "Fix the item" in whys[0]
     assert "Delete the row" in whys[1]

@@ -8,7 +8,7 @@ import pytest
 from customer_events.event import Change, Status
 from fanout.accounts.compare import Drift, Expectation, own_attributes
 from fanout.errors import WrongUse
-from unit.fanout.backfill_samples import at, reading, row
+from unit.fanout.backfill_samples import at, row, snapshot
 from unit.fanout.reconcile_fakes import stored
 
 
@@ -66,37 +66,37 @@ def judged(name, account, found):
 @pytest.mark.parametrize("reason", [None, "ANOTHER SINCE"])
 def test_nobody_is_accused_over_what_a_rule_makes_of_a_field_that_no_table_keeps(name, reason):
     found = stored(own={"payments": "ALLOWED", "why": WRITTEN[name]})
-    assert judged(name, reading(reason=reason), found)[0] is None
+    assert judged(name, snapshot(reason=reason), found)[0] is None
 
 
 @pytest.mark.parametrize("name", sorted(RULES.keys() - {"writes it only sometimes"}))
 def test_an_attribute_that_cannot_be_checked_is_named(name):
     found = stored(own={"payments": "ALLOWED", "why": WRITTEN[name]})
-    assert judged(name, reading(), found)[1] == {"why"}
+    assert judged(name, snapshot(), found)[1] == {"why"}
 
 
 @pytest.mark.parametrize("name", [one for one in RULES if "reads the" not in one])
 def test_the_reason_comes_from_accounts_where_it_is_kept_there(name):
     found = stored(own={"payments": "ALLOWED", "why": WRITTEN[name]})
-    assert judged(name, reading(reason="FRAUD"), found) == (None, set())
+    assert judged(name, snapshot(reason="FRAUD"), found) == (None, set())
 
 
 @pytest.mark.parametrize("name", sorted(RULES.keys() - NOT_SURE))
 def test_an_attribute_that_follows_from_the_status_alone_is_compared_all_the_same(name):
     by_hand = stored(own={"payments": "BLOCKED", "why": WRITTEN[name]})
-    assert judged(name, reading(), by_hand)[0] is Drift.CHANGED_BY_HAND
+    assert judged(name, snapshot(), by_hand)[0] is Drift.CHANGED_BY_HAND
 
 
 @pytest.mark.parametrize("name", ["compares", "asks whether there is one", "reads the change"])
 def test_a_value_that_the_rule_never_gives_was_changed_by_hand(name):
-    assert judged(name, reading(), stored(own={"payments": "ALLOWED", "why": "MAYBE"}))[0] is (
+    assert judged(name, snapshot(), stored(own={"payments": "ALLOWED", "why": "MAYBE"}))[0] is (
         Drift.CHANGED_BY_HAND
     )
 
 
 def test_a_row_of_version_1_had_no_reason():
     by_hand = stored(found=row(schema_version=1), own={"payments": "ALLOWED", "why": "FRAUD"})
-    assert judged("copies", reading(), by_hand)[0] is Drift.CHANGED_BY_HAND
+    assert judged("copies", snapshot(), by_hand)[0] is Drift.CHANGED_BY_HAND
 
 
 def test_what_the_row_keeps_of_its_event_is_what_the_rule_is_asked_with():
@@ -108,13 +108,13 @@ def test_what_the_row_keeps_of_its_event_is_what_the_rule_is_asked_with():
     good = stored(
         own={"last": f"{name} {then.isoformat()}"}, event={"event_id": name, "changed_at": then}
     )
-    assert rule.compare("c-1", reading(), good) is None
-    assert rule.unchecked(reading(), good) == frozenset()
+    assert rule.compare("c-1", snapshot(), good) is None
+    assert rule.unchecked(snapshot(), good) == frozenset()
     by_hand = replace(good, own={"last": "x"})
-    assert rule.compare("c-1", reading(), by_hand).drift is Drift.CHANGED_BY_HAND
+    assert rule.compare("c-1", snapshot(), by_hand).drift is Drift.CHANGED_BY_HAND
     untold = replace(good, event={})
-    assert rule.compare("c-1", reading(), untold) is None
-    assert rule.unchecked(reading(), untold) == {"last"}
+    assert rule.compare("c-1", snapshot(), untold) is None
+    assert rule.unchecked(snapshot(), untold) == {"last"}
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -128,8 +128,8 @@ def test_a_rule_with_endless_questions_ends_as_not_checked():
 
     endless = Expectation(followed=frozenset(Status), rule=rule)
     found = stored(own={"why": "51"})
-    assert endless.compare("c-1", reading(), found) is None
-    assert endless.unchecked(reading(), found) == {"why"}
+    assert endless.compare("c-1", snapshot(), found) is None
+    assert endless.unchecked(snapshot(), found) == {"why"}
 
 
 def test_a_rule_that_fails_on_every_event_is_refused_since_nothing_would_be_compared():

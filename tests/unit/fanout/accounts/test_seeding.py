@@ -7,7 +7,7 @@ from fanout.accounts.table import Page
 from fanout.errors import Refused
 from fanout.runs.pace import CapacityPace, DepthBound, Stopping
 from fanout.runs.store import Operator, RunStore
-from unit.fanout.backfill_samples import NOON, SOURCE, at, reading
+from unit.fanout.backfill_samples import NOON, SOURCE, at, snapshot
 
 OPERATOR = Operator(user="jo", host="here", pid=1, identity="unknown", account="unknown")
 
@@ -26,7 +26,7 @@ class FakeAccounts:
         numbers = after[:limit]
         last = {"id": {"N": str(numbers[-1])}} if len(after) > limit else None
         return Page(
-            readings=tuple(self.readings[n] for n in numbers),
+            customers=tuple(self.readings[n] for n in numbers),
             scanned=len(numbers),
             next_key=last,
             units=1.0,
@@ -74,7 +74,7 @@ def seeding(
     stopping = Stopping()
     return Seeding(
         accounts=accounts,
-        queue=queue,
+        send=queue.send,
         checkpoints=Checkpoints(run),
         scope=Scope(source=SOURCE, followed=followed, page_size=3),
         pace=CapacityPace(None),
@@ -85,7 +85,7 @@ def seeding(
 
 
 def customers(count):
-    return [reading(f"c-{number}") for number in range(count)]
+    return [snapshot(f"c-{number}") for number in range(count)]
 
 
 @pytest.mark.parametrize("segments", [1, 4])
@@ -99,8 +99,8 @@ def test_every_customer_is_sent_once(new_run, segments):
 
 def test_what_is_not_followed_or_not_readable_is_counted_and_not_sent(new_run):
     readings = [
-        reading("c-0"),
-        reading("c-1", Status.CLOSED),
+        snapshot("c-0"),
+        snapshot("c-1", Status.CLOSED),
         Unreadable(customer_id="c-2", code="UnknownStatus", expected="one of them"),
     ]
     queue = FakeQueue()
@@ -122,7 +122,7 @@ def test_a_run_that_failed_goes_on_behind_what_was_confirmed(new_run, store):
         seeding(FakeAccounts(customers(20)), first, run)[0].run()
     with store.open("last") as run:
         tally = seeding(FakeAccounts(customers(20)), second, run)[0].run()
-        assert all(place.finished for place in Checkpoints(run).places())
+        assert all(position.finished for position in Checkpoints(run).positions())
     assert first.customers == [f"c-{number}" for number in range(6)]
     assert second.customers == [f"c-{number}" for number in range(6, 20)]
     assert tally == Tally(scanned=20, sent=20)
@@ -144,9 +144,9 @@ def test_asked_to_stop_it_ends_after_the_page_under_way(new_run):
             FakeAccounts(customers(20)), queue, run, progress=lambda _: stopping.ask()
         )
         tally = work.run()
-        [place] = Checkpoints(run).places()
+        [position] = Checkpoints(run).positions()
     assert tally.sent == len(queue.customers) == 3
-    assert not place.finished
+    assert not position.finished
 
 
 def test_each_page_waits_until_few_enough_messages_are_in_the_queue(new_run):
@@ -173,9 +173,9 @@ def test_one_segments_failure_stops_the_others(new_run):
 def test_a_key_of_bytes_survives_the_journal(new_run, store):
     with new_run(1) as run:
         checkpoints = Checkpoints(run)
-        [place] = checkpoints.places()
+        [position] = checkpoints.positions()
         key = {"pk": {"S": "c-1"}, "sk": {"B": b"\x00\xff"}}
-        checkpoints.reached(place.after(key, Tally(scanned=1)))
+        checkpoints.reached(position.after(key, Tally(scanned=1)))
     with store.open("last") as run:
-        [place] = Checkpoints(run).places()
-    assert place.next_key == key
+        [position] = Checkpoints(run).positions()
+    assert position.next_key == key

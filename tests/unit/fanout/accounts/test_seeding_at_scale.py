@@ -14,12 +14,12 @@ from customer_events.event import Change, CustomerStatusChanged, Status
 from customer_events.identity import event_id
 from customer_events.sequence import SequenceSource
 from fanout.accounts.backfill import Checkpoints, Scope, Seeding
-from fanout.accounts.snapshots import Reading
+from fanout.accounts.snapshots import Snapshot
 from fanout.accounts.table import Page
 from fanout.runs.pace import CapacityPace, DepthBound, Stopping
 from fanout.runs.store import Operator, RunStore
 from unit.event_consumer.consumer_samples import RowsInMemory
-from unit.fanout.backfill_samples import NOON, SOURCE, place
+from unit.fanout.backfill_samples import NOON, SOURCE, position
 
 CUSTOMERS = 100_000
 CHANGES_PER_PAGE = 200
@@ -58,7 +58,7 @@ class World:
             self._deliver(leaving=WINDOW)
         more = numbers and numbers[-1] + segments < CUSTOMERS
         return Page(
-            readings=tuple(one for one in readings if one),
+            customers=tuple(one for one in readings if one),
             scanned=len(readings),
             next_key={"n": {"N": str(numbers[-1])}} if more else None,
             units=1.0,
@@ -76,11 +76,11 @@ class World:
 
     def _read(self, customer_id, read_at):
         status = self.accounts.get(customer_id)
-        return status and Reading(
+        return status and Snapshot(
             customer_id=customer_id,
             status=status,
             reason=None,
-            counted=None,
+            sequence=None,
             changed_at=None,
             read_at=read_at,
         )
@@ -100,7 +100,7 @@ class World:
     def _change(self, customer_id, status):
         """The event of a customer's change just now, stamped in whole seconds."""
         self.number += 1
-        sequence = place(self.number)
+        sequence = position(self.number)
         at = self.now.replace(microsecond=0)
         return CustomerStatusChanged(
             event_id=event_id(SOURCE, customer_id, sequence, 2),
@@ -149,7 +149,7 @@ def seed_all(world, folder):
         checkpoints.create(4, now=NOON)
         tally = Seeding(
             accounts=world,
-            queue=world,
+            send=world.send,
             checkpoints=checkpoints,
             scope=Scope(source=SOURCE, followed=frozenset(Status), page_size=500),
             pace=CapacityPace(None),

@@ -1,10 +1,10 @@
 import pytest
 
 from customer_events.decoder import decode
-from fanout.accounts.snapshots import SnapshotQueue, snapshot
+from fanout.accounts.snapshots import send_events, snapshot_event
 from fanout.errors import Refused
 from fanout.sqs.queue import Effect
-from unit.fanout.backfill_samples import SOURCE, reading
+from unit.fanout.backfill_samples import SOURCE, snapshot
 
 
 class FakeQueue:
@@ -29,11 +29,11 @@ class FakeQueue:
 
 
 def events(count):
-    return [snapshot(reading(f"c-{number}"), SOURCE) for number in range(count)]
+    return [snapshot_event(snapshot(f"c-{number}"), SOURCE) for number in range(count)]
 
 
 def send(queue, count, *, fifo=False):
-    SnapshotQueue(queue, fifo=fifo, sleep=lambda _: None).send(events(count))
+    send_events(queue, events(count), fifo=fifo, sleep=lambda _: None)
 
 
 @pytest.mark.parametrize(("count", "calls"), [(0, 0), (1, 1), (10, 1), (11, 2), (95, 10)])

@@ -3,12 +3,12 @@ from customer_events.encoder import encode
 from customer_events.event import Change, Status
 from customer_events.sequence import UNCOUNTED, SequenceSource
 from event_consumer.order_guard import Kind, judge, kind
-from fanout.accounts.snapshots import removal, repair, snapshot
-from unit.fanout.backfill_samples import SOURCE, at, place, reading, row
+from fanout.accounts.snapshots import removal_event, repair_event, snapshot_event
+from unit.fanout.backfill_samples import SOURCE, at, position, row, snapshot
 
 
 def test_a_snapshot_stands_below_every_live_event():
-    event = snapshot(reading(reason="FRAUD"), SOURCE)
+    event = snapshot_event(snapshot(reason="FRAUD"), SOURCE)
     assert event.sequence == UNCOUNTED
     assert (event.change, event.previous_status, event.reason) == (Change.SNAPSHOT, None, "FRAUD")
     assert event.occurred_at == event.changed_at == at(0.25)
@@ -16,54 +16,55 @@ def test_a_snapshot_stands_below_every_live_event():
 
 
 def test_a_snapshot_with_a_version_counter_has_its_place_among_live_events():
-    event = snapshot(reading(counted=place(12)), SOURCE)
-    assert (event.sequence, event.sequence_source) == (place(12), SequenceSource.VERSION)
+    event = snapshot_event(snapshot(sequence=position(12)), SOURCE)
+    assert (event.sequence, event.sequence_source) == (position(12), SequenceSource.VERSION)
     assert kind(event) is Kind.COUNTED
 
 
 def test_a_snapshot_tells_when_the_status_changed_where_the_table_knows():
-    assert snapshot(reading(changed_at=at(-99)), SOURCE).changed_at == at(-99)
+    assert snapshot_event(snapshot(changed_at=at(-99)), SOURCE).changed_at == at(-99)
 
 
 def test_each_read_of_a_customer_has_its_own_id_and_the_same_read_the_same():
     ids = {
-        snapshot(reading(read_at=at(seconds)), SOURCE).event_id for seconds in (0.25, 0.25, 9.25)
+        snapshot_event(snapshot(read_at=at(seconds)), SOURCE).event_id
+        for seconds in (0.25, 0.25, 9.25)
     }
     assert len(ids) == 2
 
 
 def test_every_event_can_be_written_and_read_again():
     for event in (
-        snapshot(reading(), SOURCE),
-        snapshot(reading(counted=place(3)), SOURCE),
-        repair(reading(), SOURCE, place(7)),
-        removal("c-1", SOURCE, place(7), at(0.5)),
+        snapshot_event(snapshot(), SOURCE),
+        snapshot_event(snapshot(sequence=position(3)), SOURCE),
+        repair_event(snapshot(), SOURCE, position(7)),
+        removal_event("c-1", SOURCE, position(7), at(0.5)),
     ):
         assert decode(encode(event)) == event
 
 
 def test_a_repair_applies_to_the_row_that_it_saw_and_to_no_other():
-    event = repair(reading(status=Status.CLOSED), SOURCE, place(7))
+    event = repair_event(snapshot(status=Status.CLOSED), SOURCE, position(7))
     assert judge(row(), event) is None
-    assert judge(row(sequence=place(8)), event).outcome == "STALE"
+    assert judge(row(sequence=position(8)), event).outcome == "STALE"
     assert judge(None, event).outcome == "STALE"
 
 
 def test_where_accounts_counts_higher_a_repair_competes_by_its_place():
-    event = repair(reading(counted=place(9)), SOURCE, place(7))
-    assert (event.repairs, event.sequence) == (None, place(9))
+    event = repair_event(snapshot(sequence=position(9)), SOURCE, position(7))
+    assert (event.repairs, event.sequence) == (None, position(9))
 
 
 def test_where_accounts_counts_the_same_a_repair_names_the_row():
-    event = repair(reading(counted=place(7)), SOURCE, place(7))
-    assert (event.repairs, event.sequence) == (place(7), UNCOUNTED)
+    event = repair_event(snapshot(sequence=position(7)), SOURCE, position(7))
+    assert (event.repairs, event.sequence) == (position(7), UNCOUNTED)
 
 
 def test_a_removal_names_the_row_or_comes_as_a_snapshot_where_the_row_has_no_sequence():
-    named = removal("c-1", SOURCE, place(7), at(0.5))
+    named = removal_event("c-1", SOURCE, position(7), at(0.5))
     assert (named.status, named.repairs, named.occurred_at) == (
         Status.REMOVED,
-        place(7),
+        position(7),
         at(0.5),
     )
-    assert removal("c-1", SOURCE, None, at(0.5)).repairs is None
+    assert removal_event("c-1", SOURCE, None, at(0.5)).repairs is None

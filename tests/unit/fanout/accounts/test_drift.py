@@ -1,11 +1,12 @@
 import random
+from contextlib import closing
 
 import pytest
 
 from customer_events.event import Status
-from fanout.accounts.drift import DifferenceStore, FirstLook, settle
+from fanout.accounts.drift import Comparison, DifferenceStore, recheck
 from fanout.runs.pace import CapacityPace, Stopping
-from unit.fanout.backfill_samples import at, place, reading, row
+from unit.fanout.backfill_samples import at, position, row, snapshot
 from unit.fanout.reconcile_fakes import Tables, stored
 
 
@@ -32,28 +33,31 @@ def tables():
 
 @pytest.fixture
 def differences():
-    with DifferenceStore() as store:
+    with closing(DifferenceStore()) as store:
         yield store
 
 
-def look(tables, differences, *, sample=None):
-    return FirstLook(
-        tables.sides(),
-        differences,
+def compare(tables, differences, *, sample=None):
+    comparison = Comparison(
+        sides=tables.sides(),
+        differences=differences,
         pace=CapacityPace(None),
         stopping=Stopping(),
         progress=lambda _: None,
         sample=sample,
         chance=random.Random(3),
-    ).run()
-
-
-def run(tables, differences, on_wait=lambda _: None):
-    waits = Waits(on_wait)
-    settled = settle(
-        tables.sides(), differences, grace_seconds=60, stopping=waits, tell=lambda _: None
     )
-    return settled, waits.count
+    comparison.run()
+    return comparison
+
+
+def wait(tables, differences, on_wait=lambda _: None):
+    """How many have drifted, how many are in flight, and how often it waited."""
+    waits = Waits(on_wait)
+    in_flight = recheck(
+        tables.sides(), differences, grace_seconds=60, stopping=waits, report=lambda _: None
+    )
+    return differences.count(), in_flight, waits.count
 
 
 def drift(differences):
@@ -63,10 +67,10 @@ def drift(differences):
 def test_every_kind_of_difference_is_seen(tables, differences):
     del tables.rows["c-001"]
     del tables.accounts["c-002"]
-    tables.accounts["c-003"] = reading("c-003", Status.CLOSED)
+    tables.accounts["c-003"] = snapshot("c-003", Status.CLOSED)
     tables.rows["c-004"] = stored("c-004", own={"payments": "BLOCKED"})
-    looked = look(tables, differences)
-    assert (looked.customers, looked.rows) == (249, 249)
+    compared = compare(tables, differences)
+    assert (compared.customers, compared.row_count) == (249, 249)
     assert drift(differences) == {
         "c-001": "missing",
         "c-002": "extra",
@@ -78,80 +82,80 @@ def test_every_kind_of_difference_is_seen(tables, differences):
 def test_a_sample_is_of_about_its_size_and_of_different_places(tables, differences):
     for number in range(250):
         del tables.rows[f"c-{number:03}"]
-    looked = look(tables, differences, sample=60)
-    assert 60 <= looked.customers <= 160
-    assert differences.count() == looked.customers
+    compared = compare(tables, differences, sample=60)
+    assert 60 <= compared.customers <= 160
+    assert differences.count() == compared.customers
 
 
 def test_where_nothing_differs_nothing_is_waited_for(tables, differences):
-    look(tables, differences)
-    settled, waits = run(tables, differences)
-    assert (settled.drifted, settled.in_flight, waits) == (0, 0, 0)
+    compare(tables, differences)
+    drifted, in_flight, waits = wait(tables, differences)
+    assert (drifted, in_flight, waits) == (0, 0, 0)
 
 
 def test_what_does_not_move_is_drift_after_one_grace_period(tables, differences):
     del tables.rows["c-001"]
-    look(tables, differences)
-    settled, waits = run(tables, differences)
-    assert (settled.drifted, settled.in_flight, waits) == (1, 0, 1)
+    compare(tables, differences)
+    drifted, in_flight, waits = wait(tables, differences)
+    assert (drifted, in_flight, waits) == (1, 0, 1)
 
 
 def test_a_change_that_arrives_meanwhile_was_in_flight(tables, differences):
-    tables.accounts["c-001"] = reading("c-001", Status.CLOSED)
-    look(tables, differences)
+    tables.accounts["c-001"] = snapshot("c-001", Status.CLOSED)
+    compare(tables, differences)
 
     def arrive(_):
         tables.rows["c-001"] = stored("c-001", row(Status.CLOSED))
 
-    settled, _ = run(tables, differences, arrive)
-    assert (settled.drifted, settled.in_flight) == (0, 1)
+    drifted, in_flight, _ = wait(tables, differences, arrive)
+    assert (drifted, in_flight) == (0, 1)
 
 
 def test_a_row_that_keeps_moving_is_alive_though_it_always_differs(tables, differences):
-    tables.accounts["c-001"] = reading("c-001", Status.CLOSED)
-    look(tables, differences)
+    tables.accounts["c-001"] = snapshot("c-001", Status.CLOSED)
+    compare(tables, differences)
 
     def change(count):
-        tables.rows["c-001"] = stored("c-001", row(sequence=place(count + 100)))
+        tables.rows["c-001"] = stored("c-001", row(sequence=position(count + 100)))
 
-    settled, _ = run(tables, differences, change)
-    assert (settled.drifted, settled.in_flight) == (0, 1)
+    drifted, in_flight, _ = wait(tables, differences, change)
+    assert (drifted, in_flight) == (0, 1)
 
 
 def test_a_customer_that_changes_again_begins_a_new_grace_period(tables, differences):
     del tables.rows["c-001"]
-    look(tables, differences)
+    compare(tables, differences)
 
     def change_once(count):
         if count == 1:
-            tables.accounts["c-001"] = reading("c-001", Status.CLOSED)
+            tables.accounts["c-001"] = snapshot("c-001", Status.CLOSED)
 
-    settled, waits = run(tables, differences, change_once)
-    assert (settled.drifted, waits) == (1, 2)
+    drifted, _, waits = wait(tables, differences, change_once)
+    assert (drifted, waits) == (1, 2)
 
 
 def test_while_the_subscriber_catches_up_nothing_is_called_drift(tables, differences):
     late = [f"c-{number:03}" for number in range(7)]
     for customer_id in late:
-        tables.accounts[customer_id] = reading(customer_id, Status.CLOSED)
+        tables.accounts[customer_id] = snapshot(customer_id, Status.CLOSED)
     del tables.rows["c-200"]
-    look(tables, differences)
+    compare(tables, differences)
 
     def catch_up(count):
         if count <= len(late):
             tables.rows[late[count - 1]] = stored(late[count - 1], row(Status.CLOSED))
 
-    settled, _ = run(tables, differences, catch_up)
-    assert (settled.drifted, settled.in_flight) == (1, 7)
+    drifted, in_flight, _ = wait(tables, differences, catch_up)
+    assert (drifted, in_flight) == (1, 7)
     assert drift(differences) == {"c-200": "missing"}
 
 
 def test_what_never_comes_to_rest_is_not_waited_for_for_ever(tables, differences):
     del tables.rows["c-001"]
-    look(tables, differences)
+    compare(tables, differences)
 
     def change(count):
-        tables.accounts["c-001"] = reading("c-001", changed_at=at(count))
+        tables.accounts["c-001"] = snapshot("c-001", changed_at=at(count))
 
-    settled, waits = run(tables, differences, change)
-    assert (settled.drifted, waits) == (0, 10)
+    drifted, _, waits = wait(tables, differences, change)
+    assert (drifted, waits) == (0, 10)

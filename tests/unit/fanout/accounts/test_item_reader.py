@@ -3,7 +3,7 @@ import pytest
 from customer_events.event import Status
 from fanout.accounts.snapshots import ItemReader, Unreadable
 from fanout.errors import WrongUse
-from unit.fanout.backfill_samples import at, item, place, publisher
+from unit.fanout.backfill_samples import at, item, position, publisher
 
 READ_AT = at(0.5)
 
@@ -15,7 +15,7 @@ def read(document, **settings):
 def test_an_item_is_read_with_the_time_of_the_read():
     found = read(item(status="SUSPENDED"))
     assert (found.customer_id, found.status, found.read_at) == ("c-1", Status.SUSPENDED, READ_AT)
-    assert found.counted is None
+    assert found.sequence is None
     assert found.changed_at is None
 
 
@@ -37,7 +37,7 @@ def test_the_publishers_own_attributes_are_used():
         sequence_epoch=3,
     )
     assert (found.customer_id, found.status, found.reason) == ("17", Status.CLOSED, "MOVED")
-    assert found.counted == place(12, epoch=3)
+    assert found.sequence == position(12, epoch=3)
     assert found.changed_at == at(0)
 
 
@@ -60,8 +60,7 @@ def test_what_the_entity_filter_leaves_out_is_no_customer():
     customers = item(entity={"S": "customer"})
     reader = ItemReader(publisher(entity_filter="entity=customer"))
     assert reader.read(orders, READ_AT) is None
-    assert reader.first([orders, customers], READ_AT).customer_id == "c-1"
-    assert reader.first([orders], READ_AT) is None
+    assert reader.read(customers, READ_AT).customer_id == "c-1"
 
 
 def test_a_malformed_entity_filter_is_named():
