@@ -7,19 +7,14 @@ takes `untouched_deployment`, where no other module's poison lies.
 
 import time
 from collections.abc import Callable
-from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
 
-from fanout.local import emulator
-from fanout.local.deployment import local_target
-from fanout.local.processes import RecordedProcess
+from bare_emulator import emulator_in
 from fanout.local.runtime import running
-from fanout.local.state_folder import StateFolder
 
 DEADLINE_SECONDS = 120
-REGION = "us-east-1"
 
 
 @pytest.fixture(scope="session")
@@ -39,32 +34,15 @@ def untouched_deployment(tmp_path_factory):
 @pytest.fixture(scope="session")
 def bare_emulator(tmp_path_factory):
     """MiniStack as we start it, with nothing deployed: an endpoint and clients."""
-    with emulator_in(tmp_path_factory.mktemp("emulator"), iam=False) as started:
-        yield started
+    with emulator_in(tmp_path_factory.mktemp("emulator")) as target:
+        yield SimpleNamespace(target=target, client=target.client)
 
 
 @pytest.fixture
 def strict_emulator(tmp_path):
     """The same, checking permissions."""
-    with emulator_in(tmp_path / "strict", iam=True) as started:
-        yield started
-
-
-@contextmanager
-def emulator_in(path, *, iam):
-    folder = StateFolder(path)
-    folder.prepare()
-    port = emulator.choose_port(None)
-    process = emulator.start(folder, port=port, region=REGION, iam=iam)
-    recorded = RecordedProcess.of(process.pid)
-    try:
-        emulator.await_ready(process, port=port, folder=folder)
-        target = local_target(f"http://{emulator.HOST}:{port}", REGION, "bare")
+    with emulator_in(tmp_path / "strict", iam=True) as target:
         yield SimpleNamespace(target=target, client=target.client)
-    finally:
-        recorded.end(grace_seconds=3)
-        process.wait()
-        folder.remove()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from fanout.local import stack as shims
+from fanout.local import stack
 
 pytestmark = pytest.mark.slow
 
@@ -54,7 +54,7 @@ def create_function(bare_emulator, name, code):
 
 
 def test_the_shims_were_reviewed_for_the_installed_emulator():
-    assert version("ministack") == shims.EMULATOR_VERSION
+    assert version("ministack") == stack.EMULATOR_VERSION
 
 
 def test_an_alarm_on_a_metric_expression_fails_the_stack(bare_emulator, eventually):
@@ -71,7 +71,7 @@ def test_an_alarm_on_a_metric_expression_fails_the_stack(bare_emulator, eventual
         "ROLLBACK_COMPLETE",
         "CREATE_FAILED",
     }
-    kept = shims.without_refused({"Resources": {"Alarm": alarm, "Queue": QUEUE}})
+    kept = stack.for_emulator({"Resources": {"Alarm": alarm, "Queue": QUEUE}}, {})
     assert kept["Resources"] == {"Queue": QUEUE}
 
 
@@ -100,7 +100,7 @@ def test_a_mappings_number_from_a_parameter_stays_a_string(bare_emulator, eventu
     scaling = [one["ScalingConfig"] for one in mappings if "ScalingConfig" in one]
     assert scaling == [{"MaximumConcurrency": "5"}]
 
-    shimmed = shims.with_mapping_numbers(template, {"Concurrency": "7"})
+    shimmed = stack.for_emulator(template, {"Concurrency": "7"})
     mapping = shimmed["Resources"]["Mapping"]["Properties"]
     assert mapping["ScalingConfig"] == {"MaximumConcurrency": 7}
 
@@ -171,6 +171,6 @@ def test_a_batch_call_asks_for_an_action_that_aws_does_not_have(strict_emulator)
         "Type": "AWS::IAM::Role",
         "Properties": {"Policies": [{"PolicyDocument": {"Statement": [statement]}}]},
     }
-    shimmed = shims.with_batch_actions({"Resources": {"Role": role}})
+    shimmed = stack.for_emulator({"Resources": {"Role": role}}, {})
     policy = shimmed["Resources"]["Role"]["Properties"]["Policies"][0]["PolicyDocument"]
     assert policy["Statement"][0]["Action"] == ["sns:Publish", "sns:PublishBatch"]

@@ -5,8 +5,8 @@ import zipfile
 import pytest
 
 import smoke_aws
-from e2e.conftest import emulator_in
-from fanout.local import stack as shims
+from bare_emulator import emulator_in
+from fanout.local import stack
 
 pytestmark = pytest.mark.slow
 PREFIX = "smoke-0a1b2c3d"
@@ -18,12 +18,7 @@ def target(tmp_path, monkeypatch):
     loaded = smoke_aws.load_template
 
     def what_the_emulator_takes():
-        template = shims.without_refused(loaded())
-        defaults = {
-            name: str(one.get("Default", "")) for name, one in template["Parameters"].items()
-        }
-        template = shims.with_batch_actions(shims.with_mapping_numbers(template, defaults))
-        return shims.without_transport_rules(template)
+        return stack.for_emulator(loaded(), {})
 
     def empty_package(service, *, arch, output):
         path = output / f"{service}-{arch}.zip"
@@ -33,15 +28,15 @@ def target(tmp_path, monkeypatch):
 
     monkeypatch.setattr(smoke_aws, "load_template", what_the_emulator_takes)
     monkeypatch.setattr(smoke_aws, "build_package", empty_package)
-    with emulator_in(tmp_path / "state", iam=False) as started:
-        monkeypatch.setattr(started.target, "prefix", PREFIX)
-        started.client("dynamodb").create_table(
+    with emulator_in(tmp_path / "state") as target:
+        monkeypatch.setattr(target, "prefix", PREFIX)
+        target.client("dynamodb").create_table(
             TableName="not-ours",
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
             AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
             BillingMode="PAY_PER_REQUEST",
         )
-        yield started.target
+        yield target
 
 
 def what_is_there(target):

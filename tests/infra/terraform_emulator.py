@@ -134,7 +134,6 @@ def stream_is_read(target: AwsTarget) -> Iterator[None]:
         dynamodbstreams=target.client("dynamodbstreams"),
         lambda_client=target.client("lambda"),
         s3=target.client("s3"),
-        sqs=target.client("sqs"),
         mapping_id=mapping_id,
     )
     stop = threading.Event()

@@ -1,14 +1,11 @@
 """The examples, deployed for real on the embedded AWS with the real packages, and taken down."""
 
-import http.client
-from types import SimpleNamespace
+from urllib.request import Request, urlopen
 
 import pytest
 
-from fanout.local import emulator
+from bare_emulator import emulator_in
 from fanout.local.deployment import local_target
-from fanout.local.processes import RecordedProcess
-from fanout.local.state_folder import StateFolder
 from fanout.packaging.build import build_package
 from infra import terraform_emulator as embedded
 from infra.terraform_workspace import require_provider, workspace
@@ -53,18 +50,8 @@ def packages(tmp_path_factory):
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory):
     """MiniStack with nothing deployed."""
-    folder = StateFolder(tmp_path_factory.mktemp("emulator"))
-    folder.prepare()
-    port = emulator.choose_port(None)
-    process = emulator.start(folder, port=port, region=embedded.REGION, iam=False)
-    recorded = RecordedProcess.of(process.pid)
-    try:
-        emulator.await_ready(process, port=port, folder=folder)
-        yield SimpleNamespace(port=port, endpoint_url=f"http://{emulator.HOST}:{port}")
-    finally:
-        recorded.end(grace_seconds=3)
-        process.wait()
-        folder.remove()
+    with emulator_in(tmp_path_factory.mktemp("emulator"), region=embedded.REGION) as target:
+        yield target
 
 
 @pytest.fixture(scope="module")
@@ -78,11 +65,8 @@ def terraform(tmp_path_factory, aws):
 
 @pytest.fixture
 def emptied(aws):
-    connection = http.client.HTTPConnection(emulator.HOST, aws.port, timeout=30)
-    connection.request("POST", "/_ministack/reset")
-    assert connection.getresponse().status == 200
-    connection.close()
-    return aws
+    with urlopen(Request(f"{aws.endpoint_url}/_ministack/reset", method="POST"), timeout=30):
+        return aws
 
 
 @pytest.mark.parametrize(

@@ -8,15 +8,11 @@ import zipfile
 
 import pytest
 
-from fanout.local import emulator
-from fanout.local.deployment import local_target
-from fanout.local.processes import RecordedProcess
-from fanout.local.state_folder import StateFolder
+from bare_emulator import emulator_in
 from fanout.streams.poller import StreamPoller
 
 pytestmark = pytest.mark.slow
 
-REGION = "us-east-1"
 DEADLINE_SECONDS = 120
 # Fails from the first poisoned record on, and raises where one is beyond repair.
 FUNCTION = """
@@ -35,18 +31,8 @@ def handler(event, context):
 
 @pytest.fixture(scope="module")
 def target(tmp_path_factory):
-    folder = StateFolder(tmp_path_factory.mktemp("emulator"))
-    folder.prepare()
-    port = emulator.choose_port(None)
-    process = emulator.start(folder, port=port, region=REGION, iam=False)
-    recorded = RecordedProcess.of(process.pid)
-    try:
-        emulator.await_ready(process, port=port, folder=folder)
-        yield local_target(f"http://{emulator.HOST}:{port}", REGION, "poller")
-    finally:
-        recorded.end(grace_seconds=3)
-        process.wait()
-        folder.remove()
+    with emulator_in(tmp_path_factory.mktemp("emulator"), prefix="poller") as target:
+        yield target
 
 
 @pytest.fixture
@@ -96,7 +82,6 @@ def poller(target, mapping_id):
         dynamodbstreams=target.client("dynamodbstreams"),
         lambda_client=target.client("lambda"),
         s3=target.client("s3"),
-        sqs=target.client("sqs"),
         mapping_id=mapping_id,
     )
     stop = threading.Event()

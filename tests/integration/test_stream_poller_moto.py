@@ -74,7 +74,6 @@ def poll():
             dynamodbstreams=boto3.client("dynamodbstreams"),
             lambda_client=function,
             s3=boto3.client("s3"),
-            sqs=boto3.client("sqs"),
             mapping_id="5f7",
         )
         threads.append(threading.Thread(target=poller.run, args=[stop]))
@@ -125,21 +124,3 @@ def test_a_discarded_batch_is_found_in_the_bucket(table, poll):
     (found,) = s3.list_objects_v2(Bucket="failures", Prefix="aws/lambda/5f7/")["Contents"]
     document = json.load(s3.get_object(Bucket="failures", Key=found["Key"])["Body"])
     assert json.loads(document["payload"])["Records"] == function.records
-
-
-def test_a_discarded_batch_leaves_its_metadata_in_a_queue(table, poll):
-    sqs = boto3.client("sqs")
-    url = sqs.create_queue(QueueName="failures")["QueueUrl"]
-    function = RecordingFunction(
-        table.latest_stream_arn,
-        MaximumRetryAttempts=0,
-        DestinationConfig={
-            "OnFailure": {"Destination": f"arn:aws:sqs:{REGION}:123456789012:failures"}
-        },
-    )
-    function.fails = True
-    poller = poll(function)
-    table.put_item(Item={"customer_id": "c1", "status": "ACTIVE"})
-    wait_until(lambda: poller.status().records_discarded == 1)
-    (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
-    assert json.loads(message["Body"])["DDBStreamBatchInfo"]["batchSize"] == 1

@@ -7,18 +7,13 @@ the mapping was off or made anew, and what is done with.
 from random import Random
 
 from fanout.streams.mapping import (
-    Action,
     Backoff,
     Batch,
-    Discard,
     InvocationResult,
-    Invoke,
     MappingSettings,
-    PartlyFailed,
     ShardMapping,
-    StreamRecord,
-    Succeeded,
 )
+from fanout.streams.records import StreamRecord
 from fanout.streams.shards import readable_shards
 from simulation.accounts import Accounts, Shard
 from simulation.faults import Setting
@@ -38,11 +33,11 @@ class StreamMapping:
             lanes=setting.lanes,
             bisect=True,
             record_age_seconds_max=RECORD_AGE_SECONDS_MAX,
-            function_response_types=("ReportBatchItemFailures",),
+            report_item_failures=True,
         )
         self._shards: dict[str, ShardMapping] = {}
         self._read_to: dict[str, int] = {}
-        self._due: list[tuple[str, Action]] = []
+        self._due: list[tuple[str, Batch]] = []
         self._checkpoints: dict[str, int] = {}
 
     def make_anew(self) -> None:
@@ -58,8 +53,8 @@ class StreamMapping:
         self._shards = {}
         self._due = []
 
-    def take(self, dice: Random, now: float) -> tuple[str, Action] | None:
-        """One action that is due, if there is one; it has to be reported on."""
+    def take(self, dice: Random, now: float) -> tuple[str, Batch] | None:
+        """One batch that is due, if there is one; it has to be reported on."""
         self._poll(now)
         return self._due.pop(dice.randrange(len(self._due))) if self._due else None
 
@@ -78,23 +73,18 @@ class StreamMapping:
         if mapping is None:  # the mapping was stopped or made anew meanwhile
             return []
         try:
-            mapping.invoked(batch, result, now=now)
+            done = mapping.invoked(batch, result, now=now)
         except ValueError:  # a new mapping, which never gave this batch out
             return []
-        if isinstance(result, Succeeded):
-            return [one.number for one in batch.records]
-        if isinstance(result, PartlyFailed):
-            first = int(result.from_sequence)
-            return [one.number for one in batch.records if one.number < first]
-        return []
+        return [record.number for record in done]
 
-    def discarded(self, shard_id: str, discard: Discard) -> None:
-        self._shards[shard_id].discarded(discard.batch)
+    def discarded(self, shard_id: str, batch: Batch) -> None:
+        self._shards[shard_id].discarded(batch)
 
     # Private functions
 
     def _poll(self, now: float) -> None:
-        """Read what is there, and take in flight every action that is due."""
+        """Read what is there, and take in flight every batch that is due."""
         shards = {one.shard_id: one for one in self._accounts.shards}
         parents = {one.shard_id: one.parent for one in self._accounts.shards}
         finished: set[str] = set()
@@ -108,7 +98,7 @@ class StreamMapping:
             new = shard.records[max(0, self._read_to[shard_id] - shard.first) :]
             mapping.add([_as_read(one.number, one.customer, one.at) for one in new], now=now)
             self._read_to[shard_id] = shard.first + len(shard.records)
-            self._due += [(shard_id, one) for one in mapping.next_actions(now=now)]
+            self._due += [(shard_id, one) for one in mapping.next_batches(now=now)]
 
     def _mapping(self, shard: Shard) -> ShardMapping:
         if shard.shard_id not in self._shards:
@@ -134,6 +124,3 @@ class StreamMapping:
 
 def _as_read(number: int, customer: str, at: float) -> StreamRecord:
     return StreamRecord(sequence=str(number), key=customer, created_at=at)
-
-
-__all__ = ["Discard", "Invoke", "StreamMapping"]

@@ -18,7 +18,7 @@ from simulation.clock import VirtualClock
 from simulation.conditions import compiled
 from simulation.faults import Setting
 from simulation.queues import VISIBILITY_SECONDS, Queue
-from simulation.stream_mapping import Invoke, StreamMapping
+from simulation.stream_mapping import StreamMapping
 from simulation.topic import selects
 
 ACTIVE, CLOSED = {"status": {"S": "ACTIVE"}}, {"status": {"S": "CLOSED"}}
@@ -245,11 +245,11 @@ def test_a_child_shard_waits_until_its_parent_is_done():
     accounts.end_shard(Random(1))
     accounts.end_shard(Random(1))
     accounts.write("c", CLOSED, Random(1))
-    shard_id, action = mapping.take(Random(1), clock.seconds)
+    shard_id, batch = mapping.take(Random(1), clock.seconds)
     assert mapping.take(Random(1), clock.seconds) is None
-    assert isinstance(action, Invoke)
-    assert len(action.batch.records) == 1
-    mapping.invoked(shard_id, action.batch, Succeeded(), clock.seconds)
+    assert batch.discard_reason is None
+    assert len(batch.records) == 1
+    mapping.invoked(shard_id, batch, Succeeded(), clock.seconds)
     assert mapping.take(Random(1), clock.seconds) is not None
 
 
@@ -259,9 +259,9 @@ def test_a_mapping_made_anew_reads_from_the_trim_horizon():
     mapping = StreamMapping(accounts, Setting())
     accounts.write("c", ACTIVE, Random(1))
     for _ in range(2):
-        shard_id, action = mapping.take(Random(1), clock.seconds)
-        assert [one.number for one in action.batch.records] == list(accounts.bodies)
-        mapping.invoked(shard_id, action.batch, Succeeded(), clock.seconds)
+        shard_id, batch = mapping.take(Random(1), clock.seconds)
+        assert [one.number for one in batch.records] == list(accounts.bodies)
+        mapping.invoked(shard_id, batch, Succeeded(), clock.seconds)
         mapping.make_anew()
 
 

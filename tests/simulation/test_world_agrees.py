@@ -13,9 +13,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from bare_emulator import emulator_in
 from customer_events.event import Change, CustomerStatusChanged, Status
 from customer_events.sequence import UNCOUNTED, SequenceSource, sequence
-from e2e.conftest import emulator_in
 from event_consumer.guarded_table import GuardedTable
 from payments_consumer.standing import attributes
 from simulation.same_scripts import Aws, World, received, sent
@@ -47,8 +47,8 @@ def backend(request, tmp_path_factory):
             with mock_aws():
                 yield Aws(client=boto3.Session("test", "test", region_name="eu-west-1").client)
         case _:
-            with emulator_in(tmp_path_factory.mktemp("agreement"), iam=False) as started:
-                yield Aws(client=started.client)
+            with emulator_in(tmp_path_factory.mktemp("agreement")) as target:
+                yield Aws(client=target.client)
 
 
 @pytest.fixture

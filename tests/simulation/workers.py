@@ -4,7 +4,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from fanout.streams.mapping import Failed, Invoke, NotInvoked, read_answer
+from fanout.streams.mapping import Failed, NotInvoked, read_answer
 from simulation.accounts import Accounts
 from simulation.bound import Bound
 from simulation.broken import GuaranteeBroken
@@ -59,18 +59,18 @@ class Workers:
         bucket: BucketClient,
         epoch: int,
     ) -> bool:
-        """Take one action of the stream's mapping; whether there was one."""
+        """Take one batch of the stream's mapping; whether there was one."""
         dice = Random(step.dice)
         taken = mapping.take(dice, self._clock.seconds)
         if taken is None:
             return False
-        shard_id, action = taken
-        numbers = [record.number for record in action.batch.records]
-        if not isinstance(action, Invoke):
-            self._tell(f"the mapping gives {len(numbers)} records up: {action.reason}")
+        shard_id, batch = taken
+        numbers = [record.number for record in batch.records]
+        if batch.discard_reason is not None:
+            self._tell(f"the mapping gives {len(numbers)} records up: {batch.discard_reason}")
             records = [accounts.bodies[number] for number in numbers]
-            bucket.discard(records, str(action.reason))
-            mapping.discarded(shard_id, action)
+            bucket.discard(records, str(batch.discard_reason))
+            mapping.discarded(shard_id, batch)
             return True
         clients = self._of_publisher(topic, bucket)
         event = {"Records": [accounts.bodies[number] for number in numbers]}
@@ -92,7 +92,7 @@ class Workers:
             self.bound.answered(numbers, _lowest_failed(result), self._clock.seconds)
             answer = read_answer(result, sequences={str(one) for one in numbers})
         self._tell(f"{what}: {_outcome(result, met)}")
-        done = mapping.invoked(shard_id, action.batch, answer, self._clock.seconds)
+        done = mapping.invoked(shard_id, batch, answer, self._clock.seconds)
         self._checkers.checkpoint(done)
         return True
 

@@ -11,10 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from fanout.local import emulator
-from fanout.local.deployment import local_target
-from fanout.local.processes import RecordedProcess
-from fanout.local.state_folder import StateFolder
+from bare_emulator import emulator_in
 from fanout.packaging.build import build_package
 from fanout.streams.poller import StreamPoller
 
@@ -36,18 +33,8 @@ def packages(tmp_path_factory):
 
 @pytest.fixture
 def target(tmp_path):
-    folder = StateFolder(tmp_path / "emulator")
-    folder.prepare()
-    port = emulator.choose_port(None)
-    process = emulator.start(folder, port=port, region=REGION, iam=False)
-    recorded = RecordedProcess.of(process.pid)
-    try:
-        emulator.await_ready(process, port=port, folder=folder)
-        yield local_target(f"http://{emulator.HOST}:{port}", REGION, "transports")
-    finally:
-        recorded.end(grace_seconds=3)
-        process.wait()
-        folder.remove()
+    with emulator_in(tmp_path / "emulator", region=REGION, prefix="transports") as target:
+        yield target
 
 
 class System:
@@ -80,7 +67,6 @@ class System:
             dynamodbstreams=self.target.client("dynamodbstreams"),
             lambda_client=self.target.client("lambda"),
             s3=self.target.client("s3"),
-            sqs=self.target.client("sqs"),
             mapping_id=self.mapping_id,
         )
         stop = threading.Event()

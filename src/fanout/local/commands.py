@@ -1,8 +1,8 @@
 """`fanout local up`, `down`, `status`, `env` and `deploy`."""
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,92 +12,10 @@ from rich.markup import escape
 from fanout.aws import AwsTarget
 from fanout.console import ERR, OUT, print_json, table, working
 from fanout.errors import Found, WrongUse
-from fanout.local import runtime, stack
+from fanout.local import runtime
 from fanout.local.deployment import LocalDeployment
 from fanout.local.state_folder import StateFolder
-from fanout.sqs.queue import QueueDepth, read_depth
-
-# Deploy another stack, a subscriber's own, on an embedded AWS that runs already
-
-
-def add_stack(
-    deployment: LocalDeployment, template: Path, *, parameters: Mapping[str, str]
-) -> dict[str, Any]:
-    """Build the packages that the template names, and create or update its stack.
-
-    Args:
-        deployment: What runs.
-        template: A SAM template; its file's name without suffix ends the stack's name.
-        parameters: Overrides of the template's parameters.
-
-    Returns:
-        The stack's name, and the services that were built for it.
-
-    Raises:
-        WrongUse: no such template, parameter or service.
-        Refused: a resource could not be created; tells the reasons of the first few.
-    """
-    from fanout.packaging.build import build_package
-
-    document = stack.load_template(template)
-    folder = StateFolder(Path(deployment.state_dir)).packages
-    packages = {
-        service: build_package(service, arch="local", output=folder)
-        for service in stack.services(document)
-    }
-    name = f"{deployment.prefix}-{template.stem}"
-    stack.deploy(
-        deployment.target(),
-        packages=packages,
-        parameters=parameters,
-        template=document,
-        stack=name,
-    )
-    return {"stack": name, "services": sorted(packages)}
-
-
-# What a running deployment is doing right now
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
-    """A deployment, its queues, and what its stream poller last said of itself.
-
-    `poller` has the fields of `fanout.streams.poller.PollerStatus`. `lag_seconds` is the age
-    of the oldest record that was read and is not done with: 0 where all are, None (unknown) where
-    the stream has not been read to its end.
-    """
-
-    deployment: LocalDeployment
-    queue: QueueDepth
-    dlq: QueueDepth
-    poller: Mapping[str, Any]
-    lag_seconds: float | None
-
-    def to_document(self) -> dict[str, Any]:
-        """One JSON object, nested as the fields are."""
-        return asdict(self)
-
-
-def take(deployment: LocalDeployment, *, now: Callable[[], float] = time.time) -> Status:
-    """Ask the deployment's queues, and read what its supervisor has written down."""
-    sqs = deployment.client("sqs")
-    poller = StateFolder(Path(deployment.state_dir)).read_poller_report()
-    return Status(
-        deployment=deployment,
-        queue=read_depth(sqs, deployment.queue_url),
-        dlq=read_depth(sqs, deployment.dlq_url),
-        poller=poller,
-        lag_seconds=_lag_seconds(poller, now()),
-    )
-
-
-def _lag_seconds(poller: Mapping[str, Any], now: float) -> float | None:
-    oldest_at: float | None = poller.get("oldest_pending_at")
-    if oldest_at is None:
-        return 0.0 if poller.get("is_caught_up") else None
-    return max(0.0, now - oldest_at)
-
+from fanout.sqs.queue import read_depth
 
 local_app = typer.Typer(
     name="local",
@@ -106,6 +24,10 @@ local_app = typer.Typer(
 )
 StateDir = Annotated[Path, typer.Option("--state", help="Folder for state and logs.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Parameters = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=VALUE", help="A parameter of the template; repeatable."),
+]
 
 
 @local_app.command()
@@ -117,13 +39,10 @@ def up(
         typer.Option(min=1, max=65535, help="Port on 127.0.0.1; a free one if left out."),
     ] = None,
     state: StateDir = runtime.DEFAULT_STATE_DIR,
-    parameter: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="A parameter of the template; repeatable."),
-    ] = None,
+    parameter: Parameters = None,
     iam: Annotated[bool, typer.Option("--iam", help="Check permissions, as AWS does.")] = False,
     detach: Annotated[
-        bool, typer.Option("--detach", help="Go on in the background; `down` ends it.")
+        bool, typer.Option("--detach", help="Run in the background; `down` ends it.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -131,15 +50,15 @@ def up(
 
     Where it already runs on the same state folder, says so with the same details (exit code 0).
     """
-    found = runtime.look(state)
-    if found is not None and found.is_running():
-        if found.deployment is None:
+    recorded = runtime.look(state)
+    if recorded is not None and recorded.is_running():
+        if recorded.deployment is None:
             raise WrongUse(runtime.absence(state))
-        ERR.print(f"It already runs (since {found.deployment.started_at}).")
-        _show(found.deployment, as_json=as_json)
+        ERR.print(f"It already runs (since {recorded.deployment.started_at}).")
+        _show(recorded.deployment, as_json=as_json)
         return
     target: AwsTarget = context.obj
-    settings: dict[str, Any] = {
+    options: runtime.Options = {
         "port": port,
         "parameters": _pairs(parameter or []),
         "prefix": target.prefix,
@@ -148,9 +67,9 @@ def up(
         "progress": lambda step: ERR.print(f"{step} …", style="dim", markup=False),
     }
     if detach:
-        _show(runtime.start(state, **settings), as_json=as_json)
+        _show(runtime.start(state, **options), as_json=as_json)
         return
-    with runtime.running(state, **settings) as deployment:
+    with runtime.running(state, **options) as deployment:
         _show(deployment, as_json=as_json)
         ERR.print("Running until Ctrl-C.")
         _await_end(state, deployment)
@@ -171,16 +90,16 @@ def status(state: StateDir = runtime.DEFAULT_STATE_DIR, as_json: Json = False) -
 
     Exit code 0 where it runs, 1 where it does not.
     """
-    found = runtime.look(state)
-    if found is None or found.deployment is None or not found.is_running():
+    recorded = runtime.look(state)
+    if recorded is None or recorded.deployment is None or not recorded.is_running():
         if as_json:
             print_json({"running": False, "state_dir": str(state.resolve())})
         raise Found(runtime.absence(state))
-    taken = take(found.deployment)
+    now = read_status(recorded.deployment, now=time.time())
     if as_json:
-        print_json({"running": True, **taken.to_document()})
-        return
-    _show_status(taken)
+        print_json({"running": True, **now})
+    else:
+        _show_status(now)
 
 
 @local_app.command()
@@ -197,10 +116,7 @@ def deploy(
     template: Annotated[Path, typer.Argument(help="A subscriber's SAM template.")],
     *,
     state: StateDir = runtime.DEFAULT_STATE_DIR,
-    parameter: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="A parameter of the template; repeatable."),
-    ] = None,
+    parameter: Parameters = None,
     as_json: Json = False,
 ) -> None:
     """Build and deploy another stack on what runs: a subscriber beside Payments.
@@ -208,19 +124,56 @@ def deploy(
     Again: it is updated. Exit code 0 when deployed, 1 where nothing runs, 2 for a template or a
     parameter that does not exist, 3 where a resource is refused.
     """
+    from fanout.local import stack
+
+    deployment = _running(state)
     with working(f"deploying {escape(template.name)}"):
-        deployed = add_stack(_running(state), template, parameters=_pairs(parameter or []))
+        document = stack.load_template(template)
+        packages = stack.build_packages(document, StateFolder(Path(deployment.state_dir)))
+        name = f"{deployment.prefix}-{template.stem}"
+        stack.deploy(
+            deployment.target(),
+            packages=packages,
+            parameters=_pairs(parameter or []),
+            template=document,
+            stack=name,
+        )
     if as_json:
-        print_json(deployed)
-        return
-    OUT.print(f"Deployed: {deployed['stack']}", markup=False)
+        print_json({"stack": name, "services": sorted(packages)})
+    else:
+        OUT.print(f"Deployed: {name}", markup=False)
+
+
+# What a running deployment is doing right now
+
+
+def read_status(deployment: LocalDeployment, *, now: float) -> dict[str, Any]:
+    """Ask the deployment's queues, and read what its supervisor has written down.
+
+    Returns:
+        `deployment`, `queue` and `dlq` (messages as SQS counts them: waiting, received and not
+        deleted, delayed), `poller` (`fanout.streams.poller.PollerStatus`), and `lag_seconds`: the
+        age of the oldest record that was read and is not done; 0 where all are, None (unknown)
+        where the stream has not been read to its end.
+    """
+    poller = StateFolder(Path(deployment.state_dir)).read_poller_report()
+    sqs = deployment.client("sqs")
+    oldest_at: float | None = poller.get("oldest_pending_at")
+    lag_seconds = 0.0 if poller.get("is_caught_up") else None
+    return {
+        "deployment": asdict(deployment),
+        "queue": asdict(read_depth(sqs, deployment.queue_url)),
+        "dlq": asdict(read_depth(sqs, deployment.dlq_url)),
+        "poller": poller,
+        "lag_seconds": lag_seconds if oldest_at is None else max(0.0, now - oldest_at),
+    }
 
 
 def _running(state: Path) -> LocalDeployment:
-    found = runtime.look(state)
-    if found is None or found.deployment is None or not found.is_running():
+    recorded = runtime.look(state)
+    if recorded is None or recorded.deployment is None or not recorded.is_running():
         raise Found(runtime.absence(state))
-    return found.deployment
+    return recorded.deployment
 
 
 def _pairs(texts: list[str]) -> dict[str, str]:
@@ -237,10 +190,10 @@ def _pairs(texts: list[str]) -> dict[str, str]:
 
 def _show(deployment: LocalDeployment, *, as_json: bool) -> None:
     if as_json:
-        print_json(deployment.to_document())
+        print_json(asdict(deployment))
         return
     names = table("The embedded AWS", "what", "name")
-    for name, value in deployment.to_document().items():
+    for name, value in asdict(deployment).items():
         names.add_row(name.replace("_", " "), str(value))
     OUT.print(names)
     OUT.print("\nPoint any AWS client at it:\n")
@@ -250,14 +203,13 @@ def _show(deployment: LocalDeployment, *, as_json: bool) -> None:
         OUT.print(f"  {line}", markup=False)
 
 
-def _show_status(taken: Status) -> None:
-    poller = taken.poller
-    lag = taken.lag_seconds
+def _show_status(now: Mapping[str, Any]) -> None:
+    poller, lag = now["poller"], now["lag_seconds"]
     rows = table("The embedded AWS", "what", "now")
-    rows.add_row("running since", taken.deployment.started_at)
-    rows.add_row("endpoint", taken.deployment.endpoint_url)
-    for name, depth in (("payments queue", taken.queue), ("payments DLQ", taken.dlq)):
-        rows.add_row(name, f"{depth.waiting} waiting, {depth.in_flight} in flight")
+    rows.add_row("running since", now["deployment"]["started_at"])
+    rows.add_row("endpoint", now["deployment"]["endpoint_url"])
+    for name, depth in (("payments queue", now["queue"]), ("payments DLQ", now["dlq"])):
+        rows.add_row(name, f"{depth['waiting']} waiting, {depth['in_flight']} in flight")
     rows.add_row("stream records read", str(poller.get("records_read", 0)))
     rows.add_row("stream records pending", str(poller.get("pending_records", 0)))
     rows.add_row(

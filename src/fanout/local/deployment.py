@@ -4,11 +4,11 @@ import json
 import os
 import shlex
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from fanout.aws import AwsTarget
 from fanout.discovery import Publisher, find_bus, find_publisher, find_subscriber
@@ -20,7 +20,7 @@ SECRET_ACCESS_KEY = "test"  # noqa: S105 - the embedded AWS takes any; nothing r
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalDeployment:
-    """Names, ARNs, URLs and process ids of everything that runs.
+    """Names, ARNs, URLs and process ids of everything that runs; `up --json` prints all fields.
 
     Two deployments with equal fields are the same one; the clients are made per endpoint and
     shared, as boto3 clients are thread-safe.
@@ -46,18 +46,9 @@ class LocalDeployment:
     started_at: str
     example_item: str = '{"customer_id":{"S":"c-1"},"status":{"S":"ACTIVE"}}'
 
-    @classmethod
-    def from_document(cls, document: dict[str, Any]) -> Self:
-        """Read what `to_document` wrote."""
-        return cls(**document)
-
-    def to_document(self) -> dict[str, Any]:
-        """One JSON object with every field; `fanout local up --json` prints it."""
-        return asdict(self)
-
     def client(self, service: str) -> Any:
         """The boto3 client of a service, with the dummy credentials; made once per process."""
-        return local_target(self.endpoint_url, self.region, self.prefix).client(service)
+        return self.target().client(service)
 
     def target(self) -> AwsTarget:
         """The same deployment for functions that take an `AwsTarget`, such as discovery."""

@@ -7,13 +7,17 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fanout.errors import Refused, WrongUse
 from fanout.local.deployment import ACCESS_KEY_ID, SECRET_ACCESS_KEY
+from fanout.local.processes import RecordedProcess
 from fanout.local.state_folder import StateFolder
 
 HOST = "127.0.0.1"
+GRACE_SECONDS = 3
 _READY_TIMEOUT_SECONDS = 120
 _POLL_INTERVAL_SECONDS = 0.02
 _HTTP_OK = 200
@@ -45,8 +49,9 @@ def choose_port(wanted: int | None) -> int:
 
 
 def require_installed() -> None:
-    """Raises: WrongUse where MiniStack or what it expands SAM templates with is not installed."""
-    for module, package in (("ministack", "ministack"), ("samtranslator", "aws-sam-translator")):
+    """Raises: WrongUse where a package of the `local` extra is not installed."""
+    packages = {"ministack": "ministack", "psutil": "psutil", "samtranslator": "aws-sam-translator"}
+    for module, package in packages.items():
         if importlib.util.find_spec(module) is None:
             raise WrongUse(
                 f"The embedded AWS needs {package}, which is not installed in {sys.prefix}: "
@@ -54,10 +59,13 @@ def require_installed() -> None:
             )
 
 
-def start(folder: StateFolder, *, port: int, region: str, iam: bool) -> subprocess.Popen[bytes]:
-    """Start MiniStack in a process group of its own; `await_ready` tells when it answers."""
+@contextmanager
+def started(
+    folder: StateFolder, *, port: int, region: str, iam: bool = False
+) -> Iterator[subprocess.Popen[bytes]]:
+    """MiniStack in a process group of its own, until the block ends; see also `await_ready`."""
     with folder.emulator_log.open("wb") as log:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "ministack"],
             env=clean_environment(folder.temporary)
             | _settings(folder.temporary, port=port, region=region, iam=iam),
@@ -67,6 +75,12 @@ def start(folder: StateFolder, *, port: int, region: str, iam: bool) -> subproce
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            RecordedProcess.of(process.pid).end(grace_seconds=GRACE_SECONDS)
+        process.wait()
 
 
 def await_ready(process: subprocess.Popen[bytes], *, port: int, folder: StateFolder) -> None:

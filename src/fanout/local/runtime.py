@@ -7,10 +7,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
-from fanout.errors import CommandError, ExitCode, Refused, WrongUse
+from fanout.errors import ExitCode, Refused, WrongUse
 from fanout.local import emulator
 from fanout.local.deployment import LocalDeployment
 from fanout.local.state_folder import RecordedState, StateFolder
@@ -21,92 +22,65 @@ DEFAULT_REGION = "us-east-1"
 _START_TIMEOUT_SECONDS = 600
 # The supervisor ends the poller and then MiniStack, each with its own grace.
 _STOP_TIMEOUT_SECONDS = 3 * GRACE_SECONDS
-Progress = Callable[[str], None]
-_PATIENCE_SECONDS = 3600
+_WAIT_SECONDS = 3600
 _DETACHED: list[subprocess.Popen[str]] = []
 
 
-def _silent(_step: str) -> None:
-    """Show no progress."""
+class Options(TypedDict, total=False):
+    """How a deployment is to run; each may be left out.
 
-
-@contextmanager
-def running(
-    state_dir: Path,
-    *,
-    port: int | None = None,
-    parameters: Mapping[str, str] | None = None,
-    prefix: str = "fanout",
-    region: str = DEFAULT_REGION,
-    iam: bool = False,
-    progress: Progress = _silent,
-) -> Iterator[LocalDeployment]:
-    """Run a deployment for the length of a `with` block; leave no process and no file behind.
-
-    Args:
-        state_dir: Where state, logs and temporary files go; made if missing, removed at the end.
-        port: A loopback port, or None for a free one.
+    Attributes:
+        port: A loopback port; a free one if left out.
         parameters: Overrides of the template's parameters, by name, such as PublishVersions.
         prefix: What the SSM parameters, the stack and the bucket of packages are named by.
         region: What the embedded AWS takes for its region.
         iam: Whether the embedded AWS checks permissions, as AWS does.
-        progress: Called with what is being done, while it starts.
+        progress: Called with each step, while it starts.
+    """
+
+    port: int | None
+    parameters: Mapping[str, str]
+    prefix: str
+    region: str
+    iam: bool
+    progress: Callable[[str], None]
+
+
+@contextmanager
+def running(state_dir: Path, **options: Unpack[Options]) -> Iterator[LocalDeployment]:
+    """Run a deployment for the length of a `with` block; leave no process and no file behind.
+
+    Args:
+        state_dir: Where state, logs and temporary files go; made if missing, removed at the end.
+        options: See `Options`.
 
     Raises:
         WrongUse: the port is taken, the folder can't be written or holds other things, or a
             deployment already runs on it.
         Refused: the embedded AWS, or the deployment of the template, failed; says why.
     """
-    settings = _prepare(
-        state_dir,
-        port=port,
-        parameters=parameters,
-        prefix=prefix,
-        region=region,
-        iam=iam,
-        detached=False,
-    )
     # The supervisor's standard input is its lifeline: it ends with this process, however that does.
-    process = _spawn(settings)
+    process = _spawn(state_dir, options, detached=False)
     try:
-        yield _await_ready(process, settings, progress)
+        yield _await_ready(process, state_dir, options)
     finally:
         stop(state_dir)
         _let_go(process)
 
 
-def start(
-    state_dir: Path,
-    *,
-    port: int | None = None,
-    parameters: Mapping[str, str] | None = None,
-    prefix: str = "fanout",
-    region: str = DEFAULT_REGION,
-    iam: bool = False,
-    progress: Progress = _silent,
-) -> LocalDeployment:
+def start(state_dir: Path, **options: Unpack[Options]) -> LocalDeployment:
     """Start a deployment that outlives this process, and wait until it is ready; `stop` ends it.
 
     Arguments and errors are those of `running`.
     """
-    settings = _prepare(
-        state_dir,
-        port=port,
-        parameters=parameters,
-        prefix=prefix,
-        region=region,
-        iam=iam,
-        detached=True,
-    )
-    process = _spawn(settings)
+    process = _spawn(state_dir, options, detached=True)
     try:
-        deployment = _await_ready(process, settings, progress)
+        return _await_ready(process, state_dir, options)
     except BaseException:
         stop(state_dir)
         raise
     finally:
         _let_go(process)
-    return deployment
 
 
 def stop(state_dir: Path) -> bool:
@@ -128,7 +102,7 @@ def look(state_dir: Path) -> RecordedState | None:
 def await_end(state_dir: Path) -> None:
     """Wait until the deployment has ended, by `down` or by a fault."""
     state = look(state_dir)
-    while state is not None and not state.supervisor.wait(timeout_seconds=_PATIENCE_SECONDS):
+    while state is not None and not state.supervisor.wait(timeout_seconds=_WAIT_SECONDS):
         pass
 
 
@@ -141,7 +115,7 @@ def absence(state_dir: Path) -> str:
     if state.is_running():
         return f"A deployment is just starting on {folder.path}: ask again in a few seconds."
     return (
-        f"The deployment on {folder.path} has ended by itself; `fanout local up` starts it anew. "
+        f"The deployment on {folder.path} has ended by itself; `fanout local up` starts a new one. "
         f"Its log ends:\n{folder.log_tail()}"
     )
 
@@ -149,44 +123,33 @@ def absence(state_dir: Path) -> str:
 # Private functions
 
 
-def _prepare(
-    state_dir: Path,
-    *,
-    port: int | None,
-    parameters: Mapping[str, str] | None,
-    prefix: str,
-    region: str,
-    iam: bool,
-    detached: bool,
-) -> SupervisorSettings:
-    """Refuse what can't work before anything is started; clean up after a crash."""
+def _spawn(state_dir: Path, options: Options, *, detached: bool) -> subprocess.Popen[str]:
+    """Refuse what can't work before anything is started, clean up after a crash, and start."""
     emulator.require_installed()
     folder = StateFolder(state_dir.resolve())
-    found = folder.read()
-    if found is not None and found.is_running():
+    state = folder.read()
+    if state is not None and state.is_running():
         raise WrongUse(f"A deployment already runs on {folder.path}: `fanout local down` ends it.")
     stop(state_dir)
-    chosen_port = emulator.choose_port(port)
+    port = emulator.choose_port(options.get("port"))
     folder.prepare()
-    return SupervisorSettings(
+    settings = SupervisorSettings(
         state_dir=str(folder.path),
-        port=chosen_port,
-        region=region,
-        prefix=prefix,
-        iam=iam,
+        port=port,
+        region=options.get("region", DEFAULT_REGION),
+        prefix=options.get("prefix", "fanout"),
+        iam=options.get("iam", False),
         detached=detached,
-        parameters=dict(parameters or {}),
+        parameters=dict(options.get("parameters", {})),
     )
-
-
-def _spawn(settings: SupervisorSettings) -> subprocess.Popen[str]:
-    folder = StateFolder(Path(settings.state_dir))
+    # The person's environment, as building may need their package index; but nothing of AWS.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     with folder.supervisor_log.open("w", encoding="utf-8") as log:
         return subprocess.Popen(  # noqa: S603 - this interpreter, and a module of this project
-            [sys.executable, "-m", "fanout.local.supervisor", settings.to_json()],
-            env=_environment(folder),
+            [sys.executable, "-m", "fanout.local.supervisor", json.dumps(asdict(settings))],
+            env=kept | {"TMPDIR": str(folder.temporary)},
             cwd=folder.path,
-            stdin=subprocess.DEVNULL if settings.detached else subprocess.PIPE,
+            stdin=subprocess.DEVNULL if detached else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
@@ -194,14 +157,8 @@ def _spawn(settings: SupervisorSettings) -> subprocess.Popen[str]:
         )
 
 
-def _environment(folder: StateFolder) -> dict[str, str]:
-    """The person's, as building may need their package index; but nothing that leads to AWS."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    return kept | {"TMPDIR": str(folder.temporary)}
-
-
 def _await_ready(
-    process: subprocess.Popen[str], settings: SupervisorSettings, progress: Progress
+    process: subprocess.Popen[str], state_dir: Path, options: Options
 ) -> LocalDeployment:
     """Read the supervisor's reports until it is ready.
 
@@ -209,7 +166,6 @@ def _await_ready(
         CommandError: what the supervisor reports, with its exit code.
     """
     assert process.stdout is not None
-    folder = StateFolder(Path(settings.state_dir))
     deadline = threading.Timer(_START_TIMEOUT_SECONDS, process.terminate)
     deadline.daemon = True
     deadline.start()
@@ -217,20 +173,18 @@ def _await_ready(
         for line in process.stdout:
             message: dict[str, Any] = json.loads(line)
             if "ready" in message:
-                return LocalDeployment.from_document(message["ready"])
+                return LocalDeployment(**message["ready"])
             if "failed" in message:
-                raise _failure(message["failed"], message["exit_code"])
-            progress(message["step"])
+                wrong_use = message["exit_code"] == ExitCode.WRONG_USE
+                raise (WrongUse if wrong_use else Refused)(message["failed"])
+            if "progress" in options:
+                options["progress"](message["step"])
     finally:
         deadline.cancel()
     raise Refused(
         f"The deployment ended before it was ready (at most {_START_TIMEOUT_SECONDS} seconds). "
-        f"Its log ends:\n{folder.log_tail()}"
+        f"Its log ends:\n{StateFolder(state_dir.resolve()).log_tail()}"
     )
-
-
-def _failure(sentence: str, exit_code: int) -> CommandError:
-    return (WrongUse if exit_code == ExitCode.WRONG_USE else Refused)(sentence)
 
 
 def _let_go(process: subprocess.Popen[str]) -> None:
@@ -243,5 +197,5 @@ def _let_go(process: subprocess.Popen[str]) -> None:
         # Its first thread can end, which is what `stop` sees, a moment before the others do.
         process.wait(timeout=_STOP_TIMEOUT_SECONDS if process.stdin is not None else 0)
     if process.returncode is None:
-        # It goes on without us, on purpose; the reference keeps Python from warning about that.
+        # It runs on without us, on purpose; the reference keeps Python from warning about that.
         _DETACHED.append(process)

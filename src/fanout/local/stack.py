@@ -6,95 +6,46 @@ import json
 import platform
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from fanout.errors import Refused, WrongUse
+from fanout.local.state_folder import StateFolder
 
-# Everything that is done differently because of a fault of the emulator, in one place
+TEMPLATE = Path(__file__).resolve().parents[3] / "infra" / "sam" / "template.yaml"
+_FUNCTION_TYPE = "AWS::Serverless::Function"
+_DEPLOY_TIMEOUT_SECONDS = 300
+_POLL_INTERVAL_SECONDS = 0.05
+_REASONS_MAX = 5
 
+# Everything that is done differently because of the emulator, in one place
 
 EMULATOR_VERSION = "1.5.33"
-
-STREAM_MAPPING_DISABLED: Mapping[str, str] = {"StreamMappingEnabled": "false"}
-"""MiniStack 1.5.33: its stream event source mapping ignores `batchItemFailures` (the records are
-lost), retries an exception for ever, never bisects and never uses the on-failure destination. The
-template's mapping is deployed disabled, and `stream_poller` follows its settings instead."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefusedByEmulator:
-    """Resources of `type` that MiniStack's CloudFormation refuses if they have `property`.
-
-    They are left out, so nothing else in the template may refer to them. `lost` tells what a local
-    run can't show because of it.
-    """
-
-    type: str
-    property: str
-    lost: str
+"""The version of MiniStack whose faults these are."""
+BATCH_ACTIONS: Mapping[str, str] = {
+    "sns:Publish": "sns:PublishBatch",
+    "sqs:ChangeMessageVisibility": "sqs:ChangeMessageVisibilityBatch",
+    "sqs:DeleteMessage": "sqs:DeleteMessageBatch",
+    "sqs:SendMessage": "sqs:SendMessageBatch",
+}
+"""Where it checks permissions, a batch call asks for an action of its own. On AWS there is none:
+the permission for one entry is the permission for ten."""
+_STREAM_MAPPING_ENABLED = "false"
+"""Its stream event source mapping ignores `batchItemFailures` (the records are lost), retries an
+exception for ever, never bisects and never uses the on-failure destination. So the template's
+mapping is deployed disabled, and `fanout.streams.poller` follows its settings instead."""
+_TRANSPORT_RULE = "OnlyEncryptedTransport"
+"""The Sid of the template's statements that deny whatever is not TLS. Not a fault: the emulator
+speaks plain HTTP, so once it checks permissions these statements would deny everything."""
 
 
-REFUSED = (
-    RefusedByEmulator(
-        type="AWS::CloudWatch::Alarm",
-        property="Metrics",
-        lost="alarms on a metric expression; MiniStack evaluates none of ours faithfully anyway",
-    ),
-)
-"""MiniStack 1.5.33: an alarm on a metric expression fails the whole stack."""
-
-
-TRANSPORT_RULE = "OnlyEncryptedTransport"
-"""The Sid of the template's statements that deny whatever is not TLS."""
-
-
-def without_refused(template: Mapping[str, Any]) -> dict[str, Any]:
-    """The template less the resources that the emulator refuses; the input stays as it is."""
-    result = copy.deepcopy(dict(template))
-    result["Resources"] = {
-        name: resource
-        for name, resource in result["Resources"].items()
-        if not any(
-            resource["Type"] == refused.type and refused.property in resource.get("Properties", {})
-            for refused in REFUSED
-        )
-    }
-    return result
-
-
-def without_transport_rules(template: Mapping[str, Any]) -> dict[str, Any]:
-    """The template less its denials of plain HTTP; the input stays as it is.
-
-    Not a fault of the emulator: it speaks plain HTTP, so once it checks permissions these
-    statements would deny everything.
-    """
-    result = copy.deepcopy(dict(template))
-    resources = result["Resources"]
-    for name, resource in list(resources.items()):
-        policy = resource.get("Properties", {}).get("PolicyDocument")
-        if policy is not None:
-            policy["Statement"] = [
-                statement
-                for statement in policy["Statement"]
-                if statement.get("Sid") != TRANSPORT_RULE
-            ]
-            if not policy["Statement"]:
-                del resources[name]
-    return result
-
-
-def with_mapping_numbers(template: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
-    """The template with the numbers of event source mappings in place of their parameters.
-
-    MiniStack 1.5.33: a number that comes from a parameter stays a string in a mapping's nested
-    properties; with a MaximumConcurrency of "5" its SQS poller fails at each pass, for every queue.
+def for_emulator(template: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
+    """The template as the emulator can deploy it; the input stays as it is.
 
     Args:
-        template: The template in its long form; it stays as it is.
+        template: The template in its long form.
         values: Chosen values by parameter; the others have their defaults.
     """
     result = copy.deepcopy(dict(template))
@@ -103,41 +54,40 @@ def with_mapping_numbers(template: Mapping[str, Any], values: Mapping[str, str])
         for name, declared in template.get("Parameters", {}).items()
         if declared["Type"] == "Number"
     }
-    for resource in result["Resources"].values():
-        if resource["Type"] == "AWS::Lambda::EventSourceMapping":
-            resource["Properties"] = _with_numbers(resource["Properties"], numbers)
+    for name, resource in list(result["Resources"].items()):
+        properties = resource.get("Properties", {})
+        match resource["Type"]:
+            case "AWS::CloudWatch::Alarm" if "Metrics" in properties:
+                # An alarm on a metric expression fails the whole stack.
+                del result["Resources"][name]
+            case "AWS::Lambda::EventSourceMapping":
+                # A number from a parameter stays a string in nested properties; with a
+                # MaximumConcurrency of "5" the SQS poller fails at each pass, for every queue.
+                resource["Properties"] = _with_numbers(properties, numbers)
+            case "AWS::IAM::Role":
+                for policy in properties.get("Policies", []):
+                    _grant_batch_actions(policy["PolicyDocument"])
+        if "PolicyDocument" in properties and not _allow_plain_http(properties["PolicyDocument"]):
+            del result["Resources"][name]
     return result
 
 
-BATCH_ACTIONS: Mapping[str, str] = {
-    "sns:Publish": "sns:PublishBatch",
-    "sqs:ChangeMessageVisibility": "sqs:ChangeMessageVisibilityBatch",
-    "sqs:DeleteMessage": "sqs:DeleteMessageBatch",
-    "sqs:SendMessage": "sqs:SendMessageBatch",
-}
-"""MiniStack 1.5.33: where it checks permissions, a batch call asks for an action of its own. On AWS
-there is none: the permission for one entry is the permission for ten."""
+def _allow_plain_http(policy: dict[str, Any]) -> bool:
+    """Whether any statement is left once the denial of plain HTTP is gone."""
+    statements = policy["Statement"]
+    policy["Statement"] = [one for one in statements if one.get("Sid") != _TRANSPORT_RULE]
+    return bool(policy["Statement"])
 
 
-def with_batch_actions(template: Mapping[str, Any]) -> dict[str, Any]:
-    """The template with the batch actions granted to each role that may do the single one."""
-    result = copy.deepcopy(dict(template))
-    for resource in result["Resources"].values():
-        if resource["Type"] == "AWS::IAM::Role":
-            for policy in resource["Properties"].get("Policies", []):
-                for statement in policy["PolicyDocument"]["Statement"]:
-                    _grant_batch_actions(statement)
-    return result
-
-
-def _grant_batch_actions(statement: dict[str, Any]) -> None:
-    if "Action" not in statement:
-        return  # an Fn::If around a statement; the template has none around these actions
-    actions = statement["Action"]
-    granted = actions if isinstance(actions, list) else [actions]
-    statement["Action"] = granted + [
-        BATCH_ACTIONS[action] for action in granted if action in BATCH_ACTIONS
-    ]
+def _grant_batch_actions(policy: dict[str, Any]) -> None:
+    """Grant the batch actions beside each single one."""
+    for statement in policy["Statement"]:
+        if "Action" not in statement:
+            continue  # an Fn::If around a statement; the template has none around these actions
+        actions = statement["Action"]
+        granted = actions if isinstance(actions, list) else [actions]
+        batches = [BATCH_ACTIONS[action] for action in granted if action in BATCH_ACTIONS]
+        statement["Action"] = granted + batches
 
 
 def _with_numbers(value: Any, numbers: Mapping[str, int]) -> Any:
@@ -150,11 +100,7 @@ def _with_numbers(value: Any, numbers: Mapping[str, int]) -> Any:
     return value
 
 
-TEMPLATE = Path(__file__).resolve().parents[3] / "infra" / "sam" / "template.yaml"
-_FUNCTION_TYPE = "AWS::Serverless::Function"
-_DEPLOY_TIMEOUT_SECONDS = 300
-_POLL_INTERVAL_SECONDS = 0.05
-_REASONS_MAX = 5
+# The template, its packages and its deployment
 
 
 def load_template(path: Path = TEMPLATE) -> dict[str, Any]:
@@ -183,6 +129,16 @@ def services(template: Mapping[str, Any]) -> list[str]:
         for resource in template["Resources"].values()
         if resource["Type"] == _FUNCTION_TYPE
     )
+
+
+def build_packages(template: Mapping[str, Any], folder: StateFolder) -> dict[str, Path]:
+    """Build the packages that the template names, for this machine; zip file by service."""
+    from fanout.packaging.build import build_package
+
+    return {
+        service: build_package(service, arch="local", output=folder.packages)
+        for service in services(template)
+    }
 
 
 def with_code_at(
@@ -221,7 +177,7 @@ def deploy(
 
     Raises:
         WrongUse: the template has no such parameter.
-        Refused: a resource could not be created; tells the reasons of the first few.
+        Refused: a resource could not be created; gives the reasons of the first few.
     """
     bucket = f"{target.prefix}-local-packages"
     stack = stack or f"{target.prefix}-local"
@@ -231,10 +187,7 @@ def deploy(
     for service, path in packages.items():
         s3.put_object(Bucket=bucket, Key=keys[service], Body=path.read_bytes())
     chosen = _parameters(template, target.prefix, parameters)
-    document = with_code_at(template, bucket, keys)
-    document = with_mapping_numbers(without_refused(document), chosen)
-    document = with_batch_actions(document)
-    document = without_transport_rules(document)
+    document = for_emulator(with_code_at(template, bucket, keys), chosen)
     # From S3, as the body in a call may have 51,200 bytes only.
     template_key = f"{stack}.json"
     s3.put_object(Bucket=bucket, Key=template_key, Body=json.dumps(document).encode())
@@ -268,13 +221,16 @@ def _key(service: str, path: Path) -> str:
 
 def _exists(cloudformation: Any, stack: str) -> bool:
     pages = cloudformation.get_paginator("describe_stacks").paginate()
-    found = [one for page in pages for one in page["Stacks"] if one["StackName"] == stack]
-    return any(one["StackStatus"] != "DELETE_COMPLETE" for one in found)
+    return any(
+        found["StackName"] == stack and found["StackStatus"] != "DELETE_COMPLETE"
+        for page in pages
+        for found in page["Stacks"]
+    )
 
 
 def _create_bucket(target: Any, bucket: str) -> None:
     s3 = target.client("s3")
-    if bucket in {one["Name"] for one in s3.list_buckets()["Buckets"]}:
+    if bucket in {found["Name"] for found in s3.list_buckets()["Buckets"]}:
         return
     if s3.meta.region_name == "us-east-1":
         s3.create_bucket(Bucket=bucket)
@@ -299,7 +255,7 @@ def _parameters(
         # Each concurrent batch is an interpreter here: ten that start at once on a small machine
         # take seconds, and two keep up with the emulator.
         "ConsumerMaximumConcurrency": "2",
-        **STREAM_MAPPING_DISABLED,
+        "StreamMappingEnabled": _STREAM_MAPPING_ENABLED,
     }
     return {name: value for name, value in ours.items() if name in known} | dict(overrides)
 

@@ -1,7 +1,7 @@
 """The folder of a local deployment: its state, its logs, and nothing that outlives `down`.
 
 Only names listed here are ever written or removed, and a folder that holds anything else is
-refused, so that a slip of the hand in `--state` costs nothing.
+refused, so that a mistyped `--state` destroys nothing.
 """
 
 import json
@@ -9,13 +9,15 @@ import shutil
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
 
 from fanout.errors import WrongUse
 from fanout.local.deployment import LocalDeployment
 from fanout.local.processes import RecordedProcess
 
-_STATE = "state.json"
+_STATE, _POLLER_REPORT = "state.json", "poller.json"
 _LOG_TAIL_LINES = 15
 
 
@@ -28,22 +30,6 @@ class RecordedState:
     emulator: RecordedProcess | None = None
     deployment: LocalDeployment | None = None
 
-    @classmethod
-    def from_document(cls, document: dict[str, Any]) -> Self:
-        """Read what `to_document` wrote."""
-        emulator = document["emulator"]
-        deployment = document["deployment"]
-        return cls(
-            status=document["status"],
-            supervisor=RecordedProcess(**document["supervisor"]),
-            emulator=RecordedProcess(**emulator) if emulator else None,
-            deployment=LocalDeployment.from_document(deployment) if deployment else None,
-        )
-
-    def to_document(self) -> dict[str, Any]:
-        """One JSON object, nested as the fields are."""
-        return asdict(self)
-
     def is_running(self) -> bool:
         """Whether the supervisor lives; it ends when the emulator or the poller does."""
         return self.supervisor.is_running()
@@ -53,36 +39,16 @@ class RecordedState:
         return [self.supervisor, *([self.emulator] if self.emulator else [])]
 
 
-@dataclass(frozen=True, slots=True)
 class StateFolder:
     """The files of a local deployment under one path."""
 
-    path: Path
-
-    @property
-    def emulator_log(self) -> Path:
-        """What MiniStack printed."""
-        return self.path / "ministack.log"
-
-    @property
-    def supervisor_log(self) -> Path:
-        """What the supervisor and the stream poller logged."""
-        return self.path / "supervisor.log"
-
-    @property
-    def poller_report(self) -> Path:
-        """What the stream poller last said of itself, as JSON."""
-        return self.path / "poller.json"
-
-    @property
-    def packages(self) -> Path:
-        """Where the Lambda packages are built."""
-        return self.path / "packages"
-
-    @property
-    def temporary(self) -> Path:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.emulator_log = path / "ministack.log"
+        self.supervisor_log = path / "supervisor.log"
+        self.packages = path / "packages"
+        self.temporary = path / "tmp"
         """The temporary folder, and the home, of the emulator and its Lambda processes."""
-        return self.path / "tmp"
 
     def prepare(self) -> None:
         """Make the folder.
@@ -109,23 +75,23 @@ class StateFolder:
         """Write the first state; False where another supervisor was quicker."""
         try:
             with (self.path / _STATE).open("x", encoding="utf-8") as file:
-                json.dump(state.to_document(), file)
+                json.dump(asdict(state), file)
         except FileExistsError:
             return False
         return True
 
     def write(self, state: RecordedState) -> None:
         """Replace the state in one step, so that a reader never sees half of it."""
-        _replace(self.path / _STATE, state.to_document())
+        self._replace(_STATE, asdict(state))
 
     def write_poller_report(self, report: dict[str, Any]) -> None:
         """Replace what the stream poller says of itself."""
-        _replace(self.poller_report, report)
+        self._replace(_POLLER_REPORT, report)
 
     def read_poller_report(self) -> dict[str, Any]:
         """What the stream poller last said; empty before it has said anything."""
         try:
-            report: dict[str, Any] = json.loads(self.poller_report.read_text(encoding="utf-8"))
+            report: dict[str, Any] = json.loads((self.path / _POLLER_REPORT).read_bytes())
         except (OSError, ValueError):
             return {}
         return report
@@ -133,16 +99,20 @@ class StateFolder:
     def read(self) -> RecordedState | None:
         """The recorded state; None where there is none, or a crash left an unreadable one."""
         try:
-            document = json.loads((self.path / _STATE).read_text(encoding="utf-8"))
-            return RecordedState.from_document(document)
-        except (OSError, ValueError, KeyError, TypeError):
+            return TypeAdapter(RecordedState).validate_json((self.path / _STATE).read_bytes())
+        except (OSError, ValueError):
             return None
 
     def remove(self) -> None:
         """Remove everything of ours, and the folder itself where nothing else is in it."""
-        for name in sorted(self._own_names() - {_STATE}):
-            _remove(self.path / name)
-        _remove(self.path / _STATE)  # last: as long as it is there, the folder is known as ours
+        # The state goes last: as long as it is there, the folder is known as ours.
+        for name in sorted(self._own_names(), key=lambda name: name == _STATE):
+            path = self.path / name
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                with suppress(OSError):
+                    path.unlink()
         with suppress(OSError):
             self.path.rmdir()
 
@@ -151,33 +121,18 @@ class StateFolder:
         lines = []
         for log in (self.supervisor_log, self.emulator_log):
             with suppress(OSError):
-                lines += log.read_text(encoding="utf-8", errors="replace").splitlines()[
-                    -_LOG_TAIL_LINES:
-                ]
+                text = log.read_text(encoding="utf-8", errors="replace")
+                lines += text.splitlines()[-_LOG_TAIL_LINES:]
         return "\n".join(lines)
 
+    # Private functions
+
     def _own_names(self) -> set[str]:
-        replaced = (_STATE, self.poller_report.name)
-        others = (self.emulator_log, self.supervisor_log, self.packages, self.temporary)
-        return {*replaced, *map(_draft_name, replaced), *(path.name for path in others)}
+        paths = (self.emulator_log, self.supervisor_log, self.packages, self.temporary)
+        drafts = {f"{_STATE}.new", f"{_POLLER_REPORT}.new"}
+        return {_STATE, _POLLER_REPORT, *drafts, *(path.name for path in paths)}
 
-
-# Private functions
-
-
-def _draft_name(name: str) -> str:
-    return f"{name}.new"
-
-
-def _replace(path: Path, document: dict[str, Any]) -> None:
-    draft = path.with_name(_draft_name(path.name))
-    draft.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    draft.replace(path)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        with suppress(OSError):
-            path.unlink()
+    def _replace(self, name: str, document: dict[str, Any]) -> None:
+        draft = self.path / f"{name}.new"
+        draft.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+        draft.replace(self.path / name)

@@ -1,7 +1,7 @@
 """The process that owns a local deployment: MiniStack, its packages, its stack, and the poller.
 
-`fanout.local.runtime` starts it as `python -m fanout.local.supervisor SETTINGS`, SETTINGS being the
-JSON of `SupervisorSettings`. It reports on standard output, one JSON object a line: `step` while it
+`fanout.local.runtime` starts it as `python -m fanout.local.supervisor SETTINGS`, SETTINGS being
+`SupervisorSettings` as JSON. It reports on standard output, one JSON object a line: `step` while it
 works, then `ready` with the deployment, or `failed` with a sentence and an exit code. Afterwards
 it is silent; its log is in the state folder.
 
@@ -16,11 +16,10 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from botocore.config import Config
 
@@ -31,7 +30,7 @@ from fanout.local.processes import RecordedProcess
 from fanout.local.state_folder import RecordedState, StateFolder
 from fanout.streams.poller import StreamPoller
 
-GRACE_SECONDS = 3
+GRACE_SECONDS = emulator.GRACE_SECONDS
 _WATCH_INTERVAL_SECONDS = 0.2
 _CONNECT_TIMEOUT_SECONDS = 2
 # Longer than the publisher's timeout of 60 seconds: an answer that comes late is still one.
@@ -41,7 +40,7 @@ LOG = logging.getLogger("fanout.local")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupervisorSettings:
-    """How a deployment is to run; see `fanout.local.runtime.running` for the fields."""
+    """How a deployment is to run; see `fanout.local.runtime.Options` for the fields."""
 
     state_dir: str
     port: int
@@ -49,25 +48,16 @@ class SupervisorSettings:
     prefix: str
     iam: bool
     detached: bool
-    parameters: dict[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Read what `to_json` wrote."""
-        return cls(**json.loads(text))
-
-    def to_json(self) -> str:
-        """The one argument of the supervisor."""
-        return json.dumps(asdict(self))
+    parameters: dict[str, str]
 
 
 def main(argument: str) -> int:
     """Run a deployment until it is told to end; leaves nothing behind when it is.
 
     Where MiniStack or the poller ends by itself, the state and the logs stay, so that `status` can
-    tell what happened; `down` and the next `up` remove them.
+    say what happened; `down` and the next `up` remove them.
     """
-    settings = SupervisorSettings.from_json(argument)
+    settings = SupervisorSettings(**json.loads(argument))
     folder = StateFolder(Path(settings.state_dir))
     state = RecordedState(status="starting", supervisor=RecordedProcess.of(os.getpid()))
     if not folder.claim(state):
@@ -77,11 +67,11 @@ def main(argument: str) -> int:
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
     stop = threading.Event()
-    keep_for_a_look = False
+    keep_files = False
     try:
         _end_when_told(stop, detached=settings.detached)
         _serve(settings, folder, state, stop)
-        keep_for_a_look = True
+        keep_files = True
     except CommandError as error:
         _report(failed=str(error), exit_code=error.exit_code)
         return error.exit_code
@@ -90,7 +80,7 @@ def main(argument: str) -> int:
         _report(failed=f"{error}\n{folder.log_tail()}", exit_code=Refused.exit_code)
     finally:
         stop.set()
-        if not keep_for_a_look:
+        if not keep_files:
             folder.remove()
     return Refused.exit_code
 
@@ -101,13 +91,15 @@ def main(argument: str) -> int:
 def _serve(
     settings: SupervisorSettings, folder: StateFolder, state: RecordedState, stop: threading.Event
 ) -> None:
-    """Start, deploy, tell the parent, supervise; returns only where a part ended by itself."""
-    with _emulator(settings, folder) as child:
+    """Start, deploy, report, supervise; returns only where a part ended by itself."""
+    with emulator.started(
+        folder, port=settings.port, region=settings.region, iam=settings.iam
+    ) as child:
         state = replace(state, emulator=RecordedProcess.of(child.pid))
         folder.write(state)
         deployment = _deploy(settings, folder, child)
         folder.write(replace(state, status="running", deployment=deployment))
-        _report(ready=deployment.to_document())
+        _report(ready=asdict(deployment))
         _supervise(deployment, folder, child, stop)
 
 
@@ -131,41 +123,18 @@ def _await_end_of_input() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-@contextmanager
-def _emulator(
-    settings: SupervisorSettings, folder: StateFolder
-) -> Iterator[subprocess.Popen[bytes]]:
-    child = emulator.start(folder, port=settings.port, region=settings.region, iam=settings.iam)
-    try:
-        yield child
-    finally:
-        with suppress(ProcessLookupError):
-            RecordedProcess.of(child.pid).end(grace_seconds=GRACE_SECONDS)
-        child.wait()
-
-
 def _deploy(
     settings: SupervisorSettings, folder: StateFolder, child: subprocess.Popen[bytes]
 ) -> LocalDeployment:
     """Build while MiniStack starts, then deploy and describe what there is."""
-    from fanout.packaging.build import build_package
-
     _report(step="building the Lambda packages")
     template = stack.load_template()
-    packages = {
-        service: build_package(service, arch="local", output=folder.packages)
-        for service in stack.services(template)
-    }
+    packages = stack.build_packages(template, folder)
     emulator.await_ready(child, port=settings.port, folder=folder)
     _report(step="deploying the template")
     endpoint_url = f"http://{emulator.HOST}:{settings.port}"
     target = local_target(endpoint_url, settings.region, settings.prefix)
-    stack.deploy(
-        target,
-        packages=packages,
-        parameters=settings.parameters,
-        template=template,
-    )
+    stack.deploy(target, packages=packages, parameters=settings.parameters, template=template)
     return describe(target, state_dir=folder.path, emulator_pid=child.pid)
 
 
@@ -202,21 +171,20 @@ def _poller(deployment: LocalDeployment) -> StreamPoller:
         max_pool_connections=32,
     )
     session: Any = deployment.target().session
-    names = {
-        "dynamodbstreams": "dynamodbstreams",
-        "lambda_client": "lambda",
-        "s3": "s3",
-        "sqs": "sqs",
-    }
-    clients = {
-        argument: session.client(service, endpoint_url=deployment.endpoint_url, config=once)
-        for argument, service in names.items()
-    }
-    return StreamPoller(mapping_id=deployment.publisher_mapping_id, **clients)
+    streams, functions, s3 = (
+        session.client(service, endpoint_url=deployment.endpoint_url, config=once)
+        for service in ("dynamodbstreams", "lambda", "s3")
+    )
+    return StreamPoller(
+        dynamodbstreams=streams,
+        lambda_client=functions,
+        s3=s3,
+        mapping_id=deployment.publisher_mapping_id,
+    )
 
 
 def _report(**message: Any) -> None:
-    """Tell the parent, who may be gone."""
+    """Write to the parent, which may be gone."""
     with suppress(OSError):
         sys.stdout.write(json.dumps(message) + "\n")
         sys.stdout.flush()

@@ -1,8 +1,8 @@
 """The rules of a DynamoDB stream event source mapping, as a machine without AWS and clock.
 
-Records of one shard go in; out comes what to do next: invoke the function with a batch, or discard
-a batch to the on-failure destination. Results go in again, and the checkpoint follows what is done
-with. Times are seconds since the epoch, given by the caller; nothing here waits.
+Records of one shard go in; out come batches to invoke the function with, or to discard to the
+on-failure destination. Results go in again, and the checkpoint follows what is done. Times are
+seconds since the epoch, given by the caller; nothing here waits.
 
 Source of the rules: the pages on DynamoDB event sources in the Lambda developer guide (batching
 behaviour, error handling, partial batch response). Where they are silent:
@@ -13,33 +13,139 @@ behaviour, error handling, partial batch response). Where they are silent:
 - of a batch, only the leading records that are too old are discarded for their age.
 """
 
+import re
 from collections import OrderedDict, deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from enum import StrEnum
+from typing import Any, Self
 from zlib import crc32
 
-from fanout.streams.records import (
-    Action,
-    Batch,
-    Discard,
-    DiscardReason,
-    Invoke,
-    MappingSettings,
-    StreamRecord,
-)
+from fanout.errors import WrongUse
+from fanout.streams.records import StreamRecord
 
-# What became of one invocation of the function, and how its answer is read
+PAYLOAD_BYTES_MAX = 6 * 1024 * 1024 - 1024
+"""What Lambda takes in one synchronous call, less room for what frames the records."""
+_STARTING_POSITIONS = ("TRIM_HORIZON", "LATEST")  # AT_TIMESTAMP is for Kinesis alone
+_S3_ARN = re.compile(r"arn:[^:]+:s3:::(.+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappingSettings:
+    """The settings of one mapping. A limit of -1 means no limit.
+
+    Attributes:
+        function_arn: What to invoke, with its version or alias where it has one.
+        window_seconds: How long a batch that is not full waits for more, from its first record.
+        lanes: The parallelization factor: batches of one shard that may run side by side.
+        retry_attempts_max: Failed invocations after the first, before the batch is discarded.
+        record_age_seconds_max: Age at which a record is discarded rather than sent.
+        report_item_failures: Whether the function's answer names the records that failed;
+            otherwise any answer is success.
+        failure_bucket: Where discarded batches go; without one they are dropped, as on AWS.
+    """
+
+    mapping_id: str
+    function_arn: str
+    stream_arn: str
+    batch_size: int = 100
+    window_seconds: float = 0
+    lanes: int = 1
+    bisect: bool = False
+    retry_attempts_max: int = -1
+    record_age_seconds_max: int = -1
+    report_item_failures: bool = False
+    failure_bucket: str | None = None
+    starting_position: str = "TRIM_HORIZON"
+
+    @classmethod
+    def from_answer(cls, answer: Mapping[str, Any]) -> Self:
+        """Read the answer of `get_event_source_mapping`; what is left out takes Lambda's default.
+
+        Raises:
+            WrongUse: a filter, a failure destination that is no bucket, or a starting position
+                that Lambda does not know for a DynamoDB stream.
+        """
+        name = f"Event source mapping {answer['UUID']}"
+        position = answer.get("StartingPosition") or "TRIM_HORIZON"
+        if position not in _STARTING_POSITIONS:
+            raise WrongUse(
+                f"{name}: StartingPosition {position!r} does not exist for a DynamoDB stream; "
+                f"expected one of {', '.join(_STARTING_POSITIONS)}."
+            )
+        if (answer.get("FilterCriteria") or {}).get("Filters"):
+            raise WrongUse(
+                f"{name} has a filter: what it drops is gone without a trace, and the local poller "
+                "applies none. Let the function decide."
+            )
+        destination = (answer.get("DestinationConfig") or {}).get("OnFailure") or {}
+        arn = destination.get("Destination") or ""
+        bucket = _S3_ARN.fullmatch(arn)
+        if arn and not bucket:
+            raise WrongUse(
+                f"{name} has the on-failure destination {arn}: only a bucket gets the records "
+                "themselves, and the local poller writes to no other destination. Name a bucket."
+            )
+        return cls(
+            mapping_id=answer["UUID"],
+            function_arn=answer["FunctionArn"],
+            stream_arn=answer["EventSourceArn"],
+            batch_size=int(answer.get("BatchSize") or 100),
+            window_seconds=float(answer.get("MaximumBatchingWindowInSeconds") or 0),
+            lanes=int(answer.get("ParallelizationFactor") or 1),
+            bisect=bool(answer.get("BisectBatchOnFunctionError")),
+            retry_attempts_max=_limit(answer.get("MaximumRetryAttempts")),
+            record_age_seconds_max=_limit(answer.get("MaximumRecordAgeInSeconds")),
+            report_item_failures="ReportBatchItemFailures"
+            in (answer.get("FunctionResponseTypes") or ()),
+            failure_bucket=bucket[1] if bucket else None,
+            starting_position=position,
+        )
+
+
+def _limit(value: int | None) -> int:
+    return -1 if value is None else int(value)
+
+
+class DiscardReason(StrEnum):
+    """`requestContext.condition` of the on-failure record."""
+
+    RETRY_ATTEMPTS_EXHAUSTED = "RetryAttemptsExhausted"
+    RECORD_AGE_EXCEEDED = "RecordAgeExceeded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Consecutive records of one lane, never empty, with what was tried on them so far.
+
+    It is to be discarded where it has a `discard_reason`; otherwise the function is to be invoked.
+    """
+
+    lane: int
+    records: tuple[StreamRecord, ...]
+    retries_spent: int = 0
+    invoke_count: int = 0
+    function_error: str | None = None
+    discard_reason: DiscardReason | None = None
+    deliveries_failed: int = 0
+
+    @property
+    def sequences(self) -> frozenset[str]:
+        """The sequence numbers that an answer may name."""
+        return frozenset(record.sequence for record in self.records)
+
+
+# What became of an invocation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Succeeded:
-    """Every record of the batch is done with."""
+    """Every record of the batch is done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartlyFailed:
-    """What comes before `from_sequence` is done with; it and everything after it is retried."""
+    """What comes before `from_sequence` is done; it and everything after it is retried."""
 
     from_sequence: str
 
@@ -78,27 +184,18 @@ def read_answer(answer: Any, *, sequences: Collection[str]) -> InvocationResult:
     if not isinstance(answer, dict):
         return Failed(error=f"the answer is {type(answer).__name__}, not an object")
     failures = answer.get("batchItemFailures")
-    if not isinstance(failures, list | None):
-        return Failed(error="batchItemFailures is not a list")
-    identifiers = [_identifier(one) for one in failures or ()]
-    known = [one for one in identifiers if one in sequences]
-    if len(known) != len(identifiers):
-        return Failed(error="an itemIdentifier is missing, empty or not of this batch")
-    if not known:
+    if failures is None:
         return Succeeded()
-    return PartlyFailed(from_sequence=min(known, key=int))
-
-
-def _identifier(entry: Any) -> str:
-    value = entry.get("itemIdentifier") if isinstance(entry, dict) else None
-    return value if isinstance(value, str) else ""
+    if not isinstance(failures, list):
+        return Failed(error="batchItemFailures is not a list")
+    named = [entry.get("itemIdentifier") if isinstance(entry, dict) else None for entry in failures]
+    known = [name for name in named if isinstance(name, str) and name in sequences]
+    if len(known) != len(named):
+        return Failed(error="an itemIdentifier is missing, empty or not of this batch")
+    return PartlyFailed(from_sequence=min(known, key=int)) if known else Succeeded()
 
 
 # One lane of a shard: batches in order, one at a time, with their splits, retries and discards
-
-
-PAYLOAD_BYTES_MAX = 6 * 1024 * 1024 - 1024
-"""What Lambda takes in one synchronous call, less room for what frames the records."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,12 +207,11 @@ class Backoff:
 
     def delay_seconds(self, failures: int) -> float:
         """The wait after that many failures in a row, at least one; doubles each time."""
-        doublings = min(failures - 1, 32)
-        return min(self.longest_seconds, self.first_seconds * 2.0**doublings)
+        return min(self.longest_seconds, self.first_seconds * 2.0 ** min(failures - 1, 32))
 
 
 class Lane:
-    """Holds the records of one lane. At most one action is under way, so the order is kept."""
+    """Holds the records of one lane. At most one batch is under way, so the order is kept."""
 
     def __init__(self, *, index: int, settings: MappingSettings, backoff: Backoff) -> None:
         self._index = index
@@ -124,7 +220,7 @@ class Lane:
         self._waiting: deque[tuple[StreamRecord, float]] = deque()
         self._waiting_bytes = 0
         self._retrying: deque[Batch] = deque()
-        self._under_way: Action | None = None
+        self._under_way: Batch | None = None
         self._failures = 0
         self._not_before = 0.0
 
@@ -134,7 +230,7 @@ class Lane:
         self._waiting_bytes += len(record.body)
 
     def due_at(self) -> float | None:
-        """When there will be something to do; None while an action is under way or nothing is."""
+        """When there will be something to do; None while a batch is under way or nothing waits."""
         if self._under_way is not None:
             return None
         if self._retrying:
@@ -143,25 +239,22 @@ class Lane:
             return None
         return max(self._not_before, self._batch_complete_at())
 
-    def next_action(self, *, now: float) -> Action | None:
-        """Take the next action, if one is due; its result must be reported before the next."""
+    def next_batch(self, *, now: float) -> Batch | None:
+        """Take the next batch, if one is due; its result must be reported before the next."""
         due_at = self.due_at()
         if due_at is None or due_at > now:
             return None
         batch = self._retrying.popleft() if self._retrying else self._form_batch()
         if batch.discard_reason is None:
             batch = self._mark_expired(batch, now=now)
-        if batch.discard_reason is None:
-            self._under_way = Invoke(batch=batch)
-        else:
-            self._under_way = Discard(batch=batch, reason=batch.discard_reason)
-        return self._under_way
+        self._under_way = batch
+        return batch
 
     def invoked(
         self, batch: Batch, result: InvocationResult, *, now: float
     ) -> Sequence[StreamRecord]:
-        """Take the result of an invocation; returns the records that are done with."""
-        self._end(Invoke(batch=batch))
+        """Take the result of an invocation; returns the records that are done."""
+        self._end(batch)
         if isinstance(result, Succeeded):
             self._failures = 0
             return batch.records
@@ -175,14 +268,14 @@ class Lane:
         return ()
 
     def discarded(self, batch: Batch) -> Sequence[StreamRecord]:
-        """The on-failure destination has the batch; returns its records, now done with."""
-        self._end(self._discard(batch))
+        """The on-failure destination has the batch; returns its records, now done."""
+        self._end(batch)
         self._failures = 0
         return batch.records
 
     def discard_failed(self, batch: Batch, *, now: float) -> None:
         """The on-failure destination refused the batch: it stays, and is offered again."""
-        self._end(self._discard(batch))
+        self._end(batch)
         self._retry(replace(batch, deliveries_failed=batch.deliveries_failed + 1), now=now)
 
     # Private functions
@@ -249,8 +342,7 @@ class Lane:
         self._retry(replace(batch, records=batch.records[:middle]), now=now)
 
     def _spend_attempt(self, batch: Batch, *, now: float) -> None:
-        limit = self._settings.retry_attempts_max
-        if 0 <= limit <= batch.retries_spent:
+        if 0 <= self._settings.retry_attempts_max <= batch.retries_spent:
             reason = DiscardReason.RETRY_ATTEMPTS_EXHAUSTED
             self._retrying.appendleft(replace(batch, discard_reason=reason))
             return
@@ -261,46 +353,25 @@ class Lane:
         self._not_before = now + self._backoff.delay_seconds(self._failures)
         self._retrying.appendleft(batch)
 
-    def _end(self, action: Action) -> None:
-        if self._under_way != action:
-            raise ValueError(f"Lane {self._index} has no such action under way.")
+    def _end(self, batch: Batch) -> None:
+        if self._under_way != batch:
+            raise ValueError(f"Lane {self._index} has no such batch under way.")
         self._under_way = None
-
-    @staticmethod
-    def _discard(batch: Batch) -> Discard:
-        if batch.discard_reason is None:
-            raise ValueError("This batch was not to be discarded.")
-        return Discard(batch=batch, reason=batch.discard_reason)
-
-
-__all__ = [
-    "Action",
-    "Backoff",
-    "Batch",
-    "Discard",
-    "DiscardReason",
-    "Failed",
-    "InvocationResult",
-    "Invoke",
-    "MappingSettings",
-    "NotInvoked",
-    "PartlyFailed",
-    "ShardMapping",
-    "StreamRecord",
-    "Succeeded",
-    "read_answer",
-]
 
 
 class ShardMapping:
     """One shard of a mapped stream.
 
-    Loop over `add` (while `wants_records`), `next_actions`, and `invoked`, `discarded` or
-    `discard_failed` for each action taken. A lane waits for the result of its action.
+    Loop over `add` (while `wants_records`), `next_batches`, and `invoked`, `discarded` or
+    `discard_failed` for each batch taken. A lane waits for the result of its batch.
+
+    Attributes:
+        checkpoint: The sequence number up to which everything is done; None before the first.
+        read_to: The last sequence number that came in: where reading continues.
+        pending: Records that came in and are not done.
     """
 
     def __init__(self, settings: MappingSettings, *, backoff: Backoff | None = None) -> None:
-        self._settings = settings
         self._lanes = [
             Lane(index=index, settings=settings, backoff=backoff or Backoff())
             for index in range(settings.lanes)
@@ -310,25 +381,9 @@ class ShardMapping:
         self._records_max = max(1000, 2 * settings.batch_size * settings.lanes)
         self._bytes_max = (settings.lanes + 1) * PAYLOAD_BYTES_MAX
         self._bytes = 0
-        self._pending = 0
-        self._last_number = -1
-        self._read_to: str | None = None
-        self._checkpoint: str | None = None
-
-    @property
-    def checkpoint(self) -> str | None:
-        """The sequence number up to which everything is done with; None before the first."""
-        return self._checkpoint
-
-    @property
-    def read_to(self) -> str | None:
-        """The last sequence number that came in: where reading goes on."""
-        return self._read_to
-
-    @property
-    def pending(self) -> int:
-        """Records that came in and are not done with."""
-        return self._pending
+        self.pending = 0
+        self.read_to: str | None = None
+        self.checkpoint: str | None = None
 
     @property
     def oldest_pending_at(self) -> float | None:
@@ -337,7 +392,7 @@ class ShardMapping:
 
     @property
     def is_drained(self) -> bool:
-        """Whether everything that came in is done with."""
+        """Whether everything that came in is done."""
         return not self._window
 
     @property
@@ -351,59 +406,54 @@ class ShardMapping:
         A record at or before one that came in already is left out: reading starts over at the
         trim horizon when the position was trimmed.
         """
-        added = 0
+        before = self.pending
         for record in records:
-            if record.number <= self._last_number:
+            if self.read_to is not None and record.number <= int(self.read_to):
                 continue
-            added += 1
-            self._last_number = record.number
-            self._read_to = record.sequence
+            self.read_to = record.sequence
             self._window[record.sequence] = record.created_at
-            self._pending += 1
+            self.pending += 1
             self._bytes += len(record.body)
             self._lanes[self._lane_of(record)].add(record, now=now)
-        return added
+        return self.pending - before
 
-    def next_actions(self, *, now: float) -> list[Action]:
-        """What is due now, at most one action for each lane. Every one must be reported on."""
-        actions = (lane.next_action(now=now) for lane in self._lanes)
-        return [action for action in actions if action is not None]
+    def next_batches(self, *, now: float) -> list[Batch]:
+        """What is due now, at most one batch for each lane. Every one must be reported on."""
+        batches = (lane.next_batch(now=now) for lane in self._lanes)
+        return [batch for batch in batches if batch is not None]
 
     def due_at(self) -> float | None:
-        """When `next_actions` will have something, if nothing else happens until then."""
+        """When `next_batches` will have something, if nothing else happens until then."""
         return min((at for lane in self._lanes if (at := lane.due_at()) is not None), default=None)
 
-    def invoked(self, batch: Batch, result: InvocationResult, *, now: float) -> int:
-        """Report what became of an `Invoke`; returns the number of records that it completed."""
+    def invoked(
+        self, batch: Batch, result: InvocationResult, *, now: float
+    ) -> Sequence[StreamRecord]:
+        """Report what became of an invocation; returns the records that it completed."""
         return self._finish(self._lanes[batch.lane].invoked(batch, result, now=now))
 
-    def discarded(self, batch: Batch) -> int:
-        """Report that a `Discard` was carried out; returns the number of records."""
+    def discarded(self, batch: Batch) -> Sequence[StreamRecord]:
+        """Report that a batch was discarded; returns its records."""
         return self._finish(self._lanes[batch.lane].discarded(batch))
 
     def discard_failed(self, batch: Batch, *, now: float) -> None:
-        """Report that the on-failure destination refused; the `Discard` comes again later.
+        """Report that the on-failure destination refused; the batch comes again later.
 
-        Lambda gives up at some point and drops the batch; whoever drives this machine decides
-        when, by `batch.deliveries_failed`.
+        Lambda gives up at some point and drops the batch; the caller decides when, by
+        `batch.deliveries_failed`.
         """
         self._lanes[batch.lane].discard_failed(batch, now=now)
 
     # Private functions
 
     def _lane_of(self, record: StreamRecord) -> int:
-        return crc32(record.key.encode()) % len(self._lanes) if len(self._lanes) > 1 else 0
+        return crc32(record.key.encode()) % len(self._lanes)
 
-    def _finish(self, records: Iterable[StreamRecord]) -> int:
-        finished = 0
+    def _finish(self, records: Sequence[StreamRecord]) -> Sequence[StreamRecord]:
         for record in records:
             self._window[record.sequence] = None
             self._bytes -= len(record.body)
-            self._pending -= 1
-            finished += 1
-        self._advance()
-        return finished
-
-    def _advance(self) -> None:
+        self.pending -= len(records)
         while self._window and self.oldest_pending_at is None:
-            self._checkpoint, _ = self._window.popitem(last=False)
+            self.checkpoint, _ = self._window.popitem(last=False)
+        return records

@@ -2,7 +2,7 @@
 
 The embedded AWS does not follow the rules of a stream mapping, so the mapping is deployed disabled
 there, and this poller reads its settings and stands in for Lambda, through the public APIs alone.
-The rules themselves are in `stream_mapping`; here are the clock, the reading and the bookkeeping.
+The rules are in `mapping`; here are the clock, the reading, the calls and the bookkeeping.
 """
 
 import json
@@ -10,7 +10,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -19,117 +19,39 @@ from uuid import uuid4
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from fanout.errors import WrongUse
 from fanout.streams.mapping import (
-    Action,
+    Batch,
     Failed,
     InvocationResult,
-    Invoke,
+    MappingSettings,
     NotInvoked,
     PartlyFailed,
     ShardMapping,
     Succeeded,
     read_answer,
 )
-from fanout.streams.records import Batch, Discard, MappingSettings, payload_of, take_record
-from fanout.streams.shards import (
-    POLL_SECONDS_MAX,
-    MappedShard,
-    ShardReader,
-    Stream,
-    describe,
-    readable_shards,
-)
+from fanout.streams.records import payload_of, take_record
+from fanout.streams.shards import ShardReader, Stream, describe, readable_shards
 
-# On-failure records: what Lambda leaves behind of a batch that it gives up
-
-
-class OnFailureDestination:
-    """Where a mapping's discarded batches go; without a destination they are dropped, as on AWS."""
-
-    def __init__(self, settings: MappingSettings, *, s3: Any, sqs: Any, sns: Any = None) -> None:
-        self._settings = settings
-        self._s3, self._sqs, self._sns = s3, sqs, sns
-        self._arn = settings.on_failure_arn or ""
-        parts = self._arn.split(":", 5)
-        self._service = parts[2] if len(parts) == 6 else ""  # noqa: PLR2004 - an ARN's parts
-        clients = {"s3": s3, "sqs": sqs, "sns": sns}
-        if self._arn and clients.get(self._service) is None:
-            raise WrongUse(
-                f"Event source mapping {settings.mapping_id}: the poller can't write to the "
-                f"on-failure destination {self._arn}; it knows S3 and SQS, and SNS with a client."
-            )
-
-    def deliver(self, discard: Discard, *, shard_id: str, now: float) -> None:
-        """Write the batch's on-failure record; any error of the client passes through."""
-        at = datetime.fromtimestamp(now, UTC)
-        document = failure_record(discard, self._settings, shard_id=shard_id, at=at)
-        if self._service == "s3":
-            document["payload"] = payload_of(discard.batch.records)
-            self._s3.put_object(
-                Bucket=self._arn.rpartition(":")[2],
-                Key=failure_key(self._settings.mapping_id, shard_id=shard_id, at=at),
-                Body=json.dumps(document).encode(),
-                ContentType="application/json",
-            )
-        elif self._service == "sqs":
-            url = self._sqs.get_queue_url(QueueName=self._arn.rpartition(":")[2])["QueueUrl"]
-            self._sqs.send_message(QueueUrl=url, MessageBody=json.dumps(document))
-        elif self._service == "sns":
-            self._sns.publish(TopicArn=self._arn, Message=json.dumps(document))
+_LOG = logging.getLogger(__name__)
+_AWS_ERRORS = (BotoCoreError, ClientError, ResponseParserError)
+_ERROR_SECONDS = 0.5
+_DESCRIBE_SECONDS = 10.0
+_DRAIN_SECONDS = 2.0
+# Lambda polls a shard 4 times a second; here that delay would be most of the latency shown. Where
+# records come, the next look is soon; a shard without any is looked at ever more rarely.
+_POLL_SECONDS_MIN = 0.004
+_POLL_SECONDS_MAX = 0.05
+_POLL_SHARE_OF_QUIET = 0.005
+# After that many refusals the batch is dropped, as Lambda does, and counted.
+_DELIVERIES_MAX = 5
 
 
-def failure_key(mapping_id: str, *, shard_id: str, at: datetime) -> str:
-    """`aws/lambda/<mapping>/<shard>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<random UUID>`, in UTC."""
-    return f"aws/lambda/{mapping_id}/{shard_id}/{at:%Y/%m/%d/%Y-%m-%dT%H.%M.%S}-{uuid4()}"
-
-
-def failure_record(
-    discard: Discard, settings: MappingSettings, *, shard_id: str, at: datetime
-) -> dict[str, Any]:
-    """The metadata of a discarded batch: enough to read it again for as long as the stream lasts.
-
-    A batch that expired unsent has `responseContext` with status 0: the function never answered.
-    """
-    batch = discard.batch
-    first, last = batch.records[0], batch.records[-1]
-    response: dict[str, Any] = {
-        "statusCode": 200 if batch.invoke_count else 0,
-        "executedVersion": "$LATEST",
-    }
-    if batch.function_error:
-        response["functionError"] = batch.function_error
-    return {
-        "requestContext": {
-            "requestId": str(uuid4()),
-            "functionArn": settings.function_arn,
-            "condition": str(discard.reason),
-            "approximateInvokeCount": batch.invoke_count,
-        },
-        "responseContext": response,
-        "version": "1.0",
-        "timestamp": _iso(at),
-        "DDBStreamBatchInfo": {
-            "shardId": shard_id,
-            "startSequenceNumber": first.sequence,
-            "endSequenceNumber": last.sequence,
-            "approximateArrivalOfFirstRecord": _iso(datetime.fromtimestamp(first.created_at, UTC)),
-            "approximateArrivalOfLastRecord": _iso(datetime.fromtimestamp(last.created_at, UTC)),
-            "batchSize": len(batch.records),
-            "streamArn": settings.stream_arn,
-        },
-    }
-
-
-def _iso(at: datetime) -> str:
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-# One synchronous invocation of the mapped function with a batch
+# The calls: an invocation of the function, and the on-failure record of a batch that is given up
 
 
 def invoke(lambda_client: Any, settings: MappingSettings, batch: Batch) -> InvocationResult:
-    """Call the function and read what became of it; never raises.
+    """Call the function with a batch and read what became of it; never raises.
 
     An error of the call itself (a throttle, no permission, no connection, a timeout of the client)
     counts as not invoked, so that it spends no attempt and loses nothing.
@@ -144,15 +66,16 @@ def invoke(lambda_client: Any, settings: MappingSettings, batch: Batch) -> Invoc
     except Exception as error:  # noqa: BLE001 - whatever it was, the batch has to be tried again
         return NotInvoked(error=error_name(error))
     function_error = answer.get("FunctionError")
-    if function_error:
-        kind = _error_type(body)
-        return Failed(error=f"{function_error}: {kind}", function_error=function_error)
-    if not settings.report_item_failures:
+    if not function_error and not settings.report_item_failures:
         return Succeeded()
     try:
         decoded = json.loads(body or b"null")
     except ValueError:
-        return Failed(error="the answer is not JSON")
+        decoded = None if function_error else "not JSON"
+    if function_error:
+        kind = decoded.get("errorType") if isinstance(decoded, dict) else None
+        name = kind if isinstance(kind, str) else "unknown"
+        return Failed(error=f"{function_error}: {name}", function_error=function_error)
     return read_answer(decoded, sequences=batch.sequences)
 
 
@@ -164,16 +87,64 @@ def error_name(error: Exception) -> str:
     return type(error).__name__
 
 
-def _error_type(body: bytes) -> str:
-    try:
-        document = json.loads(body)
-    except ValueError:
-        return "unknown"
-    found = document.get("errorType") if isinstance(document, dict) else None
-    return found if isinstance(found, str) else "unknown"
+def store_discarded(
+    s3: Any, settings: MappingSettings, batch: Batch, *, shard_id: str, now: float
+) -> None:
+    """Write the on-failure record of a discarded batch; any error of the client passes through.
+
+    The key is `aws/lambda/<mapping>/<shard>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<random UUID>`, in UTC.
+    Without a bucket the batch is dropped, as on AWS.
+    """
+    if settings.failure_bucket is None:
+        return
+    at = datetime.fromtimestamp(now, UTC)
+    s3.put_object(
+        Bucket=settings.failure_bucket,
+        Key=f"aws/lambda/{settings.mapping_id}/{shard_id}/{at:%Y/%m/%d/%Y-%m-%dT%H.%M.%S}-{uuid4()}",
+        Body=json.dumps(failure_record(settings, batch, shard_id=shard_id, at=at)).encode(),
+        ContentType="application/json",
+    )
 
 
-# What a stream poller reports about itself
+def failure_record(
+    settings: MappingSettings, batch: Batch, *, shard_id: str, at: datetime
+) -> dict[str, Any]:
+    """The invocation record of a discarded batch, with its records.
+
+    A batch that expired unsent has `responseContext` with status 0: the function never answered.
+    """
+    first, last = batch.records[0], batch.records[-1]
+    response: dict[str, Any] = {
+        "statusCode": 200 if batch.invoke_count else 0,
+        "executedVersion": "$LATEST",
+    }
+    if batch.function_error:
+        response["functionError"] = batch.function_error
+    return {
+        "requestContext": {
+            "requestId": str(uuid4()),
+            "functionArn": settings.function_arn,
+            "condition": str(batch.discard_reason),
+            "approximateInvokeCount": batch.invoke_count,
+        },
+        "responseContext": response,
+        "version": "1.0",
+        "timestamp": _iso(at),
+        "DDBStreamBatchInfo": {
+            "shardId": shard_id,
+            "startSequenceNumber": first.sequence,
+            "endSequenceNumber": last.sequence,
+            "approximateArrivalOfFirstRecord": _iso(datetime.fromtimestamp(first.created_at, UTC)),
+            "approximateArrivalOfLastRecord": _iso(datetime.fromtimestamp(last.created_at, UTC)),
+            "batchSize": len(batch.records),
+            "streamArn": settings.stream_arn,
+        },
+        "payload": payload_of(batch.records),
+    }
+
+
+def _iso(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,10 +152,10 @@ class PollerStatus:
     """What the poller has done so far, and how far it is.
 
     Attributes:
-        checkpoints: Sequence number up to which everything is done with, by shard.
+        checkpoints: Sequence number up to which everything is done, by shard.
         is_caught_up: The last read of every shard was empty and nothing is buffered. How many
             records are still on the stream, nobody can ask DynamoDB.
-        pending_records: Records that were read and are not done with.
+        pending_records: Records that were read and are not done.
         oldest_pending_at: When the oldest pending record was created, in seconds since the epoch.
         records_succeeded: Records that the function took.
         deliveries_dropped: Batches that the on-failure destination refused to the end.
@@ -201,123 +172,81 @@ class PollerStatus:
     records_read: int = 0
     records_succeeded: int = 0
     records_discarded: int = 0
-    batches_discarded: int = 0
     deliveries_dropped: int = 0
     trims: int = 0
     last_error: str | None = None
 
 
-# The threads that carry out what a mapping says: invocations and on-failure deliveries
+class _Shard:
+    """A shard that is being read: its position, its lanes, and when to look again."""
+
+    def __init__(self, reader: ShardReader, settings: MappingSettings) -> None:
+        self.reader = reader
+        self.mapping = ShardMapping(settings)
+        self.read_at = 0.0
+        self.was_empty = False
+        self._quiet_since = 0.0
+
+    def may_be_read(self) -> bool:
+        """Whether there is more to come, and room for it."""
+        return not self.reader.is_ended and self.mapping.wants_records
+
+    def is_finished(self) -> bool:
+        """Whether it is closed and all in it is done, so that its children may start."""
+        return self.reader.is_ended and self.mapping.is_drained
+
+    def wake_at(self) -> float:
+        """When there is something to do, if no report comes in before."""
+        due_at = self.mapping.due_at()
+        read_at = self.read_at if self.may_be_read() else float("inf")
+        return read_at if due_at is None else min(due_at, read_at)
+
+    def has_read(self, *, records: int, now: float) -> None:
+        """Look again soon while records come, and ever more rarely while none do."""
+        self.was_empty = records == 0
+        if records:
+            self._quiet_since = now
+        wait = (now - self._quiet_since) * _POLL_SHARE_OF_QUIET
+        self.read_at = now + min(max(wait, _POLL_SECONDS_MIN), _POLL_SECONDS_MAX)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What came of an action: the result of an invocation, or the error of a delivery (or None)."""
+class _Report:
+    """What came of a batch: the result of its invocation, or the error of its delivery if any."""
 
     shard_id: str
-    action: Action
+    batch: Batch
     result: InvocationResult | None = None
     error: str | None = None
-
-
-class Workers:
-    """One daemon thread for each action under way, so as many as there are lanes at most.
-
-    Daemons, so that a function that hangs can't keep the process from ending.
-    """
-
-    def __init__(
-        self, settings: MappingSettings, *, lambda_client: Any, destination: OnFailureDestination
-    ) -> None:
-        self._settings = settings
-        self._lambda = lambda_client
-        self._destination = destination
-        self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
-        self._under_way = 0
-
-    @property
-    def are_busy(self) -> bool:
-        """Whether a report is still to come."""
-        return self._under_way > 0
-
-    def start(self, shard_id: str, action: Action) -> None:
-        """Carry the action out in a thread of its own; its report comes out of `reports`."""
-        self._under_way += 1
-        threading.Thread(
-            target=self._carry_out, args=[shard_id, action], name="stream-worker", daemon=True
-        ).start()
-
-    def reports(self, *, wait_seconds: float) -> Iterator[Report]:
-        """What has come in: waits for the first report only, and for no longer than told."""
-        try:
-            report = self._reports.get(timeout=max(wait_seconds, 0.001))
-            while True:
-                self._under_way -= 1
-                yield report
-                report = self._reports.get_nowait()
-        except queue.Empty:
-            return
-
-    # Private functions
-
-    def _carry_out(self, shard_id: str, action: Action) -> None:
-        if isinstance(action, Invoke):
-            result = invoke(self._lambda, self._settings, action.batch)
-            self._reports.put(Report(shard_id=shard_id, action=action, result=result))
-            return
-        error = None
-        try:
-            self._destination.deliver(action, shard_id=shard_id, now=time.time())
-        except Exception as failure:  # noqa: BLE001 - whatever it was, the lane must hear of it
-            error = error_name(failure)
-        self._reports.put(Report(shard_id=shard_id, action=action, error=error))
-
-
-_LOG = logging.getLogger(__name__)
-_AWS_ERRORS = (BotoCoreError, ClientError, ResponseParserError)
-_ERROR_SECONDS = 0.5
-_DESCRIBE_SECONDS = 10.0
-_DRAIN_SECONDS = 2.0
-# After that many refusals Lambda's way is taken: the batch is dropped, and counted.
-_DELIVERIES_MAX = 5
 
 
 class StreamPoller:
     """Stands in for Lambda on one DynamoDB stream mapping, enabled or not.
 
-    It keeps its position in memory: a new poller starts where the mapping says.
+    It keeps its position in memory: a new poller starts where the mapping says. Each batch under
+    way has a daemon thread, at most one for each lane, so that a function that hangs can't keep
+    the process from ending.
 
     Args:
         lambda_client: boto3 client; one that retries little notices the end of the emulator soon.
-        sns: Needed only where the on-failure destination is a topic.
 
     Raises:
-        WrongUse: the mapping uses a filter, or a destination that is not known here.
+        WrongUse: the mapping uses what is not known here; see `MappingSettings.from_answer`.
         ClientError: the mapping does not exist.
     """
 
     def __init__(
-        self,
-        *,
-        dynamodbstreams: Any,
-        lambda_client: Any,
-        s3: Any,
-        sqs: Any,
-        mapping_id: str,
-        sns: Any = None,
+        self, *, dynamodbstreams: Any, lambda_client: Any, s3: Any, mapping_id: str
     ) -> None:
-        self._streams = dynamodbstreams
+        self._streams, self._lambda, self._s3 = dynamodbstreams, lambda_client, s3
         self._settings = MappingSettings.from_answer(
             lambda_client.get_event_source_mapping(UUID=mapping_id)
         )
-        self._workers = Workers(
-            self._settings,
-            lambda_client=lambda_client,
-            destination=OnFailureDestination(self._settings, s3=s3, sqs=sqs, sns=sns),
-        )
+        self._reports: queue.SimpleQueue[_Report] = queue.SimpleQueue()
+        self._under_way = 0
         self._stream: Stream | None = None
         self._describe_at = 0.0
-        self._shards: dict[str, MappedShard] = {}
+        self._shards: dict[str, _Shard] = {}
         self._finished: set[str] = set()
         self._stop = threading.Event()
         self._status = PollerStatus()
@@ -338,13 +267,14 @@ class StreamPoller:
                 self._discover(now)
             for shard_id, shard in self._shards.items():
                 self._read(shard, now)
-                for action in shard.mapping.next_actions(now=now):
-                    self._workers.start(shard_id, action)
+                for batch in shard.mapping.next_batches(now=now):
+                    self._under_way += 1
+                    threading.Thread(target=self._work, args=[shard_id, batch], daemon=True).start()
             self._take_reports(wait_seconds=self._pause_seconds())
             self._retire_finished_shards()
             self._refresh_status()
         deadline = time.monotonic() + _DRAIN_SECONDS
-        while self._workers.are_busy and (left := deadline - time.monotonic()) > 0:
+        while self._under_way and (left := deadline - time.monotonic()) > 0:
             self._take_reports(wait_seconds=left)
         self._refresh_status()
 
@@ -373,10 +303,10 @@ class StreamPoller:
                     shard_id=shard_id,
                     start=start,
                 )
-                self._shards[shard_id] = MappedShard(reader, self._settings)
+                self._shards[shard_id] = _Shard(reader, self._settings)
 
-    def _read(self, shard: MappedShard, now: float) -> None:
-        if now < shard.read_at or not shard.may_be_read or self._stream is None:
+    def _read(self, shard: _Shard, now: float) -> None:
+        if now < shard.read_at or not shard.may_be_read() or self._stream is None:
             return
         trims = shard.reader.trims
         try:
@@ -385,73 +315,84 @@ class StreamPoller:
             shard.read_at, shard.was_empty = now + _ERROR_SECONDS, False
             self._note_error(error_name(error))
             return
-        taken = [
-            take_record(
-                raw,
-                stream_arn=self._settings.stream_arn,
-                partition_key=self._stream.partition_key,
-            )
-            for raw in page
-        ]
-        shard.mapping.add(taken, now=now)
+        arn, key = self._settings.stream_arn, self._stream.partition_key
+        records = [take_record(raw, stream_arn=arn, partition_key=key) for raw in page]
+        shard.mapping.add(records, now=now)
         shard.has_read(records=len(page), now=now)
-        self._count(
-            records_read=len(page),
-            trims=shard.reader.trims - trims,
-        )
+        self._count(records_read=len(page), trims=shard.reader.trims - trims)
+
+    def _work(self, shard_id: str, batch: Batch) -> None:
+        """Invoke the function with a batch, or discard it, and report; runs in its own thread."""
+        report = _Report(shard_id=shard_id, batch=batch)
+        if batch.discard_reason is None:
+            report = replace(report, result=invoke(self._lambda, self._settings, batch))
+        else:
+            try:
+                store_discarded(self._s3, self._settings, batch, shard_id=shard_id, now=time.time())
+            except Exception as error:  # noqa: BLE001 - whatever it was, the lane must hear of it
+                report = replace(report, error=error_name(error))
+        self._reports.put(report)
 
     def _pause_seconds(self) -> float:
-        times = [shard.wake_at for shard in self._shards.values()]
-        wake_at = min((at for at in times if at is not None), default=self._describe_at)
-        return min(max(wake_at - time.time(), 0.0), POLL_SECONDS_MAX)
+        wake_at = min(
+            (shard.wake_at() for shard in self._shards.values()), default=self._describe_at
+        )
+        return min(max(wake_at - time.time(), 0.001), _POLL_SECONDS_MAX)
 
     def _take_reports(self, *, wait_seconds: float) -> None:
-        for report in self._workers.reports(wait_seconds=wait_seconds):
-            mapping = self._shards[report.shard_id].mapping
-            if isinstance(report.action, Discard):
-                self._take_delivery(mapping, report)
-            else:
-                self._take_invocation(mapping, report)
+        """Take what has come in: waits for the first report only, and for no longer than told."""
+        try:
+            report = self._reports.get(timeout=wait_seconds)
+            while True:
+                self._under_way -= 1
+                mapping = self._shards[report.shard_id].mapping
+                if report.result is None:
+                    self._take_delivery(mapping, report.batch, report.error)
+                else:
+                    self._take_invocation(mapping, report.batch, report.result)
+                report = self._reports.get_nowait()
+        except queue.Empty:
+            return
 
-    def _take_invocation(self, mapping: ShardMapping, report: Report) -> None:
-        batch, result, now = report.action.batch, report.result, time.time()
-        assert result is not None
-        succeeded = mapping.invoked(batch, result, now=now)
-        self._count(invocations=1, records_succeeded=succeeded)
+    def _take_invocation(
+        self, mapping: ShardMapping, batch: Batch, result: InvocationResult
+    ) -> None:
+        done = mapping.invoked(batch, result, now=time.time())
+        failed = isinstance(result, Failed | PartlyFailed)
+        self._count(invocations=1, invocations_failed=failed, records_succeeded=len(done))
         if isinstance(result, Failed | NotInvoked):
             self._note_error(result.error)
-        if isinstance(result, Failed | PartlyFailed):
-            self._count(invocations_failed=1)
 
-    def _take_delivery(self, mapping: ShardMapping, report: Report) -> None:
-        batch = report.action.batch
-        if report.error is not None:
-            self._note_error(report.error)
+    def _take_delivery(self, mapping: ShardMapping, batch: Batch, error: str | None) -> None:
+        if error is not None:
+            self._note_error(error)
             if batch.deliveries_failed + 1 < _DELIVERIES_MAX:
                 mapping.discard_failed(batch, now=time.time())
                 return
             self._count(deliveries_dropped=1)
-        self._count(batches_discarded=1, records_discarded=mapping.discarded(batch))
+        self._count(records_discarded=len(mapping.discarded(batch)))
 
     def _retire_finished_shards(self) -> None:
-        for shard_id in [one for one, shard in self._shards.items() if shard.is_finished]:
+        for shard_id in [name for name, shard in self._shards.items() if shard.is_finished()]:
             del self._shards[shard_id]
             self._finished.add(shard_id)
             self._describe_at = 0.0
 
     def _refresh_status(self) -> None:
-        shards = self._shards
-        oldest = [shard.mapping.oldest_pending_at for shard in shards.values()]
+        mappings = {name: shard.mapping for name, shard in self._shards.items()}
+        oldest = [mapping.oldest_pending_at for mapping in mappings.values()]
         self._status = replace(
             self._status,
             checkpoints={
-                one: shard.mapping.checkpoint
-                for one, shard in shards.items()
-                if shard.mapping.checkpoint is not None
+                name: mapping.checkpoint
+                for name, mapping in mappings.items()
+                if mapping.checkpoint is not None
             },
             is_caught_up=self._describe_at > 0
-            and all(shard.was_empty and shard.mapping.is_drained for shard in shards.values()),
-            pending_records=sum(shard.mapping.pending for shard in shards.values()),
+            and all(
+                shard.was_empty and shard.mapping.is_drained for shard in self._shards.values()
+            ),
+            pending_records=sum(mapping.pending for mapping in mappings.values()),
             oldest_pending_at=min((at for at in oldest if at is not None), default=None),
         )
 

@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,7 @@ def test_the_embedded_aws_needs_nothing_of_the_persons_settings(monkeypatch, tmp
     monkeypatch.setenv("AWS_PROFILE", "nope")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(broken))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(broken))
-    target = type(DEPLOYMENT)(**DEPLOYMENT.to_document() | {"prefix": tmp_path.name}).target()
+    target = replace(DEPLOYMENT, prefix=tmp_path.name).target()
     assert target.client("sqs").meta.endpoint_url == DEPLOYMENT.endpoint_url
 
 

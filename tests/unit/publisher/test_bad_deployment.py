@@ -8,13 +8,12 @@ import pytest
 
 from fanout.streams.mapping import (
     Backoff,
-    Invoke,
     MappingSettings,
     PartlyFailed,
     ShardMapping,
-    StreamRecord,
     Succeeded,
 )
+from fanout.streams.records import StreamRecord
 from publisher import publish_batch
 from publisher.invocation import BatchFailed
 from publisher.pipe_handler import PipeHandler
@@ -162,18 +161,17 @@ def test_an_unknown_status_among_unexpected_exceptions_shows_nothing(monkeypatch
     assert rig.store.parked == []
 
 
-def invoke(mapping, rig, batch, now):
+def invoke(mapping, rig, records, now):
     """One invocation by Lambda's rules; how many records it held."""
-    (action,) = mapping.next_actions(now=now)
-    assert isinstance(action, Invoke)
-    places = [one.number for one in action.batch.records]
-    reported = rig.handle([batch[place] for place in places])
+    (batch,) = mapping.next_batches(now=now)
+    assert batch.discard_reason is None
+    reported = rig.handle([records[record.number] for record in batch.records])
     if reported is None:
-        mapping.invoked(action.batch, Succeeded(), now=now)
+        mapping.invoked(batch, Succeeded(), now=now)
     else:
         from_sequence = str(int(reported) - FIRST_SEQUENCE_NUMBER)
-        mapping.invoked(action.batch, PartlyFailed(from_sequence=from_sequence), now=now)
-    return len(places)
+        mapping.invoked(batch, PartlyFailed(from_sequence=from_sequence), now=now)
+    return len(batch.records)
 
 
 @pytest.mark.usefixtures("bug")
@@ -187,7 +185,7 @@ def test_the_mapping_holds_the_whole_batch_for_hours_and_the_next_deployment_pub
         batch_size=100,
         bisect=True,
         record_age_seconds_max=12 * 3600,
-        function_response_types=("ReportBatchItemFailures",),
+        report_item_failures=True,
     )
     mapping = ShardMapping(settings, backoff=Backoff(longest_seconds=60))
     batch = [change(number) for number in range(250)]

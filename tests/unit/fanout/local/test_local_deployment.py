@@ -24,10 +24,6 @@ DEPLOYMENT = LocalDeployment(
 )
 
 
-def test_a_description_survives_the_way_through_json():
-    assert LocalDeployment.from_document(DEPLOYMENT.to_document()) == DEPLOYMENT
-
-
 def test_the_export_line_points_a_shell_at_the_deployment():
     assert dict(word.split("=", 1) for word in shlex.split(DEPLOYMENT.export_line())[1:]) == (
         DEPLOYMENT.environment()

@@ -2,7 +2,6 @@ import pytest
 
 from fanout.errors import WrongUse
 from fanout.local import stack
-from fanout.local import stack as shims
 
 
 @pytest.fixture(scope="module")
@@ -29,19 +28,20 @@ def test_only_the_code_addresses_of_the_functions_change(template):
     assert rewritten == template
 
 
-def test_only_alarms_on_a_metric_expression_are_left_out(template):
-    kept = shims.without_refused(template)
-    lost = [
-        template["Resources"][name] for name in template["Resources"].keys() - kept["Resources"]
-    ]
-    assert lost
-    assert {resource["Type"] for resource in lost} == {"AWS::CloudWatch::Alarm"}
-    assert all("Metrics" in resource["Properties"] for resource in lost)
+def test_only_alarms_on_a_metric_expression_and_denials_of_plain_http_are_left_out(template):
+    kept = stack.for_emulator(template, {})["Resources"]
+    lost = [template["Resources"][name] for name in template["Resources"].keys() - kept]
+    policies = [one for one in lost if one["Type"] != "AWS::CloudWatch::Alarm"]
+    assert len(policies) < len(lost)
+    assert all("Metrics" in one["Properties"] for one in lost if one not in policies)
+    for policy in policies:
+        [statement] = policy["Properties"]["PolicyDocument"]["Statement"]
+        assert statement["Sid"] == "OnlyEncryptedTransport"
 
 
-def test_no_mapping_refers_to_a_number_parameter_once_shimmed(template):
-    shimmed = shims.with_mapping_numbers(template, {"ConsumerMaximumConcurrency": "2"})
-    mapping = shimmed["Resources"]["ConsumerMapping"]["Properties"]
+def test_no_mapping_refers_to_a_number_parameter(template):
+    resources = stack.for_emulator(template, {"ConsumerMaximumConcurrency": "2"})["Resources"]
+    mapping = resources["ConsumerMapping"]["Properties"]
     assert mapping["ScalingConfig"] == {"MaximumConcurrency": 2}
     assert isinstance(mapping["BatchSize"], int)
     assert mapping["FunctionName"] == {"Ref": "ConsumerFunction"}

@@ -6,6 +6,7 @@ import pytest
 from fanout.errors import WrongUse
 from fanout.local.processes import RecordedProcess
 from fanout.local.state_folder import RecordedState, StateFolder
+from unit.fanout.local.test_local_deployment import DEPLOYMENT
 
 MYSELF = RecordedProcess.of(os.getpid())
 STARTING = RecordedState(status="starting", supervisor=MYSELF)
@@ -19,7 +20,9 @@ def folder(tmp_path):
 
 
 def test_the_state_reads_back_as_it_was_written(folder):
-    state = RecordedState(status="starting", supervisor=MYSELF, emulator=MYSELF)
+    state = RecordedState(
+        status="running", supervisor=MYSELF, emulator=MYSELF, deployment=DEPLOYMENT
+    )
     folder.write(state)
     assert folder.read() == state
 

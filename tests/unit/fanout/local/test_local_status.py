@@ -5,8 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from fanout.local import commands as status
-from fanout.local.commands import _show_status
+from fanout.local import commands
 from fanout.local.state_folder import StateFolder
 from fanout.streams.poller import PollerStatus
 from unit.fanout.local.test_local_deployment import DEPLOYMENT
@@ -24,10 +23,10 @@ def lag(tmp_path, monkeypatch, capsys):
         if report is not None:
             StateFolder(tmp_path).write_poller_report(asdict(report))
         deployment = replace(DEPLOYMENT, state_dir=str(tmp_path))
-        taken = status.take(deployment, now=lambda: 1_060.0)
-        _show_status(taken)
+        status = commands.read_status(deployment, now=1_060.0)
+        commands._show_status(status)
         [row] = [line for line in capsys.readouterr().out.splitlines() if "lag" in line]
-        return taken.to_document()["lag_seconds"], row
+        return status["lag_seconds"], row
 
     return read
 

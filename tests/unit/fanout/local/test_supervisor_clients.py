@@ -21,7 +21,7 @@ def test_an_answer_of_the_slowest_publisher_is_waited_for_and_a_dead_emulator_is
         if one["Type"] == "AWS::Serverless::Function"
         and one["Properties"]["Handler"].startswith("publisher.lambda_entry")
     ]
-    assert len(clients) == 4
+    assert len(clients) == 3
     for client in clients:
         config = client.meta.config
         assert timeout < config.read_timeout <= 2 * timeout

@@ -4,17 +4,15 @@ import pytest
 
 from fanout.streams.mapping import (
     Backoff,
-    Discard,
     DiscardReason,
     Failed,
-    Invoke,
     MappingSettings,
     NotInvoked,
     PartlyFailed,
     ShardMapping,
-    StreamRecord,
     Succeeded,
 )
+from fanout.streams.records import StreamRecord
 
 SETTINGS = MappingSettings(
     mapping_id="mapping",
@@ -22,6 +20,8 @@ SETTINGS = MappingSettings(
     stream_arn="arn:aws:dynamodb:eu-west-1:123456789012:table/accounts/stream/1",
 )
 BACKOFF = Backoff(first_seconds=1, longest_seconds=8)
+EXHAUSTED = DiscardReason.RETRY_ATTEMPTS_EXHAUSTED
+EXPIRED = DiscardReason.RECORD_AGE_EXCEEDED
 FAILED = Failed(error="Unhandled: ValueError", function_error="Unhandled")
 
 
@@ -35,20 +35,20 @@ def mapping_of(numbers, *, now=0.0, **settings):
     return mapping
 
 
-def only_action(mapping, *, now=0.0):
-    (action,) = mapping.next_actions(now=now)
-    return action
+def only_batch(mapping, *, now=0.0):
+    (batch,) = mapping.next_batches(now=now)
+    return batch
 
 
-def numbers_of(action):
-    return [record.number for record in action.batch.records]
+def numbers_of(batch):
+    return [record.number for record in batch.records]
 
 
 def invoke_next(mapping, result, *, now):
-    action = only_action(mapping, now=now)
-    assert isinstance(action, Invoke)
-    mapping.invoked(action.batch, result, now=now)
-    return numbers_of(action)
+    batch = only_batch(mapping, now=now)
+    assert batch.discard_reason is None
+    mapping.invoked(batch, result, now=now)
+    return numbers_of(batch)
 
 
 def test_the_oldest_pending_record_is_the_first_that_is_not_done_whatever_was_done_behind_it():
@@ -66,10 +66,10 @@ def test_the_oldest_pending_record_is_the_first_that_is_not_done_whatever_was_do
         ],
         now=80.0,
     )
-    first, second = mapping.next_actions(now=80.0)
-    blocked, moved = (first, second) if first.batch.records[0].key == stuck else (second, first)
-    mapping.invoked(moved.batch, Succeeded(), now=80.0)
-    mapping.invoked(blocked.batch, FAILED, now=80.0)
+    first, second = mapping.next_batches(now=80.0)
+    blocked, moved = (first, second) if first.records[0].key == stuck else (second, first)
+    mapping.invoked(moved, Succeeded(), now=80.0)
+    mapping.invoked(blocked, FAILED, now=80.0)
     assert mapping.oldest_pending_at == 20.0
     invoke_next(mapping, Succeeded(), now=90.0)
     assert mapping.oldest_pending_at is None
@@ -83,29 +83,29 @@ class TestBatches:
 
     def test_the_next_batch_waits_for_the_result_of_the_one_before(self):
         mapping = mapping_of([1, 2], batch_size=1)
-        first = only_action(mapping)
-        assert mapping.next_actions(now=100) == []
-        mapping.invoked(first.batch, Succeeded(), now=100)
-        assert numbers_of(only_action(mapping, now=100)) == [2]
+        first = only_batch(mapping)
+        assert mapping.next_batches(now=100) == []
+        mapping.invoked(first, Succeeded(), now=100)
+        assert numbers_of(only_batch(mapping, now=100)) == [2]
 
     def test_without_a_window_a_batch_that_is_not_full_goes_at_once(self):
-        assert numbers_of(only_action(mapping_of([1], batch_size=100), now=0)) == [1]
+        assert numbers_of(only_batch(mapping_of([1], batch_size=100), now=0)) == [1]
 
     def test_a_batch_that_is_not_full_waits_for_its_window_from_its_first_record_on(self):
         mapping = mapping_of([1], batch_size=3, window_seconds=5)
         mapping.add([record(2)], now=4.0)
         assert mapping.due_at() == 5.0
-        assert mapping.next_actions(now=4.9) == []
-        assert numbers_of(only_action(mapping, now=5.0)) == [1, 2]
+        assert mapping.next_batches(now=4.9) == []
+        assert numbers_of(only_batch(mapping, now=5.0)) == [1, 2]
 
     def test_a_full_batch_does_not_wait_for_its_window(self):
         mapping = mapping_of([1, 2], batch_size=2, window_seconds=300)
-        assert numbers_of(only_action(mapping, now=0.0)) == [1, 2]
+        assert numbers_of(only_batch(mapping, now=0.0)) == [1, 2]
 
     def test_a_batch_ends_before_it_passes_six_megabytes(self):
         mapping = ShardMapping(SETTINGS)
         mapping.add([record(n, body="x" * 2_500_000) for n in (1, 2, 3)], now=0)
-        assert numbers_of(only_action(mapping)) == [1, 2]
+        assert numbers_of(only_batch(mapping)) == [1, 2]
 
     def test_records_are_refused_in_time_to_keep_the_memory_bounded(self):
         mapping = mapping_of(range(1000), batch_size=10)
@@ -121,7 +121,7 @@ class TestBatches:
     def test_a_record_that_came_in_before_is_left_out(self):
         mapping = mapping_of([1, 2])
         assert mapping.add([record(1), record(2), record(3)], now=0) == 1
-        assert numbers_of(only_action(mapping)) == [1, 2, 3]
+        assert numbers_of(only_batch(mapping)) == [1, 2, 3]
 
 
 class TestCheckpoint:
@@ -145,21 +145,21 @@ class TestCheckpoint:
         mapping = mapping_of([shorter, longer])
         invoke_next(mapping, PartlyFailed(from_sequence=longer), now=0)
         assert mapping.checkpoint == shorter
-        assert numbers_of(only_action(mapping, now=10)) == [int(longer)]
+        assert numbers_of(only_batch(mapping, now=10)) == [int(longer)]
 
 
 class TestPartialFailure:
     def test_everything_from_the_failed_record_on_is_tried_again(self):
         mapping = mapping_of([1, 2, 3, 4])
         invoke_next(mapping, PartlyFailed(from_sequence="3"), now=0)
-        assert numbers_of(only_action(mapping, now=10)) == [3, 4]
+        assert numbers_of(only_batch(mapping, now=10)) == [3, 4]
 
     def test_it_spends_an_attempt_where_bisect_is_off(self):
         mapping = mapping_of([1, 2, 3], retry_attempts_max=1)
         invoke_next(mapping, PartlyFailed(from_sequence="2"), now=0)
         invoke_next(mapping, PartlyFailed(from_sequence="3"), now=10)
-        action = only_action(mapping, now=20)
-        assert (type(action), numbers_of(action)) == (Discard, [3])
+        batch = only_batch(mapping, now=20)
+        assert (batch.discard_reason, numbers_of(batch)) == (EXHAUSTED, [3])
 
     def test_with_bisect_a_split_at_the_returned_number_spends_no_attempt(self):
         mapping = mapping_of([1, 2, 3], retry_attempts_max=0, bisect=True)
@@ -172,14 +172,14 @@ class TestPartialFailure:
         mapping = mapping_of([1, 2], retry_attempts_max=1, bisect=True)
         invoke_next(mapping, PartlyFailed(from_sequence="1"), now=0)
         assert invoke_next(mapping, PartlyFailed(from_sequence="1"), now=10) == [1, 2]
-        assert isinstance(only_action(mapping, now=20), Discard)
+        assert only_batch(mapping, now=20).discard_reason
 
 
 class TestFailure:
     def test_without_bisect_the_whole_batch_is_tried_again(self):
         mapping = mapping_of([1, 2, 3, 4])
         invoke_next(mapping, FAILED, now=0)
-        assert numbers_of(only_action(mapping, now=10)) == [1, 2, 3, 4]
+        assert numbers_of(only_batch(mapping, now=10)) == [1, 2, 3, 4]
 
     def test_bisect_halves_the_batch_and_keeps_the_order(self):
         mapping = mapping_of([1, 2, 3, 4, 5], bisect=True)
@@ -192,16 +192,16 @@ class TestFailure:
         discarded, succeeded, now = [], [], 0.0
         while not mapping.is_drained:
             now += 10
-            action = only_action(mapping, now=now)
-            numbers = numbers_of(action)
-            if isinstance(action, Discard):
+            batch = only_batch(mapping, now=now)
+            numbers = numbers_of(batch)
+            if batch.discard_reason:
                 discarded += numbers
-                mapping.discarded(action.batch)
+                mapping.discarded(batch)
             elif 6 in numbers:
-                mapping.invoked(action.batch, FAILED, now=now)
+                mapping.invoked(batch, FAILED, now=now)
             else:
                 succeeded += numbers
-                mapping.invoked(action.batch, Succeeded(), now=now)
+                mapping.invoked(batch, Succeeded(), now=now)
         assert discarded == [6]
         assert succeeded == [1, 2, 3, 4, 5, 7, 8]
 
@@ -209,8 +209,8 @@ class TestFailure:
         mapping = mapping_of([1], batch_size=1)
         invoke_next(mapping, FAILED, now=0)
         mapping.add([record(2)], now=0)
-        assert mapping.next_actions(now=0.5) == []
-        assert numbers_of(only_action(mapping, now=1)) == [1]
+        assert mapping.next_batches(now=0.5) == []
+        assert numbers_of(only_batch(mapping, now=1)) == [1]
 
 
 class TestLimits:
@@ -219,57 +219,55 @@ class TestLimits:
         mapping = mapping_of([1, 2], retry_attempts_max=attempts)
         for turn in range(attempts + 1):
             invoke_next(mapping, FAILED, now=turn * 10)
-        action = only_action(mapping, now=100)
-        assert isinstance(action, Discard)
-        assert action.reason == DiscardReason.RETRY_ATTEMPTS_EXHAUSTED
-        assert action.batch.invoke_count == attempts + 1
-        assert numbers_of(action) == [1, 2]
+        batch = only_batch(mapping, now=100)
+        assert batch.discard_reason == EXHAUSTED
+        assert batch.invoke_count == attempts + 1
+        assert numbers_of(batch) == [1, 2]
 
     def test_no_limit_retries_for_ever(self):
         mapping = mapping_of([1], retry_attempts_max=-1)
         for turn in range(500):
             invoke_next(mapping, FAILED, now=turn * 10)
-        assert isinstance(only_action(mapping, now=10_000), Invoke)
+        assert only_batch(mapping, now=10_000).discard_reason is None
 
     def test_the_checkpoint_passes_a_discarded_batch_once_it_is_delivered(self):
         mapping = mapping_of([1, 2], batch_size=1, retry_attempts_max=0)
         invoke_next(mapping, FAILED, now=0)
-        action = only_action(mapping)
+        batch = only_batch(mapping)
         assert mapping.checkpoint is None
-        assert mapping.discarded(action.batch) == 1
+        assert len(mapping.discarded(batch)) == 1
         assert mapping.checkpoint == "1"
         assert invoke_next(mapping, Succeeded(), now=0) == [2]
 
     def test_a_refused_on_failure_record_is_offered_again_later(self):
         mapping = mapping_of([1], retry_attempts_max=0)
         invoke_next(mapping, FAILED, now=0)
-        mapping.discard_failed(only_action(mapping).batch, now=0)
-        assert mapping.next_actions(now=0.5) == []
-        action = only_action(mapping, now=10)
-        assert isinstance(action, Discard)
-        assert action.batch.deliveries_failed == 1
+        mapping.discard_failed(only_batch(mapping), now=0)
+        assert mapping.next_batches(now=0.5) == []
+        batch = only_batch(mapping, now=10)
+        assert batch.discard_reason
+        assert batch.deliveries_failed == 1
 
     def test_a_throttle_spends_no_attempt(self):
         mapping = mapping_of([1], retry_attempts_max=0)
         for turn in range(10):
             invoke_next(mapping, NotInvoked(error="throttled"), now=turn * 10)
-        action = only_action(mapping, now=200)
-        assert isinstance(action, Invoke)
-        assert action.batch.invoke_count == 0
+        batch = only_batch(mapping, now=200)
+        assert batch.discard_reason is None
+        assert batch.invoke_count == 0
 
     def test_a_throttled_batch_is_discarded_when_it_is_too_old(self):
         mapping = mapping_of([1], record_age_seconds_max=60)
         invoke_next(mapping, NotInvoked(error="throttled"), now=60)
-        action = only_action(mapping, now=61)
-        assert isinstance(action, Discard)
-        assert action.reason == DiscardReason.RECORD_AGE_EXCEEDED
+        batch = only_batch(mapping, now=61)
+        assert batch.discard_reason == EXPIRED
 
     def test_only_the_records_that_are_too_old_are_discarded_for_their_age(self):
         mapping = ShardMapping(replace(SETTINGS, record_age_seconds_max=60))
         mapping.add([record(1, created_at=0), record(2, created_at=50)], now=0)
-        action = only_action(mapping, now=61)
-        assert (type(action), numbers_of(action)) == (Discard, [1])
-        mapping.discarded(action.batch)
+        batch = only_batch(mapping, now=61)
+        assert (batch.discard_reason, numbers_of(batch)) == (EXPIRED, [1])
+        mapping.discarded(batch)
         assert invoke_next(mapping, Succeeded(), now=61) == [2]
 
 
@@ -301,7 +299,7 @@ class TestBackoff:
 
     def test_nothing_is_due_while_an_action_is_under_way(self):
         mapping = mapping_of([1])
-        only_action(mapping)
+        only_batch(mapping)
         assert mapping.due_at() is None
 
 
@@ -309,34 +307,34 @@ class TestLanes:
     def mapping_with_two_busy_lanes(self):
         mapping = ShardMapping(replace(SETTINGS, lanes=2, batch_size=10), backoff=BACKOFF)
         mapping.add([record(number, key=f"c{number % 6}") for number in range(1, 25)], now=0)
-        first, second = mapping.next_actions(now=0)
+        first, second = mapping.next_batches(now=0)
         return mapping, first, second
 
     def test_lanes_run_side_by_side_and_a_key_stays_in_one_lane(self):
         _, first, second = self.mapping_with_two_busy_lanes()
-        keys = [{one.key for one in action.batch.records} for action in (first, second)]
+        keys = [{one.key for one in batch.records} for batch in (first, second)]
         assert keys[0] & keys[1] == set()
         assert keys[0] | keys[1] == {f"c{index}" for index in range(6)}
 
     def test_a_failing_lane_does_not_hold_up_the_other(self):
         mapping, first, second = self.mapping_with_two_busy_lanes()
-        mapping.invoked(first.batch, FAILED, now=0)
-        mapping.invoked(second.batch, Succeeded(), now=0)
-        lanes = {action.batch.lane for action in mapping.next_actions(now=0.5)}
-        assert first.batch.lane not in lanes
+        mapping.invoked(first, FAILED, now=0)
+        mapping.invoked(second, Succeeded(), now=0)
+        lanes = {batch.lane for batch in mapping.next_batches(now=0.5)}
+        assert first.lane not in lanes
 
     def test_the_checkpoint_waits_for_the_slowest_lane(self):
         mapping, first, second = self.mapping_with_two_busy_lanes()
         later = second if numbers_of(first)[0] < numbers_of(second)[0] else first
-        mapping.invoked(later.batch, Succeeded(), now=0)
+        mapping.invoked(later, Succeeded(), now=0)
         assert mapping.checkpoint is None
 
 
 def test_a_result_for_an_action_that_is_not_under_way_is_refused():
     mapping = mapping_of([1])
-    batch = only_action(mapping).batch
+    batch = only_batch(mapping)
     mapping.invoked(batch, Succeeded(), now=0)
-    with pytest.raises(ValueError, match="no such action"):
+    with pytest.raises(ValueError, match="no such batch"):
         mapping.invoked(batch, Succeeded(), now=0)
-    with pytest.raises(ValueError, match="not to be discarded"):
+    with pytest.raises(ValueError, match="no such batch"):
         mapping.discarded(batch)

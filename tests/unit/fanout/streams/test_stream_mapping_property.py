@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 
 from fanout.streams.mapping import (
     Backoff,
-    Discard,
     Failed,
     Lane,
     MappingSettings,
     NotInvoked,
+    PartlyFailed,
     ShardMapping,
-    StreamRecord,
     Succeeded,
     read_answer,
 )
+from fanout.streams.records import StreamRecord
 
 BASE = MappingSettings(mapping_id="mapping", function_arn="function", stream_arn="stream")
 MAPPINGS = st.builds(
@@ -92,15 +92,13 @@ class Run:
             self.turn()
 
     def turn(self):
-        actions = self.mapping.next_actions(now=self.now)
-        for action in reversed(actions):
-            self.carry_out(action)
+        for batch in reversed(self.mapping.next_batches(now=self.now)):
+            self.report_on(batch)
             self.check_the_checkpoint()
 
-    def carry_out(self, action):
-        batch = action.batch
+    def report_on(self, batch):
         assert 0 < len(batch.records) <= self.settings.batch_size
-        if isinstance(action, Discard):
+        if batch.discard_reason:
             self.discarded += batch.records
             self.mapping.discarded(batch)
             return
@@ -108,9 +106,10 @@ class Run:
             self.delivered[record.key].append(record.number)
         result = self.function.result(batch)
         self.mapping.invoked(batch, result, now=self.now)
+        # Counted from the function's own answer, not from what the mapping says is done.
         if isinstance(result, Succeeded):
             self.succeeded += batch.records
-        elif not isinstance(result, Failed | NotInvoked):
+        elif isinstance(result, PartlyFailed):
             stop = int(result.from_sequence)
             self.succeeded += [one for one in batch.records if one.number < stop]
 

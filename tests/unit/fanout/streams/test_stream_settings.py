@@ -1,7 +1,7 @@
 import pytest
 
 from fanout.errors import WrongUse
-from fanout.streams.records import MappingSettings
+from fanout.streams.mapping import MappingSettings
 
 ANSWER = {
     "UUID": "5f7",
@@ -24,16 +24,14 @@ def test_every_setting_of_the_mapping_is_read():
             "FilterCriteria": {"Filters": []},
             "DestinationConfig": {"OnFailure": {"Destination": "arn:aws:s3:::failures"}},
             "StartingPosition": "LATEST",
-            "State": "Disabled",
         }
     )
     assert (settings.batch_size, settings.window_seconds, settings.lanes) == (1000, 2.0, 3)
     assert settings.bisect
     assert (settings.retry_attempts_max, settings.record_age_seconds_max) == (0, 43200)
     assert settings.report_item_failures
-    assert settings.on_failure_arn == "arn:aws:s3:::failures"
+    assert settings.failure_bucket == "failures"
     assert settings.starting_position == "LATEST"
-    assert not settings.enabled
 
 
 def test_what_is_left_out_takes_the_default_of_lambda():
@@ -42,10 +40,24 @@ def test_what_is_left_out_takes_the_default_of_lambda():
     assert (settings.retry_attempts_max, settings.record_age_seconds_max) == (-1, -1)
     assert not settings.bisect
     assert not settings.report_item_failures
-    assert settings.on_failure_arn is None
-    assert settings.enabled
+    assert settings.failure_bucket is None
 
 
-def test_a_starting_position_that_a_dynamodb_stream_does_not_have_is_refused():
-    with pytest.raises(WrongUse, match="AT_TIMESTAMP"):
-        MappingSettings.from_answer(ANSWER | {"StartingPosition": "AT_TIMESTAMP"})
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        ({"StartingPosition": "AT_TIMESTAMP"}, "StartingPosition 'AT_TIMESTAMP' does not exist"),
+        ({"FilterCriteria": {"Filters": [{"Pattern": "{}"}]}}, "has a filter"),
+        *(
+            ({"DestinationConfig": {"OnFailure": {"Destination": arn}}}, f"destination {arn}: only")
+            for arn in (
+                "kafka://brokers",
+                "arn:aws:sns:eu-west-1:123456789012:failures",
+                "arn:aws:sqs:eu-west-1:123456789012:failures",
+            )
+        ),
+    ],
+)
+def test_a_setting_that_the_local_poller_does_not_follow_is_refused(answer, sentence):
+    with pytest.raises(WrongUse, match=f"mapping 5f7.*{sentence}"):
+        MappingSettings.from_answer(ANSWER | answer)
