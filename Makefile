@@ -62,9 +62,7 @@ check-policies: install ## checkov and parliament, in a virtual environment of t
 	sh scripts/policies.sh $(BIN)
 
 contract: install ## Generate what is generated from the schemas and the registry.
-	$(BIN)/fanout schema registry
-	$(BIN)/fanout schema asyncapi
-	$(BIN)/fanout schema docs
+	$(BIN)/fanout schema generate
 
 format: install ## Format the code.
 	$(BIN)/ruff format .

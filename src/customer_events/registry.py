@@ -1,7 +1,7 @@
 """The schema registry as it ships with the contract: which versions end when, who reads what how.
 
 `schemas/*/registry.yaml` is the source; `registry.json` beside this module holds the same as JSON,
-written by `fanout schema registry`, so that reading it takes the standard library alone.
+written by `fanout schema generate`, so that reading it takes the standard library alone.
 """
 
 import json

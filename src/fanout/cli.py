@@ -6,7 +6,7 @@ A command is imported when it is called, so a help page does not wait for the AW
 import io
 import os
 import sys
-from importlib import import_module
+from importlib import import_module, metadata
 from typing import Annotated, Any, Final
 
 import typer
@@ -14,7 +14,7 @@ from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
 
 from fanout.aws import AwsTarget, sentence_for
-from fanout.console import ERR
+from fanout.console import ERR, OUT, warn
 from fanout.errors import CommandError, ExitCode
 
 COMMANDS: Final = {
@@ -27,12 +27,8 @@ COMMANDS: Final = {
         "Play status changes through the whole system, here, and account for each of them.",
     ),
     "subscribers": (
-        "fanout.subscribers.commands:subscribers",
-        "Show who subscribes, to what, how far behind, what is dead, and what tests cover it.",
-    ),
-    "subscribe": (
-        "fanout.subscribers.commands:subscribe_app",
-        "Let a new service join, and let one leave.",
+        "fanout.subscribers.commands:subscribers_app",
+        "List the subscribers, add a new one, remove one.",
     ),
     "backfill": (
         "fanout.accounts.backfill:backfill",
@@ -62,6 +58,16 @@ COMMANDS: Final = {
 }
 """Every command: MODULE:NAME, and the first paragraph of its help (a test compares the two)."""
 
+RENAMED: Final = {
+    ("subscribe",): ("subscribers",),
+    ("schema", "registry"): ("schema", "generate", "registry"),
+    ("schema", "asyncapi"): ("schema", "generate", "asyncapi"),
+    ("schema", "docs"): ("schema", "generate", "docs"),
+}
+"""Old names, which work until the next release, with a notice."""
+
+GLOBAL_OPTIONS: Final = ("--prefix", "--profile", "--region", "--endpoint-url")
+
 
 class LazyCommands(TyperGroup):
     """Lists `COMMANDS` from their texts alone, and imports the one that is called."""
@@ -72,6 +78,11 @@ class LazyCommands(TyperGroup):
             name: TyperCommand(name, help=text) for name, (_, text) in COMMANDS.items()
         }
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take global options from after the command too, and old names; see `TyperGroup`."""
+        options, words = _global_options_first(args)
+        return super().parse_args(ctx, [*options, *_renamed(words)])
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """See `TyperGroup.resolve_command`."""
         name, command, rest = super().resolve_command(ctx, args)
@@ -81,18 +92,26 @@ class LazyCommands(TyperGroup):
 def load(name: str) -> Any:
     """A command in full, with the commands below it."""
     module, _, attribute = COMMANDS[name][0].partition(":")
-    found, holder = getattr(import_module(module), attribute), typer.Typer()
-    if isinstance(found, typer.Typer):
-        holder.add_typer(found)
+    command, holder = getattr(import_module(module), attribute), typer.Typer()
+    if isinstance(command, typer.Typer):
+        holder.add_typer(command)
     else:
-        holder.command(name)(found)
+        holder.command(name)(command)
     return typer.main.get_group(holder).commands[name]
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        OUT.print(metadata.version("customer-status-fanout"))
+        raise typer.Exit
 
 
 app = typer.Typer(
     name="fanout",
     cls=LazyCommands,
-    help="Run, inspect and repair the customer-status fan-out.",
+    help="Run, inspect and repair the customer-status fan-out.\n\n"
+    f"{', '.join(GLOBAL_OPTIONS)} may stand before or after the command.",
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -102,6 +121,7 @@ app = typer.Typer(
 @app.callback()
 def target(
     context: typer.Context,
+    *,
     prefix: Annotated[
         str, typer.Option(envvar="FANOUT_PREFIX", help="Prefix of the deployment's SSM parameters.")
     ] = "fanout",
@@ -112,8 +132,15 @@ def target(
     endpoint_url: Annotated[
         str | None, typer.Option(help="Another AWS endpoint, such as the embedded one.")
     ] = None,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_show_version, help="Print the version and exit."
+        ),
+    ] = False,
 ) -> None:
     """Say which deployment the command works on."""
+    del version
     context.obj = AwsTarget(
         prefix=prefix, profile=profile, region=region, endpoint_url=endpoint_url
     )
@@ -139,6 +166,42 @@ def main(application: typer.Typer = app) -> None:
 
 
 # Private functions
+
+
+def _global_options_first(args: list[str]) -> tuple[list[str], list[str]]:
+    """The global options with their values, wherever they stand before `--`, and the rest."""
+    options: list[str] = []
+    words: list[str] = []
+    waiting = iter(args)
+    for word in waiting:
+        if word == "--":
+            words += [word, *waiting]
+        elif word in GLOBAL_OPTIONS:
+            value = next(waiting, None)
+            if value is None:
+                raise typer.BadParameter("a value has to follow.", param_hint=word)
+            options += [word, value]
+        else:
+            is_global = word.partition("=")[0] in GLOBAL_OPTIONS
+            (options if is_global else words).append(word)
+    return options, words
+
+
+def _renamed(words: list[str]) -> list[str]:
+    """The words of a command by its present name; says so where that is another."""
+    for old, new in RENAMED.items():
+        if tuple(words[: len(old)]) == old:
+            return _say_renamed(words, [*new, *words[len(old) :]])
+    if words[:2] == ["schema", "check"] and "--record" in words:
+        kept = [word for word in words[2:] if word != "--record"]
+        return _say_renamed(words, ["schema", "record", *kept])
+    is_old_list = words[:1] == ["subscribers"] and set(words[1:]) <= {"--json"}
+    return _say_renamed(words, ["subscribers", "list", *words[1:]]) if is_old_list else words
+
+
+def _say_renamed(old: list[str], new: list[str]) -> list[str]:
+    warn(f"`fanout {' '.join(old)}` is now `fanout {' '.join(new)}`; the old name goes soon.")
+    return new
 
 
 def _ending(error: Exception) -> tuple[str | None, int]:

@@ -17,7 +17,7 @@ IN_EVERY_VERSION = set(StatusTextV1.__args__) & set(Status)
 
 def test_the_registry_that_ships_is_the_one_in_schemas():
     shipped = registry.FILE.read_text(encoding="utf-8")
-    assert shipped == render_registry(read_contract(SCHEMAS)), "run `fanout schema registry`"
+    assert shipped == render_registry(read_contract(SCHEMAS)), "run `fanout schema generate`"
     assert EVENT_NAME in json.loads(shipped)
 
 

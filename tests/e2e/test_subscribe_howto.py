@@ -108,7 +108,7 @@ def changed_files(clone):
 def exercise():
     """The page's commands but the last part, which is about other cases and about leaving."""
     shown = blocks(PAGE)
-    end = next(n for n, one in enumerate(shown) if "subscribe remove" in one)
+    end = next(n for n, one in enumerate(shown) if "subscribers remove" in one)
     return shown[:end]
 
 
@@ -148,7 +148,7 @@ def test_the_how_to_ends_with_a_third_subscriber_whose_table_equals_accounts(clo
     }
     assert others == shared, "what is generated, and nobody else's code"
     leaving = run(
-        clone, 'eval "$(fanout local env)"; fanout subscribe remove fraud --execute --json'
+        clone, 'eval "$(fanout local env)"; fanout subscribers remove fraud --execute --json'
     )
     assert json.loads(leaving.stdout)["deliveries"] == []
 
@@ -158,11 +158,11 @@ def test_what_is_generated_passes_the_linters_as_it_stands(clone):
     commit = "git add -A && git -c user.name=t -c user.email=t@example.com commit -qm {}\n"
     run(
         clone,
-        "fanout subscribe new credit-risk --version 1 --version 2\n"
+        "fanout subscribers new credit-risk --version 1 --version 2\n"
         + commit.format("one")
-        + f"fanout subscribe new {' '.join(names)}\n"
+        + f"fanout subscribers new {' '.join(names)}\n"
         + commit.format("two")
-        + "fanout subscribe new risk --external --version 1 --version 2 --bus eventbridge\n",
+        + "fanout subscribers new risk --external --version 1 --version 2 --bus eventbridge\n",
     )
     packages = "src/credit_risk_consumer src/letters_consumer"
     tests = "tests/unit/credit_risk_consumer tests/unit/letters_consumer"

@@ -10,7 +10,7 @@ import yaml
 
 from fanout.contract import filter_lint
 from fanout.contract.filters import Transport
-from fanout.contract.folder import FolderTree, read_catalogue, read_contract
+from fanout.contract.folder import read_catalogue, read_contract, source_of
 from fanout.demo import changes as changes_file
 from fanout.dlq import files as export_file
 from fanout.errors import WrongUse
@@ -237,7 +237,7 @@ def registry_folder(folder, text):
     return folder
 
 
-READERS = [lambda folder: read_catalogue(FolderTree(folder)), read_contract]
+READERS = [lambda folder: read_catalogue(source_of(folder)), read_contract]
 
 
 @pytest.mark.parametrize("read", READERS, ids=["check", "contract"])

@@ -1,4 +1,4 @@
-"""What `fanout subscribe new` writes for Terraform is valid, whatever the subscriber is named."""
+"""What `fanout subscribers new` writes for Terraform is valid, whatever the subscriber is named."""
 
 import pytest
 

@@ -22,7 +22,7 @@ OF_ITS_OWN = {
         "arn:aws:iam::123456789012:role/Role",
     ),
     "role fanout-payments-consumer-eu-west-1: policy": ("keep-payments-standing", "consume"),
-    # By which `subscribe remove` finds the stack to delete.
+    # By which `subscribers remove` finds the stack to delete.
     "parameter /fanout/subscribers/payments: stack": (ABSENT, "a-stack"),
 }
 

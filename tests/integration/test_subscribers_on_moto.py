@@ -12,7 +12,7 @@ from fanout.errors import WrongUse
 from fanout.sqs.queue import QueueDepth
 from fanout.subscribers import listing
 from fanout.subscribers.listing import Coverage, coverage
-from fanout.subscribers.removal import drain, look_at, require_consumer, unsubscribe
+from fanout.subscribers.removal import drain, read_removal, require_consumer, unsubscribe
 from integration.seeding_on_moto import PUBLISHER
 
 REGION = "eu-west-1"
@@ -62,29 +62,29 @@ def deployed(request, monkeypatch):
 def test_a_look_changes_nothing_and_says_what_will_be_lost(deployed):
     deployed.sqs.send_message(QueueUrl=deployed.urls["risk"], MessageBody="{}")
     deployed.sqs.send_message(QueueUrl=deployed.urls["dlq"], MessageBody="{}")
-    leaving = look_at(deployed.target, "risk")
+    leaving = read_removal(deployed.target, "risk")
     text = " ".join(leaving.losses())
     assert len(leaving.deliveries) == 1
     assert leaving.stack == "fanout-risk"
     assert "1 messages wait" in text
     assert "1 dead messages" in text
-    assert look_at(deployed.target, "risk") == leaving
+    assert read_removal(deployed.target, "risk") == leaving
 
 
 def test_unsubscribed_nothing_leads_to_the_queue_and_what_is_in_it_stays(deployed):
     deployed.sqs.send_message(QueueUrl=deployed.urls["risk"], MessageBody="{}")
-    leaving = look_at(deployed.target, "risk")
+    leaving = read_removal(deployed.target, "risk")
     unsubscribe(deployed.target, leaving)
-    after = look_at(deployed.target, "risk")
+    after = read_removal(deployed.target, "risk")
     assert after.deliveries == ()
     assert after.queue.total == 1
 
 
 def test_a_queue_that_nobody_known_empties_is_refused_before_anything_happens(deployed):
-    require_consumer(look_at(deployed.target, "risk"))
+    require_consumer(read_removal(deployed.target, "risk"))
     deployed.sqs.send_message(QueueUrl=deployed.urls["risk"], MessageBody="{}")
     with pytest.raises(WrongUse, match="--abandon"):
-        require_consumer(look_at(deployed.target, "risk"))
+        require_consumer(read_removal(deployed.target, "risk"))
 
 
 def test_draining_waits_until_the_queue_stays_empty(deployed):
@@ -97,8 +97,8 @@ def test_draining_waits_until_the_queue_stays_empty(deployed):
                 QueueUrl=deployed.urls["risk"], ReceiptHandle=one["ReceiptHandle"]
             )
 
-    leaving = look_at(deployed.target, "risk")
-    depth = drain(deployed.target, leaving, timeout_seconds=60, told=seen.append, sleep=consume)
+    leaving = read_removal(deployed.target, "risk")
+    depth = drain(deployed.target, leaving, timeout_seconds=60, report=seen.append, sleep=consume)
     assert depth.total == 0
     assert [one.total for one in seen] == [1, 0, 0, 0]
 
@@ -108,9 +108,9 @@ def test_draining_gives_up_when_the_time_is_up_and_says_what_is_left(deployed):
     clock = iter([0.0, 1.0, 99.0])
     depth = drain(
         deployed.target,
-        look_at(deployed.target, "risk"),
+        read_removal(deployed.target, "risk"),
         timeout_seconds=10,
-        told=lambda _depth: None,
+        report=lambda _depth: None,
         sleep=lambda _seconds: None,
         monotonic=lambda: next(clock),
     )
@@ -119,7 +119,7 @@ def test_draining_gives_up_when_the_time_is_up_and_says_what_is_left(deployed):
 
 def test_the_overview_tells_filter_versions_lag_and_coverage(deployed):
     deployed.sqs.send_message(QueueUrl=deployed.urls["risk"], MessageBody="{}")
-    [view] = listing.look(deployed.target)
+    [view] = listing.view_all(deployed.target)
     assert view.statuses == ("CLOSED",)
     assert view.queue == QueueDepth(waiting=1, in_flight=0, delayed=0)
     document = view.to_document()
@@ -142,7 +142,7 @@ def test_the_overview_shows_what_a_filter_follows_whatever_its_form(deployed, po
     ssm = deployed.target.client("ssm")
     facts = json.loads(ssm.get_parameter(Name=path)["Parameter"]["Value"]) | {"filter": policy}
     ssm.put_parameter(Name=path, Value=json.dumps(facts), Overwrite=True)
-    [view] = listing.look(deployed.target)
+    [view] = listing.view_all(deployed.target)
     assert view.statuses == shown
 
 
@@ -162,7 +162,9 @@ def test_coverage_is_what_the_registry_lists_against_what_is_subscribed_and_publ
     assert coverage(subscribed, registered, 2) is expected
 
 
-@pytest.mark.parametrize("command", [("subscribers",), ("dlq", "list"), ("dlq", "show", "risk")])
+@pytest.mark.parametrize(
+    "command", [("subscribers", "list"), ("dlq", "list"), ("dlq", "show", "risk")]
+)
 @pytest.mark.usefixtures("aws")
 def test_a_prefix_under_which_nothing_is_deployed_is_said(fanout, command):
     ended = fanout("--prefix", "nope", *command)
@@ -175,5 +177,5 @@ def test_a_deployment_without_subscribers_is_an_empty_list(aws, fanout):
     aws.client("ssm").put_parameter(
         Name="/fanout/bus", Type="String", Value='{"transport": "sns", "arn": "arn"}'
     )
-    listed = fanout("subscribers", "--json")
+    listed = fanout("subscribers", "list", "--json")
     assert (listed.code, json.loads(listed.out)) == (0, [])

@@ -466,7 +466,7 @@ def find_adapter(named: str | None) -> RowsFactory:
 
 
 def _generated(subscriber: str) -> str | None:
-    """Where `fanout subscribe new` puts the rule of a subscriber that keeps the latest state."""
+    """Where `fanout subscribers new` puts the rule of a subscriber that keeps the latest state."""
     package = f"{subscriber.replace('-', '_')}_consumer"
     if importlib.util.find_spec(package) is None:
         return None

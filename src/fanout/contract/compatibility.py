@@ -26,7 +26,16 @@ from rich.console import Console
 from rich.markup import escape
 
 from fanout.console import table
-from fanout.contract.folder import Catalogue, Published, Subscriber, Tree, merged, read_json
+from fanout.contract.folder import (
+    Catalogue,
+    Published,
+    Source,
+    Subscriber,
+    checked_out,
+    merged,
+    read_catalogue,
+    source_of,
+)
 from fanout.errors import WrongUse
 
 ANNOTATIONS = frozenset(
@@ -92,6 +101,9 @@ class State(Enum):
     BROKEN = "broken"
 
 
+Rules = Mapping[str, Any]
+Steps = tuple[str | int, ...]
+ITEM, ANY_FIELD = 0, "*"
 NO_EXAMPLE: Final = object()
 
 
@@ -114,20 +126,25 @@ class Finding:
     """One reason why a change needs a new major version.
 
     Attributes:
-        schema: The schema file's name.
-        path: Where in the document, as in JSONPath.
+        steps: Where in the document: names of fields, and ITEM for what an array holds.
         rule: The keyword that changed; `subscribers` for what the registry promises.
+        values: Constants that the reader's side refuses, where the rule names some.
         example: A document that one side publishes and the other refuses; NO_EXAMPLE where the
             rule yields none.
     """
 
-    schema: str
-    path: str
+    steps: Steps
     rule: str
     direction: Direction
     says: str
+    values: tuple[Any, ...] = ()
     example: Any = NO_EXAMPLE
     hits: tuple[Hit, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """The steps as in JSONPath."""
+        return "$" + "".join("[*]" if step == ITEM else f".{step}" for step in self.steps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,34 +227,26 @@ def _compared(old: Published, new: Published) -> Iterator[Finding]:
     except RecursionError as error:
         raise WrongUse(f"{new.name} is nested too deep.") from error
     for change in changes:
-        if _is_new_event_type(change, new.schema):
-            continue
-        reader, writer = old.schema, new.schema
-        if change.direction is Direction.BACKWARD:
-            reader, writer = writer, reader
-        yield Finding(
-            schema=new.name,
-            path=change.path_text,
-            rule=change.rule,
-            direction=change.direction,
-            says=change.says,
-            example=_example(change, writer, reader),
-            hits=tuple(_hit(change, each, new) for each in subscribers),
-        )
+        if not _is_new_event_type(change, new.schema):
+            reader, writer = old.schema, new.schema
+            if change.direction is Direction.BACKWARD:
+                reader, writer = writer, reader
+            hits = tuple(_hit(change, each, new) for each in subscribers)
+            yield replace(change, example=_example(change, writer, reader), hits=hits)
 
 
-def _is_new_event_type(change: "_Change", schema: Any) -> bool:
+def _is_new_event_type(change: Finding, schema: Any) -> bool:
     """A value added to an envelope's `type`: a new major version, or another event.
 
     No old subscription lets its documents through, so an old reader need not know it.
     """
     is_envelope = "specversion" in schema.get("properties", {})
     gained = (change.rule, change.direction) == ("enum", Direction.FORWARD)
-    return is_envelope and gained and change.path == ("type",)
+    return is_envelope and gained and change.steps == ("type",)
 
 
-def _hit(change: "_Change", subscriber: Subscriber, published: Published) -> Hit:
-    name = str(change.path[0]) if change.path else ""
+def _hit(change: Finding, subscriber: Subscriber, published: Published) -> Hit:
+    name = str(change.steps[0]) if change.steps else ""
     if published.major is None or name not in subscriber.fields:
         return Hit(subscriber=subscriber.name)
     named = subscriber.statuses & {value for value in change.values if isinstance(value, str)}
@@ -253,21 +262,15 @@ def _broken_promises(new: Published) -> Iterator[Finding]:
     for subscriber in new.subscribers:
         for name in sorted(subscriber.fields - set(fields)):
             says = f"{subscriber.name} relies on the field, and the schema does not declare it"
-            yield _promise(new, f"$.{name}", says, subscriber.name, name)
+            yield _promise(name, says, subscriber.name, name)
         for status in sorted(subscriber.statuses - set(statuses or subscriber.statuses)):
             says = f"{subscriber.name} relies on the status {status}, which can't occur"
-            yield _promise(new, f"$.{new.status_field}", says, subscriber.name, status)
+            yield _promise(str(new.status_field), says, subscriber.name, status)
 
 
-def _promise(published: Published, path: str, says: str, subscriber: str, what: str) -> Finding:
-    return Finding(
-        schema=published.name,
-        path=path,
-        rule="subscribers",
-        direction=Direction.FORWARD,
-        says=says,
-        hits=(Hit(subscriber=subscriber, relies_on=(what,)),),
-    )
+def _promise(field: str, says: str, subscriber: str, what: str) -> Finding:
+    hit = Hit(subscriber=subscriber, relies_on=(what,))
+    return replace(_forward((field,), "subscribers", says), hits=(hit,))
 
 
 def _gone(old: Published, today: dt.date) -> Checked:
@@ -275,22 +278,16 @@ def _gone(old: Published, today: dt.date) -> Checked:
     ended = old.sunset is not None and old.sunset < today
     if ended and not old.subscribers:
         return Checked(name=old.name, state=State.ENDED)
-    finding = Finding(
-        schema=old.name,
-        path="$",
-        rule="subscribers",
-        direction=Direction.BACKWARD,
-        says="the published schema is gone, while its documents may still lie in queues, DLQs and "
-        "archives: restore it, with a sunset that has passed and no subscriber, before it may go",
-        hits=tuple(Hit(subscriber=each.name) for each in old.subscribers),
+    says = (
+        "the published schema is gone, while its documents may still lie in queues, DLQs and "
+        "archives: restore it, with a sunset that has passed and no subscriber, before it may go"
     )
+    hits = tuple(Hit(subscriber=each.name) for each in old.subscribers)
+    finding = replace(_backward((), "subscribers", says), hits=hits)
     return Checked(name=old.name, state=State.BROKEN, findings=(finding,))
 
 
 # The structural rule
-
-Place = tuple[str | int, ...]
-_ITEM, _ANY_FIELD = 0, "*"
 
 _ALL_TYPES = frozenset({"null", "boolean", "integer", "number", "string", "array", "object"})
 _LOWER = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
@@ -298,25 +295,6 @@ _UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties
 _COMPARED_APART = frozenset(
     {"$defs", "properties", "required", "additionalProperties", "items", "type", "enum", "const"}
 ) | {*_LOWER, *_UPPER, "anyOf", "oneOf", "uniqueItems"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Change:
-    """A node that is not as it was.
-
-    Attributes:
-        values: Constants that the reader's side refuses, where the rule names some.
-    """
-
-    path: Place
-    rule: str
-    direction: Direction
-    says: str
-    values: tuple[Any, ...] = ()
-
-    @property
-    def path_text(self) -> str:
-        return "$" + "".join("[*]" if part == _ITEM else f".{part}" for part in self.path)
 
 
 class _Comparison:
@@ -327,86 +305,82 @@ class _Comparison:
         self._new = new
         self._seen: set[tuple[int, int]] = set()
 
-    def changes(self) -> Iterator[_Change]:
+    def changes(self) -> Iterator[Finding]:
         yield from self._node(self._old, self._new, ())
         # Definitions that are reached inside a keyword that is compared as a whole.
         old, new = (side.get("$defs", {}) for side in map(_rules, (self._old, self._new)))
         for name in sorted(set(old) & set(new)):
             yield from self._node(old[name], new[name], ())
 
-    def _node(self, old: Any, new: Any, path: Place) -> Iterator[_Change]:
+    def _node(self, old: Any, new: Any, steps: Steps) -> Iterator[Finding]:
         old, new = _resolved(self._old, old), _resolved(self._new, new)
         if (id(old), id(new)) in self._seen:
             return
         self._seen.add((id(old), id(new)))
         old_rules, new_rules = _rules(old), _rules(new)
-        yield from _type_changes(old_rules, new_rules, path)
-        yield from _constant_changes(old_rules, new_rules, path)
-        yield from _bound_changes(old_rules, new_rules, path)
-        yield from _other_changes(old_rules, new_rules, path)
-        yield from self._field_changes(old_rules, new_rules, path)
-        yield from self._item_changes(old_rules, new_rules, path)
+        yield from _type_changes(old_rules, new_rules, steps)
+        yield from _constant_changes(old_rules, new_rules, steps)
+        yield from _bound_changes(old_rules, new_rules, steps)
+        yield from _other_changes(old_rules, new_rules, steps)
+        yield from self._field_changes(old_rules, new_rules, steps)
+        yield from self._item_changes(old_rules, new_rules, steps)
 
-    def _field_changes(
-        self, old: Mapping[str, Any], new: Mapping[str, Any], path: Place
-    ) -> Iterator[_Change]:
+    def _field_changes(self, old: Rules, new: Rules, steps: Steps) -> Iterator[Finding]:
         before, after = old.get("properties", {}), new.get("properties", {})
         required = set(old.get("required", ())), set(new.get("required", ()))
         for name in sorted(required[1] - required[0]):
             says = "new readers require the field, old documents may lack it"
-            yield _backward((*path, name), "required", says)
+            yield _backward((*steps, name), "required", says)
         for name in sorted(required[0] - required[1]):
             says = "old readers require the field, new documents may lack it"
-            yield _forward((*path, name), "required", says)
+            yield _forward((*steps, name), "required", says)
         for name in before:
             if name in after:
-                yield from self._node(before[name], after[name], (*path, name))
+                yield from self._node(before[name], after[name], (*steps, name))
             elif name not in required[0]:
                 says = "a field that goes may come back with another meaning: keep it declared"
-                yield from _both((*path, name), "properties", says)
+                yield from _both((*steps, name), "properties", says)
         for name in sorted(set(after) - set(before) - required[1]):
-            yield from _new_field(old, (*path, name))
+            yield from _new_field(old, (*steps, name))
 
-    def _item_changes(
-        self, old: Mapping[str, Any], new: Mapping[str, Any], path: Place
-    ) -> Iterator[_Change]:
+    def _item_changes(self, old: Rules, new: Rules, steps: Steps) -> Iterator[Finding]:
         if "items" in old or "items" in new:
-            yield from self._node(old.get("items", {}), new.get("items", {}), (*path, _ITEM))
+            yield from self._node(old.get("items", {}), new.get("items", {}), (*steps, ITEM))
         before, after = (side.get("additionalProperties", True) for side in (old, new))
         if isinstance(before, Mapping) and isinstance(after, Mapping):
-            yield from self._node(before, after, (*path, _ANY_FIELD))
+            yield from self._node(before, after, (*steps, ANY_FIELD))
         elif _rules(before) != _rules(after):
             says = "an object that was open is closed, or the other way round"
-            yield from _both(path, "additionalProperties", says)
+            yield from _both(steps, "additionalProperties", says)
 
 
-def _new_field(old: Mapping[str, Any], path: Place) -> Iterator[_Change]:
+def _new_field(old: Rules, steps: Steps) -> Iterator[Finding]:
     """An optional field is compatible where fields are declared and others are ignored."""
     others = old.get("additionalProperties", True)
     if others is False:
         says = "old readers allow no such field, new documents may have it"
-        yield _forward(path, "additionalProperties", says)
+        yield _forward(steps, "additionalProperties", says)
     elif _rules(others):
         says = "the old schema has a rule for fields that it does not name, and this is one"
-        yield from _both(path, "additionalProperties", says)
+        yield from _both(steps, "additionalProperties", says)
     elif "properties" not in old:
         says = "the old schema declared no field, so old documents may hold anything under its name"
-        yield _backward(path, "properties", says)
+        yield _backward(steps, "properties", says)
 
 
-def _type_changes(old: Mapping[str, Any], new: Mapping[str, Any], path: Place) -> Iterator[_Change]:
+def _type_changes(old: Rules, new: Rules, steps: Steps) -> Iterator[Finding]:
     before, after = _types(old), _types(new)
     if _constants(old) is not None and _constants(new) is not None:
         return  # the constants say more
     if gone := _without(before, after):
-        says = f"old documents may be {_listed(gone)}, which new readers refuse"
-        yield _backward(path, "type", says)
+        says = f"old documents may be {' or '.join(gone)}, which new readers refuse"
+        yield _backward(steps, "type", says)
     if come := _without(after, before):
-        says = f"new documents may be {_listed(come)}, which old readers refuse"
-        yield _forward(path, "type", says)
+        says = f"new documents may be {' or '.join(come)}, which old readers refuse"
+        yield _forward(steps, "type", says)
 
 
-def _types(rules: Mapping[str, Any]) -> frozenset[str]:
+def _types(rules: Rules) -> frozenset[str]:
     """The types that a value may have; of a list of constants, theirs."""
     if "type" in rules:
         types = rules["type"]
@@ -427,24 +401,22 @@ def _without(types: frozenset[str], others: frozenset[str]) -> list[str]:
     return sorted(missing - {"integer"} if "number" in others else missing)
 
 
-def _constant_changes(
-    old: Mapping[str, Any], new: Mapping[str, Any], path: Place
-) -> Iterator[_Change]:
+def _constant_changes(old: Rules, new: Rules, steps: Steps) -> Iterator[Finding]:
     """`const` counts as an `enum` of one value; the order of an `enum` does not count."""
     before, after = _constants(old), _constants(new)
     if after is not None and (before is None or before.keys() - after.keys()):
         values = _lost(before, after)
         rule = "const" if "const" in new else "enum"
         says = f"new readers don't list {_named(values)} that old documents may hold"
-        yield _backward(path, rule, says, values)
+        yield _backward(steps, rule, says, values)
     if before is not None and (after is None or after.keys() - before.keys()):
         values = _lost(after, before)
         rule = "const" if "const" in old else "enum"
         says = f"old readers don't list {_named(values)} that new documents may hold"
-        yield _forward(path, rule, says, values)
+        yield _forward(steps, rule, says, values)
 
 
-def _constants(rules: Mapping[str, Any]) -> dict[str, Any] | None:
+def _constants(rules: Rules) -> dict[str, Any] | None:
     """The allowed values by their canonical spelling; 1 and 1.0 are one value in JSON Schema."""
     if "const" in rules:
         listed = [rules["const"]]
@@ -455,58 +427,54 @@ def _constants(rules: Mapping[str, Any]) -> dict[str, Any] | None:
     return {canonical(int(v) if isinstance(v, float) and v.is_integer() else v): v for v in listed}
 
 
-def _lost(mine: Mapping[str, Any] | None, others: Mapping[str, Any]) -> tuple[Any, ...]:
+def _lost(mine: Rules | None, others: Rules) -> tuple[Any, ...]:
     return tuple(value for key, value in (mine or {}).items() if key not in others)
 
 
-def _bound_changes(
-    old: Mapping[str, Any], new: Mapping[str, Any], path: Place
-) -> Iterator[_Change]:
+def _bound_changes(old: Rules, new: Rules, steps: Steps) -> Iterator[Finding]:
     for lowest, excluded in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
         sign = 1 if lowest == "minimum" else -1
         yield from _narrowing(
             max(_bound(old, lowest, sign, 0), _bound(old, excluded, sign, 1)),
             max(_bound(new, lowest, sign, 0), _bound(new, excluded, sign, 1)),
-            path,
+            steps,
             [excluded if excluded in side else lowest for side in (old, new)],
         )
     for keyword in (*_LOWER[2:], *_UPPER[2:]):
         sign = 1 if keyword in _LOWER else -1
         before, after = _bound(old, keyword, sign, 0), _bound(new, keyword, sign, 0)
-        yield from _narrowing(before, after, path, [keyword, keyword])
+        yield from _narrowing(before, after, steps, [keyword, keyword])
 
 
-def _bound(rules: Mapping[str, Any], keyword: str, sign: int, excluded: int) -> tuple[float, int]:
+def _bound(rules: Rules, keyword: str, sign: int, excluded: int) -> tuple[float, int]:
     return (sign * rules[keyword], excluded) if keyword in rules else (-math.inf, 0)
 
 
 def _narrowing(
-    before: tuple[float, int], after: tuple[float, int], path: Place, rules: list[str]
-) -> Iterator[_Change]:
+    before: tuple[float, int], after: tuple[float, int], steps: Steps, rules: list[str]
+) -> Iterator[Finding]:
     """A bound that moved: larger is narrower."""
     if after > before:
         says = f"old documents may go beyond the `{rules[1]}` of new readers"
-        yield _backward(path, rules[1], says)
+        yield _backward(steps, rules[1], says)
     elif after < before:
         says = f"new documents may go beyond the `{rules[0]}` of old readers"
-        yield _forward(path, rules[0], says)
+        yield _forward(steps, rules[0], says)
 
 
-def _other_changes(
-    old: Mapping[str, Any], new: Mapping[str, Any], path: Place
-) -> Iterator[_Change]:
+def _other_changes(old: Rules, new: Rules, steps: Steps) -> Iterator[Finding]:
     """Alternatives as sets; of every other keyword only that it was added, removed or changed."""
     for keyword in ("anyOf", "oneOf"):
         if keyword in old and keyword in new:
             before, after = ({canonical(_plain(v)) for v in side[keyword]} for side in (old, new))
             if before - after:
                 says = "an alternative that old documents may use is gone"
-                yield _backward(path, keyword, says)
+                yield _backward(steps, keyword, says)
             if after - before:
                 says = "new documents may use an alternative that old readers don't have"
-                yield _forward(path, keyword, says)
+                yield _forward(steps, keyword, says)
         elif keyword in old or keyword in new:
-            yield from _both(path, keyword, f"`{keyword}` was added or removed")
+            yield from _both(steps, keyword, f"`{keyword}` was added or removed")
     doubles = [{"uniqueItems": True} if side.get("uniqueItems") else {} for side in (old, new)]
     rest = [
         {key: _plain(value) for key, value in side.items() if key not in _COMPARED_APART} | extra
@@ -514,14 +482,14 @@ def _other_changes(
     ]
     for keyword in sorted({*rest[0], *rest[1]}):
         if keyword not in rest[0]:
-            yield _backward(path, keyword, f"new readers have a `{keyword}`, old documents none")
+            yield _backward(steps, keyword, f"new readers have a `{keyword}`, old documents none")
         elif keyword not in rest[1]:
-            yield _forward(path, keyword, f"old readers have a `{keyword}`, new documents none")
+            yield _forward(steps, keyword, f"old readers have a `{keyword}`, new documents none")
         elif canonical(rest[0][keyword]) != canonical(rest[1][keyword]):
-            yield from _both(path, keyword, f"`{keyword}` is not what it was")
+            yield from _both(steps, keyword, f"`{keyword}` is not what it was")
 
 
-def _rules(schema: Any) -> Mapping[str, Any]:
+def _rules(schema: Any) -> Rules:
     """The schema without annotations; `true` has no rule, `false` refuses everything."""
     if isinstance(schema, bool):
         return {} if schema else {"not": {}}
@@ -563,18 +531,19 @@ def _resolved(root: Any, schema: Any) -> Any:
     return schema
 
 
-def _backward(path: Place, rule: str, says: str, values: tuple[Any, ...] = ()) -> _Change:
-    return _Change(path=path, rule=rule, direction=Direction.BACKWARD, says=says, values=values)
+def _backward(steps: Steps, rule: str, says: str, values: tuple[Any, ...] = ()) -> Finding:
+    direction = Direction.BACKWARD
+    return Finding(steps=steps, rule=rule, direction=direction, says=says, values=values)
 
 
-def _forward(path: Place, rule: str, says: str, values: tuple[Any, ...] = ()) -> _Change:
-    return replace(_backward(path, rule, says, values), direction=Direction.FORWARD)
+def _forward(steps: Steps, rule: str, says: str, values: tuple[Any, ...] = ()) -> Finding:
+    return replace(_backward(steps, rule, says, values), direction=Direction.FORWARD)
 
 
-def _both(path: Place, rule: str, says: str) -> Iterator[_Change]:
+def _both(steps: Steps, rule: str, says: str) -> Iterator[Finding]:
     """Which side breaks is not decided: both count."""
-    yield _backward(path, rule, says)
-    yield _forward(path, rule, says)
+    yield _backward(steps, rule, says)
+    yield _forward(steps, rule, says)
 
 
 def _named(values: Iterable[Any]) -> str:
@@ -582,16 +551,12 @@ def _named(values: Iterable[Any]) -> str:
     return listed[:200] or "every value"
 
 
-def _listed(types: Iterable[str]) -> str:
-    return " or ".join(types)
-
-
 # Examples
 
 _TRIED: tuple[Any, ...] = (None, "", "x", "x" * 300, "a\n", -1, 0, 1, 1.5, 10**6, True, [], {})
 
 
-def _example(change: _Change, writer: Any, reader: Any) -> Any:
+def _example(change: Finding, writer: Any, reader: Any) -> Any:
     """A document of the writer's that the reader refuses, made from the schema's own examples.
 
     The `jsonschema` package confirms both; nothing is shown that it does not confirm.
@@ -607,20 +572,20 @@ def _example(change: _Change, writer: Any, reader: Any) -> Any:
     return NO_EXAMPLE
 
 
-def _edited(change: _Change, example: Any) -> Iterator[Any]:
+def _edited(change: Finding, example: Any) -> Iterator[Any]:
     yield example
-    if not change.path:
+    if not change.steps:
         return
     for value in (*change.values, *_TRIED, NO_EXAMPLE):
         document = copy.deepcopy(example)
         try:
             holder = document
-            for part in change.path[:-1]:
-                holder = holder[part]
+            for step in change.steps[:-1]:
+                holder = holder[step]
             if value is NO_EXAMPLE:
-                del holder[change.path[-1]]
+                del holder[change.steps[-1]]
             else:
-                holder[change.path[-1]] = value
+                holder[change.steps[-1]] = value
         except (KeyError, IndexError, TypeError):
             continue
         yield document
@@ -639,56 +604,34 @@ def fingerprint(schema: Any) -> str:
     return hashlib.sha256(canonical(schema).encode("ascii")).hexdigest()
 
 
-def read_frozen(tree: Tree) -> Catalogue:
+def read_frozen(source: Source) -> Catalogue:
     """The frozen schemas; none where nothing has been recorded yet.
 
     Raises:
-        WrongUse: the record was not written by `--record`.
+        WrongUse: the record was not written by `fanout schema record`.
     """
-    if FILE not in tree.names():
+    if not (source.folder / FILE).exists():
         return Catalogue(label=LABEL)
-    record = read_json(tree, FILE)
+    record, where = source.read_json(FILE), source.where(FILE)
     entries = record.items() if isinstance(record, dict) else [("", None)]
     return Catalogue(
-        label=LABEL, published={name: _published(tree, name, entry) for name, entry in entries}
+        label=LABEL, published={name: _published(where, name, entry) for name, entry in entries}
     )
 
 
-def _published(tree: Tree, name: str, entry: Any) -> Published:
-    where = f"{FILE} in {tree.label}"
+def _published(where: str, name: str, entry: Any) -> Published:
     if not isinstance(entry, dict) or set(entry) - {"compatibility"} != _KEYS:
-        raise WrongUse(f"{where} is not as `--record` writes it: {name!r}. Restore the file.")
+        raise WrongUse(f"{where}: the entry {name!r} is not as it was recorded. Restore the file.")
     if entry["sha256"] != fingerprint(entry["schema"]):
         raise WrongUse(
-            f"{where} was changed by hand: {name} does not have the hash that stands beside it. "
-            "Restore the file; a change of a schema is recorded by --record."
+            f"{where} was changed by hand: {name} does not have the hash beside it. Restore the "
+            "file; `fanout schema record` records a changed schema."
         )
-    return Published(
-        name=name,
-        schema=entry["schema"],
-        sunset=_day(entry["sunset"]),
-    )
-
-
-def _day(text: Any) -> dt.date | None:
     try:
-        return None if text is None else dt.date.fromisoformat(text)
+        sunset = None if entry["sunset"] is None else dt.date.fromisoformat(entry["sunset"])
     except (TypeError, ValueError) as error:
-        raise WrongUse(f"{FILE} is not as `--record` writes it: {text!r} is no day.") from error
-
-
-def unrecorded(frozen: Catalogue, proposed: Catalogue) -> list[str]:
-    """The names whose record is missing, outdated or of no more use, sorted."""
-    before, after = _record(frozen.published), _record(proposed.published)
-    return sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
-
-
-def write_frozen(folder: Path, published: Mapping[str, Published]) -> Path:
-    """Record these schemas as published; returns the file."""
-    path = folder / FILE
-    text = json.dumps(_record(published), indent=2, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8")
-    return path
+        raise WrongUse(f"{where}: {entry['sunset']!r} is not a day. Restore the file.") from error
+    return Published(name=name, schema=entry["schema"], sunset=sunset)
 
 
 def _record(published: Mapping[str, Published]) -> dict[str, dict[str, Any]]:
@@ -733,6 +676,37 @@ class Report:
         return all(one.state is not State.BROKEN for one in self.checked)
 
 
+def compare_with(folder: Path, against: str | None, *, record: bool = False) -> Report:
+    """Compare a folder of schemas with a revision, another folder or, by default, the frozen ones.
+
+    Args:
+        folder: The working copy.
+        against: A git revision or a folder; None for the frozen versions.
+        record: Freeze what is there now, where nothing breaks.
+
+    Raises:
+        WrongUse: no such folder or revision, or a file in them that can't be read.
+    """
+    source, today = source_of(folder), dt.datetime.now(dt.UTC).date()
+    proposed = read_catalogue(source, complete=True)
+    if against is not None:
+        if against and Path(against).is_dir():
+            base = read_catalogue(source_of(Path(against)))
+        else:
+            with checked_out(folder, against) as revision:
+                base = read_catalogue(revision)
+        return Report(against=base.label, checked=check(base, proposed, today))
+    base = read_frozen(source)
+    report = Report(against=base.label, checked=check(base, proposed, today))
+    before, after = _record(base.published), _record(proposed.published)
+    if record and report.passes:
+        path = folder / FILE
+        path.write_text(json.dumps(after, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        return replace(report, recorded_in=str(path))
+    stale = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
+    return replace(report, unrecorded=stale)
+
+
 def as_document(report: Report) -> dict[str, Any]:
     """The report as JSON."""
     return {
@@ -762,7 +736,7 @@ def show(report: Report, out: Console) -> None:
         names = escape(", ".join(report.unrecorded))
         out.print(
             f"\n[green]Passes.[/] Not recorded as published yet: {names}. "
-            "Record it, in the same change: fanout schema check --record"
+            "Record it, in the same change: fanout schema record"
         )
     else:
         out.print("\n[green]Passes.[/]")

@@ -1,18 +1,23 @@
 """Read the folder `schemas/`: each event with its registry, schemas and examples."""
 
 import datetime as dt
+import io
 import json
 import os
 import re
 import subprocess
-from collections.abc import Iterable, Mapping
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol, Self
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -23,7 +28,7 @@ from pydantic import (
 
 from fanout.errors import WrongUse
 
-# Read a `registry.yaml`, and refuse one that could not be worked with, in one sentence
+# Read a `registry.yaml`, or refuse it in one sentence
 
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
@@ -79,6 +84,13 @@ def _file_name(value: object) -> object:
     return value
 
 
+def _full(mode: str) -> str:
+    """Within a major version old and new readers must both be able to read."""
+    if mode != "full":
+        raise ValueError("expected `full`; `backward` and `forward` are not offered any more")
+    return mode
+
+
 _Text = Annotated[str, Field(min_length=1)]
 _Major = Annotated[int, Field(ge=1)]
 
@@ -131,7 +143,7 @@ class _Registry(_Form):
     type: _Text
     summary: _Text
     owner: _Text
-    compatibility: _Text
+    compatibility: Annotated[str, AfterValidator(_full)]
     publishers: list[_Publisher]
 
     @model_validator(mode="after")
@@ -159,106 +171,117 @@ def _sentence(where: str, loc: tuple[int | str, ...], expected: str) -> str:
 
 # Where schema files are read from: a folder, or a folder as it was in a git revision
 
-
 GIT_TIMEOUT_SECONDS = 60
+DEFAULT_FOLDER = Path("schemas")
+ENVELOPE_FILE = "envelope.schema.json"
+REGISTRY_FILE = "registry.yaml"
 
 
-class Tree(Protocol):
-    """Text files by their name below the folder, with `/` between the parts."""
-
-    @property
-    def label(self) -> str:
-        """What a person calls it."""
-        ...
-
-    def names(self) -> list[str]:
-        """Every file, sorted."""
-        ...
-
-    def text(self, name: str) -> str:
-        """Raises: WrongUse where the file can't be read as UTF-8."""
-        ...
-
-
-class FolderTree:
-    """A folder on disk.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A folder of schemas; `label` is what a person calls it.
 
     Raises:
         WrongUse: there is no such folder.
     """
 
-    def __init__(self, folder: Path) -> None:
-        if not folder.is_dir():
-            raise WrongUse(f"{folder} is no folder: name the one that holds the schemas.")
-        self._folder = folder
+    folder: Path
+    label: str
 
-    @property
-    def label(self) -> str:
-        """The folder's path."""
-        return str(self._folder)
+    def __post_init__(self) -> None:
+        if not self.folder.is_dir():
+            raise WrongUse(f"{self.folder} is not a folder: name the one that holds the schemas.")
 
-    def names(self) -> list[str]:
-        """Every file, sorted."""
-        files = (path for path in self._folder.rglob("*") if path.is_file())
-        return sorted(path.relative_to(self._folder).as_posix() for path in files)
+    def where(self, name: str) -> str:
+        """The file as an error names it: by its path, or as git writes a file of a revision."""
+        is_folder = self.label == str(self.folder)
+        return str(self.folder / name) if is_folder else f"{self.label}:{name}"
 
-    def text(self, name: str) -> str:
-        """Raises: WrongUse where the file can't be read as UTF-8."""
+    def read(self, name: str) -> str:
+        """Raises: WrongUse where the file is missing or is not UTF-8."""
         try:
-            return (self._folder / name).read_text(encoding="utf-8")
+            return (self.folder / name).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise WrongUse(f"There is no {self.where(name)}, though it is referred to.") from None
         except (OSError, UnicodeDecodeError) as error:
-            raise WrongUse(f"{self._folder / name} can't be read: {error}.") from error
+            raise WrongUse(f"{self.where(name)} can't be read: {error}.") from error
+
+    def read_json(self, name: str) -> Any:
+        """Raises: WrongUse where the file is missing, is not JSON, or names a field twice."""
+        text = self.read(name)
+        try:
+            return parse_json(text)
+        except ValueError as error:
+            raise WrongUse(f"{self.where(name)} is not valid JSON: {error}.") from error
+        except RecursionError as error:
+            raise WrongUse(f"{self.where(name)} is nested too deep.") from error
+
+    def registries(self, *, complete: bool) -> dict[str, dict[str, Any]]:
+        """The registry of each event, by its folder's name; at least one."""
+        paths = sorted(self.folder.glob(f"*/{REGISTRY_FILE}"))
+        if not paths:
+            raise WrongUse(
+                f"There are no schemas in {self.label}: no event's folder there holds a "
+                f"{REGISTRY_FILE}; --schemas names another folder."
+            )
+        names = [path.relative_to(self.folder).as_posix() for path in paths]
+        return {
+            name.partition("/")[0]: parse_registry(
+                self.read(name), self.where(name), complete=complete
+            )
+            for name in names
+        }
 
 
-class RevisionTree:
-    """The same folder, as a git revision has it.
+def source_of(folder: Path) -> Source:
+    """Raises: WrongUse where there is no such folder."""
+    return Source(folder=folder, label=str(folder))
+
+
+@contextmanager
+def checked_out(folder: Path, revision: str) -> Iterator[Source]:
+    """The folder as a git revision has it, for as long as the context lasts.
 
     Raises:
         WrongUse: git is missing, the folder is in no repository, or there is no such revision.
     """
+    source_of(folder)
+    if _git(folder, "rev-parse", "--is-inside-work-tree") is None:
+        raise WrongUse(
+            f"{folder} is in no git repository, so there is no revision {revision!r} of it: "
+            "give --against a folder instead."
+        )
+    names = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    commit = _git(folder, *names)
+    if commit is None:
+        raise WrongUse(f"{revision!r} is neither a folder nor a revision that git knows here.")
+    with TemporaryDirectory(prefix="fanout-schemas-") as scratch:
+        # Of the folder alone; nothing where the revision does not have it.
+        packed = _git(folder, "archive", "--format=tar", commit.decode().strip())
+        if packed is not None:
+            _unpack(packed, Path(scratch))
+        yield Source(folder=Path(scratch), label=revision)
 
-    def __init__(self, folder: Path, revision: str) -> None:
-        self._folder = folder
-        self._revision = revision
-        if not folder.is_dir():
-            raise WrongUse(f"{folder} is no folder: name the one that holds the schemas.")
-        if self._run("rev-parse", "--is-inside-work-tree") is None:
-            raise WrongUse(
-                f"{folder} is in no git repository, so there is no revision {revision!r} of it: "
-                "give --against a folder instead."
-            )
-        commit = f"{revision}^{{commit}}"
-        if self._run("rev-parse", "--verify", "--quiet", "--end-of-options", commit) is None:
-            raise WrongUse(f"{revision!r} is neither a folder nor a revision that git knows here.")
 
-    @property
-    def label(self) -> str:
-        """The revision as it was asked for."""
-        return self._revision
+def _unpack(packed: bytes, into: Path) -> None:
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        for member in archive:
+            content = archive.extractfile(member)
+            if member.isfile() and content is not None:
+                path = into / member.name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content.read())
 
-    def names(self) -> list[str]:
-        """Every file, sorted."""
-        listed = self._run("ls-tree", "-r", "-z", "--name-only", self._revision, "--", ".") or ""
-        return sorted(name for name in listed.split("\0") if name)
 
-    def text(self, name: str) -> str:
-        """Raises: WrongUse where the file can't be read as UTF-8."""
-        text = self._run("show", f"{self._revision}:./{name}")
-        if text is None:
-            raise WrongUse(f"{name} can't be read as text from {self._revision}.")
-        return text
-
-    def _run(self, *arguments: str) -> str | None:
-        """What git prints; None where it fails or prints no text."""
-        try:
-            done = run_git(self._folder, *arguments)
-            return done.stdout.decode("utf-8") if done.returncode == 0 else None
-        except FileNotFoundError as error:
-            raise WrongUse("git is not installed: give --against a folder instead.") from error
-        except subprocess.TimeoutExpired as error:
-            raise WrongUse(f"git did not answer within {GIT_TIMEOUT_SECONDS} seconds.") from error
-        except UnicodeDecodeError:
-            return None
+def _git(folder: Path, *arguments: str) -> bytes | None:
+    """What git prints; None where it fails."""
+    try:
+        done = run_git(folder, *arguments)
+    except FileNotFoundError as error:
+        raise WrongUse("git is not installed: give --against a folder instead.") from error
+    except subprocess.TimeoutExpired as error:
+        raise WrongUse(f"git did not answer within {GIT_TIMEOUT_SECONDS} seconds.") from error
+    return done.stdout if done.returncode == 0 else None
 
 
 def run_git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
@@ -285,24 +308,8 @@ def run_git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]
     )
 
 
-def read_json(tree: Tree, name: str) -> Any:
-    """A JSON file of the tree.
-
-    Raises:
-        WrongUse: it is missing, or no JSON, or names a field twice.
-    """
-    if name not in tree.names():
-        raise WrongUse(f"There is no {name} in {tree.label}, though it is referred to.")
-    try:
-        return parse_json(tree.text(name))
-    except ValueError as error:
-        raise WrongUse(f"{name} in {tree.label} is not valid JSON: {error}.") from error
-    except RecursionError as error:
-        raise WrongUse(f"{name} in {tree.label} is nested too deep.") from error
-
-
 def parse_json(text: str) -> Any:
-    """JSON to the letter. Raises: ValueError: it is none, or names a field twice."""
+    """JSON to the letter. Raises: ValueError: it is not JSON, or names a field twice."""
     return json.loads(text, object_pairs_hook=_without_doubles, parse_constant=_refuse)
 
 
@@ -310,16 +317,15 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Of two fields with one name a reader would silently take the last."""
     names = [name for name, _ in pairs]
     if doubles := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(f"{', '.join(doubles)} stands there twice")
+        raise ValueError(f"{', '.join(doubles)} appears twice")
     return dict(pairs)
 
 
 def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")
 
 
-DEFAULT_FOLDER = Path("schemas")
-ENVELOPE_FILE = "envelope.schema.json"
+# The contract: each event with its versions, schemas and examples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -359,7 +365,7 @@ class EventContract:
         for version in self.versions:
             if version.major == major:
                 return version
-        known = ", ".join(str(one.major) for one in self.versions)
+        known = ", ".join(str(version.major) for version in self.versions)
         raise WrongUse(f"{self.name} has no major version {major}; known: {known}.")
 
 
@@ -375,7 +381,7 @@ class Contract:
         for event in self.events:
             if event.name == name:
                 return event
-        known = ", ".join(one.name for one in self.events)
+        known = ", ".join(event.name for event in self.events)
         raise WrongUse(f"No event {name!r} in the registry; known: {known}.")
 
 
@@ -385,15 +391,14 @@ def read_contract(folder: Path = DEFAULT_FOLDER) -> Contract:
     Raises:
         WrongUse: no such folder, or a file in it that can't be read.
     """
-    registries = sorted(folder.glob("*/registry.yaml"))
-    if not registries:
-        raise WrongUse(
-            f"No event in {folder}: expected folders with a registry.yaml; use --schemas."
-        )
-    events = tuple(_event(path.parent) for path in registries)
+    source = source_of(folder)
+    events = tuple(
+        _event(source, name, registry)
+        for name, registry in source.registries(complete=True).items()
+    )
     if len({event.name for event in events}) < len(events):
         raise WrongUse(f"Two registries in {folder} have the same `event`: each needs its own.")
-    return Contract(events=events, envelope=_schema(folder / ENVELOPE_FILE, "type"))
+    return Contract(events=events, envelope=_schema(source, ENVELOPE_FILE, "type"))
 
 
 @cache
@@ -403,58 +408,47 @@ def installed_contract() -> Contract:
     return read_contract(packaged if packaged.is_dir() else clone / "schemas")
 
 
-def _event(folder: Path) -> EventContract:
-    path = folder / "registry.yaml"
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise WrongUse(f"{path} is no registry ({type(error).__name__}).") from error
-    registry = parse_registry(text, str(path), complete=True)
+def _event(source: Source, folder: str, registry: dict[str, Any]) -> EventContract:
     entries = sorted(registry["versions"], key=lambda entry: int(entry["major"]))
     return EventContract(
-        folder=folder.name,
+        folder=folder,
         registry=registry,
-        versions=tuple(_version(folder, entry) for entry in entries),
+        versions=tuple(_version(source, folder, entry) for entry in entries),
     )
 
 
-def _version(folder: Path, entry: dict[str, Any]) -> EventVersion:
-    examples = sorted((folder / "examples" / f"v{entry['major']}").glob("*.json"))
+def _version(source: Source, folder: str, entry: dict[str, Any]) -> EventVersion:
+    examples = f"{folder}/examples/v{entry['major']}"
+    listed = (entry.get("filters") or {}).values()
     return EventVersion(
         major=entry["major"],
         entry=entry,
-        schema=_schema(folder / entry["schema"], *(entry.get("filters") or {}).values()),
-        examples={path.stem: _json(path) for path in examples},
+        schema=_schema(source, f"{folder}/{entry['schema']}", *listed),
+        examples={
+            path.stem: source.read_json(f"{examples}/{path.name}")
+            for path in sorted((source.folder / examples).glob("*.json"))
+        },
     )
 
 
-def _schema(path: Path, *with_values: str) -> dict[str, Any]:
-    """A schema with what is read of it later; `with_values` are fields that list their values."""
-    schema = _json(path)
+def _schema(source: Source, name: str, *listed: str) -> dict[str, Any]:
+    """A schema with what is read of it later; the `listed` fields have an `enum`."""
+    schema, where = source.read_json(name), source.where(name)
     fields = schema.get("properties") if isinstance(schema, dict) else None
     if not isinstance(fields, dict) or not all(isinstance(one, dict) for one in fields.values()):
-        raise WrongUse(f"{path} has no `properties` with an object for each field.")
-    for name in ("$id", "description"):
-        if not isinstance(schema.get(name), str):
-            raise WrongUse(f"{path} has no `{name}`, a text.")
-    for name in with_values:
-        if not isinstance(fields.get(name, {}).get("enum"), list):
-            raise WrongUse(f"{path}: the field `{name}` has no `enum`, which lists its values.")
-    return schema
+        raise WrongUse(f"{where} has no `properties` with an object for each field.")
+    for key in ("$id", "description"):
+        if not isinstance(schema.get(key), str):
+            raise WrongUse(f"{where} has no `{key}`, a text.")
+    for field_name in listed:
+        if not isinstance(fields.get(field_name, {}).get("enum"), list):
+            raise WrongUse(
+                f"{where}: the field `{field_name}` has no `enum`, which lists its values."
+            )
+    return dict(schema)
 
 
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        document: dict[str, Any] = parse_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise WrongUse(f"{path} can't be read as JSON ({type(error).__name__}).") from error
-    return document
-
-
-# The published schemas of one tree, and who relies on them
-
-
-REGISTRY = "registry.yaml"
+# The published schemas of a folder, and who relies on them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -494,89 +488,67 @@ class Published:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """Every published schema of one tree, by name."""
+    """Every published schema of a folder, by name."""
 
     label: str
     published: Mapping[str, Published] = field(default_factory=dict)
 
 
-def read_catalogue(tree: Tree, *, complete: bool = False) -> Catalogue:
+def read_catalogue(source: Source, *, complete: bool = False) -> Catalogue:
     """Read the registries, and each schema that they name or that lies beside them.
 
-    A folder with `registry.yaml` is an event. `*.schema.json` outside of such folders belongs to
-    all events; every subscriber relies on it. `complete`: refuse a registry with a field missing.
+    `*.schema.json` outside of the events' folders belongs to all events; every subscriber relies
+    on it. `complete`: refuse a registry with a field missing.
 
     Raises:
         WrongUse: there are no schemas, or a file of theirs can't be read.
     """
-    names = tree.names()
-    registries = [name for name in names if name.split("/")[1:] == [REGISTRY]]
-    if not registries:
-        raise WrongUse(
-            f"There are no schemas in {tree.label}: no event's folder there holds a {REGISTRY}."
-        )
-    published: dict[str, Published] = {}
-    for name in registries:
-        folder = name.removesuffix(REGISTRY)
-        for one in _versions(tree, folder, _registry(tree, name, complete=complete)):
-            published[one.name] = one
-    everyone = merged(sub for one in published.values() for sub in one.subscribers)
-    folders = tuple(name.removesuffix(REGISTRY) for name in registries)
-    for name in names:
-        if name.endswith(".schema.json") and not name.startswith(folders):
-            schema = read_json(tree, name)
+    registries = source.registries(complete=complete)
+    published = {
+        each.name: each
+        for folder, registry in registries.items()
+        for each in _versions(source, folder, registry)
+    }
+    everyone = merged(reader for each in published.values() for reader in each.subscribers)
+    for path in sorted(source.folder.rglob("*.schema.json")):
+        name = path.relative_to(source.folder).as_posix()
+        if name.partition("/")[0] not in registries:
+            schema = source.read_json(name)
             published[name] = Published(name=name, schema=schema, subscribers=everyone)
-    return Catalogue(label=tree.label, published=published)
+    return Catalogue(label=source.label, published=published)
 
 
 def merged(subscribers: Iterable[Subscriber]) -> tuple[Subscriber, ...]:
     """One entry for each name, which relies on what any of its entries does."""
-    found: dict[str, Subscriber] = {}
-    for one in subscribers:
-        known = found.get(one.name, one)
-        found[one.name] = Subscriber(
-            name=one.name,
-            versions=known.versions | one.versions,
-            fields=known.fields | one.fields,
-            statuses=known.statuses | one.statuses,
+    by_name: dict[str, Subscriber] = {}
+    for subscriber in subscribers:
+        known = by_name.get(subscriber.name, subscriber)
+        by_name[subscriber.name] = Subscriber(
+            name=subscriber.name,
+            versions=known.versions | subscriber.versions,
+            fields=known.fields | subscriber.fields,
+            statuses=known.statuses | subscriber.statuses,
         )
-    return tuple(found[name] for name in sorted(found))
+    return tuple(by_name[name] for name in sorted(by_name))
 
 
-def _versions(tree: Tree, folder: str, registry: Mapping[str, Any]) -> Iterable[Published]:
+def _versions(source: Source, folder: str, registry: Mapping[str, Any]) -> Iterable[Published]:
     subscribers = merged(
         Subscriber(
-            name=str(one["name"]),
-            versions=frozenset(one.get("versions", ())),
-            fields=frozenset(one.get("fields", ())),
-            statuses=frozenset(one.get("statuses", ())),
+            name=str(entry["name"]),
+            versions=frozenset(entry.get("versions", ())),
+            fields=frozenset(entry.get("fields", ())),
+            statuses=frozenset(entry.get("statuses", ())),
         )
-        for one in registry.get("subscribers") or ()
+        for entry in registry.get("subscribers") or ()
     )
     for version in registry["versions"]:
-        name = folder + version["schema"]
-        major = version["major"]
+        name, major = f"{folder}/{version['schema']}", version["major"]
         yield Published(
             name=name,
-            schema=read_json(tree, name),
+            schema=source.read_json(name),
             major=major,
             status_field=(version.get("filters") or {}).get("status"),
             sunset=version.get("sunset"),
-            subscribers=tuple(one for one in subscribers if major in one.versions),
+            subscribers=tuple(reader for reader in subscribers if major in reader.versions),
         )
-
-
-def _registry(tree: Tree, name: str, *, complete: bool) -> Mapping[str, Any]:
-    """The registry.
-
-    Raises:
-        WrongUse: it can't be read, or asks for less than full compatibility.
-    """
-    where = f"{name} in {tree.label}"
-    registry = parse_registry(tree.text(name), where, complete=complete)
-    if registry.get("compatibility", "full") != "full":
-        raise WrongUse(
-            f"{where}: `compatibility` is `full`. `backward` and `forward` are not offered any "
-            "more: within a major version old and new readers must both be able to read."
-        )
-    return registry

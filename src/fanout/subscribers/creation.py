@@ -314,7 +314,7 @@ def make_plan(root: Path, choices: Choices) -> Plan:
     return plan
 
 
-def carry_out(root: Path, plan: Plan) -> None:
+def write(root: Path, plan: Plan) -> None:
     """Write what is planned."""
     for path, text in (plan.new | plan.changed).items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,5 @@
-"""Read everything about every subscriber that an overview needs; changes nothing."""
+"""Read what an overview of every subscriber needs; changes nothing."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -36,8 +35,8 @@ class SubscriberView:
     """One subscriber now.
 
     `statuses` are those that it follows, None for all, empty where its filter does not go by
-    statuses. `oldest_age_seconds` is CloudWatch's, None where it knows none.
-    `registered_versions` is None where the registry does not list it.
+    statuses. `oldest_age_seconds` is CloudWatch's, None where it has none. `registered_versions` is
+    None where the registry does not list the subscriber.
     """
 
     subscriber: Subscriber
@@ -67,15 +66,27 @@ class SubscriberView:
         }
 
 
-def look(target: AwsTarget) -> list[SubscriberView]:
+def view_all(target: AwsTarget) -> list[SubscriberView]:
     """Every subscriber of the deployment, by name."""
-    known = registry.load(EVENT_NAME)
-    versions = registry.versions_by_subscriber(EVENT_NAME)
-    found = list_subscribers(target)
-    if not found:
+    subscribers = list_subscribers(target)
+    if not subscribers:
         return []
     publisher = find_publisher(target)
-    return [_view(target, one, publisher, known, versions) for one in found]
+    current = registry.load(EVENT_NAME).current
+    versions = registry.versions_by_subscriber(EVENT_NAME)
+    sqs = target.client("sqs")
+    return [
+        SubscriberView(
+            subscriber=each,
+            statuses=_statuses(each, publisher),
+            queue=read_depth(sqs, each.queue_url),
+            dlq=read_depth(sqs, each.dlq_url),
+            oldest_age_seconds=_oldest_age(target, each.queue_arn.rpartition(":")[2]),
+            registered_versions=versions.get(each.name),
+            coverage=coverage(each.versions, versions.get(each.name), current),
+        )
+        for each in subscribers
+    ]
 
 
 def coverage(
@@ -92,39 +103,16 @@ def coverage(
 # Private functions
 
 
-def _view(
-    target: AwsTarget,
-    subscriber: Subscriber,
-    publisher: Publisher,
-    known: registry.Registry,
-    versions: Mapping[str, tuple[int, ...]],
-) -> SubscriberView:
-    sqs = target.client("sqs")
-    registered = versions.get(subscriber.name)
-    return SubscriberView(
-        subscriber=subscriber,
-        statuses=_statuses(subscriber, publisher),
-        queue=read_depth(sqs, subscriber.queue_url),
-        dlq=read_depth(sqs, subscriber.dlq_url),
-        oldest_age_seconds=_oldest_age(target, subscriber.queue_arn.rpartition(":")[2]),
-        registered_versions=registered,
-        coverage=coverage(subscriber.versions, registered, known.current),
-    )
-
-
 def _statuses(subscriber: Subscriber, publisher: Publisher) -> tuple[str, ...] | None:
-    """Those that its filter follows: None for every one, empty where they can't be decided."""
     try:
         followed = followed_statuses(subscriber, publisher)
     except WrongUse:
         return ()
-    return (
-        None if followed == frozenset(Status) else tuple(one for one in Status if one in followed)
-    )
+    return None if followed == set(Status) else tuple(one for one in Status if one in followed)
 
 
 def _oldest_age(target: AwsTarget, queue_name: str) -> int | None:
-    """CloudWatch's last word of a quarter of an hour; None where it can't or may not tell."""
+    """CloudWatch's last value of a quarter of an hour; None where it has none, or refuses."""
     now = datetime.now(UTC)
     try:
         answer = target.client("cloudwatch").get_metric_statistics(
@@ -138,5 +126,5 @@ def _oldest_age(target: AwsTarget, queue_name: str) -> int | None:
         )
     except (BotoCoreError, ClientError):
         return None
-    points = sorted(answer.get("Datapoints", []), key=lambda one: one["Timestamp"])
+    points = sorted(answer.get("Datapoints", []), key=lambda point: point["Timestamp"])
     return int(points[-1]["Maximum"]) if points else None

@@ -1,4 +1,4 @@
-"""Let a subscriber leave: what will be lost, no more deliveries, an empty queue, then the stack.
+"""Remove a subscriber: say what will be lost, unsubscribe it, drain its queue, then its stack.
 
 The order is what makes it safe. Nothing new arrives once the subscription is gone, so a queue that
 is empty stays empty, and only then the stack may go.
@@ -17,13 +17,13 @@ from fanout.sqs.queue import QueueDepth, read_depth
 from fanout.sqs.subscription import deliveries
 
 POLL_INTERVAL_SECONDS = 1.0
-CALM_LOOKS = 3
-"""Looks in a row at an empty queue: SQS's counts are approximate and lag by some seconds."""
+EMPTY_READS = 3
+"""Empty reads in a row that end the wait: SQS's counts are approximate and lag by some seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Leaving:
-    """A subscriber as it is before it leaves.
+class Removal:
+    """A subscriber as it is before it is removed.
 
     `deliveries` are the subscriptions, or the rules with a target, that lead to its queue; `rows`
     is DynamoDB's own count of the table, some hours old, None where it has no table; `stack` is the
@@ -41,7 +41,7 @@ class Leaving:
     def losses(self) -> list[str]:
         """What will be gone, one sentence each."""
         name = self.subscriber.name
-        lost = [f"{name} hears of no change any more; changes after today are not kept for it."]
+        lost = [f"{name} sees no more changes; changes after today are not kept for it."]
         if self.queue.total:
             lost.append(f"{self.queue.total:,} messages wait in the queue: they are handled first.")
         if self.dlq.total:
@@ -57,15 +57,15 @@ class Leaving:
         return lost
 
 
-def look_at(target: AwsTarget, name: str) -> Leaving:
-    """Read what there is; changes nothing.
+def read_removal(target: AwsTarget, name: str) -> Removal:
+    """Read the subscriber's present state; changes nothing.
 
     Raises:
         WrongUse: no such subscriber.
     """
     subscriber, bus = find_subscriber(target, name), find_bus(target)
     sqs = target.client("sqs")
-    return Leaving(
+    return Removal(
         subscriber=subscriber,
         bus=bus,
         deliveries=tuple(deliveries(target, bus, subscriber.queue_arn)),
@@ -76,44 +76,44 @@ def look_at(target: AwsTarget, name: str) -> Leaving:
     )
 
 
-def unsubscribe(target: AwsTarget, leaving: Leaving) -> None:
-    """Take away every delivery to the queue; twice is as good as once."""
-    for delivery in leaving.deliveries:
-        if leaving.bus.transport != "eventbridge":
+def unsubscribe(target: AwsTarget, removal: Removal) -> None:
+    """Take away every delivery to the queue; may be repeated."""
+    for delivery in removal.deliveries:
+        if removal.bus.transport != "eventbridge":
             target.client("sns").unsubscribe(SubscriptionArn=delivery)
         else:
-            _remove_target(target.client("events"), leaving, delivery)
+            _remove_target(target.client("events"), removal, delivery)
 
 
 def drain(
     target: AwsTarget,
-    leaving: Leaving,
+    removal: Removal,
     *,
     timeout_seconds: float,
-    told: Callable[[QueueDepth], None],
+    report: Callable[[QueueDepth], None],
     sleep: Callable[[float], None] = time.sleep,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> QueueDepth:
     """Wait until the queue is empty and stays so, or until the time is up; the last depth."""
-    sqs, ends_at, calm = target.client("sqs"), monotonic() + timeout_seconds, 0
+    sqs, ends_at, empty_reads = target.client("sqs"), monotonic() + timeout_seconds, 0
     while True:
-        depth = read_depth(sqs, leaving.subscriber.queue_url)
-        told(depth)
-        calm = 0 if depth.total else calm + 1
-        if calm >= CALM_LOOKS or monotonic() >= ends_at:
+        depth = read_depth(sqs, removal.subscriber.queue_url)
+        report(depth)
+        empty_reads = 0 if depth.total else empty_reads + 1
+        if empty_reads >= EMPTY_READS or monotonic() >= ends_at:
             return depth
         sleep(POLL_INTERVAL_SECONDS)
 
 
-def require_consumer(leaving: Leaving) -> None:
+def require_consumer(removal: Removal) -> None:
     """See that somebody can empty the queue.
 
     Raises:
         WrongUse: messages wait, and the subscriber has no function that is known here.
     """
-    if leaving.queue.total and leaving.subscriber.function_name is None:
+    if removal.queue.total and removal.subscriber.function_name is None:
         raise WrongUse(
-            f"{leaving.queue.total:,} messages wait in the queue of {leaving.subscriber.name}, "
+            f"{removal.queue.total:,} messages wait in the queue of {removal.subscriber.name}, "
             "whose consumer is not known here: let it finish them first, or add --abandon."
         )
 
@@ -121,19 +121,19 @@ def require_consumer(leaving: Leaving) -> None:
 # Private functions
 
 
-def _remove_target(events: Any, leaving: Leaving, rule: str) -> None:
-    where = {"Rule": rule, "EventBusName": leaving.bus.arn}
-    targets = events.list_targets_by_rule(**where)["Targets"]
-    ids = [one["Id"] for one in targets if one["Arn"] == leaving.subscriber.queue_arn]
-    failed = events.remove_targets(**where, Ids=ids).get("FailedEntries") if ids else None
+def _remove_target(events: Any, removal: Removal, rule: str) -> None:
+    names = {"Rule": rule, "EventBusName": removal.bus.arn}
+    targets = events.list_targets_by_rule(**names)["Targets"]
+    ids = [each["Id"] for each in targets if each["Arn"] == removal.subscriber.queue_arn]
+    failed = events.remove_targets(**names, Ids=ids).get("FailedEntries") if ids else None
     if failed:
         raise Refused(f"The rule {rule} keeps its target: {failed[0].get('ErrorMessage', '')}")
 
 
 def _stack(target: AwsTarget, name: str) -> str | None:
     path = f"/{target.prefix}/subscribers/{name}"
-    found = json.loads(target.client("ssm").get_parameter(Name=path)["Parameter"]["Value"])
-    return found.get("stack") or None
+    document = json.loads(target.client("ssm").get_parameter(Name=path)["Parameter"]["Value"])
+    return document.get("stack") or None
 
 
 def _rows(target: AwsTarget, table: str | None) -> int | None:

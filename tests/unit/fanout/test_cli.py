@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
+from typer.core import TyperCommand
 
 from fanout import cli
 from fanout.aws import AwsTarget
@@ -64,6 +65,75 @@ def test_no_help_page_imports_an_aws_client_and_the_first_one_no_command():
     ]
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (["subscribe", "new", "x"], ["subscribers", "new", "x"]),
+        (["subscribe", "remove", "x"], ["subscribers", "remove", "x"]),
+        (["subscribers"], ["subscribers", "list"]),
+        (["subscribers", "--json"], ["subscribers", "list", "--json"]),
+        (["schema", "registry", "--check"], ["schema", "generate", "registry", "--check"]),
+        (["schema", "asyncapi"], ["schema", "generate", "asyncapi"]),
+        (["schema", "docs"], ["schema", "generate", "docs"]),
+        (["schema", "check", "--record", "--json"], ["schema", "record", "--json"]),
+    ],
+    ids=" ".join,
+)
+def test_an_old_name_works_and_says_the_new_one(old, new, monkeypatch, capsys):
+    seen = []
+    monkeypatch.setattr(cli, "load", lambda name: seen.append(name) or Recorder(seen))
+    monkeypatch.setattr(sys, "argv", ["fanout", *old])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert (ended.value.code, seen) == (0, new)
+    notice = " ".join(capsys.readouterr().err.split())
+    assert f"`fanout {' '.join(old)}` is now `fanout {' '.join(new)}`" in notice
+
+
+class Recorder(TyperCommand):
+    """A command that takes whatever follows."""
+
+    def __init__(self, seen):
+        super().__init__("any", callback=lambda: None)
+        self.seen = seen
+
+    def make_context(self, _name, args, parent=None, **_):
+        self.seen += args
+        args.clear()
+        return super().make_context("any", [], parent=parent)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--prefix", "p", "--region", "r", "schema", "filter"],
+        ["schema", "filter", "--prefix", "p", "--region", "r"],
+        ["schema", "--prefix=p", "filter", "--region=r"],
+    ],
+    ids=" ".join,
+)
+def test_global_options_may_stand_before_or_after_the_command(arguments, monkeypatch):
+    targets = []
+    monkeypatch.setattr(cli, "AwsTarget", lambda **given: targets.append(given))
+    monkeypatch.setattr(sys, "argv", ["fanout", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0
+    [target] = targets
+    assert (target["prefix"], target["region"]) == ("p", "r")
+
+
+def test_a_global_option_without_a_value_is_wrong_use(call):
+    code, says = call("dlq", "list", "--prefix")
+    assert code == ExitCode.WRONG_USE
+    assert "--prefix: a value has to follow" in says
+
+
+@pytest.mark.parametrize("option", ["--version", "-h"])
+def test_version_and_short_help_need_no_command(call, option):
+    assert call(option) == (0, "")
+
+
 @pytest.mark.parametrize("name", cli.COMMANDS)
 def test_the_root_lists_a_command_with_its_own_first_sentence(name):
     own = " ".join((cli.load(name).help or "").split("\n\n")[0].split())
@@ -99,7 +169,7 @@ def test_a_wrong_aws_setting_is_a_sentence_and_an_exit_code(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     monkeypatch.setenv(variable, value)
-    code, says = call("subscribers", "--json")
+    code, says = call("subscribers", "list", "--json")
     assert code == exit_code
     assert says.startswith("fanout: ")
     assert value in says

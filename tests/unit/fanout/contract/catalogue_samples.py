@@ -1,11 +1,8 @@
-"""The contract as it is, and a filter command line to try."""
+"""The contract as it is, and what the lint finds in a filter."""
 
 from pathlib import Path
 from typing import Any
 
-import typer
-
-from fanout.contract.commands import register
 from fanout.contract.filter_lint import Finding, lint, transport_of
 from fanout.contract.folder import Contract, read_contract
 
@@ -23,9 +20,3 @@ def findings(document: Any, *, latest_state: bool = False) -> list[Finding]:
 
 def rules(document: Any, *, latest_state: bool = False) -> list[str]:
     return [one.rule for one in findings(document, latest_state=latest_state)]
-
-
-def command_line() -> typer.Typer:
-    app = typer.Typer(pretty_exceptions_enable=False)
-    register(app)
-    return app

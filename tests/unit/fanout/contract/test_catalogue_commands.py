@@ -5,18 +5,19 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from fanout.contract.commands import schema_app
 from fanout.errors import Found, WrongUse
-from unit.fanout.contract.catalogue_samples import SCHEMAS, V2, command_line
+from unit.fanout.contract.catalogue_samples import SCHEMAS, V2
 
 FOLDER = ["--schemas", str(SCHEMAS)]
 
 
 @pytest.fixture
 def run():
-    """Runs a command; answers its output. Raises what `fanout` turns into an exit code."""
+    """Run a command and return its output. Raises what `fanout` turns into an exit code."""
 
     def call(*arguments):
-        result = CliRunner().invoke(command_line(), [*arguments, *FOLDER])
+        result = CliRunner().invoke(schema_app, [*arguments, *FOLDER])
         if result.exception and not isinstance(result.exception, SystemExit):
             result.exception.add_note(result.output)
             raise result.exception
@@ -65,13 +66,13 @@ def test_a_warning_is_printed_and_is_no_failure(run, filter_file):
 
 
 @pytest.mark.parametrize("text", ["{", "", '{"status": [NaN'])
-def test_a_file_that_is_no_json_is_wrong_use(run, filter_file, text):
-    with pytest.raises(WrongUse, match="no JSON"):
+def test_a_file_that_is_not_json_is_wrong_use(run, filter_file, text):
+    with pytest.raises(WrongUse, match="is not JSON"):
         run("lint-filter", filter_file(text))
 
 
 def test_a_filter_that_names_a_key_twice_is_refused_since_aws_takes_the_last(run, filter_file):
-    with pytest.raises(WrongUse, match="status stands there twice"):
+    with pytest.raises(WrongUse, match="status appears twice"):
         run("lint-filter", filter_file('{"status": ["ACTIVE"], "status": ["CLOSED"]}'))
 
 
@@ -89,16 +90,21 @@ def test_a_rendered_filter_can_be_piped_into_the_check(run, filter_file, transpo
         assert (code, f"a good {transport} filter" in told) == (0, True)
 
 
-@pytest.mark.parametrize("command", ["registry", "asyncapi", "docs"])
-def test_a_generated_file_is_written_where_it_is_wanted_and_then_current(run, tmp_path, command):
+@pytest.mark.parametrize("kind", ["registry", "asyncapi", "docs"])
+def test_a_generated_file_is_written_where_it_is_wanted_and_then_current(run, tmp_path, kind):
     target = str(tmp_path / "folder" / "file")
-    with pytest.raises(Found, match=f"fanout schema {command}"):
-        run(command, "--output", target, "--check")
-    assert run(command, "--output", target) == (0, f"Written: {target}\n")
-    assert run(command, "--output", target, "--check") == (0, f"Current: {target}\n")
+    with pytest.raises(Found, match="run `fanout schema generate`"):
+        run("generate", kind, "--output", target, "--check")
+    assert run("generate", kind, "--output", target) == (0, f"Written: {target}\n")
+    assert run("generate", kind, "--output", target, "--check") == (0, f"Current: {target}\n")
+
+
+def test_one_output_for_three_files_is_wrong_use(run, tmp_path):
+    with pytest.raises(WrongUse, match="--output is for one file"):
+        run("generate", "--output", str(tmp_path / "file"))
 
 
 def test_a_folder_without_events_is_wrong_use(tmp_path):
-    result = CliRunner().invoke(command_line(), ["docs", "--schemas", str(tmp_path)])
+    result = CliRunner().invoke(schema_app, ["generate", "--schemas", str(tmp_path)])
     assert isinstance(result.exception, WrongUse)
     assert "registry.yaml" in str(result.exception)

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from fanout.contract.folder import Contract
-from fanout.contract.generated import highlighted, render_page, side_by_side
+from fanout.contract.generated import render_page, side_by_side
 from unit.fanout.contract.catalogue_samples import CONTRACT, EVENT
 
 PAGE = render_page(CONTRACT)
@@ -140,12 +140,3 @@ def test_each_kind_of_difference_has_its_words(before, after, expected):
     ]
     [row] = side_by_side(replace(EVENT, versions=tuple(versions)))
     assert row.changes == (expected,)
-
-
-def test_json_is_highlighted_by_kind_and_escaped():
-    html = str(highlighted({"a<b": ["1 < 2", 7, -1.5, None, True, 'q"q']}))
-    assert '<span class="j-key">&#34;a&lt;b&#34;</span>' in html
-    assert '<span class="j-text">&#34;1 &lt; 2&#34;</span>' in html
-    assert '<span class="j-number">-1.5</span>' in html
-    assert '<span class="j-word">null</span>' in html
-    assert "<b" not in html

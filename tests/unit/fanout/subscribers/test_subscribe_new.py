@@ -14,14 +14,14 @@ from fanout.contract.filter_lint import lint
 from fanout.contract.filters import Transport
 from fanout.contract.folder import read_contract
 from fanout.errors import WrongUse
-from fanout.subscribers.commands import subscribe_app
+from fanout.subscribers.commands import subscribers_app
 from fanout.subscribers.creation import (
     Choices,
     RuleKind,
-    carry_out,
     make_plan,
     with_import_rules,
     without_subscriber,
+    write,
 )
 
 ROOT = Path(__file__).parents[4]
@@ -84,7 +84,7 @@ def test_a_subscriber_that_exists_is_refused_and_nothing_is_written(project):
     before = files_of(project)
     with pytest.raises(WrongUse, match="payments already"):
         make_plan(project, choices("payments"))
-    carry_out(project, make_plan(project, choices()))
+    write(project, make_plan(project, choices()))
     with pytest.raises(WrongUse, match="nobody already"):
         make_plan(project, choices())
     assert files_of(project).keys() > before.keys()
@@ -157,7 +157,7 @@ def test_the_filter_is_good_in_the_language_of_the_bus(bus, rule):
 def test_the_stack_and_the_registry_say_the_same_filter(project):
     made = choices(statuses=("SUSPENDED",))
     plan = make_plan(project, made)
-    carry_out(project, plan)
+    write(project, plan)
     text = (project / "infra/sam/subscribers/nobody.yaml").read_text()
     assert text.count(json.dumps(made.filter(plan.event))) == 2, "subscription and parameter"
     shipped = json.loads((project / "src/customer_events/registry.json").read_text())
@@ -170,7 +170,7 @@ def test_the_stack_and_the_registry_say_the_same_filter(project):
 def test_a_registry_entry_can_be_taken_out_again(project):
     registry = project / "schemas/customer_status_changed/registry.yaml"
     before = registry.read_text()
-    carry_out(project, make_plan(project, choices()))
+    write(project, make_plan(project, choices()))
     assert yaml.safe_load(without_subscriber(registry.read_text(), "nobody")) == yaml.safe_load(
         before
     )
@@ -188,7 +188,7 @@ def test_external_writes_no_code_and_hands_out_the_contract(project, tmp_path):
         handout,
         "--json",
     ]
-    done = CliRunner().invoke(subscribe_app, list(map(str, arguments)))
+    done = CliRunner().invoke(subscribers_app, list(map(str, arguments)))
     assert done.exit_code == 0, done.output
     document = json.loads(done.stdout)
     assert document["written"] == [
@@ -208,7 +208,7 @@ def test_external_writes_no_code_and_hands_out_the_contract(project, tmp_path):
 
 
 def test_it_says_what_it_wrote_and_what_to_do_next(project):
-    done = CliRunner().invoke(subscribe_app, ["new", "nobody", "--project", str(project)])
+    done = CliRunner().invoke(subscribers_app, ["new", "nobody", "--project", str(project)])
     assert done.exit_code == 0, done.output
     for line in ("src/nobody_consumer/rule.py", "pyproject.toml", "make check && make test"):
         assert line in done.output
@@ -230,7 +230,7 @@ LIMITS = {
 @pytest.mark.parametrize("name", YAML_WORDS)
 @pytest.mark.parametrize("bus", Transport)
 def test_a_name_that_yaml_reads_as_something_else_stays_a_name(project, name, bus):
-    carry_out(project, make_plan(project, choices(name, bus=bus, statuses=("CLOSED",))))
+    write(project, make_plan(project, choices(name, bus=bus, statuses=("CLOSED",))))
     event = read_contract(project / "schemas").event("CustomerStatusChanged")
     entry = event.registry["subscribers"][-1]
     assert (entry["name"], entry["owner"], entry["statuses"]) == (name, name, ["CLOSED"])
@@ -249,7 +249,7 @@ def registry_text(project):
 
 @pytest.mark.parametrize("bus", Transport)
 def test_the_longest_names_fit_what_aws_takes(project, bus):
-    carry_out(project, make_plan(project, choices(LONGEST_NAME, bus=bus)))
+    write(project, make_plan(project, choices(LONGEST_NAME, bus=bus)))
     template = yaml_parse((project / f"infra/sam/subscribers/{LONGEST_NAME}.yaml").read_text())
     found = {
         (key, text["Fn::Sub"])
@@ -278,7 +278,7 @@ def test_a_registry_that_could_not_be_read_afterwards_is_refused_before_anything
 def test_only_a_subscriber_that_can_be_seeded_is_told_to_backfill(project, versions, told):
     options = [word for one in versions for word in ("--version", str(one))]
     arguments = ["new", "nobody", "--project", str(project), *options]
-    done = CliRunner().invoke(subscribe_app, arguments)
+    done = CliRunner().invoke(subscribers_app, arguments)
     assert done.exit_code == 0, done.output
     assert ("fanout backfill nobody" in done.stdout) is told
     readme = (project / "src/nobody_consumer/README.md").read_text()
