@@ -36,7 +36,7 @@ COMMANDS: Final = {
     ),
     "reconcile": (
         "fanout.accounts.reconcile:reconcile",
-        "Compare Accounts with a subscriber's table; tell what drifted, for how long, and why.",
+        "Compare Accounts with a subscriber's table: what drifted, since when, and why.",
     ),
     "dlq": (
         "fanout.dlq.commands:dlq_app",
