@@ -171,7 +171,7 @@ def test_a_discard_needs_no_later_change_only_where_it_is_told_so(aws, filled, f
 
 def test_two_operators_at_once_are_told(aws, filled, fanout):
     locks = Locks(aws.client("ssm"), "fanout")
-    with locks.hold(LOCK, operator=ELSEWHERE, run_id="their-run", tell=print):
+    with locks.hold(LOCK, operator=ELSEWHERE, run_id="their-run", report=print):
         refused = fanout(*FAILURES, "recover", "--execute")
     assert refused.code == 3
     assert "ada@another-machine" in refused.err

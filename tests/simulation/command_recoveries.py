@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from fanout.dlq.steps import OPEN
 from fanout.failures import commands as carrying_out
 from fanout.failures import commands as run_commands
+from fanout.runs.operation import OPEN
 from fanout.runs.store import Run
 from simulation.deployment import Deployed
 from simulation.desk import Begun, Desk

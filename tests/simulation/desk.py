@@ -21,7 +21,7 @@ from fanout.failures import commands as carrying_out
 from fanout.failures import commands as failures_session
 from fanout.failures import recover as moving
 from fanout.failures import store as object_store
-from fanout.runs import lock, store
+from fanout.runs import lock, operation, store
 from fanout.runs import pace as depth_bound
 from fanout.runs.store import Operator, Run
 from fanout.sqs import scan as sweep
@@ -213,7 +213,7 @@ class Desk:
             (lock, "secrets"): self,
             (store, "secrets"): self,
             (lock, "_is_alive"): self.is_alive,
-            (replay_session, "Stopping"): lambda: Stop(self),
+            (operation, "Stopping"): lambda: Stop(self),
             (failures_session, "Stopping"): lambda: Stop(self),
             (backfill, "ThreadPoolExecutor"): InTurn,
             (moving, "ThreadPoolExecutor"): InTurn,

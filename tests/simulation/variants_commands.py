@@ -10,7 +10,6 @@ from fanout.accounts import backfill, reconcile
 from fanout.accounts import table as accounts_table
 from fanout.dlq import replay
 from fanout.dlq import replay as movers
-from fanout.dlq import replay as settling
 from fanout.dlq import steps as moving
 from fanout.failures import commands as carrying_out
 from fanout.failures import recover as recovering
@@ -22,6 +21,7 @@ from simulation.bent_publisher import ChangedBus
 from simulation.system import Clients, Handler, System
 
 Bent = MappingProxyType[tuple[Any, str], Any]
+_IS_MOVED = replay.is_moved
 
 
 class ReplayDeletesBeforeSend(System):
@@ -64,7 +64,7 @@ class ReplayResumesAsSent(System):
     """Goes on after a crash as if every send that was begun had come about."""
 
     bent_commands = Bent(
-        {(replay, "is_moved"): lambda item: item.step == moving.SEND or settling.is_moved(item)}
+        {(replay, "is_moved"): lambda item: item.step == moving.SEND or _IS_MOVED(item)}
     )
 
 

@@ -84,10 +84,10 @@ def _start(
         Refused: somebody else starts one at this moment, or one is running.
     """
     with Locks(target.client("ssm"), target.prefix).hold(
-        f"archive.{subscriber}",
+        f"archive/{subscriber}",
         operator=find_operator(target),
         run_id="archive replay",
-        tell=lambda sentence: ERR.print(escape(sentence)),
+        report=lambda sentence: ERR.print(escape(sentence)),
     ):
         name = archive.start(plan)
     ERR.print(escape(f"Replay {name} has begun."))

@@ -277,8 +277,7 @@ def _record(deployment: Deployment, record: Record, *, reveal: bool) -> dict[str
 # A stretch of work on a run: its lock, its signals, its end in the journal
 
 
-LOCK = "publisher.failures"
-"""A name that no subscriber has."""
+LOCK = "failures"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -315,7 +314,7 @@ def stretch(
 
     with (
         Stopping() as stopping,
-        locks.hold(LOCK, operator=operator, run_id=run.run_id, tell=say) as lock,
+        locks.hold(LOCK, operator=operator, run_id=run.run_id, report=say) as lock,
     ):
         run.start(operator)
         try:
