@@ -374,7 +374,7 @@ def _replay(site: Site) -> str:
 
 
 def _recover(site: Site) -> str:
-    """Break the publisher's setting, so that a good change is parked; mend it; recover."""
+    """Break the publisher's setting, so that a good change is parked; fix it; recover."""
     functions, name = site.client("lambda"), site.publisher.function_name
     variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     customer = "smoke-recover"

@@ -47,7 +47,7 @@ class Choices:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name) or self.name.endswith("-dlq"):
             raise WrongUse(
-                f"{self.name!r} is no name for a subscriber: expected 1 to 30 of a-z, 0-9 and -, "
+                f"{self.name!r} is not a subscriber's name: expected 1 to 30 of a-z, 0-9 and -, "
                 "from a letter to a letter or digit, and not ending in -dlq. Its queue, its table "
                 "and its Python package are named by it."
             )
@@ -221,7 +221,7 @@ def infrastructure_files(choices: Choices, event: EventContract) -> Files:
 
 
 def handout(choices: Choices, event: EventContract) -> str:
-    """What another team is told of the contract, in Markdown."""
+    """What another team needs to know of the contract, in Markdown."""
     [text] = _filled({"README.md": "tests/handout.md"}, choices, event).values()
     return text
 
@@ -379,5 +379,5 @@ def _require_committed(root: Path, paths: list[PurePosixPath]) -> None:
         changed = ", ".join(line[3:] for line in done.stdout.decode().splitlines())
         raise WrongUse(
             f"Uncommitted changes in {changed}: nothing was written. Commit them first, so that "
-            "what this command writes can be told apart and taken back."
+            "you can review and undo what this command writes."
         )
