@@ -6,11 +6,14 @@ in another way stands here, so that no value of any branch can change unnoticed.
 
 import copy
 import json
+import re
 
 import pytest
 
 from infra import parity_terraform
 from infra.parity_facts import ABSENT, Facts
+from infra.parity_terraform import MOCKS
+from infra.terraform_workspace import TERRAFORM
 from infra.transport_facts import about, alarm, changed, gone
 from infra.transport_rules import (
     RULES,
@@ -403,3 +406,34 @@ def test_the_rule_notices_when_one_transport_breaks_it(applied_example, broken):
 
 def test_every_rule_is_proved_by_a_broken_example():
     assert {one[2] for one in BROKEN} == set(RULES)
+
+
+def test_a_copy_of_an_older_example_loses_nothing(applied_state):
+    """Each address that the examples had before the module `fanout` moves to one that they have."""
+    old = MOCKS.with_name("addresses_of_older_examples.txt").read_text().split()
+    have = {it["address"] for example in TRANSPORTS for it in applied_state(example)}
+    moves = moves_of("modules/stream_publisher", "module.publisher.")
+    assert {text_of(f"examples/{example}/moved.tf") for example in TRANSPORTS} == {
+        text_of("examples/sns_fanout/moved.tf")
+    }
+    moves += moves_of("examples/sns_fanout")
+    assert [address for address in old if moved(address, moves) not in have] == []
+
+
+def text_of(path):
+    return (TERRAFORM / path).read_text()
+
+
+def moves_of(folder, leading=""):
+    """From where to where the `moved` blocks of a folder lead."""
+    blocks = re.findall(
+        r"moved \{\n  from = (.*)\n  to   = (.*)\n\}", text_of(f"{folder}/moved.tf")
+    )
+    return [(leading + before, leading + since) for before, since in blocks]
+
+
+def moved(address, moves):
+    for before, since in moves:
+        if address == before or address.startswith((f"{before}.", f"{before}[")):
+            address = since + address.removeprefix(before)
+    return address

@@ -1,15 +1,7 @@
 variable "kms_key" {
-  description = <<-EOT
-    An existing customer-managed key to use instead of a new one. `policy` is its key policy (JSON),
-    such as `aws_kms_key.mine.policy`; with `read_policy` the policy is read from AWS instead, which
-    needs `cloudformation:GetResource` and `kms:GetKeyPolicy`. Null creates a key.
-  EOT
-  type = object({
-    arn         = string
-    policy      = optional(string)
-    read_policy = optional(bool, false)
-  })
-  default = null
+  description = "An existing customer-managed key to use instead of a new one, by its ARN; its policy needs the output `policy_statements`. Null creates a key."
+  type        = object({ arn = string })
+  default     = null
 
   validation {
     condition     = var.kms_key == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$", var.kms_key.arn))

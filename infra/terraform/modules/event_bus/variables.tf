@@ -39,6 +39,7 @@ variable "publish_versions" {
   description = "Major versions of the event that the publisher writes side by side: [2], or [1, 2] during a migration."
   type        = list(number)
   default     = [2]
+  nullable    = false
 
   validation {
     condition     = length(var.publish_versions) > 0 && length(setsubtract(var.publish_versions, local.known_versions)) == 0
@@ -70,16 +71,9 @@ variable "archive_retention_days" {
 }
 
 variable "kms_key" {
-  description = <<-EOT
-    An existing customer-managed key: its ARN, and its policy (JSON) or `read_policy = true` to have
-    the policy read from AWS. Null creates a key.
-  EOT
-  type = object({
-    arn         = string
-    policy      = optional(string)
-    read_policy = optional(bool, false)
-  })
-  default = null
+  description = "An existing customer-managed key to use instead of a new one, by its ARN; its policy needs the output `key_policy_statements`. Null creates a key."
+  type        = object({ arn = string })
+  default     = null
 }
 
 variable "key_deletion_window_days" {

@@ -49,8 +49,13 @@ output "filter" {
 }
 
 output "kms_key" {
-  description = "ARN and policy of the key of queue and DLQ."
+  description = "The key of queue and DLQ, as the other modules take it in `kms_key`."
   value       = module.key.key
+}
+
+output "key_policy_statements" {
+  description = "Statements that the policy of a given key needs for this queue and DLQ."
+  value       = module.key.policy_statements
 }
 
 output "consumer_statements" {

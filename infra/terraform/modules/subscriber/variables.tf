@@ -209,16 +209,9 @@ variable "max_receive_count" {
 }
 
 variable "kms_key" {
-  description = <<-EOT
-    An existing customer-managed key: its ARN, and its policy (JSON) or `read_policy = true` to have
-    the policy read from AWS. Null creates a key.
-  EOT
-  type = object({
-    arn         = string
-    policy      = optional(string)
-    read_policy = optional(bool, false)
-  })
-  default = null
+  description = "An existing customer-managed key to use instead of a new one, by its ARN; its policy needs the output `key_policy_statements`. Null creates a key."
+  type        = object({ arn = string })
+  default     = null
 }
 
 variable "key_deletion_window_days" {
