@@ -21,13 +21,13 @@ variable "description" {
 }
 
 variable "topic_arns" {
-  description = "ARNs of the SNS topics that deliver into queues with this key; each has to be admitted."
+  description = "ARNs of the SNS topics that deliver into queues with this key."
   type        = list(string)
   default     = []
 }
 
 variable "queue_arn_patterns" {
-  description = "ARNs, or patterns of them, of the queues with this key that EventBridge rules deliver into."
+  description = "ARNs, or ARN patterns, of the queues with this key that EventBridge rules deliver into."
   type        = list(string)
   default     = []
 }
@@ -39,7 +39,7 @@ variable "event_bus_arns" {
 }
 
 variable "log_group_arn_patterns" {
-  description = "ARNs, or patterns of them, of the log groups that this key encrypts."
+  description = "ARNs, or ARN patterns, of the log groups that this key encrypts."
   type        = list(string)
   default     = []
 }

@@ -1,11 +1,11 @@
 variable "prefix" {
-  description = "Leads every name and the SSM paths (/PREFIX/...); 1 to 20 characters."
+  description = "Start of every name and SSM path (/PREFIX/...); 1 to 20 characters."
   type        = string
   default     = "fanout"
 
   validation {
     condition     = can(regex("^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$", var.prefix))
-    error_message = "Must be 1 to 20 of a-z, 0-9 and -, from a letter to a letter or digit: S3 refuses anything else in a bucket name, and the apply would fail halfway."
+    error_message = "Must be 1 to 20 of a-z, 0-9 and -, start with a letter and not end with -: S3 refuses anything else in a bucket name, and the apply would fail halfway."
   }
 }
 
@@ -31,7 +31,7 @@ variable "name" {
   }
   validation {
     condition     = var.name == null || var.transport != "eventbridge" || try(length(var.name) <= (var.archive_retention_days == null ? 72 : 48), true)
-    error_message = "A bus has an archive by its name, of up to 48 characters, and a queue NAME-bus-dlq of up to 80: use at most 48, or 72 without archive, or the apply would fail halfway."
+    error_message = "A bus's archive has its name, of up to 48 characters, and its queue NAME-bus-dlq up to 80: use at most 48, or 72 without archive, or the apply would fail halfway."
   }
 }
 
@@ -47,7 +47,7 @@ variable "publish_versions" {
   }
   validation {
     condition     = contains(var.publish_versions, max(local.known_versions...))
-    error_message = "Must include ${max(local.known_versions...)}: older versions know no removals and no snapshots, so subscribers could not be seeded."
+    error_message = "Must include ${max(local.known_versions...)}: older versions have no removals and no snapshots, so subscribers could not be seeded."
   }
   validation {
     condition     = var.transport != "sns-fifo" || length(var.publish_versions) == 1
@@ -100,13 +100,13 @@ variable "share_outside_organization" {
 }
 
 variable "create_alarms" {
-  description = "Whether alarms are created; without them nobody learns of what fails, waits or is lost."
+  description = "Whether alarms are created; without them nobody is told what fails, waits or is lost."
   type        = bool
   default     = true
 }
 
 variable "alarm_topic_arns" {
-  description = "ARNs of the standard SNS topics that alarms notify; none notifies nobody. A topic with a key of its own must let cloudwatch.amazonaws.com use it."
+  description = "ARNs of the standard SNS topics that alarms notify; an empty list notifies nobody. A topic with its own key must let cloudwatch.amazonaws.com use it."
   type        = list(string)
   default     = []
 

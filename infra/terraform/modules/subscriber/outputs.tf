@@ -1,5 +1,5 @@
 output "subscriber" {
-  description = "What the module `queue_consumer` takes as `subscriber`."
+  description = "The subscriber, as the module `queue_consumer` takes it in `subscriber`."
   value = {
     name                       = var.name
     queue_arn                  = aws_sqs_queue.this.arn
