@@ -14,8 +14,8 @@ from fanout.accounts.snapshots import Snapshot
 from fanout.dlq import steps as consumer_function
 from fanout.dlq import steps as moving
 from fanout.dlq import steps as sending
-from fanout.failures import recover as publisher_function
 from fanout.failures import recover as recovering
+from fanout.failures import store as publisher_function
 from fanout.failures.records import Record
 from fanout.sqs import queue as sqs_queues
 from fanout.sqs.message import DeadMessage

@@ -11,7 +11,6 @@ from fanout.accounts import table as accounts_table
 from fanout.dlq import replay
 from fanout.dlq import replay as movers
 from fanout.dlq import steps as moving
-from fanout.failures import commands as carrying_out
 from fanout.failures import recover as recovering
 from publisher.events import Entry
 from publisher.stream_handler import REPORT_OUTCOMES
@@ -97,25 +96,25 @@ class RecoverRandomIds(System):
 class RecoverTrustsSilence(System):
     """Takes a recovery whose answer did not come for done."""
 
-    bent_commands = Bent({(carrying_out, "PublisherFunction"): bent.Trusting})
+    bent_commands = Bent({(recovering, "PublisherFunction"): bent.Trusting})
 
 
 class RecoverMovesRefused(System):
     """Moves a record out of the failure store that the publisher refuses again."""
 
-    bent_commands = Bent({(carrying_out, "PublisherFunction"): bent.Forgiving})
+    bent_commands = Bent({(recovering, "PublisherFunction"): bent.Forgiving})
 
 
 class RecoverMovesFirst(System):
     """Moves an object out of the failure store, and then publishes it."""
 
-    bent_commands = Bent({(carrying_out, "Recovery"): bent.MovingFirst})
+    bent_commands = Bent({(recovering, "Recovery"): bent.MovingFirst})
 
 
 class RecoverTakesEarlierStreams(System):
     """Recovers records of an earlier stream under today's epoch."""
 
-    bent_commands = Bent({(recovering, "why_not_recover"): lambda *_: ""})
+    bent_commands = Bent({(recovering, "is_of_earlier_stream"): lambda *_: False})
 
 
 class BackfillSkipsPage(System):

@@ -11,8 +11,8 @@ BY_VERSION = TableRules(sequence_attribute="version")
 
 
 def decide(made, item, rules=BY_STREAM, kind=Kind.PARKED):
-    failure = Failure(key="parked/x", kind=kind, reason="UnknownStatus")
-    return why_not_discard(failure, (made,), rules, lambda _key: item)
+    failure = Failure(key="parked/x", kind=kind, reason="UnknownStatus", records=(made,))
+    return why_not_discard(failure, rules, lambda _key: item)
 
 
 def item(status, **more):

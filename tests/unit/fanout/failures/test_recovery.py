@@ -63,7 +63,7 @@ def test_a_rate_spreads_the_records_over_time_in_the_same_order(tmp_path):
     run = bench.plan()
     pace = Pace(20, wait=clock.sleep, monotonic=clock)
     bench.work(run, pace=pace)
-    assert [len(call) for call in bench.aws_lambda.calls if call] == [20, 20, 20]
+    assert [len(call) for call in bench.aws_lambda.calls] == [20, 20, 20]
     assert sum(clock.slept) == pytest.approx(2)
     assert bench.published == ids_from_the_stream(*records)
 
@@ -112,8 +112,7 @@ def test_while_the_bus_is_away_it_stops_after_one_call_and_everything_stays(tmp_
     }
     bench = Bench(tmp_path, objects, bus=FakeBus(lambda _entry, _times: BUS_FAULT))
     run = bench.plan()
-    recovery = bench.work(run)
-    assert recovery.stuck_for == "AuthorizationError"
+    assert "(AuthorizationError)" in bench.work(run).sentence
     assert len(bench.aws_lambda.calls) == 1
     assert set(bench.s3.objects) == set(objects)
     bench.aws_lambda.rig.bus.answer = lambda _entry, _times: CONFIRMED
@@ -257,7 +256,7 @@ def test_a_range_is_read_again_from_the_stream_and_its_object_moved(tmp_path):
     objects = {"aws/lambda/m/s/r": batch_object(None)}
     bench = Bench(tmp_path, objects, read_range=lambda _wanted: [change(1), change(2)])
     run = bench.plan(from_stream=True)
-    bench.work(run, from_stream=True)
+    bench.work(run)
     assert len(bench.published) == 2
     assert set(bench.s3.objects) == {f"recovered/{run}/aws/lambda/m/s/r"}
 
@@ -266,7 +265,7 @@ def test_a_named_range_needs_no_object(tmp_path):
     named = StreamRange(stream_arn=ARN, shard_id="shard-7", first="1", last="9")
     bench = Bench(tmp_path, three_objects(), read_range=lambda _wanted: [change(1)])
     run = bench.plan(named=named, from_stream=True)
-    bench.work(run, named=named, from_stream=True)
+    bench.work(run)
     assert len(bench.published) == 1
     assert set(bench.s3.objects) == set(three_objects())
     assert bench.report(run).fates == {"RECOVERED": 1}
@@ -283,6 +282,6 @@ def test_a_range_that_is_trimmed_by_the_time_it_is_recovered_is_gone_with_the_se
         raise Refused("The stream no longer has it.")
 
     bench.read_range = trimmed
-    bench.work(run, from_stream=True)
+    bench.work(run)
     assert bench.report(run).fates == {"GONE": 1}
     assert set(bench.s3.objects) == set(objects)
