@@ -97,12 +97,12 @@ class Forgiving(publisher_function.PublisherFunction):
 
 
 class MovingFirst(recovering.Recovery):
-    def _publish(self, call: Sequence[recovering.QueuedRecord]) -> None:
+    def _publish(self, call: Sequence[recovering.QueuedRecord]) -> str:
         names = dict.fromkeys(one.item_id for one in call if one.last)
         items = [found for one in names if (found := self.run.ledger.get(one)) is not None]
         for item in items:
             self.mover.move_object(item)
-        super()._publish(call)
+        return super()._publish(call)
 
 
 class EagerScan(backfill.Seeding):

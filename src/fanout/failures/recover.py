@@ -188,7 +188,6 @@ class Recovery:
     mover: Mover
     customer_id_attribute: str
     _objects_done: int = 0
-    _stuck_for: str = ""
     _outcomes: dict[str, list[Outcome]] = field(default_factory=dict)
     _failed_customers: set[str] = field(default_factory=set)
 
@@ -198,21 +197,19 @@ class Recovery:
         self._finish_moves()
         records_max = work.pace.at_once(RECORDS_PER_CALL_MAX)
         for call in _calls(merged(self._openings(), self._load), records_max):
-            if work.stop() or self._stuck_for:
-                break
             work.pace.take(len(call))
             if work.stop():
                 break
             work.keep_lock()
-            self._publish(call)
+            faults = self._publish(call)
             self._finish([queued.item_id for queued in call if queued.last])
-        if not self._stuck_for:
-            return Ending()
-        left = self.run.ledger.count(*OPEN)
-        return Ending(
-            sentence=f"Stopped, since the publisher could publish nothing ({self._stuck_for}), "
-            f"with {left:,} objects left: fix the bus, then resume."
-        )
+            if faults:
+                left = self.run.ledger.count(*OPEN)
+                return Ending(
+                    sentence=f"Stopped, since the publisher could publish nothing ({faults}), with "
+                    f"{left:,} objects left: fix the bus, then resume."
+                )
+        return Ending()
 
     # Private functions
 
@@ -243,7 +240,8 @@ class Recovery:
             self._advance(1)
         return records
 
-    def _publish(self, call: Sequence[QueuedRecord]) -> None:
+    def _publish(self, call: Sequence[QueuedRecord]) -> str:
+        """The reasons, where the publisher took none of them."""
         new = dict.fromkeys(one.item_id for one in call if one.item_id not in self._outcomes)
         if new:
             self.run.record(intent(PUBLISH, new))
@@ -252,14 +250,15 @@ class Recovery:
         is_sent = [customer not in self._failed_customers for customer in customers]
         sent = [queued.record for queued, yes in zip(call, is_sent, strict=True) if yes]
         outcomes = self.function.publish(sent) if sent else []
-        if outcomes and all(outcome.outcome == FAILED for outcome in outcomes):
-            self._stuck_for = ", ".join(sorted({outcome.reason for outcome in outcomes}))
         answers = iter(outcomes)
         for queued, customer, yes in zip(call, customers, is_sent, strict=True):
             outcome = next(answers) if yes else _BEHIND
             self._outcomes[queued.item_id].append(outcome)
             if outcome.outcome == FAILED and customer is not None:
                 self._failed_customers.add(customer)
+        if any(outcome.outcome != FAILED for outcome in outcomes):
+            return ""
+        return ", ".join(sorted({outcome.reason for outcome in outcomes}))
 
     def _finish(self, item_ids: Sequence[str]) -> None:
         """Record how objects ended whose records all have an outcome, and move what ended well."""

@@ -26,11 +26,10 @@ class Killed(BaseException):
 
 
 class FakeS3:
-    """As much of a boto3 client as the store uses. `before` is called with each change's name."""
+    """As much of a boto3 client as the store uses."""
 
     def __init__(self, objects=None):
         self.objects = {key: json.dumps(one).encode() for key, one in (objects or {}).items()}
-        self.before = lambda _name: None
 
     def get_paginator(self, _name):
         return self
@@ -46,14 +45,10 @@ class FakeS3:
         self._held(Key, "404")
 
     def copy_object(self, *, Bucket, Key, CopySource):  # noqa: N803
-        self.before("copy")
         self.objects[Key] = self._held(CopySource["Key"], "NoSuchKey")
-        self.before("copied")
 
     def delete_object(self, *, Bucket, Key):  # noqa: N803
-        self.before("delete")
         self.objects.pop(Key, None)
-        self.before("deleted")
 
     def _held(self, key, code):
         if key not in self.objects:
@@ -69,17 +64,12 @@ class FakeLambda:
     def __init__(self, bus=None, **rig):
         self.rig = Rig(bus=bus or FakeBus(), **rig)
         self.calls = []
-        self.before = lambda: None
-        self.after = lambda: None
 
     def invoke(self, *, FunctionName, InvocationType, Payload):  # noqa: N803
         event = json.loads(Payload)
         if numbers := [int(one["dynamodb"]["SequenceNumber"]) for one in event["Records"]]:
-            self.before()
             self.calls.append(numbers)
         answer = self.rig.handler(event, FakeContext())
-        if numbers:
-            self.after()
         return {"Payload": io.BytesIO(json.dumps(answer).encode())}
 
 
