@@ -384,9 +384,9 @@ def _recover(site: Site) -> str:
         site.await_true(lambda: _parked(site, customer), "the record in the failure store")
     finally:
         _configure(site, name, variables)
-    site.fanout("publisher", "failures", "recover", "--customer", customer, "--execute")
+    site.fanout("failures", "recover", "--customer", customer, "--execute")
     site.await_status(customer, "ACTIVE")
-    return "a record that was parked came back by `fanout publisher failures recover`"
+    return "a record that was parked came back by `fanout failures recover`"
 
 
 def _filter(site: Site) -> str:

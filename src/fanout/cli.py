@@ -42,10 +42,11 @@ COMMANDS: Final = {
         "fanout.dlq.commands:dlq_app",
         "Read dead messages, tell why they are dead, and bring them back.",
     ),
-    "publisher": (
-        "fanout.failures.commands:publisher_app",
-        "Look after the publisher of a deployment.",
+    "failures": (
+        "fanout.failures.commands:failures_app",
+        "Inspect what the publisher or Lambda gave up, by cause, and publish it again.",
     ),
+    "publisher": ("fanout.failures.commands:publisher_app", "Renamed: `fanout failures`."),
     "archive": ("fanout.archive.commands:archive_app", "Deliver archived events again."),
     "runs": (
         "fanout.runs.commands:runs_app",
@@ -67,6 +68,8 @@ OPERATIONS: Final = {
     "dlq edit": "fanout.dlq.replay:DlqEdit",
     "dlq discard": "fanout.dlq.replay:DlqDiscard",
     "dlq import": "fanout.dlq.import_:DlqImport",
+    "publisher failures recover": "fanout.failures.recover:FailuresRecover",
+    "publisher failures discard": "fanout.failures.recover:FailuresDiscard",
     "dlq blocked": "fanout.dlq.blocked:DlqUnblock",
     "dlq waiting": "fanout.dlq.blocked:DlqUnblock",  # as journals of before the rename have it
 }

@@ -280,11 +280,7 @@ def test_killed_at_a_line_of_the_journal_nothing_is_lost(store, fanout, eventual
     killed = kill(fanout, point, number)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     begun = fanout.runs.exists() and any(one.stat().st_size for one in fanout.runs.glob("*.jsonl"))
-    done = (
-        fanout("runs", "resume", "last")
-        if begun
-        else fanout(*RECOVER, "--execute")
-    )
+    done = fanout("runs", "resume", "last") if begun else fanout(*RECOVER, "--execute")
     assert done["fates"] == {"RECOVERED": len(objects)}
     assert store.waiting() == []
     assert len(store.keys("recovered/")) == len(objects)
