@@ -147,7 +147,7 @@ def with_subscriber(registry: str, choices: Choices, event: EventContract) -> st
     Raises:
         WrongUse: the subscriber is listed already, or there is no such version.
     """
-    if re.search(_entry_of(choices.name), registry, re.MULTILINE):
+    if re.search(rf'^  - name: "?{re.escape(choices.name)}"?$', registry, re.MULTILINE):
         raise WrongUse(f"{REGISTRY} lists {choices.name} already; choose another name.")
     required = [event.version(major).schema["required"] for major in choices.versions]
     fields = [name for name in required[0] if all(name in others for others in required)]
@@ -165,11 +165,6 @@ def with_subscriber(registry: str, choices: Choices, event: EventContract) -> st
     return f"{registry.rstrip()}\n  - name: {json.dumps(choices.name)}\n{lines}"
 
 
-def without_subscriber(registry: str, name: str) -> str:
-    """`registry.yaml` less the subscriber's entry."""
-    return re.sub(rf"{_entry_of(name)}\n(?:    .*\n)*", "", registry, flags=re.MULTILINE)
-
-
 def locked_like_the_model(lock: str, choices: Choices) -> str:
     """The lock of the consumer's package: what the model locks, since both import the same."""
     return lock.replace(f"requirements/{MODEL}.in", f"requirements/{choices.package}.in")
@@ -180,11 +175,6 @@ def _found(pattern: re.Pattern[str], text: str, what: str) -> re.Match[str]:
     if match is None:
         raise WrongUse(f"{PYPROJECT} has no line for {what} any more: nothing was written.")
     return match
-
-
-def _entry_of(name: str) -> str:
-    """Where a subscriber's entry begins, quoted or, as it was written before, not."""
-    return rf'^  - name: (?:{re.escape(name)}|"{re.escape(name)}")$'
 
 
 # Fill the templates: the text of each file that a new subscriber gets. Pure
