@@ -39,6 +39,32 @@ UNLIMITED = Deadline(ends_at=math.inf, clock=time)
 """For tests and tools, which nobody ends."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadlines:
+    """Until when calls may start: of the work itself, and then of parking what failed."""
+
+    work: Deadline
+    parking: Deadline
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reserves:
+    """What is left of an invocation when the last call starts; of a short one at most a share."""
+
+    work_seconds: float
+    work_share_max: float
+    parking_seconds: float
+    parking_share_max: float
+
+    def deadlines(self, context: Any, clock: MonotonicClock) -> Deadlines:
+        """Both deadlines, from the time that Lambda's context tells."""
+        end = of_invocation(context, clock)
+        return Deadlines(
+            work=end.reserving(self.work_seconds, share_max=self.work_share_max),
+            parking=end.reserving(self.parking_seconds, share_max=self.parking_share_max),
+        )
+
+
 def of_invocation(context: Any, clock: MonotonicClock = time) -> Deadline:
     """When Lambda ends the invocation; a test's context that tells no time sets no deadline."""
     if not hasattr(context, "get_remaining_time_in_millis"):

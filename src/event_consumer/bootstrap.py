@@ -1,60 +1,35 @@
-"""Build a subscriber's Lambda handler from its environment and its business rule."""
+"""Build a subscriber's Lambda handler from its environment and its business rule.
+
+What is heavy is imported here, inside the functions: the command line imports this package too, and
+makes no handler.
+"""
 
 import os
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import botocore.session
-from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import EphemeralMetrics
-from botocore.config import Config
-
-from customer_events.deadline import MonotonicClock, of_invocation
-from customer_events.decoder import from_document
+from customer_events.deadline import MonotonicClock
 from customer_events.event import EVENT_NAME, CustomerStatusChanged
 from customer_events.registry import load
-from event_consumer.consume_batch import (
-    AnyReader,
-    Delivery,
-    batch_response,
-    consume_batch,
-    decide_batch,
-    outcomes_response,
-)
-from event_consumer.every_event import EveryEvent, HandleEvent
-from event_consumer.failures import FailureTracker
-from event_consumer.guarded_table import Attributes, GuardedTable
-from event_consumer.latest_state import LatestState
-from event_consumer.messages import Message, from_record
-from event_consumer.outcomes import Outcome
-from event_consumer.park_by_customer import ParkByCustomer
-from event_consumer.parked_groups import ParkedGroupsTable
-from event_consumer.ports import Deadlines, EventHandler, ParkedGroups
-from event_consumer.processed_events import ProcessedEventsTable
-from event_consumer.reporting import PowertoolsReport, Report
 from event_consumer.settings import ConsumerSettings, from_environment
-from event_consumer.sqs_queue import SqsParkingLot, SqsRedelivery
+
+if TYPE_CHECKING:
+    from event_consumer.consume_batch import AnyReader
+    from event_consumer.every_event import HandleEvent
+    from event_consumer.ports import EventHandler, ParkedGroups
+    from event_consumer.reporting import BatchReporter
 
 LambdaHandler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 CONNECT_TIMEOUT_SECONDS = 1
 READ_TIMEOUT_SECONDS = 3
 ATTEMPTS_MAX = 2
-SETTLING_RESERVE_SECONDS = 9.0
-"""Left when the last call starts: two attempts of a second's connecting and three of reading, and a
-second between them."""
-HANDLING_RESERVE_SECONDS = 2 * SETTLING_RESERVE_SECONDS
-"""Left when the last write starts: as long again, for parking. That makes 12 of 30 seconds."""
-_HANDLING_SHARE_MAX, _SETTLING_SHARE_MAX = 0.6, 0.3
-REPORT_OUTCOMES = "report_outcomes"
-"""True in an event that a replay hands over: answer with outcomes, and leave the queues alone."""
 
 
 def latest_state_consumer(
-    rule: Callable[[CustomerStatusChanged], Attributes],
+    rule: Callable[[CustomerStatusChanged], Mapping[str, str]],
     environ: Mapping[str, str] | None = None,
 ) -> LambdaHandler:
     """A consumer that keeps each customer's latest state in its table.
@@ -66,27 +41,19 @@ def latest_state_consumer(
     Raises:
         BadSettings: names every variable that is missing or wrong.
     """
+    from event_consumer.guarded_table import GuardedTable
+    from event_consumer.latest_state import LatestState
+
     settings = from_environment(os.environ if environ is None else environ)
-    session = botocore.session.get_session()
-    table = GuardedTable(
-        _client(session, "dynamodb", settings),
-        settings.table_name,
-        rule=rule,
-        tolerance=settings.clock_tolerance,
-    )
-    handler = LatestState(
-        table, writers_max=settings.writers_max, tolerance=settings.clock_tolerance
-    )
-    return lambda_handler(
-        settings,
-        handler,
-        sqs=_client(session, "sqs", settings),
-        groups=_groups(settings, session),
-    )
+    tolerance = settings.clock_tolerance
+    client = _client("dynamodb", settings)
+    table = GuardedTable(client, settings.table_name, rule=rule, tolerance=tolerance)
+    handler = LatestState(table, writers_max=settings.writers_max, tolerance=tolerance)
+    return _with_notes(settings, handler)
 
 
 def every_event_consumer(
-    handle: HandleEvent, environ: Mapping[str, str] | None = None
+    handle: "HandleEvent", environ: Mapping[str, str] | None = None
 ) -> LambdaHandler:
     """A consumer that handles every status transition once; see `every_event`.
 
@@ -99,29 +66,25 @@ def every_event_consumer(
     Raises:
         BadSettings: names every variable that is missing or wrong.
     """
+    from event_consumer.every_event import EveryEvent
+    from event_consumer.processed_events import ProcessedEventsTable
+
     settings = from_environment(os.environ if environ is None else environ)
-    session = botocore.session.get_session()
-    # The writes that it commits are the subscriber's own: botocore tells what is wrong with them.
-    client = _client(session, "dynamodb", settings, parameter_validation=True)
+    # The writes that it commits are the subscriber's own: botocore says what is wrong with them.
+    client = _client("dynamodb", settings, parameter_validation=True)
     processed = ProcessedEventsTable(client, settings.table_name)
-    handler = EveryEvent(processed, handle, workers_max=settings.writers_max)
-    return lambda_handler(
-        settings,
-        handler,
-        sqs=_client(session, "sqs", settings),
-        groups=_groups(settings, session),
-    )
+    return _with_notes(settings, EveryEvent(processed, handle, workers_max=settings.writers_max))
 
 
 def lambda_handler(
     settings: ConsumerSettings,
-    handler: EventHandler[Any],
+    handler: "EventHandler[Any]",
     *,
     sqs: Any,
-    report: Report | None = None,
+    reporter: "BatchReporter | None" = None,
     event_name: str = EVENT_NAME,
-    reader: AnyReader | None = None,
-    groups: ParkedGroups | None = None,
+    reader: "AnyReader | None" = None,
+    groups: "ParkedGroups | None" = None,
     clock: MonotonicClock = time,
 ) -> LambdaHandler:
     """Wire a handler of events to its queue and DLQ, as Lambda calls it.
@@ -129,97 +92,57 @@ def lambda_handler(
     `event_name` and `reader` name another event than `CustomerStatusChanged`, and how it is read.
     `groups` are the notes of parked messages, where a customer's events wait behind a parked one.
     """
+    from customer_events.decoder import from_document
+    from event_consumer.consume_batch import BatchConsumer
+    from event_consumer.failures import FailureTracker
+    from event_consumer.park_by_customer import ParkByCustomer
+    from event_consumer.reporting import BatchReporter
+    from event_consumer.sqs_handler import SqsHandler
+    from event_consumer.sqs_queue import SqsParkingLot, SqsRedelivery
+
     registry = load(event_name)
-    reader = reader or partial(from_document, status_map=registry.status_map(settings.consumer))
-    parking_lot = SqsParkingLot(sqs, settings.dlq_url, consumer=settings.consumer)
-    redelivery = SqsRedelivery(sqs, settings.queue_url)
-    reporter = report or PowertoolsReport(
-        Logger(service=settings.service),
-        EphemeralMetrics(
-            service=settings.service,
-            namespace=settings.metrics_namespace,
-            default_dimensions={"deployment": settings.deployment},
-        ),
-        registry,
+    status_map = registry.status_map(settings.consumer)
+    consumer = BatchConsumer(
+        handler=handler,
+        parking_lot=SqsParkingLot(sqs, settings.dlq_url, consumer=settings.consumer),
+        tracker=FailureTracker(receives_max=settings.receives_max, clock=clock),
+        reader=reader or partial(from_document, status_map=status_map),
     )
-    decide, consume = _ways(handler, reader, groups)
-    tracker = FailureTracker(receives_max=settings.receives_max, clock=clock)
-
-    def report_outcomes(messages: list[Message], context: Any) -> dict[str, Any]:
-        """Nothing is parked or delayed: the messages are still where they were taken from."""
-        deliveries = decide(messages, deadlines=deadlines(context, clock))
-        # What is parked or comes back would be counted as if it had been moved, and raise alarms.
-        well = [one for one in deliveries if one.handled.outcome not in _NOT_WELL]
-        reporter.batch(well, request_id=_request_id(context), now=datetime.now(UTC))
-        return outcomes_response(deliveries)
-
-    def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
-        messages = [from_record(record) for record in event["Records"]]
-        if event.get(REPORT_OUTCOMES) is True:
-            return report_outcomes(messages, context)
-        deliveries = consume(
-            messages,
-            parking_lot=parking_lot,
-            redelivery=redelivery,
-            tracker=tracker,
-            deadlines=deadlines(context, clock),
-            now=datetime.now(UTC),
-        )
-        reporter.batch(deliveries, request_id=_request_id(context), now=datetime.now(UTC))
-        return batch_response(deliveries)
-
-    return handle
-
-
-def deadlines(context: Any, clock: MonotonicClock) -> Deadlines:
-    """Both from the time that Lambda leaves; a short invocation keeps 40 % of it for handling."""
-    end = of_invocation(context, clock)
-    return Deadlines(
-        handling=end.reserving(HANDLING_RESERVE_SECONDS, share_max=_HANDLING_SHARE_MAX),
-        settling=end.reserving(SETTLING_RESERVE_SECONDS, share_max=_SETTLING_SHARE_MAX),
+    return SqsHandler(
+        consumer=consumer if groups is None else ParkByCustomer(consumer=consumer, groups=groups),
+        redelivery=SqsRedelivery(sqs, settings.queue_url),
+        reporter=reporter
+        or BatchReporter(
+            service=settings.service,
+            deployment=settings.deployment,
+            namespace=settings.metrics_namespace,
+            registry=registry,
+        ),
+        receives_max=settings.receives_max,
+        clock=clock,
     )
 
 
 # Private functions
 
-_NOT_WELL = frozenset({Outcome.PARKED, Outcome.RETRY})
+
+def _with_notes(settings: ConsumerSettings, handler: "EventHandler[Any]") -> LambdaHandler:
+    from event_consumer.parked_groups import ParkedGroupsTable
+
+    groups = None
+    if settings.parked_groups_table is not None:
+        client = _client("dynamodb", settings)
+        groups = ParkedGroupsTable(client, settings.parked_groups_table)
+    return lambda_handler(settings, handler, sqs=_client("sqs", settings), groups=groups)
 
 
-def _ways(
-    handler: EventHandler[Any], reader: AnyReader, groups: ParkedGroups | None
-) -> tuple[Callable[..., list[Delivery]], Callable[..., list[Delivery]]]:
-    """How to decide about messages for a replay, and how to consume a batch."""
-    if groups is None:
-        return (
-            lambda messages, *, deadlines: decide_batch(
-                messages, handler, reader, deadline=deadlines.handling
-            ),
-            partial(consume_batch, handler=handler, reader=reader),
-        )
-    in_order = ParkByCustomer(groups=groups, handler=handler, reader=reader)
-    return in_order.decide, in_order.consume
-
-
-def _groups(settings: ConsumerSettings, session: Any) -> ParkedGroups | None:
-    if settings.parked_groups_table is None:
-        return None
-    return ParkedGroupsTable(_client(session, "dynamodb", settings), settings.parked_groups_table)
-
-
-def _request_id(context: Any) -> str:
-    return str(getattr(context, "aws_request_id", ""))
-
-
-def _client(
-    session: Any,
-    service: str,
-    settings: ConsumerSettings,
-    *,
-    parameter_validation: bool = False,
-) -> Any:
+def _client(service: str, settings: ConsumerSettings, *, parameter_validation: bool = False) -> Any:
     """What the adapters pass is well-formed, and botocore would put its user agent together anew
     for each call: a quarter of what a call cost.
     """
+    import botocore.session
+    from botocore.config import Config
+
     config = Config(
         parameter_validation=parameter_validation,
         user_agent=f"customer-status-fanout consumer botocore/{botocore.__version__}",
@@ -228,4 +151,4 @@ def _client(
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS_MAX},
         max_pool_connections=settings.writers_max,
     )
-    return session.create_client(service, config=config)
+    return botocore.session.get_session().create_client(service, config=config)

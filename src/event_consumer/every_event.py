@@ -13,7 +13,7 @@ are committed in one transaction with the mark: they happen exactly once. What i
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from operator import itemgetter
+from functools import partial
 from typing import Any, Protocol
 
 from customer_events.deadline import UNLIMITED, Deadline
@@ -80,26 +80,29 @@ class EveryEvent:
         self, events: Sequence[CustomerStatusChanged], deadline: Deadline = UNLIMITED
     ) -> list[Handled]:
         """Answer each event, in the order given."""
-        places = sorted(
-            range(len(events)),
-            key=lambda index: (events[index].sequence, events[index].schema_version),
-        )
-        in_order = [events[index] for index in places]
-        ends = by_customer(in_order, self._handle_customer, self._pool, deadline)
-        return [end for _, end in sorted(zip(places, ends, strict=True), key=itemgetter(0))]
+        answers: dict[int, Handled] = {}
+        customers = by_customer(events)
+        run = map if len(customers) == 1 else self._pool.map
+        for ends in run(partial(self._handle_customer, events, deadline), customers):
+            answers |= ends
+        return [answers[index] for index in range(len(events))]
+
+    # Private functions
 
     def _handle_customer(
-        self, events: list[CustomerStatusChanged], deadline: Deadline
-    ) -> list[Handled]:
+        self, events: Sequence[CustomerStatusChanged], deadline: Deadline, indexes: list[int]
+    ) -> dict[int, Handled]:
         """Oldest first; nothing is begun behind a failure."""
-        answers: list[Handled] = []
-        for event in events:
-            if answers and answers[-1].outcome is Outcome.RETRY:
-                answers.append(retry("BehindFailedEvent"))
-            elif deadline.is_over():
-                answers.append(OUT_OF_TIME)
+        answers: dict[int, Handled] = {}
+        end = None
+        for index in sorted(
+            indexes, key=lambda index: (events[index].sequence, events[index].schema_version)
+        ):
+            if end is not None and end.outcome is Outcome.RETRY:
+                end = retry("BehindFailedEvent")
             else:
-                answers.append(self._handle_event(event))
+                end = OUT_OF_TIME if deadline.is_over() else self._handle_event(events[index])
+            answers[index] = end
         return answers
 
     def _handle_event(self, event: CustomerStatusChanged) -> Handled:

@@ -15,13 +15,12 @@ from customer_events.deadline import MonotonicClock
 from customer_events.errors import KeepsFailing, PermanentError
 from customer_events.tracebacks import frames
 from event_consumer.messages import Message
-from event_consumer.outcomes import Cause, Handled, Outcome, parked, retry
+from event_consumer.outcomes import WELL, Cause, Handled, parked, retry
 
 SUSPECT_RECEIVES = 5
 """From this receive on a message is handled last, and parked where it shows a bug of its own."""
 EVIDENCE_SECONDS = 900.0
 REMEMBERED_MAX = 10_000
-_WELL = frozenset({Outcome.APPLIED, Outcome.DUPLICATE, Outcome.STALE})
 _CODE = re.compile(r"[A-Za-z0-9_.:-]{1,64}", re.ASCII)
 _SERVER_ERROR = 500
 _CODES_OF_FAULTS = """
@@ -81,20 +80,20 @@ def is_dependency_fault(code: str) -> bool:
 
 
 def in_turns(messages: Sequence[Message], receives_max: int) -> list[list[int]]:
-    """The places of messages to handle together, so that one that kills the process spares others.
+    """The indexes of messages to handle together, so that one that kills the process spares others.
 
     First those on their last receive, which are parked and not tried. Then all others. Then each
     that was received often by itself, in an order that changes with each receive, so that it is
     not always the same that die with another. A FIFO group stays together.
     """
-    lanes = [str(one.group_id) if one.fifo else one.message_id for one in messages]
+    lanes = [message.fifo_group or message.message_id for message in messages]
     receives: dict[str, int] = {}
-    for lane, one in zip(lanes, messages, strict=True):
-        receives[lane] = max(receives.get(lane, 0), one.receive_count)
+    for lane, message in zip(lanes, messages, strict=True):
+        receives[lane] = max(receives.get(lane, 0), message.receive_count)
     turns: dict[int, list[int]] = {}
-    for index, (lane, one) in enumerate(zip(lanes, messages, strict=True)):
+    for index, (lane, message) in enumerate(zip(lanes, messages, strict=True)):
         turn = 1
-        if one.receive_count >= receives_max:
+        if message.receive_count >= receives_max:
             turn = 0
         elif receives[lane] >= SUSPECT_RECEIVES:
             turn = 2 + crc32(f"{lane}/{receives[lane]}".encode())
@@ -124,9 +123,9 @@ class FailureTracker:
         """The ends, those of messages that keep failing by a bug of their own as `PARKED`."""
         now, seen = self._clock.monotonic(), self._went_well
         for message, end in zip(messages, ends, strict=True):
-            if end.cause is Cause.UNEXPECTED or end.outcome in _WELL:
+            if end.cause is Cause.UNEXPECTED or end.outcome in WELL:
                 seen.pop(message.message_id, None)
-                seen[message.message_id] = (now, end.outcome in _WELL)
+                seen[message.message_id] = (now, end.outcome in WELL)
         while len(seen) > REMEMBERED_MAX or (
             seen and next(iter(seen.values()))[0] < now - EVIDENCE_SECONDS
         ):

@@ -4,12 +4,11 @@ A customer's events in a batch coalesce. The newest is written; the older ones a
 the row that this write left, so each still gets its own outcome.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import repeat
+from functools import partial
 from typing import Protocol
 
 from customer_events.deadline import UNLIMITED, Deadline
@@ -72,17 +71,24 @@ class LatestState:
         self, events: Sequence[CustomerStatusChanged], deadline: Deadline = UNLIMITED
     ) -> list[Handled]:
         """Answer each event, in the order given; customers do not wait for one another."""
-        return by_customer(events, self._handle_customer, self._pool, deadline)
+        answers: dict[int, Handled] = {}
+        customers = by_customer(events)
+        run = map if len(customers) == 1 else self._pool.map
+        for ends in run(partial(self._handle_customer, events, deadline), customers):
+            answers |= ends
+        return [answers[index] for index in range(len(events))]
+
+    # Private functions
 
     def _handle_customer(
-        self, events: list[CustomerStatusChanged], deadline: Deadline
-    ) -> list[Handled]:
+        self, events: Sequence[CustomerStatusChanged], deadline: Deadline, indexes: list[int]
+    ) -> dict[int, Handled]:
         """Newest first; only what was applied, or found stored, supersedes what is older."""
         row: Row | None = None
         answers: dict[int, Handled] = {}
-        for index in sorted(range(len(events)), key=lambda i: _turn(events[i]), reverse=True):
+        for index in sorted(indexes, key=lambda index: _turn(events[index]), reverse=True):
             answers[index], row = self._decide(events[index], row, deadline)
-        return [answers[index] for index in range(len(events))]
+        return answers
 
     def _decide(
         self, event: CustomerStatusChanged, known: Row | None, deadline: Deadline
@@ -103,28 +109,18 @@ class LatestState:
         return verdict or retry("GuardDisagreesWithTable", Cause.UNEXPECTED), written.row
 
 
-def by_customer(
-    events: Sequence[CustomerStatusChanged],
-    work: Callable[[list[CustomerStatusChanged], Deadline], list[Handled]],
-    pool: Executor,
-    deadline: Deadline,
-) -> list[Handled]:
-    """Each customer's events together, customers side by side; answers in the order given."""
-    customers: dict[str, list[int]] = defaultdict(list)
+def by_customer(events: Sequence[CustomerStatusChanged]) -> list[list[int]]:
+    """The indexes of each customer's events."""
+    customers: dict[str, list[int]] = {}
     for index, event in enumerate(events):
-        customers[event.customer_id].append(index)
-    groups = [[events[index] for index in indexes] for indexes in customers.values()]
-    run = map if len(groups) == 1 else pool.map
-    answers: dict[int, Handled] = {}
-    for indexes, ends in zip(customers.values(), run(work, groups, repeat(deadline)), strict=True):
-        answers |= zip(indexes, ends, strict=True)
-    return [answers[index] for index in range(len(events))]
+        customers.setdefault(event.customer_id, []).append(index)
+    return list(customers.values())
 
 
 # Private functions
 
 
 def _turn(event: CustomerStatusChanged) -> tuple[bool, str, int, datetime]:
-    """Readings before live events, which a reading may prove to be old; then the newest first."""
-    is_reading = kind(event) is not Kind.COUNTED
-    return (is_reading, event.sequence, event.schema_version, event.occurred_at)
+    """Snapshots before live events, which a snapshot may prove to be old; then the newest first."""
+    is_snapshot = kind(event) is not Kind.COUNTED
+    return (is_snapshot, event.sequence, event.schema_version, event.occurred_at)

@@ -33,6 +33,11 @@ class Message:
     attributes: Mapping[str, Mapping[str, Any]]
     sequence_number: str = "0"
 
+    @property
+    def fifo_group(self) -> str | None:
+        """The group whose order the queue keeps; None on a standard queue."""
+        return self.group_id if self.fifo else None
+
 
 def from_record(record: Mapping[str, Any]) -> Message:
     """Read one element of a Lambda event's `Records`.

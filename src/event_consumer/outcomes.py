@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 
 from customer_events.errors import PermanentError
+from customer_events.event import Event
+from event_consumer.messages import Message
 
 
 class Outcome(StrEnum):
@@ -14,6 +16,10 @@ class Outcome(StrEnum):
     STALE = "STALE"
     PARKED = "PARKED"
     RETRY = "RETRY"
+
+
+WELL = frozenset({Outcome.APPLIED, Outcome.DUPLICATE, Outcome.STALE})
+"""The row holds the event, or something newer."""
 
 
 class Cause(Enum):
@@ -64,3 +70,17 @@ def retry(error_type: str, cause: Cause = Cause.WAITS, *, frames: tuple[str, ...
 
 
 OUT_OF_TIME = retry("OutOfTime")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One message of a batch and how it ended; `event` is None where none could be read."""
+
+    message: Message
+    event: Event | None
+    handled: Handled
+
+    @property
+    def comes_back(self) -> bool:
+        """Whether the message stays in its queue; all others are acknowledged."""
+        return self.handled.outcome is Outcome.RETRY

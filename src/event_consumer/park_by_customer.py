@@ -2,8 +2,8 @@
 
 Once a message fails, a note stands for it in its message group, in the order of the first delivery.
 While there is a note, only the message that stands first may be handled; every other of that group
-is parked behind it, as `BehindParkedEvent`. What brings a note away is its message's own good end:
-a replay releases them one by one, in order. A group is one customer's, and messages that can't be
+is parked behind it, as `BehindParkedEvent`. A note is removed once its own message ended well: a
+replay releases them one by one, in order. A group is one customer's, and messages that can't be
 read have one as well.
 
 A note is written before its message is parked and removed after it ended well, each by the id of
@@ -14,67 +14,45 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
+from customer_events.deadline import Deadlines
 from customer_events.errors import BehindParkedEvent
-from event_consumer.consume_batch import (
-    AnyReader,
-    Delivery,
-    consume_in_turns,
-    decide_batch,
-    park_deliveries,
-)
-from event_consumer.failures import FailureTracker, raised
+from event_consumer.consume_batch import BatchConsumer
+from event_consumer.failures import raised
 from event_consumer.messages import Message, first_delivery
-from event_consumer.outcomes import OUT_OF_TIME, Handled, Outcome, parked, retry
-from event_consumer.ports import (
-    Deadlines,
-    EventHandler,
-    Note,
-    ParkedGroups,
-    ParkingLot,
-    Redelivery,
-)
+from event_consumer.outcomes import OUT_OF_TIME, WELL, Delivery, Handled, parked, retry
+from event_consumer.ports import Note, ParkedGroups
 
 BEHIND_FAILED = retry("BehindFailedMessage")
-_WELL = frozenset({Outcome.APPLIED, Outcome.DUPLICATE, Outcome.STALE})
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ParkByCustomer:
-    """Handles batches of a FIFO queue; messages of no group pass through it freely.
+    """Consumes batches of a FIFO queue; messages of no group pass through it freely.
 
     Args:
+        consumer: reads, handles and parks single messages.
         groups: the notes.
     """
 
+    consumer: BatchConsumer
     groups: ParkedGroups
-    handler: EventHandler[Any]
-    reader: AnyReader
 
     def consume(
-        self,
-        messages: Sequence[Message],
-        *,
-        parking_lot: ParkingLot,
-        redelivery: Redelivery,
-        tracker: FailureTracker,
-        deadlines: Deadlines,
-        now: datetime,
+        self, messages: Sequence[Message], deadlines: Deadlines, now: datetime
     ) -> list[Delivery]:
-        """Handle, park or let come back every message; see `consume_batch`."""
-        batch = _Batch(
-            owner=self, deadlines=deadlines, tracker=tracker, parking_lot=parking_lot, now=now
-        )
-        return consume_in_turns(messages, batch.run, redelivery, tracker, deadlines.settling)
+        """Handle, park or let come back every message; see `BatchConsumer.consume`."""
+        batch = _Batch(consumer=self.consumer, groups=self.groups, deadlines=deadlines, now=now)
+        return batch.run(messages)
 
-    def decide(self, messages: Sequence[Message], *, deadlines: Deadlines) -> list[Delivery]:
+    def decide(self, messages: Sequence[Message], deadlines: Deadlines) -> list[Delivery]:
         """For a replay through the function: parks nothing and writes no note.
 
         What stands behind another ends as `RETRY`, so that the replay keeps it for later; what ends
         well gives way to the next.
         """
-        return _Batch(owner=self, deadlines=deadlines).run(messages)
+        batch = _Batch(consumer=self.consumer, groups=self.groups, deadlines=deadlines, now=None)
+        return batch.run(messages)
 
 
 # Private functions
@@ -82,108 +60,87 @@ class ParkByCustomer:
 
 @dataclass(slots=True, kw_only=True)
 class _Batch:
-    """One batch, a message of each group at a time."""
+    """One batch, a message of each group at a time; `now` is None for a replay."""
 
-    owner: ParkByCustomer
+    consumer: BatchConsumer
+    groups: ParkedGroups
     deadlines: Deadlines
-    tracker: FailureTracker | None = None
-    parking_lot: ParkingLot | None = None
-    now: datetime | None = None
+    now: datetime | None
     _stopped: set[str] = field(default_factory=set)
+    _notes: dict[str, Note | None] = field(default_factory=dict)
     _deliveries: dict[str, Delivery] = field(default_factory=dict)
 
     def run(self, messages: Sequence[Message]) -> list[Delivery]:
         lanes: dict[str, deque[Message]] = {}
-        for one in messages:
-            lanes.setdefault(_group(one) or f"/{one.message_id}", deque()).append(one)
+        for message in messages:
+            lanes.setdefault(message.fifo_group or f"/{message.message_id}", deque()).append(
+                message
+            )
         while wave := [lane.popleft() for lane in lanes.values() if lane]:
-            self._wave(wave)
-        return [self._deliveries[one.message_id] for one in messages]
+            self._handle_wave(wave)
+        return [self._deliveries[message.message_id] for message in messages]
 
-    def _wave(self, wave: Sequence[Message]) -> None:
+    def _handle_wave(self, wave: Sequence[Message]) -> None:
+        deliveries: list[Delivery] = []
         going: list[Message] = []
-        notes: dict[str, Note | None] = {}
-        ends: list[Delivery] = []
-        for one in wave:
-            group = _group(one)
-            if group is None:
-                going.append(one)
-                continue
-            if group in self._stopped:
-                ends.append(_delivery(one, BEHIND_FAILED))
-                continue
-            if self.deadlines.handling.is_over():
-                ends.append(_delivery(one, OUT_OF_TIME))
-                continue
-            try:
-                note = self.owner.groups.first(group)
-            except Exception as error:  # noqa: BLE001 - not knowing who is first, nobody may go
-                ends.append(_delivery(one, raised(error)))
-                continue
-            if note is None or note.message_id == _name(one):
-                notes[one.message_id] = note
-                going.append(one)
+        for message in wave:
+            if held_back := self._held_back(message):
+                deliveries.append(_delivery(message, held_back))
             else:
-                ends.append(_delivery(one, self._behind()))
-        ends += decide_batch(
-            going,
-            self.owner.handler,
-            self.owner.reader,
-            deadline=self.deadlines.handling,
-            tracker=self.tracker,
-        )
-        for delivery in self._settled(ends, notes):
+                going.append(message)
+        tracker = None if self.now is None else self.consumer.tracker
+        deliveries += self.consumer.decide(going, self.deadlines, tracker)
+        deliveries = [self._noted(delivery) for delivery in deliveries]
+        if self.now is not None:
+            deliveries = self.consumer.park(deliveries, self.deadlines.parking, self.now)
+        for delivery in deliveries:
             self._deliveries[delivery.message.message_id] = delivery
-            self._close(delivery)
+            group = delivery.message.fifo_group
+            if group is not None and delivery.comes_back:
+                self._stopped.add(group)  # what follows in this batch comes back with it
 
-    def _behind(self) -> Handled:
-        reason = BehindParkedEvent("an event whose customer has none parked before it")
-        return parked(reason) if self.parking_lot is not None else retry(reason.code)
-
-    def _settled(self, ends: list[Delivery], notes: dict[str, Note | None]) -> list[Delivery]:
-        """Notes written and removed, and what is to be parked parked, or else to come back."""
-        noted = [self._noted(one, notes) for one in ends]
-        if self.parking_lot is None or self.now is None:
-            return noted
-        return park_deliveries(noted, self.parking_lot, self.now, self.deadlines.settling)
-
-    def _noted(self, one: Delivery, notes: dict[str, Note | None]) -> Delivery:
-        """The delivery, or a `RETRY` in its place where its note could not be kept."""
-        group = _group(one.message)
+    def _held_back(self, message: Message) -> Handled | None:
+        """Why the message may not be handled now; None where it may."""
+        group = message.fifo_group
         if group is None:
-            return one
-        note = notes.get(one.message.message_id)
-        if one.handled.outcome in _WELL:
-            if note is None:
-                return one
-        elif self.parking_lot is None or one.handled in {BEHIND_FAILED, OUT_OF_TIME}:
-            return one
-        if self.deadlines.settling.is_over():
-            return _delivery(one.message, OUT_OF_TIME)
+            return None
+        if group in self._stopped:
+            return BEHIND_FAILED
+        if self.deadlines.work.is_over():
+            return OUT_OF_TIME
         try:
-            if note is not None and one.handled.outcome in _WELL:
-                self.owner.groups.remove(group, note)
+            note = self.groups.first(group)
+        except Exception as error:  # noqa: BLE001 - not knowing who is first, nobody may go
+            return raised(error)
+        if note is None or note.message_id == _first_id(message):
+            self._notes[message.message_id] = note
+            return None
+        reason = BehindParkedEvent("an event whose customer has none parked before it")
+        return retry(reason.code) if self.now is None else parked(reason)
+
+    def _noted(self, delivery: Delivery) -> Delivery:
+        """The delivery, or a `RETRY` in its place where its note could not be kept."""
+        message, handled = delivery.message, delivery.handled
+        group, note = message.fifo_group, self._notes.get(message.message_id)
+        is_well = handled.outcome in WELL
+        if group is None or (is_well and note is None):
+            return delivery
+        if not is_well and (self.now is None or handled in {BEHIND_FAILED, OUT_OF_TIME}):
+            return delivery
+        if self.deadlines.parking.is_over():
+            return _delivery(message, OUT_OF_TIME)
+        try:
+            if note is not None and is_well:
+                self.groups.remove(group, note)
             else:
                 # A RETRY too: SQS itself may move it to the DLQ, and asks nobody then.
-                self.owner.groups.add(
-                    group, _name(one.message), sequence_number=one.message.sequence_number
-                )
+                self.groups.add(group, _first_id(message), sequence_number=message.sequence_number)
         except Exception as error:  # noqa: BLE001 - unnoted, it must not leave its place
-            return _delivery(one.message, raised(error))
-        return one
-
-    def _close(self, one: Delivery) -> None:
-        """What follows a failed message of its group in this batch comes back with it."""
-        group = _group(one.message)
-        if group is not None and one.handled.outcome is Outcome.RETRY:
-            self._stopped.add(group)
+            return _delivery(message, raised(error))
+        return delivery
 
 
-def _group(message: Message) -> str | None:
-    return message.group_id if message.fifo else None
-
-
-def _name(message: Message) -> str:
+def _first_id(message: Message) -> str:
     """The id of the first delivery, which parking and replaying keep."""
     return first_delivery(message)["original_message_id"]
 

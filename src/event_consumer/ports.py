@@ -81,11 +81,3 @@ class Redelivery(Protocol):
     def acknowledge(self, messages: Sequence[Message], deadline: Deadline) -> None:
         """These are done with, also where the process dies before it can answer."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deadlines:
-    """Until when handling, and then parking, noting and delaying, may start calls."""
-
-    handling: Deadline
-    settling: Deadline

@@ -1,23 +1,21 @@
-"""What a consumer tells about a batch: one log line and one metrics blob, ids and counts only.
+"""What a batch leaves behind: one log line and one metrics blob (EMF), ids and counts only.
 
-The line is a warning where `deprecated` names versions: each deprecated one that the batch
-still held, with its sunset.
-
-The metrics are in `customer_events.metrics`.
+The line is a warning where `deprecated` names versions: each deprecated one that the batch still
+held, with its sunset.
 """
 
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
 
 from customer_events import metrics
+from customer_events.metrics import Metric
 from customer_events.registry import Registry
-from event_consumer.consume_batch import Delivery
-from event_consumer.outcomes import Cause, Outcome
+from event_consumer.outcomes import WELL, Cause, Delivery, Outcome
 
 COUNTS = {
     Outcome.APPLIED: metrics.EVENTS_APPLIED,
@@ -29,51 +27,35 @@ COUNTS = {
 PROBLEMS_LOGGED_MAX = 100
 
 
-class Report(Protocol):
-    """Where the account of a batch goes."""
+class BatchReporter:
+    """Writes the line and the blob.
 
-    def batch(self, deliveries: Sequence[Delivery], *, request_id: str, now: datetime) -> None:
-        """Tell about one batch."""
-        ...
+    Args:
+        service: the metrics' dimension `service`, and the line's.
+        deployment: the metrics' dimension `deployment`.
+        namespace: of the metrics.
+        registry: which versions are deprecated.
+    """
 
-
-class PowertoolsReport:
-    """Log and metrics by Powertools: JSON lines and CloudWatch's embedded metric format."""
-
-    def __init__(self, logger: Logger, blob: EphemeralMetrics, registry: Registry) -> None:
-        self._logger = logger
-        self._blob = blob
+    def __init__(
+        self, *, service: str, deployment: str, namespace: str, registry: Registry
+    ) -> None:
+        self._logger = Logger(service=service)
+        self._blob = EphemeralMetrics(
+            service=service, namespace=namespace, default_dimensions={"deployment": deployment}
+        )
         self._registry = registry
 
-    def batch(self, deliveries: Sequence[Delivery], *, request_id: str, now: datetime) -> None:
-        """See `Report.batch`."""
-        counts = Counter(one.handled.outcome for one in deliveries)
-        values = {metric: counts[outcome] for outcome, metric in COUNTS.items()}
+    def report(self, deliveries: Sequence[Delivery], *, request_id: str, now: datetime) -> None:
+        """Report one batch."""
+        counts = Counter(delivery.handled.outcome for delivery in deliveries)
         deprecated = self._deprecated_versions(deliveries, now)
-        faults = Counter(
-            one.handled.error_type
-            for one in deliveries
-            if one.handled.cause is Cause.DEPENDENCY_FAULT
-        )
-        values[metrics.DEPENDENCY_FAULTS] = faults.total()
-        values[metrics.UNEXPECTED_EXCEPTIONS] = sum(
-            one.handled.cause is Cause.UNEXPECTED for one in deliveries
-        )
-        values[metrics.DEPRECATED_EVENTS] = sum(one["events"] for one in deprecated)
-        lag = _worst_lag_ms(deliveries, now)
-        if lag is not None:
-            values[metrics.END_TO_END_LAG] = lag
-        for metric, value in values.items():
-            self._blob.add_metric(metric.name, metric.unit, value)
-        self._blob.flush_metrics()
-        for code, count in faults.items():
-            by_code = metrics.DEPENDENCY_FAULTS_BY_CODE
-            self._blob.add_dimension(by_code.dimensions[-1], code)
-            self._blob.add_metric(by_code.name, by_code.unit, count)
-            self._blob.flush_metrics()
-        problems = [_problem(one) for one in deliveries if _is_problem(one)]
-        tell = self._logger.warning if deprecated else self._logger.info
-        tell(
+        values = {metric: counts[outcome] for outcome, metric in COUNTS.items()}
+        values[metrics.DEPRECATED_EVENTS] = sum(version["events"] for version in deprecated)
+        self._count(values, deliveries, now)
+        problems = [_problem(one) for one in deliveries if one.handled.outcome not in WELL]
+        log = self._logger.warning if deprecated else self._logger.info
+        log(
             "batch consumed",
             function_request_id=request_id,
             messages=len(deliveries),
@@ -83,6 +65,31 @@ class PowertoolsReport:
             traces=_traces(deliveries),
             deprecated=deprecated,
         )
+
+    # Private functions
+
+    def _count(
+        self, values: dict[Metric, int], deliveries: Sequence[Delivery], now: datetime
+    ) -> None:
+        causes = [delivery.handled.cause for delivery in deliveries]
+        values[metrics.UNEXPECTED_EXCEPTIONS] = causes.count(Cause.UNEXPECTED)
+        values[metrics.DEPENDENCY_FAULTS] = causes.count(Cause.DEPENDENCY_FAULT)
+        lag = _worst_lag_milliseconds(deliveries, now)
+        if lag is not None:
+            values[metrics.END_TO_END_LAG] = lag
+        for metric, value in values.items():
+            self._blob.add_metric(metric.name, metric.unit, value)
+        self._blob.flush_metrics()
+        by_code = metrics.DEPENDENCY_FAULTS_BY_CODE
+        faults = Counter(
+            delivery.handled.error_type
+            for delivery in deliveries
+            if delivery.handled.cause is Cause.DEPENDENCY_FAULT
+        )
+        for code, count in faults.items():
+            self._blob.add_dimension(by_code.dimensions[-1], code)
+            self._blob.add_metric(by_code.name, by_code.unit, count)
+            self._blob.flush_metrics()
 
     def _deprecated_versions(
         self, deliveries: Sequence[Delivery], now: datetime
@@ -105,35 +112,31 @@ class PowertoolsReport:
 # Private functions
 
 
-def _worst_lag_ms(deliveries: Sequence[Delivery], now: datetime) -> int | None:
+def _worst_lag_milliseconds(deliveries: Sequence[Delivery], now: datetime) -> int | None:
     changes = [
-        one.event.occurred_at
-        for one in deliveries
-        if one.event and one.handled.outcome is Outcome.APPLIED
+        delivery.event.occurred_at
+        for delivery in deliveries
+        if delivery.event and delivery.handled.outcome is Outcome.APPLIED
     ]
     return max(0, int((now - min(changes)).total_seconds() * 1000)) if changes else None
 
 
-def _is_problem(one: Delivery) -> bool:
-    return one.handled.outcome in {Outcome.PARKED, Outcome.RETRY}
-
-
-def _problem(one: Delivery) -> dict[str, Any]:
+def _problem(delivery: Delivery) -> dict[str, Any]:
     """Ids, codes and field names; nothing that a message's sender has written freely."""
-    reason = one.handled.reason
+    message, handled = delivery.message, delivery.handled
     return {
-        "message_id": one.message.message_id,
-        "event_id": str(one.event.event_id) if one.event else None,
-        "outcome": one.handled.outcome.value,
-        "reason": reason.code if reason else one.handled.error_type,
-        "field": reason.field if reason else "",
-        "cause": one.handled.cause.name if one.handled.cause else "",
-        "frames": list(one.handled.frames),
-        "receive_count": one.message.receive_count,
+        "message_id": message.message_id,
+        "event_id": str(delivery.event.event_id) if delivery.event else None,
+        "outcome": handled.outcome.value,
+        "reason": handled.reason.code if handled.reason else handled.error_type,
+        "field": handled.reason.field if handled.reason else "",
+        "cause": handled.cause.name if handled.cause else "",
+        "frames": list(handled.frames),
+        "receive_count": message.receive_count,
     }
 
 
 def _traces(deliveries: Sequence[Delivery]) -> list[str]:
     """The W3C trace contexts of the changes that the batch carried, each once."""
-    found = dict.fromkeys(one.event.traceparent for one in deliveries if one.event)
-    return [trace for trace in found if trace][:PROBLEMS_LOGGED_MAX]
+    traces = dict.fromkeys(one.event.traceparent for one in deliveries if one.event)
+    return [trace for trace in traces if trace][:PROBLEMS_LOGGED_MAX]

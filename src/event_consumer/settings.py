@@ -1,21 +1,18 @@
 """What a consumer is told by its environment, read once and checked before any work."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
 from customer_events.metrics import NAMESPACE
+from customer_events.settings import BadSettings, SettingsReader
 from event_consumer.order_guard import CLOCK_TOLERANCE
+
+__all__ = ["RECEIVES_MAX", "BadSettings", "ConsumerSettings", "from_environment"]
 
 RECEIVES_MAX = 240
 """Lasts for an outage of 12 hours; docs/guarantees.md has the sums."""
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-_WHOLE = re.compile(r"[0-9]{1,9}", re.ASCII)
-
-
-class BadSettings(Exception):
-    """Names every variable at fault and what was expected; fix the deployment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +46,7 @@ def from_environment(environ: Mapping[str, str]) -> ConsumerSettings:
     Raises:
         BadSettings: a variable is missing or wrong; all of them are named at once.
     """
-    reader = _Reader(environ)
+    reader = SettingsReader(environ)
     consumer = reader.text("CONSUMER_NAME", "the subscriber's name, such as payments")
     tolerance_seconds = reader.whole(
         "CLOCK_TOLERANCE_SECONDS",
@@ -57,18 +54,23 @@ def from_environment(environ: Mapping[str, str]) -> ConsumerSettings:
         low=1,
         high=3600,
     )
-    reader.one_of("POWERTOOLS_LOG_LEVEL", LOG_LEVELS)
+    levels = {level: level for level in LOG_LEVELS}
+    expected = f"one of {', '.join(LOG_LEVELS)}"
+    reader.optional("POWERTOOLS_LOG_LEVEL", lambda text: levels.get(text.upper()), expected, "INFO")
+    queue_url = reader.required("QUEUE_URL", _url, "the https:// URL of the subscriber's queue")
+    dlq_url = reader.required("DLQ_URL", _url, "the https:// URL of the subscriber's DLQ")
+    reader.expect(dlq_url is None or dlq_url != queue_url, "DLQ_URL", "another than QUEUE_URL")
     settings = ConsumerSettings(
         consumer=consumer,
         deployment=reader.text("DEPLOYMENT", "the prefix of the deployment's names"),
-        queue_url=reader.url("QUEUE_URL", "the URL of the subscriber's queue"),
-        dlq_url=reader.url("DLQ_URL", "the URL of the subscriber's DLQ", unlike="QUEUE_URL"),
+        queue_url=queue_url,
+        dlq_url=dlq_url,
         table_name=reader.text("TABLE_NAME", "the name of the subscriber's table"),
         writers_max=reader.whole("WRITERS_MAX", default=10, low=1, high=64),
         clock_tolerance=timedelta(seconds=tolerance_seconds),
-        service=environ.get("POWERTOOLS_SERVICE_NAME") or f"{consumer}_consumer",
-        metrics_namespace=environ.get("POWERTOOLS_METRICS_NAMESPACE") or NAMESPACE,
-        parked_groups_table=reader.parked_groups_table(),
+        service=reader.get("POWERTOOLS_SERVICE_NAME") or f"{consumer}_consumer",
+        metrics_namespace=reader.get("POWERTOOLS_METRICS_NAMESPACE") or NAMESPACE,
+        parked_groups_table=_parked_groups_table(reader, queue_url or ""),
         receives_max=reader.whole("MAX_RECEIVE_COUNT", default=RECEIVES_MAX, low=5, high=1000),
     )
     reader.finish()
@@ -78,52 +80,19 @@ def from_environment(environ: Mapping[str, str]) -> ConsumerSettings:
 # Private functions
 
 
-class _Reader:
-    """Collects what is wrong, so that one deployment shows all of it. Empty counts as not set."""
+def _url(text: str) -> str | None:
+    return text if text.startswith(("https://", "http://")) else None
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-        self._wrong: list[str] = []
 
-    def text(self, name: str, expected: str) -> str:
-        value = self._environ.get(name, "")
-        if not value.strip():
-            self._wrong.append(f"{name} is missing: expected {expected}")
-        return value
-
-    def url(self, name: str, expected: str, *, unlike: str = "") -> str:
-        value = self.text(name, expected)
-        if value and not value.startswith(("https://", "http://")):
-            self._wrong.append(f"{name} is wrong: expected {expected}, from https://")
-        elif value and value == self._environ.get(unlike):
-            self._wrong.append(f"{name} is wrong: expected {expected}, another than {unlike}")
-        return value
-
-    def whole(self, name: str, *, default: int, low: int, high: int) -> int:
-        value = self._environ.get(name, "") or str(default)
-        if _WHOLE.fullmatch(value) and low <= int(value) <= high:
-            return int(value)
-        self._wrong.append(f"{name} is wrong: expected a whole number from {low} to {high}")
-        return default
-
-    def one_of(self, name: str, values: Sequence[str]) -> None:
-        value = self._environ.get(name, "")
-        if value and value.upper() not in values:
-            self._wrong.append(f"{name} is wrong: expected one of {', '.join(values)}")
-
-    def parked_groups_table(self) -> str | None:
-        name = "PARK_BY_CUSTOMER"
-        value = self._environ.get(name, "").lower()
-        if value in {"", "false"}:
-            return None
-        if value != "true":
-            self._wrong.append(f"{name} is wrong: expected true or false")
-        elif not self._environ.get("QUEUE_URL", "").endswith(".fifo"):
-            self._wrong.append(f"{name} is wrong: expected true only with a FIFO queue")
-        return self.text(
-            "PARKED_GROUPS_TABLE", f"the table of notes that {name} needs, keyed by message_group"
-        )
-
-    def finish(self) -> None:
-        if self._wrong:
-            raise BadSettings("; ".join(self._wrong))
+def _parked_groups_table(reader: SettingsReader, queue_url: str) -> str | None:
+    name, words = "PARK_BY_CUSTOMER", {"true": True, "false": False}
+    parks = reader.optional(
+        name, lambda text: words.get(text.lower()), "true or false", default=False
+    )
+    if not parks:
+        return None
+    reader.expect(queue_url.endswith(".fifo"), name, "true only with a FIFO queue")
+    table_name: str | None = reader.text(
+        "PARKED_GROUPS_TABLE", f"the table of notes that {name} needs, keyed by message_group"
+    )
+    return table_name

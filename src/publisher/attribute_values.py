@@ -14,7 +14,6 @@ _PLAIN_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,37}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([Ee][+-]?[0-9]{1,3})?", re.ASCII)
 _NUMBER_DIGITS_MAX, _EXPONENT_MIN, _EXPONENT_MAX = 38, -130, 125
 """Of a number ("Supported data types", Amazon DynamoDB Developer Guide)."""
-_NUMBER_TEXT = re.compile(r"[0-9]{1,40}", re.ASCII)
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})",
@@ -61,11 +60,6 @@ def whole_number(value: object) -> int | None:
     """The value of an `N` that is whole and not negative."""
     found = _number(value)
     return int(found) if found is not None and _WHOLE.fullmatch(found) else None
-
-
-def is_number_text(value: object) -> bool:
-    """Whether it reads as a stream record's SequenceNumber: 1 to 40 digits, as text."""
-    return isinstance(value, str) and _NUMBER_TEXT.fullmatch(value) is not None
 
 
 def is_unicode(value: str) -> bool:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from botocore.config import Config
     from botocore.session import Session
 
+    from publisher.batched_bus import BatchedBus
     from publisher.pipe_handler import PipeHandler
-    from publisher.ports import Bus
     from publisher.publish_batch import BatchPublisher
     from publisher.reporting import BatchReporter
     from publisher.settings import PipeSettings, Settings
@@ -34,17 +34,13 @@ def build() -> "StreamHandler":
     """The handler of the stream's event source mapping.
 
     Raises:
-        publisher.settings.SettingsError: names every variable that is missing or wrong.
+        customer_events.settings.BadSettings: names every variable that is missing or wrong.
     """
     return _without_collecting(_stream_handler)
 
 
 def build_for_pipe() -> "PipeHandler":
-    """The handler of a pipe's enrichment.
-
-    Raises:
-        publisher.settings.SettingsError: names every variable that is missing or wrong.
-    """
+    """The handler of a pipe's enrichment; raises as `build` does."""
     return _without_collecting(_pipe_handler)
 
 
@@ -70,25 +66,28 @@ def _stream_handler() -> "StreamHandler":
     from publisher.stream_handler import StreamHandler
 
     settings = from_environment(os.environ)
-    session = Session()
-    executor = _executor()
-    publisher_to = _publisher_to(settings, session, executor)
-    publisher = publisher_to(_bus(settings, session, executor))
-    return StreamHandler(publisher=publisher, reporter=_reporter(settings), clock=publisher.clock)
+    session, executor = Session(), _executor()
+    publisher = _publisher(settings, session, executor)
+    return StreamHandler(
+        publisher=publisher,
+        bus=_bus(settings, session, executor),
+        reporter=_reporter(settings),
+        clock=publisher.clock,
+    )
 
 
 def _pipe_handler() -> "PipeHandler":
     from botocore.session import Session
 
-    from publisher.clock import SystemClock
     from publisher.pipe_handler import PipeHandler
     from publisher.settings import for_pipe
 
     settings = for_pipe(os.environ)
+    publisher = _publisher(settings, Session(), _executor())
     return PipeHandler(
-        publisher_to=_publisher_to(settings, Session(), _executor()),
+        publisher=publisher,
         reporter=_reporter(settings),
-        clock=SystemClock(),
+        clock=publisher.clock,
         event_size_max_bytes=settings.message_size_max_bytes,
         batch_size_max=settings.batch_size_max,
     )
@@ -100,17 +99,16 @@ def _executor() -> "Executor":
     return ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="publisher")
 
 
-def _publisher_to(
+def _publisher(
     settings: "PipeSettings", session: "Session", executor: "Executor"
-) -> "Callable[[Bus], BatchPublisher]":
-    """Makes the publisher, once it knows its bus."""
+) -> "BatchPublisher":
     import random
 
     from publisher import other_events
     from publisher.bad_deployment import BadDeploymentDetector
     from publisher.clock import SystemClock
     from publisher.failure_store import S3FailureStore
-    from publisher.patience import Patience
+    from publisher.failure_tracker import FailureTracker
     from publisher.publish_batch import BatchPublisher
 
     failure_store = S3FailureStore(
@@ -120,19 +118,15 @@ def _publisher_to(
         bucket=settings.failure_bucket,
         executor=executor,
     )
-    clock = SystemClock()
-    patience, deployment = Patience(), BadDeploymentDetector()
-    found = other_events.find()
-    return lambda bus: BatchPublisher(
+    return BatchPublisher(
         rules=settings.rules,
         producer=settings.producer,
-        bus=bus,
         failure_store=failure_store,
-        clock=clock,
-        patience=patience,
-        deployment=deployment,
+        clock=SystemClock(),
+        tracker=FailureTracker(),
+        deployment=BadDeploymentDetector(),
         jitter=random.random,
-        other_events=found,
+        other_events=other_events.ALL,
     )
 
 
@@ -146,30 +140,28 @@ def _reporter(settings: "PipeSettings") -> "BatchReporter":
     )
 
 
-def _bus(settings: "Settings", session: "Session", executor: "Executor") -> "Bus":
-    """The adapter for the bus that BUS_ARN names."""
+def _bus(settings: "Settings", session: "Session", executor: "Executor") -> "BatchedBus":
+    """The bus that BUS_ARN names."""
+    from publisher.batched_bus import BatchedBus, Calls
     from publisher.transports import EVENTBRIDGE, of_bus
 
-    if of_bus(settings.bus_arn) is EVENTBRIDGE:
+    transport = of_bus(settings.bus_arn)
+    service = "events" if transport is EVENTBRIDGE else "sns"
+    client = session.create_client(service, region_name=settings.bus_region, config=_config(1))
+    if transport is EVENTBRIDGE:
         from publisher.eventbridge_bus import EventBridgeBus
 
-        return EventBridgeBus(
-            client=session.create_client(
-                "events", region_name=settings.bus_region, config=_config(1)
-            ),
-            bus_arn=settings.bus_arn,
-            event_size_max_bytes=settings.message_size_max_bytes,
-            executor=executor,
-        )
-    from publisher.form_encoding import EntriesEncoder
-    from publisher.sns_bus import SnsBus
+        calls: Calls = EventBridgeBus(client=client, bus_arn=settings.bus_arn)
+    else:
+        from publisher.form_encoding import EntriesEncoder
+        from publisher.sns_bus import SnsTopic
 
-    client = session.create_client("sns", region_name=settings.bus_region, config=_config(1))
-    EntriesEncoder().register(client.meta.events)
-    return SnsBus(
-        client=client,
-        topic_arn=settings.bus_arn,
-        message_size_max_bytes=settings.message_size_max_bytes,
+        EntriesEncoder().register(client.meta.events)
+        calls = SnsTopic(client=client, topic_arn=settings.bus_arn)
+    return BatchedBus(
+        transport=transport,
+        calls=calls,
+        size_max_bytes=settings.message_size_max_bytes,
         executor=executor,
     )
 

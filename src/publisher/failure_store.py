@@ -11,8 +11,7 @@ from typing import Any
 
 from customer_events.deadline import Deadline
 from customer_events.instants import to_wire
-from publisher import stream_records
-from publisher.batched_calls import code_of
+from publisher.bus_errors import code_of
 from publisher.ports import ParkedRecord
 
 KEY_PREFIX = "parked"
@@ -72,19 +71,18 @@ class S3FailureStore:
 
 def key_of(parked: ParkedRecord) -> str:
     """Where a record is kept: by the UTC day of its change, and its `eventID`."""
-    date = stream_records.creation_date(parked.record) or "undated"
-    return f"{KEY_PREFIX}/{date}/{stream_records.record_id(parked.record)}.json"
+    created_at = parked.record.created_at
+    date = "undated" if created_at is None else f"{created_at:%Y/%m/%d}"
+    return f"{KEY_PREFIX}/{date}/{parked.record.record_id}.json"
 
 
 def document_of(parked: ParkedRecord) -> dict[str, Any]:
     """What is kept: the whole record, and why it is here; `recover` publishes from it."""
-    reason = parked.reason
+    reason, raw = parked.reason, parked.record.raw
     document: dict[str, Any] = {"reason": reason.code, "expected": reason.expected}
     if reason.field:
         document["field"] = reason.field
-    record = parked.record
-    source_arn = record.get("eventSourceARN") if isinstance(record, dict) else None
     document["parked_at"] = to_wire(parked.parked_at)
-    document["event_source_arn"] = source_arn
-    document["record"] = record
+    document["event_source_arn"] = raw.get("eventSourceARN") if isinstance(raw, dict) else None
+    document["record"] = raw
     return document

@@ -6,18 +6,19 @@ is longer than one call of its target takes, so such a result is never returned.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from customer_events.deadline import Deadline
-from publisher.batched_calls import CONFIRMED, too_large
-from publisher.eventbridge_bus import size_bytes
+from publisher.batch_result import BatchResult
+from publisher.bus_errors import CONFIRMED, too_large
 from publisher.events import Entry
-from publisher.invocation import BatchFailed, Reporter, deadlines, discreetly, request_id
-from publisher.ports import Answer, Bus, Clock
-from publisher.publish_batch import BatchPublisher, BatchResult
-from publisher.transitions import Record
+from publisher.invocation import RESERVES, BatchFailed, redact_exceptions
+from publisher.ports import Answer, Clock
+from publisher.publish_batch import BatchPublisher
+from publisher.reporting import BatchReporter
+from publisher.stream_records import StreamRecord
 from publisher.transports import PIPES
 
 
@@ -26,18 +27,18 @@ class PipeHandler:
     """The Lambda handler, called as `handler(records, context)`.
 
     Args:
-        publisher_to: makes a publisher to a bus; each batch has a bus of its own, the result.
         event_size_max_bytes: of one event, where that is less than a pipe's share.
         batch_size_max: the largest source batch whose events all fit into one call.
     """
 
-    publisher_to: Callable[[Bus], BatchPublisher]
-    reporter: Reporter
+    publisher: BatchPublisher
+    reporter: BatchReporter
     clock: Clock
     event_size_max_bytes: int
     batch_size_max: int
 
-    def __call__(self, event: list[Record], context: Any) -> list[dict[str, Any]]:
+    @redact_exceptions
+    def __call__(self, event: list[Any], context: Any) -> list[dict[str, Any]]:
         """The events of the batch, each in each version, in the order of the records.
 
         Nothing comes out for a record without a change of status; for a batch without any the
@@ -47,30 +48,27 @@ class PipeHandler:
             BatchFailed: no array of records, or a bad record could not be parked, or the result
                 would be too long to be sent, or a bug. The pipe hands the batch over again.
         """
-        return discreetly(lambda: self._handle(event, context))
-
-    # Private functions
-
-    def _handle(self, records: list[Record], context: Any) -> list[dict[str, Any]]:
-        if not isinstance(records, list):
+        if not isinstance(event, list):
             raise BatchFailed("expected the batch of a pipe: an array of stream records")
-        documents = _Result(
-            size_max_bytes=min(self.event_size_max_bytes, PIPES.entry_size_max_bytes)
-        )
-        result = self.publisher_to(documents).publish(records, deadlines(context, self.clock))
-        problem = self._problem(documents.taken, result)
+        size_max_bytes = min(self.event_size_max_bytes, PIPES.entry_size_max_bytes)
+        answer = _Answer(size_max_bytes=size_max_bytes)
+        records = [StreamRecord(one) for one in event]
+        deadlines = RESERVES.deadlines(context, self.clock)
+        result = self.publisher.publish(records, answer, deadlines)
+        problem = self._problem(answer.documents, result)
         if problem is not None:
             # The pipe gets nothing of this batch, so nothing of it is published.
             result.published = 0
         self.reporter.report(
-            records,
             result,
-            request_id=request_id(context),
+            request_id=str(getattr(context, "aws_request_id", "")),
             now_seconds=self.clock.now().timestamp(),
         )
         if problem is not None:
             raise BatchFailed(problem)
-        return documents.taken
+        return answer.documents
+
+    # Private functions
 
     def _problem(self, documents: Sequence[dict[str, Any]], result: BatchResult) -> str | None:
         if result.failed:
@@ -89,18 +87,18 @@ class PipeHandler:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Result:
+class _Answer:
     """Implements the port `Bus`: it takes whatever the pipe can send."""
 
     size_max_bytes: int
     ordered: bool = False
-    taken: list[dict[str, Any]] = field(default_factory=list)
+    documents: list[dict[str, Any]] = field(default_factory=list)
 
     def send(self, entries: Sequence[Entry], deadline: Deadline) -> list[Answer]:  # noqa: ARG002
         return [self._take(entry) for entry in entries]
 
     def _take(self, entry: Entry) -> Answer:
-        if size_bytes(entry) > self.size_max_bytes:
+        if PIPES.size_bytes(entry) > self.size_max_bytes:
             return too_large(self.size_max_bytes)
-        self.taken.append(json.loads(entry.document))
+        self.documents.append(json.loads(entry.document))
         return CONFIRMED

@@ -9,7 +9,7 @@ from typing import Protocol
 from customer_events.deadline import Deadline
 from publisher.events import Entry
 from publisher.reasons import BadRecord
-from publisher.transitions import Record
+from publisher.stream_records import StreamRecord
 
 
 class Clock(Protocol):
@@ -55,10 +55,8 @@ class Answer:
 class Bus(Protocol):
     """Where events are published."""
 
-    @property
-    def ordered(self) -> bool:
-        """Whether it keeps a customer's order, so that a change has to wait for the one before."""
-        ...
+    ordered: bool
+    """Whether it keeps a customer's order, so that a change has to wait for the one before."""
 
     def send(self, entries: Sequence[Entry], deadline: Deadline) -> list[Answer]:
         """Send entries; one answer for each, in their order. Does not raise.
@@ -72,7 +70,7 @@ class Bus(Protocol):
 class ParkedRecord:
     """A stream record to be kept, whole, with the reason."""
 
-    record: Record
+    record: StreamRecord
     reason: BadRecord
     parked_at: datetime
 

@@ -4,7 +4,7 @@ A line holds counts, codes and ids: event ids, sequence numbers, `eventID`s. It 
 anything else of a record, nor the text of an exception, which may quote one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
@@ -12,9 +12,8 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
 
 from customer_events import metrics
-from publisher import stream_records
-from publisher.publish_batch import BatchResult
-from publisher.transitions import Record
+from publisher.batch_result import BatchResult
+from publisher.stream_records import StreamRecord
 
 IDS_PER_LINE_MAX = 20
 
@@ -34,30 +33,27 @@ class BatchReporter:
             service=service, namespace=namespace, default_dimensions={"deployment": deployment}
         )
 
-    def report(
-        self, records: Sequence[Record], result: BatchResult, *, request_id: str, now_seconds: float
-    ) -> None:
+    def report(self, result: BatchResult, *, request_id: str, now_seconds: float | None) -> None:
         """Report one batch.
 
         Args:
-            records: the batch; only ids are read from it.
-            result: what became of it.
+            result: what became of the batch; of its records only ids are read.
             request_id: of the invocation.
-            now_seconds: the instant, in epoch seconds.
+            now_seconds: the instant, in epoch seconds; None where its lag says nothing.
         """
-        lag_milliseconds = _lag_milliseconds(records, now_seconds)
+        lag_milliseconds = _lag_milliseconds(result, now_seconds)
         self._count(result, lag_milliseconds)
         log = self._logger.warning if result.parked or result.failed else self._logger.info
-        log("batch", extra=_line(records, result, request_id, lag_milliseconds))
+        log("batch", extra=_line(result, request_id, lag_milliseconds))
 
     # Private functions
 
     def _count(self, result: BatchResult, lag_milliseconds: int | None) -> None:
         values = {
-            metrics.STREAM_RECORDS: result.records,
+            metrics.STREAM_RECORDS: len(result.records),
             metrics.STATUS_TRANSITIONS: result.transitions,
             metrics.RECORDS_WITHOUT_TRANSITION: result.without_transition,
-            metrics.CUSTOMER_RECORDS: result.records - result.outside_entity_filter,
+            metrics.CUSTOMER_RECORDS: len(result.records) - result.outside_entity_filter,
             metrics.EVENTS_PUBLISHED: result.published,
             metrics.RECORDS_PARKED: len(result.parked),
             metrics.RECORDS_FAILED: len(result.failed),
@@ -74,12 +70,11 @@ class BatchReporter:
 # Private functions
 
 
-def _line(
-    records: Sequence[Record], result: BatchResult, request_id: str, lag_milliseconds: int | None
-) -> dict[str, Any]:
+def _line(result: BatchResult, request_id: str, lag_milliseconds: int | None) -> dict[str, Any]:
+    records = result.records
     line: dict[str, Any] = {
         "function_request_id": request_id,
-        "records": result.records,
+        "records": len(records),
         "transitions": result.transitions,
         "outside_entity_filter": result.outside_entity_filter,
         "published": result.published,
@@ -87,41 +82,35 @@ def _line(
         "stream_lag_milliseconds": lag_milliseconds,
     }
     if records:
-        line["first_sequence_number"] = stream_records.sequence_number(records[0])
-        line["last_sequence_number"] = stream_records.sequence_number(records[-1])
+        line["first_sequence_number"] = records[0].sequence_number
+        line["last_sequence_number"] = records[-1].sequence_number
     if result.reasons_left_out:
         line["reasons_left_out"] = result.reasons_left_out
     if result.bus_faults:
         line["bus_faults"] = result.bus_faults
     if result.parked:
         line["parked"] = result.parked_by_reason()
-        line["parked_event_ids"] = _ids(records, result.parked)
+        line["parked_event_ids"] = [one.record_id for one in _first(result, result.parked)]
     if result.unexpected:
         line["unexpected"] = [
-            {"event_id": stream_records.record_id(records[index]), "raised": where}
+            {"event_id": result.records[index].record_id, "raised": where}
             for index, where in islice(sorted(result.unexpected.items()), IDS_PER_LINE_MAX)
         ]
     if result.failed:
         line["failed"] = result.failed_by_code()
         line["failed_sequence_numbers"] = [
-            stream_records.sequence_number(records[index])
-            for index in islice(sorted(result.failed), IDS_PER_LINE_MAX)
+            one.sequence_number for one in _first(result, result.failed)
         ]
     return line
 
 
-def _ids(records: Sequence[Record], indexes: dict[int, str]) -> list[str]:
-    return [
-        stream_records.record_id(records[index])
-        for index in islice(sorted(indexes), IDS_PER_LINE_MAX)
-    ]
+def _first(result: BatchResult, indexes: Iterable[int]) -> list[StreamRecord]:
+    return [result.records[index] for index in islice(sorted(indexes), IDS_PER_LINE_MAX)]
 
 
-def _lag_milliseconds(records: Sequence[Record], now_seconds: float) -> int | None:
-    """Against whole seconds, as the stream rounds them down: up to a second too much."""
-    created = [
-        seconds
-        for seconds in (stream_records.creation_epoch_seconds(record) for record in records[:1])
-        if seconds is not None
-    ]
-    return max(0, int((now_seconds - min(created)) * 1000)) if created else None
+def _lag_milliseconds(result: BatchResult, now_seconds: float | None) -> int | None:
+    """Of the first record, the oldest. The stream rounds down: up to a second too much."""
+    created_at = result.records[0].created_at if result.records else None
+    if created_at is None or now_seconds is None:
+        return None
+    return max(0, int((now_seconds - created_at.timestamp()) * 1000))

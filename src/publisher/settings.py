@@ -1,17 +1,14 @@
-"""The publisher's settings, read from the environment once.
-
-Every bad or missing variable is named at once, with what was expected, before any work. A variable
-that is set to "" counts as not set. The README lists them.
-"""
+"""The publisher's settings, read from the environment once; the README lists them."""
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from customer_events.event import MAJORS, NEWEST_MAJOR, Status
 from customer_events.metrics import NAMESPACE
 from customer_events.sequence import EPOCH_MAX
+from customer_events.settings import SettingsReader
 from publisher.events import Producer
 from publisher.transitions import TableRules
 from publisher.transports import EVENTBRIDGE, PIPES, of_bus
@@ -33,16 +30,6 @@ _BUS_ARN = re.compile(
 )
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+", re.ASCII)
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
-_WHOLE = re.compile(r"[0-9]{1,9}", re.ASCII)
-_Value = TypeVar("_Value")
-
-
-class SettingsError(Exception):
-    """Which variables are wrong, and what was expected; one line for each."""
-
-    def __init__(self, problems: list[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(problems))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,40 +63,38 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     """Read the settings of the function of a stream mapping.
 
     Raises:
-        SettingsError: names every variable that is missing or wrong.
+        BadSettings: names every variable that is missing or wrong.
     """
-    reader = _Reader(environment)
+    reader = SettingsReader(environment)
     bus_arn = reader.required(
-        "BUS_ARN", _bus_arn, "the ARN of an SNS topic or of an EventBridge bus"
+        "BUS_ARN", _matching(_BUS_ARN), "the ARN of an SNS topic or of an EventBridge bus"
     )
-    found = _both(reader, environment)
+    shared = _shared(reader)
     if bus_arn is not None:
-        _check_transport(reader, bus_arn, found["producer"])
-    if bus_arn is None or reader.problems:
-        raise SettingsError(reader.problems)
+        _check_transport(reader, bus_arn, shared["producer"])
+    reader.finish()
     bus_region = bus_arn.split(":")[3]
-    found["region"] = found["region"] or bus_region
-    return Settings(bus_arn=bus_arn, bus_region=bus_region, **found)
+    shared["region"] = shared["region"] or bus_region
+    return Settings(bus_arn=bus_arn, bus_region=bus_region, **shared)
 
 
 def for_pipe(environment: Mapping[str, str]) -> PipeSettings:
     """Read the settings of a pipe's enrichment.
 
     Raises:
-        SettingsError: names every variable that is missing or wrong.
+        BadSettings: names every variable that is missing or wrong.
     """
-    reader = _Reader(environment)
-    settings = PipeSettings(**_both(reader, environment))
-    batch_size_max = settings.batch_size_max
-    reader.optional(
+    reader = SettingsReader(environment)
+    settings = PipeSettings(**_shared(reader))
+    reader.whole(
         "PIPE_BATCH_SIZE",
-        _between(1, batch_size_max),
-        f"a whole number from 1 to {batch_size_max}, since each record becomes an event in each of "
-        f"PUBLISH_VERSIONS, and a pipe sends none of more than {PIPES.entries_per_call_max} events",
-        batch_size_max,
+        default=settings.batch_size_max,
+        low=1,
+        high=settings.batch_size_max,
+        because=", since each record becomes an event in each of PUBLISH_VERSIONS, and a pipe "
+        f"sends none of more than {PIPES.entries_per_call_max} events",
     )
-    if reader.problems:
-        raise SettingsError(reader.problems)
+    reader.finish()
     return settings
 
 
@@ -122,131 +107,78 @@ def entity_filter(text: str) -> tuple[str, str] | None:
 def status_map(text: str) -> Mapping[str, Status] | None:
     """Read TABLE_STATUS_MAP; None where it is not as `STATUS_MAP_EXPECTED`."""
     pairs = [pair.rpartition("=") for pair in text.split(",")]
-    found = {value.strip(): target.strip() for value, _, target in pairs}
-    if len(found) < len(pairs) or "" in found or not set(found.values()) <= set(TARGETS):
+    targets = {value.strip(): target.strip() for value, _, target in pairs}
+    if len(targets) < len(pairs) or "" in targets or not set(targets.values()) <= set(TARGETS):
         return None
-    return {value: Status(target) for value, target in found.items()}
+    return {value: Status(target) for value, target in targets.items()}
 
 
 # Private functions
 
 
-class _Reader:
-    """Reads variables and collects what is wrong with them; values are never echoed."""
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
-        self.problems: list[str] = []
-
-    def required(
-        self, name: str, parse: Callable[[str], _Value | None], expected: str
-    ) -> _Value | None:
-        if not self._environment.get(name):
-            self.problems.append(f"{name}: is not set; expected {expected}")
-            return None
-        return self._parsed(name, parse, expected)
-
-    def optional(
-        self, name: str, parse: Callable[[str], _Value | None], expected: str, default: _Value
-    ) -> _Value:
-        if not self._environment.get(name):
-            return default
-        value = self._parsed(name, parse, expected)
-        return default if value is None else value
-
-    def attribute(self, name: str) -> str | None:
-        return self._environment.get(name) or None
-
-    def _parsed(
-        self, name: str, parse: Callable[[str], _Value | None], expected: str
-    ) -> _Value | None:
-        value = parse(self._environment[name])
-        if value is None:
-            self.problems.append(f"{name}: expected {expected}")
-        return value
-
-
-def _both(reader: _Reader, environment: Mapping[str, str]) -> dict[str, Any]:
+def _shared(reader: SettingsReader) -> dict[str, Any]:
     """What the function needs in either place; to be used only where no problems were found."""
+    newest: tuple[int, ...] = (NEWEST_MAJOR,)
     return {
-        "deployment": reader.required(
-            "DEPLOYMENT", lambda text: text.strip() or None, "the prefix of the deployment's names"
+        "deployment": reader.text("DEPLOYMENT", "the prefix of the deployment's names"),
+        "failure_bucket": reader.required(
+            "FAILURE_BUCKET", _matching(_BUCKET), "the name of an S3 bucket"
         ),
-        "failure_bucket": reader.required("FAILURE_BUCKET", _bucket, "the name of an S3 bucket"),
-        "region": environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or None,
-        "service": environment.get("POWERTOOLS_SERVICE_NAME") or "publisher",
-        "metrics_namespace": environment.get("POWERTOOLS_METRICS_NAMESPACE") or NAMESPACE,
-        "message_size_max_bytes": reader.optional(
+        "region": reader.get("AWS_REGION") or reader.get("AWS_DEFAULT_REGION"),
+        "service": reader.get("POWERTOOLS_SERVICE_NAME") or "publisher",
+        "metrics_namespace": reader.get("POWERTOOLS_METRICS_NAMESPACE") or NAMESPACE,
+        "message_size_max_bytes": reader.whole(
             "MESSAGE_SIZE_MAX_BYTES",
-            _between(MESSAGE_SIZE_MIN_BYTES, MESSAGE_SIZE_LIMIT_BYTES),
-            f"a whole number from {MESSAGE_SIZE_MIN_BYTES} to {MESSAGE_SIZE_LIMIT_BYTES}",
-            MESSAGE_SIZE_DEFAULT_BYTES,
+            default=MESSAGE_SIZE_DEFAULT_BYTES,
+            low=MESSAGE_SIZE_MIN_BYTES,
+            high=MESSAGE_SIZE_LIMIT_BYTES,
         ),
-        "producer": _producer(reader),
+        "producer": Producer(
+            source=reader.optional(
+                "EVENT_SOURCE", _matching(_URI), "a URI", "urn:novapay:accounts"
+            ),
+            epoch=reader.whole("SEQUENCE_EPOCH", default=1, low=1, high=EPOCH_MAX),
+            versions=reader.optional(
+                "PUBLISH_VERSIONS", _versions, f"some of {MAJORS}, such as 1,2", newest
+            ),
+        ),
         "rules": _rules(reader),
     }
 
 
-def _check_transport(reader: _Reader, bus_arn: str, producer: Producer) -> None:
+def _check_transport(reader: SettingsReader, bus_arn: str, producer: Producer) -> None:
     transport = of_bus(bus_arn)
-    if transport.versions_max == 1 and len(producer.versions) > 1:
-        reader.problems.append(
-            "PUBLISH_VERSIONS: expected exactly one version, since a FIFO topic's subscriptions "
-            "can't filter by version without losing messages"
-        )
-    if transport is EVENTBRIDGE and producer.source.startswith("aws."):
-        reader.problems.append(
-            "EVENT_SOURCE: expected a URI that does not start with aws., as EventBridge keeps "
-            "those sources to AWS"
-        )
-
-
-def _producer(reader: _Reader) -> Producer:
-    newest: tuple[int, ...] = (NEWEST_MAJOR,)
-    return Producer(
-        source=reader.optional("EVENT_SOURCE", _uri, "a URI", "urn:novapay:accounts"),
-        epoch=reader.optional(
-            "SEQUENCE_EPOCH", _between(1, EPOCH_MAX), f"a whole number from 1 to {EPOCH_MAX}", 1
-        ),
-        versions=reader.optional(
-            "PUBLISH_VERSIONS", _versions, f"some of {MAJORS}, such as 1,2", newest
-        ),
+    reader.expect(
+        transport.versions_max is None or len(producer.versions) <= transport.versions_max,
+        "PUBLISH_VERSIONS",
+        "exactly one version, since a FIFO topic's subscriptions can't filter by version without "
+        "losing messages",
+    )
+    reader.expect(
+        transport is not EVENTBRIDGE or not producer.source.startswith("aws."),
+        "EVENT_SOURCE",
+        "a URI that does not start with aws., as EventBridge keeps those sources to AWS",
     )
 
 
-def _rules(reader: _Reader) -> TableRules:
+def _rules(reader: SettingsReader) -> TableRules:
     return TableRules(
-        customer_id_attribute=reader.attribute("CUSTOMER_ID_ATTRIBUTE") or "customer_id",
-        status_attribute=reader.attribute("STATUS_ATTRIBUTE") or "status",
-        reason_attribute=reader.attribute("REASON_ATTRIBUTE"),
-        changed_at_attribute=reader.attribute("CHANGED_AT_ATTRIBUTE"),
-        traceparent_attribute=reader.attribute("TRACEPARENT_ATTRIBUTE"),
-        sequence_attribute=reader.attribute("SEQUENCE_ATTRIBUTE"),
+        customer_id_attribute=reader.get("CUSTOMER_ID_ATTRIBUTE") or "customer_id",
+        status_attribute=reader.get("STATUS_ATTRIBUTE") or "status",
+        reason_attribute=reader.get("REASON_ATTRIBUTE"),
+        changed_at_attribute=reader.get("CHANGED_AT_ATTRIBUTE"),
+        traceparent_attribute=reader.get("TRACEPARENT_ATTRIBUTE"),
+        sequence_attribute=reader.get("SEQUENCE_ATTRIBUTE"),
         entity_filter=reader.optional("ENTITY_FILTER", entity_filter, ENTITY_FILTER_EXPECTED, None),
         status_map=reader.optional("TABLE_STATUS_MAP", status_map, STATUS_MAP_EXPECTED, {}),
     )
 
 
-def _bus_arn(text: str) -> str | None:
-    return text if _BUS_ARN.fullmatch(text) else None
-
-
-def _bucket(text: str) -> str | None:
-    return text if _BUCKET.fullmatch(text) else None
-
-
-def _uri(text: str) -> str | None:
-    return text if _URI.fullmatch(text) else None
+def _matching(pattern: re.Pattern[str]) -> Callable[[str], str | None]:
+    return lambda text: text if pattern.fullmatch(text) else None
 
 
 def _versions(text: str) -> tuple[int, ...] | None:
     parts = [part.strip() for part in text.split(",")]
     known = {str(major): major for major in MAJORS}
     return tuple(sorted({known[part] for part in parts})) if set(parts) <= set(known) else None
-
-
-def _between(low: int, high: int) -> Callable[[str], int | None]:
-    def parse(text: str) -> int | None:
-        return int(text) if _WHOLE.fullmatch(text) and low <= int(text) <= high else None
-
-    return parse

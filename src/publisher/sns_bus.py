@@ -5,94 +5,62 @@ entries, and an entry that is in neither list is a failed one.
 """
 
 from collections.abc import Sequence
-from concurrent.futures import Executor
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
-from customer_events.deadline import Deadline
-from publisher.batched_calls import CONFIRMED, UNMENTIONED, BatchedCalls, Request
-from publisher.bus_errors import answer_for
+from publisher.batched_bus import Calls
+from publisher.bus_errors import CONFIRMED, UNMENTIONED, answer_for
 from publisher.events import Entry
 from publisher.ports import Answer
-from publisher.transports import Order, of_bus
-
-_STRING = "String"
 
 
-class SnsBus:
-    """Implements the port `Bus`; safe for threads, as botocore's clients are.
+class SnsTopic(Calls):
+    """The `Calls` of a topic.
 
     Args:
         client: a botocore client of `sns`, which does not retry by itself.
         topic_arn: of a standard topic, or a FIFO topic (`.fifo`).
-        message_size_max_bytes: the topic's MaximumMessageSize; it also limits a whole call.
-        executor: overlaps the calls.
     """
 
-    def __init__(
-        self, *, client: Any, topic_arn: str, message_size_max_bytes: int, executor: Executor
-    ) -> None:
-        self._client = client
+    bus_parameter = "TopicArn"
+
+    def __init__(self, *, client: Any, topic_arn: str) -> None:
+        self.client = client
         self._topic_arn = topic_arn
-        transport = of_bus(topic_arn)
-        self._ordered = transport.order is Order.PER_CUSTOMER
-        self._calls = BatchedCalls(
-            entries_max=transport.entries_per_call_max,
-            entry_size_max_bytes=min(message_size_max_bytes, transport.entry_size_max_bytes),
-            call_size_max_bytes=min(message_size_max_bytes, transport.call_size_max_bytes),
-            publish=self._publish,
-            bus_parameter="TopicArn",
-            executor=executor,
-        )
+        self._fifo = topic_arn.endswith(".fifo")
 
-    @property
-    def ordered(self) -> bool:
-        """A FIFO topic keeps the order within a group, and a group is a customer."""
-        return self._ordered
-
-    def send(self, entries: Sequence[Entry], deadline: Deadline) -> list[Answer]:
-        """Send entries in as few calls as count and size allow; see the port."""
+    def publish(self, entries: Sequence[Entry]) -> list[Answer]:
+        """See `Calls`."""
         requests = [self._request(entry, index) for index, entry in enumerate(entries)]
-        return self._calls.send(requests, deadline)
+        response = self.client.publish_batch(
+            TopicArn=self._topic_arn, PublishBatchRequestEntries=requests
+        )
+        answers = {}
+        for failed in response.get("Failed") or ():
+            answers[failed["Id"]] = answer_for(str(failed.get("Code", "Unnamed")))
+        for successful in response.get("Successful") or ():
+            answers[successful["Id"]] = CONFIRMED
+        return [answers.get(request["Id"], UNMENTIONED) for request in requests]
 
     # Private functions
 
-    def _request(self, entry: Entry, index: int) -> tuple[Request, int]:
-        """What is sent for an entry, and its size: the body (ASCII) and the attributes."""
-        attributes, attributes_size_bytes = _attributes(entry.event.filter_attributes())
+    def _request(self, entry: Entry, index: int) -> dict[str, Any]:
         request = {
             "Id": str(index),
             "Message": entry.document,
-            "MessageAttributes": attributes,
+            "MessageAttributes": _attributes(entry.event.filter_attributes()),
         }
-        if self._ordered:
+        if self._fifo:
             request["MessageGroupId"] = sha256(entry.event.customer_id.encode()).hexdigest()
             request["MessageDeduplicationId"] = entry.event_id
-        return request, len(entry.document) + attributes_size_bytes
-
-    def _publish(self, requests: list[Request]) -> list[Answer]:
-        response = self._client.publish_batch(
-            TopicArn=self._topic_arn, PublishBatchRequestEntries=requests
-        )
-        found = {}
-        for failed in response.get("Failed") or ():
-            found[failed["Id"]] = answer_for(str(failed.get("Code", "Unnamed")))
-        for successful in response.get("Successful") or ():
-            found[successful["Id"]] = CONFIRMED
-        return [found.get(request["Id"], UNMENTIONED) for request in requests]
+        return request
 
 
 # Private functions
 
 
 @lru_cache(maxsize=256)
-def _attributes(
-    values: tuple[tuple[str, str], ...],
-) -> tuple[dict[str, dict[str, str]], int]:
-    """What subscriptions filter by (see the contract), and its size in bytes.
-
-    Each attribute's name, type and value count (SNS quotas). Cached: there are few kinds.
-    """
-    attributes = {name: {"DataType": _STRING, "StringValue": value} for name, value in values}
-    return attributes, sum(len(name + _STRING + value) for name, value in values)
+def _attributes(values: tuple[tuple[str, str], ...]) -> dict[str, dict[str, str]]:
+    """What subscriptions filter by (see the contract). Cached: there are few kinds."""
+    return {name: {"DataType": "String", "StringValue": value} for name, value in values}

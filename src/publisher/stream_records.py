@@ -1,44 +1,54 @@
-"""What identifies a stream record, in the shape in which Lambda passes it. Pure.
+"""A stream record, in the shape in which Lambda passes it, whatever that holds. Pure.
 
-What comes out is safe to log and to use in a key: digits, or hexadecimal.
+`sequence_number` and `record_id` are safe to log and to use in a key: digits, or hexadecimal.
 """
 
 import json
 import re
+from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
+from typing import Any
 
-from publisher.attribute_values import epoch_second, is_number_text
-from publisher.transitions import Record
+from publisher.attribute_values import epoch_second
 
 _EVENT_ID = re.compile(r"[0-9a-fA-F-]{1,64}", re.ASCII)
+_SEQUENCE_NUMBER = re.compile(r"[0-9]{1,40}", re.ASCII)
 
 
-def sequence_number(record: Record) -> str | None:
-    """The record's place in its shard; None where it has none."""
-    stream = record.get("dynamodb") if isinstance(record, dict) else None
-    number = stream.get("SequenceNumber") if isinstance(stream, dict) else None
-    return str(number) if is_number_text(number) else None
+@dataclass(frozen=True, slots=True)
+class StreamRecord:
+    """One change of an item; `raw` is the record itself, which is what gets parked."""
 
+    raw: Any
 
-def record_id(record: Record) -> str:
-    """Its `eventID`, or where it has none, the SHA-256 of its JSON: the same at each delivery."""
-    event_id = record.get("eventID") if isinstance(record, dict) else None
-    if isinstance(event_id, str) and _EVENT_ID.fullmatch(event_id):
-        return event_id
-    return sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+    @property
+    def kind(self) -> str:
+        """`INSERT`, `MODIFY` or `REMOVE`; "" where it says nothing."""
+        kind = self.raw.get("eventName") if isinstance(self.raw, dict) else None
+        return kind if isinstance(kind, str) else ""
 
+    @property
+    def stream(self) -> dict[str, Any]:
+        """Its keys, images, number and time; empty where it has none."""
+        stream = self.raw.get("dynamodb") if isinstance(self.raw, dict) else None
+        return stream if isinstance(stream, dict) else {}
 
-def creation_date(record: Record) -> str | None:
-    """The UTC day of the change as `2026/11/23`; None where the record does not say."""
-    stream = record.get("dynamodb") if isinstance(record, dict) else None
-    seconds = stream.get("ApproximateCreationDateTime") if isinstance(stream, dict) else None
-    instant = epoch_second(seconds)
-    return None if instant is None else f"{instant:%Y/%m/%d}"
+    @property
+    def sequence_number(self) -> str | None:
+        """Its place in its shard, 1 to 40 digits; None where it has none."""
+        number = self.stream.get("SequenceNumber")
+        return number if isinstance(number, str) and _SEQUENCE_NUMBER.fullmatch(number) else None
 
+    @property
+    def created_at(self) -> datetime | None:
+        """When the item changed, rounded down to the second; None where it does not say."""
+        return epoch_second(self.stream.get("ApproximateCreationDateTime"))
 
-def creation_epoch_seconds(record: Record) -> int | None:
-    """When the change was made, in whole epoch seconds; None where the record does not say."""
-    stream = record.get("dynamodb") if isinstance(record, dict) else None
-    seconds = stream.get("ApproximateCreationDateTime") if isinstance(stream, dict) else None
-    instant = epoch_second(seconds)
-    return None if instant is None else int(instant.timestamp())
+    @property
+    def record_id(self) -> str:
+        """Its `eventID`, or where it has none, the SHA-256 of its JSON: stable over deliveries."""
+        event_id = self.raw.get("eventID") if isinstance(self.raw, dict) else None
+        if isinstance(event_id, str) and _EVENT_ID.fullmatch(event_id):
+            return event_id
+        return sha256(json.dumps(self.raw, sort_keys=True).encode()).hexdigest()

@@ -8,6 +8,7 @@ can't do harm if it is never looked at.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum, auto
 from typing import Any
 
 from customer_events.event import (
@@ -27,8 +28,8 @@ from publisher.reasons import (
     UnknownStatus,
     VersionDidNotRise,
 )
+from publisher.stream_records import StreamRecord
 
-Record = dict[str, Any]
 Image = dict[str, Any]
 
 _EVENT_NAMES = frozenset({"INSERT", "MODIFY", "REMOVE"})
@@ -75,27 +76,33 @@ class StatusTransition:
     traceparent: str | None
 
 
-def detect(record: Record, rules: TableRules) -> StatusTransition | None:
-    """The status transition that a stream record holds; None where it holds none for us.
+class NoTransition(Enum):
+    """Why a record gives no event."""
+
+    STATUS_STAYS = auto()
+    NO_CUSTOMER = auto()
+    """Neither image matches the entity filter."""
+
+
+def detect(record: StreamRecord, rules: TableRules) -> StatusTransition | NoTransition:
+    """The status transition that a stream record holds, or why it holds none for us.
 
     An item that starts to match the entity filter is created, one that ceases to match is removed.
 
     Raises:
         BadRecord: it holds one that can't become an event; see the subclasses in `reasons`.
     """
-    stream = record.get("dynamodb")
-    if record.get("eventName") not in _EVENT_NAMES or not isinstance(stream, dict):
+    kind, stream = record.kind, record.stream
+    if kind not in _EVENT_NAMES or not stream:
         raise UndecodableImage("INSERT, MODIFY or REMOVE, with its images", field="eventName")
-    new, old = _images(record, stream)
-    change = _change(record, new, old, rules)
-    if change is None or (change is Change.CHANGED and _status_stays(new, old, rules)):
-        return None
-    return _transition(stream, rules, change, new, old)
-
-
-def matches_entity_filter(record: Record, rules: TableRules) -> bool:
-    """Whether a record that `detect` read is about a customer, in either image."""
-    return _change(record, *_images(record, record["dynamodb"]), rules) is not None
+    new = _image(stream, "NewImage", wanted=kind != "REMOVE")
+    old = _image(stream, "OldImage", wanted=kind != "INSERT")
+    change = _change(kind, new, old, rules)
+    if change is None:
+        return NoTransition.NO_CUSTOMER
+    if change is Change.CHANGED and _status_stays(new, old, rules):
+        return NoTransition.STATUS_STAYS
+    return _transition(record, rules, change, new, old)
 
 
 def is_customer(image: Image, rules: TableRules) -> bool:
@@ -117,17 +124,10 @@ def known_status(image: Image, rules: TableRules) -> Status | None:
 # Private functions
 
 
-def _images(record: Record, stream: Record) -> tuple[Image, Image]:
-    """The new and the old image; the one that the kind of change lacks is empty."""
-    kind = record["eventName"]
-    new = _image(stream, "NewImage", wanted=kind != "REMOVE")
-    return new, _image(stream, "OldImage", wanted=kind != "INSERT")
-
-
-def _change(record: Record, new: Image, old: Image, rules: TableRules) -> Change | None:
+def _change(kind: str, new: Image, old: Image, rules: TableRules) -> Change | None:
     """What happened to the customer; None where the item was none, and is none."""
-    was = record["eventName"] != "INSERT" and is_customer(old, rules)
-    is_now = record["eventName"] != "REMOVE" and is_customer(new, rules)
+    was = kind != "INSERT" and is_customer(old, rules)
+    is_now = kind != "REMOVE" and is_customer(new, rules)
     if was and is_now:
         return Change.CHANGED
     if was:
@@ -145,23 +145,23 @@ def _status_stays(new: Image, old: Image, rules: TableRules) -> bool:
 
 
 def _transition(
-    stream: Record, rules: TableRules, change: Change, new: Image, old: Image
+    record: StreamRecord, rules: TableRules, change: Change, new: Image, old: Image
 ) -> StatusTransition:
     # What an item says that ceases to be a customer is about the change before.
-    said = {} if change is Change.REMOVED else new
+    current = {} if change is Change.REMOVED else new
     status = Status.REMOVED if change is Change.REMOVED else _status(new, rules)
-    occurred_at = _occurred_at(stream)
-    reason, reason_left_out = _reason(said, rules)
-    number, source = _place(stream, rules, change, new, old)
+    occurred_at = _occurred_at(record)
+    reason, reason_left_out = _reason(current, rules)
+    number, source = _order(record, rules, change, new, old)
     return StatusTransition(
-        customer_id=_customer_id(stream, rules),
+        customer_id=_customer_id(record.stream, rules),
         status=status,
         previous_status=None if change is Change.CREATED else known_status(old, rules),
         change=change,
         number=number,
         sequence_source=source,
         occurred_at=occurred_at,
-        changed_at=_changed_at(said, rules, occurred_at),
+        changed_at=_changed_at(current, rules, occurred_at),
         reason=reason,
         reason_left_out=reason_left_out,
         traceparent=well_formed_traceparent(
@@ -170,7 +170,7 @@ def _transition(
     )
 
 
-def _image(stream: Record, name: str, *, wanted: bool) -> Image:
+def _image(stream: dict[str, Any], name: str, *, wanted: bool) -> Image:
     image = stream.get(name) if wanted else {}
     if not isinstance(image, dict):
         raise UndecodableImage(
@@ -180,7 +180,7 @@ def _image(stream: Record, name: str, *, wanted: bool) -> Image:
     return image
 
 
-def _customer_id(stream: Record, rules: TableRules) -> str:
+def _customer_id(stream: dict[str, Any], rules: TableRules) -> str:
     keys = stream.get("Keys")
     key = keys.get(rules.customer_id_attribute) if isinstance(keys, dict) else None
     customer_id = attribute_values.scalar(key)
@@ -220,8 +220,8 @@ def _reason(new: Image, rules: TableRules) -> tuple[str | None, bool]:
     return (text, False) if attribute_values.is_unicode(text) else (None, True)
 
 
-def _occurred_at(stream: Record) -> datetime:
-    occurred_at = attribute_values.epoch_second(stream.get("ApproximateCreationDateTime"))
+def _occurred_at(record: StreamRecord) -> datetime:
+    occurred_at = record.created_at
     if occurred_at is None:
         raise UndecodableImage("epoch seconds", field="dynamodb.ApproximateCreationDateTime")
     return occurred_at
@@ -234,21 +234,17 @@ def _changed_at(new: Image, rules: TableRules, occurred_at: datetime) -> datetim
     return (None if value is None else attribute_values.instant(value)) or occurred_at
 
 
-def _place(
-    stream: Record, rules: TableRules, change: Change, new: Image, old: Image
+def _order(
+    record: StreamRecord, rules: TableRules, change: Change, new: Image, old: Image
 ) -> tuple[str | int, SequenceSource]:
     """The number that orders the change, and the counter that it comes from."""
-    if rules.sequence_attribute is None:
-        return _stream_number(stream), SequenceSource.STREAM
-    version = _version_number(change, new, old, rules.sequence_attribute)
-    return version, SequenceSource.VERSION
-
-
-def _stream_number(stream: Record) -> str:
-    number = stream.get("SequenceNumber")
-    if not attribute_values.is_number_text(number):
+    if rules.sequence_attribute is not None:
+        version = _version_number(change, new, old, rules.sequence_attribute)
+        return version, SequenceSource.VERSION
+    number = record.sequence_number
+    if number is None:
         raise UndecodableImage("1 to 40 digits", field="dynamodb.SequenceNumber")
-    return str(number)
+    return number, SequenceSource.STREAM
 
 
 def _version_number(change: Change, new: Image, old: Image, attribute: str) -> int:

@@ -26,7 +26,7 @@ from architecture.source_tree import (
 LAYERED = ("customer_events", "event_consumer", *CONSUMERS, "publisher")
 AT_THE_EDGE = {"boto3", "botocore", "os"}
 EDGE = {
-    "publisher": {"batched_calls", "bootstrap", "failure_store", "settings"},
+    "publisher": {"bootstrap", "bus_errors"},
     "event_consumer": {
         *("bootstrap", "guarded_table", "processed_events", "settings", "sqs_queue"),
         "memory",  # the test kit's: it checks a subscriber's writes as botocore does

@@ -38,7 +38,7 @@ class SqsInMemory:
 class Silence:
     """Reports nothing; checks that what would be told can be told."""
 
-    def batch(self, deliveries, *, request_id, now):
+    def report(self, deliveries, *, request_id, now):
         for one in deliveries:
             if one.handled.reason is not None:
                 json.dumps([one.handled.reason.code, one.handled.reason.field]).encode()
@@ -52,7 +52,7 @@ def consumer():
         from_environment(ENVIRONMENT),
         LatestState(rows, writers_max=2, tolerance=CLOCK_TOLERANCE),
         sqs=sqs,
-        report=Silence(),
+        reporter=Silence(),
     )
 
     def consume(*records):

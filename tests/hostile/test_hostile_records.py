@@ -10,10 +10,9 @@ import pytest
 
 from hostile.hostile_values import DYNAMODB_NUMBERS, SCRIPTS, SURROGATES, odd_value, spoiled
 from publisher.invocation import BatchFailed
-from publisher.sns_bus import SnsBus
-from publisher.stream_records import sequence_number
+from publisher.stream_records import StreamRecord
 from publisher.transitions import TableRules
-from unit.publisher.publisher_fakes import FakeFailureStore, Rig
+from unit.publisher.publisher_fakes import FakeFailureStore, Rig, bus_on
 from unit.publisher.stream_record_samples import modify, record
 
 ROUNDS = 600
@@ -49,13 +48,7 @@ def sns():
     """A publisher on the real SNS adapter."""
     client = SnsInMemory()
     with ThreadPoolExecutor(2) as executor:
-        bus = SnsBus(
-            client=client,
-            topic_arn="arn:aws:sns:eu-west-1:1:t",
-            message_size_max_bytes=MESSAGE_SIZE_MAX_BYTES,
-            executor=executor,
-        )
-        yield client, Rig(bus=bus)
+        yield client, Rig(bus=bus_on(client, executor=executor))
 
 
 def test_a_spoiled_record_never_takes_its_neighbours_along_and_never_vanishes():
@@ -70,7 +63,7 @@ def test_a_spoiled_record_never_takes_its_neighbours_along_and_never_vanishes():
         assert result.failed == {}, bad
         ended = (1 in result.parked) + (1 in result.eventful)
         assert ended <= 1, bad
-        assert [one.record for one in rig.store.parked] == ([bad] if 1 in result.parked else [])
+        assert [one.record.raw for one in rig.store.parked] == ([bad] if 1 in result.parked else [])
 
 
 def test_where_nothing_can_be_parked_each_spoiled_record_is_reported_or_the_batch_comes_back():
@@ -86,7 +79,7 @@ def test_where_nothing_can_be_parked_each_spoiled_record_is_reported_or_the_batc
         failed = rig.reporter.results[0].failed
         assert (reported is None) == (not failed)
         if failed:
-            numbers = [int(sequence_number(batch[index])) for index in failed]
+            numbers = [int(StreamRecord(batch[index]).sequence_number) for index in failed]
             assert int(reported) == min(numbers)
         assert events + len(failed) <= len(batch)
 
@@ -115,7 +108,7 @@ def test_half_a_surrogate_pair_is_parked_as_a_customer_and_left_out_as_a_reason(
             record("ACTIVE", "CLOSED", customer_id="c-2", number=2, status_reason={"S": text}),
         ]
     )
-    assert [one.record["dynamodb"]["Keys"]["customer_id"]["S"] for one in rig.store.parked] == [
+    assert [one.record.raw["dynamodb"]["Keys"]["customer_id"]["S"] for one in rig.store.parked] == [
         text
     ]
     assert [(event.customer_id, event.reason) for event in rig.bus.events] == [("c-2", None)]
@@ -153,7 +146,7 @@ def test_an_item_of_400_kb_that_can_become_no_event_is_parked_whole():
     rig = Rig()
     bad = record("ACTIVE", "OF_STONE", notes={"S": "x" * (ITEM_SIZE_MAX_BYTES - 200)})
     rig.publish([bad])
-    assert rig.store.parked[0].record == bad
+    assert rig.store.parked[0].record.raw == bad
 
 
 def test_a_batch_of_large_items_is_not_copied_about():
@@ -171,15 +164,8 @@ def test_a_batch_of_large_items_is_not_copied_about():
 def test_the_largest_event_that_fits_is_published_and_the_first_that_does_not_is_parked():
     def publish(customer_id, limit):
         client = SnsInMemory()
-        with ThreadPoolExecutor(1) as executor:
-            bus = SnsBus(
-                client=client,
-                topic_arn="arn:aws:sns:eu-west-1:1:t",
-                message_size_max_bytes=limit,
-                executor=executor,
-            )
-            rig = Rig(bus=bus)
-            rig.publish([record("ACTIVE", "CLOSED", customer_id=customer_id)])
+        rig = Rig(bus=bus_on(client, size_max_bytes=limit))
+        rig.publish([record("ACTIVE", "CLOSED", customer_id=customer_id)])
         return client.taken, rig.store.reasons
 
     (taken,), _ = publish("😀" * 512, MESSAGE_SIZE_MAX_BYTES)

@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from customer_events.deadline import UNLIMITED
 from customer_events.encoder import to_document
 from customer_events.event import Status
 from customer_events.sequence import SequenceSource
-from event_consumer.consume_batch import decide_batch
 from event_consumer.messages import from_record
 from event_consumer.reporting import COUNTS
 from integration.payments_on_moto import payments_on_moto
 from unit.event_consumer.consumer_samples import (
+    UNHURRIED,
     Answers,
+    Consumption,
     live,
     record,
     repair,
@@ -115,7 +115,7 @@ def messages_with_canaries() -> list[dict[str, Any]]:
 
 def test_no_payload_is_in_an_error_even_with_its_traceback():
     messages = [from_record(one) for one in messages_with_canaries()]
-    decided = decide_batch(messages, Answers(KeyError(CANARY)), deadline=UNLIMITED)
+    decided = Consumption(Answers(KeyError(CANARY))).consumer.decide(messages, UNHURRIED)
     reasons = [one.handled.reason for one in decided]
     refused = [reason for reason in reasons if reason]
     assert len(refused) > 60

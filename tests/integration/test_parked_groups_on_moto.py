@@ -7,9 +7,10 @@ import pytest
 from moto import mock_aws
 
 from customer_events.encoder import encode
+from customer_events.settings import BadSettings
 from event_consumer import bootstrap
 from event_consumer.parked_groups import ParkedGroupsTable
-from event_consumer.settings import BadSettings, from_environment
+from event_consumer.settings import from_environment
 from unit.event_consumer.consumer_samples import ENVIRONMENT, live, message_id, record
 
 pytestmark = pytest.mark.slow
@@ -120,7 +121,7 @@ def test_a_fifo_consumer_parks_behind_and_goes_on_once_the_first_is_done_with(gr
         ({"PARK_BY_CUSTOMER": "true", "PARKED_GROUPS_TABLE": "t"}, "only with a FIFO queue"),
         (
             {"PARK_BY_CUSTOMER": "true", "QUEUE_URL": "https://x/q.fifo"},
-            "PARKED_GROUPS_TABLE is missing",
+            "PARKED_GROUPS_TABLE: is not set",
         ),
     ],
 )

@@ -39,7 +39,7 @@ def sent(monkeypatch):
             requests.append(fields)
             return _confirmation(fields, request.url)
 
-        events = handler.publisher.bus._client.meta.events
+        events = handler.bus.calls.client.meta.events
         events.register_first("before-send.sns.PublishBatch", take)
         return handler, requests
 

@@ -20,9 +20,8 @@ from publisher import publish_batch
 from publisher.failure_store import S3FailureStore
 from publisher.publish_batch import BatchPublisher
 from publisher.reporting import BatchReporter
-from publisher.sns_bus import SnsBus
 from publisher.transitions import TableRules
-from unit.publisher.publisher_fakes import FakeContext, Rig
+from unit.publisher.publisher_fakes import FakeContext, Rig, bus_on
 from unit.publisher.stream_record_samples import TTL_IDENTITY, UNCHANGED, modify, record
 
 CANARY = "CANARY-e7c1"
@@ -101,12 +100,6 @@ def handler_on(mode):
     executor = ThreadPoolExecutor(2)
     publisher = replace(
         rig.publisher,
-        bus=SnsBus(
-            client=Aws(mode),
-            topic_arn="arn:aws:sns:eu-west-1:123456789012:customer-status",
-            message_size_max_bytes=262_144,
-            executor=executor,
-        ),
         failure_store=S3FailureStore(
             client_factory=lambda: Aws(mode), bucket="fanout-failures", executor=executor
         ),
@@ -115,7 +108,8 @@ def handler_on(mode):
     reporter = BatchReporter(
         service=f"publisher-{uuid4()}", deployment="fanout", namespace="CustomerStatusFanout"
     )
-    return replace(rig.handler, publisher=publisher, reporter=reporter)
+    bus = bus_on(Aws(mode), executor=executor)
+    return replace(rig.handler, publisher=publisher, bus=bus, reporter=reporter)
 
 
 def output_of(handler, event, capsys, caplog):

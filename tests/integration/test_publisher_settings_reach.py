@@ -13,10 +13,10 @@ from uuid import uuid4
 
 import pytest
 
+from customer_events.settings import BadSettings
 from integration.aws_on_the_wire import on_the_wire
 from publisher import bootstrap
 from publisher.invocation import BatchFailed
-from publisher.settings import SettingsError
 from unit.publisher.publisher_fakes import FakeContext
 from unit.publisher.stream_record_samples import FIRST_SEQUENCE_NUMBER, UNCHANGED, record
 
@@ -214,7 +214,7 @@ def test_above_the_level_info_only_batches_with_trouble_leave_a_line(publisher):
 
 def test_a_pipes_batch_size_that_can_not_fit_is_refused(publisher):
     if publisher.transport == "pipes":
-        with pytest.raises(SettingsError, match="a whole number from 1 to 5,"):
+        with pytest.raises(BadSettings, match="a whole number from 1 to 5,"):
             publisher.build(PUBLISH_VERSIONS="1,2", PIPE_BATCH_SIZE="6")
         publisher.build(PUBLISH_VERSIONS="1,2", PIPE_BATCH_SIZE="5")
         with pytest.raises(BatchFailed, match="source batch size to 5 or less"):
@@ -301,6 +301,5 @@ def test_no_call_takes_longer_than_five_seconds_so_that_time_is_left_to_park(pub
 def _clients(publisher):
     """Of the failure store and, but for a pipe, of the bus."""
     handler = publisher._handler
-    if publisher.transport == "pipes":
-        return [handler.publisher_to(None).failure_store._client]
-    return [handler.publisher.failure_store._client, handler.publisher.bus._client]
+    store = handler.publisher.failure_store._client
+    return [store] if publisher.transport == "pipes" else [store, handler.bus.calls.client]

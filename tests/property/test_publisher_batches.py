@@ -75,7 +75,7 @@ class Story:
         return {entry.event_id for entry in self.rig.bus.published}
 
     def _parked(self):
-        return {one.record["eventID"] for one in self.rig.store.parked}
+        return {one.record.record_id for one in self.rig.store.parked}
 
 
 def story_of(records, answers, parking_errors=(), *, ordered=False, versions=(2,), broken=None):
@@ -127,7 +127,9 @@ def check_ids_are_the_changes_own(story, versions=(2,)):
 
 def check_order(story):
     """A customer's changes were first confirmed in order, parked ones excepted."""
-    parked_numbers = {one.record["dynamodb"]["SequenceNumber"] for one in story.rig.store.parked}
+    parked_numbers = {
+        one.record.raw["dynamodb"]["SequenceNumber"] for one in story.rig.store.parked
+    }
     last = {}
     seen = set()
     for entry in story.rig.bus.published:
@@ -171,8 +173,8 @@ CHANGES = [record("ACTIVE", "CLOSED", customer_id="a", number=number) for number
 class ForgetsFailures(BatchPublisher):
     """Takes HTTP 200 for success."""
 
-    def publish(self, records, deadlines):
-        result = BatchPublisher.publish(self, records, deadlines)
+    def publish(self, records, bus, deadlines):
+        result = BatchPublisher.publish(self, records, bus, deadlines)
         result.failed.clear()
         return result
 
@@ -180,8 +182,8 @@ class ForgetsFailures(BatchPublisher):
 class ReportsTheHighest(BatchPublisher):
     """Reports the last failure, so that the earlier ones are skipped."""
 
-    def publish(self, records, deadlines):
-        result = BatchPublisher.publish(self, records, deadlines)
+    def publish(self, records, bus, deadlines):
+        result = BatchPublisher.publish(self, records, bus, deadlines)
         for index in sorted(result.failed)[:-1]:
             del result.failed[index]
         return result

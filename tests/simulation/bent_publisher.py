@@ -6,11 +6,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from customer_events.deadline import Deadline, Deadlines
+from publisher.batch_result import BatchResult
 from publisher.events import Entry
-from publisher.patience import Patience
-from publisher.ports import Answer, Bus, Deadline, FailureStore, ParkedRecord
-from publisher.publish_batch import BatchPublisher, BatchResult, Deadlines
-from publisher.transitions import Record
+from publisher.failure_tracker import FailureTracker
+from publisher.ports import Answer, Bus, FailureStore, ParkedRecord
+from publisher.publish_batch import BatchPublisher
+from publisher.stream_records import StreamRecord
 from simulation.system import Handler
 
 
@@ -80,19 +82,17 @@ class Reporting:
         self._inner = inner
         self._choose = choose
 
-    def publish(self, records: list[Record], deadlines: Deadlines) -> BatchResult:
-        result = self._inner.publish(records, deadlines)
+    def publish(self, records: list[StreamRecord], bus: Bus, deadlines: Deadlines) -> BatchResult:
+        result = self._inner.publish(records, bus, deadlines)
         if result.failed:
-            places = {
-                int(records[index]["dynamodb"]["SequenceNumber"]): index for index in result.failed
-            }
-            index = places[self._choose(list(places))]
+            indexes = {int(records[index].sequence_number): index for index in result.failed}
+            index = indexes[self._choose(list(indexes))]
             result.failed = {index: result.failed[index]}
         return result
 
 
-class Endless(Patience):
-    def is_over(self, *_: Any) -> bool:
+class Endless(FailureTracker):
+    def keeps_failing(self, *_: Any) -> bool:
         return False
 
 
@@ -111,12 +111,12 @@ class Store:
         return [None] * len(parked) if self._believing else answers
 
 
-def without_images(record: Record) -> Record:
-    stream = {name: one for name, one in record["dynamodb"].items() if "Image" not in name}
-    return {**record, "dynamodb": stream}
+def without_images(record: StreamRecord) -> StreamRecord:
+    stream = {name: one for name, one in record.stream.items() if "Image" not in name}
+    return StreamRecord({**record.raw, "dynamodb": stream})
 
 
-def seeing(handler: Handler, change: Callable[[Record], Record | None]) -> Handler:
+def seeing(handler: Handler, change: Callable[[dict[str, Any]], dict[str, Any] | None]) -> Handler:
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
         seen = [found for one in event["Records"] if (found := change(one)) is not None]
         return handler({"Records": seen}, context)

@@ -1,10 +1,10 @@
-"""`fanout failures recover` and its resume."""
+"""`fanout publisher failures recover` and its resume."""
 
 from typing import TYPE_CHECKING
 
-from fanout.failures.recover import FailuresRecover
-from fanout.failures.store import Deployment
-from fanout.runs.operation import OPEN, Selecting, perform
+from fanout.dlq.steps import OPEN
+from fanout.failures import commands as carrying_out
+from fanout.failures import commands as run_commands
 from fanout.runs.store import Run
 from simulation.deployment import Deployed
 from simulation.desk import Begun, Desk
@@ -20,7 +20,6 @@ class Recoveries:
         self._deployed = deployed
 
     def begin(self) -> str:
-        deployment = self._deployed.failures()
         options = {
             "wanted": {"reason": None, "key": None, "customer": None},
             "limit": None,
@@ -30,32 +29,29 @@ class Recoveries:
             "execute": True,
         }
         run = self._desk.store.create(
-            FailuresRecover.command,
-            subject=deployment.subject(),
+            carrying_out.RECOVER,
+            subject=self._deployed.failures().subject(),
             options=options,
             operator=self._desk.operator,
         )
         with run:
-            self._desk.note(FailuresRecover.command, run.run_id, self._world.subscribers[0])
-            return self._perform(deployment, run)
+            self._desk.note(carrying_out.RECOVER, run.run_id, self._world.subscribers[0])
+            return self._carry_out(run)
 
     def go_on(self, begun: Begun) -> str:
         header = self._desk.store.find(begun.run_id).header
         assert header is not None
-        deployment = self._deployed.failures()
-        deployment.require_same(header.fields["subject"])
+        self._deployed.failures().require_same(header.fields["subject"])
         with self._desk.store.open(begun.run_id) as run:
-            return self._perform(deployment, run)
+            return self._carry_out(run)
 
     # Private functions
 
-    def _perform(self, deployment: Deployment, run: Run) -> str:
-        operation = FailuresRecover(deployment)
+    def _carry_out(self, run: Run) -> str:
+        deployment = self._deployed.failures()
         if not run.is_frozen:
-            operation.select(run, Selecting())
-        result = perform(
-            self._deployed, operation, run, self._desk.operator, log=lambda _sentence: None
-        )
+            run_commands._select(deployment, run)
+        result = carrying_out.carry_out(deployment, run, self._desk.operator)
         if not run.ledger.count(*OPEN):
             self._desk.begun.pop(run.run_id, None)
         return result.sentence

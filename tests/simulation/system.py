@@ -10,30 +10,23 @@ from types import MappingProxyType
 from typing import Any
 
 from customer_events.event import CustomerStatusChanged
-from event_consumer.bootstrap import REPORT_OUTCOMES, deadlines
-from event_consumer.consume_batch import (
-    Delivery,
-    batch_response,
-    consume_batch,
-    decide_batch,
-    outcomes_response,
-)
+from event_consumer.consume_batch import BatchConsumer
 from event_consumer.failures import FailureTracker
 from event_consumer.guarded_table import GuardedTable
 from event_consumer.latest_state import GuardedRows, LatestState
-from event_consumer.messages import Message, from_record
-from event_consumer.ports import EventHandler, ParkingLot
+from event_consumer.ports import EventHandler, ParkingLot, Redelivery
+from event_consumer.sqs_handler import SqsHandler
 from event_consumer.sqs_queue import SqsParkingLot, SqsRedelivery
 from payments_consumer.standing import attributes
-from publisher import settings
+from publisher import failure_tracker, settings
 from publisher.bad_deployment import BadDeploymentDetector
+from publisher.batched_bus import BatchedBus
 from publisher.eventbridge_bus import EventBridgeBus
 from publisher.events import Producer
 from publisher.failure_store import S3FailureStore
-from publisher.patience import Patience
 from publisher.ports import Bus, FailureStore
 from publisher.publish_batch import BatchPublisher
-from publisher.sns_bus import SnsBus
+from publisher.sns_bus import SnsTopic
 from publisher.stream_handler import StreamHandler
 from publisher.transitions import TableRules
 from publisher.transports import EVENTBRIDGE, of_bus
@@ -70,7 +63,7 @@ class Clients:
 
 
 class NoReport:
-    """Implements the publisher's port `Reporter`: what is told is not what is proved here."""
+    """Stands for the reporters: what they log is not what is proved here."""
 
     def report(self, *_: Any, **__: Any) -> None:
         return
@@ -89,17 +82,16 @@ class System:
     # The publisher
 
     def bus(self, clients: Clients) -> Bus:
-        if of_bus(clients.topic_arn) is EVENTBRIDGE:
-            return EventBridgeBus(
-                client=clients.topic,
-                bus_arn=clients.topic_arn,
-                event_size_max_bytes=MESSAGE_SIZE_MAX_BYTES,
-                executor=clients.executor,
-            )
-        return SnsBus(
-            client=clients.topic,
-            topic_arn=clients.topic_arn,
-            message_size_max_bytes=MESSAGE_SIZE_MAX_BYTES,
+        transport = of_bus(clients.topic_arn)
+        calls = (
+            EventBridgeBus(client=clients.topic, bus_arn=clients.topic_arn)
+            if transport is EVENTBRIDGE
+            else SnsTopic(client=clients.topic, topic_arn=clients.topic_arn)
+        )
+        return BatchedBus(
+            transport=transport,
+            calls=calls,
+            size_max_bytes=MESSAGE_SIZE_MAX_BYTES,
             executor=clients.executor,
         )
 
@@ -125,10 +117,9 @@ class System:
         return BatchPublisher(
             rules=self.rules(),
             producer=self.producer(epoch),
-            bus=self.bus(clients),
             failure_store=self.failure_store(clients),
             clock=clients.clock,
-            patience=Patience(),
+            tracker=failure_tracker.FailureTracker(),
             deployment=BadDeploymentDetector(),
             jitter=clients.dice.random,
         )
@@ -136,6 +127,7 @@ class System:
     def publisher(self, clients: Clients, epoch: int) -> Handler:
         return StreamHandler(
             publisher=self.batch_publisher(clients, epoch),
+            bus=self.bus(clients),
             reporter=NoReport(),
             clock=clients.clock,
         )
@@ -154,40 +146,25 @@ class System:
     def parking_lot(self, clients: Clients) -> ParkingLot:
         return SqsParkingLot(clients.queues, clients.dlq_url, consumer="payments")
 
-    def consume(
-        self,
-        messages: list[Message],
-        handler: EventHandler,
-        lot: ParkingLot,
-        clients: Clients,
-        **limits: Any,
-    ) -> list[Delivery]:
-        return consume_batch(
-            messages,
-            handler=handler,
-            parking_lot=lot,
-            redelivery=SqsRedelivery(clients.queues, clients.queue_url, jitter=clients.dice),
-            now=clients.clock.now(),
-            **limits,
+    def redelivery(self, clients: Clients) -> Redelivery:
+        return SqsRedelivery(clients.queues, clients.queue_url, jitter=clients.dice)
+
+    def batch_consumer(self, clients: Clients) -> Any:
+        return BatchConsumer(
+            handler=self.event_handler(clients),
+            parking_lot=self.parking_lot(clients),
+            tracker=self.tracker(clients),
         )
 
     def consumer(self, clients: Clients) -> Handler:
-        handler = self.event_handler(clients)
-        lot = self.parking_lot(clients)
-        tracker = self.tracker(clients)
-
-        def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
-            messages = [from_record(record) for record in event["Records"]]
-            limits = deadlines(context, clients.clock)
-            if event.get(REPORT_OUTCOMES) is True:
-                decided = decide_batch(messages, handler, deadline=limits.handling)
-                return outcomes_response(decided)
-            consumed = self.consume(
-                messages, handler, lot, clients, deadlines=limits, tracker=tracker
-            )
-            return batch_response(consumed)
-
-        return handle
+        return SqsHandler(
+            consumer=self.batch_consumer(clients),
+            redelivery=self.redelivery(clients),
+            reporter=NoReport(),
+            receives_max=self.setting.receives_max,
+            clock=clients.clock,
+            now=clients.clock.now,
+        )
 
 
 __all__ = ["Clients", "Handler", "System"]

@@ -5,11 +5,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from customer_events.deadline import Deadline
+from customer_events.deadline import Deadline, Deadlines
 from customer_events.errors import PermanentError, SchemaViolation
-from event_consumer.consume_batch import Delivery
+from event_consumer.consume_batch import BatchConsumer
 from event_consumer.messages import Message
-from event_consumer.outcomes import STALE, Handled, Outcome, parked, retry
+from event_consumer.outcomes import STALE, Delivery, Handled, Outcome, parked, retry
 from event_consumer.ports import EventHandler, Parking, ParkingLot
 from event_consumer.unwrap import unwrap
 from simulation.bent_guard import Answers
@@ -76,20 +76,8 @@ class DeduplicatesParking(System):
 class FailsBatchForPoison(System):
     """Lets the whole batch come back where one message can't be read."""
 
-    def consume(
-        self,
-        messages: list[Message],
-        handler: EventHandler,
-        lot: ParkingLot,
-        clients: Clients,
-        **limits: Any,
-    ) -> list[Delivery]:
-        try:
-            for one in messages:
-                unwrap(one.body)
-        except PermanentError:
-            return [Delivery(message=one, event=None, handled=retry("Poison")) for one in messages]
-        return super().consume(messages, handler, lot, clients, **limits)
+    def batch_consumer(self, clients: Clients) -> Any:
+        return _FailsForPoison(super().batch_consumer(clients))
 
 
 class ParksWhatIsThrottled(System):
@@ -140,6 +128,22 @@ class AnswersReceiptHandles(System):
 # Private functions
 
 _Park = Callable[[Sequence[Parking], datetime, Deadline], Mapping[str, str]]
+
+
+class _FailsForPoison:
+    def __init__(self, inner: BatchConsumer) -> None:
+        self._inner = inner
+        self.decide = inner.decide
+
+    def consume(
+        self, messages: Sequence[Message], deadlines: Deadlines, now: datetime
+    ) -> list[Delivery]:
+        try:
+            for one in messages:
+                unwrap(one.body)
+        except PermanentError:
+            return [Delivery(message=one, event=None, handled=retry("Poison")) for one in messages]
+        return self._inner.consume(messages, deadlines, now)
 
 
 class _Lot:

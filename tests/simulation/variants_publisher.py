@@ -7,7 +7,8 @@ from uuid import UUID
 
 from publisher.events import Entry, Producer
 from publisher.ports import Bus, FailureStore
-from publisher.transitions import Record, TableRules, detect
+from publisher.stream_records import StreamRecord
+from publisher.transitions import TableRules, detect
 from simulation.bent_publisher import (
     Answering,
     ChangedBus,
@@ -131,7 +132,7 @@ class FailsBatchForBadRecord(System):
 
         def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
             for record in event["Records"]:
-                detect(record, self.rules())
+                detect(StreamRecord(record), self.rules())
             return handler(event, context)
 
         return handle
@@ -151,7 +152,7 @@ class LooksAtNewImageOnly(System):
     """Publishes whenever an item is written, whatever its status was before."""
 
     def publisher(self, clients: Clients, epoch: int) -> Handler:
-        def blind(record: Record) -> Record:
+        def blind(record: dict[str, Any]) -> dict[str, Any]:
             if record["eventName"] != "MODIFY":
                 return record
             old = {**record["dynamodb"]["OldImage"], "status": {"S": "?"}}
@@ -164,7 +165,7 @@ class SeesNobodyEnterOrLeave(System):
     """Takes an item that starts or ceases to match the entity filter for one that always did."""
 
     def publisher(self, clients: Clients, epoch: int) -> Handler:
-        def blind(record: Record) -> Record:
+        def blind(record: dict[str, Any]) -> dict[str, Any]:
             images = ("OldImage", "NewImage")
             kinds = [record["dynamodb"].get(name, {}).get("kind") for name in images]
             if record["eventName"] != "MODIFY" or {"S": CUSTOMER} not in kinds:
@@ -200,7 +201,7 @@ class NeverGivesUp(System):
     """Tries an entry for ever that keeps failing while others succeed."""
 
     def batch_publisher(self, clients: Clients, epoch: int) -> Any:
-        return replace(super().batch_publisher(clients, epoch), patience=Endless())
+        return replace(super().batch_publisher(clients, epoch), tracker=Endless())
 
 
 class ParksOnlyKeys(System):

@@ -1,24 +1,21 @@
 """Consumers that lack one rule about failures, and the trial that shows it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from customer_events.deadline import UNLIMITED, Deadline
-from customer_events.decoder import from_document
+from customer_events.deadline import UNLIMITED, Deadline, Deadlines
 from customer_events.errors import KeepsFailing
-from event_consumer import consume_batch
-from event_consumer.consume_batch import Delivery
+from event_consumer import sqs_handler
 from event_consumer.failures import FailureTracker
 from event_consumer.messages import Message
-from event_consumer.outcomes import Cause, Handled, parked
+from event_consumer.outcomes import Cause, Delivery, Handled, parked
 from event_consumer.park_by_customer import ParkByCustomer
-from event_consumer.ports import Deadlines, EventHandler, Note, ParkingLot
-from event_consumer.sqs_queue import SqsRedelivery
+from event_consumer.ports import Note
 from simulation import consumer_trials as trials
 from simulation.checkers import BOUNDED, FIFO_ORDER, ISOLATED, ONLY_POISON_IS_PARKED
 from simulation.faults import Setting
-from simulation.system import Clients, System
+from simulation.system import Clients, Handler, System
 
 
 class Notes:
@@ -46,27 +43,11 @@ class RealSystem(System):
         super().__init__(setting)
         self.notes = Notes()
 
-    def redelivery(self, clients: Clients) -> Any:
-        return SqsRedelivery(clients.queues, clients.queue_url, jitter=clients.dice)
-
-    def consume(
-        self,
-        messages: list[Message],
-        handler: EventHandler,
-        lot: ParkingLot,
-        clients: Clients,
-        **limits: Any,
-    ) -> list[Delivery]:
-        parts = {
-            "parking_lot": lot,
-            "redelivery": self.redelivery(clients),
-            "now": clients.clock.now(),
-            **limits,
-        }
+    def batch_consumer(self, clients: Clients) -> Any:
+        consumer = super().batch_consumer(clients)
         if not self.setting.fifo:
-            return consume_batch.consume_batch(messages, handler=handler, **parts)
-        in_order = ParkByCustomer(groups=self.notes, handler=handler, reader=from_document)
-        return in_order.consume(messages, **parts)
+            return consumer
+        return ParkByCustomer(consumer=consumer, groups=self.notes)
 
 
 class Tracking(RealSystem):
@@ -146,13 +127,18 @@ class RemembersForever(Tracking):
 class HandlesSuspectsWithTheOthers(RealSystem):
     """Handles all messages of a batch at once, however often they came."""
 
-    def consume(self, messages: list[Message], *parts: Any, **limits: Any) -> list[Delivery]:
-        whole = consume_batch.in_turns
-        consume_batch.in_turns = lambda batch, _: [list(range(len(batch)))]
-        try:
-            return super().consume(messages, *parts, **limits)
-        finally:
-            consume_batch.in_turns = whole
+    def consumer(self, clients: Clients) -> Handler:
+        handler = super().consumer(clients)
+
+        def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
+            whole = sqs_handler.in_turns
+            sqs_handler.in_turns = lambda batch, _: [list(range(len(batch)))]
+            try:
+                return handler(event, context)
+            finally:
+                sqs_handler.in_turns = whole
+
+        return handle
 
 
 class AcknowledgesWithItsAnswerOnly(RealSystem):
@@ -175,22 +161,17 @@ class TriesOnTheLastReceive(Tracking):
 class StartsTheClockAnew(RealSystem):
     """Gives each wave of a group, and each suspect, the whole time."""
 
-    def consume(self, messages: list[Message], *parts: Any, **limits: Any) -> list[Delivery]:
-        return super().consume(
-            messages,
-            *parts,
-            **limits | {"deadlines": Deadlines(handling=UNLIMITED, settling=UNLIMITED)},
-        )
+    def batch_consumer(self, clients: Clients) -> Any:
+        return _Late(super().batch_consumer(clients), lambda _: UNLIMITED)
 
 
 class IgnoresItsDeadline(RealSystem):
     """Has a budget of 29 of 30 seconds."""
 
-    def consume(self, messages: list[Message], *parts: Any, **limits: Any) -> list[Delivery]:
-        until: Deadlines = limits["deadlines"]
-        late = Deadline(ends_at=until.handling.ends_at + 17, clock=until.handling.clock)
-        return super().consume(
-            messages, *parts, **limits | {"deadlines": replace(until, handling=late)}
+    def batch_consumer(self, clients: Clients) -> Any:
+        return _Late(
+            super().batch_consumer(clients),
+            lambda until: Deadline(ends_at=until.ends_at + 17, clock=until.clock),
         )
 
 
@@ -229,3 +210,15 @@ VARIANTS = (
 class _Stopped:
     def monotonic(self) -> float:
         return 0.0
+
+
+class _Late:
+    """A batch consumer that goes on beyond its deadline for work."""
+
+    def __init__(self, inner: Any, later: Callable[[Deadline], Deadline]) -> None:
+        self._inner = inner
+        self._later = later
+
+    def consume(self, messages: Any, deadlines: Deadlines, now: Any) -> list[Delivery]:
+        late = replace(deadlines, work=self._later(deadlines.work))
+        return self._inner.consume(messages, late, now)

@@ -1,14 +1,17 @@
 """The suite is worth something only if it catches publishers that break a promise."""
 
+from collections import deque
 from uuid import uuid4
 
 import pytest
 
 from publisher import events
-from publisher.batched_calls import CONFIRMED
+from publisher.batched_bus import BatchedBus
+from publisher.bus_errors import CONFIRMED
+from publisher.dispatch import Dispatch
 from publisher.eventbridge_bus import EventBridgeBus
 from publisher.pipe_handler import PipeHandler
-from publisher.sns_bus import SnsBus
+from publisher.sns_bus import SnsTopic
 from transports import transport_checks as checks
 from unit.publisher.stream_record_samples import UNCHANGED, record
 
@@ -21,27 +24,23 @@ def broken(monkeypatch):
 
 
 def test_an_uninspected_answer_of_sns_is_caught(broken, make_rig):
-    def publish(bus, requests):
-        bus._client.publish_batch(TopicArn=bus._topic_arn, PublishBatchRequestEntries=requests)
-        return [CONFIRMED] * len(requests)
-
-    broken.setattr(SnsBus, "_publish", publish)
+    publish = SnsTopic.publish
+    broken.setattr(SnsTopic, "publish", lambda topic, sent: [CONFIRMED] * len(publish(topic, sent)))
     with pytest.raises(AssertionError):
         checks.check_partial_failure(make_rig("sns"))
 
 
 def test_an_uninspected_answer_of_event_bridge_is_caught(broken, make_rig):
-    def publish(bus, requests):
-        bus._client.put_events(Entries=requests)
-        return [CONFIRMED] * len(requests)
-
-    broken.setattr(EventBridgeBus, "_publish", publish)
+    publish = EventBridgeBus.publish
+    broken.setattr(
+        EventBridgeBus, "publish", lambda bus, sent: [CONFIRMED] * len(publish(bus, sent))
+    )
     with pytest.raises(AssertionError):
         checks.check_partial_failure(make_rig("eventbridge"))
 
 
 def test_sending_all_of_a_customers_changes_at_once_is_caught(broken, make_rig):
-    broken.setattr(SnsBus, "ordered", False)
+    broken.setattr(Dispatch, "_lanes", lambda _, pending: [deque((one,)) for one in pending])
     with pytest.raises(AssertionError):
         checks.check_order(make_rig("sns-fifo"))
 
@@ -54,9 +53,9 @@ def test_ids_that_name_the_delivery_are_caught(broken, make_rig, name):
 
 
 def test_one_call_for_each_event_is_caught(broken, make_rig):
-    send = EventBridgeBus.send
+    send = BatchedBus.send
     broken.setattr(
-        EventBridgeBus,
+        BatchedBus,
         "send",
         lambda bus, entries, deadline: [
             answer for entry in entries for answer in send(bus, [entry], deadline)

@@ -4,23 +4,19 @@ moto and the embedded AWS hold other limits than AWS, so what is checked is what
 """
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
-from customer_events.deadline import Deadline
-from publisher import eventbridge_bus, transports
-from publisher.eventbridge_bus import EventBridgeBus
+from publisher import transports
 from publisher.events import Producer, to_entries
 from publisher.pipe_handler import PipeHandler
 from publisher.ports import Verdict
 from publisher.settings import MESSAGE_SIZE_LIMIT_BYTES
-from publisher.sns_bus import SnsBus
-from publisher.transitions import TableRules, detect
+from publisher.transitions import TableRules
 from transports import transport_checks as checks
-from unit.publisher.publisher_fakes import FakeClock, FakeContext, Rig
-from unit.publisher.stream_record_samples import record
+from unit.publisher.publisher_fakes import FakeClock, FakeContext, Rig, bus_on
+from unit.publisher.stream_record_samples import detect, record
 
 BUS = "arn:aws:events:eu-west-1:123456789012:event-bus/customer-status"
 RULES = TableRules(reason_attribute="status_reason")
@@ -66,21 +62,10 @@ def to_document(changed, producer):
     return json.loads(entry.document)
 
 
-def bus_of(transport, executor):
-    if transport is transports.EVENTBRIDGE:
-        return EventBridgeBus(
-            client=Takes(),
-            bus_arn=BUS,
-            event_size_max_bytes=MESSAGE_SIZE_LIMIT_BYTES,
-            executor=executor,
-        )
+def bus_of(transport):
     suffix = ".fifo" if transport is transports.SNS_FIFO else ""
-    return SnsBus(
-        client=Takes(),
-        topic_arn=TOPIC + suffix,
-        message_size_max_bytes=MESSAGE_SIZE_LIMIT_BYTES,
-        executor=executor,
-    )
+    arn = BUS if transport is transports.EVENTBRIDGE else TOPIC + suffix
+    return bus_on(Takes(), arn, size_max_bytes=MESSAGE_SIZE_LIMIT_BYTES)
 
 
 def test_each_transports_limits_are_those_that_aws_documents():
@@ -109,10 +94,7 @@ def test_each_transports_limits_are_those_that_aws_documents():
 def test_an_entry_is_sent_up_to_the_declared_size_and_no_byte_beyond(transport, beyond):
     changed, producer = record_and_producer(transport, transport.entry_size_max_bytes + beyond)
     entries = to_entries(detect(changed, RULES), producer)
-    clock = FakeClock()
-    with ThreadPoolExecutor(1) as executor:
-        deadline = Deadline(ends_at=clock.monotonic() + 30, clock=clock)
-        (answer,) = bus_of(transport, executor).send(entries, deadline)
+    (answer,) = bus_of(transport).send(entries, FakeClock().deadline(30))
     assert answer.verdict is (Verdict.REFUSED if beyond else Verdict.CONFIRMED)
 
 
@@ -122,7 +104,7 @@ def test_a_pipes_result_holds_an_event_up_to_the_declared_size_and_no_byte_beyon
     changed, producer = record_and_producer(transports.PIPES, size)
     rig = Rig()
     handler = PipeHandler(
-        publisher_to=lambda bus: replace(rig.publisher, bus=bus, producer=producer),
+        publisher=replace(rig.publisher, producer=producer),
         reporter=rig.reporter,
         clock=rig.clock,
         event_size_max_bytes=MESSAGE_SIZE_LIMIT_BYTES,
@@ -141,4 +123,4 @@ def test_a_full_call_of_a_pipe_is_never_too_large():
 def test_what_event_bridge_counts_is_counted():
     changed, producer = record_and_producer(transports.EVENTBRIDGE, 5_000)
     (entry,) = to_entries(detect(changed, RULES), producer)
-    assert eventbridge_bus.size_bytes(entry) == 5_000
+    assert transports.EVENTBRIDGE.size_bytes(entry) == 5_000

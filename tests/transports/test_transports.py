@@ -6,8 +6,8 @@ import boto3
 import pytest
 
 from customer_events.event import MAJORS
+from customer_events.settings import BadSettings
 from publisher import transports
-from publisher.settings import SettingsError
 from publisher.transports import Archive, Filters
 from transports import transport_checks as checks
 from transports.transport_rigs import RIGS
@@ -77,7 +77,7 @@ def test_versions_travel_side_by_side_or_a_second_one_is_refused_at_the_start(ri
         types = {document["type"][-1] for document in rig.documents()}
         assert types == {str(major) for major in MAJORS}
     else:
-        with pytest.raises(SettingsError, match="PUBLISH_VERSIONS: expected exactly one"):
+        with pytest.raises(BadSettings, match="PUBLISH_VERSIONS: expected exactly one"):
             rig.build(PUBLISH_VERSIONS=versions)
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from customer_events.event import MAJORS, NEWEST_MAJOR
 from publisher.events import Producer, to_entries
-from publisher.transitions import TableRules, detect
+from publisher.transitions import StatusTransition, TableRules
 from publisher.transports import SNS, SNS_FIFO, Order
-from unit.publisher.stream_record_samples import record
+from unit.publisher.stream_record_samples import detect, record
 
 SOURCE = "urn:novapay:accounts"
 STATUSES = ["PENDING", "ACTIVE", "SUSPENDED", "ACTIVE", "CLOSED"]
@@ -32,7 +32,7 @@ def published(rig: Any, records: list[Any]) -> list[Any]:
     return [
         json.loads(entry.document)
         for transition in found
-        if transition
+        if isinstance(transition, StatusTransition)
         for entry in to_entries(transition, producer)
     ]
 

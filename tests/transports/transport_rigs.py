@@ -139,8 +139,8 @@ class Rig:
     def start(self) -> None:
         """Build the handler from the environment."""
         self.handler = bootstrap.build()
-        bus = self.handler.publisher.bus
-        bus._client = self.client = FaultyClient(bus._client)
+        calls = self.handler.bus.calls
+        calls.client = self.client = FaultyClient(calls.client)
 
     def subscribe(self, name: str, **choice: Any) -> None:
         """Let a queue hear everything, or a choice: `version`, `transition` or `status`."""

@@ -5,22 +5,21 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
-from customer_events.deadline import UNLIMITED
+from customer_events.deadline import UNLIMITED, Deadlines
 from customer_events.encoder import encode
 from customer_events.event import CustomerStatusChanged
-from event_consumer.consume_batch import consume_batch
+from event_consumer.consume_batch import BatchConsumer
 from event_consumer.every_event import EveryEvent, HandleEvent, Write
 from event_consumer.failures import FailureTracker
 from event_consumer.latest_state import LatestState
 from event_consumer.messages import Message
 from event_consumer.outcomes import Outcome
-from event_consumer.ports import Deadlines, EventHandler
+from event_consumer.ports import EventHandler
 from event_consumer.settings import RECEIVES_MAX
 from event_consumer.testing.deliveries import duplicated, reordered
 from event_consumer.testing.memory import (
     DlqInMemory,
     MarksInMemory,
-    NoDelay,
     OneByOne,
     RowsInMemory,
     TableRow,
@@ -36,8 +35,12 @@ class _Kit:
     """Delivers batches to a handler, as Lambda does, and keeps what was parked."""
 
     def __init__(self, handler: EventHandler[Any]) -> None:
-        self._handler = handler
         self._dlq = DlqInMemory()
+        self._consumer = BatchConsumer(
+            handler=handler,
+            parking_lot=self._dlq,
+            tracker=FailureTracker(receives_max=RECEIVES_MAX),
+        )
         self._numbers = count(1)
 
     @property
@@ -51,16 +54,10 @@ class _Kit:
         Raises:
             Refused: the rule or the handler gives what production would refuse at each retry.
         """
-        deliveries = consume_batch(
-            [self._message(one) for one in delivered],
-            handler=self._handler,
-            parking_lot=self._dlq,
-            redelivery=NoDelay(),
-            tracker=FailureTracker(receives_max=RECEIVES_MAX),
-            deadlines=Deadlines(handling=UNLIMITED, settling=UNLIMITED),
-            now=datetime.now(UTC),
-        )
-        return [one.handled.outcome for one in deliveries]
+        messages = [self._message(one) for one in delivered]
+        unhurried = Deadlines(work=UNLIMITED, parking=UNLIMITED)
+        deliveries = self._consumer.consume(messages, unhurried, datetime.now(UTC))
+        return [delivery.handled.outcome for delivery in deliveries]
 
     def deliver_each(self, *delivered: Delivered) -> list[Outcome]:
         """The same, each in a batch of its own."""

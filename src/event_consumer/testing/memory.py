@@ -15,7 +15,6 @@ from customer_events.event import Change, CustomerStatusChanged
 from event_consumer.every_event import Write
 from event_consumer.guarded_table import UnusableAttributes, own_attributes
 from event_consumer.latest_state import Written
-from event_consumer.messages import Message
 from event_consumer.order_guard import Row, judge
 from event_consumer.ports import Parking
 from event_consumer.processed_events import UnusableWrites, check_writes
@@ -97,16 +96,6 @@ class DlqInMemory:
         del parked_at, deadline
         self.reasons.extend(one.reason.code for one in parkings)
         return {one.message.message_id: "" for one in parkings}
-
-
-class NoDelay:
-    """`Redelivery` at once: a test delivers again by itself."""
-
-    def delay(self, messages: Sequence[Message], deadline: Deadline) -> None:
-        """See `Redelivery.delay`."""
-
-    def acknowledge(self, messages: Sequence[Message], deadline: Deadline) -> None:
-        """See `Redelivery.acknowledge`."""
 
 
 class OneByOne(Executor):

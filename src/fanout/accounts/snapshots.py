@@ -24,7 +24,8 @@ from fanout.errors import Refused
 from fanout.sqs.queue import BATCH_MAX, Destination, Sending
 from publisher import attribute_values
 from publisher.reasons import BadRecord
-from publisher.transitions import detect
+from publisher.stream_records import StreamRecord
+from publisher.transitions import NoTransition, detect
 
 Item = Mapping[str, Any]
 """An item or a key in DynamoDB's own notation."""
@@ -93,11 +94,11 @@ class ItemReader:
             },
         }
         try:
-            change = detect(record, self._rules)
+            change = detect(StreamRecord(record), self._rules)
         except BadRecord as reason:
             customer_id = attribute_values.scalar(item.get(key)) or ""
             return Unreadable(customer_id=customer_id, code=reason.code, expected=str(reason))
-        if change is None:
+        if isinstance(change, NoTransition):
             return None
         has_counter = self._rules.sequence_attribute is not None
         changed_at = item.get(self._rules.changed_at_attribute or "")

@@ -17,10 +17,11 @@ from customer_events.instants import from_wire
 from customer_events.tracebacks import where_raised
 from fanout.errors import Refused
 from fanout.streams.records import shape_record
-from publisher import attribute_values, stream_records
+from publisher import attribute_values
 from publisher.failure_store import KEY_PREFIX
 from publisher.reasons import BadRecord
-from publisher.transitions import TableRules, detect
+from publisher.stream_records import StreamRecord
+from publisher.transitions import NoTransition, TableRules, detect
 
 PARKED_PREFIX = f"{KEY_PREFIX}/"
 LAMBDA_PREFIX = "aws/lambda/"
@@ -104,7 +105,7 @@ def sequence_of(record: Record) -> int:
 
     A later change of one item has the numerically larger number, across splits of its shard too.
     """
-    return int(stream_records.sequence_number(record) or 0)
+    return int(StreamRecord(record).sequence_number or 0)
 
 
 def customer_of(record: Record, id_attribute: str) -> str | None:
@@ -115,8 +116,7 @@ def customer_of(record: Record, id_attribute: str) -> str | None:
 
 def occurred_at(record: Record) -> datetime | None:
     """When the change was made, to the second."""
-    stream = as_object(as_object(record).get("dynamodb"))
-    return attribute_values.epoch_second(stream.get("ApproximateCreationDateTime"))
+    return StreamRecord(record).created_at
 
 
 def is_of_earlier_stream(records: Iterable[Record], stream_arn: str) -> bool:
@@ -213,13 +213,13 @@ class Forecast:
 def forecast(record: Record, rules: TableRules) -> Forecast:
     """What would become of one record."""
     try:
-        transition = detect(record, rules)
+        transition = detect(StreamRecord(record), rules)
     except BadRecord as bad:
         return Forecast(would="refuse", reason=bad.code, field=bad.field, expected=bad.expected)
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         expected = f"no exception; there was a {where_raised(error)}"
         return Forecast(would="refuse", reason="UnexpectedError", expected=expected)
-    return Forecast(would="ignore" if transition is None else "publish")
+    return Forecast(would="ignore" if isinstance(transition, NoTransition) else "publish")
 
 
 # Read a range of a shard again, for as long as the stream keeps it

@@ -8,8 +8,8 @@ from customer_events import errors
 from customer_events.decoder import decode, from_document, parse_json
 from customer_events.event import Change, Status
 from customer_events.instants import to_wire
-from publisher.transitions import TableRules, detect
-from unit.publisher.stream_record_samples import record
+from publisher.transitions import TableRules
+from unit.publisher.stream_record_samples import detect, record
 
 
 @pytest.fixture

@@ -7,16 +7,20 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from customer_events.deadline import UNLIMITED, Deadline
+from customer_events.deadline import UNLIMITED, Deadline, Deadlines
 from customer_events.encoder import encode
 from customer_events.event import Change, CustomerStatusChanged, Status
 from customer_events.identity import event_id, snapshot_id
 from customer_events.sequence import UNCOUNTED, Sequence, SequenceSource, sequence
+from event_consumer.consume_batch import BatchConsumer
+from event_consumer.failures import FailureTracker
 from event_consumer.latest_state import Written
 from event_consumer.messages import Message
 from event_consumer.order_guard import Row, judge
-from event_consumer.outcomes import Handled
-from event_consumer.ports import Deadlines, Parking
+from event_consumer.outcomes import Delivery, Handled
+from event_consumer.park_by_customer import ParkByCustomer
+from event_consumer.ports import Parking
+from event_consumer.sqs_handler import SqsHandler
 from event_consumer.testing.memory import row_after
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -233,6 +237,16 @@ class RedeliveryInMemory:
             self.acknowledged.extend(messages)
 
 
+class Silence:
+    """Stands for the reporter, and keeps what it was given."""
+
+    def __init__(self) -> None:
+        self.deliveries: list[Delivery] = []
+
+    def report(self, deliveries: Ordered[Delivery], **_: Any) -> None:
+        self.deliveries.extend(deliveries)
+
+
 class FakeClock:
     """Stands still until it is moved."""
 
@@ -253,7 +267,7 @@ def lambda_context(seconds: float = 30.0) -> Any:
     )
 
 
-UNHURRIED = Deadlines(handling=UNLIMITED, settling=UNLIMITED)
+UNHURRIED = Deadlines(work=UNLIMITED, parking=UNLIMITED)
 
 
 class Answers:
@@ -270,3 +284,32 @@ class Answers:
 
 def outcomes(answers: Ordered[Handled]) -> list[str]:
     return [str(one.outcome) for one in answers]
+
+
+class Consumption:
+    """A consumer on fakes; `groups` are the notes of one that parks by customer."""
+
+    def __init__(self, handler: Any, *, groups: Any = None, **parts: Any) -> None:
+        self.lot = parts.get("lot") or ParkingLotInMemory()
+        self.redelivery = parts.get("redelivery") or RedeliveryInMemory()
+        self.tracker = parts.get("tracker") or FailureTracker(receives_max=240)
+        consumer = BatchConsumer(handler=handler, parking_lot=self.lot, tracker=self.tracker)
+        self.consumer = ParkByCustomer(consumer=consumer, groups=groups) if groups else consumer
+        self.handler = SqsHandler(
+            consumer=self.consumer,
+            redelivery=self.redelivery,
+            reporter=Silence(),
+            receives_max=240,
+            clock=FakeClock(),
+            now=lambda: NOON,
+        )
+
+    def consume(
+        self, messages: Ordered[Message], deadlines: Deadlines = UNHURRIED
+    ) -> list[Delivery]:
+        return self.handler._consume(messages, deadlines)
+
+
+def failures(deliveries: Ordered[Delivery]) -> list[str]:
+    """The ids of the messages that come back."""
+    return [one.message.message_id for one in deliveries if one.comes_back]

@@ -5,10 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from customer_events.deadline import Deadlines
 from customer_events.encoder import encode
 from customer_events.errors import NotJson, OrderContradiction
-from event_consumer.consume_batch import batch_response, consume_batch
-from event_consumer.failures import FailureTracker
 from event_consumer.latest_state import LatestState
 from event_consumer.outcomes import (
     APPLIED,
@@ -18,16 +17,16 @@ from event_consumer.outcomes import (
     parked,
     retry,
 )
-from event_consumer.ports import Deadlines
 from event_consumer.testing.memory import OneByOne
 from unit.event_consumer.consumer_samples import (
-    NOON,
     UNHURRIED,
     Answers,
+    Consumption,
     FakeClock,
     ParkingLotInMemory,
     RedeliveryInMemory,
     RowsInMemory,
+    failures,
     live,
     message,
     message_id,
@@ -37,27 +36,13 @@ CONTRADICTION = parked(OrderContradiction("expected another", field="sequence"))
 TEXT = encode(live(1))
 
 
-def consume(
-    messages, answers=None, *, lot=None, redelivery=None, tracker=None, deadlines=UNHURRIED
-):
+def consume(messages, answers=None, *, deadlines=UNHURRIED, **parts):
     handler = LatestState(RowsInMemory(), writers_max=1) if answers is None else Answers(answers)
-    return consume_batch(
-        messages,
-        handler=handler,
-        parking_lot=lot or ParkingLotInMemory(),
-        redelivery=redelivery or RedeliveryInMemory(),
-        tracker=tracker or FailureTracker(receives_max=240),
-        deadlines=deadlines,
-        now=NOON,
-    )
+    return Consumption(handler, **parts).consume(messages, deadlines)
 
 
 def ends(deliveries):
     return [str(one.handled.outcome) for one in deliveries]
-
-
-def failures(deliveries):
-    return [one["itemIdentifier"] for one in batch_response(deliveries)["batchItemFailures"]]
 
 
 def fifo(number, body=TEXT, group="g"):
@@ -146,15 +131,7 @@ def test_a_handler_that_raises_retries_its_events_and_parks_the_poison():
 @pytest.mark.parametrize("answers", [[], [APPLIED], [APPLIED] * 3, iter([APPLIED]), None])
 def test_a_handler_that_does_not_answer_each_event_retries_them_all(answers):
     messages = [message(1, TEXT), message(2, TEXT)]
-    deliveries = consume_batch(
-        messages,
-        handler=Answers(answers),
-        parking_lot=ParkingLotInMemory(),
-        redelivery=RedeliveryInMemory(),
-        tracker=FailureTracker(receives_max=240),
-        deadlines=UNHURRIED,
-        now=NOON,
-    )
+    deliveries = Consumption(Answers(answers)).consume(messages)
     assert ends(deliveries) == ["RETRY", "RETRY"]
 
 
@@ -177,12 +154,7 @@ def test_an_empty_batch_is_answered():
 def test_the_response_names_exactly_the_retried_messages():
     answers = [APPLIED, retry("A"), DUPLICATE, STALE, CONTRADICTION, retry("B")]
     deliveries = consume([message(n, TEXT) for n in range(6)], answers)
-    assert batch_response(deliveries) == {
-        "batchItemFailures": [
-            {"itemIdentifier": message_id(1)},
-            {"itemIdentifier": message_id(5)},
-        ]
-    }
+    assert failures(deliveries) == [message_id(1), message_id(5)]
 
 
 # FIFO
@@ -258,20 +230,14 @@ def customers(count, **other):
     return [message(n, encode(live(1, customer_id=f"c-{n}")), **other) for n in range(count)]
 
 
-def consume_into(rows, messages, **other):
+def consume_into(rows, messages, *, deadlines=UNHURRIED, **parts):
     handler = LatestState(rows, writers_max=1, executor=OneByOne())
-    parts = {
-        "parking_lot": ParkingLotInMemory(),
-        "redelivery": RedeliveryInMemory(),
-        "tracker": FailureTracker(receives_max=240),
-        "deadlines": UNHURRIED,
-    }
-    return consume_batch(messages, handler=handler, now=NOON, **(parts | other))
+    return Consumption(handler, **parts).consume(messages, deadlines)
 
 
 def test_what_lambda_leaves_no_time_for_comes_back():
     clock = FakeClock()
-    limits = Deadlines(handling=clock.deadline(12), settling=clock.deadline(21))
+    limits = Deadlines(work=clock.deadline(12), parking=clock.deadline(21))
     deliveries = consume_into(DeadlyRows(clock, 4.5), customers(10), deadlines=limits)
     assert ends(deliveries) == ["APPLIED"] * 3 + ["RETRY"] * 7
     assert {one.handled.error_type for one in deliveries[3:]} == {"OutOfTime"}
@@ -279,7 +245,7 @@ def test_what_lambda_leaves_no_time_for_comes_back():
 
 def test_suspects_share_the_one_deadline():
     clock = FakeClock()
-    limits = Deadlines(handling=clock.deadline(12), settling=clock.deadline(21))
+    limits = Deadlines(work=clock.deadline(12), parking=clock.deadline(21))
     suspects = customers(10, receive_count=5)
     deliveries = consume_into(DeadlyRows(clock, 4.5), suspects, deadlines=limits)
     assert sorted(ends(deliveries)) == ["APPLIED"] * 3 + ["RETRY"] * 7
@@ -287,10 +253,10 @@ def test_suspects_share_the_one_deadline():
 
 def test_nothing_is_parked_or_delayed_once_the_time_for_that_is_over():
     clock = FakeClock()
-    limits = Deadlines(handling=clock.deadline(12), settling=clock.deadline(0))
+    limits = Deadlines(work=clock.deadline(12), parking=clock.deadline(0))
     lot, redelivery = ParkingLotInMemory(), RedeliveryInMemory()
     deliveries = consume_into(
-        RowsInMemory(), [message(1, "x")], deadlines=limits, parking_lot=lot, redelivery=redelivery
+        RowsInMemory(), [message(1, "x")], deadlines=limits, lot=lot, redelivery=redelivery
     )
     assert (ends(deliveries), lot.parked, redelivery.delayed) == (["RETRY"], [], [])
 
@@ -303,7 +269,7 @@ def test_one_message_that_kills_the_process_spares_the_others_of_its_batch():
         waiting = [one for one in waiting if one.message_id not in acknowledged(redelivery)]
         waiting = [replace(one, receive_count=receives) for one in waiting]
         with suppress(Process):
-            consume_into(rows, waiting, redelivery=redelivery, parking_lot=lot)
+            consume_into(rows, waiting, redelivery=redelivery, lot=lot)
         if lot.parked:
             break
     assert sorted(rows.rows) == [f"c-{n}" for n in range(10) if n != 4]
@@ -330,9 +296,7 @@ def test_on_its_last_receive_a_message_is_parked_before_anybody_else_can_kill_th
     lot = ParkingLotInMemory()
     last, deadly = customers(2)
     with pytest.raises(Process):
-        consume_into(
-            DeadlyRows(deadly="c-1"), [deadly, replace(last, receive_count=240)], parking_lot=lot
-        )
+        consume_into(DeadlyRows(deadly="c-1"), [deadly, replace(last, receive_count=240)], lot=lot)
     assert [one.reason.code for one in lot.parked] == ["KeepsFailing"]
 
 
@@ -350,7 +314,7 @@ def test_a_message_whose_parking_was_refused_is_told_with_awss_code():
             return {message_id(1): "AccessDenied", message_id(2): "InvalidMessageContents"}
 
     messages = [message(n, "x") for n in (1, 2, 3)]
-    deliveries = consume_into(RowsInMemory(), messages, parking_lot=Refusing())
+    deliveries = consume_into(RowsInMemory(), messages, lot=Refusing())
     assert [(one.handled.error_type, one.handled.cause) for one in deliveries] == [
         ("ParkingFailed:AccessDenied", Cause.DEPENDENCY_FAULT),
         ("ParkingFailed:InvalidMessageContents", Cause.UNEXPECTED),

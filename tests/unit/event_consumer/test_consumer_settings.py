@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from event_consumer.settings import BadSettings, from_environment
+from customer_events.settings import BadSettings
+from event_consumer.settings import from_environment
 from unit.event_consumer.consumer_samples import DLQ_URL, ENVIRONMENT, QUEUE_URL
 
 REQUIRED = ["CONSUMER_NAME", "DEPLOYMENT", "QUEUE_URL", "DLQ_URL", "TABLE_NAME"]
@@ -58,9 +59,9 @@ def test_an_optional_variable_that_is_empty_counts_as_not_set(name):
 @pytest.mark.parametrize("how", ["missing", "empty"])
 def test_a_required_variable_that_is_missing_or_empty_is_named(name, how):
     environ = {key: value for key, value in ENVIRONMENT.items() if key != name}
-    with pytest.raises(BadSettings, match=f"^{name} is missing: expected ") as failure:
+    with pytest.raises(BadSettings, match=f"^{name}: is not set; expected ") as failure:
         from_environment(environ | ({name: ""} if how == "empty" else {}))
-    assert ";" not in str(failure.value)
+    assert len(failure.value.problems) == 1
 
 
 @pytest.mark.parametrize(
@@ -86,9 +87,9 @@ def test_a_required_variable_that_is_missing_or_empty_is_named(name, how):
     ],
 )
 def test_a_variable_that_is_wrong_is_named_with_what_was_expected(name, value):
-    with pytest.raises(BadSettings, match=f"^{name} is wrong: expected ") as failure:
+    with pytest.raises(BadSettings, match=f"^{name}: expected ") as failure:
         from_environment(ENVIRONMENT | {name: value})
-    assert ";" not in str(failure.value)
+    assert len(failure.value.problems) == 1
 
 
 def test_the_largest_values_are_taken():

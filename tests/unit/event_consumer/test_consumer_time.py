@@ -1,6 +1,5 @@
 """The consumer asks Lambda for the time left, and keeps enough of it for parking and answering."""
 
-import botocore.session
 import pytest
 
 from customer_events.encoder import encode
@@ -12,6 +11,7 @@ from unit.event_consumer.consumer_samples import (
     ENVIRONMENT,
     FakeClock,
     RowsInMemory,
+    Silence,
     lambda_context,
     live,
     message_id,
@@ -37,11 +37,6 @@ class Sqs:
         return {"Successful": [{"Id": one["Id"]} for one in Entries]}
 
 
-class Silence:
-    def batch(self, deliveries, **_):
-        self.deliveries = deliveries
-
-
 class SlowRows(RowsInMemory):
     def __init__(self, clock, seconds):
         super().__init__()
@@ -60,7 +55,7 @@ def run(records, *, function_seconds=30.0, write_seconds=1.0, call_seconds=0.0):
         from_environment(ENVIRONMENT),
         LatestState(rows, writers_max=1, executor=OneByOne()),
         sqs=sqs,
-        report=Silence(),
+        reporter=Silence(),
         clock=clock,
     )
     started = clock.seconds
@@ -116,8 +111,7 @@ def test_a_client_gives_a_call_up_after_two_attempts_of_a_second_and_three(servi
     """So that nine seconds, a second between the attempts included, are enough for any call."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     settings = from_environment(ENVIRONMENT)
-    session = botocore.session.get_session()
-    config = bootstrap._client(session, service, settings).meta.config
+    config = bootstrap._client(service, settings).meta.config
     assert (config.connect_timeout, config.read_timeout) == (1, 3)
     assert config.retries["total_max_attempts"] == 2
     assert config.max_pool_connections == settings.writers_max
@@ -130,7 +124,7 @@ def test_a_replay_has_the_same_deadline():
         from_environment(ENVIRONMENT),
         LatestState(rows, writers_max=1, executor=OneByOne()),
         sqs=Sqs(clock, 0.0),
-        report=Silence(),
+        reporter=Silence(),
         clock=clock,
     )
     records = [record(n, encode(live(1, customer_id=f"c-{n}"))) for n in range(9)]

@@ -6,7 +6,7 @@ from typing import Any
 from customer_events.encoder import encode
 from event_consumer import bootstrap
 from event_consumer.settings import from_environment
-from unit.event_consumer.consumer_samples import ENVIRONMENT, QUEUE_ARN, live, message_id
+from unit.event_consumer.consumer_samples import ENVIRONMENT, QUEUE_ARN, Silence, live, message_id
 
 
 class Untouched:
@@ -14,14 +14,6 @@ class Untouched:
 
     def __getattr__(self, name: str) -> Any:
         raise AssertionError(f"called {name}")
-
-
-class Collected:
-    def __init__(self):
-        self.deliveries = []
-
-    def batch(self, deliveries, **_):
-        self.deliveries.extend(deliveries)
 
 
 class Failing:
@@ -38,16 +30,16 @@ def records(*bodies):
     ]
 
 
-def ask(handler, *bodies, report=None):
+def ask(handler, *bodies, reporter=None):
     handle = bootstrap.lambda_handler(
-        from_environment(ENVIRONMENT), handler, sqs=Untouched(), report=report or Collected()
+        from_environment(ENVIRONMENT), handler, sqs=Untouched(), reporter=reporter or Silence()
     )
     return handle({"report_outcomes": True, "Records": records(*bodies)}, None)
 
 
 def test_what_fails_is_told_and_neither_parked_nor_delayed():
-    report = Collected()
-    found = ask(Failing(), encode(live(1)), '{"hello"', report=report)["outcomes"]
+    reporter = Silence()
+    found = ask(Failing(), encode(live(1)), '{"hello"', reporter=reporter)["outcomes"]
     assert [(one["message_id"], one["outcome"], one["reason"]) for one in found] == [
         (message_id(1), "RETRY", "TimeoutError"),
         (message_id(2), "PARKED", "NotJson"),
@@ -56,7 +48,7 @@ def test_what_fails_is_told_and_neither_parked_nor_delayed():
         ("", ""),
         ("", "expected one JSON document"),
     ]
-    assert report.deliveries == [], "nothing was moved, so nothing may raise an alarm"
+    assert reporter.deliveries == [], "nothing was moved, so nothing may raise an alarm"
 
 
 def test_being_asked_with_no_message_shows_that_it_can_tell():

@@ -5,20 +5,19 @@ from itertools import count
 
 import pytest
 
-from customer_events.decoder import from_document
+from customer_events.deadline import Deadlines
 from customer_events.encoder import encode
 from customer_events.errors import SchemaViolation
-from event_consumer.consume_batch import batch_response
-from event_consumer.failures import FailureTracker
 from event_consumer.outcomes import APPLIED, DUPLICATE, parked, retry
-from event_consumer.park_by_customer import ParkByCustomer
-from event_consumer.ports import Deadlines, Note
+from event_consumer.ports import Note
 from unit.event_consumer.consumer_samples import (
     NOON,
     UNHURRIED,
+    Consumption,
     FakeClock,
     ParkingLotInMemory,
     RedeliveryInMemory,
+    failures,
     live,
     message,
     text_attribute,
@@ -80,30 +79,27 @@ class Rig:
     def __init__(self):
         self.groups = GroupsInMemory()
         self.handler = EveryTransition()
-        self.lot = ParkingLotInMemory()
-        self.redelivery = RedeliveryInMemory()
         self.clock = FakeClock()
         self.deadlines = UNHURRIED
-        self.consumer = ParkByCustomer(
-            groups=self.groups, handler=self.handler, reader=from_document
-        )
+        self.redelivery = RedeliveryInMemory()
+        self.lot = ParkingLotInMemory()
 
     def consume(self, *messages):
         """The outcomes and their reasons or errors."""
-        deliveries = self.consumer.consume(
-            messages,
-            parking_lot=self.lot,
-            redelivery=self.redelivery,
-            tracker=FailureTracker(receives_max=240, clock=self.clock),
-            deadlines=self.deadlines,
-            now=NOON,
-        )
+        deliveries = self._consumption().consume(messages, self.deadlines)
         assert [one.message for one in deliveries] == list(messages)
-        self.failures = batch_response(deliveries)["batchItemFailures"]
+        self.failures = failures(deliveries)
         return [words(one) for one in deliveries]
 
     def decide(self, *messages):
-        return [words(one) for one in self.consumer.decide(messages, deadlines=self.deadlines)]
+        decided = self._consumption().consumer.decide(messages, self.deadlines)
+        return [words(one) for one in decided]
+
+    def _consumption(self):
+        """In a process of its own, which has no evidence against a message."""
+        return Consumption(
+            self.handler, groups=self.groups, lot=self.lot, redelivery=self.redelivery
+        )
 
 
 def words(delivery):
@@ -286,7 +282,7 @@ def test_whatever_fails_and_is_delivered_twice_each_customers_first_handlings_ar
         dlq += [one.message for one in rig.lot.parked]
         if chance.random() < 0.1:
             continue  # killed before the acknowledgement: all of it comes back
-        failed = {one["itemIdentifier"] for one in rig.failures}
+        failed = set(rig.failures)
         done = [one for one in batch if one.message_id not in failed]
         for one in done:
             queues[one.group_id].remove(one)
@@ -328,20 +324,13 @@ def test_what_is_parked_says_when():
     assert rig.lot.parked_at == [NOON]
 
 
-def test_other_events_are_read_by_the_reader_that_it_was_given():
-    rig = Rig()
-    rig.consumer.reader = lambda _document: live(7)
-    assert rig.consume(fifo(1)) == [WELL]
-    assert rig.handler.handled == [("c-1", 7)]
-
-
 # Time, and the process that dies
 
 
 def test_ten_messages_of_one_group_share_one_deadline():
     """At 4.5 seconds a write they took 45 in an invocation of 30."""
     rig = Rig()
-    rig.deadlines = Deadlines(handling=rig.clock.deadline(12), settling=rig.clock.deadline(21))
+    rig.deadlines = Deadlines(work=rig.clock.deadline(12), parking=rig.clock.deadline(21))
     started = rig.clock.seconds
     handle = rig.handler.handle
 
@@ -359,7 +348,7 @@ def test_ten_messages_of_one_group_share_one_deadline():
 
 def test_what_can_not_be_noted_in_time_is_not_parked():
     rig = Rig()
-    rig.deadlines = Deadlines(handling=rig.clock.deadline(12), settling=rig.clock.deadline(0))
+    rig.deadlines = Deadlines(work=rig.clock.deadline(12), parking=rig.clock.deadline(0))
     rig.handler.broken = {("c-1", 1): POISON}
     assert rig.consume(fifo(1)) == [("RETRY", "OutOfTime")]
     assert (rig.lot.parked, rig.groups.notes) == ([], {})

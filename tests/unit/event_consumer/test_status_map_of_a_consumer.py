@@ -10,7 +10,7 @@ from customer_events.encoder import to_document
 from event_consumer import bootstrap
 from event_consumer.outcomes import APPLIED
 from event_consumer.settings import from_environment
-from unit.event_consumer.consumer_samples import ENVIRONMENT, live, record
+from unit.event_consumer.consumer_samples import ENVIRONMENT, Silence, live, record
 
 
 class Handler:
@@ -37,11 +37,6 @@ class Sqs:
         return {"Successful": [{"Id": one["Id"]} for one in Entries]}
 
 
-class Report:
-    def batch(self, deliveries, *, request_id, now):
-        self.deliveries = deliveries
-
-
 @pytest.fixture
 def consume(monkeypatch):
     """Runs one batch of a consumer for which `status_map` was agreed."""
@@ -54,7 +49,7 @@ def consume(monkeypatch):
         monkeypatch.setattr(bootstrap, "load", lambda event: agreed)
         handler, sqs = Handler(), Sqs()
         handle = bootstrap.lambda_handler(
-            from_environment(ENVIRONMENT), handler, sqs=sqs, report=Report()
+            from_environment(ENVIRONMENT), handler, sqs=sqs, reporter=Silence()
         )
         response = handle({"Records": [record(1, body)]}, SimpleNamespace())
         assert response == {"batchItemFailures": []}

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from event_consumer.settings import BadSettings
+from customer_events.settings import BadSettings
 from unit.event_consumer.consumer_samples import ENVIRONMENT, REGION
 
 ENTRY = "payments_consumer.lambda_entry"
@@ -31,12 +31,12 @@ def test_without_settings_the_entry_fails_and_names_them_all(environment):
     with pytest.raises(BadSettings) as failure:
         importlib.import_module(ENTRY)
     for name in ENVIRONMENT:
-        assert f"{name} is missing" in str(failure.value)
+        assert f"{name}: is not set" in str(failure.value)
 
 
 @pytest.mark.parametrize("name", sorted(ENVIRONMENT))
 def test_the_one_setting_that_is_missing_is_the_one_that_is_named(environment, name):
     for key, value in ENVIRONMENT.items():
         environment.setenv(key, value if key != name else "")
-    with pytest.raises(BadSettings, match=f"^{name} is missing: expected [^;]+$"):
+    with pytest.raises(BadSettings, match=f"^{name}: is not set; expected .+$"):
         importlib.import_module(ENTRY)

@@ -2,19 +2,25 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from customer_events.deadline import Deadline
+from customer_events.deadline import Deadline, Deadlines
 from customer_events.decoder import decode
 from publisher.bad_deployment import BadDeploymentDetector
+from publisher.batched_bus import BatchedBus
+from publisher.eventbridge_bus import EventBridgeBus
 from publisher.events import Entry, Producer
-from publisher.patience import Patience
+from publisher.failure_tracker import FailureTracker
 from publisher.ports import Answer, ParkedRecord, Verdict
-from publisher.publish_batch import BatchPublisher, Deadlines
+from publisher.publish_batch import BatchPublisher
 from publisher.reasons import RefusedByBus
+from publisher.sns_bus import SnsTopic
 from publisher.stream_handler import StreamHandler
+from publisher.stream_records import StreamRecord
 from publisher.transitions import TableRules
+from publisher.transports import EVENTBRIDGE, of_bus
 
 CONFIRMED = Answer(verdict=Verdict.CONFIRMED)
 TRANSIENT = Answer(verdict=Verdict.TRANSIENT, code="InternalError")
@@ -45,6 +51,9 @@ class FakeClock:
 
     def pass_seconds(self, seconds):
         self.seconds += seconds
+
+    def deadline(self, seconds):
+        return Deadline(ends_at=self.seconds + seconds, clock=self)
 
 
 class FakeBus:
@@ -78,6 +87,25 @@ class FakeBus:
         return [decode(entry.document) for entry in self.published]
 
 
+TOPIC_ARN = "arn:aws:sns:eu-west-1:123456789012:customer-status"
+
+
+def bus_on(client, arn=TOPIC_ARN, *, size_max_bytes=262_144, executor=None):
+    """The real bus on a client of SNS or of EventBridge."""
+    transport = of_bus(arn)
+    calls = (
+        EventBridgeBus(client=client, bus_arn=arn)
+        if transport is EVENTBRIDGE
+        else SnsTopic(client=client, topic_arn=arn)
+    )
+    return BatchedBus(
+        transport=transport,
+        calls=calls,
+        size_max_bytes=size_max_bytes,
+        executor=executor or ThreadPoolExecutor(2),
+    )
+
+
 class FakeFailureStore:
     """Keeps what is parked, unless `error` says otherwise."""
 
@@ -90,7 +118,7 @@ class FakeFailureStore:
         self.seconds_left.append(deadline.seconds_left())
         errors = []
         for one in parked:
-            json.dumps(one.record)
+            json.dumps(one.record.raw)
             error = self.error(one)
             if error is None:
                 self.parked.append(one)
@@ -106,7 +134,7 @@ class FakeReporter:
     def __init__(self):
         self.results = []
 
-    def report(self, records, result, *, request_id, now_seconds):
+    def report(self, result, *, request_id, now_seconds):
         self.results.append(result)
 
 
@@ -140,25 +168,23 @@ class Rig:
         self.publisher = BatchPublisher(
             rules=rules or TableRules(reason_attribute="status_reason"),
             producer=Producer(source="urn:novapay:accounts", epoch=1, versions=versions),
-            bus=self.bus,
             failure_store=self.store,
             clock=self.clock,
-            patience=Patience(),
+            tracker=FailureTracker(),
             deployment=BadDeploymentDetector(),
             jitter=lambda: 0.5,
         )
         self.handler = StreamHandler(
-            publisher=self.publisher, reporter=self.reporter, clock=self.clock
+            publisher=self.publisher, bus=self.bus, reporter=self.reporter, clock=self.clock
         )
 
     def publish(self, records: Iterable[Any], *, seconds_left: float = 60.0):
         """Run the use case; the result. Parking may go on five seconds longer."""
-        publishing, parking = (
-            Deadline(ends_at=self.clock.monotonic() + seconds, clock=self.clock)
-            for seconds in (seconds_left, seconds_left + 5)
-        )
+        work, parking = map(self.clock.deadline, (seconds_left, seconds_left + 5))
         return self.publisher.publish(
-            list(records), Deadlines(publishing=publishing, parking=parking)
+            [StreamRecord(one) for one in records],
+            self.bus,
+            Deadlines(work=work, parking=parking),
         )
 
     def handle(self, records: Iterable[Any], *, milliseconds: int = 60_000):

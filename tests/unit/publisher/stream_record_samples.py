@@ -4,6 +4,11 @@ import json
 from copy import deepcopy
 from typing import Any
 
+from publisher import transitions
+from publisher.events import Entry, Producer, to_entries
+from publisher.stream_records import StreamRecord
+from publisher.transitions import NoTransition, StatusTransition, TableRules
+
 ARN = "arn:aws:dynamodb:eu-west-1:1:table/accounts/stream/2026-11-01T08:00:00.000"
 FIRST_SEQUENCE_NUMBER = 820400000000000001192334
 UNCHANGED: Any = object()
@@ -75,3 +80,31 @@ def record(
 def modify() -> dict[str, Any]:
     """The recorded change from ACTIVE to SUSPENDED, as it is."""
     return deepcopy(_MODIFY)
+
+
+def detect(made: Any, rules: TableRules) -> StatusTransition | NoTransition:
+    """`transitions.detect`, for a record as Lambda passes it."""
+    return transitions.detect(StreamRecord(made), rules)
+
+
+def entries(
+    count: int,
+    *,
+    new: str | None = "CLOSED",
+    version: int = 2,
+    reason: str = "",
+    source: str = "urn:novapay:accounts",
+    customer_id: str = "",
+) -> list[Entry]:
+    """The events of that many customers' changes from ACTIVE, ready for a bus."""
+    extra = {"status_reason": {"S": reason}} if reason else {}
+    producer = Producer(source=source, epoch=1, versions=(version,))
+    rules = TableRules(reason_attribute="status_reason")
+    made: list[Entry] = []
+    for number in range(count):
+        name = customer_id or f"c-{number}"
+        changed = record("ACTIVE", new, number=number, customer_id=name, **extra)
+        transition = detect(changed, rules)
+        assert isinstance(transition, StatusTransition)
+        made += to_entries(transition, producer)
+    return made

@@ -109,8 +109,3 @@ def test_what_is_no_number_of_dynamodbs_is_none(written):
 )
 def test_a_whole_number_has_ascii_digits_only(value, expected):
     assert attribute_values.whole_number({"N": value}) == expected
-
-
-@pytest.mark.parametrize(("digits", "reads"), [(0, False), (1, True), (40, True), (41, False)])
-def test_a_sequence_number_has_1_to_40_digits(digits, reads):
-    assert attribute_values.is_number_text("9" * digits) is reads

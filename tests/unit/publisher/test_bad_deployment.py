@@ -18,7 +18,7 @@ from publisher import publish_batch
 from publisher.invocation import BatchFailed
 from publisher.pipe_handler import PipeHandler
 from publisher.reporting import BatchReporter
-from publisher.transitions import TableRules, detect
+from publisher.transitions import NoTransition, TableRules, detect
 from unit.publisher.publisher_fakes import FakeContext, FakeFailureStore, Rig
 from unit.publisher.stream_record_samples import FIRST_SEQUENCE_NUMBER, UNCHANGED, record
 
@@ -40,10 +40,9 @@ def bug(monkeypatch):
     spared = set()
 
     def broken(one, rules):
-        if detect(one, rules) is not None and one["dynamodb"]["Keys"]["customer_id"]["S"] in spared:
-            return detect(one, rules)
-        if detect(one, rules) is None:
-            return None
+        transition = detect(one, rules)
+        if isinstance(transition, NoTransition) or transition.customer_id in spared:
+            return transition
         raise KeyError("status")
 
     monkeypatch.setattr(publish_batch, "detect", broken)
@@ -227,7 +226,7 @@ def test_a_recovery_answers_for_each_record_and_is_no_evidence_for_the_stream():
 def test_a_pipe_gets_nothing_of_a_bad_deployment_over_batches_and_parks_no_more():
     rig = Rig()
     handler = PipeHandler(
-        publisher_to=lambda bus: replace(rig.publisher, bus=bus),
+        publisher=rig.publisher,
         reporter=rig.reporter,
         clock=rig.clock,
         event_size_max_bytes=262_144,

@@ -10,6 +10,7 @@ from customer_events.deadline import Deadline
 from publisher.failure_store import S3FailureStore, key_of
 from publisher.ports import ParkedRecord
 from publisher.reasons import UnexpectedError, UnknownStatus
+from publisher.stream_records import StreamRecord
 from unit.publisher.publisher_fakes import FakeClock
 from unit.publisher.stream_record_samples import ARN, modify, record
 
@@ -33,7 +34,7 @@ class FakeS3:
 
 def parked(one, reason=None):
     return ParkedRecord(
-        record=one,
+        record=StreamRecord(one),
         reason=reason or UnknownStatus("one of those", field="dynamodb.NewImage.status"),
         parked_at=PARKED_AT,
     )

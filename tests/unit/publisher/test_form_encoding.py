@@ -1,4 +1,3 @@
-from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from urllib.parse import parse_qs, parse_qsl, quote, urlencode
 
@@ -7,14 +6,13 @@ from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.session import Session
 
-from customer_events.deadline import Deadline
-from publisher.events import Producer, to_entries
+from publisher.batched_bus import BatchedBus
 from publisher.form_encoding import EntriesEncoder, entries_encoded, form_encoded
 from publisher.ports import Verdict
-from publisher.sns_bus import SnsBus
-from publisher.transitions import TableRules, detect
+from publisher.sns_bus import SnsTopic
+from publisher.transports import SNS_FIFO
 from unit.publisher.publisher_fakes import FakeClock
-from unit.publisher.stream_record_samples import record
+from unit.publisher.stream_record_samples import entries
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:customer-status.fifo"
 TEXTS = ["", "plain-._~", "a b+c&d=e", '{"a":"%41\\u00e9","b":[1,2]}', "é", "\x00\x1f\x7f", "%25%%"]
@@ -144,19 +142,10 @@ def test_where_botocore_makes_another_body_each_call_leaves_as_botocore_encodes_
 @pytest.mark.parametrize("change", [lambda body: urlencode(body).encode(), renamed])
 def test_a_body_that_changes_later_never_leaves_without_its_entries(change):
     sender = Sender(ours=True)
-    with ThreadPoolExecutor(1) as executor:
-        bus = SnsBus(
-            client=sender.client,
-            topic_arn=TOPIC,
-            message_size_max_bytes=262_144,
-            executor=executor,
-        )
-        clock = FakeClock()
-        deadline = Deadline(ends_at=clock.monotonic() + 60, clock=clock)
-        transition = detect(record("ACTIVE", "CLOSED"), TableRules())
-        entries = to_entries(transition, Producer(source="urn:x:y", epoch=1, versions=(1, 2)))
-        for _ in range(3):
-            answers = bus.send(entries, deadline)
-            assert {answer.verdict for answer in answers} == {Verdict.CONFIRMED}
-            sender.change = change
+    calls = SnsTopic(client=sender.client, topic_arn=TOPIC)
+    bus = BatchedBus(transport=SNS_FIFO, calls=calls, size_max_bytes=262_144, executor=None)
+    for _ in range(3):
+        answers = bus.send(entries(2), FakeClock().deadline(60))
+        assert {answer.verdict for answer in answers} == {Verdict.CONFIRMED}
+        sender.change = change
     assert all(".Id=" in _text(body) for body in sender.bodies)

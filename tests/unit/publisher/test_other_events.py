@@ -1,7 +1,6 @@
 """Another event from the same stream records is published beside the status, and apart from it."""
 
 import json
-import sys
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -11,10 +10,8 @@ from customer_events.encoder import document_of, to_text
 from customer_events.event import CustomerStatusChanged, Event
 from customer_events.identity import event_id
 from customer_events.sequence import SequenceSource, sequence
-from publisher import other_events
 from publisher.events import Entry
 from publisher.reasons import MissingStatus
-from publisher.transitions import detect
 from unit.publisher.publisher_fakes import Rig
 from unit.publisher.stream_record_samples import record
 
@@ -30,7 +27,7 @@ class CustomerRenamed(Event):
 
 def renamed(found, rules, producer):
     """An entry for each record that holds a name which is not the old one."""
-    stream = found["dynamodb"]
+    stream = found.stream
     called = stream["NewImage"]["name"]["S"]
     if called == stream["OldImage"]["name"]["S"]:
         return []
@@ -43,7 +40,7 @@ def renamed(found, rules, producer):
         sequence=place,
         sequence_source=SequenceSource.STREAM,
         schema_version=1,
-        occurred_at=detect(record("ACTIVE", "CLOSED"), rules).occurred_at,
+        occurred_at=found.created_at,
         called=called,
     )
     document = to_text(document_of(event, {"customer_id": customer_id, "name": called}))
@@ -109,14 +106,3 @@ def test_a_document_of_another_event_has_the_attributes_of_all():
     assert document["dataschema"].endswith("customer_renamed/v1.schema.json")
     assert document["subject"] == document["partitionkey"] == "c-1"
     assert dict(event.filter_attributes()) == {"type": document["type"], "schema_version": "1"}
-
-
-def test_a_module_is_found_by_being_there(tmp_path, monkeypatch):
-    name = "customer_found"
-    (tmp_path / f"{name}.py").write_text("def entries(*_): return ['found']\n", encoding="utf-8")
-    monkeypatch.setattr(other_events, "__path__", [str(tmp_path)])
-    try:
-        [entries] = other_events.find()
-        assert entries({}, None, None) == ["found"]
-    finally:
-        sys.modules.pop(f"{other_events.__name__}.{name}", None)

@@ -1,6 +1,5 @@
 import json
 import traceback
-from dataclasses import replace
 
 import pytest
 
@@ -8,9 +7,8 @@ from customer_events.decoder import from_document
 from publisher.events import Producer, to_entries
 from publisher.invocation import BatchFailed
 from publisher.pipe_handler import PipeHandler
-from publisher.transitions import detect
 from unit.publisher.publisher_fakes import FakeContext, FakeFailureStore, Rig
-from unit.publisher.stream_record_samples import UNCHANGED, modify, record
+from unit.publisher.stream_record_samples import UNCHANGED, detect, modify, record
 
 
 class Enrichment:
@@ -20,15 +18,12 @@ class Enrichment:
         self.rig = Rig(store=FakeFailureStore(error), versions=versions)
         self.store = self.rig.store
         self.handler = PipeHandler(
-            publisher_to=self._publisher_to,
+            publisher=self.rig.publisher,
             reporter=self.rig.reporter,
             clock=self.rig.clock,
             event_size_max_bytes=size,
             batch_size_max=10 // len(versions),
         )
-
-    def _publisher_to(self, bus):
-        return replace(self.rig.publisher, bus=bus)
 
     def __call__(self, records):
         documents = self.handler(records, FakeContext())
@@ -64,8 +59,8 @@ def test_bad_records_are_parked_and_the_others_come_out():
     bad = [record("ACTIVE", {"N": "1"}, number=1), record("ACTIVE", UNCHANGED, number=2), "junk"]
     documents = enrichment([*bad, modify()])
     assert [from_document(one).customer_id for one in documents] == ["c-1"]
-    assert enrichment.store.reasons == ["UnknownStatus", "MissingStatus", "UnexpectedError"]
-    assert [one.record for one in enrichment.store.parked] == bad
+    assert enrichment.store.reasons == ["UnknownStatus", "MissingStatus", "UndecodableImage"]
+    assert [one.record.raw for one in enrichment.store.parked] == bad
 
 
 def test_an_event_beyond_the_size_limit_is_parked_and_one_at_the_limit_is_not():

@@ -4,10 +4,10 @@ import sys
 
 import pytest
 
+from customer_events.settings import BadSettings
 from publisher import bootstrap
 from publisher.eventbridge_bus import EventBridgeBus
 from publisher.pipe_handler import PipeHandler
-from publisher.settings import SettingsError
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:customer-status"
 
@@ -26,7 +26,7 @@ def environment(monkeypatch):
 
 
 def test_the_client_speaks_to_the_topics_region_with_a_connection_for_each_worker(environment):
-    client = bootstrap.build().publisher.bus._client
+    client = bootstrap.build().bus.calls.client
     assert client.meta.region_name == "eu-west-1"
     assert client.meta.config.max_pool_connections == 10
     assert client.meta.config.retries["total_max_attempts"] == 1
@@ -37,17 +37,17 @@ def test_garbage_collection_is_on_again_afterwards_even_if_building_failed(envir
     bootstrap.build()
     assert gc.isenabled()
     environment.setenv("BUS_ARN", "")
-    with pytest.raises(SettingsError, match="BUS_ARN: is not set"):
+    with pytest.raises(BadSettings, match="BUS_ARN: is not set"):
         bootstrap.build()
     assert gc.isenabled()
 
 
 def test_an_event_bridge_bus_gets_its_own_adapter_in_its_own_region(environment):
     environment.setenv("BUS_ARN", "arn:aws:events:eu-north-1:123456789012:event-bus/bus")
-    bus = bootstrap.build().publisher.bus
-    assert isinstance(bus, EventBridgeBus)
-    assert bus._client.meta.region_name == "eu-north-1"
-    assert bus._client.meta.service_model.service_name == "events"
+    calls = bootstrap.build().bus.calls
+    assert isinstance(calls, EventBridgeBus)
+    assert calls.client.meta.region_name == "eu-north-1"
+    assert calls.client.meta.service_model.service_name == "events"
 
 
 @pytest.mark.usefixtures("environment")

@@ -3,8 +3,8 @@ import pytest
 from customer_events.decoder import decode
 from customer_events.event import Change, Status, transition
 from publisher.events import Producer, to_entries
-from publisher.transitions import TableRules, detect
-from unit.publisher.stream_record_samples import modify, record
+from publisher.transitions import TableRules
+from unit.publisher.stream_record_samples import detect, modify, record
 
 BOTH = Producer(source="urn:novapay:accounts", epoch=3, versions=(1, 2))
 

@@ -1,7 +1,8 @@
 import pytest
 
 from customer_events.event import Status
-from publisher.settings import SettingsError, for_pipe, from_environment
+from customer_events.settings import BadSettings
+from publisher.settings import for_pipe, from_environment
 from publisher.transitions import TableRules
 from publisher.transports import EVENTBRIDGE, SNS, of_bus
 
@@ -86,7 +87,7 @@ def test_an_empty_variable_counts_as_not_set():
 
 
 def test_all_problems_are_named_at_once_and_no_value_is_echoed():
-    with pytest.raises(SettingsError) as refused:
+    with pytest.raises(BadSettings) as refused:
         from_environment(
             {
                 "DEPLOYMENT": " ",
@@ -142,7 +143,7 @@ def test_all_problems_are_named_at_once_and_no_value_is_echoed():
     ],
 )
 def test_a_value_out_of_its_range_names_its_variable(name, value):
-    with pytest.raises(SettingsError, match=f"^{name}: expected"):
+    with pytest.raises(BadSettings, match=f"^{name}: expected"):
         from_environment(LEAST | {name: value})
 
 
@@ -162,7 +163,7 @@ def test_the_failure_store_is_in_the_functions_region_else_in_the_default_else_i
 def test_a_fifo_topic_carries_one_version_and_the_reason_is_said():
     fifo = LEAST | {"BUS_ARN": f"{TOPIC}.fifo"}
     assert from_environment(fifo | {"PUBLISH_VERSIONS": "1"}).producer.versions == (1,)
-    with pytest.raises(SettingsError, match="PUBLISH_VERSIONS: expected exactly one"):
+    with pytest.raises(BadSettings, match="PUBLISH_VERSIONS: expected exactly one"):
         from_environment(fifo | {"PUBLISH_VERSIONS": "1,2"})
 
 
@@ -176,14 +177,14 @@ def test_event_bridge_keeps_sources_that_start_with_aws_to_itself():
     bus = "arn:aws:events:eu-west-1:123456789012:event-bus/customer-status"
     mine = {"EVENT_SOURCE": "aws.accounts:novapay"}
     assert from_environment(LEAST | mine).producer.source == "aws.accounts:novapay"
-    with pytest.raises(SettingsError, match="EVENT_SOURCE: expected a URI that does not start"):
+    with pytest.raises(BadSettings, match="EVENT_SOURCE: expected a URI that does not start"):
         from_environment(LEAST | mine | {"BUS_ARN": bus})
 
 
 def test_a_pipe_needs_no_bus():
     settings = for_pipe(PIPE)
     assert (settings.batch_size_max, settings.region) == (10, None)
-    with pytest.raises(SettingsError) as refused:
+    with pytest.raises(BadSettings) as refused:
         for_pipe({})
     assert [problem.partition(":")[0] for problem in refused.value.problems] == [
         "DEPLOYMENT",
@@ -196,5 +197,5 @@ def test_a_pipes_batch_times_the_versions_is_at_most_ten(versions, size_max):
     least = PIPE | {"PUBLISH_VERSIONS": versions}
     assert for_pipe(least | {"PIPE_BATCH_SIZE": str(size_max)}).batch_size_max == size_max
     expected = f"^PIPE_BATCH_SIZE: expected a whole number from 1 to {size_max}, since each record"
-    with pytest.raises(SettingsError, match=expected):
+    with pytest.raises(BadSettings, match=expected):
         for_pipe(least | {"PIPE_BATCH_SIZE": str(size_max + 1)})

@@ -3,8 +3,10 @@ from uuid import uuid4
 
 import pytest
 
-from publisher.publish_batch import BatchResult
+from publisher.batch_result import BatchResult
+from publisher.reasons import UnknownStatus
 from publisher.reporting import BatchReporter
+from publisher.stream_records import StreamRecord
 from unit.publisher.stream_record_samples import FIRST_SEQUENCE_NUMBER, record
 
 NOW_SECONDS = 1_795_426_202.5
@@ -14,13 +16,14 @@ NOW_SECONDS = 1_795_426_202.5
 def report(capsys):
     """Reports a batch; the log line and the metrics blob."""
 
-    def reported(records, result):
+    def reported(records, **result):
         service = f"publisher-{uuid4()}"
         reporter = BatchReporter(
             service=service, deployment="blue", namespace="CustomerStatusFanout"
         )
         capsys.readouterr()
-        reporter.report(records, result, request_id="r-1", now_seconds=NOW_SECONDS)
+        result = BatchResult(records=[StreamRecord(one) for one in records], **result)
+        reporter.report(result, request_id="r-1", now_seconds=NOW_SECONDS)
         output = capsys.readouterr()
         lines = [json.loads(line) for line in (output.out + output.err).splitlines()]
         assert len(lines) == 2
@@ -34,7 +37,7 @@ def report(capsys):
 
 def test_a_batch_leaves_one_line_and_one_blob(report):
     records = [record("ACTIVE", "CLOSED", number=number) for number in range(3)]
-    line, blob = report(records, BatchResult(records=3, transitions=3, published=6))
+    line, blob = report(records, transitions=3, published=6)
     assert line["level"] == "INFO"
     assert (line["records"], line["transitions"], line["published"]) == (3, 3, 6)
     assert line["function_request_id"] == "r-1"
@@ -66,7 +69,7 @@ def test_a_batch_leaves_one_line_and_one_blob(report):
 
 
 def test_an_empty_batch_reports_zeros_and_no_lag(report):
-    line, blob = report([], BatchResult())
+    line, blob = report([])
     assert blob["StreamRecords"] == blob["RecordsParked"] == blob["BusFaults"] == [0.0]
     assert "StreamLagMilliseconds" not in blob
     assert "first_sequence_number" not in line
@@ -74,14 +77,13 @@ def test_an_empty_batch_reports_zeros_and_no_lag(report):
 
 def test_what_was_parked_and_what_failed_is_told_by_reason_and_bounded_ids(report):
     records = [record("ACTIVE", "CLOSED", number=number) for number in range(100)]
-    result = BatchResult(
-        records=100,
+    line, blob = report(
+        records,
         reasons_left_out=2,
         bus_faults=7,
-        parked=dict.fromkeys(range(50), "UnknownStatus"),
+        parked=dict.fromkeys(range(50), UnknownStatus("one of those")),
         failed=dict.fromkeys(range(50, 100), "Throttled"),
     )
-    line, blob = report(records, result)
     assert line["level"] == "WARNING"
     assert (line["parked"], line["failed"]) == ({"UnknownStatus": 50}, {"Throttled": 50})
     assert (line["bus_faults"], line["reasons_left_out"]) == (7, 2)
@@ -99,7 +101,7 @@ def test_what_was_parked_and_what_failed_is_told_by_reason_and_bounded_ids(repor
 def test_a_clock_behind_the_streams_reports_no_negative_lag(report):
     ahead = record("ACTIVE", "CLOSED")
     ahead["dynamodb"]["ApproximateCreationDateTime"] = NOW_SECONDS + 60
-    _, blob = report([ahead], BatchResult(records=1))
+    _, blob = report([ahead])
     assert blob["StreamLagMilliseconds"] == [0.0]
 
 
@@ -107,7 +109,7 @@ def test_the_lag_is_that_of_the_oldest_change_of_the_batch(report):
     records = [record("ACTIVE", "CLOSED", number=number) for number in range(3)]
     for number, one in enumerate(records):
         one["dynamodb"]["ApproximateCreationDateTime"] = int(NOW_SECONDS) - 3_000 + number * 1_000
-    line, blob = report(records, BatchResult(records=3))
+    line, blob = report(records)
     assert (line["stream_lag_milliseconds"], blob["StreamLagMilliseconds"]) == (
         3_000_500,
         [3_000_500.0],
@@ -116,6 +118,6 @@ def test_the_lag_is_that_of_the_oldest_change_of_the_batch(report):
 
 def test_unexpected_exceptions_are_told_with_bounded_ids(report):
     records = [record("ACTIVE", "CLOSED", number=number) for number in range(100)]
-    line, _ = report(records, BatchResult(unexpected=dict.fromkeys(range(100), "KeyError at a:1")))
+    line, _ = report(records, unexpected=dict.fromkeys(range(100), "KeyError at a:1"))
     assert len(line["unexpected"]) == 20
     assert line["unexpected"][0] == {"event_id": records[0]["eventID"], "raised": "KeyError at a:1"}

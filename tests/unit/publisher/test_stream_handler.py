@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from publisher.invocation import BatchFailed, deadlines
+from publisher.invocation import RESERVES, BatchFailed
 from unit.publisher.publisher_fakes import FakeClock, FakeContext, FakeFailureStore, Rig
 from unit.publisher.stream_record_samples import record
 
@@ -33,8 +33,8 @@ def test_a_record_without_a_number_that_is_parked_fails_nothing():
 
 def test_a_bug_fails_the_whole_batch_by_its_type_and_never_by_its_text():
     class Breaks:
-        def report(self, records, result, *, request_id, now_seconds):
-            raise ZeroDivisionError(f"secret {records}")
+        def report(self, result, *, request_id, now_seconds):
+            raise ZeroDivisionError(f"secret {result.records}")
 
     handler = replace(Rig().handler, reporter=Breaks())
     line = Breaks.report.__code__.co_firstlineno + 1
@@ -46,12 +46,12 @@ def test_a_bug_fails_the_whole_batch_by_its_type_and_never_by_its_text():
 
 
 @pytest.mark.parametrize(
-    ("milliseconds", "publishing", "parking"),
+    ("milliseconds", "work", "parking"),
     [(60_000, 48.0, 54.0), (10_000, 5.0, 7.5), (900_000, 888.0, 894.0)],
 )
 def test_time_is_kept_back_for_a_call_that_is_under_way_and_for_parking(
-    milliseconds, publishing, parking
+    milliseconds, work, parking
 ):
-    kept = deadlines(FakeContext(milliseconds), FakeClock())
-    assert kept.publishing.seconds_left() == pytest.approx(publishing)
+    kept = RESERVES.deadlines(FakeContext(milliseconds), FakeClock())
+    assert kept.work.seconds_left() == pytest.approx(work)
     assert kept.parking.seconds_left() == pytest.approx(parking)

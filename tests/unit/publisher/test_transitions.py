@@ -6,7 +6,6 @@ from customer_events.event import Change, Status
 from customer_events.instants import to_wire
 from customer_events.sequence import SequenceSource
 from publisher import settings as publisher_settings
-from publisher import stream_records
 from publisher.reasons import (
     MissingCustomerId,
     MissingStatus,
@@ -15,8 +14,9 @@ from publisher.reasons import (
     UnknownStatus,
     VersionDidNotRise,
 )
-from publisher.transitions import TableRules, detect
-from unit.publisher.stream_record_samples import TTL_IDENTITY, UNCHANGED, modify, record
+from publisher.stream_records import StreamRecord
+from publisher.transitions import NoTransition, TableRules
+from unit.publisher.stream_record_samples import TTL_IDENTITY, UNCHANGED, detect, modify, record
 
 SEQUENCE_NUMBER = "dynamodb.SequenceNumber"
 CREATED = "dynamodb.ApproximateCreationDateTime"
@@ -102,7 +102,7 @@ def test_a_removal_carries_nothing_that_the_old_image_said_about_the_change_befo
 
 @pytest.mark.parametrize("status", ["ACTIVE", "NO_SUCH_STATUS", {"N": "1"}, {"NULL": True}])
 def test_a_write_that_leaves_the_status_alone_is_no_transition_whatever_the_status(status):
-    assert detect(record(status, status, name={"S": "Another"}), PLAIN) is None
+    assert isinstance(detect(record(status, status, name={"S": "Another"}), PLAIN), NoTransition)
 
 
 @pytest.mark.parametrize("old", ["NO_SUCH_STATUS", {"N": "1"}, {"NULL": True}, UNCHANGED])
@@ -218,7 +218,7 @@ def test_what_has_not_the_shape_of_a_stream_record_is_refused_by_its_field(spoil
 def test_the_time_of_the_change_in_seconds_or_milliseconds_is_rounded_down_to_the_second(written):
     made = modify()
     made["dynamodb"]["ApproximateCreationDateTime"] = written
-    assert stream_records.creation_epoch_seconds(made) == 1795426200
+    assert StreamRecord(made).created_at.timestamp() == 1795426200
     assert to_wire(detect(made, PLAIN).occurred_at) == "2026-11-23T09:30:00Z"
 
 
@@ -267,8 +267,10 @@ def test_a_trace_context_is_carried_if_it_is_well_formed(value, kept):
 
 def test_an_item_of_another_entity_is_none_of_our_business_however_odd_it_is():
     rules = TableRules(entity_filter=("kind", "customer"))
-    assert detect(record("ACTIVE", {"N": "1"}, kind={"S": "invoice"}), rules) is None
-    assert detect(record(None, UNCHANGED), rules) is None
+    assert isinstance(
+        detect(record("ACTIVE", {"N": "1"}, kind={"S": "invoice"}), rules), NoTransition
+    )
+    assert isinstance(detect(record(None, UNCHANGED), rules), NoTransition)
 
 
 @pytest.mark.parametrize("kind", [{"S": "7"}, {"N": "7"}, {"N": "7.0"}])
@@ -315,8 +317,10 @@ def test_an_item_that_ceases_to_match_is_removed_whatever_its_status_is_then(new
 
 
 def test_what_an_item_does_before_and_after_it_is_a_customer_is_nothing():
-    assert detect(entity("ACTIVE", "CLOSED", "LEAD", "LEAD"), CUSTOMERS) is None
-    assert detect(record("ACTIVE", None, kind={"S": "ARCHIVED"}), CUSTOMERS) is None
+    assert isinstance(detect(entity("ACTIVE", "CLOSED", "LEAD", "LEAD"), CUSTOMERS), NoTransition)
+    assert isinstance(
+        detect(record("ACTIVE", None, kind={"S": "ARCHIVED"}), CUSTOMERS), NoTransition
+    )
 
 
 @pytest.mark.parametrize(("new", "number"), [({"N": "9"}, 9), (None, 8), ({"S": "x"}, 8)])
@@ -345,7 +349,7 @@ def test_a_status_of_the_tables_own_is_translated_in_both_images():
 
 @pytest.mark.parametrize(("old", "new"), [("frozen", "held"), ("SUSPENDED", "frozen")])
 def test_two_values_that_are_translated_to_one_status_are_no_transition(old, new):
-    assert detect(record(old, new), MAPPED) is None
+    assert isinstance(detect(record(old, new), MAPPED), NoTransition)
 
 
 def test_a_value_that_is_not_translated_is_refused_and_the_setting_named():
@@ -388,7 +392,9 @@ def test_a_status_change_whose_version_did_not_rise_is_refused(new):
 
 
 def test_a_version_that_did_not_rise_is_nobodys_business_where_the_status_stays():
-    assert detect(versioned("ACTIVE", "ACTIVE", {"N": "7"}, {"N": "7"}), VERSIONED) is None
+    assert isinstance(
+        detect(versioned("ACTIVE", "ACTIVE", {"N": "7"}, {"N": "7"}), VERSIONED), NoTransition
+    )
 
 
 @pytest.mark.parametrize("version", [None, {"S": "8"}, {"N": "8.5"}, {"N": "-1"}, {"N": "x"}])
