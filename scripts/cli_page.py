@@ -21,23 +21,25 @@ fanout [--prefix P] [--profile NAME] [--region R] [--endpoint-url URL] GROUP COM
 fanout --version
 ```
 
-Global options may stand before or after the command. The standard AWS variables and \
-`FANOUT_PREFIX` do as well. Tables and colour for a person, plain text when piped, and with \
-`--json` one document on standard output; everything else goes to \
-standard error. Long work shows how far it is there: bars on a terminal, else a plain line every \
-ten seconds. What changes something prints its plan and does nothing without `--execute`. \
-Characters from data that don't print (terminal escapes, C1 controls, text that turns its \
-direction) are shown escaped, such as `\\x1b`.
+Global options can stand before or after the command. The standard AWS variables and \
+`FANOUT_PREFIX` work too.
+
+- Output is tables and colour on a terminal, plain text when piped, and with `--json` one document \
+on standard output. Everything else goes to standard error.
+- A command that changes something prints its plan, and does nothing without `--execute`.
+- A long command shows its progress: bars on a terminal, otherwise a line every ten seconds.
+- Unprintable characters in data (terminal escapes, C1 controls, text that reverses direction) are \
+escaped, such as `\\x1b`.
 
 | exit code | meaning |
 |---|---|
 | 0 | done |
-| 1 | done, and something was found: drift, a breaking change, failures left |
-| 2 | wrong use: the sentence names what is wrong, and what was expected |
+| 1 | done, but something was found: drift, a breaking change, remaining failures |
+| 2 | wrong use: the message names what is wrong and what was expected |
 | 3 | refused or unreachable: by AWS, or by this machine |
 | 130 | interrupted, safely |
 
-Where a command says more about its exit codes, that is below.
+If a command has more to say about its exit codes, it is below.
 """
 
 

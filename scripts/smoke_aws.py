@@ -374,7 +374,7 @@ def _replay(site: Site) -> str:
 
 
 def _recover(site: Site) -> str:
-    """Break the publisher's setting, so that a good change is parked; mend it; recover."""
+    """Break the publisher's setting, so that a good change is parked; fix it; recover."""
     functions, name = site.client("lambda"), site.publisher.function_name
     variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     customer = "smoke-recover"
@@ -384,9 +384,9 @@ def _recover(site: Site) -> str:
         site.await_true(lambda: _parked(site, customer), "the record in the failure store")
     finally:
         _configure(site, name, variables)
-    site.fanout("publisher", "failures", "recover", "--customer", customer, "--execute")
+    site.fanout("failures", "recover", "--customer", customer, "--execute")
     site.await_status(customer, "ACTIVE")
-    return "a record that was parked came back by `fanout publisher failures recover`"
+    return "a record that was parked came back by `fanout failures recover`"
 
 
 def _filter(site: Site) -> str:

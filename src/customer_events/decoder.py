@@ -162,7 +162,7 @@ def _with_known_statuses(
 
 
 def _expect_live(event: CustomerStatusChanged) -> None:
-    """Only a snapshot may stand below every live event, and only a snapshot may mend a row."""
+    """Only a snapshot may sort below every live event, and only a snapshot may repair a row."""
     if event.sequence.startswith(epoch_prefix(UNCOUNTED)):
         raise SchemaViolation("expected an epoch from 1", field="sequence")
     if event.repairs is not None:
@@ -175,7 +175,7 @@ def _violation(error: ValidationError, value: Any, path: str) -> PermanentError:
     name = str(first["loc"][0])
     expected = first["msg"].removeprefix("Value error, ")
     field = f"{path}.{name}".strip(".")
-    # A number or a list is no status that a newer consumer might know: its producer is broken.
+    # A number or a list can be no status of a newer version: the producer is broken.
     if name in _STATUS_FIELDS and isinstance(value.get(name), str):
         return UnknownStatus(expected, field=field)
     return SchemaViolation(expected, field=field)

@@ -28,7 +28,7 @@ class PermanentError(Exception):
 
 
 class NotJson(PermanentError):
-    """The body is no JSON text (RFC 8259, in UTF-8): find out who sends it, then discard it."""
+    """The body is not JSON text (RFC 8259, in UTF-8): find out who sends it, then discard it."""
 
 
 class UnknownEnvelope(PermanentError):
@@ -40,7 +40,7 @@ class UnknownEventType(PermanentError):
 
 
 class SchemaViolation(PermanentError):
-    """A known type and version whose fields break its schema: edit it, or mend its producer."""
+    """A known type and version whose fields break its schema: edit it, or fix its producer."""
 
 
 class UnsupportedVersion(PermanentError):
@@ -52,7 +52,7 @@ class UnknownStatus(PermanentError):
 
 
 class BehindParkedEvent(PermanentError):
-    """An earlier event of this customer is parked: mend that one, then replay all of them."""
+    """An earlier event of this customer is parked: fix that one, then replay all of them."""
 
 
 class KeepsFailing(PermanentError):

@@ -78,9 +78,8 @@ class Event:
 class CustomerStatusChanged(Event):
     """One fact: this customer's status became `status`.
 
-    `previous_status` is None on
-    creation, or where no known status was there before. `repairs` is set on a snapshot that mends
-    a drifted row: the sequence which that row must still have.
+    `previous_status` is None on creation, or where no known status was there before. `repairs` is
+    set on a snapshot that repairs a drifted row: the sequence which that row must still have.
     """
 
     name: ClassVar[str] = EVENT_NAME

@@ -1,7 +1,7 @@
 """The documents as pydantic models: the reader's side of the schemas in `schemas/`.
 
 Readers are tolerant: fields that a schema does not declare pass and are ignored. Types are strict:
-the text "1" is no number, and a number is no text.
+the text "1" is not a number, and a number is not a text.
 """
 
 from datetime import datetime

@@ -42,11 +42,16 @@ COMMANDS: Final = {
         "fanout.dlq.commands:dlq_app",
         "Read dead messages, tell why they are dead, and bring them back.",
     ),
-    "publisher": (
-        "fanout.failures.commands:publisher_app",
-        "Look after the publisher of a deployment.",
+    "failures": (
+        "fanout.failures.commands:failures_app",
+        "Inspect what the publisher or Lambda gave up, by cause, and publish it again.",
     ),
+    "publisher": ("fanout.failures.commands:publisher_app", "Renamed: `fanout failures`."),
     "archive": ("fanout.archive.commands:archive_app", "Deliver archived events again."),
+    "runs": (
+        "fanout.runs.commands:runs_app",
+        "List, show and resume the runs of every command.",
+    ),
     "schema": (
         "fanout.contract.commands:schema_app",
         "Change the contract without breaking anyone.",
@@ -57,6 +62,18 @@ COMMANDS: Final = {
     ),
 }
 """Every command: MODULE:NAME, and the first paragraph of its help (a test compares the two)."""
+
+OPERATIONS: Final = {
+    "dlq replay": "fanout.dlq.replay:DlqReplay",
+    "dlq edit": "fanout.dlq.replay:DlqEdit",
+    "dlq discard": "fanout.dlq.replay:DlqDiscard",
+    "dlq import": "fanout.dlq.import_:DlqImport",
+    "publisher failures recover": "fanout.failures.recover:FailuresRecover",
+    "publisher failures discard": "fanout.failures.recover:FailuresDiscard",
+    "dlq blocked": "fanout.dlq.blocked:DlqUnblock",
+    "dlq waiting": "fanout.dlq.blocked:DlqUnblock",  # as journals of before the rename have it
+}
+"""What a run can be of, by its journal's `command`; `fanout runs` imports one when it is needed."""
 
 RENAMED: Final = {
     ("subscribe",): ("subscribers",),
@@ -141,6 +158,7 @@ def target(
 ) -> None:
     """Say which deployment the command works on."""
     del version
+    context.meta["fanout.operations"] = OPERATIONS
     context.obj = AwsTarget(
         prefix=prefix, profile=profile, region=region, endpoint_url=endpoint_url
     )

@@ -33,7 +33,7 @@ PIPED_COLUMNS: Final = 200
 into pieces that no `grep` finds. `COLUMNS` says otherwise."""
 
 LINES_SECONDS: Final = 10.0
-"""How often long work says how far it is where standard error is no terminal."""
+"""How often long work reports its progress where standard error is not a terminal."""
 
 
 class _Output(Console):
@@ -90,16 +90,16 @@ class _Lines(Progress):
 
     def start(self) -> None:
         self._ended = threading.Event()
-        self._teller = threading.Thread(target=self._tell, daemon=True, name="progress")
-        self._teller.start()
+        self._reporter = threading.Thread(target=self._report, daemon=True, name="progress")
+        self._reporter.start()
 
     def stop(self) -> None:
         self._ended.set()
-        self._teller.join()
+        self._reporter.join()
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         began = time.monotonic()
-        with suppress(OSError):  # nobody reads any more: the work goes on
+        with suppress(OSError):  # nobody reads the output: the work continues
             while not self._ended.wait(LINES_SECONDS):
                 self._print_line()
             if time.monotonic() - began > LINES_SECONDS:
@@ -141,5 +141,5 @@ def _line(task: Task) -> str:
 
 
 def warn(sentence: str) -> None:
-    """Say on standard error what is not as it should be, and goes on."""
+    """Print a warning on standard error."""
     ERR.print(f"[yellow]{escape(sentence)}[/]")

@@ -7,7 +7,7 @@
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -74,35 +74,25 @@ class Subscriber:
 
 def find_bus(target: AwsTarget) -> Bus:
     """Raises: WrongUse where no deployment has this prefix."""
-    found = _parameter(target, "bus")
-    return Bus(transport=found["transport"], arn=found["arn"])
+    document = _parameter(target, "bus")
+    return Bus(transport=document["transport"], arn=document["arn"])
 
 
 def find_publisher(target: AwsTarget) -> Publisher:
     """Raises: WrongUse where no deployment has this prefix."""
-    found = _parameter(target, "publisher")
+    document = _parameter(target, "publisher")
     return Publisher(
-        function_name=found["function_name"],
-        mapping_id=found["mapping_id"],
-        accounts_table=found["accounts_table"],
-        stream_arn=found["stream_arn"],
-        failure_bucket=found["failure_bucket"],
-        source=found["source"],
-        customer_id_attribute=found["customer_id_attribute"],
-        status_attribute=found["status_attribute"],
-        sequence_attribute=found.get("sequence_attribute") or None,
-        sequence_epoch=int(found["sequence_epoch"]),
-        publish_versions=_versions(found["publish_versions"]),
-        reason_attribute=found.get("reason_attribute") or None,
-        changed_at_attribute=found.get("changed_at_attribute") or None,
-        entity_filter=found.get("entity_filter") or None,
-        table_status_map=found.get("table_status_map") or None,
+        **_texts(Publisher, document)
+        | {
+            "sequence_epoch": int(document["sequence_epoch"]),
+            "publish_versions": _versions(document["publish_versions"]),
+        }
     )
 
 
 def find_subscriber(target: AwsTarget, name: str) -> Subscriber:
     """Raises: WrongUse where the deployment has no such subscriber; names those that it has."""
-    subscribers = {subscriber.name: subscriber for subscriber in list_subscribers(target)}
+    subscribers = {each.name: each for each in list_subscribers(target)}
     if name not in subscribers:
         known = ", ".join(sorted(subscribers)) or "none"
         raise WrongUse(
@@ -125,26 +115,20 @@ def list_subscribers(target: AwsTarget) -> list[Subscriber]:
     ]
     if not documents:
         find_bus(target)
-    return sorted((_subscriber(document) for document in documents), key=lambda one: one.name)
+    return sorted((_subscriber(document) for document in documents), key=lambda each: each.name)
 
 
 # Private functions
 
 
-def _subscriber(found: dict[str, Any]) -> Subscriber:
-    return Subscriber(
-        name=found["name"],
-        queue_url=found["queue_url"],
-        queue_arn=found["queue_arn"],
-        dlq_url=found["dlq_url"],
-        dlq_arn=found["dlq_arn"],
-        function_name=found.get("function_name") or None,
-        table=found.get("table") or None,
-        filter=found.get("filter") or None,
-        versions=_versions(found.get("versions", "2")),
-        since=found.get("since") or None,
-        parked_groups_table=found.get("parked_groups_table") or None,
-    )
+def _subscriber(document: dict[str, Any]) -> Subscriber:
+    versions = _versions(document.get("versions", "2"))
+    return Subscriber(**_texts(Subscriber, document) | {"versions": versions})
+
+
+def _texts(kind: type, document: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a parameter by name; an empty one is not configured, like a missing one."""
+    return {each.name: document.get(each.name) or None for each in fields(kind)}
 
 
 def _versions(value: str | list[int]) -> tuple[int, ...]:
@@ -170,13 +154,13 @@ _Value = TypeVar("_Value")
 
 
 def table_rules(publisher: Publisher) -> TableRules:
-    """Where the table keeps what an event needs, as discovery tells it.
+    """Where the table keeps what an event needs, by the deployment's parameters.
 
-    Neither the trace of the last write nor the region that made it belongs to a reading: each
+    Neither the trace of the last write nor the region that made it belongs to a snapshot: each
     region's table holds every customer.
 
     Raises:
-        WrongUse: the entity filter or the status map is none.
+        WrongUse: the entity filter or the status map can't be read.
     """
     return TableRules(
         customer_id_attribute=publisher.customer_id_attribute,

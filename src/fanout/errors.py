@@ -23,7 +23,7 @@ class CommandError(Exception):
 
 
 class WrongUse(CommandError):
-    """The call itself can't be carried out: a bad file, an unknown name, a contradiction."""
+    """The call itself is wrong: a bad file, an unknown name, a contradiction."""
 
 
 class Refused(CommandError):

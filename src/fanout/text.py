@@ -128,7 +128,7 @@ def mask_text(text: str) -> str:
 
 
 def mask_record(record: Any, rules: TableRules) -> Any:
-    """The stream record with personal values masked; what is no record comes out as its shape."""
+    """The stream record with personal values masked; anything else comes out as its shape."""
     if not isinstance(record, Mapping):
         return _shape(record)
 

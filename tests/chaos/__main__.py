@@ -65,14 +65,12 @@ def _run(settings: Settings, console: Console) -> Report:
         disable=not console.is_terminal,
     )
     with bars, tempfile.TemporaryDirectory(prefix="fanout-chaos-") as folder:
-        tasks = {name: bars.add_task(name, total=None) for name in ("written", "events", "applied")}
+        tasks = {
+            name: bars.add_task(name, total=None) for name in ("written", "published", "applied")
+        }
 
         def show(what: str, counts: Counts) -> None:
-            for name, done, total in (
-                ("written", counts.written, counts.to_write),
-                ("events", counts.events, counts.events_expected),
-                ("applied", counts.applied, counts.transitions),
-            ):
+            for name, (done, total) in counts.items():
                 bars.update(tasks[name], completed=done, total=max(done, total))
             bars.update(tasks["written"], description="written" if what == "chaos" else what)
 

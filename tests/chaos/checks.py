@@ -1,6 +1,6 @@
 """Whether the guarantees held: read from the real tables and queues, with nothing of the publisher.
 
-The ledger of `fanout.demo` follows each write to its end, `compare_tables` compares the tables key
+The ledger of `fanout.demo` follows each write to its end, `compare` compares the tables key
 by key, and here every version that a Payments row ever had is looked at for a step backwards.
 """
 
@@ -10,7 +10,7 @@ from typing import Any
 from chaos.report import Ends, Restored
 from customer_events.sequence import Sequence
 from fanout.demo.audit import Account, Fate, Stored
-from fanout.demo.run import compare_tables, lost_change
+from fanout.demo.run import compare
 from fanout.demo.witnesses import StreamTap, Watch, stored
 from fanout.local.deployment import LocalDeployment
 
@@ -21,13 +21,8 @@ def judge(
     deployment: LocalDeployment, watch: Watch, account: Account, restored: Restored
 ) -> tuple[Ends, list[str]]:
     """How the changes ended, and a sentence for each broken guarantee."""
-    comparison = compare_tables(
-        deployment.client("dynamodb"),
-        accounts_table=deployment.accounts_table,
-        payments_table=deployment.payments_table,
-        known=watch.ledger.customers,
-    )
-    broken = [f"lost: {lost_change(entry)}" for entry in account.lost[:_SHOWN_MAX]]
+    comparison = compare(deployment, watch.ledger.customers)
+    broken = [f"lost: {entry}" for entry in account.lost[:_SHOWN_MAX]]
     broken += [f"contradiction: {one}" for one in account.contradictions[:_SHOWN_MAX]]
     broken += [f"row: {one}" for one in comparison.differences[:_SHOWN_MAX]]
     broken += list(steps_back(versions(deployment)))[:_SHOWN_MAX]

@@ -124,14 +124,14 @@ def _play(settings: Settings, watch: Watch, show: Show) -> float:
     )
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="player") as pool:
         try:
-            writing = pool.submit(watch.player.play, load, rate=settings.rate)
+            writing = pool.submit(watch.play, load, rate=settings.rate)
             while not writing.done():
                 watch.look()
                 show("chaos", watch.counts())
                 time.sleep(_LOOK_SECONDS)
             writing.result()
         finally:
-            watch.player.stop.set()
+            watch.stop.set()
     return time.monotonic() - began
 
 

@@ -17,7 +17,7 @@ _QUIET_SECONDS = 4
 _COMMAND_TIMEOUT_SECONDS = 900
 _POLL_SECONDS = 0.3
 _WAITING = ("parked/", "aws/lambda/")
-RECOVER = ("publisher", "failures", "recover", "--execute")
+RECOVER = ("failures", "recover", "--execute")
 REPLAY = ("dlq", "replay", "payments", "--failure-rate-max", "1", "--execute")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-_BLOCK = re.compile(r"^```(?:sh|bash|console)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_BLOCK = re.compile(r"^( *)```(?:sh|bash|console)\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 _HERE_DOCUMENT = re.compile(r"<<'?(\w+)'?.*?\n\1\n", re.DOTALL)
 
 
@@ -33,8 +33,9 @@ def pages() -> list[Path]:
 
 
 def blocks(page: Path) -> list[str]:
-    """The shell blocks of a page, in order."""
-    return _BLOCK.findall(page.read_text(encoding="utf-8"))
+    """The shell blocks of a page, in order; those in lists without their indentation."""
+    found = _BLOCK.findall(page.read_text(encoding="utf-8"))
+    return [re.sub(f"^{indent}", "", block, flags=re.MULTILINE) for indent, block in found]
 
 
 def commands(program: str) -> list[Command]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from docs.doc_blocks import ROOT, pages
 
-_FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 _SPAN = re.compile(r"`([^`\n]+)`")
 # They tell what was decided or changed at a time, in the names of that time.
 _OF_THE_PAST = ("CHANGELOG.md", "docs/adr/")

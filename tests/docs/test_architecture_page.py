@@ -38,7 +38,7 @@ def test_every_symbol_is_defined_in_its_file(path, first, second):
         assert defines(ROOT / path, symbol)
 
 
-def test_the_steps_of_both_ways_are_numbered_without_a_gap():
+def test_the_steps_of_both_paths_are_numbered_without_a_gap():
     numbers = [int(number) for number in re.findall(r"^\| (\d+) \|", PAGE, re.MULTILINE)]
     record = numbers[: numbers.index(1, 1)]
     message = numbers[len(record) :]

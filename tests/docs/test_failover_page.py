@@ -239,7 +239,7 @@ def test_a_failover_by_the_page_loses_nothing_and_takes_no_row_back(regions):
     regions.write("busy", "CLOSED")
     assert (regions.rows()["quiet"], regions.rows()["busy"]) == ("SUSPENDED", "CLOSED")
     assert regions.exit_codes == [
-        ("publisher failures list", 0),
+        ("failures list", 0),
         ("dlq show payments", 0),
         ("reconcile payments", 1),
         ("reconcile payments --repair --execute", 0),

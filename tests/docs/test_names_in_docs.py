@@ -194,7 +194,6 @@ def test_every_alarm_is_deployed():
     bases = {
         "event_bus": ("topic", "bus"),
         "queue_consumer": ("payments-consumer", "payments"),
-        "stream_pipe": ("publisher",),
         "stream_publisher": ("publisher",),
         "subscriber": ("payments",),
     }

@@ -161,12 +161,7 @@ def test_kept_it_goes_on_and_tells_what_to_try(tmp_path, files):
     assert not state.exists()
 
 
-class Silent:
-    def step(self, what):
-        pass
-
-    def counts(self, counts):
-        pass
+SILENT = {"step": lambda _what: None, "show": lambda _counts: None}
 
 
 @pytest.fixture
@@ -177,14 +172,14 @@ def fresh(tmp_path):
 
 
 def test_a_row_that_was_tampered_with_is_found_and_named(fresh, tmp_path, files, monkeypatch):
-    def tamper(deployment, watch):
+    def tamper(deployment, known):
         deployment.client("dynamodb").update_item(
             TableName=deployment.payments_table,
             Key={"customer_id": {"S": "c-4"}},
             UpdateExpression="SET payments = :blocked",
             ExpressionAttributeValues={":blocked": {"S": "BLOCKED"}},
         )
-        return compare(deployment, watch)
+        return compare(deployment, known)
 
     monkeypatch.setattr("fanout.demo.run.compare", tamper)
     plan = Plan(
@@ -192,7 +187,7 @@ def test_a_row_that_was_tampered_with_is_found_and_named(fresh, tmp_path, files,
         changes=check(tmp_path / "changes.jsonl"),
         rate=None,
     )
-    finding = run(fresh, plan, Silent())
+    finding = run(fresh, plan, **SILENT)
     assert finding.problems == ["rows that differ: 1"]
     (difference,) = finding.comparison.differences
     assert str(difference) == (
@@ -213,7 +208,7 @@ def test_a_change_that_no_subscriber_gets_is_lost_and_told(fresh, tmp_path, file
 
     monkeypatch.setattr(Watch, "__init__", cut_off)
     plan = Plan(customers=None, changes=check(tmp_path / "changes.jsonl"), rate=None)
-    finding = run(fresh, plan, Silent())
+    finding = run(fresh, plan, **SILENT)
     assert not finding.is_good
     assert len(finding.account.lost) == len(finding.account.entries)
     assert {entry.fate.name for entry in finding.account.lost} == {"NOT_STORED"}

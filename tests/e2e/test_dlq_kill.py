@@ -34,9 +34,9 @@ def expect_accounted_for(dead, killed):
     if not any(path.stat().st_size for path in dead.runs.glob("*.jsonl")):
         again = dead.fanout(*REPLAY, *HOLD)
     else:
-        again = dead.fanout("dlq", "resume", "last")
+        again = dead.fanout("runs", "resume", "last")
     assert again.returncode == 0, again.stdout + again.stderr
-    report = json.loads(dead.fanout("dlq", "report", "last", "--json").stdout)
+    report = json.loads(dead.fanout("runs", "show", "last", "--json").stdout)
     sent = dead.bodies("q")
     assert set(sent) == {f"m-{number}" for number in range(MESSAGES)}, "a message was lost"
     assert not dead.bodies("dlq"), "a message is still dead"

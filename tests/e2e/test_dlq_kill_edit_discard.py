@@ -8,7 +8,7 @@ import pytest
 
 from customer_events.encoder import to_document
 from e2e.dlq_rig import dlq_rig
-from fanout.dlq.files import write_lines
+from fanout.runs.journal import write_lines
 from fanout.sqs.message import to_line
 from unit.event_consumer.consumer_samples import live
 from unit.fanout.dlq.dlq_fakes import dead as dead_message
@@ -61,7 +61,7 @@ def go_on(dead, killed, command):
     """Resume, or repeat where nothing was begun; the report of the run."""
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     if any(path.stat().st_size for path in dead.runs.glob("*.jsonl")):
-        again = dead.fanout("dlq", "resume", "last", "--execute")
+        again = dead.fanout("runs", "resume", "last", "--execute")
     else:
         again = dead.fanout(*command)
     assert again.returncode == 0, again.stdout + again.stderr
@@ -69,7 +69,7 @@ def go_on(dead, killed, command):
 
 
 def report_of_last(dead):
-    report = json.loads(dead.fanout("dlq", "report", "last", "--json").stdout)
+    report = json.loads(dead.fanout("runs", "show", "last", "--json").stdout)
     assert report["selected"] == MESSAGES
     return report
 
@@ -93,7 +93,7 @@ def edit_and_expect_nothing_lost(dead, point, number):
     assert report["fates"] == {"SENT": MESSAGES}
     assert twice(sent.elements()) <= report["perhaps_twice"], "sent twice, and nobody was told"
     originals = dead.runs / "originals"
-    dead.fanout("dlq", "report", "last", "--originals", str(originals))
+    dead.fanout("runs", "show", "last", "--originals", str(originals))
     kept = [json.loads(line)["body"] for line in originals.read_text().splitlines()]
     assert sorted(kept) == sorted(bodies("updated")), "the journal has not each original once"
 

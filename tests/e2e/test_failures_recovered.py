@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 KEPT = {("after", 5), ("torn", 7)}
 
 KILLED = Path(__file__).parent / "dlq_killed.py"
-RECOVER = ("publisher", "failures", "recover")
+RECOVER = ("failures", "recover")
 PATIENCE_SECONDS = 180
 
 
@@ -123,12 +123,12 @@ def test_an_aged_batch_and_a_parked_record_are_recovered_and_the_rows_are_right(
         "parked/2026/11/23/p.json",
         parked_object(record(None, "ACTIVE", customer_id="aged-parked", number=900)),
     )
-    listed = fanout("publisher", "failures", "list", expect=1)
+    listed = fanout("failures", "list")
     assert sum(one["objects"] for one in listed["groups"]) == len(objects) + 1
     planned = fanout(*RECOVER)
     assert (planned["to_do"], planned["publish"], planned["refuse"]) == (5, 13, 0)
     assert not store.row("aged-parked")
-    done = fanout("publisher", "failures", "resume", "last", "--execute")
+    done = fanout("runs", "resume", "last", "--execute")
     assert done["fates"] == {"RECOVERED": 5}
     assert store.waiting() == []
     assert len(store.keys(f"recovered/{done['run_id']}/")) == 5
@@ -157,7 +157,7 @@ def test_while_the_bus_is_away_nothing_moves_and_once_it_is_back_nothing_is_lost
         assert stopped["status"] == "paused"
         assert sorted(store.waiting()) == sorted(objects)
         assert not store.row(ids[0])
-    done = fanout("publisher", "failures", "resume", "last")
+    done = fanout("runs", "resume", "last")
     assert done["fates"] == {"RECOVERED": len(objects)}
     eventually(
         lambda: (
@@ -181,12 +181,12 @@ def test_a_status_that_is_a_number_is_mended_in_accounts_and_then_discarded(
     (key,) = eventually(
         lambda: store.keys("parked/"), "the parked record", deadline_seconds=PATIENCE_SECONDS
     )
-    shown = fanout("publisher", "failures", "show", key)
+    shown = fanout("failures", "show", key)
     assert (shown["reason"], shown["shown"][0]["would"]) == ("UnknownStatus", "refuse")
     assert "poison-1" not in json.dumps(shown["shown"])
     refused = fanout(*RECOVER, "--execute", expect=1)
     assert refused["fates"] == {"REFUSED": 1}
-    discard = ("publisher", "failures", "discard", "--reason", "mended in Accounts", "--execute")
+    discard = ("failures", "discard", "--because", "fixed in Accounts", "--execute")
     assert fanout(*discard, expect=1)["selected"] == 0
     table.put_item(
         TableName=deployment.accounts_table,
@@ -280,11 +280,7 @@ def test_killed_at_a_line_of_the_journal_nothing_is_lost(store, fanout, eventual
     killed = kill(fanout, point, number)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     begun = fanout.runs.exists() and any(one.stat().st_size for one in fanout.runs.glob("*.jsonl"))
-    done = (
-        fanout("publisher", "failures", "resume", "last")
-        if begun
-        else fanout(*RECOVER, "--execute")
-    )
+    done = fanout("runs", "resume", "last") if begun else fanout(*RECOVER, "--execute")
     assert done["fates"] == {"RECOVERED": len(objects)}
     assert store.waiting() == []
     assert len(store.keys("recovered/")) == len(objects)

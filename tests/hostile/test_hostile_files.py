@@ -177,7 +177,7 @@ def test_an_exported_body_in_any_script_comes_back_unchanged(tmp_path, text):
         "body": text,
     }
     path = tmp_path / "dead.jsonl"
-    assert export_file.write_lines(path, [to_line(from_line(line))]) == 1
+    assert journal.write_lines(path, [to_line(from_line(line))]) == 1
     assert [one.body for one in export_file.read(path)] == [text]
 
 

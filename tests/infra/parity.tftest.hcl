@@ -37,7 +37,7 @@ mock_provider "aws" {
 }
 
 override_resource {
-  target = aws_dynamodb_table.accounts
+  target = module.fanout.aws_dynamodb_table.accounts
   values = {
     arn        = "arn:aws:dynamodb:eu-west-1:123456789012:table/fanout-accounts"
     stream_arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/fanout-accounts/stream/2026-01-01T00:00:00.000"
@@ -45,12 +45,12 @@ override_resource {
 }
 
 override_resource {
-  target = aws_dynamodb_table.payments
+  target = module.fanout.module.subscriber["payments"].aws_dynamodb_table.this
   values = { arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/fanout-payments" }
 }
 
 override_resource {
-  target = module.payments.aws_sqs_queue.this
+  target = module.fanout.module.subscriber["payments"].module.subscriber.aws_sqs_queue.this
   values = {
     arn = "arn:aws:sqs:eu-west-1:123456789012:fanout-payments@fifo"
     id  = "https://sqs.eu-west-1.amazonaws.com/123456789012/fanout-payments@fifo"
@@ -58,7 +58,7 @@ override_resource {
 }
 
 override_resource {
-  target = module.payments.aws_sqs_queue.dlq
+  target = module.fanout.module.subscriber["payments"].module.subscriber.aws_sqs_queue.dlq
   values = {
     arn = "arn:aws:sqs:eu-west-1:123456789012:fanout-payments-dlq@fifo"
     id  = "https://sqs.eu-west-1.amazonaws.com/123456789012/fanout-payments-dlq@fifo"
@@ -66,7 +66,7 @@ override_resource {
 }
 
 override_resource {
-  target = module.publisher.aws_sqs_queue.dlq
+  target = module.fanout.module.publisher.aws_sqs_queue.dlq
   values = {
     arn = "arn:aws:sqs:eu-west-1:123456789012:fanout-publisher-dlq"
     id  = "https://sqs.eu-west-1.amazonaws.com/123456789012/fanout-publisher-dlq"
@@ -74,7 +74,7 @@ override_resource {
 }
 
 override_resource {
-  target = module.event_bus.aws_sqs_queue.undecipherable
+  target = module.fanout.module.event_bus.aws_sqs_queue.undecipherable
   values = {
     arn = "arn:aws:sqs:eu-west-1:123456789012:fanout-customer-status-bus-dlq"
     id  = "https://sqs.eu-west-1.amazonaws.com/123456789012/fanout-customer-status-bus-dlq"
@@ -82,52 +82,52 @@ override_resource {
 }
 
 override_resource {
-  target = module.payments_consumer.aws_dynamodb_table.parked_groups
+  target = module.fanout.module.subscriber["payments"].module.consumer.aws_dynamodb_table.parked_groups
   values = { arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/fanout-payments-parked-groups" }
 }
 
 override_resource {
-  target = module.publisher.aws_iam_role.pipe
+  target = module.fanout.module.publisher.aws_iam_role.pipe
   values = { arn = "arn:aws:iam::123456789012:role/fanout-publisher-pipe-eu-west-1", id = "fanout-publisher-pipe-eu-west-1" }
 }
 
 override_resource {
-  target = module.publisher.module.function.aws_iam_role.this
+  target = module.fanout.module.publisher.module.function.aws_iam_role.this
   values = { arn = "arn:aws:iam::123456789012:role/fanout-publisher-eu-west-1", id = "fanout-publisher-eu-west-1" }
 }
 
 override_resource {
-  target = module.payments_consumer.module.function.aws_iam_role.this
+  target = module.fanout.module.subscriber["payments"].module.consumer.module.function.aws_iam_role.this
   values = { arn = "arn:aws:iam::123456789012:role/fanout-payments-consumer-eu-west-1", id = "fanout-payments-consumer-eu-west-1" }
 }
 
 override_resource {
-  target = module.publisher.module.function.aws_cloudwatch_log_group.this
+  target = module.fanout.module.publisher.module.function.aws_cloudwatch_log_group.this
   values = { arn = "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/fanout-publisher" }
 }
 
 override_resource {
-  target = module.payments_consumer.module.function.aws_cloudwatch_log_group.this
+  target = module.fanout.module.subscriber["payments"].module.consumer.module.function.aws_cloudwatch_log_group.this
   values = { arn = "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/fanout-payments-consumer" }
 }
 
 override_resource {
-  target = module.publisher.module.function.aws_lambda_alias.live
+  target = module.fanout.module.publisher.module.function.aws_lambda_alias.live
   values = { arn = "arn:aws:lambda:eu-west-1:123456789012:function:fanout-publisher:live" }
 }
 
 override_resource {
-  target = module.payments_consumer.module.function.aws_lambda_alias.live
+  target = module.fanout.module.subscriber["payments"].module.consumer.module.function.aws_lambda_alias.live
   values = { arn = "arn:aws:lambda:eu-west-1:123456789012:function:fanout-payments-consumer:live" }
 }
 
 override_resource {
-  target = module.publisher.aws_lambda_event_source_mapping.stream
+  target = module.fanout.module.publisher.aws_lambda_event_source_mapping.stream
   values = { uuid = "PublisherMapping" }
 }
 
 override_resource {
-  target = module.payments_consumer.aws_lambda_event_source_mapping.queue
+  target = module.fanout.module.subscriber["payments"].module.consumer.aws_lambda_event_source_mapping.queue
   values = { uuid = "ConsumerMapping" }
 }
 

@@ -16,8 +16,8 @@ from infra.terraform_workspace import Workspace
 MOCKS = Path(__file__).with_name("parity.tftest.hcl")
 
 
-def applied(terraform: Workspace, example: str) -> list[tuple[str, Values]]:
-    """Type and values of each resource of an example, with the defaults of its variables."""
+def applied(terraform: Workspace, example: str) -> list[Values]:
+    """Each resource of an example: address, type and values."""
     folder = terraform.folder("examples", example)
     suffix = ".fifo" if "fifo" in example else ""
     folder.joinpath(MOCKS.name).write_text(MOCKS.read_text().replace("@fifo", suffix))
@@ -25,11 +25,14 @@ def applied(terraform: Workspace, example: str) -> list[tuple[str, Values]]:
     packages.mkdir()
     for service in ("publisher", "payments_consumer"):
         packages.joinpath(f"{service}-arm64.zip").write_bytes(b"any file will do")
+    folder.joinpath("packages_override.tf").write_text(
+        f'module "fanout" {{\n  package_folder = "{packages}"\n}}\n'
+    )
     terraform.init(folder)
-    said = terraform.run(folder, "test", "-verbose", "-json", f"-var=package_folder={packages}")
+    printed = terraform.run(folder, "test", "-verbose", "-json")
     [state] = [
         message["test_state"]
-        for message in (json.loads(line) for line in said.splitlines() if line.startswith("{"))
+        for message in (json.loads(line) for line in printed.splitlines() if line.startswith("{"))
         if "test_state" in message
     ]
     return list(_managed(state["root_module"]))
@@ -51,10 +54,8 @@ def facts(resources: list[tuple[str, Values]]) -> Facts:
 # Private functions
 
 
-def _managed(module: Values) -> Iterator[tuple[str, Values]]:
-    for resource in module.get("resources", []):
-        if resource["mode"] == "managed":
-            yield resource["type"], resource["values"]
+def _managed(module: Values) -> Iterator[Values]:
+    yield from (it for it in module.get("resources", []) if it["mode"] == "managed")
     for child in module.get("child_modules", []):
         yield from _managed(child)
 

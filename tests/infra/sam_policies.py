@@ -13,7 +13,7 @@ def policies(template: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Name and document of each role's, queue's, topic's, bucket's and key's policy.
 
     Trust policies are left out: the linter takes a statement without a resource for a fault, and
-    they have none. `sam_permission_rules` checks them.
+    they have none. The comparison with Terraform covers them.
     """
     for name, resource in template["Resources"].items():
         properties = resource.get("Properties", {})

@@ -1,4 +1,4 @@
-"""Examples on the embedded AWS: how they are pointed at it, and which of its faults plans show."""
+"""The fan-out examples on the embedded AWS, and which of its faults their plans show."""
 
 import re
 import shutil
@@ -21,9 +21,10 @@ REGION = "us-east-1"
 DEADLINE_SECONDS = 60
 ARCHITECTURE = "x86_64"
 
-# Path style, as buckets have no host names there; and the dummy credentials that it takes.
-PROVIDER = """
-provider "aws" {
+# Path style, as buckets have no host names there; and the dummy credentials that it takes. It does
+# not follow a stream mapping's rules: a poller of ours does.
+OVERRIDE = """
+provider "aws" {{
   region                      = "us-east-1"
   access_key                  = "test"
   secret_key                  = "test"
@@ -31,16 +32,23 @@ provider "aws" {
   skip_credentials_validation = true
   skip_metadata_api_check     = true
   skip_region_validation      = true
-}
+}}
+
+module "fanout" {{
+  package_folder            = "{packages}"
+  architecture              = "{architecture}"
+  stream_mapping_enabled    = false
+  table_deletion_protection = false
+  subscribers               = {{ payments = {{ park_by_customer = {park_by_customer} }} }}
+}}
 """
-VARIABLES = {
-    "architecture": ARCHITECTURE,
-    # The embedded AWS does not follow a stream mapping's rules: a poller of ours does.
-    "stream_mapping_enabled": "false",
-    "table_deletion_protection": "false",
-}
-# What an example offers beyond, and is deployed with here.
-OFFERED = {"sns_fifo_fanout": {"park_by_customer": "true"}}
+# All examples in one configuration: most of an apply waits for SQS, and they wait together.
+EXAMPLE = """
+module "{example}" {{
+  source = "../{example}"
+  prefix = "{prefix}"
+}}
+"""
 
 # What a second plan wants to change on MiniStack 1.5.33 though nothing has changed, by type and
 # attribute ("*": most of them). A fault that is gone fails the test, and is to be taken out here.
@@ -67,12 +75,11 @@ _WHOLE = {kind for faults in FAULTS.values() for kind, attribute in faults if at
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """An example as Terraform sees it on the embedded AWS, and as our tools do."""
+    """All examples, as Terraform sees them on the embedded AWS, and as our tools see each."""
 
     terraform: Workspace
     folder: Path
-    target: AwsTarget
-    variables: tuple[str, ...]
+    targets: dict[str, AwsTarget]
 
     def apply(self) -> None:
         """Create everything.
@@ -80,50 +87,61 @@ class Deployment:
         MiniStack 1.5.33 now and then does what it is asked and closes the connection without an
         answer. The provider asks again, and learns that its own parameter exists already.
         """
-        first = self.terraform.attempt(self.folder, "apply", "-auto-approve", *self.variables)
+        first = self.terraform.attempt(self.folder, "apply", *_AT_ONCE)
         for name in _CREATED_UNANSWERED.findall(first.stdout):
-            self.target.client("ssm").delete_parameter(Name=name)
+            next(iter(self.targets.values())).client("ssm").delete_parameter(Name=name)
         if first.returncode != 0:
-            self.terraform.run(self.folder, "apply", "-auto-approve", *self.variables)
+            self.terraform.run(self.folder, "apply", *_AT_ONCE)
 
     def destroy(self) -> None:
-        """Delete everything."""
-        self.terraform.run(self.folder, "destroy", "-auto-approve", *self.variables)
+        """Delete everything but the queues: the provider waits for most of a minute for each."""
+        kept = [
+            address
+            for address in self.terraform.run(self.folder, "state", "list").split()
+            if ".aws_sqs_queue" in address
+        ]
+        self.terraform.run(self.folder, "state", "rm", *kept)
+        self.terraform.run(self.folder, "destroy", *_AT_ONCE)
 
-    def second_plan(self) -> set[tuple[str, str]]:
-        """What another apply would change, by type and attribute."""
-        self.terraform.run(self.folder, "plan", "-out=second.plan", *self.variables)
-        found = set()
+    def second_plan(self) -> dict[str, set[tuple[str, str]]]:
+        """What another apply would change in each example, by type and attribute."""
+        self.terraform.run(self.folder, "plan", "-out=second.plan")
+        differing: dict[str, set[tuple[str, str]]] = {example: set() for example in self.targets}
         for change in self.terraform.changes(self.folder, "second.plan"):
+            example = change["address"].split(".")[1]
             kind, before, after = change["type"], *_states(change["change"])
             changed = {name for name in before | after if before.get(name) != after.get(name)}
             changed |= set(change["change"].get("after_unknown") or {}) & {"value"}
-            found |= {(kind, "*" if kind in _WHOLE else name) for name in changed - _FOLLOWS}
-        return found
+            differing[example] |= {
+                (kind, "*" if kind in _WHOLE else name) for name in changed - _FOLLOWS
+            }
+        return differing
 
 
 def prepare(
-    terraform: Workspace, example: str, target: AwsTarget, packages: dict[str, Path]
+    terraform: Workspace, targets: dict[str, AwsTarget], packages: dict[str, Path]
 ) -> Deployment:
-    """Point a copy of the example at the embedded AWS, with packages that run here."""
-    folder = terraform.folder("examples", example)
-    (folder / "emulator_override.tf").write_text(PROVIDER)
+    """Point a copy of the examples at the embedded AWS, with packages that run here."""
+    folder = terraform.folder("examples", "all")
     dist = folder / "packages"
-    dist.mkdir(exist_ok=True)
+    dist.mkdir(parents=True)
     for service, path in packages.items():
         shutil.copy(path, dist / f"{service}-{ARCHITECTURE}.zip")
-    chosen = (
-        VARIABLES
-        | OFFERED.get(example, {})
-        | {"package_folder": str(dist), "prefix": target.prefix}
+    for example in targets:
+        text = OVERRIDE.format(
+            packages=dist,
+            architecture=ARCHITECTURE,
+            park_by_customer=str("fifo" in example).lower(),
+        )
+        terraform.folder("examples", example, "emulator_override.tf").write_text(text)
+    (folder / "main.tf").write_text(
+        "".join(
+            EXAMPLE.format(example=example, prefix=target.prefix)
+            for example, target in targets.items()
+        )
     )
     terraform.init(folder)
-    return Deployment(
-        terraform=terraform,
-        folder=folder,
-        target=target,
-        variables=tuple(f"-var={name}={value}" for name, value in chosen.items()),
-    )
+    return Deployment(terraform=terraform, folder=folder, targets=targets)
 
 
 @contextmanager
@@ -176,7 +194,7 @@ def await_true(condition: Callable[[], Any], what: str) -> None:
 
 
 def leftovers(target: AwsTarget) -> dict[str, list[Any]]:
-    """What is left of a destroyed deployment; keys count unless they wait for their deletion."""
+    """What is left, besides queues; keys count unless they wait for their deletion."""
     kms = target.client("kms")
     keys = [kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"] for key in kms.list_keys()["Keys"]]
     found: dict[str, list[Any]] = {
@@ -194,6 +212,7 @@ def leftovers(target: AwsTarget) -> dict[str, list[Any]]:
 
 # Private functions
 
+_AT_ONCE = ("-auto-approve", "-parallelism=60")
 _CREATED_UNANSWERED = re.compile(
     r"creating SSM Parameter \((\S+)\): operation error .* ParameterAlreadyExists"
 )
@@ -212,7 +231,6 @@ _LISTS = (
     ("pipes", "list_pipes", "Pipes"),
     ("s3", "list_buckets", "Buckets"),
     ("sns", "list_topics", "Topics"),
-    ("sqs", "list_queues", "QueueUrls"),
     ("ssm", "describe_parameters", "Parameters"),
 )
 

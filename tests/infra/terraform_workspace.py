@@ -3,15 +3,20 @@
 `FANOUT_TERRAFORM_MIRROR` is a folder in the layout of a filesystem mirror, with the AWS provider.
 Without it Terraform asks the registry. Where neither answers, tests are skipped, or, with
 `FANOUT_REQUIRE_TERRAFORM=1`, fail.
+
+Terraform starts the provider, and asks for its schema of some megabytes, for each run block. So
+tests that mock AWS share one provider process, to which Terraform reattaches.
 """
 
 import json
 import os
+import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +27,7 @@ MODULES = sorted(path.name for path in (TERRAFORM / "modules").iterdir() if path
 EXAMPLES = sorted(path.name for path in (TERRAFORM / "examples").iterdir() if path.is_dir())
 _TIMEOUT_SECONDS = 900
 _INIT_TIMEOUT_SECONDS = 300
+_PROVIDER_TIMEOUT_SECONDS = 60
 
 
 class TerraformFailed(AssertionError):
@@ -92,7 +98,7 @@ class Workspace:
 
 @contextmanager
 def workspace(root: Path, **variables: str) -> Iterator[Workspace]:
-    """Copy the modules into `root`, and say by what Terraform finds its provider."""
+    """Copy the modules into `root`; skip, or fail where it is required, without the provider."""
     if shutil.which("terraform") is None:
         absent("there is no `terraform` on the PATH")
     shutil.copytree(
@@ -103,19 +109,37 @@ def workspace(root: Path, **variables: str) -> Iterator[Workspace]:
     mirror = os.environ.get("FANOUT_TERRAFORM_MIRROR")
     cache = root / "plugin-cache"
     cache.mkdir()
-    yield Workspace(
+    copied = Workspace(
         root=root / "infra" / "terraform",
         environment=_environment(cache, offline=bool(mirror)) | variables,
         init_arguments=(f"-plugin-dir={mirror}",) if mirror else (),
     )
-
-
-def require_provider(found: Workspace) -> None:
-    """Skip, or fail where Terraform is required, if the AWS provider can't be had."""
     try:
-        found.init(found.folder("modules", "dashboard"))
+        copied.init(copied.folder("modules", "dashboard"))
     except (TerraformFailed, subprocess.TimeoutExpired) as error:
         absent(f"the AWS provider can't be had (set FANOUT_TERRAFORM_MIRROR): {error}")
+    yield copied
+
+
+@contextmanager
+def one_provider(found: Workspace) -> Iterator[Workspace]:
+    """Start the AWS provider once, for every command in the workspace that is yielded.
+
+    One process has one configuration: this is for tests that mock the provider.
+    """
+    folder = found.folder("modules", "dashboard", ".terraform", "providers")
+    [program] = folder.glob("*/hashicorp/aws/*/*/terraform-provider-aws*")
+    output = found.root / "provider.log"
+    with output.open("w") as log:
+        process = subprocess.Popen(
+            [program, "-debug"], stdout=log, stderr=subprocess.DEVNULL, env=found.environment
+        )
+    try:
+        settings = {"TF_REATTACH_PROVIDERS": _reattach(process, output)}
+        yield replace(found, environment=found.environment | settings)
+    finally:
+        process.terminate()
+        process.wait(timeout=_PROVIDER_TIMEOUT_SECONDS)
 
 
 def absent(reason: str) -> None:
@@ -126,6 +150,16 @@ def absent(reason: str) -> None:
 
 
 # Private functions
+
+
+def _reattach(process: subprocess.Popen[bytes], output: Path) -> str:
+    """What the provider prints once it listens: the value of TF_REATTACH_PROVIDERS."""
+    deadline = time.monotonic() + _PROVIDER_TIMEOUT_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        if printed := re.search(r"TF_REATTACH_PROVIDERS='(.*)'\n", output.read_text()):
+            return printed[1]
+        time.sleep(0.05)
+    raise TerraformFailed(f"the provider does not start: {output.read_text()}")
 
 
 def _errors(printed: str) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from samtranslator.yaml_helper import yaml_parse
 
 from customer_events.event import EVENT_NAME
 from customer_events.metrics import NAMESPACE
@@ -18,19 +17,12 @@ from event_consumer.failures import DependencyFault, failed
 from event_consumer.outcomes import APPLIED, Delivery
 from fanout.accounts.reconcile import put_drifted_rows
 from fanout.contract.filters import Transport
-from fanout.contract.folder import read_contract
-from fanout.subscribers.creation import Choices, RuleKind, infrastructure_files
+from fanout.subscribers.creation import RuleKind
+from infra import parity_sam, parity_terraform
 from infra.sam_template import DEPLOYMENTS, deployed, of_type, read
+from infra.scaffolds import scaffolded
 from infra.terraform_workspace import MODULES, TERRAFORM
-from infra.watched_metrics import (
-    AWS,
-    OURS,
-    in_template,
-    in_terraform,
-    names_in_template,
-    names_in_terraform,
-    problems,
-)
+from infra.watched_metrics import AWS, OURS, by_alarms, by_widgets, names_of, problems
 from publisher.batch_result import BatchResult
 from publisher.reporting import BatchReporter
 from publisher.stream_records import StreamRecord
@@ -94,8 +86,8 @@ def test_every_metric_says_what_it_means_and_carries_its_deployment():
 
 @pytest.mark.parametrize("parameters", DEPLOYMENTS.values(), ids=DEPLOYMENTS)
 def test_every_alarm_of_sam_watches_what_is_written(parameters):
-    template = deployed(**parameters)
-    assert problems(in_template(template), names_in_template(template)) == []
+    facts = parity_sam.facts(deployed(**parameters))
+    assert problems(by_alarms(facts), names_of(facts)) == []
 
 
 @pytest.mark.slow
@@ -103,32 +95,26 @@ def test_every_alarm_of_sam_watches_what_is_written(parameters):
 @pytest.mark.parametrize("example", FANOUTS)
 def test_every_alarm_and_widget_of_terraform_watches_what_is_written(example, applied_example):
     resources = applied_example(example)
-    watched = list(in_terraform(resources))
+    facts = parity_terraform.facts(resources)
+    [body] = [it["dashboard_body"] for kind, it in resources if kind == "aws_cloudwatch_dashboard"]
+    watched = [*by_alarms(facts), *by_widgets(body)]
     assert len(watched) > 20
-    assert problems(watched, names_in_terraform(resources)) == []
+    assert problems(watched, names_of(facts)) == []
 
 
 @pytest.mark.parametrize("bus", Transport)
 @pytest.mark.parametrize("rule", RuleKind)
 def test_every_alarm_of_a_scaffolded_subscriber_watches_what_is_written(bus, rule):
-    choices = Choices(name="fraud", rule=rule, versions=(2,), statuses=(), bus=bus, external=False)
-    [sam] = [
-        text
-        for path, text in infrastructure_files(choices, read_contract().event(EVENT_NAME)).items()
-        if path.suffix == ".yaml"
-    ]
-    template = yaml_parse(sam)
-    watched = list(in_template(template))
+    facts = scaffolded(bus, name="fraud", rule=rule)
+    watched = list(by_alarms(facts))
     assert len(watched) >= 5
     assert problems(watched, None) == []
-    [function] = of_type(template, "AWS::Serverless::Function").values()
-    written_by = function["Environment"]["Variables"]
+    names = names_of(facts)
     ours = [one.dimensions for one in watched if one.namespace == NAMESPACE]
-    assert {json.dumps(one["deployment"]) for one in ours} == {json.dumps(written_by["DEPLOYMENT"])}
-    services = {one["service"] for one in ours if "service" in one} - {"publisher"}
-    assert services == {written_by["POWERTOOLS_SERVICE_NAME"]}
+    assert {one["deployment"] for one in ours} == names["deployment"]
+    assert {one["service"] for one in ours if "service" in one} - {"publisher"} == names["service"]
     subscribers = {one["subscriber"] for one in ours if "subscriber" in one}
-    assert subscribers == ({"fraud"} if rule is RuleKind.LATEST_STATE else set())
+    assert subscribers == (names["subscriber"] if rule is RuleKind.LATEST_STATE else set())
 
 
 @pytest.mark.parametrize(
@@ -167,7 +153,9 @@ def test_an_alarm_on_what_nobody_writes_is_noticed(alarm, path, value, problem):
     for step in steps:
         place = place[step]
     place[last] = value
-    [found] = problems(in_template(template), names_in_template(template))
+    [found] = problems(
+        by_alarms(parity_sam.facts(template)), names_of(parity_sam.facts(deployed()))
+    )
     assert problem in found
 
 
@@ -207,13 +195,7 @@ def test_every_alarm_of_a_module_names_what_is_written(module):
 
 def test_thresholds_are_found_in_every_module_that_has_alarms():
     found = {module: len(_thresholds(module)) for module in MODULES if _thresholds(module)}
-    assert set(found) == {
-        "event_bus",
-        "queue_consumer",
-        "stream_pipe",
-        "stream_publisher",
-        "subscriber",
-    }
+    assert set(found) == {"event_bus", "queue_consumer", "stream_publisher", "subscriber"}
     assert sum(found.values()) >= 20
 
 

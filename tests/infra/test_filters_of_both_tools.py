@@ -18,7 +18,7 @@ from fanout.contract.filters import (
     render,
 )
 from fanout.subscribers.creation import Choices, RuleKind
-from infra.terraform_workspace import Workspace, workspace
+from infra.terraform_workspace import Workspace
 from unit.fanout.contract.catalogue_samples import CONTRACT, EVENT, findings
 
 pytestmark = [pytest.mark.slow, pytest.mark.infra]
@@ -87,10 +87,9 @@ def arguments(one):
 
 
 @pytest.fixture(scope="module")
-def rendered(tmp_path_factory):
+def rendered(terraform):
     """Every filter as Terraform renders it, by name."""
-    with workspace(tmp_path_factory.mktemp("terraform")) as terraform:
-        yield apply(terraform)
+    return apply(terraform)
 
 
 def apply(terraform: Workspace):

@@ -72,39 +72,6 @@ def test_the_publisher_accepts_the_environment_that_it_is_given(epoch):
     assert settings.rules.status_map == {"active": "ACTIVE", "on hold": "SUSPENDED"}
 
 
-def test_every_setting_of_the_publisher_is_given():
-    function = of_type(deployed(), "AWS::Lambda::Function")["PublisherFunction"]
-    assert set(_variables(function)) == {
-        "BUS_ARN",
-        "CHANGED_AT_ATTRIBUTE",
-        "CUSTOMER_ID_ATTRIBUTE",
-        "DEPLOYMENT",
-        "ENTITY_FILTER",
-        "EVENT_SOURCE",
-        "FAILURE_BUCKET",
-        "POWERTOOLS_LOG_LEVEL",
-        "POWERTOOLS_METRICS_NAMESPACE",
-        "POWERTOOLS_SERVICE_NAME",
-        "PUBLISH_VERSIONS",
-        "REASON_ATTRIBUTE",
-        "SEQUENCE_ATTRIBUTE",
-        "SEQUENCE_EPOCH",
-        "STATUS_ATTRIBUTE",
-        "TABLE_STATUS_MAP",
-        "TRACEPARENT_ATTRIBUTE",
-    }
-
-
-def test_the_consumer_is_told_its_queues_and_its_table():
-    template = deployed()
-    variables = _variables(of_type(template, "AWS::Lambda::Function")["ConsumerFunction"])
-    outputs = template["Outputs"]
-    assert variables["QUEUE_URL"] == outputs["QueueUrl"]["Value"]
-    assert variables["DLQ_URL"] == outputs["DlqUrl"]["Value"]
-    assert variables["TABLE_NAME"] == outputs["PaymentsTable"]["Value"]
-    assert variables["CONSUMER_NAME"] == "payments"
-
-
 # Private functions
 
 

@@ -5,18 +5,11 @@ import pytest
 from fanout.contract.filters import Transport
 from fanout.contract.folder import read_contract
 from fanout.subscribers.creation import Choices, RuleKind, infrastructure_files
-from infra.terraform_workspace import TERRAFORM, Workspace, require_provider, workspace
+from infra.terraform_workspace import TERRAFORM, Workspace
 
 pytestmark = [pytest.mark.slow, pytest.mark.infra]
 EVENT = read_contract(TERRAFORM.parents[1] / "schemas").event("CustomerStatusChanged")
 NAMES = ["null", "true", "for", "no", "z" * 30]
-
-
-@pytest.fixture(scope="module")
-def terraform(tmp_path_factory):
-    with workspace(tmp_path_factory.mktemp("terraform")) as found:
-        require_provider(found)
-        yield found
 
 
 @pytest.mark.parametrize("name", NAMES)

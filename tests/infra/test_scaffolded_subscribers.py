@@ -2,19 +2,13 @@
 
 import pytest
 
-from customer_events.event import EVENT_NAME
 from fanout.contract.filters import Transport
-from fanout.contract.folder import read_contract
-from fanout.subscribers.creation import Choices, RuleKind, infrastructure_files
 from infra import parity_sam, parity_terraform
 from infra.parity_exceptions import MEANT
 from infra.parity_facts import ABSENT, Facts, differences
-from infra.sam_template import deployed, deployed_subscriber
+from infra.sam_template import deployed
+from infra.scaffolds import scaffolded
 
-BUSES = {
-    Transport.SNS: "arn:aws:sns:eu-west-1:123456789012:fanout-customer-status",
-    Transport.EVENTBRIDGE: "arn:aws:events:eu-west-1:123456789012:event-bus/fanout-customer-status",
-}
 OF_ITS_OWN = {
     # CloudFormation names the role, as the longest names would not fit.
     "function fanout-payments-consumer: role": (
@@ -25,21 +19,6 @@ OF_ITS_OWN = {
     # By which `subscribers remove` finds the stack to delete.
     "parameter /fanout/subscribers/payments: stack": (ABSENT, "a-stack"),
 }
-
-
-def scaffolded(bus: Transport) -> Facts:
-    choices = Choices(
-        name="payments",
-        rule=RuleKind.LATEST_STATE,
-        versions=(2,),
-        statuses=(),
-        bus=bus,
-        external=False,
-    )
-    files = infrastructure_files(choices, read_contract().event(EVENT_NAME))
-    [text] = [text for path, text in files.items() if path.suffix == ".yaml"]
-    found = {"arn": BUSES[bus], "kms_key_arn": "arn:aws:kms:eu-west-1:123456789012:key/Key"}
-    return parity_sam.facts(deployed_subscriber(text, found))
 
 
 def of_payments(facts: Facts) -> Facts:

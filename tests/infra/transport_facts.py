@@ -8,26 +8,6 @@ from infra.parity_facts import ABSENT, Facts
 
 _ARN = re.compile(r"arn:aws:([a-z0-9]+):[a-z0-9-]*:\d*:")
 _URL = re.compile(r"https://sqs\.[a-z0-9-]+\.amazonaws\.com/\d+/")
-_OF_AN_ALARM = {
-    "condition": ["GreaterThanThreshold", 0.0],
-    "notifies": [[], []],
-    "period": 60.0,
-    "periods": [1.0, 1.0],
-    "queries": [],
-    "statistic": "Sum",
-    "without data": "notBreaching",
-}
-"""What an alarm on a number of failures says, unless it says otherwise."""
-
-
-def alarm(name: str, **facts: Any) -> Facts:
-    """The facts of an alarm."""
-    return {f"alarm {name}: {key}": value for key, value in (_OF_AN_ALARM | facts).items()}
-
-
-def about(resource: str, named: Facts | None = None, **facts: Any) -> Facts:
-    """Facts of a resource; `named` are those whose names have blanks."""
-    return {f"{resource}: {key}": value for key, value in ((named or {}) | facts).items()}
 
 
 def gone(before: Facts, since: Facts) -> set[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from customer_events import metrics
 from customer_events.metrics import Metric
-from infra.sam_template import of_type
+from infra.parity_facts import Facts
 
 OURS = {one.name: one for one in vars(metrics).values() if isinstance(one, Metric)}
 
@@ -94,115 +94,63 @@ class Watched:
     period: float
 
 
-def in_template(template: Mapping[str, Any]) -> Iterator[Watched]:
-    """What the alarms of a CloudFormation template watch, its functions resolved or not."""
-    for alarm in of_type(template, "AWS::CloudWatch::Alarm").values():
-        queries = [one["MetricStat"] for one in alarm.get("Metrics", []) if "MetricStat" in one]
-        for query in queries or [alarm | {"Metric": alarm}]:
-            metric = query["Metric"]
+def by_alarms(facts: Facts) -> Iterator[Watched]:
+    """What the alarms watch, whichever tool deploys them."""
+    for name, alarm in _of_kind(facts, "alarm").items():
+        plain = [*alarm["metric"], alarm["dimensions"], alarm["statistic"], alarm["period"]]
+        queries = [json.loads(query)[3:] for query in alarm["queries"]]
+        for namespace, metric, dimensions, statistic, period in queries or [plain]:
+            if metric:
+                yield Watched(
+                    by=name,
+                    namespace=namespace,
+                    name=metric,
+                    dimensions=dimensions,
+                    statistic=statistic,
+                    period=period,
+                )
+
+
+def by_widgets(body: str) -> Iterator[Watched]:
+    """What a dashboard shows."""
+    for widget in (it["properties"] for it in json.loads(body)["widgets"]):
+        for namespace, name, *rest in widget["metrics"]:
             yield Watched(
-                by=alarm["AlarmName"],
-                namespace=metric["Namespace"],
-                name=metric["MetricName"],
-                dimensions={one["Name"]: one["Value"] for one in metric["Dimensions"]},
-                statistic=query.get("Stat") or query.get("Statistic") or query["ExtendedStatistic"],
-                period=float(query["Period"]),
+                by=f"widget {widget['title']!r}",
+                namespace=namespace,
+                name=name,
+                dimensions=dict(zip(rest[::2], rest[1::2], strict=True)),
+                statistic=widget["stat"],
+                period=float(widget["period"]),
             )
 
 
-def in_terraform(resources: Resources) -> Iterator[Watched]:
-    """What the alarms and the dashboard of an applied configuration watch."""
-    for kind, values in resources:
-        if kind == "aws_cloudwatch_metric_alarm":
-            yield from _of_alarm(values)
-        if kind == "aws_cloudwatch_dashboard":
-            for widget in json.loads(values["dashboard_body"])["widgets"]:
-                yield from _of_widget(widget["properties"])
-
-
-def _of_alarm(values: dict[str, Any]) -> Iterator[Watched]:
-    queries = [metric for one in values["metric_query"] for metric in one["metric"]]
-    for query in queries or [values]:
-        yield Watched(
-            by=values["alarm_name"],
-            namespace=query["namespace"],
-            name=query["metric_name"],
-            dimensions=query["dimensions"],
-            statistic=query.get("stat") or query.get("statistic") or query["extended_statistic"],
-            period=float(query["period"]),
-        )
-
-
-def _of_widget(properties: dict[str, Any]) -> Iterator[Watched]:
-    for namespace, name, *rest in properties["metrics"]:
-        yield Watched(
-            by=f"widget {properties['title']!r}",
-            namespace=namespace,
-            name=name,
-            dimensions=dict(zip(rest[::2], rest[1::2], strict=True)),
-            statistic=properties["stat"],
-            period=float(properties["period"]),
-        )
-
-
-def names_in_template(template: Mapping[str, Any]) -> Names:
-    """The names of what a resolved CloudFormation template deploys."""
-    functions = of_type(template, "AWS::Lambda::Function").values()
-    mappings = of_type(template, "AWS::Lambda::EventSourceMapping").values()
-    buckets = of_type(template, "AWS::S3::Bucket").values()
-    parameters = of_type(template, "AWS::SSM::Parameter").values()
-    return {
-        "queue": {one["QueueName"] for one in of_type(template, "AWS::SQS::Queue").values()},
-        "table": {one["TableName"] for one in of_type(template, "AWS::DynamoDB::Table").values()},
-        "topic": {one["TopicName"] for one in of_type(template, "AWS::SNS::Topic").values()},
-        "function": {one["FunctionName"] for one in functions},
-        "stream function": {
-            one["FunctionName"] for one in mappings if ":dynamodb:" in one["EventSourceArn"]
-        },
-        "bucket": {one["BucketName"] for one in buckets},
-        "bucket filter": {it["Id"] for one in buckets for it in one["MetricsConfigurations"]},
-    } | _dimensions_of_ours(
-        [one["Environment"]["Variables"] for one in functions],
-        [one["Name"] for one in parameters],
-    )
-
-
-def names_in_terraform(resources: Resources) -> Names:
-    """The names of what an applied configuration deploys."""
-
-    def values(kind: str, attribute: str) -> list[Any]:
-        return [it[attribute] for what, it in resources if what == kind]
-
-    mappings = [it for kind, it in resources if kind == "aws_lambda_event_source_mapping"]
-    return {
-        "queue": set(values("aws_sqs_queue", "name")),
-        "topic": set(values("aws_sns_topic", "name")),
-        "bus": set(values("aws_cloudwatch_event_bus", "name")),
-        "rule": set(values("aws_cloudwatch_event_rule", "name")),
-        "pipe": set(values("aws_pipes_pipe", "name")),
-        "table": set(values("aws_dynamodb_table", "name")),
-        "function": set(values("aws_lambda_function", "function_name")),
-        "stream function": {
-            one["function_name"].split(":")[6]
-            for one in mappings
-            if ":dynamodb:" in one["event_source_arn"]
-        },
-        "bucket": set(values("aws_s3_bucket", "bucket")),
-        "bucket filter": set(values("aws_s3_bucket_metric", "name")),
-    } | _dimensions_of_ours(
-        [one[0]["variables"] for one in values("aws_lambda_function", "environment")],
-        values("aws_ssm_parameter", "name"),
-    )
-
-
-def _dimensions_of_ours(environments: list[Any], parameters: list[str]) -> Names:
-    return {
-        "deployment": {one["DEPLOYMENT"] for one in environments},
-        "service": {one["POWERTOOLS_SERVICE_NAME"] for one in environments},
+def names_of(facts: Facts) -> Names:
+    """The names of what is deployed."""
+    mappings = _of_kind(facts, "mapping")
+    environments = _of_kind(facts, "environment").values()
+    buckets = _of_kind(facts, "bucket").values()
+    parameters = _of_kind(facts, "parameter")
+    kinds = ("queue", "table", "topic", "bus", "rule", "pipe", "function", "bucket")
+    return {kind: set(_of_kind(facts, kind)) for kind in kinds} | {
+        "stream function": {name for name, it in mappings.items() if ":dynamodb:" in it["source"]},
+        "bucket filter": {name for it in buckets for name, _ in it.get("counts", [])},
+        "deployment": {it["DEPLOYMENT"] for it in environments},
+        "service": {it["POWERTOOLS_SERVICE_NAME"] for it in environments},
         "subscriber": {
-            one.rpartition("/")[2] for one in parameters if one.split("/")[2] == "subscribers"
+            name.rpartition("/")[2] for name in parameters if name.split("/")[2] == "subscribers"
         },
     }
+
+
+def _of_kind(facts: Facts, kind: str) -> dict[str, dict[str, Any]]:
+    """The properties of each resource of a kind, by its name."""
+    resources: dict[str, dict[str, Any]] = {}
+    for fact, value in facts.items():
+        resource, _, about = fact.partition(": ")
+        if resource.startswith(f"{kind} "):
+            resources.setdefault(resource.removeprefix(f"{kind} "), {})[about] = value
+    return resources
 
 
 def problems(watched: Iterable[Watched], names: Names | None) -> list[str]:

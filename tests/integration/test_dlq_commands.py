@@ -50,7 +50,7 @@ def test_the_whole_way_from_listing_to_the_report(aws, subscriber, fanout):
     planned = fanout("dlq", "replay", "payments", "--group", "1", *AT_ONCE, "--json")
     assert planned.code == 0
     assert depth(aws, subscriber.dlq) == (23, 0)
-    done = fanout("dlq", "resume", "last", "--execute", "--json")
+    done = fanout("runs", "resume", "last", "--execute", "--json")
     assert done.code == 0
     assert json.loads(done.out)["fates"] == {"SENT": 23}
     assert (depth(aws, subscriber.dlq), depth(aws, subscriber.queue)) == ((0, 0), (23, 0))
@@ -93,7 +93,7 @@ def test_a_copy_of_the_journal_in_s3_is_enough_to_go_on_elsewhere(
     planned = fanout("dlq", "replay", "payments", "--journal", uri, *AT_ONCE, "--json")
     run_id = json.loads(planned.out)["run_id"]
     there = ("--runs-dir", str(tmp_path / "elsewhere"))
-    done = fanout("dlq", "resume", run_id, "--execute", "--journal", uri, *there, "--json")
+    done = fanout("runs", "resume", run_id, "--execute", "--journal", uri, *there, "--json")
     assert done.code == 0
     assert json.loads(done.out)["fates"] == {"SENT": 3}
 
@@ -140,7 +140,7 @@ def test_a_message_above_the_queues_limit_is_left_with_its_size_named(aws, fanou
     aws.client("sqs").send_message(QueueUrl=subscriber.dlq, MessageBody="x" * 2000)
     ended = fanout("dlq", "replay", "payments", "--even-if-unreadable", "--execute", *AT_ONCE)
     assert ended.code == 1
-    fanout("dlq", "report", "last", "--messages", str(tmp_path / "fates"))
+    fanout("runs", "show", "last", "--messages", str(tmp_path / "fates"))
     fate = json.loads((tmp_path / "fates").read_text())
     assert fate["fate"] == "REFUSED"
     assert "takes 1,024" in fate["why"]
@@ -170,13 +170,13 @@ def test_a_fifo_group_is_replayed_in_order_with_new_dedup_ids(aws, fanout):
 def test_another_operator_is_named_and_nothing_is_moved(aws, subscriber, fanout):
     kill_messages(aws, subscriber, 2)
     locks = Locks(aws.client("ssm"), "fanout")
-    with locks.hold("payments", operator=ELSEWHERE, run_id="their-run", tell=print):
+    with locks.hold("dlq/payments", operator=ELSEWHERE, run_id="their-run", report=print):
         ended = fanout("dlq", "replay", "payments", "--execute", *AT_ONCE)
     assert ended.code == 3
     assert "ada@another-machine" in ended.err
     assert "their-run" in ended.err
     assert depth(aws, subscriber.dlq) == (2, 0)
-    assert fanout("dlq", "resume", "last", "--json").code == 0
+    assert fanout("runs", "resume", "last", "--json").code == 0
 
 
 @pytest.fixture
@@ -199,13 +199,15 @@ def locks(aws):
 
 def test_a_lock_is_taken_over_once_it_has_expired_and_its_holder_notices(locks):
     told = []
-    with locks().hold("payments", operator=ELSEWHERE, run_id="slow", tell=told.append) as lock:
+    with locks().hold(
+        "dlq/payments", operator=ELSEWHERE, run_id="slow", report=told.append
+    ) as lock:
         with pytest.raises(Refused, match="ada@another-machine"):
-            locks()._take("payments", operator=HERE, run_id="r", tell=told.append)
+            locks()._take("dlq/payments", operator=HERE, run_id="r", report=told.append)
         locks.seconds += 60
         lock.keep()
         locks.seconds += LOCK_SECONDS + GRACE_SECONDS
-        with locks().hold("payments", operator=HERE, run_id="new", tell=told.append):
+        with locks().hold("dlq/payments", operator=HERE, run_id="new", report=told.append):
             assert "slow" in told[0]
             locks.seconds += 60
             with pytest.raises(Refused, match="jo@this-machine"):
@@ -214,16 +216,16 @@ def test_a_lock_is_taken_over_once_it_has_expired_and_its_holder_notices(locks):
 
 def test_a_lock_outlives_its_time_by_as_much_as_two_clocks_may_differ(locks):
     assert GRACE_SECONDS == 10
-    with locks().hold("payments", operator=ELSEWHERE, run_id="slow", tell=print):
+    with locks().hold("dlq/payments", operator=ELSEWHERE, run_id="slow", report=print):
         locks.seconds += LOCK_SECONDS - 1
         with pytest.raises(Refused, match="ada@another-machine"):
-            locks(ahead=10)._take("payments", operator=HERE, run_id="early", tell=print)
-        locks(ahead=11)._take("payments", operator=HERE, run_id="late", tell=print)
+            locks(ahead=10)._take("dlq/payments", operator=HERE, run_id="early", report=print)
+        locks(ahead=11)._take("dlq/payments", operator=HERE, run_id="late", report=print)
 
 
 def test_of_two_who_take_over_the_same_lock_one_is_refused(locks):
-    locks()._take("payments", operator=ELSEWHERE, run_id="old", tell=print)
+    locks()._take("dlq/payments", operator=ELSEWHERE, run_id="old", report=print)
     locks.seconds += 3600
-    locks()._take("payments", operator=HERE, run_id="first", tell=lambda _: None)
+    locks()._take("dlq/payments", operator=HERE, run_id="first", report=lambda _: None)
     with pytest.raises(Refused, match="first"):
-        locks()._take("payments", operator=ELSEWHERE, run_id="second", tell=print)
+        locks()._take("dlq/payments", operator=ELSEWHERE, run_id="second", report=print)

@@ -58,7 +58,7 @@ def test_a_patch_mends_a_group_and_the_new_messages_name_their_originals(
     planned = json.loads(fanout("dlq", "edit", "payments", *arguments, "--json").out)
     assert (planned["selected"], planned["readable_now"]) == (12, 12)
     assert depth(aws, subscriber.dlq) == (15, 0)
-    done = fanout("dlq", "resume", planned["run_id"], "--execute", "--json")
+    done = fanout("runs", "resume", planned["run_id"], "--execute", "--json")
     assert json.loads(done.out)["fates"] == {"SENT": 12}
     assert depth(aws, subscriber.dlq) == (3, 0)
     sent = received(aws, subscriber.queue)
@@ -78,26 +78,19 @@ def _selected(fanout, tmp_path, reason):
     return [{"id": json.loads(line)["message_id"]} for line in path.read_text().splitlines()]
 
 
-def test_two_runs_of_a_subscriber_are_told_as_one(aws, subscriber, fanout, tmp_path):
+def test_each_run_is_shown_by_itself_as_a_page_and_as_lines(aws, subscriber, fanout, tmp_path):
     kill_broken(aws, subscriber, range(1, 4))
     kill_messages(aws, subscriber, 2)
     patch = patch_file(tmp_path)
     edit = ("dlq", "edit", "payments", "--version", "2", "--patch", patch, *AT_ONCE)
     edited = json.loads(fanout(*edit, "--execute", "--json").out)
-    assert edited["fates"] == {"SENT": 3, "REFUSED": 2}
-    replayed = json.loads(fanout("dlq", "replay", "payments", *AT_ONCE, "--execute", "--json").out)
     page, fates = tmp_path / "report.html", tmp_path / "fates.jsonl"
-    files = ("--html", str(page), "--messages", str(fates))
-    runs = (edited["run_id"], replayed["run_id"])
-    told = fanout("dlq", "report", *runs, *files, "--json")
-    assert told.code == 0
-    document = json.loads(told.out)
-    assert (document["selected"], document["fates"]) == (5, {"SENT": 5})
-    assert document["status"] == "finished"
-    by_run = [json.loads(line)["run"] for line in fates.read_text().splitlines()]
-    assert sorted(by_run) == sorted([runs[0]] * 3 + [runs[1]] * 2)
-    assert all(one in page.read_text() for one in runs)
-    assert fanout("dlq", "report", runs[0], runs[0]).code == 1
+    shown = fanout("runs", "show", edited["run_id"], "--html", str(page), "--messages", str(fates))
+    assert shown.code == 1
+    assert "2 | It can't be sent so" in shown.out.replace("│", "|").replace("┃", "|")
+    ends = [json.loads(line)["fate"] for line in fates.read_text().splitlines()]
+    assert sorted(ends) == ["REFUSED"] * 2 + ["SENT"] * 3
+    assert edited["run_id"] in page.read_text()
 
 
 def test_the_journal_brings_an_edits_originals_back(aws, subscriber, fanout, tmp_path):
@@ -106,7 +99,7 @@ def test_the_journal_brings_an_edits_originals_back(aws, subscriber, fanout, tmp
     fanout("dlq", "export", "payments", "--to", str(kept))
     arguments = ("--reason", "SchemaViolation", "--patch", patch_file(tmp_path), "--execute")
     assert fanout("dlq", "edit", "payments", *arguments, *AT_ONCE).code == 0
-    fanout("dlq", "report", "last", "--originals", str(again))
+    fanout("runs", "show", "last", "--originals", str(again))
     first, second = json.loads(kept.read_text()), json.loads(again.read_text())
     assert first.pop("receive_count") < second.pop("receive_count")
     assert first == second
@@ -140,7 +133,7 @@ def test_what_the_edit_does_not_mend_stays_as_it_is(
     assert depth(aws, subscriber.dlq) == (2, 0)
     assert depth(aws, subscriber.queue) == (0, 0)
     fates = tmp_path / "fates.jsonl"
-    fanout("dlq", "report", "last", "--messages", str(fates))
+    fanout("runs", "show", "last", "--messages", str(fates))
     assert why in fates.read_text()
 
 
@@ -223,7 +216,7 @@ def test_discarded_messages_are_in_the_file_and_can_be_brought_back(
     assert fanout("dlq", "discard", "payments", *arguments).code == 0
     assert depth(aws, subscriber.dlq) == (14, 0)
     assert not path.exists()
-    done = fanout("dlq", "resume", "last", "--execute", "--json")
+    done = fanout("runs", "resume", "last", "--execute", "--json")
     report = json.loads(done.out)
     assert (report["fates"], report["options"]["because"]) == ({"DISCARDED": 12}, "test data")
     assert depth(aws, subscriber.dlq) == (2, 0)
@@ -254,7 +247,7 @@ def test_an_export_is_complete_and_takes_nothing_away(aws, subscriber, fanout, t
     done = fanout("dlq", "import", "payments", "--from", str(path), "--through", "queue")
     assert done.code == 0
     assert depth(aws, subscriber.queue) == (0, 0)
-    assert fanout("dlq", "resume", "last", "--execute").code == 0
+    assert fanout("runs", "resume", "last", "--execute").code == 0
     [sent] = received(aws, subscriber.queue)
     assert sent["Body"] == "höflich\n\u2028x"
     assert sent["MessageAttributes"]["raw"]["BinaryValue"] == b"\x00\xff"
@@ -270,7 +263,7 @@ def test_an_import_whose_file_was_changed_meanwhile_sends_nothing(
     fanout("dlq", "export", "payments", "--to", str(path))
     fanout("dlq", "import", "payments", "--from", str(path))
     path.write_text(path.read_text().replace("customer", "somebody"))
-    ended = fanout("dlq", "resume", "last", "--execute")
+    ended = fanout("runs", "resume", "last", "--execute")
     assert ended.code == 2
     assert "was changed since" in ended.err
     assert depth(aws, subscriber.dlq) == (2, 0)

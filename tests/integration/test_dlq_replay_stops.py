@@ -123,7 +123,7 @@ def test_what_cannot_be_read_now_is_left_out_of_a_replay(aws, subscriber, fanout
     assert "20 of them are left out" in planned.err
     assert "NotJson 20" in planned.err
     assert "--even-if-unreadable" in planned.err
-    ended = fanout("dlq", "resume", "last", "--execute", "--json")
+    ended = fanout("runs", "resume", "last", "--execute", "--json")
     assert ended.code == 1
     assert json.loads(ended.out)["fates"] == {"SENT": 40, "UNREADABLE": 20}
     assert depth(aws, subscriber.dlq) == (20, 0)
@@ -172,7 +172,7 @@ def test_a_selection_of_nothing_is_said_and_leaves_no_journal(
     assert ended.code == 1
     assert "Nothing is selected" in ended.err
     assert "UnknownStatus (2)" in ended.err
-    assert json.loads(fanout("dlq", "runs", "--json").out) == {"runs": []}
+    assert json.loads(fanout("runs", "list", "--json").out) == {"runs": []}
     assert depth(aws, subscriber.dlq) == (2, 0)
 
 
@@ -181,4 +181,4 @@ def test_an_empty_dlq_is_no_failure_and_leaves_no_journal(fanout):
     ended = fanout("dlq", "replay", "payments", "--execute", "--json")
     assert ended.code == 0
     assert json.loads(ended.out)["selected"] == 0
-    assert json.loads(fanout("dlq", "runs", "--json").out) == {"runs": []}
+    assert json.loads(fanout("runs", "list", "--json").out) == {"runs": []}

@@ -1,12 +1,13 @@
-"""`fanout publisher failures` on moto: tables and documents, exit codes, errors in one sentence."""
+"""`fanout failures` on moto: tables and documents, exit codes, errors in one sentence."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from fanout import console
-from fanout.failures import commands as carrying_out
-from fanout.failures.commands import LOCK
+from fanout.failures import recover as recovering
+from fanout.failures.recover import FailuresRecover
 from fanout.runs.lock import Locks
 from fanout.runs.store import Operator
 from unit.fanout.failures.failures_in_memory import FakeLambda, batch_object, parked_object
@@ -16,7 +17,9 @@ pytestmark = pytest.mark.slow
 
 BUCKET = "fanout-failures"
 ELSEWHERE = Operator(user="ada", host="another-machine", pid=1, identity="arn:ada", account="1")
-FAILURES = ("publisher", "failures")
+FAILURES = ("failures",)
+OLD = ("publisher", "failures")
+JOURNALS = Path(__file__).parent / "journals"
 GOOD = "aws/lambda/m/s/a"
 BAD = "parked/2026/11/23/bad.json"
 _RANGE = "recover --from-stream --shard s --from-sequence 1 --to-sequence 2"
@@ -25,7 +28,7 @@ _RANGE = "recover --from-stream --shard s --from-sequence 1 --to-sequence 2"
 @pytest.fixture
 def function(monkeypatch):
     made = FakeLambda()
-    monkeypatch.setattr(carrying_out, "lambda_client", lambda _target: made)
+    monkeypatch.setattr(recovering, "lambda_client", lambda _target: made)
     return made
 
 
@@ -71,30 +74,64 @@ def filled(store):
     return store
 
 
-def test_an_empty_store_is_well_and_a_filled_one_is_found(store, fanout):
-    assert fanout(*FAILURES, "list").code == 0
+@pytest.mark.parametrize(
+    ("command", "empty", "filled"),
+    [
+        ((*FAILURES, "list"), 0, 0),
+        ((*FAILURES, "list", "--check"), 0, 1),
+        ((*OLD, "list"), 0, 1),
+    ],
+    ids=str,
+)
+def test_a_list_that_is_not_empty_is_exit_code_1_where_that_is_asked_for(
+    store, fanout, command, empty, filled
+):
+    assert fanout(*command).code == empty
     store.put(GOOD, batch_object([record("ACTIVE", "CLOSED")]))
-    listed = fanout(*FAILURES, "list")
-    assert listed.code == 1
+    listed = fanout(*command)
+    assert (listed.code, "is `fanout failures` now" in listed.err) == (filled, command[0] == OLD[0])
     assert "RecordAgeExceeded" in listed.out
     assert "1 would be published" in listed.out
 
 
+def test_every_group_names_its_cause_some_keys_and_how_many_more(store, fanout, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    for number in range(5):
+        store.put(f"{GOOD}{number}", batch_object([record("ACTIVE", "CLOSED")]))
+    listed = fanout(*FAILURES, "list").out
+    assert "RecordAgeExceeded" in listed
+    assert [f"{GOOD}{number}" in listed for number in range(5)] == [True] * 3 + [False] * 2
+    assert "and 2 more" in listed
+    assert max(map(len, listed.splitlines())) <= 80
+
+
 @pytest.mark.parametrize(
-    "command", [("recover", "--reason", "Nope"), ("discard", "--reason", "test", "--cause", "Nope")]
+    "command",
+    [
+        (*FAILURES, "recover", "--where-reason", "Nope"),
+        (*FAILURES, "recover", "--reason", "Nope"),
+        (*FAILURES, "discard", "--because", "test", "--where-reason", "Nope"),
+        (*OLD, "discard", "--reason", "test", "--cause", "Nope"),
+    ],
+    ids=" ".join,
 )
 @pytest.mark.usefixtures("filled")
 def test_a_selection_of_nothing_is_said_and_leaves_no_journal(fanout, command):
-    ended = fanout(*FAILURES, *command, "--execute")
+    ended = fanout(*command, "--execute")
     assert ended.code == 1
     assert "Nothing is selected" in ended.err
-    assert json.loads(fanout(*FAILURES, "runs", "--json").out) == {"runs": []}
+    assert ("now, and goes with the next release" in ended.err) == ("--reason" in command)
+    assert runs(fanout) == []
 
 
 @pytest.mark.usefixtures("store")
 def test_an_empty_store_is_recovered_at_once_and_leaves_no_journal(fanout):
     assert fanout(*FAILURES, "recover", "--execute").code == 0
-    assert json.loads(fanout(*FAILURES, "runs", "--json").out) == {"runs": []}
+    assert runs(fanout) == []
+
+
+def runs(fanout):
+    return json.loads(fanout("runs", "list", "--json").out)["runs"]
 
 
 def test_the_plan_says_what_would_be_refused_again_and_moves_nothing(filled, fanout, function):
@@ -114,9 +151,7 @@ def test_a_recovery_publishes_what_it_can_and_leaves_what_is_refused(filled, fan
     assert report["fates"] == {"RECOVERED": 1, "REFUSED": 1}
     assert sorted(filled.keys()) == [BAD, f"recovered/{report['run_id']}/{GOOD}"]
     assert len(function.rig.bus.published) == 1
-    told = fanout(*FAILURES, "report", "last")
-    assert told.code == 1
-    assert "of 2 selected" in told.out
+    assert "of 2 selected" in fanout("runs", "show", "last").out
 
 
 def test_where_nobody_watches_a_terminal_plain_lines_say_how_far_it_is(store, fanout, monkeypatch):
@@ -125,18 +160,41 @@ def test_where_nobody_watches_a_terminal_plain_lines_say_how_far_it_is(store, fa
     assert "reading the failure store (" in fanout(*FAILURES, "list", "--json").err
     done = fanout(*FAILURES, "recover", "--execute", "--json")
     json.loads(done.out)
-    assert "reading the failure store: 1 (" in done.err
-    assert "recovering: 1 of 1 (" in done.err
+    assert "selecting: 1 (" in done.err
+    assert "recover: 1 of 1 (" in done.err
 
 
-def test_runs_are_listed_apart_from_those_of_dead_messages(filled, fanout):
-    assert json.loads(fanout(*FAILURES, "runs", "--json").out) == {"runs": []}
+def test_a_run_is_listed_and_shown_under_its_new_and_its_old_names(filled, fanout):
     assert fanout(*FAILURES, "recover", "--rate", "1000", "--execute").code == 1
-    [listed] = json.loads(fanout(*FAILURES, "runs", "--json").out)["runs"]
+    [listed] = runs(fanout)
     assert (listed["command"], listed["options"]["rate"]) == ("publisher failures recover", 1000)
-    table = fanout(*FAILURES, "runs").out
-    assert all(one in table for one in (listed["run_id"], "recover", "RECOVERED", "REFUSED"))
-    assert json.loads(fanout("dlq", "runs", "--json").out) == {"runs": []}
+    assert fanout("dlq", "report", "last").code == 2
+    for name, command in (("runs",), ("list",)), (("report", "last"), ("show", "last")):
+        old, new = fanout(*OLD, *name, "--json"), fanout("runs", *command, "--json")
+        assert (old.code, old.out) == (new.code, new.out)
+        assert "`fanout runs" in old.err
+
+
+@pytest.mark.parametrize(("command", "end"), [("recover", "RECOVERED"), ("discard", "DISCARDED")])
+def test_a_journal_of_an_earlier_release_is_resumed(filled, fanout, tmp_path, command, end):
+    header, *lines = (JOURNALS / f"failures-{command}.jsonl").read_text().splitlines()
+    run_id = json.loads(header)["run_id"]
+    (tmp_path / f"{run_id}.jsonl").write_text("\n".join([header, *lines, ""]))
+    resumed = fanout("runs", "resume", run_id, "--execute", "--runs-dir", str(tmp_path), "--json")
+    assert (resumed.code, json.loads(resumed.out)["fates"]) == (0, {end: 1})
+    moved = [key for key in filled.keys() if key.startswith(end.lower())]  # noqa: SIM118 - no dict
+    assert len(moved) == 1
+
+
+def test_a_recover_is_resumed_elsewhere_from_the_copy_of_its_journal(
+    filled, fanout, function, tmp_path
+):
+    uri = f"s3://{BUCKET}/journals"
+    planned = json.loads(fanout(*FAILURES, "recover", "--journal", uri, "--json").out)
+    there = ("--journal", uri, "--runs-dir", str(tmp_path / "elsewhere"))
+    done = fanout("runs", "resume", planned["run_id"], "--execute", *there, "--json")
+    assert json.loads(done.out)["fates"] == {"RECOVERED": 1, "REFUSED": 1}
+    assert len(function.rig.bus.published) == 1
 
 
 def test_one_object_is_shown_masked_and_revealed_on_demand(filled, fanout):
@@ -158,20 +216,20 @@ def test_a_discard_needs_no_later_change_only_where_it_is_told_so(aws, filled, f
     table = aws.client("dynamodb")
     as_it_was = {"customer_id": {"S": "customer-0815"}, "status": {"N": "7"}}
     table.put_item(TableName="accounts", Item=as_it_was)
-    because = ("--reason", "mended", "--execute", "--json")
+    because = ("--because", "fixed", "--execute", "--json")
     kept = json.loads(fanout(*FAILURES, "discard", *because).out)
     assert kept["selected"] == 0
     table.put_item(TableName="accounts", Item=as_it_was | {"status": {"S": "CLOSED"}})
     done = fanout(*FAILURES, "discard", *because)
     assert done.code == 0
-    assert "discarding: 1 of 1 (" in done.err
+    assert "discard: 1 of 1 (" in done.err
     run_id = json.loads(done.out)["run_id"]
     assert sorted(filled.keys()) == [GOOD, f"discarded/{run_id}/{BAD}"]
 
 
 def test_two_operators_at_once_are_told(aws, filled, fanout):
     locks = Locks(aws.client("ssm"), "fanout")
-    with locks.hold(LOCK, operator=ELSEWHERE, run_id="their-run", tell=print):
+    with locks.hold(FailuresRecover.lock, operator=ELSEWHERE, run_id="their-run", report=print):
         refused = fanout(*FAILURES, "recover", "--execute")
     assert refused.code == 3
     assert "ada@another-machine" in refused.err
@@ -193,13 +251,9 @@ def test_a_function_that_reports_no_outcomes_is_refused_before_anything_is_done(
     [
         (("show", "parked/none"), 2, "No 'parked/none'"),
         (("recover", "--shard", "s"), 2, "A range needs all of"),
-        (
-            _RANGE.split(),
-            2,
-            "21 to 40 digits",
-        ),
-        (("discard", "--reason", " "), 2, "--reason is empty"),
-        (("resume", "nothing"), 2, "No run 'nothing'"),
+        (_RANGE.split(), 2, "21 to 40 digits"),
+        (("discard",), 2, "--because is missing"),
+        (("discard", "--because", " "), 2, "--because is missing"),
     ],
 )
 def test_wrong_use_is_told_in_one_sentence(store, fanout, arguments, code, sentence):
@@ -218,7 +272,7 @@ def test_a_run_of_another_store_is_not_gone_on_with(aws, filled, fanout):
         Value=json.dumps(value | {"failure_bucket": "another"}),
         Overwrite=True,
     )
-    refused = fanout(*FAILURES, "resume", "last", "--execute")
+    refused = fanout("runs", "resume", "last", "--execute")
     assert refused.code == 2
     assert "check --profile" in refused.err
 
@@ -233,7 +287,7 @@ def test_records_of_an_earlier_stream_are_left_where_they_are(aws, filled, fanou
     aws.client("ssm").put_parameter(
         Name="/fanout/publisher", Type="String", Value=json.dumps(found), Overwrite=True
     )
-    gone_on = fanout(*FAILURES, "resume", planned["run_id"], "--execute")
+    gone_on = fanout("runs", "resume", planned["run_id"], "--execute")
     assert gone_on.code == 2
     assert "start a new run" in gone_on.err
     done = fanout(*FAILURES, "recover", "--execute", "--json")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from integration.dlq_on_moto import make_subscriber
-from integration.test_failures_commands import FAILURES, function, store  # noqa: F401 (fixtures)
+from integration.test_failures_commands import function, store  # noqa: F401 (fixtures)
 from unit.fanout.dlq.dlq_fakes import body, text
 from unit.fanout.failures.failures_in_memory import batch_object, parked_object
 from unit.publisher.stream_record_samples import record
@@ -57,12 +57,12 @@ def test_no_command_on_failures_lets_an_object_steer_the_terminal(store, fanout,
     store.put(key, parked_object(made, HOSTILE, field=HOSTILE))
     store.put(f"aws/lambda/{HOSTILE}", batch_object([made | {HOSTILE: HOSTILE}]))
     for command in (
-        ("list",),
-        ("show", key),
-        ("show", key, "--reveal"),
-        ("recover",),
-        ("recover", "--execute"),
-        ("report", "last"),
-        ("runs",),
+        ("failures", "list"),
+        ("failures", "show", key),
+        ("failures", "show", key, "--reveal"),
+        ("failures", "recover"),
+        ("failures", "recover", "--execute"),
+        ("runs", "show", "last"),
+        ("runs", "list"),
     ):
-        assert_safe(fanout(*FAILURES, *command, *as_json))
+        assert_safe(fanout(*command, *as_json))

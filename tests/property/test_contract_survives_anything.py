@@ -19,7 +19,7 @@ from contract.wire_strategies import (
     documents_near_the_schema,
     full_document,
 )
-from customer_events import decoder, instants, sequence
+from customer_events import decoder, event, instants, sequence
 from customer_events.decoder import decode, from_document
 from customer_events.errors import PermanentError
 from customer_events.event import CustomerStatusChanged
@@ -157,7 +157,7 @@ def test_the_number_of_calls_does_not_grow_with_the_size_of_the_input(name):
 
 def test_every_pattern_that_a_backtracking_engine_runs_has_a_bounded_width():
     """A bounded width bounds the steps; the rest runs in a linear-time engine (Rust's regex)."""
-    patterns = [decoder._MAJOR, decoder._TRACEPARENT, sequence._SEQUENCE, sequence._DIGITS]
+    patterns = [decoder._MAJOR, event._TRACEPARENT, sequence._SEQUENCE, sequence._DIGITS]
     for pattern in [*patterns, instants._WIRE]:
         _, width_max = re._parser.parse(pattern.pattern).getwidth()
         assert width_max < 100
@@ -166,7 +166,7 @@ def test_every_pattern_that_a_backtracking_engine_runs_has_a_bounded_width():
 def test_every_compiled_pattern_of_the_contract_is_among_those_checked():
     compiled = [
         value
-        for module in (decoder, sequence, instants)
+        for module in (decoder, event, sequence, instants)
         for value in vars(module).values()
         if isinstance(value, re.Pattern)
     ]

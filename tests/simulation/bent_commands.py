@@ -14,8 +14,8 @@ from fanout.accounts.snapshots import Snapshot
 from fanout.dlq import steps as consumer_function
 from fanout.dlq import steps as moving
 from fanout.dlq import steps as sending
-from fanout.failures import recover as publisher_function
 from fanout.failures import recover as recovering
+from fanout.failures import store as publisher_function
 from fanout.failures.records import Record
 from fanout.sqs import queue as sqs_queues
 from fanout.sqs.message import DeadMessage
@@ -97,12 +97,12 @@ class Forgiving(publisher_function.PublisherFunction):
 
 
 class MovingFirst(recovering.Recovery):
-    def _publish(self, call: Sequence[recovering.QueuedRecord]) -> None:
+    def _publish(self, call: Sequence[recovering.QueuedRecord]) -> str:
         names = dict.fromkeys(one.item_id for one in call if one.last)
         items = [found for one in names if (found := self.run.ledger.get(one)) is not None]
         for item in items:
             self.mover.move_object(item)
-        super()._publish(call)
+        return super()._publish(call)
 
 
 class EagerScan(backfill.Seeding):

@@ -1,10 +1,10 @@
-"""`fanout publisher failures recover` and its resume."""
+"""`fanout failures recover` and its resume."""
 
 from typing import TYPE_CHECKING
 
-from fanout.dlq.steps import OPEN
-from fanout.failures import commands as carrying_out
-from fanout.failures import commands as run_commands
+from fanout.failures.recover import FailuresRecover
+from fanout.failures.store import Deployment
+from fanout.runs.operation import OPEN, Selecting, perform
 from fanout.runs.store import Run
 from simulation.deployment import Deployed
 from simulation.desk import Begun, Desk
@@ -20,6 +20,7 @@ class Recoveries:
         self._deployed = deployed
 
     def begin(self) -> str:
+        deployment = self._deployed.failures()
         options = {
             "wanted": {"reason": None, "key": None, "customer": None},
             "limit": None,
@@ -29,29 +30,32 @@ class Recoveries:
             "execute": True,
         }
         run = self._desk.store.create(
-            carrying_out.RECOVER,
-            subject=self._deployed.failures().subject(),
+            FailuresRecover.command,
+            subject=deployment.subject(),
             options=options,
             operator=self._desk.operator,
         )
         with run:
-            self._desk.note(carrying_out.RECOVER, run.run_id, self._world.subscribers[0])
-            return self._carry_out(run)
+            self._desk.note(FailuresRecover.command, run.run_id, self._world.subscribers[0])
+            return self._perform(deployment, run)
 
     def go_on(self, begun: Begun) -> str:
         header = self._desk.store.find(begun.run_id).header
         assert header is not None
-        self._deployed.failures().require_same(header.fields["subject"])
+        deployment = self._deployed.failures()
+        deployment.require_same(header.fields["subject"])
         with self._desk.store.open(begun.run_id) as run:
-            return self._carry_out(run)
+            return self._perform(deployment, run)
 
     # Private functions
 
-    def _carry_out(self, run: Run) -> str:
-        deployment = self._deployed.failures()
+    def _perform(self, deployment: Deployment, run: Run) -> str:
+        operation = FailuresRecover(deployment)
         if not run.is_frozen:
-            run_commands._select(deployment, run)
-        result = carrying_out.carry_out(deployment, run, self._desk.operator)
+            operation.select(run, Selecting())
+        result = perform(
+            self._deployed, operation, run, self._desk.operator, log=lambda _sentence: None
+        )
         if not run.ledger.count(*OPEN):
             self._desk.begun.pop(run.run_id, None)
         return result.sentence

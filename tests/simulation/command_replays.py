@@ -4,9 +4,8 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from customer_events.decoder import from_document
-from fanout.dlq.replay import Session, freeze
-from fanout.dlq.selection import Selection
-from fanout.dlq.steps import OPEN
+from fanout.dlq.replay import DlqReplay
+from fanout.runs.operation import OPEN, Selecting, perform
 from fanout.runs.store import Run
 from fanout.sqs.queue import SqsQueue
 from fanout.sqs.subscription import Subscription
@@ -52,36 +51,21 @@ class Replays:
         )
         with run:
             self._desk.note(REPLAY, run.run_id, subscriber)
-            return self._carry_out(subscriber, run, again=False)
+            return self._perform(subscriber, run, again=False)
 
     def go_on(self, begun: Begun) -> str:
         with self._desk.store.open(begun.run_id) as run:
-            return self._carry_out(begun.subscriber, run, again=True)
+            return self._perform(begun.subscriber, run, again=True)
 
     # Private functions
 
-    def _carry_out(self, subscriber: Subscriber, run: Run, *, again: bool) -> str:
-        subscription = self._subscription(subscriber)
+    def _perform(self, subscriber: Subscriber, run: Run, *, again: bool) -> str:
+        operation = DlqReplay(self._deployed, self._subscription(subscriber))
         if not run.is_frozen:
-            freeze(
-                subscription.dlq,
-                Selection(),
-                run,
-                reader=subscription.reader,
-                limit=run.options["limit"],
-                hold_seconds=HOLD_SECONDS,
-                stop=lambda: False,
-                patience_seconds=HOLD_SECONDS + 5 if again else 0,
-            )
-        session = Session(
-            target=self._deployed,
-            subscription=subscription,
-            run=run,
-            operator=self._desk.operator,
-            tell=lambda _: None,
-            progress=lambda _: None,
+            operation.select(run, Selecting(again=again))
+        result = perform(
+            self._deployed, operation, run, self._desk.operator, log=lambda _sentence: None
         )
-        result = session.carry_out()
         self._world.command_checks.replayed(subscriber, run.ledger.items())
         if not run.ledger.count(*OPEN):
             self._desk.begun.pop(run.run_id, None)

@@ -17,11 +17,9 @@ from fanout import console
 from fanout.accounts import backfill, reconcile, snapshots
 from fanout.accounts import table as accounts_table
 from fanout.dlq import replay as replay_session
-from fanout.failures import commands as carrying_out
-from fanout.failures import commands as failures_session
-from fanout.failures import recover as moving
+from fanout.failures import recover as recovering
 from fanout.failures import store as object_store
-from fanout.runs import lock, store
+from fanout.runs import lock, operation, store
 from fanout.runs import pace as depth_bound
 from fanout.runs.store import Operator, Run
 from fanout.sqs import scan as sweep
@@ -213,14 +211,13 @@ class Desk:
             (lock, "secrets"): self,
             (store, "secrets"): self,
             (lock, "_is_alive"): self.is_alive,
-            (replay_session, "Stopping"): lambda: Stop(self),
-            (failures_session, "Stopping"): lambda: Stop(self),
+            (operation, "Stopping"): lambda: Stop(self),
             (backfill, "ThreadPoolExecutor"): InTurn,
-            (moving, "ThreadPoolExecutor"): InTurn,
+            (recovering, "ThreadPoolExecutor"): InTurn,
             (object_store, "ThreadPoolExecutor"): InTurn,
             (backfill, "find_operator"): lambda _: self.operator,
             (reconcile, "find_operator"): lambda _: self.operator,
-            (carrying_out, "lambda_client"): lambda target: target.client("lambda"),
+            (recovering, "lambda_client"): lambda target: target.client("lambda"),
             (tempfile, "tempdir"): str(self.folder),
         }
 

@@ -10,9 +10,7 @@ from fanout.accounts import backfill, reconcile
 from fanout.accounts import table as accounts_table
 from fanout.dlq import replay
 from fanout.dlq import replay as movers
-from fanout.dlq import replay as settling
 from fanout.dlq import steps as moving
-from fanout.failures import commands as carrying_out
 from fanout.failures import recover as recovering
 from publisher.events import Entry
 from publisher.stream_handler import REPORT_OUTCOMES
@@ -22,6 +20,7 @@ from simulation.bent_publisher import ChangedBus
 from simulation.system import Clients, Handler, System
 
 Bent = MappingProxyType[tuple[Any, str], Any]
+_IS_MOVED = replay.is_moved
 
 
 class ReplayDeletesBeforeSend(System):
@@ -64,7 +63,7 @@ class ReplayResumesAsSent(System):
     """Goes on after a crash as if every send that was begun had come about."""
 
     bent_commands = Bent(
-        {(replay, "is_moved"): lambda item: item.step == moving.SEND or settling.is_moved(item)}
+        {(replay, "is_moved"): lambda item: item.step == moving.SEND or _IS_MOVED(item)}
     )
 
 
@@ -97,25 +96,25 @@ class RecoverRandomIds(System):
 class RecoverTrustsSilence(System):
     """Takes a recovery whose answer did not come for done."""
 
-    bent_commands = Bent({(carrying_out, "PublisherFunction"): bent.Trusting})
+    bent_commands = Bent({(recovering, "PublisherFunction"): bent.Trusting})
 
 
 class RecoverMovesRefused(System):
     """Moves a record out of the failure store that the publisher refuses again."""
 
-    bent_commands = Bent({(carrying_out, "PublisherFunction"): bent.Forgiving})
+    bent_commands = Bent({(recovering, "PublisherFunction"): bent.Forgiving})
 
 
 class RecoverMovesFirst(System):
     """Moves an object out of the failure store, and then publishes it."""
 
-    bent_commands = Bent({(carrying_out, "Recovery"): bent.MovingFirst})
+    bent_commands = Bent({(recovering, "Recovery"): bent.MovingFirst})
 
 
 class RecoverTakesEarlierStreams(System):
     """Recovers records of an earlier stream under today's epoch."""
 
-    bent_commands = Bent({(recovering, "why_not_recover"): lambda *_: ""})
+    bent_commands = Bent({(recovering, "is_of_earlier_stream"): lambda *_: False})
 
 
 class BackfillSkipsPage(System):

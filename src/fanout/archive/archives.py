@@ -15,36 +15,15 @@ ARCHIVING_TAKES = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
-    """Which events, by when they were published.
+class Plan:
+    """What a replay is going to do with the events that were published in a window of time.
 
-    Raises:
-        WrongUse: it ends before it begins, or has not ended yet.
+    `only_to` are the ARNs of the one subscriber's rules, or of its subscription; `request` is what
+    AWS is asked.
     """
 
     begins_at: datetime
     ends_at: datetime
-    now: datetime
-
-    def __post_init__(self) -> None:
-        if self.begins_at >= self.ends_at:
-            raise WrongUse("--from must be before --to.")
-        if self.ends_at > self.now:
-            raise WrongUse("--to is in the future: a replay covers what is archived already.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a replay is going to do.
-
-    Args:
-        archive: what it reads.
-        only_to: the ARNs of the one subscriber's rules, or of its subscription.
-        request: what AWS is asked.
-        remarks: sentences to be read before that.
-    """
-
-    window: Window
     archive: str
     only_to: tuple[str, ...]
     request: Mapping[str, Any]
@@ -55,8 +34,8 @@ class Plan:
         return {
             "archive": self.archive,
             "only_to": list(self.only_to),
-            "from": to_wire(self.window.begins_at),
-            "to": to_wire(self.window.ends_at),
+            "from": to_wire(self.begins_at),
+            "to": to_wire(self.ends_at),
             "remarks": list(self.remarks),
         }
 
@@ -84,21 +63,22 @@ class EventBridgeArchive:
     subscriber: str
     queue_arn: str
 
-    def plan(self, window: Window) -> Plan:
+    def plan(self, begins_at: datetime, ends_at: datetime) -> Plan:
         """Raises: WrongUse where there is no archive, or no rule of this subscriber alone."""
         archive, rules = self._archive(), self._rules()
         remarks = ["EventBridge replays in no order; the order guard makes what is older STALE."]
-        if window.now - window.ends_at < ARCHIVING_TAKES:
+        if datetime.now(UTC) - ends_at < ARCHIVING_TAKES:
             remarks.append("The last 10 minutes may not be archived yet: repeat them later.")
         return Plan(
-            window=window,
+            begins_at=begins_at,
+            ends_at=ends_at,
             archive=archive,
             only_to=rules,
             request={
                 "ReplayName": f"fanout-{self.subscriber}-{secrets.token_hex(4)}"[:64],
                 "EventSourceArn": archive,
-                "EventStartTime": window.begins_at,
-                "EventEndTime": window.ends_at,
+                "EventStartTime": begins_at,
+                "EventEndTime": ends_at,
                 "Destination": {"Arn": self.bus_arn, "FilterArns": list(rules)},
             },
             remarks=tuple(remarks),
@@ -174,7 +154,7 @@ class SnsArchive:
     subscriber: str
     queue_arn: str
 
-    def plan(self, window: Window) -> Plan:
+    def plan(self, begins_at: datetime, ends_at: datetime) -> Plan:
         """Raises: WrongUse where the topic keeps nothing, or the queue is not subscribed to it."""
         attributes = self.client.get_topic_attributes(TopicArn=self.topic_arn)["Attributes"]
         if not json.loads(attributes.get("ArchivePolicy") or "{}"):
@@ -190,11 +170,12 @@ class SnsArchive:
         )
         policy = {
             "PointType": "Timestamp",
-            "StartingPoint": _to_sns(window.begins_at),
-            "EndingPoint": _to_sns(window.ends_at),
+            "StartingPoint": _to_sns(begins_at),
+            "EndingPoint": _to_sns(ends_at),
         }
         return Plan(
-            window=window,
+            begins_at=begins_at,
+            ends_at=ends_at,
             archive=self.topic_arn,
             only_to=(subscription,),
             request={

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from fanout.archive.archives import EventBridgeArchive, Plan, Progress, SnsArchive, Window
+from fanout.archive.archives import EventBridgeArchive, Plan, Progress, SnsArchive
 from fanout.aws import AwsTarget
 from fanout.console import ERR, OUT, print_json, progress, table, warn
 from fanout.discovery import find_bus, find_subscriber
@@ -61,7 +61,7 @@ def replay(
     elif follow is not None:
         _follow(archive, follow, as_json=as_json)
     else:
-        plan = archive.plan(_window(begins, ends))
+        plan = archive.plan(*window(begins, ends))
         if not (execute and as_json):
             _show(subscriber, plan, execute=execute, as_json=as_json)
         if execute:
@@ -70,6 +70,24 @@ def replay(
                 _follow(archive, name, as_json=as_json)
             else:
                 _report(name, archive.progress(name), as_json=as_json)
+
+
+def window(begins: str | None, ends: str | None) -> tuple[datetime, datetime]:
+    """From and to when the events were published.
+
+    Raises:
+        WrongUse: it ends before it begins, or has not ended yet.
+    """
+    now = datetime.now(UTC)
+    if begins is None:
+        raise WrongUse("--from is missing: an age, such as 12h, or an instant.")
+    begins_at = instant_or_age(begins, now=now, option="--from")
+    ends_at = now if ends is None else instant_or_age(ends, now=now, option="--to")
+    if begins_at >= ends_at:
+        raise WrongUse("--from must be before --to.")
+    if ends_at > now:
+        raise WrongUse("--to is in the future: a replay covers what is archived already.")
+    return begins_at, ends_at
 
 
 # Private functions
@@ -84,10 +102,10 @@ def _start(
         Refused: somebody else starts one at this moment, or one is running.
     """
     with Locks(target.client("ssm"), target.prefix).hold(
-        f"archive.{subscriber}",
+        f"archive/{subscriber}",
         operator=find_operator(target),
         run_id="archive replay",
-        tell=lambda sentence: ERR.print(escape(sentence)),
+        report=lambda sentence: ERR.print(escape(sentence)),
     ):
         name = archive.start(plan)
     ERR.print(escape(f"Replay {name} has begun."))
@@ -112,17 +130,6 @@ def _archive(target: AwsTarget, name: str) -> EventBridgeArchive | SnsArchive:
     )
 
 
-def _window(begins: str | None, ends: str | None) -> Window:
-    now = datetime.now(UTC)
-    if begins is None:
-        raise WrongUse("--from is missing: an age, such as 12h, or an instant.")
-    return Window(
-        begins_at=instant_or_age(begins, now=now, option="--from"),
-        ends_at=now if ends is None else instant_or_age(ends, now=now, option="--to"),
-        now=now,
-    )
-
-
 def _show(subscriber: str, plan: Plan, *, execute: bool, as_json: bool) -> None:
     if as_json:
         print_json(plan.to_document())
@@ -132,8 +139,7 @@ def _show(subscriber: str, plan: Plan, *, execute: bool, as_json: bool) -> None:
     rows.add_row("archive", escape(plan.archive))
     for arn in plan.only_to:
         rows.add_row("only to", escape(arn))
-    window = plan.window
-    rows.add_row("published (UTC)", f"{moment(window.begins_at)} to {moment(window.ends_at)}")
+    rows.add_row("published (UTC)", f"{moment(plan.begins_at)} to {moment(plan.ends_at)}")
     OUT.print(rows)
     for remark in plan.remarks:
         warn(remark)

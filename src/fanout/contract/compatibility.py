@@ -13,7 +13,6 @@ import copy
 import datetime as dt
 import hashlib
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -294,7 +293,7 @@ _LOWER = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties
 _UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
 _COMPARED_APART = frozenset(
     {"$defs", "properties", "required", "additionalProperties", "items", "type", "enum", "const"}
-) | {*_LOWER, *_UPPER, "anyOf", "oneOf", "uniqueItems"}
+) | {"anyOf", "oneOf"}
 
 
 class _Comparison:
@@ -432,38 +431,19 @@ def _lost(mine: Rules | None, others: Rules) -> tuple[Any, ...]:
 
 
 def _bound_changes(old: Rules, new: Rules, steps: Steps) -> Iterator[Finding]:
-    for lowest, excluded in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
-        sign = 1 if lowest == "minimum" else -1
-        yield from _narrowing(
-            max(_bound(old, lowest, sign, 0), _bound(old, excluded, sign, 1)),
-            max(_bound(new, lowest, sign, 0), _bound(new, excluded, sign, 1)),
-            steps,
-            [excluded if excluded in side else lowest for side in (old, new)],
-        )
-    for keyword in (*_LOWER[2:], *_UPPER[2:]):
-        sign = 1 if keyword in _LOWER else -1
-        before, after = _bound(old, keyword, sign, 0), _bound(new, keyword, sign, 0)
-        yield from _narrowing(before, after, steps, [keyword, keyword])
-
-
-def _bound(rules: Rules, keyword: str, sign: int, excluded: int) -> tuple[float, int]:
-    return (sign * rules[keyword], excluded) if keyword in rules else (-math.inf, 0)
-
-
-def _narrowing(
-    before: tuple[float, int], after: tuple[float, int], steps: Steps, rules: list[str]
-) -> Iterator[Finding]:
-    """A bound that moved: larger is narrower."""
-    if after > before:
-        says = f"old documents may go beyond the `{rules[1]}` of new readers"
-        yield _backward(steps, rules[1], says)
-    elif after < before:
-        says = f"new documents may go beyond the `{rules[0]}` of old readers"
-        yield _forward(steps, rules[0], says)
+    """A bound that moved; one that was added or removed is a change of any other keyword."""
+    for keyword in (*_LOWER, *_UPPER):
+        if keyword in old and keyword in new and old[keyword] != new[keyword]:
+            if (new[keyword] > old[keyword]) is (keyword in _LOWER):
+                says = f"old documents may go beyond the `{keyword}` of new readers"
+                yield _backward(steps, keyword, says)
+            else:
+                says = f"new documents may go beyond the `{keyword}` of old readers"
+                yield _forward(steps, keyword, says)
 
 
 def _other_changes(old: Rules, new: Rules, steps: Steps) -> Iterator[Finding]:
-    """Alternatives as sets; of every other keyword only that it was added, removed or changed."""
+    """Alternatives as sets; any other keyword as added, removed or changed."""
     for keyword in ("anyOf", "oneOf"):
         if keyword in old and keyword in new:
             before, after = ({canonical(_plain(v)) for v in side[keyword]} for side in (old, new))
@@ -475,25 +455,29 @@ def _other_changes(old: Rules, new: Rules, steps: Steps) -> Iterator[Finding]:
                 yield _forward(steps, keyword, says)
         elif keyword in old or keyword in new:
             yield from _both(steps, keyword, f"`{keyword}` was added or removed")
-    doubles = [{"uniqueItems": True} if side.get("uniqueItems") else {} for side in (old, new)]
-    rest = [
-        {key: _plain(value) for key, value in side.items() if key not in _COMPARED_APART} | extra
-        for side, extra in zip((old, new), doubles, strict=True)
-    ]
-    for keyword in sorted({*rest[0], *rest[1]}):
-        if keyword not in rest[0]:
+    for keyword in sorted({*old, *new} - _COMPARED_APART):
+        if keyword not in old:
             yield _backward(steps, keyword, f"new readers have a `{keyword}`, old documents none")
-        elif keyword not in rest[1]:
+        elif keyword not in new:
             yield _forward(steps, keyword, f"old readers have a `{keyword}`, new documents none")
-        elif canonical(rest[0][keyword]) != canonical(rest[1][keyword]):
+        elif keyword not in {*_LOWER, *_UPPER} and not _are_equal(old[keyword], new[keyword]):
             yield from _both(steps, keyword, f"`{keyword}` is not what it was")
+
+
+def _are_equal(old: Any, new: Any) -> bool:
+    """Whether two values of a keyword are the same, apart from annotations."""
+    return canonical(_plain(old)) == canonical(_plain(new))
 
 
 def _rules(schema: Any) -> Rules:
     """The schema without annotations; `true` has no rule, `false` refuses everything."""
     if isinstance(schema, bool):
         return {} if schema else {"not": {}}
-    return {key: value for key, value in schema.items() if key not in ANNOTATIONS}
+    return {
+        key: value
+        for key, value in schema.items()
+        if key not in ANNOTATIONS and (key, value) != ("uniqueItems", False)
+    }
 
 
 _BY_NAME = frozenset({"properties", "patternProperties", "$defs", "dependentSchemas"})
@@ -712,7 +696,15 @@ def as_document(report: Report) -> dict[str, Any]:
     return {
         "against": report.against,
         "passes": report.passes,
-        "schemas": [_schema_document(one) for one in report.checked],
+        "schemas": [
+            {
+                "schema": each.name,
+                "state": each.state.value,
+                "roll_out": each.order.value,
+                "findings": list(map(_finding_document, each.findings)),
+            }
+            for each in report.checked
+        ],
         "unrecorded": list(report.unrecorded),
         "recorded_in": report.recorded_in,
     }
@@ -769,24 +761,15 @@ def _hit_text(hit: Hit) -> str:
     return hit.subscriber
 
 
-def _schema_document(one: Checked) -> dict[str, Any]:
-    return {
-        "schema": one.name,
-        "state": one.state.value,
-        "roll_out": one.order.value,
-        "findings": [_finding_document(each) for each in one.findings],
-    }
-
-
-def _finding_document(one: Finding) -> dict[str, Any]:
+def _finding_document(finding: Finding) -> dict[str, Any]:
     document = {
-        "path": one.path,
-        "rule": one.rule,
-        "direction": one.direction.value,
-        "breaks": one.direction.breaks,
-        "says": one.says,
+        "path": finding.path,
+        "rule": finding.rule,
+        "direction": finding.direction.value,
+        "breaks": finding.direction.breaks,
+        "says": finding.says,
         "subscribers": [
-            {"name": hit.subscriber, "relies_on": list(hit.relies_on)} for hit in one.hits
+            {"name": hit.subscriber, "relies_on": list(hit.relies_on)} for hit in finding.hits
         ],
     }
-    return document if one.example is NO_EXAMPLE else {**document, "example": one.example}
+    return document | ({} if finding.example is NO_EXAMPLE else {"example": finding.example})

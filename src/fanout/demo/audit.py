@@ -1,8 +1,8 @@
-"""Follow every write to its event id and its outcome. Pure: the taps bring the observations.
+"""Follow every write to its event id and its outcome. Pure: the witnesses bring the observations.
 
 The chain of evidence, each link from another witness, and none of it from the publisher:
 
-1. the write: what DynamoDB answered to it tells the status before and after;
+1. the write: DynamoDB's answer to it has the status before and after;
 2. the stream record of that write, read through the Streams API; its SequenceNumber names the
    event (`customer_events.identity`);
 3. the event under that id, in a queue of the demo's own on the topic;
@@ -24,7 +24,7 @@ from customer_events.identity import event_id
 from customer_events.sequence import Sequence, sequence
 from fanout.text import mask_customer
 
-# What the demo's witnesses see of a change on its way. Pure
+# What the witnesses see of a change on its way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What names an event, and which majors are published and subscribed to."""
+    """What names an event, and which major versions are published and subscribed to."""
 
     source: str
     epoch: int
@@ -83,7 +83,7 @@ class Rules:
     subscriber_version: int
 
 
-# How each change of status ended: what a closed ledger says. Pure
+# How each change of status ended
 
 
 class Fate(StrEnum):
@@ -97,21 +97,26 @@ class Fate(StrEnum):
     NOT_STORED = "published, but neither applied, nor superseded, nor parked"
 
 
-LOST = (Fate.NOT_IN_STREAM, Fate.NOT_PUBLISHED, Fate.NOT_STORED)
+_LOST = (Fate.NOT_IN_STREAM, Fate.NOT_PUBLISHED, Fate.NOT_STORED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """A change of status and its end; `latency_seconds` is set where it was applied.
 
-    `record` and `event_id` (of the subscriber's version) are None where there is no stream record.
+    `event_id` (of the subscriber's version) is None where there is no stream record.
     """
 
     write: Write
-    record: Recorded | None
     event_id: str | None
     fate: Fate
     latency_seconds: float | None = None
+
+    def __str__(self) -> str:
+        """Which change it was, and where it was seen last."""
+        change = f"{mask_customer(self.write.customer_id)}, {_transition(self.write)}"
+        event = f"event {self.event_id or 'unknown'}"
+        return f"write {self.write.number}, {change}: {self.fate} ({event})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +127,7 @@ class Account:
         entries: One for each change of status, by customer.
         events: Distinct events that the topic carried; `deliveries` counts repeats too.
         contradictions: Sentences about what does not fit together: an event that nobody caused,
-            or one that tells something else than was written.
+            or one that differs from what was written.
         settled_at: When the last change was applied; None where none was.
     """
 
@@ -132,14 +137,14 @@ class Account:
     contradictions: tuple[str, ...]
     settled_at: datetime | None
 
-    def count(self, *fates: Fate) -> int:
-        """How many changes ended in one of these ways."""
-        return sum(entry.fate in fates for entry in self.entries)
+    def count(self, fate: Fate) -> int:
+        """How many changes ended in this way."""
+        return sum(entry.fate is fate for entry in self.entries)
 
     @property
     def lost(self) -> list[Entry]:
         """The changes that ended nowhere."""
-        return [entry for entry in self.entries if entry.fate in LOST]
+        return [entry for entry in self.entries if entry.fate in _LOST]
 
     def latencies_seconds(self, *, after_write: int = 0) -> list[float]:
         """From write to row, for each change that was applied; `after_write` leaves out earlier."""
@@ -151,30 +156,25 @@ class Account:
 
 
 class Ledger:
-    """Takes observations in any order across witnesses; each witness's own order must be kept."""
+    """Takes observations in any order across witnesses; each witness's own order must be kept.
+
+    Attributes:
+        writes: How many there were; `transitions` of them changed a status.
+        events: Events seen on the topic, by id.
+        applied_at: When each event was first seen in the Payments table, by id.
+    """
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
         self._writes: dict[str, list[Write]] = defaultdict(list)
         self._records: dict[str, list[Recorded]] = defaultdict(list)
-        self._events: dict[str, Published] = {}
-        self._applied_at: dict[str, datetime] = {}
         self._newest: dict[str, Sequence] = {}
-        self._parked_events: set[str] = set()
-        self._parked_records: set[str] = set()
+        self._parked: set[str] = set()
         self._deliveries = 0
+        self.events: dict[str, Published] = {}
+        self.applied_at: dict[str, datetime] = {}
         self.writes = 0
         self.transitions = 0
-
-    @property
-    def events(self) -> int:
-        """Distinct events seen on the topic so far."""
-        return len(self._events)
-
-    @property
-    def applied(self) -> int:
-        """Events seen in the Payments table so far."""
-        return len(self._applied_at)
 
     @property
     def customers(self) -> set[str]:
@@ -189,25 +189,24 @@ class Ledger:
             self._writes[write.customer_id].append(write)
 
     def recorded(self, record: Recorded) -> None:
-        """Take a stream record; one that leaves the status alone tells nothing here."""
+        """Take a stream record; one that leaves the status alone is passed over."""
         if record.before != record.after:
             self._records[record.customer_id].append(record)
 
     def published(self, event: Published) -> None:
         """Take an event from the topic."""
         self._deliveries += 1
-        self._events[event.event_id] = event
+        self.events[event.event_id] = event
 
     def stored(self, row: Stored) -> None:
         """Take a version of a Payments row."""
-        self._applied_at.setdefault(row.event_id, row.applied_at)
+        self.applied_at.setdefault(row.event_id, row.applied_at)
         known = self._newest.get(row.customer_id, row.sequence)
         self._newest[row.customer_id] = max(row.sequence, known)
 
-    def parked(self, *, event_ids: Iterable[str] = (), record_ids: Iterable[str] = ()) -> None:
-        """Take what lies in the DLQ, and in the publisher's failure store."""
-        self._parked_events.update(event_ids)
-        self._parked_records.update(record_ids)
+    def parked(self, ids: Iterable[str]) -> None:
+        """Take the ids of events in the DLQ, and of records in the publisher's failure store."""
+        self._parked.update(ids)
 
     def close(self) -> Account:
         """Put everything seen so far together; may be asked again when more has been seen."""
@@ -218,56 +217,50 @@ class Ledger:
             for write, record in zip_longest(
                 self._writes.get(customer_id, ()), self._records.get(customer_id, ())
             ):
+                events = [] if record is None else self._expected(record)
                 if write is None:
-                    contradictions.append(_unwritten(record))
+                    name = f"{mask_customer(customer_id)}: record {record.record_id}"
+                    contradictions.append(f"{name} is in the stream, but not of our writes")
                     continue
-                entries.append(self._entry(write, record))
-                if record is not None:
-                    events = self._expected(record)
-                    expected.update(event.event_id for event in events)
-                    contradictions += self._differences(write, record, events)
+                entries.append(self._entry(write, record, events))
+                expected.update(event.event_id for event in events)
+                contradictions += self._differences(write, record, events)
         contradictions += [
-            f"event {found} of {mask_customer(self._events[found].customer_id)} was published, "
+            f"event {event.event_id} of {mask_customer(event.customer_id)} was published, "
             "but no write asks for it"
-            for found in self._events
-            if found not in expected
+            for event in self.events.values()
+            if event.event_id not in expected
         ]
         return Account(
             entries=tuple(entries),
-            events=len(self._events),
+            events=len(self.events),
             deliveries=self._deliveries,
             contradictions=tuple(contradictions),
-            settled_at=max(self._applied_at.values(), default=None),
+            settled_at=max(self.applied_at.values(), default=None),
         )
 
     # Private functions
 
-    def _entry(self, write: Write, record: Recorded | None) -> Entry:
+    def _entry(self, write: Write, record: Recorded | None, events: list[Published]) -> Entry:
         if record is None:
-            return Entry(write=write, record=None, event_id=None, fate=Fate.NOT_IN_STREAM)
+            return Entry(write=write, event_id=None, fate=Fate.NOT_IN_STREAM)
         identity = self._id(record, self._rules.subscriber_version)
-        applied_at = self._applied_at.get(identity)
-        latency = (applied_at - write.started_at).total_seconds() if applied_at else None
-        return Entry(
-            write=write,
-            record=record,
-            event_id=identity,
-            fate=self._fate(record, identity),
-            latency_seconds=latency,
-        )
-
-    def _fate(self, record: Recorded, identity: str) -> Fate:
-        if record.record_id in self._parked_records:
-            return Fate.PARKED
-        if any(event.event_id not in self._events for event in self._expected(record)):
-            return Fate.NOT_PUBLISHED
-        if identity in self._applied_at:
-            return Fate.APPLIED
-        if identity in self._parked_events:
-            return Fate.PARKED
+        applied_at = self.applied_at.get(identity)
         newest = self._newest.get(record.customer_id)
-        superseded = newest is not None and newest > self._sequence(record)
-        return Fate.SUPERSEDED if superseded else Fate.NOT_STORED
+        if record.record_id in self._parked:
+            fate = Fate.PARKED
+        elif any(event.event_id not in self.events for event in events):
+            fate = Fate.NOT_PUBLISHED
+        elif applied_at is not None:
+            fate = Fate.APPLIED
+        elif identity in self._parked:
+            fate = Fate.PARKED
+        elif newest is not None and newest > self._sequence(record):
+            fate = Fate.SUPERSEDED
+        else:
+            fate = Fate.NOT_STORED
+        latency = (applied_at - write.started_at).total_seconds() if applied_at else None
+        return Entry(write=write, event_id=identity, fate=fate, latency_seconds=latency)
 
     def _expected(self, record: Recorded) -> list[Published]:
         """What the topic must carry for a record: one event for each major version."""
@@ -275,7 +268,8 @@ class Ledger:
             Published(
                 event_id=self._id(record, major),
                 customer_id=record.customer_id,
-                status=_status(record.after, major),
+                # Version 1 knows no removal.
+                status=record.after or (Status.CLOSED if major == 1 else Status.REMOVED).value,
                 previous_status=record.before,
                 schema_version=major,
             )
@@ -283,37 +277,23 @@ class Ledger:
         ]
 
     def _differences(
-        self, write: Write, record: Recorded, events: list[Published]
+        self, write: Write, record: Recorded | None, events: list[Published]
     ) -> Iterator[str]:
         where = f"write {write.number} of {mask_customer(write.customer_id)}"
-        if (write.before, write.after) != (record.before, record.after):
-            yield (
-                f"{where}: {_transition(write)} was written, {_transition(record)} is in the stream"
-            )
+        if record is not None and _transition(write) != _transition(record):
+            seen = f"{_transition(write)} was written, {_transition(record)} is in the stream"
+            yield f"{where}: {seen}"
         for event in events:
-            found = self._events.get(event.event_id)
-            if found is not None and found != event:
-                yield f"{where}: event {event.event_id} tells something else than the stream"
+            if self.events.get(event.event_id, event) != event:
+                yield f"{where}: event {event.event_id} differs from the stream"
 
     def _sequence(self, record: Recorded) -> Sequence:
         return sequence(record.sequence_number, epoch=self._rules.epoch)
 
     def _id(self, record: Recorded, major: int) -> str:
-        place = self._sequence(record)
-        return str(event_id(self._rules.source, record.customer_id, place, major))
-
-
-def _status(after: str | None, major: int) -> str:
-    """What an event says of an item that is gone; version 1 knows no removal."""
-    if after is not None:
-        return after
-    return Status.CLOSED.value if major == 1 else Status.REMOVED.value
+        order = self._sequence(record)
+        return str(event_id(self._rules.source, record.customer_id, order, major))
 
 
 def _transition(seen: Write | Recorded) -> str:
     return f"{seen.before or 'NONE'}>{seen.after or Status.REMOVED}"
-
-
-def _unwritten(record: Recorded) -> str:
-    name = mask_customer(record.customer_id)
-    return f"{name}: record {record.record_id} is in the stream, but not of our writes"

@@ -1,11 +1,11 @@
-"""Everything that the demo observes of a deployment while it plays."""
+"""What the demo does to a deployment, and everything that it observes of it meanwhile."""
 
 import json
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -27,79 +27,89 @@ from fanout.demo.audit import Ledger, Published, Recorded, Rules, Stored, Write
 from fanout.demo.changes import Change, Op
 from fanout.discovery import find_publisher, find_subscriber
 from fanout.local.deployment import SUBSCRIBER, LocalDeployment
+from fanout.sqs.message import DeadMessage
+from fanout.sqs.queue import SqsQueue
+from fanout.sqs.scan import HOLD_SECONDS_MIN, Sweep
 from fanout.streams.shards import ShardReader, describe, readable_shards
+
+UNKNOWN_MAJOR = 9
+WAIT_SECONDS_MAX = 120
+_STATUS, _REASON, _TOUCHED = "status", "status_reason", "note"
+_RECEIVE_MAX = 10
+_RECEIVES_MAX = 20
+_QUEUE_NAME = "demo-audit"
+_PARKED_PREFIX = "parked/"
+_GIVEN_UP_PREFIX = "aws/lambda/"
+
+Counts = dict[str, tuple[int, int]]
+"""How far it is: what was written, published and applied so far, each of how many."""
+
 
 # Play changes against the Accounts table, one after the other, and note what each did
 
 
-_STATUS = "status"
-_REASON = "status_reason"
-_TOUCHED = "note"
+def play(
+    dynamodb: Any,
+    table: str,
+    changes: Iterable[Change],
+    *,
+    observe: Callable[[Write], None],
+    stop: threading.Event,
+    rate: float | None = None,
+    first: int = 1,
+) -> datetime:
+    """Write every change, in order, to a table whose partition key is `customer_id`.
 
+    Args:
+        dynamodb: a boto3 client.
+        table: the table's name.
+        changes: what to write.
+        observe: called with each write.
+        stop: ends it early.
+        rate: writes a second at most; None: as fast as it goes.
+        first: the number of the first write.
 
-@dataclass(kw_only=True)
-class Player:
-    """Writes to a table whose partition key is `customer_id`.
+    Returns:
+        When it began.
 
-    `observe` is told of each write, from the thread that plays; `stop` ends the playing early.
+    Raises:
+        ClientError: the table refused a write.
     """
-
-    dynamodb: Any
-    table: str
-    observe: Callable[[Write], None]
-    stop: threading.Event = field(default_factory=threading.Event)
-    written: int = 0
-
-    def play(self, changes: Iterable[Change], *, rate: float | None = None) -> datetime:
-        """Write every change, in order; no more than `rate` a second (None: as fast as it goes).
-
-        Returns:
-            When it began.
-
-        Raises:
-            ClientError: the table refused a write.
-        """
-        began_at, began = datetime.now(UTC), time.monotonic()
-        for index, change in enumerate(changes):
-            if rate is not None and self.stop.wait(began + index / rate - time.monotonic()):
-                break
-            if self.stop.is_set():
-                break
-            self._write(change)
-        return began_at
-
-    # Private functions
-
-    def _write(self, change: Change) -> None:
-        started_at = datetime.now(UTC)
-        before, after = _perform(self.dynamodb, self.table, change, self.written + 1)
-        self.written += 1
-        self.observe(
+    began_at, began = datetime.now(UTC), time.monotonic()
+    for index, change in enumerate(changes):
+        if rate is not None and stop.wait(began + index / rate - time.monotonic()):
+            break
+        if stop.is_set():
+            break
+        started_at, number = datetime.now(UTC), first + index
+        before, after = _perform(dynamodb, table, change, number)
+        observe(
             Write(
-                number=self.written,
+                number=number,
                 customer_id=change.customer_id,
                 before=before,
                 after=after,
                 started_at=started_at,
             )
         )
+    return began_at
 
 
 def _perform(
     dynamodb: Any, table: str, change: Change, number: int
 ) -> tuple[str | None, str | None]:
-    """Write it, and tell the status before (as DynamoDB answers) and after."""
-    place = {"TableName": table, "ReturnValues": "ALL_OLD"}
+    """Write it; returns the status before (as DynamoDB answers) and after."""
+    request: dict[str, Any] = {"TableName": table, "ReturnValues": "ALL_OLD"}
     key = {"customer_id": {"S": change.customer_id}}
     match change.op:
         case Op.PUT:
-            answer = dynamodb.put_item(**place, Item=key | _attributes(change))
+            answer = dynamodb.put_item(**request, Item=key | _attributes(change))
         case Op.UPDATE:
-            answer = dynamodb.update_item(**place, Key=key, **_update(change))
+            answer = dynamodb.update_item(**request, Key=key, **_update(change))
         case Op.DELETE:
-            answer = dynamodb.delete_item(**place, Key=key)
+            answer = dynamodb.delete_item(**request, Key=key)
         case Op.TOUCH:
-            answer = _touch(dynamodb, place, key, number)
+            answer = _touch(dynamodb, request | {"Key": key}, number)
     before = answer.get("Attributes", {}).get(_STATUS, {}).get("S")
     return before, before if change.op is Op.TOUCH else change.status
 
@@ -121,14 +131,11 @@ def _update(change: Change) -> dict[str, Any]:
     }
 
 
-def _touch(
-    dynamodb: Any, place: dict[str, str], key: dict[str, Any], number: int
-) -> dict[str, Any]:
+def _touch(dynamodb: Any, request: dict[str, Any], number: int) -> dict[str, Any]:
     """Change an attribute that is none of the publisher's business; makes no customer."""
     try:
         answer: dict[str, Any] = dynamodb.update_item(
-            **place,
-            Key=key,
+            **request,
             UpdateExpression="SET #touched = :number",
             ConditionExpression="attribute_exists(customer_id)",
             ExpressionAttributeNames={"#touched": _TOUCHED},
@@ -144,29 +151,6 @@ def _touch(
 # Two messages that can never succeed, and what becomes of them
 
 
-UNKNOWN_MAJOR = 9
-WAIT_SECONDS_MAX = 120
-_POLL_SECONDS = 0.2
-_POISON_RECEIVE_MAX = 10
-# Long enough to read the whole DLQ without meeting a message twice, and then they are back.
-_LOOK_SECONDS = 2
-_PAGES_MAX = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadMessage:
-    """A message of the DLQ.
-
-    `event_id` is None where the body is no JSON object with an id; `reason` where nothing parked
-    it; `note` is the message attribute `parked`.
-    """
-
-    message_id: str
-    event_id: str | None
-    reason: str | None
-    note: dict[str, Any]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poison:
     """A poison message that was sent, and the reason it was parked for (None: not in time)."""
@@ -177,25 +161,16 @@ class Poison:
     field: str = ""
     expected: str = ""
 
-    def to_document(self) -> dict[str, Any]:
-        """One JSON object with every field."""
-        return asdict(self)
 
-
-def send(deployment: LocalDeployment) -> list[Poison]:
+def send_poison(deployment: LocalDeployment) -> list[Poison]:
     """Send both to the payments queue, as a broken producer would."""
     bodies = {
         '{"hello"  (no JSON)': '{"hello"',
-        f"a valid event of version {UNKNOWN_MAJOR}": json.dumps(event_of_unknown_version()),
+        f"a valid event of version {UNKNOWN_MAJOR}": json.dumps(_event_of_unknown_version()),
     }
-    sqs = deployment.client("sqs")
+    sqs, url = deployment.client("sqs"), deployment.queue_url
     return [
-        Poison(
-            what=what,
-            message_id=sqs.send_message(QueueUrl=deployment.queue_url, MessageBody=body)[
-                "MessageId"
-            ],
-        )
+        Poison(what=what, message_id=sqs.send_message(QueueUrl=url, MessageBody=body)["MessageId"])
         for what, body in bodies.items()
     ]
 
@@ -203,35 +178,27 @@ def send(deployment: LocalDeployment) -> list[Poison]:
 def await_parked(deployment: LocalDeployment, sent: list[Poison]) -> list[Poison]:
     """Wait until both are in the DLQ, or for as long as is reasonable; they stay there."""
     deadline = time.monotonic() + WAIT_SECONDS_MAX
-    found: dict[str, DeadMessage] = {}
     while True:
-        for dead in read_dlq(deployment):
-            found[str(dead.note.get("original_message_id"))] = dead
-        if all(one.message_id in found for one in sent) or time.monotonic() > deadline:
-            return [_seen(one, found.get(one.message_id)) for one in sent]
-        time.sleep(_POLL_SECONDS)
+        dead = {message.first_delivery.message_id: message for message in read_dlq(deployment)}
+        if all(poison.message_id in dead for poison in sent) or time.monotonic() > deadline:
+            return [_parked(poison, dead.get(poison.message_id)) for poison in sent]
 
 
-def read_dlq(deployment: LocalDeployment) -> Iterator[DeadMessage]:
+def read_dlq(deployment: LocalDeployment) -> list[DeadMessage]:
     """Look at every message of the DLQ, once each; none is taken away."""
-    sqs = deployment.client("sqs")
-    seen: set[str] = set()
-    for _ in range(_PAGES_MAX):
-        messages = sqs.receive_message(
-            QueueUrl=deployment.dlq_url,
-            WaitTimeSeconds=0,
-            MaxNumberOfMessages=_POISON_RECEIVE_MAX,
-            VisibilityTimeout=_LOOK_SECONDS,
-            MessageAttributeNames=["All"],
-        ).get("Messages", [])
-        unseen = [message for message in messages if message["MessageId"] not in seen]
-        if not unseen:
-            return
-        seen.update(message["MessageId"] for message in unseen)
-        yield from map(_dead_message, unseen)
+    queue = SqsQueue(deployment.client("sqs"), deployment.dlq_url, what="the payments DLQ")
+    with Sweep(queue, hold_seconds=HOLD_SECONDS_MIN) as sweep:
+        return [message for page in sweep.pages() for message in page]
 
 
-def event_of_unknown_version() -> dict[str, Any]:
+def _parked(poison: Poison, dead: DeadMessage | None) -> Poison:
+    note = dead.parked if dead else None
+    if note is None:
+        return poison
+    return replace(poison, reason=note.reason, field=note.field, expected=note.expected)
+
+
+def _event_of_unknown_version() -> dict[str, Any]:
     """A well-formed event of a version that nobody here understands yet."""
     now = datetime.now(UTC).replace(microsecond=0)
     newest = CustomerStatusChanged(
@@ -254,43 +221,7 @@ def event_of_unknown_version() -> dict[str, Any]:
     }
 
 
-def _seen(sent: Poison, dead: DeadMessage | None) -> Poison:
-    if dead is None:
-        return sent
-    return Poison(
-        what=sent.what,
-        message_id=sent.message_id,
-        reason=dead.reason,
-        field=dead.note.get("field", ""),
-        expected=dead.note.get("expected", ""),
-    )
-
-
-def _dead_message(message: dict[str, Any]) -> DeadMessage:
-    attributes = message.get("MessageAttributes", {})
-    body = _json_object(message["Body"])
-    return DeadMessage(
-        message_id=message["MessageId"],
-        event_id=str(body["id"]) if "id" in body else None,
-        reason=attributes.get("parked_reason", {}).get("StringValue"),
-        note=_json_object(attributes.get("parked", {}).get("StringValue", "")),
-    )
-
-
-def _json_object(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-# The demo's own witnesses on a local deployment: two table streams and a queue on the topic
-
-
-_RECEIVE_MAX = 10
-_RECEIVES_MAX = 20
-_QUEUE_NAME = "demo-audit"
+# The witnesses on a local deployment: two table streams, a queue on the topic, the failures
 
 
 class StreamTap:
@@ -320,64 +251,70 @@ class StreamTap:
                     break
 
 
-class TopicTap:
-    """A queue of the demo's own on the topic: every event, as any subscriber would get it."""
+def tap_topic(deployment: LocalDeployment) -> str:
+    """Subscribe a queue of the demo's own to the topic, and return its URL."""
+    sqs = deployment.client("sqs")
+    url: str = sqs.create_queue(QueueName=f"{deployment.prefix}-{_QUEUE_NAME}")["QueueUrl"]
+    answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    arn = answer["Attributes"]["QueueArn"]
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": deployment.topic_arn}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    deployment.client("sns").subscribe(
+        TopicArn=deployment.topic_arn,
+        Protocol="sqs",
+        Endpoint=arn,
+        Attributes={"RawMessageDelivery": "true"},
+    )
+    return url
 
-    def __init__(self, deployment: LocalDeployment) -> None:
-        self._sqs = deployment.client("sqs")
-        name = f"{deployment.prefix}-{_QUEUE_NAME}"
-        self._queue_url: str = self._sqs.create_queue(QueueName=name)["QueueUrl"]
-        arn = self._sqs.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=["QueueArn"])[
-            "Attributes"
-        ]["QueueArn"]
-        self._sqs.set_queue_attributes(
-            QueueUrl=self._queue_url,
-            Attributes={"Policy": json.dumps(_policy(arn, deployment.topic_arn))},
-        )
-        deployment.client("sns").subscribe(
-            TopicArn=deployment.topic_arn,
-            Protocol="sqs",
-            Endpoint=arn,
-            Attributes={"RawMessageDelivery": "true"},
-        )
 
-    def read(self) -> Iterator[Published]:
-        """The events since the last call; as many as a bounded number of calls bring."""
-        for _ in range(_RECEIVES_MAX):
-            messages = self._sqs.receive_message(
-                QueueUrl=self._queue_url, MaxNumberOfMessages=_RECEIVE_MAX, WaitTimeSeconds=0
-            ).get("Messages", [])
-            if not messages:
-                return
-            self._sqs.delete_message_batch(
-                QueueUrl=self._queue_url,
-                Entries=[
-                    {"Id": str(index), "ReceiptHandle": message["ReceiptHandle"]}
-                    for index, message in enumerate(messages)
-                ],
-            )
-            yield from (_published(json.loads(message["Body"])) for message in messages)
+def take_published(sqs: Any, queue_url: str) -> Iterator[Published]:
+    """The events since the last call, as any subscriber gets them; in a bounded number of calls."""
+    for _ in range(_RECEIVES_MAX):
+        messages = sqs.receive_message(
+            QueueUrl=queue_url, MaxNumberOfMessages=_RECEIVE_MAX, WaitTimeSeconds=0
+        ).get("Messages", [])
+        if not messages:
+            return
+        sqs.delete_message_batch(
+            QueueUrl=queue_url,
+            Entries=[
+                {"Id": str(index), "ReceiptHandle": message["ReceiptHandle"]}
+                for index, message in enumerate(messages)
+            ],
+        )
+        yield from (_published(json.loads(message["Body"])) for message in messages)
 
 
 def stream_of_payments(deployment: LocalDeployment) -> str:
     """Turn on a stream of the Payments table, and return its ARN."""
-    description = deployment.client("dynamodb").update_table(
+    answer = deployment.client("dynamodb").update_table(
         TableName=deployment.payments_table,
         StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
-    )["TableDescription"]
-    arn: str = description["LatestStreamArn"]
+    )
+    arn: str = answer["TableDescription"]["LatestStreamArn"]
     return arn
 
 
 def recorded(record: dict[str, Any]) -> Recorded:
     """Read a record of the Accounts table's stream; looks at both images and nothing else."""
     change = record["dynamodb"]
+    before, after = (
+        change.get(image, {}).get("status", {}).get("S") for image in ("OldImage", "NewImage")
+    )
     return Recorded(
         record_id=record["eventID"],
         sequence_number=change["SequenceNumber"],
         customer_id=change["Keys"]["customer_id"]["S"],
-        before=_status(change.get("OldImage")),
-        after=_status(change.get("NewImage")),
+        before=before,
+        after=after,
     )
 
 
@@ -394,11 +331,6 @@ def stored(record: dict[str, Any]) -> Stored | None:
     )
 
 
-def _status(image: dict[str, Any] | None) -> str | None:
-    found: str | None = (image or {}).get("status", {}).get("S")
-    return found
-
-
 def _published(document: dict[str, Any]) -> Published:
     """Read with nothing of ours but the JSON parser: the contract itself is under audit."""
     data, major = document["data"], int(document["type"].rpartition(".v")[2])
@@ -411,41 +343,34 @@ def _published(document: dict[str, Any]) -> Published:
     )
 
 
-def _policy(queue_arn: str, topic_arn: str) -> dict[str, Any]:
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "sns.amazonaws.com"},
-                "Action": "sqs:SendMessage",
-                "Resource": queue_arn,
-                "Condition": {"ArnEquals": {"aws:SourceArn": topic_arn}},
-            }
-        ],
-    }
+def parked_records(deployment: LocalDeployment) -> set[str]:
+    """The `eventID`s of the records in the publisher's failure store.
 
-
-_PARKED_PREFIX = "parked/"
-_GIVEN_UP_PREFIX = "aws/lambda/"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
-    """How far it is: writes, and the events and rows that they have led to so far."""
-
-    written: int
-    to_write: int
-    events: int
-    events_expected: int
-    applied: int
-    transitions: int
+    The publisher names its objects by them; Lambda's objects hold whole batches: their `payload`
+    is the event of the invocation, as text.
+    https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
+    """
+    s3, bucket = deployment.client("s3"), deployment.failure_bucket
+    ids: set[str] = set()
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        for key in (entry["Key"] for entry in page.get("Contents", [])):
+            if key.startswith(_PARKED_PREFIX):
+                ids.add(key.rpartition("/")[2].removesuffix(".json"))
+            elif key.startswith(_GIVEN_UP_PREFIX):
+                document = json.load(s3.get_object(Bucket=bucket, Key=key)["Body"])
+                batch = json.loads(document["payload"])
+                ids.update(record["eventID"] for record in batch["Records"])
+    return ids
 
 
 class Watch:
-    """The player, its ledger, and the taps that feed it; made before the first write.
+    """The ledger, and the witnesses that feed it; made before the first write.
 
-    `to_write` is how many writes there will be, for the progress alone.
+    Args:
+        to_write: how many writes there will be, for the progress alone.
+
+    Attributes:
+        stop: ends `play` early.
     """
 
     def __init__(self, deployment: LocalDeployment, *, to_write: int) -> None:
@@ -453,21 +378,29 @@ class Watch:
         self._to_write = to_write
         self.rules = _rules(deployment)
         self.ledger = Ledger(self.rules)
-        self.player = Player(
-            dynamodb=deployment.client("dynamodb"),
-            table=deployment.accounts_table,
-            observe=self.ledger.wrote,
-        )
+        self.stop = threading.Event()
         streams = deployment.client("dynamodbstreams")
-        self._topic = TopicTap(deployment)
+        self._topic_queue = tap_topic(deployment)
         self._accounts = StreamTap(streams, deployment.stream_arn)
         self._payments = StreamTap(streams, stream_of_payments(deployment))
+
+    def play(self, changes: Iterable[Change], *, rate: float | None) -> datetime:
+        """Write every change to the Accounts table; see `play`."""
+        return play(
+            self._deployment.client("dynamodb"),
+            self._deployment.accounts_table,
+            changes,
+            observe=self.ledger.wrote,
+            stop=self.stop,
+            rate=rate,
+            first=self.ledger.writes + 1,
+        )
 
     def look(self) -> None:
         """Take in what has happened since the last look."""
         for record in self._accounts.read():
             self.ledger.recorded(recorded(record))
-        for event in self._topic.read():
+        for event in take_published(self._deployment.client("sqs"), self._topic_queue):
             self.ledger.published(event)
         for record in self._payments.read():
             row = stored(record)
@@ -476,35 +409,19 @@ class Watch:
 
     def look_at_failures(self) -> None:
         """Take in what lies in the DLQ and in the publisher's failure store."""
-        dead = read_dlq(self._deployment)
-        self.ledger.parked(event_ids=(one.event_id for one in dead if one.event_id))
-        self.ledger.parked(record_ids=self._failed_records())
+        bodies = (message.body for message in read_dlq(self._deployment))
+        self.ledger.parked(event_id for body in bodies if (event_id := _event_id(body)))
+        self.ledger.parked(parked_records(self._deployment))
 
     def counts(self) -> Counts:
         """How far it is."""
-        return Counts(
-            written=self.ledger.writes,
-            to_write=self._to_write,
-            events=self.ledger.events,
-            events_expected=self.ledger.transitions * len(self.rules.publish_versions),
-            applied=self.ledger.applied,
-            transitions=self.ledger.transitions,
-        )
-
-    # Private functions
-
-    def _failed_records(self) -> set[str]:
-        """`eventID`s: the publisher names its objects by them, Lambda's hold whole batches."""
-        s3, bucket = self._deployment.client("s3"), self._deployment.failure_bucket
-        found: set[str] = set()
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
-            for key in (one["Key"] for one in page.get("Contents", [])):
-                if key.startswith(_PARKED_PREFIX):
-                    found.add(key.rpartition("/")[2].removesuffix(".json"))
-                elif key.startswith(_GIVEN_UP_PREFIX):
-                    body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-                    found.update(_records_given_up(json.loads(body)))
-        return found
+        ledger = self.ledger
+        to_publish = ledger.transitions * len(self.rules.publish_versions)
+        return {
+            "written": (ledger.writes, self._to_write),
+            "published": (len(ledger.events), to_publish),
+            "applied": (len(ledger.applied_at), ledger.transitions),
+        }
 
 
 def _rules(deployment: LocalDeployment) -> Rules:
@@ -518,40 +435,29 @@ def _rules(deployment: LocalDeployment) -> Rules:
     )
 
 
-def _records_given_up(document: dict[str, Any]) -> list[str]:
-    """The payload of an invocation record is the event of the invocation, as text.
-
-    https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
-    """
-    payload = document.get("payload", {})
-    batch = json.loads(payload) if isinstance(payload, str) else payload
-    return [record["eventID"] for record in batch.get("Records", [])]
+def _event_id(body: str) -> str | None:
+    try:
+        return str(json.loads(body)["id"])
+    except (ValueError, LookupError, TypeError):
+        return None
 
 
-# What the functions say of themselves: the sums of the metrics in their logs (EMF). Pure
+# What the functions say of themselves: the sums of the metrics in their logs (EMF)
 
 
 def sums(lines: Iterable[str]) -> Counter[str]:
     """Add up each metric over all blobs in a function's output; other lines are passed over."""
     totals: Counter[str] = Counter()
     for line in lines:
-        blob = _blob(line)
-        for name in _names(blob):
+        if '"_aws"' not in line:
+            continue
+        try:
+            blob = json.loads(line)
+            directives = blob["_aws"]["CloudWatchMetrics"]
+        except (ValueError, LookupError, TypeError):
+            continue
+        # The same metric may stand in several directives, once for each set of dimensions.
+        for name in {metric["Name"] for one in directives for metric in one["Metrics"]}:
             value = blob.get(name, 0)
             totals[name] += int(sum(value) if isinstance(value, list) else value)
     return totals
-
-
-def _blob(line: str) -> dict[str, Any]:
-    if '"_aws"' not in line:
-        return {}
-    try:
-        found = json.loads(line)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _names(blob: dict[str, Any]) -> set[str]:
-    directives = blob.get("_aws", {}).get("CloudWatchMetrics", [])
-    return {metric["Name"] for directive in directives for metric in directive["Metrics"]}

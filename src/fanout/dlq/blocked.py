@@ -1,8 +1,10 @@
-"""Who waits for whom, where a subscriber parks by customer; pure but for what it is handed."""
+"""Who is blocked by whom, where a subscriber parks by customer; and how to unblock them."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Annotated, Any
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import Annotated, Any, Self
 
 import typer
 from rich.markup import escape
@@ -10,22 +12,32 @@ from rich.markup import escape
 from event_consumer.parked_groups import ParkedGroupsTable
 from event_consumer.ports import Note
 from fanout.aws import AwsTarget
-from fanout.console import ERR, OUT, print_json, table, warn, working
+from fanout.console import OUT, print_json, table, warn, working
 from fanout.dlq import selection as options
-from fanout.dlq.steps import RELEASE, RELEASED
-from fanout.errors import Refused, WrongUse
+from fanout.dlq.replay import same_subscription
+from fanout.dlq.steps import MEANINGS, RELEASE, RELEASED, WELL_ENDS
+from fanout.errors import ExitCode, Refused, WrongUse
 from fanout.runs.journal import ended, intent
-from fanout.runs.lock import Locks
-from fanout.runs.options import Execute, Json, RunsDir, run_store
-from fanout.runs.store import clock, find_operator
-from fanout.sqs.message import DeadMessage
+from fanout.runs.operation import (
+    OPEN,
+    Ending,
+    Nothing,
+    Operation,
+    Plan,
+    Selecting,
+    Words,
+    Work,
+    begin,
+)
+from fanout.runs.options import Check, Execute, JournalCopy, Json, RunsDir
+from fanout.runs.store import Run, clock
 from fanout.sqs.scan import Sweep
 from fanout.sqs.subscription import Subscription, find_subscription, notes_of, subject_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
-    """A message group and what its messages wait for.
+class Blocked:
+    """A message group and what blocks its messages.
 
     `first` is the first delivery's id of the message that has to end well first; `in_dlq` whether
     the DLQ shows it; `count` how many are noted, that one among them.
@@ -46,128 +58,182 @@ class Waiting:
         }
 
 
-@dataclass(slots=True)
-class Seen:
-    """First deliveries' ids of the messages that the DLQ shows."""
-
-    ids: set[str] = field(default_factory=set)
-
-    def add(self, messages: Iterable[DeadMessage]) -> None:
-        """These are there."""
-        self.ids.update(one.first_delivery.message_id for one in messages)
-
-
-def groups_that_wait(notes: Iterable[tuple[str, Note]], seen: Seen) -> Iterator[Waiting]:
+def blocked_groups(notes: Iterable[tuple[str, Note]], in_dlq: Container[str]) -> list[Blocked]:
     """Each group once. The notes of a group come together and in their order, as a scan does."""
-    current: Waiting | None = None
-    for group, note in notes:
-        if current is not None and current.group == group:
-            current = Waiting(
-                group=group, first=current.first, in_dlq=current.in_dlq, count=current.count + 1
-            )
-            continue
-        if current is not None:
-            yield current
-        in_dlq = note.message_id in seen.ids
-        current = Waiting(group=group, first=note.message_id, in_dlq=in_dlq, count=1)
-    if current is not None:
-        yield current
+    groups = []
+    for name, of_group in groupby(notes, key=itemgetter(0)):
+        first, *rest = [note.message_id for _, note in of_group]
+        groups.append(Blocked(group=name, first=first, in_dlq=first in in_dlq, count=1 + len(rest)))
+    return groups
 
 
-# `fanout dlq waiting`: who waits behind a parked event, and freeing those who wait for nothing
+# The operation: unblock those who wait for a message that is gone
 
 
-COMMAND = "dlq waiting"
+class DlqUnblock(Operation):
+    """`fanout dlq blocked --unblock`: one item, the lost message."""
+
+    command = "dlq blocked"
+    words = Words(good=WELL_ENDS, meanings=MEANINGS)
+
+    def __init__(
+        self, target: AwsTarget, subscription: Subscription, lost: Blocked | None = None
+    ) -> None:
+        self.target = target
+        self.subscription = subscription
+        self.lost = lost
+        self.lock = f"dlq/{subscription.subscriber.name}"
+
+    @classmethod
+    def reopen(cls, target: AwsTarget, header: Mapping[str, Any]) -> Self:
+        """See `Operation.reopen`."""
+        return cls(target, same_subscription(target, header["subject"]))
+
+    def subject(self) -> dict[str, Any]:
+        """See `Operation.subject`."""
+        return subject_of(self.target, self.subscription)
+
+    def select(self, run: Run, selecting: Selecting) -> Nothing:  # noqa: ARG002 (it is one)
+        """See `Operation.select`."""
+        if self.lost is not None:
+            lost = {"id": self.lost.first, "reason": "Lost", "message_group": self.lost.group}
+            run.select([lost])
+        run.freeze(cut_off=clock())
+        return Nothing(sentence="It was killed before it said whom to unblock: repeat the command.")
+
+    def plan(self, run: Run) -> Plan:
+        """See `Operation.plan`."""
+        rows = [("lost", run.options["release"]), ("because", run.options["because"])]
+        if self.lost is None:
+            return Plan(rows=tuple(rows))
+        count = self.lost.count - 1
+        rows.append(("unblocks", f"{count:,} of the message group {self.lost.group}"))
+        return Plan(document=self.lost.to_document(), rows=tuple(rows))
+
+    def steps(self, run: Run) -> Callable[[Work], Ending]:
+        """See `Operation.steps`."""
+        notes = _notes(self.target, self.subscription)
+
+        def work(_: Work) -> Ending:
+            for item in list(run.ledger.items(*OPEN)):
+                run.record(intent(RELEASE, [item.id]))
+                notes.withdraw(str(item.facts["message_group"]), item.id)
+                why = run.options["because"]
+                run.record(ended([{"id": item.id, "end": RELEASED, "why": why}]))
+            return Ending()
+
+        return work
+
+
+# `fanout dlq blocked`
+
+
+def blocked(
+    context: typer.Context,
+    subscriber: options.SubscriberName,
+    *,
+    unblock: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Unblock those behind this message, which is gone."),
+    ] = None,
+    because: Annotated[
+        str | None, typer.Option(help="Why it will never be handled, for the journal.")
+    ] = None,
+    check: Check = False,
+    execute: Execute = False,
+    hold_seconds: options.HoldSeconds = options.HOLD_DEFAULT,
+    runs_dir: RunsDir = None,
+    journal: JournalCopy = None,
+    as_json: Json = False,
+) -> None:
+    """Show who is blocked behind a parked event; with --unblock, free those behind a lost one.
+
+    Exit code 0; with --check 1 where some are blocked by a message that the DLQ does not show;
+    2: wrong use; 3: refused by AWS, or the message is not lost.
+    """
+    target: AwsTarget = context.obj
+    subscription = find_subscription(target, subscriber)
+    notes = _notes(target, subscription)
+    with working("reading the DLQ"):
+        groups, saw_all = _read(subscription, notes, hold_seconds)
+    if unblock is None:
+        _show(groups, as_json=as_json)
+        if check and any(not group.in_dlq for group in groups):
+            raise typer.Exit(int(ExitCode.FOUND))
+        return
+    lost = _require_lost(subscription, groups, unblock, saw_all=saw_all)
+    if not (because or "").strip():
+        raise WrongUse("--because is missing: say why it is never handled, for the journal.")
+    how = {"release": unblock, "because": because, "journal": journal, "execute": execute}
+    operation = DlqUnblock(target, subscription, lost)
+    begin(target, operation, how, runs_dir=runs_dir, as_json=as_json)
 
 
 def waiting(
     context: typer.Context,
     subscriber: options.SubscriberName,
     *,
-    release: Annotated[
-        str | None,
-        typer.Option(
-            "--release", metavar="ID", help="Free those who wait for this message, which is gone."
-        ),
-    ] = None,
-    because: Annotated[
-        str | None, typer.Option("--reason", help="Why it will never be handled, for the journal.")
-    ] = None,
+    release: Annotated[str | None, typer.Option(metavar="ID", help="`--unblock` now.")] = None,
+    reason: Annotated[str | None, typer.Option(help="`--because` now.")] = None,
     execute: Execute = False,
     hold_seconds: options.HoldSeconds = options.HOLD_DEFAULT,
     runs_dir: RunsDir = None,
     as_json: Json = False,
 ) -> None:
-    """Show who waits behind a parked event; with --release, free those who wait for a lost one.
+    """Renamed: `fanout dlq blocked`."""
+    warn("`fanout dlq waiting` is `fanout dlq blocked` now, and goes with the next release.")
+    blocked(
+        context,
+        subscriber,
+        unblock=release,
+        because=reason,
+        check=release is None,
+        execute=execute,
+        hold_seconds=hold_seconds,
+        runs_dir=runs_dir,
+        as_json=as_json,
+    )
 
-    Exit code 0: everybody waits for a message that is in the DLQ, or it was released; 1: some wait
-    for one that the DLQ does not show; 2: wrong use; 3: refused by AWS, or it is not lost.
-    """
-    target: AwsTarget = context.obj
-    subscription = find_subscription(target, subscriber)
+
+# Private functions
+
+
+def _notes(target: AwsTarget, subscription: Subscription) -> ParkedGroupsTable:
+    """Raises: WrongUse: the subscriber does not park by customer."""
     notes = notes_of(target, subscription.subscriber)
     if notes is None:
-        raise WrongUse(f"{subscriber} does not park by customer: nobody waits.")
-    with working("reading the DLQ"):
-        found, saw_all = _look(subscription, notes, hold_seconds)
-    if release is None:
-        _show(found, as_json=as_json)
-        if any(not one.in_dlq for one in found):
-            raise typer.Exit(1)
-        return
-    lost = _require_lost(subscription, found, release, saw_all=saw_all)
-    if not (because or "").strip():
-        raise WrongUse("--reason is missing: say why it is never handled, for whoever asks later.")
-    if not execute:
-        warn(f"{lost.count - 1:,} wait for {lost.first}. Nothing was changed: add --execute.")
-        return
-    operator = find_operator(target)
-    store = run_store(target, runs_dir)
-    how = {"release": release, "because": because, "execute": True}
-    subject = subject_of(target, subscription)
-    locks = Locks(target.client("ssm"), target.prefix)
-    with (
-        store.create(COMMAND, subject=subject, options=how, operator=operator) as run,
-        locks.hold(subscriber, operator=operator, run_id=run.run_id, tell=warn),
-    ):
-        run.select([{"id": lost.first, "reason": "Lost", "message_group": lost.group}])
-        run.freeze(cut_off=clock())
-        run.start(operator)
-        run.record(intent(RELEASE, [lost.first]))
-        notes.withdraw(lost.group, lost.first)
-        run.record(ended([{"id": lost.first, "end": RELEASED, "why": because}]))
-        run.finish()
-    ERR.print(escape(f"Nobody waits for {lost.first} any more; replay those behind it."))
-    if as_json:
-        print_json(lost.to_document() | {"run_id": run.run_id})
+        raise WrongUse(
+            f"{subscription.subscriber.name} does not park by customer: nobody is blocked."
+        )
+    return notes
 
 
-def _look(
+def _read(
     subscription: Subscription, notes: ParkedGroupsTable, hold_seconds: int
-) -> tuple[list[Waiting], bool]:
-    """The groups that wait, and whether the DLQ showed all that it shows of them.
+) -> tuple[list[Blocked], bool]:
+    """The groups that are blocked, and whether the DLQ showed all that it shows of them.
 
     The notes are read first: a message that is parked meanwhile is then not missed.
     """
     noted = list(notes.every())
-    seen = Seen()
+    in_dlq: set[str] = set()
     with Sweep(
         subscription.dlq, hold_seconds=hold_seconds, patience_seconds=hold_seconds + 5
     ) as sweep:
         for page in sweep.pages():
-            seen.add(page)
+            in_dlq.update(message.first_delivery.message_id for message in page)
         saw_all = sweep.came_to_end
-    return list(groups_that_wait(noted, seen)), saw_all
+    return blocked_groups(noted, in_dlq), saw_all
 
 
 def _require_lost(
-    subscription: Subscription, found: list[Waiting], name: str, *, saw_all: bool
-) -> Waiting:
-    """Raises: WrongUse, Refused: nobody waits for it, or it may still be somewhere."""
-    for one in found:
-        if one.first != name:
+    subscription: Subscription, groups: list[Blocked], name: str, *, saw_all: bool
+) -> Blocked:
+    """Raises: WrongUse, Refused: it blocks nobody, or it may still be somewhere."""
+    for group in groups:
+        if group.first != name:
             continue
-        if one.in_dlq:
+        if group.in_dlq:
             raise Refused(
                 f"{name} is in the DLQ: replay it, or throw it away with "
                 f"`fanout dlq discard {subscription.subscriber.name} --message {name}`."
@@ -177,16 +243,16 @@ def _require_lost(
                 f"{name} may be in the queue, or hidden in the DLQ by somebody who reads it: try "
                 "again once the queue is empty."
             )
-        return one
-    raise WrongUse(f"Nobody's first is {name}: see `dlq waiting` without --release.")
+        return group
+    raise WrongUse(f"{name} blocks nobody: see `dlq blocked` without --unblock.")
 
 
-def _show(found: list[Waiting], *, as_json: bool) -> None:
+def _show(groups: list[Blocked], *, as_json: bool) -> None:
     if as_json:
-        print_json({"waiting": [one.to_document() for one in found]})
+        print_json({"waiting": [group.to_document() for group in groups]})
         return
-    rows = table("Who waits for what", "message group", "noted", "first of them", "where")
-    for one in found:
-        where = "in the DLQ" if one.in_dlq else "[yellow]not shown by the DLQ[/]"
-        rows.add_row(escape(one.group), f"{one.count:,}", escape(one.first), where)
+    rows = table("Who is blocked by what", "message group", "noted", "first of them", "where")
+    for group in groups:
+        where = "in the DLQ" if group.in_dlq else "[yellow]not shown by the DLQ[/]"
+        rows.add_row(escape(group.group), f"{group.count:,}", escape(group.first), where)
     OUT.print(rows)

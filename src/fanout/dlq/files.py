@@ -8,11 +8,12 @@ attributes in the SQS API's shape, binary values in base64), `sent_at`, `first_r
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from fanout.errors import Refused, WrongUse
+from fanout.errors import WrongUse
+from fanout.runs.journal import PRIVATE_MODE, file_refusal, sync_folder
 from fanout.sqs.message import DeadMessage, from_line, to_line
 
 _NO_MESSAGE = (
@@ -23,7 +24,6 @@ _NO_MESSAGE = (
     TypeError,
     ValueError,
 )
-_MODE = 0o600
 
 
 class ExportFile:
@@ -40,11 +40,11 @@ class ExportFile:
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, _MODE), "r+b") as file:
+            with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_MODE), "r+b") as file:
                 file.truncate(_whole_lines(file))
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         except OSError as error:
-            raise _refusal(path, error) from None
+            raise file_refusal(path, error) from None
 
     def append(self, messages: Sequence[DeadMessage]) -> None:
         """Write them, and return when they are on the disk.
@@ -59,7 +59,7 @@ class ExportFile:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            raise _refusal(self.path, error) from None
+            raise file_refusal(self.path, error) from None
 
 
 def read(path: Path) -> Iterator[DeadMessage]:
@@ -86,42 +86,12 @@ def checksum(path: Path) -> str:
         raise WrongUse(f"{path} can't be read: {error.strerror}.") from None
 
 
-def write_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> int:
-    """Write a new file whole or not at all; how many lines it has.
-
-    Raises:
-        WrongUse: there is one of this name already. Refused: it can't be written.
-    """
-    if path.exists():
-        raise WrongUse(f"{path} exists: name a new file.")
-    part = path.with_name(f"{path.name}.part")
-    count = 0
-    try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _MODE), "wb") as file:
-            for line in lines:
-                file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
-                count += 1
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        raise _refusal(path, error) from None
-    finally:
-        part.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-    return count
-
-
 # Private functions
 
 
 def _whole_lines(file: BinaryIO) -> int:
     """The length of the file without a torn last line, in bytes."""
     return sum(len(line) for line in file if line.endswith(b"\n"))
-
-
-def _refusal(path: Path, error: OSError) -> Refused:
-    return Refused(f"{path} can't be written: {error.strerror}. Nothing was deleted for it.")
 
 
 def _read_line(path: Path, number: int, line: str) -> DeadMessage:
@@ -132,12 +102,3 @@ def _read_line(path: Path, number: int, line: str) -> DeadMessage:
             f"{path}, line {number}, is no exported message ({type(error).__name__}): expected "
             "what `fanout dlq export` writes."
         ) from None
-
-
-def _sync_folder(folder: Path) -> None:
-    """A new file's name is on the disk only once its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

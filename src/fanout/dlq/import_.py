@@ -4,24 +4,19 @@ The run's selection is the file's message ids; the bodies stay in the file, whos
 keeps. A file that holds a message twice (a discard that crashed writes such) has it sent once.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from rich.markup import escape
-
-from customer_events.instants import to_wire
-from event_consumer.consume_batch import Reader
 from fanout.aws import AwsTarget
-from fanout.console import ERR, OUT, print_json, progress, table
 from fanout.dlq import files as export_file
 from fanout.dlq.diagnosis import diagnose, facts_of
+from fanout.dlq.replay import same_subscription
 from fanout.dlq.steps import (
     ATTRIBUTES_MAX,
     IMPORTED,
-    OPEN,
+    MEANINGS,
     REFUSED,
     SEND,
     WELL_ENDS,
@@ -32,32 +27,16 @@ from fanout.dlq.steps import (
     refusal,
     sending,
 )
-from fanout.errors import ExitCode, WrongUse
+from fanout.errors import WrongUse
 from fanout.runs.journal import done, ended, intent
 from fanout.runs.ledger import Item, State
-from fanout.runs.lock import Locks
-from fanout.runs.operation import Result, why_it_broke_off
-from fanout.runs.pace import Stopping
-from fanout.runs.store import Operator, Run
+from fanout.runs.operation import Ending, Nothing, Operation, Plan, Selecting, Words, Work
+from fanout.runs.store import Run, clock
 from fanout.sqs.message import REPLAYED, DeadMessage, attributes_size_bytes
 from fanout.sqs.queue import Destination, QueueFacts, Sending
-from fanout.sqs.subscription import Subscription
+from fanout.sqs.subscription import Subscription, subject_of
 
 TO_DLQ, TO_QUEUE = "dlq", "queue"
-
-
-def freeze_file(path: Path, run: Run, reader: Reader, *, cut_off: datetime) -> None:
-    """Select every message of the file.
-
-    Raises:
-        WrongUse: a line of it is no exported message; nothing was sent.
-    """
-    run.select(
-        facts_of(one, diagnose(one, reader))
-        for one in export_file.read(path)
-        if run.ledger.get(one.message_id) is None
-    )
-    run.freeze(cut_off=cut_off)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -171,87 +150,65 @@ def _why_not(made: Sending, facts: QueueFacts) -> str:
     return refusal(made, facts)
 
 
-# A stretch of work on an import: its plan, its lock, and what it came to
+# The operation
 
 
-IMPORT = "dlq import"
+class DlqImport(Operation):
+    """`fanout dlq import`."""
 
+    command = "dlq import"
+    words = Words(good=WELL_ENDS, meanings=MEANINGS)
 
-def show_import_plan(run: Run, *, execute: bool, as_json: bool) -> None:
-    """Print what an import is going to do."""
-    options, subject = run.options, run.header["subject"]
-    where = subject["queue_arn"] if options["through"] == TO_QUEUE else subject["dlq_arn"]
-    plan: dict[str, Any] = {
-        "run_id": run.run_id,
-        "subject": dict(subject),
-        "options": dict(options),
-        "cut_off": run.cut_off and to_wire(run.cut_off),
-        "selected": run.ledger.count(),
-        "to_do": run.ledger.count(*OPEN),
-        "to": where,
-    }
-    if as_json:
-        print_json(plan)
-        return
-    rows = table(f"Plan of {run.run_id}: {plan['to_do']:,} of {plan['selected']:,}", "", "")
-    rows.show_header = False
-    rows.add_row("from", escape(options["file"]))
-    rows.add_row("to", escape(where))
-    OUT.print(rows)
-    if not execute:
-        ERR.print(f"Nothing was sent. To do it: [bold]fanout dlq resume {run.run_id} --execute[/]")
+    def __init__(self, target: AwsTarget, subscription: Subscription) -> None:
+        self.target = target
+        self.subscription = subscription
+        self.lock = f"dlq/{subscription.subscriber.name}"
 
+    @classmethod
+    def reopen(cls, target: AwsTarget, header: Mapping[str, Any]) -> Self:
+        """See `Operation.reopen`."""
+        return cls(target, same_subscription(target, header["subject"]))
 
-def carry_out_import(
-    target: AwsTarget, subscription: Subscription, run: Run, operator: Operator
-) -> Result:
-    """Send what is left to send, under the lock, and say in the journal how it ended.
+    def subject(self) -> dict[str, Any]:
+        """See `Operation.subject`."""
+        return subject_of(self.target, self.subscription)
 
-    Raises:
-        CommandError, ClientError, BotoCoreError: after the journal was told.
-    """
-    to = run.options["through"]
-    locks = Locks(target.client("ssm"), target.prefix)
-    with (
-        progress() as bar,
-        Stopping() as stopping,
-        locks.hold(
-            subscription.subscriber.name, operator=operator, run_id=run.run_id, tell=run.note
-        ) as lock,
-    ):
-        task = bar.add_task("import", total=run.ledger.count(*OPEN))
+    def select(self, run: Run, selecting: Selecting) -> Nothing:  # noqa: ARG002 (a file is soon read)
+        """Select every message of the file.
 
-        def show(score: Score) -> None:
-            bar.update(task, completed=score.handled)
+        Raises:
+            WrongUse: a line of it is no exported message; nothing was sent.
+        """
+        path = Path(run.options["file"])
+        reader = self.subscription.reader
+        run.select(
+            facts_of(message, diagnose(message, reader))
+            for message in export_file.read(path)
+            if run.ledger.get(message.message_id) is None
+        )
+        run.freeze(cut_off=clock())
+        return Nothing(sentence=f"{path} holds no message: nothing is selected.", asked=True)
 
-        run.start(operator)
-        try:
+    def plan(self, run: Run) -> Plan:
+        """See `Operation.plan`."""
+        subject = run.header["subject"]
+        to = subject["queue_arn"] if run.options["through"] == TO_QUEUE else subject["dlq_arn"]
+        return Plan(document={"to": to}, rows=(("from", run.options["file"]), ("to", to)))
+
+    def steps(self, run: Run) -> Callable[[Work], Ending]:
+        """See `Operation.steps`."""
+        to = run.options["through"]
+
+        def work(work: Work) -> Ending:
             Import(
                 run=run,
                 path=Path(run.options["file"]),
                 to=to,
-                destination=subscription.queue if to == TO_QUEUE else subscription.dlq,
-                keep_lock=lock.keep,
-                stop=stopping.asked,
-                progress=show,
+                destination=self.subscription.queue if to == TO_QUEUE else self.subscription.dlq,
+                keep_lock=work.keep_lock,
+                stop=work.stop,
+                progress=lambda score: work.progress(score.handled, score.failed),
             ).work()
-        except BaseException as error:
-            run.pause(why_it_broke_off(error))
-            raise
-        return _close(run, interrupted=stopping.asked())
+            return Ending()
 
-
-def _close(run: Run, *, interrupted: bool) -> Result:
-    left = run.ledger.count(*OPEN)
-    badly = sum(one.count for one in run.ledger.tallies() if one.end and one.end not in WELL_ENDS)
-    if not left:
-        run.finish()
-    else:
-        run.pause(f"{left:,} are left.")
-    if interrupted and left:
-        sentence = f"Interrupted, with {left:,} left."
-        return Result(exit_code=ExitCode.INTERRUPTED, sentence=sentence)
-    if left or badly:
-        sentence = f"{badly:,} could not be sent, and {left:,} are left to do."
-        return Result(exit_code=ExitCode.FOUND, sentence=sentence)
-    return Result(exit_code=ExitCode.DONE, sentence="Every message of the file was sent.")
+        return work

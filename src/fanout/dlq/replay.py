@@ -15,10 +15,10 @@ from datetime import timedelta
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from customer_events.instants import to_wire
 from event_consumer.consume_batch import Reader
-from event_consumer.parked_groups import ParkedGroupsTable
 from fanout.aws import AwsTarget
 from fanout.dlq.diagnosis import Diagnosis, diagnose, facts_of
 from fanout.dlq.edit import Edited, facts_after, from_document
@@ -29,7 +29,7 @@ from fanout.dlq.steps import (
     DELETE,
     FEW,
     GONE,
-    OPEN,
+    MEANINGS,
     REFUSED,
     RELEASE,
     SENT,
@@ -50,17 +50,17 @@ from fanout.dlq.steps import (
     ThroughConsumer,
     ThroughQueue,
 )
-from fanout.errors import ExitCode, WrongUse
+from fanout.errors import WrongUse
 from fanout.runs.journal import ended, intent, selected
 from fanout.runs.ledger import Item, State
-from fanout.runs.lock import Locks
-from fanout.runs.operation import Result, why_it_broke_off
-from fanout.runs.pace import Pace, Stopping
-from fanout.runs.store import SELECTED_PER_LINE, Operator, Run
+from fanout.runs.operation import OPEN, Ending, Nothing, Operation, Plan, Selecting, Words, Work
+from fanout.runs.pace import Pace
+from fanout.runs.report import fate
+from fanout.runs.store import SELECTED_PER_LINE, Run
 from fanout.sqs.message import DeadMessage
 from fanout.sqs.queue import DeadLetters, Notes, QueueFacts
 from fanout.sqs.scan import Sweep
-from fanout.sqs.subscription import Subscription, notes_of
+from fanout.sqs.subscription import Subscription, find_subscription, notes_of, subject_of
 
 # Freeze what a command is about: ids in its journal, and a cut-off time. Nothing stays held
 
@@ -327,6 +327,7 @@ class Replay:
     _tried: set[str] = field(default_factory=set)
     _quota: int = 0
     _selected: int = 0
+    _began: float = field(default_factory=lambda: time.monotonic())  # noqa: PLW0108 (looked up anew)
 
     def work(self, *, most: int | None = None) -> bool:
         """One pass over the DLQ, over at most so many messages; whether it saw all there is to see.
@@ -347,7 +348,7 @@ class Replay:
             hold_seconds=self.limits.hold_seconds,
             stop=self._must_stop,
             patience_seconds=self.limits.hold_seconds + 5,
-            doubt_seconds=self.limits.hold_seconds + 1 if self.run.starts > 1 else 0,
+            doubt_seconds=self._doubt_seconds(),
             expects=self._expects,
         ) as sweep:
             deleting = Deleting(
@@ -365,7 +366,7 @@ class Replay:
             settling.overtaken()
             return self.dlq.facts().depth.total <= sweep.held
 
-    def settle_missing(self) -> int:
+    def end_missing(self) -> int:
         """After a pass that saw everything: see `Settling.missing`."""
         return self._settling().missing(self._tried)
 
@@ -384,6 +385,12 @@ class Replay:
     def _settling(self) -> Settling:
         releasing = Releasing(self.run, self.notes)
         return Settling(run=self.run, releasing=releasing, score=self.score)
+
+    def _doubt_seconds(self) -> float:
+        """For how much longer a killed process's hold may last that SQS does not count yet."""
+        if self.run.starts == 1:
+            return 0
+        return max(0, self._began + self.limits.hold_seconds + 1 - time.monotonic())
 
     def _expects(self) -> bool:
         """Whether selected messages are left that this stretch has not met."""
@@ -519,74 +526,287 @@ class Replay:
         return True
 
 
-# Which mover a run has, by its command; what can't work is refused before anything is moved
+# The operations of the DLQ: what each run selects, plans and does
 
 
 QUEUE, CONSUMER, FILE = "queue", "consumer", "file"
 """Where a run's messages go: the option `through`."""
-EDIT = "dlq edit"
-MakeMover = Callable[[Deleting], Mover]
 
 
-def mover_of(target: AwsTarget, subscription: Subscription, run: Run, dlq: QueueFacts) -> MakeMover:
-    """What makes the mover of a run.
+class DlqReplay(Operation):
+    """`fanout dlq replay`; editing and discarding differ in what they make of a message."""
 
-    Raises:
-        WrongUse, Refused: the run can't be carried out here.
-    """
-    through = run.options["through"]
-    if through == FILE:
+    command = "dlq replay"
+    words = Words(good=WELL_ENDS, meanings=MEANINGS)
+
+    def __init__(self, target: AwsTarget, subscription: Subscription) -> None:
+        self.target = target
+        self.subscription = subscription
+        self.lock = f"dlq/{subscription.subscriber.name}"
+
+    @classmethod
+    def reopen(cls, target: AwsTarget, header: Mapping[str, Any]) -> Self:
+        """See `Operation.reopen`."""
+        return cls(target, same_subscription(target, header["subject"]))
+
+    def subject(self) -> dict[str, Any]:
+        """See `Operation.subject`."""
+        return subject_of(self.target, self.subscription)
+
+    def select(self, run: Run, selecting: Selecting) -> Nothing:
+        """See `Operation.select`."""
+        hold_seconds = run.options["hold_seconds"]
+        total = self.subscription.dlq.facts().depth.total
+        frozen = freeze(
+            self.subscription.dlq,
+            Selection.from_document(run.options["selection"]),
+            run,
+            reader=self.subscription.reader,
+            limit=run.options["limit"],
+            hold_seconds=hold_seconds,
+            stop=selecting.stop,
+            # What a killed try has read is hidden for a while yet.
+            patience_seconds=hold_seconds + 5 if selecting.again else 0,
+            progress=lambda seen: selecting.progress(seen, total),
+            describe=self._describe(run),
+            unreadable_end=self._unreadable_end(run),
+        )
+        counts = frozen.reasons.items()
+        reasons = ", ".join(f"{' '.join(code.split())[:60]} ({count:,})" for code, count in counts)
+        there = f"those there are dead for: {reasons}" if reasons else "the DLQ showed none"
+        return Nothing(
+            sentence=f"Nothing is selected: no dead message is meant; {there}.",
+            asked=bool(run.options["selection"]),
+            document={"reasons": frozen.reasons},
+        )
+
+    def plan(self, run: Run) -> Plan:
+        """See `Operation.plan`."""
+        counts: Counter[tuple[str, str]] = Counter()
+        unreadable: Counter[str] = Counter()
+        for reason, tally in run.ledger.tallies_by("reason"):
+            counts[reason, fate(tally.state, tally.step, tally.end)] += tally.count
+        for code, tally in run.ledger.tallies_by("unreadable"):
+            unreadable[code] += tally.count
+        readable = sum(
+            tally.count for value, tally in run.ledger.tallies_by("readable") if value == "1"
+        )
+        by_reason = [
+            {"reason": reason, "state": state, "count": count}
+            for (reason, state), count in sorted(counts.items())
+        ]
+        del unreadable[""]
+        rows = [(f"{one['count']:,}", _reason_row(one)) for one in by_reason]
+        return Plan(
+            document={
+                "readable_now": readable,
+                "unreadable": dict(unreadable),
+                "by_reason": by_reason,
+            },
+            rows=(*rows, *self._plan_rows(run)),
+            remarks=self._plan_remarks(run, unreadable) if run.ledger.count() > readable else (),
+        )
+
+    def steps(self, run: Run) -> Callable[[Work], Ending]:
+        """See `Operation.steps`."""
+        facts = self.subscription.dlq.facts()
+        mover = self._mover(run, facts)
+        notes = self._notes(run)
+
+        def work(work: Work) -> Ending:
+            replay = Replay(
+                run=run,
+                dlq=self.subscription.dlq,
+                fifo=facts.fifo,
+                selection=Selection.from_document(run.options["selection"]),
+                reader=self.subscription.reader,
+                mover=mover,
+                pace=work.pace,
+                limits=Limits(
+                    failure_rate_max=run.options["failure_rate_max"],
+                    hold_seconds=run.options["hold_seconds"],
+                ),
+                keep_lock=work.keep_lock,
+                stop=work.stop,
+                progress=lambda score: work.progress(score.handled, score.failed),
+                notes=notes,
+                describe=self._describe(run),
+                unreadable_end=self._unreadable_end(run),
+            )
+            return _Stages(
+                work=work, replay=replay, subscription=self.subscription, facts=facts
+            ).run()
+
+        return work
+
+    def verdict_note(self, ends: Mapping[str, int]) -> str:
+        """See `Operation.verdict_note`."""
+        left_out = ends.get(UNREADABLE, 0)
+        return f" ({left_out:,} were left out)" if left_out else ""
+
+    # What an edit or a discard does differently
+
+    def _describe(self, run: Run) -> Callable[..., dict[str, Any]]:  # noqa: ARG002 (an edit's)
+        """What the journal holds of a message."""
+        return facts_of
+
+    def _unreadable_end(self, run: Run) -> str:
+        """How what can't be read now ends before anything is moved; "" where it is tried."""
+        return "" if run.options.get("even_if_unreadable", True) else UNREADABLE
+
+    def _notes(self, run: Run) -> Notes | None:  # noqa: ARG002 (a discard's)
+        """What unblocks those behind a message that is thrown away."""
+        return None
+
+    def _making(self, run: Run, queue: QueueFacts) -> Making:
+        """What is sent for a message."""
+        return AsItIs(queue, run.run_id)
+
+    def _mover(self, run: Run, dlq: QueueFacts) -> Callable[[Deleting], Mover]:
+        """What makes the mover of a run.
+
+        Raises:
+            WrongUse, Refused: it can't be done here.
+        """
+        queue = self.subscription.queue.facts()
+        if run.options["through"] == CONSUMER:
+            return self._through_consumer(run, queue)
+        if queue.fifo != dlq.fifo:
+            raise WrongUse(
+                f"The queue is {_type(queue)} and its DLQ {_type(dlq)}: messages of one do not fit "
+                "the other. Replay --through consumer."
+            )
+        making = self._making(run, queue)
+        return lambda deleting: ThroughQueue(run, self.subscription.queue, queue, deleting, making)
+
+    def _through_consumer(self, run: Run, queue: QueueFacts) -> Callable[[Deleting], Mover]:
+        subscriber = self.subscription.subscriber
+        if subscriber.function_name is None:
+            raise WrongUse(
+                f"{subscriber.name} names no function in its SSM parameter: use --through queue."
+            )
+        consumer = ConsumerFunction(
+            self.target.client("lambda"), subscriber.function_name, queue_arn=queue.arn
+        )
+        consumer.require_reporting()
+        return lambda deleting: ThroughConsumer(run, consumer, deleting)
+
+    def _plan_rows(self, run: Run) -> Iterator[tuple[str, str]]:
+        options, subject = run.options, run.header["subject"]
+        through = options["through"]
+        where = {
+            QUEUE: subject["queue_arn"],
+            CONSUMER: subject["function_name"],
+            FILE: options.get("file"),
+        }[through]
+        yield "from", subject["dlq_arn"]
+        yield f"through {through}", str(where)
+        yield (
+            "cut-off",
+            f"{to_wire(run.cut_off) if run.cut_off else '-'}: what dies later is not in it",
+        )
+        rate = options["rate"]
+        pace = f"{rate:g} a second" if rate else "as fast as it goes"
+        canary = f"{options['canary']:,} first, then the rest " if options["canary"] else ""
+        unseen = through == QUEUE and not options["watch_seconds"]
+        what = "failed sends; what comes back is not watched" if unseen else "failures"
+        yield "pace", f"{canary}{pace}; stops above {options['failure_rate_max']:.0%} {what}"
+
+    def _plan_remarks(self, run: Run, unreadable: Mapping[str, int]) -> tuple[str, ...]:
+        why = ", ".join(f"{code} {count:,}" for code, count in unreadable.items())
+        count = sum(unreadable.values())
+        return (f"{count:,} of them {self._what_of_unreadable(run)} ({why}).",)
+
+    def _what_of_unreadable(self, run: Run) -> str:
+        if run.options.get("even_if_unreadable", True):
+            return (
+                "can't be read with this version's contract, and will be parked again unless the "
+                "deployed consumer is newer"
+            )
+        return (
+            "are left out, since this version's contract can't read them: edit or discard them, or "
+            "add --even-if-unreadable where the deployed consumer is newer"
+        )
+
+
+class DlqEdit(DlqReplay):
+    """`fanout dlq edit`: what is sent is the edited message, if its subscriber can read it."""
+
+    command = "dlq edit"
+
+    def _describe(self, run: Run) -> Callable[..., dict[str, Any]]:
+        return partial(facts_after, from_document(run.options["edit"]), self.subscription.reader)
+
+    def _unreadable_end(self, run: Run) -> str:  # noqa: ARG002 (the same for every edit)
+        return REFUSED
+
+    def _making(self, run: Run, queue: QueueFacts) -> Making:
+        edit = from_document(run.options["edit"])
+        return Edited(edit, self.subscription.reader, queue, run.run_id)
+
+    def _plan_rows(self, run: Run) -> Iterator[tuple[str, str]]:
+        yield from super()._plan_rows(run)
+        for operation in run.options["edit"]["patch"]:
+            yield "edit", f"{operation['op']} {operation['path']}"
+
+    def _what_of_unreadable(self, run: Run) -> str:  # noqa: ARG002 (the same for every edit)
+        return "would still not be valid, or the edit does not fit them, and stay as they are"
+
+
+class DlqDiscard(DlqReplay):
+    """`fanout dlq discard`: into a file, on the disk, and only then out of the DLQ."""
+
+    command = "dlq discard"
+
+    def _unreadable_end(self, run: Run) -> str:  # noqa: ARG002 (whatever is dead may be discarded)
+        return ""
+
+    def _notes(self, run: Run) -> Notes | None:
+        notes = notes_of(self.target, self.subscription.subscriber)
+        if notes is not None:
+            notes.first(run.run_id)  # asked once, to be sure that it can be
+        return notes
+
+    def _mover(self, run: Run, dlq: QueueFacts) -> Callable[[Deleting], Mover]:  # noqa: ARG002
         file = ExportFile(Path(run.options["file"]))
         return lambda deleting: Discarding(run, file, deleting)
-    queue = subscription.queue.facts()
-    if through == CONSUMER:
-        return _through_consumer(target, subscription, run, queue)
-    if queue.fifo != dlq.fifo:
+
+    def _plan_rows(self, run: Run) -> Iterator[tuple[str, str]]:
+        yield from super()._plan_rows(run)
+        yield "because", run.options["because"]
+        if run.options.get("notes"):
+            yield "then", f"remove their notes in {run.options['notes']}"
+
+    def _plan_remarks(self, run: Run, unreadable: Mapping[str, int]) -> tuple[str, ...]:  # noqa: ARG002
+        return ()
+
+
+def same_subscription(target: AwsTarget, subject: Mapping[str, Any]) -> Subscription:
+    """The subscription that a run was made on.
+
+    Raises:
+        WrongUse: the subscriber has another DLQ here.
+    """
+    subscription = find_subscription(target, subject["subscriber"])
+    if subscription.subscriber.dlq_arn != subject["dlq_arn"]:
         raise WrongUse(
-            f"The queue is {_type(queue)} and its DLQ {_type(dlq)}: messages of one do not fit "
-            "the other. Replay --through consumer."
+            f"The run was made on {subject['dlq_arn']}; here the DLQ of "
+            f"{subscription.subscriber.name} is {subscription.subscriber.dlq_arn}: check "
+            "--profile, --region and --prefix."
         )
-    making: Making = AsItIs(queue, run.run_id)
-    if run.header["command"] == EDIT:
-        edit = from_document(run.options["edit"])
-        making = Edited(edit, subscription.reader, queue, run.run_id)
-    return lambda deleting: ThroughQueue(run, subscription.queue, queue, deleting, making)
+    return subscription
 
 
-def describe_of(subscription: Subscription, run: Run) -> Callable[..., dict[str, Any]]:
-    """What the journal of a run holds of a message."""
-    if run.header["command"] != EDIT:
-        return facts_of
-    return partial(facts_after, from_document(run.options["edit"]), subscription.reader)
-
-
-def unreadable_end(run: Run) -> str:
-    """How what can't be read now ends before anything is moved; "" where it is tried."""
-    if run.header["command"] == EDIT:
-        return REFUSED
-    tried = run.options["through"] == FILE or run.options.get("even_if_unreadable", True)
-    return "" if tried else UNREADABLE
-
-
-def _through_consumer(
-    target: AwsTarget, subscription: Subscription, run: Run, queue: QueueFacts
-) -> MakeMover:
-    function = subscription.subscriber.function_name
-    if function is None:
-        raise WrongUse(
-            f"{subscription.subscriber.name} names no function in its SSM parameter: "
-            "replay --through queue."
-        )
-    consumer = ConsumerFunction(target.client("lambda"), function, queue_arn=queue.arn)
-    consumer.require_reporting()
-    return lambda deleting: ThroughConsumer(run, consumer, deleting)
+def _reason_row(counted: Mapping[str, Any]) -> str:
+    state = "" if counted["state"] == "waiting" else f" ({counted['state']})"
+    return f"{counted['reason']}{state}"
 
 
 def _type(queue: QueueFacts) -> str:
     return "FIFO" if queue.fifo else "standard"
 
 
-# A stretch of work on a replay: its lock, its canary, its rest, and what it came to
+# One stretch of work: the canary, then stages, each watched for what comes back, then the rest
 
 
 _POLL_SECONDS = 0.5
@@ -597,204 +817,107 @@ _READ_MAX = 2_000
 
 
 @dataclass(slots=True, kw_only=True)
-class Session:
-    """Works on one run.
-
-    Args:
-        tell: called with sentences for the person at the terminal.
-        progress: called with the score after each batch.
-    """
-
-    target: AwsTarget
+class _Stages:
+    work: Work
+    replay: Replay
     subscription: Subscription
-    run: Run
-    operator: Operator
-    tell: Callable[[str], None]
-    progress: Callable[[Score], None]
-    _dead_before: int = 0
+    facts: QueueFacts
     _watched: int = 0
 
-    def carry_out(self) -> Result:
-        """Do what is left to do, and say in the journal how it ended.
+    def run(self) -> Ending:
+        ending = self._canary() or self._rest()
+        if (grown := self._grown()) > 0:
+            self.work.say(
+                f"The DLQ still fills: about {grown:,} messages came in meanwhile. They are "
+                "not in this run; find out what puts them there before the next one."
+            )
+        return ending
 
-        Raises:
-            CommandError, ClientError, BotoCoreError: after the journal was told; what is left can
-                be gone on with.
-        """
-        dlq = self.subscription.dlq.facts()
-        mover = mover_of(self.target, self.subscription, self.run, dlq)
-        notes = self._notes()
-        locks = Locks(self.target.client("ssm"), self.target.prefix)
-        name = self.subscription.subscriber.name
-        with (
-            Stopping() as stopping,
-            locks.hold(
-                name, operator=self.operator, run_id=self.run.run_id, tell=self._say
-            ) as lock,
-        ):
-            self.run.start(self.operator, dlq_messages=dlq.depth.total)
-            replay = self._replay(dlq, mover, stopping, lock.keep)
-            replay.notes = notes
-            self._dead_before = dlq.depth.total
-            try:
-                result = self._work(replay, stopping)
-            except BaseException as error:
-                self.run.pause(why_it_broke_off(error))
-                raise
-            if (grown := self._grown(replay.score)) > 0:
-                self._say(
-                    f"The DLQ still fills: about {grown:,} messages came in meanwhile. They are "
-                    "not in this run; find out what puts them there before the next one."
-                )
-            left = self.run.ledger.count(*OPEN) + replay.score.behind
-            if result.exit_code is ExitCode.DONE or not left:
-                self.run.finish()
-            else:
-                self.run.pause(result.sentence)
-            return result
-
-    # Private functions
-
-    def _notes(self) -> ParkedGroupsTable | None:
-        """Where messages are thrown away, what frees those behind them; asked once, to be sure."""
-        if self.run.options["through"] != FILE:
-            return None
-        notes = notes_of(self.target, self.subscription.subscriber)
-        if notes is not None:
-            notes.first(self.run.run_id)
-        return notes
-
-    def _replay(
-        self,
-        dlq: QueueFacts,
-        mover: MakeMover,
-        stopping: Stopping,
-        keep_lock: Callable[[], None],
-    ) -> Replay:
-        options = self.run.options
-        return Replay(
-            run=self.run,
-            dlq=self.subscription.dlq,
-            fifo=dlq.fifo,
-            selection=Selection.from_document(options["selection"]),
-            reader=self.subscription.reader,
-            mover=mover,
-            pace=Pace(options["rate"], wait=stopping.wait),
-            limits=Limits(
-                failure_rate_max=options["failure_rate_max"], hold_seconds=options["hold_seconds"]
-            ),
-            keep_lock=keep_lock,
-            stop=stopping.asked,
-            progress=self.progress,
-            describe=describe_of(self.subscription, self.run),
-            unreadable_end=unreadable_end(self.run),
-        )
-
-    def _work(self, replay: Replay, stopping: Stopping) -> Result:
+    def _canary(self) -> Ending | None:
         canary = self._canary_left()
-        if canary:
-            replay.work(most=canary)
-            self._watch(replay, stopping)
-            score = replay.score
-            self._say(f"Canary: {score.well} of {score.handled} well.")
-            if score.is_over(replay.limits.failure_rate_max, few=1):
-                return self._failing(score)
-        self._work_by_stages(replay, stopping)
-        if not stopping.asked() and replay.work() and (gone := replay.settle_missing()):
-            self._say(f"{gone} selected messages are gone: deleted by someone, or expired.")
-        if not stopping.asked():
-            self._watch(replay, stopping, last=True)
-        return self._judge(replay, stopping)
+        if not canary:
+            return None
+        score = self.replay.score
+        self.replay.work(most=canary)
+        self._watch()
+        self.work.say(f"Canary: {score.well} of {score.handled} well.")
+        return self._too_many_failed(few=1)
 
-    def _work_by_stages(self, replay: Replay, stopping: Stopping) -> None:
+    def _rest(self) -> Ending:
+        self._work_by_stages()
+        if not self.work.stop() and self.replay.work() and (gone := self.replay.end_missing()):
+            self.work.say(f"{gone} selected messages are gone: deleted by someone, or expired.")
+        if not self.work.stop():
+            self._watch(last=True)
+        return self._too_many_failed() or Ending()
+
+    def _work_by_stages(self) -> None:
         """Through the queue: see what came back of as many as were sent before sending more."""
         stage = handled = 0
-        score = replay.score
-        while self._is_watched() and score.handled - handled == stage and not stopping.asked():
-            if score.is_over(replay.limits.failure_rate_max):
+        score = self.replay.score
+        while self._is_watched() and score.handled - handled == stage and not self.work.stop():
+            if score.is_over(self.replay.limits.failure_rate_max):
                 return
             handled = score.handled
             stage = max(FEW, handled)
-            replay.work(most=stage)
-            self._watch(replay, stopping)
+            self.replay.work(most=stage)
+            self._watch()
 
     def _is_watched(self) -> bool:
-        return bool(self.run.options["through"] == QUEUE and self.run.options["watch_seconds"])
+        options = self.replay.run.options
+        return bool(options["through"] == QUEUE and options["watch_seconds"])
 
     def _canary_left(self) -> int:
         """How many of the canary's messages no earlier stretch of work has dealt with."""
-        ends = self._ends()
-        dealt_with = ends.total() - ends[""] - ends[unreadable_end(self.run) or UNREADABLE]
-        return max(0, int(self.run.options["canary"] or 0) - dealt_with)
+        skipped = {"", self.replay.unreadable_end or UNREADABLE}
+        run = self.replay.run
+        dealt_with = sum(one.count for one in run.ledger.tallies() if one.end not in skipped)
+        return max(0, int(run.options["canary"] or 0) - dealt_with)
 
-    def _judge(self, replay: Replay, stopping: Stopping) -> Result:
-        left = self.run.ledger.count(*OPEN)
-        ends = self._ends()
-        badly = sum(count for end, count in ends.items() if end and end not in WELL_ENDS)
-        left_out = f" ({ends[UNREADABLE]:,} were left out)" if ends[UNREADABLE] else ""
-        if stopping.asked() and left:
-            return Result(
-                exit_code=ExitCode.INTERRUPTED, sentence=f"Interrupted, with {left:,} left."
-            )
-        score = replay.score
-        if (left or score.behind) and score.is_over(replay.limits.failure_rate_max):
-            return self._failing(score)
-        if left or badly:
-            return Result(
-                exit_code=ExitCode.FOUND,
-                sentence=f"{badly:,} did not end well{left_out}, and {left:,} are left to do.",
-            )
-        return Result(exit_code=ExitCode.DONE, sentence="Every selected message ended well.")
-
-    def _ends(self) -> Counter[str]:
-        ends: Counter[str] = Counter()
-        for one in self.run.ledger.tallies():
-            ends[one.end] += one.count
-        return ends
-
-    def _failing(self, score: Score) -> Result:
-        return Result(
-            exit_code=ExitCode.FOUND,
-            sentence=f"Stopped: {score.failed + score.behind:,} of {score.handled:,} failed"
+    def _too_many_failed(self, *, few: int = FEW) -> Ending | None:
+        score, bound = self.replay.score, self.replay.limits.failure_rate_max
+        left = self.replay.run.ledger.count(*OPEN)
+        if not (left or score.behind) or not score.is_over(bound, few=few):
+            return None
+        sentence = (
+            f"Stopped: {score.failed + score.behind:,} of {score.handled:,} failed"
             f"{' or died meanwhile' if score.behind else ''}, which is more than "
-            f"--failure-rate-max {self.run.options['failure_rate_max']:g} allows.",
+            f"--failure-rate-max {bound:g} allows."
         )
+        return Ending(sentence=sentence, left=score.behind)
 
-    def _watch(self, replay: Replay, stopping: Stopping, *, last: bool = False) -> None:
+    def _watch(self, *, last: bool = False) -> None:
         """Through the queue only the consumer knows how it ends: see what comes back.
 
         A large DLQ is read in between only if it grew.
         """
-        score = replay.score
+        score, work = self.replay.score, self.work
         if not self._is_watched() or not score.well or self._watched == score.handled:
             return
         empty = True
-        seconds = self.run.options["watch_seconds"]
+        seconds = self.replay.run.options["watch_seconds"]
         began = time.monotonic()
         settled = began + min(seconds, _SETTLE_SECONDS)
-        while not stopping.asked():
+        while not work.stop():
             empty = not self.subscription.queue.facts().depth.total
             if time.monotonic() >= (settled if empty else began + seconds):
                 break
-            stopping.wait(_POLL_SECONDS)
+            work.stopping.wait(_POLL_SECONDS)
         if last and not empty:
-            self._say(
+            work.say(
                 f"The queue still holds messages after {seconds:g} seconds; what comes back "
                 "to the DLQ later is not in this report."
             )
         is_small = self.subscription.dlq.facts().depth.total <= _READ_MAX
-        if not last and not is_small and self._grown(score) <= 0:
+        if not last and not is_small and self._grown() <= 0:
             return
         self._watched = score.handled if empty else 0
-        if back := replay.note_comebacks():
-            self._say(f"{back:,} were parked again.")
-        if replay.fifo:
-            score.behind = max(0, self._grown(score))
+        if back := self.replay.note_comebacks():
+            work.say(f"{back:,} were parked again.")
+        if self.replay.fifo:
+            score.behind = max(0, self._grown())
 
-    def _grown(self, score: Score) -> int:
+    def _grown(self) -> int:
         """About how many messages came into the DLQ that are not known to have come back."""
-        return self.subscription.dlq.facts().depth.total - (self._dead_before - score.well)
-
-    def _say(self, sentence: str) -> None:
-        self.run.note(sentence)
-        self.tell(sentence)
+        before = self.facts.depth.total
+        return self.subscription.dlq.facts().depth.total - (before - self.replay.score.well)

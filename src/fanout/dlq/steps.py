@@ -17,7 +17,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 from fanout.dlq.files import ExportFile
 from fanout.errors import Refused
 from fanout.runs.journal import Entry, done, ended, intent
-from fanout.runs.ledger import State
 from fanout.runs.store import Run
 from fanout.sqs.message import (
     DeadMessage,
@@ -561,7 +560,6 @@ WINDOW_MAX = 100
 WINDOW_BYTES_MAX = 8_000_000
 FEW = 10
 """Below this many a failure rate says nothing, except after a canary."""
-OPEN = (State.WAITING, State.DOING, State.DID, State.FAILED)
 
 
 @dataclass(slots=True, kw_only=True)

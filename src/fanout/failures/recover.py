@@ -7,17 +7,17 @@ objects a later change has superseded, so that they may be moved away instead.
 """
 
 import json
-import time
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from heapq import heappop, heappush
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any, ClassVar, Self
 
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from fanout.aws import AwsTarget
@@ -26,138 +26,50 @@ from fanout.failures.records import (
     Failure,
     Kind,
     Record,
+    StreamRange,
     as_object,
     customer_of,
     forecast,
     is_of_earlier_stream,
     sequence_of,
 )
-from fanout.failures.store import Loader, ObjectStore
+from fanout.failures.store import (
+    FAILED,
+    REFUSED,
+    Deployment,
+    ObjectStore,
+    Outcome,
+    PublisherFunction,
+    find_deployment,
+    lambda_client,
+)
 from fanout.runs.journal import done, ended, intent
 from fanout.runs.ledger import Item, State
-from fanout.runs.pace import Pace
+from fanout.runs.operation import OPEN, Ending, Nothing, Operation, Plan, Selecting, Words, Work
 from fanout.runs.store import Run
 from publisher import attribute_values
 from publisher.transitions import TableRules, is_customer, known_status
 
 PUBLISH, MOVE = "publish", "move"
 """The steps."""
-RECOVERED = "RECOVERED"
-REFUSED = "REFUSED"
-DISCARDED = "DISCARDED"
-GONE = "GONE"
-WELL_ENDS = frozenset({RECOVERED, DISCARDED})
-OPEN = (State.WAITING, State.DOING, State.DID, State.FAILED)
-MEANINGS = {
-    RECOVERED: "All of its records were published, or hold no change; moved to recovered/.",
-    DISCARDED: "Moved to discarded/, with the reason in the journal.",
-    REFUSED: "The publisher refuses some of its records as they are; it stays in the store.",
-    GONE: "No longer there, or its records are no longer in the stream.",
-    "waiting": "Not tried; still in the store. Resume the run.",
-    "publish unconfirmed": "Handed to the publisher, not all answered; in the store. Resume.",
-    "publish done": "Published; not moved to recovered/ yet. Resume the run: it moves only.",
-    "publish failed": "The bus did not take all of it; still in the store. Resume the run.",
-    "move unconfirmed": "Done with; its move is unconfirmed. Resume the run: it moves only.",
-    "move failed": "Done with, but still in its place. Resume the run: it moves only.",
-}
-"""What each fate in a report means."""
-
-
-# Select: which objects a run is about, in the order of their earliest records
-
-
-WhyNot = Callable[[Failure, Sequence[Record]], str]
-"""Why an object with these records is left out; "" where it is not."""
-
-
-def select(
-    loader: Loader,
-    wanted: Mapping[str, str | None],
-    rules: TableRules,
-    *,
-    limit: int | None = None,
-    why_not: WhyNot = lambda _failure, _records: "",
-    progress: Callable[[int], None] = lambda _count: None,
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """The items of a run, and sentences about what is left out.
-
-    Args:
-        loader: how to get at records.
-        wanted: the `reason`, the `key`, and a `customer` of the objects; None: any.
-        rules: of the publisher, to predict what becomes of a record.
-        limit: so many at most, the earliest ones.
-        why_not: why an object is left out.
-        progress: called with 1 for each object that was read.
-    """
-    items: list[dict[str, Any]] = []
-    left_out: Counter[str] = Counter()
-    for failure in _candidates(loader, wanted["key"], progress):
-        if wanted["reason"] not in (None, failure.reason):
-            continue
-        try:
-            records = loader.records_of(failure)
-        except Refused as refusal:
-            left_out[str(refusal)] += 1
-            continue
-        customers = {customer_of(record, rules.customer_id_attribute) for record in records}
-        if wanted["customer"] is not None and wanted["customer"] not in customers:
-            continue
-        why = why_not(failure, records) if records else "an empty batch: nothing to publish"
-        if why:
-            left_out[why] += 1
-        else:
-            items.append(_item(failure, records, len(customers - {None}), rules))
-    items.sort(key=lambda item: (int(item["first"]), item["id"]))
-    remarks = [f"Left out, {count:,}: {why}." for why, count in left_out.items()]
-    if limit is not None and len(items) > limit:
-        later = len(items) - limit
-        remarks.append(f"--limit {limit} was reached: {later:,} later ones are left.")
-    return items[:limit], remarks
-
-
-def why_not_recover(records: Iterable[Record], stream_arn: str) -> str:
-    """Why an object is not published again; "" where all of it is of today's stream."""
-    if not is_of_earlier_stream(records, stream_arn):
-        return ""
-    return (
-        "of an earlier stream, whose numbers do not continue in today's: bring the rows up to date "
-        "with `fanout reconcile SUBSCRIBER --repair`, then discard it with --even-if-current"
-    )
-
-
-def _candidates(
-    loader: Loader, key: str | None, progress: Callable[[int], None]
-) -> Iterator[Failure]:
-    if loader.named is not None:
-        named = loader.named
-        yield Failure(key=named.item_id, kind=Kind.RANGE, reason="NamedRange", stream_range=named)
-    elif key is not None:
-        if failure := loader.store.read(key):
-            yield failure
-    else:
-        for failure in loader.store.failures():
-            progress(1)
-            yield failure
-
-
-def _item(
-    failure: Failure, records: Sequence[Record], customers: int, rules: TableRules
-) -> dict[str, Any]:
-    """What the journal says of a selected object: counts and codes, nothing personal."""
-    forecasts = [forecast(record, rules) for record in records]
-    would = Counter(forecast.would for forecast in forecasts)
-    return {
-        "id": failure.key,
-        "kind": failure.kind.value,
-        "reason": failure.reason,
-        "records": len(records),
-        "customers": customers,
-        "first": str(min(map(sequence_of, records))),
-        "publish": would["publish"],
-        "ignore": would["ignore"],
-        "refuse": would["refuse"],
-        "refused_for": ", ".join(sorted({one.reason for one in forecasts if one.reason})),
-    }
+RECOVERED, DISCARDED, GONE = "RECOVERED", "DISCARDED", "GONE"
+WORDS = Words(
+    good=frozenset({RECOVERED, DISCARDED}),
+    item="object",
+    twice="the same event ids make the second a DUPLICATE",
+    meanings={
+        RECOVERED: "All of its records were published, or hold no change; moved to recovered/.",
+        DISCARDED: "Moved to discarded/, with the reason in the journal.",
+        REFUSED: "The publisher refuses some of its records as they are; it stays in the store.",
+        GONE: "No longer there, or its records are no longer in the stream.",
+        "waiting": "Not tried; still in the store. Resume the run.",
+        "publish unconfirmed": "Handed to the publisher, not all answered; in the store. Resume.",
+        "publish done": "Published; not moved to recovered/ yet. Resume the run: it moves only.",
+        "publish failed": "The bus did not take all of it; still in the store. Resume the run.",
+        "move unconfirmed": "Done with; its move is unconfirmed. Resume the run: it moves only.",
+        "move failed": "Done with, but still in its place. Resume the run: it moves only.",
+    },
+)
 
 
 # The records of many objects as one sequence, oldest change first, in little memory
@@ -207,18 +119,16 @@ def merged(
 # Move what is done with to `recovered/<run>/` or `discarded/<run>/`
 
 
-MOVERS = 8
+MOVES_MAX = 200
+_MOVERS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mover:
-    """Moves objects of one run, each step in the journal.
+    """Moves objects of one run to a folder, each step in the journal.
 
-    Args:
-        folder: `recovered` or `discarded`.
-        end: how an object that was moved has ended.
-        end_if_missing: how one has ended that neither place has.
-        why: what the report says of each besides its end.
+    An object that was moved ends as `end`, one that neither place has as `end_if_missing`; `why`
+    is what the report says of each besides.
     """
 
     run: Run
@@ -233,19 +143,16 @@ class Mover:
         if not items:
             return
         self.run.record(intent(MOVE, [item.id for item in items]))
-        with ThreadPoolExecutor(max_workers=MOVERS) as pool:
+        with ThreadPoolExecutor(max_workers=_MOVERS) as pool:
             answers = list(pool.map(self.move_object, items))
         results, endings = [], []
         for item, (moved, code) in zip(items, answers, strict=True):
-            detail = {name: value for name, value in item.detail.items() if name not in _OF_AN_END}
+            detail = {name: value for name, value in item.detail.items() if name != "why"}
+            detail |= {"id": item.id} | ({"why": why} if (why := code or self.why) else {})
             if code:
-                results.append({**detail, "id": item.id, "ok": False, "why": code})
-                continue
-            if self.why:
-                detail["why"] = self.why
-            endings.append(
-                {**detail, "id": item.id, "end": self.end if moved else self.end_if_missing}
-            )
+                results.append({**detail, "ok": False})
+            else:
+                endings.append({**detail, "end": self.end if moved else self.end_if_missing})
         self.run.record(done(MOVE, results), ended(endings))
 
     def move_object(self, item: Item) -> tuple[bool, str]:
@@ -260,161 +167,49 @@ class Mover:
             return False, type(error).__name__
 
 
-_OF_AN_END = frozenset({"end", "why"})
-
-
-# The deployed publisher function, asked to publish records and to say what became of each
-
-
-PUBLISHED, IGNORED, FAILED = "PUBLISHED", "IGNORED", "FAILED"
-READ_TIMEOUT_SECONDS = 900
-"""As long as a function may run: giving up earlier would only leave its answer unread."""
-_LATER = {"TooManyRequestsException", "ServiceException", "EC2ThrottledException"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of one record, with the reason where it was refused or failed."""
-
-    outcome: str
-    reason: str = ""
-
-
-class Function(Protocol):
-    """The publisher."""
-
-    def publish(self, records: Sequence[Record]) -> list[Outcome]:
-        """An outcome for each record, in their order."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublisherFunction:
-    """The function, on Lambda; `lambda_client` makes a `client` that waits long enough."""
-
-    client: Any
-    function_name: str
-
-    def require_reporting(self) -> None:
-        """Ask with no record, since an older function would park what it refuses once more.
-
-        Raises:
-            Refused: the function does not report outcomes, or there is none.
-        """
-        answer, why = self._invoke([])
-        if not isinstance(answer.get("outcomes"), list):
-            said = f" It said: {why}." if why else ""
-            raise Refused(
-                f"{self.function_name} does not report outcomes.{said} Deploy the current "
-                "publisher as the function of a stream mapping (a pipe's enrichment publishes "
-                "nothing by itself), then recover."
-            )
-
-    def publish(self, records: Sequence[Record]) -> list[Outcome]:
-        """An outcome for each record, in their order; `FAILED` where none came back."""
-        answer, why = self._invoke(records)
-        outcomes = answer.get("outcomes")
-        if not isinstance(outcomes, list) or len(outcomes) != len(records):
-            return [Outcome(outcome=FAILED, reason=why or "NotReported")] * len(records)
-        return [_outcome(as_object(outcome)) for outcome in outcomes]
-
-    # Private functions
-
-    def _invoke(self, records: Sequence[Record]) -> tuple[Mapping[str, Any], str]:
-        """The function's answer, or an empty one and why there is none."""
-        payload = json.dumps({"report_outcomes": True, "Records": list(records)}).encode()
-        try:
-            response = self.client.invoke(
-                FunctionName=self.function_name,
-                InvocationType="RequestResponse",
-                Payload=payload,
-            )
-        except self.client.exceptions.ResourceNotFoundException:
-            raise Refused(
-                f"There is no function {self.function_name}: deploy the publisher first."
-            ) from None
-        except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "")
-            if code not in _LATER:
-                raise
-            return {}, code
-        except BotoCoreError as error:  # it may have published: the ids stay the same
-            return {}, type(error).__name__
-        answer = as_object(json.loads(response["Payload"].read() or b"null"))
-        if "FunctionError" in response or not answer:
-            return {}, str(answer.get("errorType") or response.get("FunctionError") or "NoAnswer")
-        return answer, ""
-
-
-def lambda_client(target: AwsTarget) -> Any:
-    """A client that waits for a long invocation, and does not repeat it by itself."""
-    config = Config(
-        read_timeout=READ_TIMEOUT_SECONDS, retries={"mode": "standard", "total_max_attempts": 1}
-    )
-    return target.session.client("lambda", endpoint_url=target.endpoint_url, config=config)
-
-
-def _outcome(answer: Mapping[str, Any]) -> Outcome:
-    """Anything but the four words counts as failed."""
-    outcome = str(answer.get("outcome"))
-    if outcome not in {PUBLISHED, IGNORED, REFUSED, FAILED}:
-        return Outcome(outcome=FAILED, reason="NotReported")
-    return Outcome(outcome=outcome, reason=str(answer.get("reason") or ""))
-
-
 # Recover
 
 
 RECORDS_PER_CALL_MAX = 200
 CALL_BYTES_MAX = 3_000_000
 """Of the records of one invocation: Lambda takes 6 MB."""
-MOVES_MAX = 200
 _BEHIND = Outcome(outcome=FAILED, reason="BehindFailedRecord")
 """An earlier change of the same customer failed, so this one waits for it."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Recovery:
-    """One stretch of work on a run.
-
-    Args:
-        load: the records of an item, by its id; raises `Refused` where there are none.
-        id_attribute: of the customer id, in a record's key.
-        keep_lock: called before each call.
-        stop: asked between calls.
-        advance: called with the number of objects that were just done with.
-        pace: of the records; as fast as it goes by default.
-    """
+    """One stretch of work on a run; `load` gets an item's records, or raises `Refused`."""
 
     run: Run
+    work: Work
     load: Callable[[str], Sequence[Record]]
-    function: Function
+    function: PublisherFunction
     mover: Mover
-    id_attribute: str
-    keep_lock: Callable[[], None]
-    stop: Callable[[], bool]
-    advance: Callable[[float], None] = lambda _objects: None
-    pace: Pace = field(default_factory=lambda: Pace(None, wait=time.sleep))
-    stuck_for: str = ""
+    customer_id_attribute: str
+    _objects_done: int = 0
     _outcomes: dict[str, list[Outcome]] = field(default_factory=dict)
     _failed_customers: set[str] = field(default_factory=set)
 
-    def work(self) -> None:
-        """Go over every open object once.
-
-        It stops where the publisher took nothing of a whole call; `stuck_for` then says why.
-        """
+    def publish_all(self) -> Ending:
+        """Go over every open object once; stop where the publisher took nothing of a whole call."""
+        work = self.work
         self._finish_moves()
-        records_max = self.pace.at_once(RECORDS_PER_CALL_MAX)
+        records_max = work.pace.at_once(RECORDS_PER_CALL_MAX)
         for call in _calls(merged(self._openings(), self._load), records_max):
-            if self.stop() or self.stuck_for:
-                return
-            self.pace.take(len(call))
-            if self.stop():
-                return
-            self.keep_lock()
-            self._publish(call)
+            work.pace.take(len(call))
+            if work.stop():
+                break
+            work.keep_lock()
+            faults = self._publish(call)
             self._finish([queued.item_id for queued in call if queued.last])
+            if faults:
+                left = self.run.ledger.count(*OPEN)
+                return Ending(
+                    sentence=f"Stopped, since the publisher could publish nothing ({faults}), with "
+                    f"{left:,} objects left: fix the bus, then resume."
+                )
+        return Ending()
 
     # Private functions
 
@@ -423,7 +218,11 @@ class Recovery:
         items = filter(_is_published, self.run.ledger.items(State.DOING, State.DID, State.FAILED))
         while page := list(islice(items, MOVES_MAX)):
             self.mover.move(page)
-            self.advance(len(page))
+            self._advance(len(page))
+
+    def _advance(self, objects: int) -> None:
+        self._objects_done += objects
+        self.work.progress(self._objects_done)
 
     def _openings(self) -> Iterator[tuple[int, str]]:
         for item in self.run.ledger.items(*OPEN):
@@ -438,26 +237,28 @@ class Recovery:
             records, why = (), str(refusal)
         if not records:
             self.run.record(ended([{"id": item_id, "end": GONE, "why": why}]))
-            self.advance(1)
+            self._advance(1)
         return records
 
-    def _publish(self, call: Sequence[QueuedRecord]) -> None:
+    def _publish(self, call: Sequence[QueuedRecord]) -> str:
+        """The reasons, where the publisher took none of them."""
         new = dict.fromkeys(one.item_id for one in call if one.item_id not in self._outcomes)
         if new:
             self.run.record(intent(PUBLISH, new))
             self._outcomes.update((item_id, []) for item_id in new)
-        customers = [customer_of(queued.record, self.id_attribute) for queued in call]
+        customers = [customer_of(queued.record, self.customer_id_attribute) for queued in call]
         is_sent = [customer not in self._failed_customers for customer in customers]
         sent = [queued.record for queued, yes in zip(call, is_sent, strict=True) if yes]
         outcomes = self.function.publish(sent) if sent else []
-        if outcomes and all(outcome.outcome == FAILED for outcome in outcomes):
-            self.stuck_for = ", ".join(sorted({outcome.reason for outcome in outcomes}))
         answers = iter(outcomes)
         for queued, customer, yes in zip(call, customers, is_sent, strict=True):
             outcome = next(answers) if yes else _BEHIND
             self._outcomes[queued.item_id].append(outcome)
             if outcome.outcome == FAILED and customer is not None:
                 self._failed_customers.add(customer)
+        if any(outcome.outcome != FAILED for outcome in outcomes):
+            return ""
+        return ", ".join(sorted({outcome.reason for outcome in outcomes}))
 
     def _finish(self, item_ids: Sequence[str]) -> None:
         """Record how objects ended whose records all have an outcome, and move what ended well."""
@@ -479,7 +280,7 @@ class Recovery:
             self.run.record(done(PUBLISH, results), ended(endings))
         ledger = self.run.ledger
         self.mover.move([item for item_id in published if (item := ledger.get(item_id))])
-        self.advance(len(item_ids))
+        self._advance(len(item_ids))
 
 
 def _is_published(item: Item) -> bool:
@@ -513,13 +314,11 @@ OF_A_BATCH = "a batch of several records: recover it"
 NOT_REFUSED = "it may be published as it is: recover it"
 
 
-def why_not_discard(
-    failure: Failure, records: Sequence[Record], rules: TableRules, item_now: ItemNow
-) -> str:
+def why_not_discard(failure: Failure, rules: TableRules, item_now: ItemNow) -> str:
     """Why an object is not to be discarded; "" where a later change has superseded it."""
-    if failure.kind is not Kind.PARKED:
+    if failure.kind is not Kind.PARKED or not failure.records:
         return OF_A_BATCH
-    record = records[0]
+    record = failure.records[0]
     if forecast(record, rules).would != "refuse":
         return NOT_REFUSED
     if _is_superseded(record, rules, item_now):
@@ -569,3 +368,234 @@ def _reads_well(item: TableItem, keys: Mapping[str, Any], rules: TableRules) -> 
         },
     }
     return forecast(written_now, rules).would == "publish"
+
+
+# The two operations
+
+
+EARLIER_STREAM = (
+    "of an earlier stream, whose numbers do not continue in today's: bring the rows up to date "
+    "with `fanout reconcile SUBSCRIBER --repair`, then discard it with --even-if-current"
+)
+
+
+class _FailuresOperation(Operation):
+    words = WORDS
+    lock = "failures"
+    if_refused: ClassVar[str] = ""
+    """What to say of a plan in which so many records would be refused."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self.deployment = deployment
+
+    @classmethod
+    def reopen(cls, target: AwsTarget, header: Mapping[str, Any]) -> Self:
+        """See `Operation.reopen`."""
+        deployment = find_deployment(target)
+        deployment.require_same(header["subject"])
+        return cls(deployment)
+
+    def subject(self) -> Mapping[str, Any]:
+        """See `Operation.subject`."""
+        return self.deployment.subject()
+
+    def select(self, run: Run, selecting: Selecting) -> Nothing:
+        """See `Operation.select`: objects, in the order of their earliest records."""
+        cut_off, wanted, limit = datetime.now(UTC), run.options["wanted"], run.options["limit"]
+        items: list[dict[str, Any]] = []
+        left_out: Counter[str] = Counter()
+        for count, failure in enumerate(self._candidates(run.options), start=1):
+            selecting.progress(count)
+            if selecting.stop():
+                return Nothing()
+            item, why = self._item(failure, run.options)
+            left_out.update([why] if why else [])
+            items.extend([item] if item else [])
+        items.sort(key=lambda item: (int(item["first"]), item["id"]))
+        remarks = [f"Left out, {count:,}: {why}." for why, count in left_out.items()]
+        if limit is not None and len(items) > limit:
+            later = len(items) - limit
+            remarks.append(f"--limit {limit} was reached: {later:,} later ones are left.")
+        run.select(items[:limit])
+        run.freeze(cut_off=cut_off, left_out=remarks)
+        return Nothing(
+            sentence="Nothing is selected: `fanout failures list` shows what there is.",
+            asked=any([run.options.get("range"), *wanted.values()]),
+        )
+
+    def plan(self, run: Run) -> Plan:
+        """See `Operation.plan`: records are counted by what is expected of them."""
+        groups: dict[tuple[str, str], Counter[str]] = {}
+        total: Counter[str] = Counter()
+        for item in run.ledger.items(*OPEN):
+            group = groups.setdefault((item.facts["reason"], item.facts["refused_for"]), Counter())
+            counts = {name: int(item.facts[name]) for name in _COUNTS}
+            group.update(counts, objects=1)
+            total.update(counts)
+        documents = [
+            {"reason": reason, "would_be_refused_for": refused_for, "objects": group["objects"]}
+            | {name: group[name] for name in _COUNTS}
+            for (reason, refused_for), group in sorted(groups.items())
+        ]
+        rows = [(str(document["reason"]), _expected(document)) for document in documents]
+        if rate := run.options.get("rate"):
+            rows.append(("rate", f"{rate:g} records a second at most"))
+        remark = self.if_refused.format(total["refuse"]) if total["refuse"] else ""
+        return Plan(
+            document={**{name: total[name] for name in _COUNTS}, "groups": documents},
+            rows=tuple(rows),
+            remarks=(remark,) if remark else (),
+        )
+
+    def load(self, run: Run, item_id: str) -> Sequence[Record]:
+        """The records of an item of a run. Raises: Refused where there are none; says why."""
+        named = _named(run.options)
+        if named is not None and item_id == named.item_id:
+            return self.deployment.read_range(named)
+        failure = self.deployment.store.read(item_id)
+        if failure is None:
+            raise Refused("no longer there: recovered or discarded by someone")
+        return self.deployment.records_of(failure, from_stream=run.options["from_stream"])
+
+    @abstractmethod
+    def why_left_out(self, failure: Failure, options: Mapping[str, Any]) -> str:
+        """Why an object, which has its records, is not selected; "" where it is."""
+
+    # Private functions
+
+    def _candidates(self, options: Mapping[str, Any]) -> Iterable[Failure]:
+        store, key, named = self.deployment.store, options["wanted"]["key"], _named(options)
+        if named is not None:
+            return [
+                Failure(key=named.item_id, kind=Kind.RANGE, reason="NamedRange", stream_range=named)
+            ]
+        if key is not None:
+            return filter(None, [store.read(key)])
+        return store.failures()
+
+    def _item(
+        self, failure: Failure, options: Mapping[str, Any]
+    ) -> tuple[dict[str, Any] | None, str]:
+        """What the journal says of an object, nothing personal; or why it is left out, if so."""
+        wanted, rules = options["wanted"], self.deployment.rules
+        if wanted["reason"] not in (None, failure.reason):
+            return None, ""
+        try:
+            records = self.deployment.records_of(failure, from_stream=options["from_stream"])
+        except Refused as refusal:
+            return None, str(refusal)
+        customers = {customer_of(record, rules.customer_id_attribute) for record in records}
+        if wanted["customer"] is not None and wanted["customer"] not in customers:
+            return None, ""
+        if not records:
+            return None, "an empty batch: nothing to publish"
+        if why := self.why_left_out(replace(failure, records=records), options):
+            return None, why
+        forecasts = [forecast(record, rules) for record in records]
+        would = Counter(each.would for each in forecasts)
+        return {
+            "id": failure.key,
+            "kind": failure.kind.value,
+            "reason": failure.reason,
+            "records": len(records),
+            "first": str(min(map(sequence_of, records))),
+            **{name: would[name] for name in ("publish", "ignore", "refuse")},
+            "refused_for": ", ".join(sorted({each.reason for each in forecasts if each.reason})),
+        }, ""
+
+
+class FailuresRecover(_FailuresOperation):
+    """`fanout failures recover`."""
+
+    command = "publisher failures recover"
+    if_refused = (
+        "{:,} records would be refused again, unless the deployed publisher knows better. A stream "
+        "record can't be edited: write the item anew in Accounts, then `fanout failures discard` "
+        "what that supersedes."
+    )
+
+    def why_left_out(self, failure: Failure, options: Mapping[str, Any]) -> str:
+        """See `_FailuresOperation.why_left_out`: a change of an earlier stream."""
+        if options.get("even_if_earlier_stream"):
+            return ""
+        stream_arn = self.deployment.publisher.stream_arn
+        return EARLIER_STREAM if is_of_earlier_stream(failure.records or (), stream_arn) else ""
+
+    def steps(self, run: Run) -> Callable[[Work], Ending]:
+        """See `Operation.steps`."""
+        deployment = self.deployment
+        function = PublisherFunction(
+            client=lambda_client(deployment.target),
+            function_name=deployment.publisher.function_name,
+        )
+        function.require_reporting()
+        mover = Mover(
+            run=run,
+            store=deployment.store,
+            folder="recovered",
+            end=RECOVERED,
+            end_if_missing=RECOVERED,  # published, and moved by somebody else
+        )
+        return lambda work: Recovery(
+            run=run,
+            work=work,
+            load=partial(self.load, run),
+            function=function,
+            mover=mover,
+            customer_id_attribute=deployment.rules.customer_id_attribute,
+        ).publish_all()
+
+
+class FailuresDiscard(_FailuresOperation):
+    """`fanout failures discard`."""
+
+    command = "publisher failures discard"
+
+    def why_left_out(self, failure: Failure, options: Mapping[str, Any]) -> str:
+        """See `_FailuresOperation.why_left_out`: what no later change has superseded."""
+        if options["even_if_current"]:
+            return ""
+        rules, item_now = self.deployment.rules, self.deployment.item_now
+        return why_not_discard(failure, rules, item_now)
+
+    def steps(self, run: Run) -> Callable[[Work], Ending]:
+        """See `Operation.steps`."""
+        mover = Mover(
+            run=run,
+            store=self.deployment.store,
+            folder="discarded",
+            end=DISCARDED,
+            end_if_missing=GONE,
+            why=run.options["because"],
+        )
+
+        def move_all(work: Work) -> Ending:
+            items, moved = run.ledger.items(*OPEN), 0
+            while (page := list(islice(items, MOVES_MAX))) and not work.stop():
+                work.keep_lock()
+                mover.move(page)
+                moved += len(page)
+                work.progress(moved)
+            return Ending()
+
+        return move_all
+
+
+_COUNTS = ("records", "publish", "ignore", "refuse")
+
+
+def _named(options: Mapping[str, Any]) -> StreamRange | None:
+    """The range of the stream that a run's options name."""
+    return StreamRange(**options["range"]) if options.get("range") else None
+
+
+def _expected(group: Mapping[str, Any]) -> str:
+    expected = (
+        f"{group['objects']:,} objects, {group['records']:,} records: "
+        f"{group['publish']:,} publish, {group['ignore']:,} no change"
+    )
+    if not group["refuse"]:
+        return expected
+    return (
+        f"{expected}, {group['refuse']:,} would be refused again: {group['would_be_refused_for']}"
+    )

@@ -1,15 +1,16 @@
 """The failure store in S3, and the publisher that it belongs to."""
 
+import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from itertools import islice
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from fanout.aws import AwsTarget
 from fanout.discovery import Publisher, find_publisher, table_rules
@@ -20,6 +21,7 @@ from fanout.failures.records import (
     Failure,
     Record,
     StreamRange,
+    as_object,
     read,
     read_again,
 )
@@ -101,50 +103,98 @@ def _is_absent(error: ClientError) -> bool:
     return error.response.get("Error", {}).get("Code", "") in _ABSENT
 
 
+# The deployed publisher function, asked to publish records and to say what became of each
+
+
+PUBLISHED, IGNORED, REFUSED, FAILED = "PUBLISHED", "IGNORED", "REFUSED", "FAILED"
+READ_TIMEOUT_SECONDS = 900
+"""As long as a function may run: giving up earlier would only leave its answer unread."""
+_LATER = {"TooManyRequestsException", "ServiceException", "EC2ThrottledException"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Loader:
-    """How a run gets at the records of an object.
+class Outcome:
+    """What became of one record, with the reason where it was refused or failed."""
 
-    Args:
-        store: the failure store.
-        read_range: reads a range of the stream; raises `Refused` where it is gone.
-        named: a range that a person named, or None.
-        from_stream: whether ranges of objects without records are read as well.
-    """
+    outcome: str
+    reason: str = ""
 
-    store: ObjectStore
-    read_range: Callable[[StreamRange], list[Record]]
-    named: StreamRange | None = None
-    from_stream: bool = False
 
-    def load(self, item_id: str) -> Sequence[Record]:
-        """The records of an item of a run.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublisherFunction:
+    """The function, on Lambda; `lambda_client` makes a `client` that waits long enough."""
 
-        Raises:
-            Refused: there are none; says why.
-        """
-        if self.named is not None and item_id == self.named.item_id:
-            return self.read_range(self.named)
-        failure = self.store.read(item_id)
-        if failure is None:
-            raise Refused("no longer there: recovered or discarded by someone")
-        return self.records_of(failure)
+    client: Any
+    function_name: str
 
-    def records_of(self, failure: Failure) -> Sequence[Record]:
-        """The records of an object that was read.
+    def require_reporting(self) -> None:
+        """Ask with no record, since an older function would park what it refuses once more.
 
         Raises:
-            Refused: there are none; says why.
+            Refused: the function does not report outcomes, or there is none.
         """
-        if failure.records is not None:
-            return failure.records
-        if failure.stream_range is None:
-            raise Refused("its content can't be read: see `failures show`")
-        if self.from_stream:
-            return self.read_range(failure.stream_range)
-        hours = failure.stream_range.hours_left(datetime.now(UTC))
-        left = "" if hours is None else f", {hours:.1f} hours left"
-        raise Refused(f"only a range, read with --from-stream{left}")
+        answer, why = self._invoke([])
+        if not isinstance(answer.get("outcomes"), list):
+            said = f" It said: {why}." if why else ""
+            raise Refused(
+                f"{self.function_name} does not report outcomes.{said} Deploy the current "
+                "publisher as the function of a stream mapping (a pipe's enrichment publishes "
+                "nothing by itself), then recover."
+            )
+
+    def publish(self, records: Sequence[Record]) -> list[Outcome]:
+        """An outcome for each record, in their order; `FAILED` where none came back."""
+        answer, why = self._invoke(records)
+        outcomes = answer.get("outcomes")
+        if not isinstance(outcomes, list) or len(outcomes) != len(records):
+            return [Outcome(outcome=FAILED, reason=why or "NotReported")] * len(records)
+        return [_outcome(as_object(outcome)) for outcome in outcomes]
+
+    # Private functions
+
+    def _invoke(self, records: Sequence[Record]) -> tuple[Mapping[str, Any], str]:
+        """The function's answer, or an empty one and why there is none."""
+        payload = json.dumps({"report_outcomes": True, "Records": list(records)}).encode()
+        try:
+            response = self.client.invoke(
+                FunctionName=self.function_name,
+                InvocationType="RequestResponse",
+                Payload=payload,
+            )
+        except self.client.exceptions.ResourceNotFoundException:
+            raise Refused(
+                f"There is no function {self.function_name}: deploy the publisher first."
+            ) from None
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code", "")
+            if code not in _LATER:
+                raise
+            return {}, code
+        except BotoCoreError as error:  # it may have published: the ids stay the same
+            return {}, type(error).__name__
+        answer = as_object(json.loads(response["Payload"].read() or b"null"))
+        if "FunctionError" in response or not answer:
+            return {}, str(answer.get("errorType") or response.get("FunctionError") or "NoAnswer")
+        return answer, ""
+
+
+def lambda_client(target: AwsTarget) -> Any:
+    """A client that waits for a long invocation, and does not repeat it by itself."""
+    config = Config(
+        read_timeout=READ_TIMEOUT_SECONDS, retries={"mode": "standard", "total_max_attempts": 1}
+    )
+    return target.session.client("lambda", endpoint_url=target.endpoint_url, config=config)
+
+
+def _outcome(answer: Mapping[str, Any]) -> Outcome:
+    """Anything but the four words counts as failed."""
+    outcome = str(answer.get("outcome"))
+    if outcome not in {PUBLISHED, IGNORED, REFUSED, FAILED}:
+        return Outcome(outcome=FAILED, reason="NotReported")
+    return Outcome(outcome=outcome, reason=str(answer.get("reason") or ""))
+
+
+# A deployment, and what a person names of its stream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,11 +229,25 @@ class Deployment:
                 "earlier stream's numbers do not continue in it: start a new run."
             )
 
-    def loader(self, *, named: StreamRange | None = None, from_stream: bool = False) -> Loader:
-        """How a run gets at records."""
-        streams = self.target.client("dynamodbstreams")
-        read_range = partial(read_again, streams)
-        return Loader(store=self.store, read_range=read_range, named=named, from_stream=from_stream)
+    def records_of(self, failure: Failure, *, from_stream: bool = False) -> Sequence[Record]:
+        """An object's records, with `from_stream` also where it holds only their range.
+
+        Raises:
+            Refused: there are none; says why.
+        """
+        if failure.records is not None:
+            return failure.records
+        if failure.stream_range is None:
+            raise Refused("its content can't be read: see `fanout failures show`")
+        if from_stream:
+            return self.read_range(failure.stream_range)
+        hours = failure.stream_range.hours_left(datetime.now(UTC))
+        left = "" if hours is None else f", {hours:.1f} hours left"
+        raise Refused(f"only a range, read with --from-stream{left}")
+
+    def read_range(self, wanted: StreamRange) -> Sequence[Record]:
+        """See `records.read_again`."""
+        return read_again(self.target.client("dynamodbstreams"), wanted)
 
     def item_now(self, key: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """An item of Accounts as it is now; None where there is none."""

@@ -2,17 +2,17 @@
 dependencies, compiled files, and nothing else. The same bytes every time.
 """
 
-import ast
 import hashlib
 import os
 import re
 import shutil
 import subprocess
-import sysconfig
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from modulefinder import ModuleFinder
 from pathlib import Path
 from typing import Final
 
@@ -46,11 +46,9 @@ class Target:
         return self.arch == "local"
 
     @property
-    def platform(self) -> str:
-        """The wheel platform; manylinux2014 runs on every Lambda runtime from Python 3.11 on."""
-        if self.is_local:
-            return sysconfig.get_platform()
-        return f"manylinux2014_{_WHEEL_MACHINE[self.arch]}"
+    def platform(self) -> str | None:
+        """The wheels' platform, which every Lambda runtime from Python 3.11 on has; None: ours."""
+        return None if self.is_local else f"manylinux2014_{_WHEEL_MACHINE[self.arch]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,13 +84,12 @@ class Project:
     def require(self, service: str) -> None:
         """Raises: WrongUse where there is no such service; it names the known ones."""
         known = self.services()
-        if service in known:
-            return
-        names = ", ".join(known) or f"none in {self.root}"
-        raise WrongUse(
-            f"No service {service!r}; known: {names}. A service has src/NAME/{ENTRY_MODULE}.py "
-            "and requirements/NAME.txt."
-        )
+        if service not in known:
+            names = ", ".join(known) or f"none in {self.root}"
+            raise WrongUse(
+                f"No service {service!r}; known: {names}. A service has src/NAME/{ENTRY_MODULE}.py "
+                "and requirements/NAME.txt."
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +181,7 @@ def build(
     interpreter = dependencies.find_interpreter(target.python_version)
     staged = dependencies.stage(
         project.lock(service),
-        platform=None if target.is_local else target.platform,
+        platform=target.platform,
         interpreter=interpreter,
         cache=project.cache,
         say=say,
@@ -212,21 +209,18 @@ def build(
 def first_party(project: Project, service: str) -> dict[str, Path]:
     """The service whole, and of other first-party packages the modules that it can import.
 
-    Raises:
-        WrongUse: a file does not compile.
+    Every form of import counts, wherever in a file it stands.
     """
-    modules = {
-        _module_name(path.relative_to(project.sources)): path
-        for path in project.sources.rglob("*.py")
+    own = {
+        ".".join(path.relative_to(project.sources).with_suffix("").parts): path
+        for path in (project.sources / service).rglob("*.py")
     }
-    waiting = [name for name in modules if name.split(".")[0] == service]
-    found: dict[str, Path] = {}
-    while waiting:
-        name = waiting.pop()
-        if name in modules and name not in found:
-            found[name] = modules[name]
-            waiting += [*_parents(name), *_imports(modules[name], name)]
-    return found
+    finder = ModuleFinder(path=[str(project.sources)])
+    for name in own:
+        with suppress(SyntaxError):  # `compileall` names the file
+            finder.import_hook(name.removesuffix(".__init__"))
+    imported = {name: getattr(each, "__file__", None) for name, each in finder.modules.items()}
+    return own | {name: Path(path) for name, path in imported.items() if path}
 
 
 def require_start(path: Path, service: str, interpreter: Interpreter) -> None:
@@ -298,44 +292,16 @@ def write_zip(path: Path, files: Mapping[str, Path]) -> int:
 
 
 def _copy_first_party(project: Project, service: str, root: Path) -> None:
-    found = first_party(project, service)
-    for path in found.values():
-        _copy_file(path, root / path.relative_to(project.sources))
-    for package in {name.partition(".")[0] for name in found}:
-        for path in _data_files(project.sources / package):
-            _copy_file(path, root / path.relative_to(project.sources))
-
-
-def _module_name(path: Path) -> str:
-    parts = path.with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-def _parents(name: str) -> list[str]:
-    parts = name.split(".")
-    return [".".join(parts[:end]) for end in range(1, len(parts))]
-
-
-def _imports(path: Path, module: str) -> Iterator[str]:
-    """Every name that an import of the module may mean, wherever in the file it stands.
-
-    Raises:
-        WrongUse: the file does not compile.
-    """
-    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    try:
-        tree = ast.parse(path.read_bytes(), filename=path.name)
-    except SyntaxError as error:
-        raise WrongUse(f"{path}, line {error.lineno}, does not compile: {error.msg}.") from None
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            parents = package.split(".")[: len(package.split(".")) - node.level + 1]
-            parts = [*(parents if node.level else ()), *filter(None, [node.module])]
-            base = ".".join(parts)
-            yield base
-            yield from (f"{base}.{alias.name}" for alias in node.names)
+    modules = first_party(project, service)
+    data = (
+        path
+        for package in {name.partition(".")[0] for name in modules}
+        for path in _data_files(project.sources / package)
+    )
+    for path in (*modules.values(), *data):
+        target = root / path.relative_to(project.sources)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
 
 
 def _data_files(package: Path) -> Iterator[Path]:
@@ -345,11 +311,6 @@ def _data_files(package: Path) -> Iterator[Path]:
         for path in (Path(folder, name) for name in names):
             if path.suffix not in _NOT_DATA and path.name != "py.typed" and path.name[0] != ".":
                 yield path
-
-
-def _copy_file(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
 
 
 def _files(root: Path) -> dict[str, Path]:

@@ -95,7 +95,7 @@ def stage(
         say: called with a sentence before work that takes long.
 
     Raises:
-        WrongUse: a line of the lock is no pin, or the services are not stated.
+        WrongUse: a line of the lock pins no version, or the services are not stated.
         Refused: a wheel can't be downloaded, or the cache can't be written.
     """
     services = _stated_services(lock)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from customer_events.instants import from_wire, to_wire
-from fanout.errors import WrongUse
+from fanout.errors import Refused, WrongUse
 
 # What each kind of a journal's lines must hold; a file that was changed by hand is refused. Pure
 
@@ -184,7 +184,8 @@ def note(text: str) -> Entry:
 
 
 _SAID_LENGTH_MAX = 200
-_MODE = 0o600  # an edit's journal holds the original message
+PRIVATE_MODE = 0o600
+"""Of a file that holds messages, as an edit's journal does."""
 
 
 class Journal:
@@ -219,10 +220,10 @@ class Journal:
             FileExistsError: there is one already.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _MODE))
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE_MODE))
         journal = cls(path, clock=clock)
         journal.append(header)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
         return journal
 
     def append(self, *entries: Entry) -> list[Record]:
@@ -325,7 +326,42 @@ def _line(record: Record) -> str:
     return json.dumps(record.to_document(), separators=(",", ":"), default=str) + "\n"
 
 
-def _sync_folder(folder: Path) -> None:
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+# Files that are written whole or not at all
+
+
+def write_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> int:
+    """Write a new file whole or not at all; how many lines it has.
+
+    Raises:
+        WrongUse: there is one of this name already. Refused: it can't be written.
+    """
+    if path.exists():
+        raise WrongUse(f"{path} exists: name a new file.")
+    part = path.with_name(f"{path.name}.part")
+    count = 0
+    try:
+        with os.fdopen(
+            os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_MODE), "wb"
+        ) as file:
+            for line in lines:
+                file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+                count += 1
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise file_refusal(path, error) from None
+    finally:
+        part.unlink(missing_ok=True)
+    sync_folder(path.parent)
+    return count
+
+
+def sync_folder(folder: Path) -> None:
     """A new file's name is on the disk only once its folder is."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -334,5 +370,6 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
+def file_refusal(path: Path, error: OSError) -> Refused:
+    """What to raise where a file can't be written."""
+    return Refused(f"{path} can't be written: {error.strerror}. Nothing was deleted for it.")

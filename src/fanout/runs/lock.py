@@ -1,11 +1,11 @@
-"""Keep two operators from moving the same DLQ's messages at once.
+"""Keep two operators from working on the same thing at once.
 
-A lock is an SSM parameter `/<prefix>/locks/dlq/<subscriber>/<generation>` that says who holds it
-and until when. SSM makes a parameter only if there is none (`Overwrite=False`), and that is the
-only thing this rests on: a lock that has expired is taken over by making the *next* generation,
-which one of any number of operators can do. The holder extends its own generation, and stops as
-soon as there is a higher one. On the holder's own machine a lock whose process is dead need not be
-waited for.
+A lock is an SSM parameter `/<prefix>/locks/<name>/<generation>` that says who holds it and until
+when; its name says what it protects, such as `dlq/payments`. SSM makes a parameter only if there
+is none (`Overwrite=False`), and that is the only thing this rests on: a lock that has expired is
+taken over by making the *next* generation, which one of any number of operators can do. The holder
+extends its own generation, and stops as soon as there is a higher one. On the holder's own machine
+a lock whose process is dead need not be waited for.
 """
 
 import json
@@ -46,7 +46,7 @@ class Holder:
 
 
 class Locks:
-    """The locks of one deployment's DLQs.
+    """The locks of one deployment.
 
     Args:
         ssm: a boto3 client.
@@ -68,16 +68,16 @@ class Locks:
 
     @contextmanager
     def hold(
-        self, subscriber: str, *, operator: Operator, run_id: str, tell: Callable[[str], None]
+        self, name: str, *, operator: Operator, run_id: str, report: Callable[[str], None]
     ) -> Iterator["Lock"]:
-        """Hold the lock for the length of a `with` block.
+        """Hold the lock of this name for the length of a `with` block.
 
-        Where an expired lock is taken over, `tell` is called with a sentence about it.
+        Where an expired lock is taken over, `report` is called with a sentence about it.
 
         Raises:
             Refused: somebody else holds it; names them.
         """
-        lock = self._take(subscriber, operator=operator, run_id=run_id, tell=tell)
+        lock = self._take(name, operator=operator, run_id=run_id, report=report)
         try:
             yield lock
         finally:
@@ -86,12 +86,12 @@ class Locks:
     # Private functions
 
     def _take(
-        self, subscriber: str, *, operator: Operator, run_id: str, tell: Callable[[str], None]
+        self, name: str, *, operator: Operator, run_id: str, report: Callable[[str], None]
     ) -> "Lock":
-        path = f"/{self._prefix}/locks/dlq/{subscriber}"
+        path = f"/{self._prefix}/locks/{name}"
         last = newest(self._ssm, path)
         if last is not None and self._is_held(last, operator):
-            raise _refusal(subscriber, last)
+            raise _refusal(name, last)
         lock = Lock(
             self._ssm,
             path,
@@ -103,11 +103,11 @@ class Locks:
         )
         if not lock.make():
             other = newest(self._ssm, path)
-            raise _refusal(subscriber, other)
+            raise _refusal(name, other)
         if last is not None:
             with suppress(BotoCoreError, ClientError):
                 self._ssm.delete_parameter(Name=_name(path, last.generation))
-            tell(
+            report(
                 f"The lock of {last.who} was taken over: their run {last.run_id} ended without "
                 "letting go of it."
             )
@@ -174,7 +174,7 @@ class Lock:
         if holder is None or holder.token == self._token:
             return
         if holder.generation >= self._generation:
-            raise _refusal(self._path.rpartition("/")[2], holder)
+            raise _refusal(self._path.rpartition("/locks/")[2], holder)
 
     def release(self) -> None:
         """Let the next one have it at once; where that fails it expires."""
@@ -195,7 +195,7 @@ class Lock:
         }
         self._ssm.put_parameter(
             Name=_name(self._path, self._generation),
-            Description="Held by an operator who is moving messages of this subscriber's DLQ.",
+            Description="Held by an operator's run, which is changing what the name says.",
             Type="String",
             Value=json.dumps(value),
             Overwrite=overwrite,
@@ -225,11 +225,11 @@ def newest(ssm: Any, path: str) -> Holder | None:
 # Private functions
 
 
-def _refusal(subscriber: str, holder: Holder | None) -> Refused:
+def _refusal(name: str, holder: Holder | None) -> Refused:
     if holder is None:
-        return Refused(f"Somebody else just took the lock of {subscriber}: try again in a moment.")
+        return Refused(f"Somebody else just took the lock {name}: try again in a moment.")
     return Refused(
-        f"{holder.who} is moving messages of {subscriber} (run {holder.run_id}): wait for them. "
+        f"{holder.who} is at work on {name} (run {holder.run_id}): wait for them. "
         f"If their command was killed, the lock expires at {to_wire(holder.until)}."
     )
 

@@ -1,11 +1,100 @@
-"""How a stretch of work on a run ended."""
+"""One command that changes something, step by step, in a run: everything but the steps themselves.
 
-from dataclasses import dataclass
+A command builds its `Operation` and calls `begin`; `fanout runs resume` reopens one from a
+journal's header and calls `resume`. Both do the same, in this order:
 
+1. `begin` makes the run, with the operation's `subject()` and the command's options in its header;
+   `resume` opens it.
+2. `select(run, selecting)`, where the selection is not frozen yet: write what is to be done with
+   `run.select` and close it with `run.freeze`. It returns what to say if there is nothing to do.
+3. `plan(run)` is shown: as JSON, or as rows and remarks.
+4. Without `--execute` it ends here; `fanout runs resume RUN --execute` goes on.
+5. `steps(run)` checks that it can be done here and now (and raises if not, before anything has
+   happened); it returns the function that does the steps.
+6. The lock named `lock` is taken, signals are caught, the journal says that work begins, and the
+   function is called with a `Work`. Before each batch it asks `work.stop()`, calls
+   `work.pace.take(count)` and `work.keep_lock()`, and afterwards `work.progress(...)`. It returns
+   an `Ending`: why it stopped early, or nothing.
+7. The verdict (an exit code and a sentence) follows from the items that are left or ended badly;
+   the journal says `paused` or `finished`; the report is printed, with how to resume.
+
+The options of a run are a dictionary in its header. The engine reads `journal` (where a copy is
+kept), `execute`, and, if they are there, `rate` (items a second); the rest is the operation's own.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import typer
 from botocore.exceptions import BotoCoreError, ClientError
+from rich.markup import escape
 
-from fanout.aws import sentence_for
-from fanout.errors import CommandError, ExitCode
+from customer_events.instants import to_wire
+from fanout.aws import AwsTarget, sentence_for
+from fanout.console import ERR, OUT, print_json, progress, table, warn
+from fanout.errors import CommandError, ExitCode, Found
+from fanout.runs.ledger import State
+from fanout.runs.lock import Locks
+from fanout.runs.options import run_store
+from fanout.runs.pace import Pace, Stopping
+from fanout.runs.report import Report, make_report
+from fanout.runs.s3_copy import copy_for
+from fanout.runs.store import Operator, Run, RunStore, find_operator
+
+OPEN = (State.WAITING, State.DOING, State.DID, State.FAILED)
+"""Where an item stands that a run is not done with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """How an operation's items end.
+
+    `good`: the ends that are good; `meanings`: a sentence for each fate of a report; `item`: what
+    one is, in the singular; `twice`: what becomes of an item whose step was done twice.
+    """
+
+    good: frozenset[str]
+    meanings: Mapping[str, str] = field(default_factory=dict)
+    item: str = "message"
+    twice: str = "the order guard makes the second a DUPLICATE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run is going to do.
+
+    `document`: the operation's own fields of the JSON plan; `rows`: of the table; `remarks`: shown
+    in yellow on standard error.
+    """
+
+    document: Mapping[str, Any] = field(default_factory=dict)
+    rows: tuple[tuple[str, str], ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nothing:
+    """What to say if nothing was selected; the run leaves no journal then.
+
+    `asked`: whether something in particular was asked for, so that finding nothing is exit code 1.
+    """
+
+    sentence: str = "Nothing is selected."
+    asked: bool = False
+    document: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """Why the steps stopped early ("": they did not), and what is left besides the run's items."""
+
+    sentence: str = ""
+    left: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,8 +105,349 @@ class Result:
     sentence: str
 
 
-def why_it_broke_off(error: BaseException) -> str:
-    """A sentence for the journal."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selecting:
+    """What `Operation.select` is given.
+
+    `again`: an earlier try was killed; `stop`: asked between calls; `progress`: called with how
+    many were looked at so far, and of how many if that is known.
+    """
+
+    again: bool = False
+    stop: Callable[[], bool] = lambda: False
+    progress: Callable[..., None] = lambda _done, _total=None: None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What the steps are given.
+
+    `stopping.asked` (also `stop`) is asked between batches; `keep_lock` is called before each;
+    `progress` is called after each with how many items were dealt with so far, and how many of
+    them failed; `say` tells the person and the journal's timeline a sentence.
+    """
+
+    operator: Operator
+    stopping: Stopping
+    keep_lock: Callable[[], None]
+    pace: Pace
+    progress: Callable[..., None]
+    say: Callable[[str], None]
+
+    @property
+    def stop(self) -> Callable[[], bool]:
+        """Whether somebody wants it to stop."""
+        return self.stopping.asked
+
+
+class Operation(ABC):
+    """What one command supplies; see the module's docstring for the order of the calls.
+
+    Attributes:
+        command: as a journal's header holds it, such as `dlq replay`.
+        words: how its items end.
+        lock: what nobody else may work on meanwhile, such as `dlq/payments`; None: no lock.
+    """
+
+    command: ClassVar[str]
+    words: ClassVar[Words]
+    lock: str | None = None
+
+    @classmethod
+    @abstractmethod
+    def reopen(cls, target: AwsTarget, header: Mapping[str, Any]) -> Self:
+        """The operation of a run by its journal's header.
+
+        Raises:
+            WrongUse: the run was made for something else than there is here now.
+        """
+
+    @abstractmethod
+    def subject(self) -> Mapping[str, Any]:
+        """What it works on, as the header holds it."""
+
+    @abstractmethod
+    def select(self, run: Run, selecting: Selecting) -> Nothing:
+        """Write the selection and freeze it; where it was asked to stop, don't freeze."""
+
+    @abstractmethod
+    def plan(self, run: Run) -> Plan:
+        """What is going to be done."""
+
+    @abstractmethod
+    def steps(self, run: Run) -> Callable[[Work], Ending]:
+        """Check that it can be done here, and return what does it.
+
+        Raises:
+            CommandError: it can't; nothing has happened.
+        """
+
+    def verdict_note(self, ends: Mapping[str, int]) -> str:  # noqa: ARG002 (an operation's own)
+        """What to add to the number of items that did not end well, in brackets."""
+        return ""
+
+
+def begin(
+    target: AwsTarget,
+    operation: Operation,
+    options: Mapping[str, Any],
+    *,
+    runs_dir: Path | None,
+    as_json: bool,
+) -> None:
+    """Make a run, show its plan, and do it if the option `execute` says so.
+
+    Raises:
+        typer.Exit, CommandError: with the command's exit code, unless everything ended well.
+    """
+    store = run_store(target, runs_dir)
+    operator = find_operator(target)
+    run = store.create(
+        operation.command,
+        subject=operation.subject(),
+        options=options,
+        operator=operator,
+        copy_to=copy_for(target, options.get("journal"), warn),
+    )
+    with run:
+        _select_something(operation, run, again=False, as_json=as_json)
+        _show_plan(operation, run, execute=options["execute"], as_json=as_json)
+        if not options["execute"]:
+            return
+        result = perform(target, operation, run, operator)
+    _conclude(operation, result, run.run_id, store, as_json=as_json)
+
+
+def resume(
+    target: AwsTarget,
+    operation: type[Operation],
+    store: RunStore,
+    run_id: str,
+    *,
+    execute: bool,
+    as_json: bool,
+) -> None:
+    """Open a run and do what is left; begin it, with `execute`, if it was only planned.
+
+    Raises:
+        typer.Exit, CommandError: with the command's exit code, unless everything ended well.
+    """
+    header = store.find(run_id).header
+    assert header is not None, "find leaves out what has no header"
+    reopened = operation.reopen(target, header.fields)
+    copy_to = copy_for(target, header.fields["options"].get("journal"), warn)
+    with store.open(run_id, copy_to=copy_to) as run:
+        _select_something(reopened, run, again=True, as_json=as_json)
+        execute = execute or run.was_started or bool(run.options.get("execute"))
+        _show_plan(reopened, run, execute=execute, as_json=as_json)
+        if not execute:
+            return
+        result = perform(target, reopened, run, find_operator(target))
+    _conclude(reopened, result, run_id, store, as_json=as_json)
+
+
+def perform(
+    target: AwsTarget,
+    operation: Operation,
+    run: Run,
+    operator: Operator,
+    *,
+    log: Callable[[str], None] = lambda sentence: ERR.print(escape(sentence)),
+) -> Result:
+    """Do what is left of a run whose selection is frozen, and say in its journal how it ended.
+
+    Raises:
+        CommandError, ClientError, BotoCoreError: the journal says so; a resume goes on.
+    """
+    steps = operation.steps(run)
+
+    def say(sentence: str) -> None:
+        run.note(sentence)
+        log(sentence)
+
+    locks = Locks(target.client("ssm"), target.prefix)
+    with (
+        progress() as bar,
+        Stopping() as stopping,
+        locks.hold(operation.lock, operator=operator, run_id=run.run_id, report=say)
+        if operation.lock
+        else nullcontext() as lock,
+    ):
+        doing = operation.command.rpartition(" ")[2]
+        task = bar.add_task(doing, total=run.ledger.count(*OPEN))
+
+        def show(done: int, failed: int = 0) -> None:
+            failures = f", {failed:,} failed" if failed else ""
+            bar.update(task, completed=done, description=f"{doing}{failures}")
+
+        work = Work(
+            operator=operator,
+            stopping=stopping,
+            keep_lock=lock.keep if lock else lambda: None,
+            pace=Pace(run.options.get("rate"), wait=stopping.wait),
+            progress=show,
+            say=say,
+        )
+        run.start(operator)
+        try:
+            ending = steps(work)
+        except BaseException as error:
+            run.pause(_why(error))
+            raise
+        return _close(operation, run, ending, interrupted=stopping.asked())
+
+
+def select(operation: Operation, run: Run, *, again: bool = False) -> Nothing:
+    """Let an operation freeze its selection, with a progress bar.
+
+    Raises:
+        typer.Exit: with 130, where it was interrupted.
+    """
+    with progress() as bar, Stopping() as stopping:
+        task = bar.add_task("selecting", total=None)
+
+        def show(done: int, total: int | None = None) -> None:
+            bar.update(task, completed=done, total=total)
+
+        nothing = operation.select(run, Selecting(again=again, stop=stopping.asked, progress=show))
+    if not run.is_frozen:
+        ERR.print("Interrupted while selecting: nothing was changed.")
+        raise typer.Exit(int(ExitCode.INTERRUPTED))
+    return nothing
+
+
+def plan_document(operation: Operation, run: Run) -> dict[str, Any]:
+    """The plan as one JSON object."""
+    return {
+        "run_id": run.run_id,
+        "command": operation.command,
+        "subject": dict(run.header["subject"]),
+        "options": dict(run.options),
+        "cut_off": run.cut_off and to_wire(run.cut_off),
+        "selected": run.ledger.count(),
+        "to_do": run.ledger.count(*OPEN),
+        **operation.plan(run).document,
+        "left_out": list(run.left_out),
+    }
+
+
+def print_report(report: Report, words: Words) -> None:
+    """Print what became of every selected item: the counts add up to the selection."""
+    rows = table(f"{report.header['run_id']}: {report.status}", "fate", f"{words.item}s", "")
+    rows.columns[1].justify = "right"
+    for name, count in report.fates.items():
+        colour = "green" if name in words.good else "yellow"
+        meaning = escape(words.meanings.get(name, ""))
+        rows.add_row(f"[{colour}]{escape(name)}[/]", f"{count:,}", meaning)
+    rows.add_section()
+    rows.add_row("all", f"{sum(report.fates.values()):,}", f"of {report.selected:,} selected")
+    if report.perhaps_twice:
+        rows.caption = (
+            f"{report.perhaps_twice:,} may have been done twice (a step's end was unknown after a "
+            f"crash): {words.twice}."
+        )
+        rows.caption_justify = "left"
+    OUT.print(rows)
+
+
+# Private functions
+
+
+def _select_something(operation: Operation, run: Run, *, again: bool, as_json: bool) -> None:
+    """Freeze the selection where it is not. Raises: typer.Exit, Found: there is nothing to do."""
+    if run.is_frozen:
+        return
+    if again:
+        warn("It was killed while it selected, before anything was changed: selecting anew.")
+    nothing = select(operation, run, again=again)
+    if not run.ledger.count():
+        _nothing_selected(run, nothing, as_json=as_json)
+
+
+def _nothing_selected(run: Run, nothing: Nothing, *, as_json: bool) -> None:
+    """Raises: Found; typer.Exit with 0 where nothing in particular was asked for."""
+    run.drop()
+    for remark in run.left_out:
+        warn(remark)
+    if as_json:
+        print_json({"run_id": None, "selected": 0, "left_out": run.left_out, **nothing.document})
+    if nothing.asked or run.left_out:
+        raise Found(nothing.sentence)
+    ERR.print(escape(nothing.sentence))
+    raise typer.Exit
+
+
+def _show_plan(operation: Operation, run: Run, *, execute: bool, as_json: bool) -> None:
+    """As JSON only where nothing else follows: a command prints one document."""
+    if as_json:
+        if not execute:
+            print_json(plan_document(operation, run))
+        return
+    plan = operation.plan(run)
+    to_do, selected = run.ledger.count(*OPEN), run.ledger.count()
+    rows = table(f"Plan of {run.run_id}: {to_do:,} of {selected:,} {operation.words.item}s", "", "")
+    rows.show_header = False
+    for name, value in plan.rows:
+        rows.add_row(escape(name), escape(value))
+    OUT.print(rows)
+    for remark in (*plan.remarks, *run.left_out):
+        warn(remark)
+    if not execute:
+        ERR.print(
+            "Nothing was changed. To do it, with this very selection: "
+            f"[bold]fanout runs resume {run.run_id} --execute[/]"
+        )
+
+
+def _close(operation: Operation, run: Run, ending: Ending, *, interrupted: bool) -> Result:
+    """Judge what the run has come to, and say in the journal how this stretch of work ended."""
+    result = _verdict(operation, run, ending, interrupted=interrupted)
+    if result.exit_code is ExitCode.DONE or not run.ledger.count(*OPEN) + ending.left:
+        run.finish()
+    else:
+        run.pause(result.sentence)
+    return result
+
+
+def _verdict(operation: Operation, run: Run, ending: Ending, *, interrupted: bool) -> Result:
+    left = run.ledger.count(*OPEN)
+    ends: dict[str, int] = {}
+    for tally in run.ledger.tallies():
+        ends[tally.end] = ends.get(tally.end, 0) + tally.count
+    good = operation.words.good
+    badly = sum(count for end, count in ends.items() if end and end not in good)
+    found = partial(Result, exit_code=ExitCode.FOUND)
+    if interrupted and left:
+        sentence = f"Interrupted, with {left:,} {operation.words.item}s left."
+        return Result(exit_code=ExitCode.INTERRUPTED, sentence=sentence)
+    if ending.sentence:
+        return found(sentence=ending.sentence)
+    if left or badly:
+        note = operation.verdict_note(ends)
+        return found(sentence=f"{badly:,} did not end well{note}, and {left:,} are left to do.")
+    sentence = f"Every selected {operation.words.item} ended well."
+    return Result(exit_code=ExitCode.DONE, sentence=sentence)
+
+
+def _conclude(
+    operation: Operation, result: Result, run_id: str, store: RunStore, *, as_json: bool
+) -> None:
+    """Print what the run has come to. Raises: typer.Exit: unless everything ended well."""
+    report = make_report(store.records(run_id))
+    if as_json:
+        print_json(report.to_document() | {"exit_code": int(result.exit_code)})
+    else:
+        print_report(report, operation.words)
+        colour = "green" if result.exit_code is ExitCode.DONE else "bold yellow"
+        OUT.print(f"[{colour}]{escape(result.sentence)}[/]")
+    if result.exit_code is not ExitCode.DONE:
+        if report.status != "finished":
+            ERR.print(f"To resume: [bold]fanout runs resume {run_id}[/]")
+        raise typer.Exit(int(result.exit_code))
+
+
+def _why(error: BaseException) -> str:
+    """Why the work broke off, as a sentence for the journal."""
     if isinstance(error, ClientError | BotoCoreError):
         return sentence_for(error)
     if isinstance(error, CommandError):

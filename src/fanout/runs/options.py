@@ -17,6 +17,11 @@ Reveal = Annotated[
 ]
 
 
+Check = Annotated[
+    bool, typer.Option("--check", help="Exit with 1 where there is something, for a script.")
+]
+
+
 Execute = Annotated[bool, typer.Option("--execute", help="Do it; without, only the plan is shown.")]
 
 

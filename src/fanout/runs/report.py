@@ -1,24 +1,16 @@
 """What a run came to: numbers that add up to its selection, and a timeline."""
 
-import heapq
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from html import escape
-from operator import itemgetter
 from typing import Any
 
 from customer_events.instants import to_wire
-from fanout.errors import WrongUse
-from fanout.runs import journal
 from fanout.runs.journal import Kind, Record
 from fanout.runs.ledger import Item, Ledger, State, Tally
-from fanout.runs.store import StoredRun
 
-OF_RUN = "of_run"
-"""The field that names a record's run, where several are told as one."""
 BUCKETS_MAX = 120
 """Bars of the timeline; the longer a run, the wider they are."""
 
@@ -110,23 +102,12 @@ def make_report(records: Iterable[Record]) -> Report:
 
 
 @contextmanager
-def account(
-    records: Iterable[Record], ledger: Ledger | None = None
-) -> Iterator[tuple[Report, Ledger]]:
-    """The report, and where each item stands for as long as the block lasts.
-
-    Args:
-        records: a journal's lines.
-        ledger: an empty one, of which the caller lets go; by default one that is gone at the end.
-    """
-    filled = ledger or Ledger()
-    try:
+def account(records: Iterable[Record]) -> Iterator[tuple[Report, Ledger]]:
+    """The report of a journal's lines, and where each item stands while the block lasts."""
+    with closing(Ledger()) as ledger:
         story = _Story()
-        filled.fill(story.follow(records))
-        yield story.report(filled), filled
-    finally:
-        if ledger is None:
-            filled.close()
+        ledger.fill(story.follow(records))
+        yield story.report(ledger), ledger
 
 
 class _Story:
@@ -202,8 +183,7 @@ class _Story:
                 self._count(record, len(fields["items"]))
 
     def _say(self, record: Record, text: str) -> None:
-        run = record.fields.get(OF_RUN)
-        self._timeline.append(Moment(at=record.at, text=f"{run}: {text}" if run else text))
+        self._timeline.append(Moment(at=record.at, text=text))
 
     def _count(self, record: Record, items: int) -> None:
         self._bars[int(record.at.timestamp()) // self._bar_seconds] += items
@@ -224,301 +204,40 @@ def _fate_of(tally: Tally) -> str:
 
 LISTED_MAX = 1000
 """Items that the page lists one by one."""
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem;
-       color: #1c2430; background: #fff; }
-h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
-table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #dde3ea;
-         vertical-align: top; overflow-wrap: anywhere; }
-td.n { text-align: right; font-variant-numeric: tabular-nums; }
-.well { color: #14713d; } .badly { color: #b3261e; } .open { color: #8a5a00; }
-.status { display: inline-block; padding: .1rem .6rem; border-radius: 1rem; background: #eef2f6; }
-svg { width: 100%; height: 90px; } rect { fill: #3b6ea5; }
-@media (prefers-color-scheme: dark) {
-  body { color: #e3e8ee; background: #14181d; } th, td { border-color: #323a44; }
-  .well { color: #6fcf97; } .badly { color: #ff8a80; } .open { color: #f2c94c; }
-  .status { background: #28303a; } rect { fill: #7fb1e5; } }
-"""
 
 
 def html_page(
     report: Report,
     *,
     meanings: Mapping[str, str],
-    well: Iterable[str],
-    left: Iterable[Mapping[str, Any]],
+    good: Collection[str],
+    bad: Sequence[Mapping[str, Any]],
 ) -> str:
     """The page.
 
     Args:
         report: the run in numbers.
         meanings: a sentence for each fate that needs one.
-        well: the fates that are good ends.
-        left: items that did not end well, as `report.item_document` makes them, `LISTED_MAX` at
-            most.
+        good: the fates that are good ends.
+        bad: items that did not end well, as `item_document` makes them, `LISTED_MAX` at most.
     """
-    good = frozenset(well)
-    title = f"{report.header['command']} {report.header['run_id']}"
-    sections = [
-        _head(report, title),
-        _fates(report, meanings, good),
-        _reasons(report, good),
-        _bars(report),
-        _timeline(report),
-        _listed(list(left)),
-    ]
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
-        + "\n".join(one for one in sections if one)
-        + "\n</body>\n</html>\n"
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("fanout.runs", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
+    environment.filters["number"] = lambda number: f"{number:,}"
+    environment.filters["instant"] = to_wire
 
+    def css(fate: str) -> str:
+        if fate in good:
+            return "good"
+        return "bad" if fate.isupper() or fate.endswith("failed") else "open"
 
-def _head(report: Report, title: str) -> str:
-    who = report.header["operator"]
-    subject = ", ".join(f"{name} {value}" for name, value in report.header["subject"].items())
-    options = ", ".join(
-        f"{name} {value}"
-        for name, value in report.header["options"].items()
-        if value not in (None, {}, "")
+    return environment.get_template("report.html.jinja").render(
+        report=report, meanings=meanings, bad=bad, listed_max=LISTED_MAX, css=css
     )
-    rows = {
-        "Status": f'<span class="status">{escape(report.status)}</span>',
-        "Who": escape(f"{who['user']}@{who['host']} ({who['identity']})"),
-        "On": escape(subject),
-        "How": escape(options),
-        "From, to (UTC)": f"{to_wire(report.began_at)}, {to_wire(report.last_at)}",
-        "Cut-off": escape(report.cut_off or "-"),
-    }
-    if report.left_out:
-        rows["Not seen"] = "<br>".join(map(escape, report.left_out))
-    body = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in rows.items())
-    return f"<h1>{escape(title)}</h1>\n<table>{body}</table>"
-
-
-def _fates(report: Report, meanings: Mapping[str, str], good: frozenset[str]) -> str:
-    rows = "".join(
-        f'<tr><td class="{_class(fate, good)}">{escape(fate)}</td><td class="n">{count:,}</td>'
-        f"<td>{escape(meanings.get(fate, ''))}</td></tr>"
-        for fate, count in report.fates.items()
-    )
-    total = sum(report.fates.values())
-    twice = (
-        f"<p>{report.perhaps_twice:,} may have been done twice: the process ended between a step "
-        "and its confirmation. Order guard and ids make the second one a DUPLICATE.</p>"
-        if report.perhaps_twice
-        else ""
-    )
-    return (
-        f"<h2>What became of {report.selected:,} selected</h2>\n<table>{rows}"
-        f'<tr><th>all</th><td class="n"><b>{total:,}</b></td><td></td></tr></table>{twice}'
-    )
-
-
-def _reasons(report: Report, good: frozenset[str]) -> str:
-    fates = list(report.fates)
-    head = "".join(f'<th class="{_class(one, good)}">{escape(one)}</th>' for one in fates)
-    rows = "".join(
-        f"<tr><td>{escape(reason)}</td>"
-        + "".join(f'<td class="n">{counts.get(one, 0):,}</td>' for one in fates)
-        + f'<td class="n">{sum(counts.values()):,}</td></tr>'
-        for reason, counts in report.by_reason.items()
-    )
-    return f"<h2>By cause</h2>\n<table><tr><th>cause</th>{head}<th>all</th></tr>{rows}</table>"
-
-
-def _bars(report: Report) -> str:
-    if not report.bars:
-        return ""
-    most, width = max(report.bars), 1000 / len(report.bars)
-    bars = "".join(
-        f'<rect x="{index * width:.1f}" y="{80 - 80 * count / most:.1f}" '
-        f'width="{max(width - 1, 1):.1f}" height="{80 * count / most:.1f}">'
-        f"<title>{count:,}</title></rect>"
-        for index, count in enumerate(report.bars)
-    )
-    return (
-        f"<h2>Ended, per {report.bar_seconds} s from {to_wire(report.bars_from)} "
-        f"(at most {most:,})</h2>\n"
-        f'<svg viewBox="0 0 1000 80" preserveAspectRatio="none" role="img">{bars}</svg>'
-    )
-
-
-def _timeline(report: Report) -> str:
-    rows = "".join(
-        f"<tr><td>{to_wire(one.at)}</td><td>{escape(one.text)}</td></tr>" for one in report.timeline
-    )
-    return f"<h2>Timeline</h2>\n<table>{rows}</table>"
-
-
-def _listed(left: list[Mapping[str, Any]]) -> str:
-    if not left:
-        return ""
-    rows = "".join(
-        f"<tr><td>{escape(str(one['id']))}</td><td>{escape(str(one.get('reason', '')))}</td>"
-        f"<td>{escape(str(one['fate']))}</td>"
-        f"<td>{escape(str(one.get('why', '')))} {escape(str(one.get('where', '')))}</td></tr>"
-        for one in left
-    )
-    cut = f" (the first {LISTED_MAX:,})" if len(left) >= LISTED_MAX else ""
-    return (
-        f"<h2>Did not end well{cut}</h2>\n"
-        f"<table><tr><th>id</th><th>cause</th><th>fate</th><th>why</th></tr>{rows}</table>"
-    )
-
-
-def _class(fate: str, good: frozenset[str]) -> str:
-    if fate in good:
-        return "well"
-    return "badly" if fate.isupper() or fate.endswith("failed") else "open"
-
-
-# Several runs of one subscriber told as one: each message once, with its last fate
-
-
-_SAME = ("prefix", "subscriber", "dlq_arn")
-_NAMES = "CREATE TABLE names (run TEXT, id TEXT, key TEXT, PRIMARY KEY (run, id)) WITHOUT ROWID"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endings:
-    """What the ends of messages say of where they are.
-
-    `well`: done with; `back`: left the DLQ, so that a message which is selected once more has died
-    again; `gone`: not found, which says nothing of a message that another run was done with.
-    """
-
-    well: Collection[str]
-    back: Collection[str]
-    gone: str
-
-
-@contextmanager
-def account_of_several(
-    runs: Sequence[StoredRun], endings: Endings
-) -> Iterator[tuple[Report, Ledger]]:
-    """One report of all the runs, and where each message stands, by its first delivery's id.
-
-    Raises:
-        WrongUse: the runs are of different subscribers.
-    """
-    headers = [one.header.fields for one in runs if one.header is not None]
-    _require_one_subject(headers)
-    ledger = _Merged(endings)
-    states = {one.run_id: "planned" for one in runs}
-    try:
-        with account(_in_turn(runs, ledger, states), ledger) as (report, _):
-            open_runs = [name for name, state in states.items() if state != "finished"]
-            status = f"not finished: {', '.join(open_runs)}" if open_runs else "finished"
-            yield replace(report, header=_header(headers), status=status), ledger
-    finally:
-        ledger.close()
-
-
-class _Merged(Ledger):
-    """A ledger whose items are messages by the ids of their first deliveries."""
-
-    def __init__(self, endings: Endings) -> None:
-        super().__init__()
-        self._endings = endings
-        self._base.execute(_NAMES)
-
-    def translated(self, run_id: str, record: Record) -> Record:
-        """The record with first deliveries' ids in place of its own."""
-        fields: dict[str, Any] = {**record.fields, OF_RUN: run_id}
-        match record.kind:
-            case Kind.SELECTED:
-                fields["items"] = [self._renamed(run_id, one) for one in fields["items"]]
-            case Kind.INTENT:
-                fields["ids"] = [self._key(run_id, one) for one in fields["ids"]]
-            case Kind.DONE | Kind.ENDED:
-                name = "results" if record.kind is Kind.DONE else "items"
-                fields[name] = [
-                    {**one, "id": self._key(run_id, one["id"]), "run": run_id}
-                    for one in fields[name]
-                ]
-        return replace(record, fields=fields)
-
-    # Private functions
-
-    def _renamed(self, run_id: str, item: Mapping[str, Any]) -> dict[str, Any]:
-        key = item.get("alias") or item["id"]
-        if key != item["id"]:
-            self._base.execute(
-                "INSERT OR REPLACE INTO names VALUES (?, ?, ?)", (run_id, item["id"], key)
-            )
-        return {**item, "id": key, "alias": None}
-
-    def _key(self, run_id: str, item_id: str) -> str:
-        row = self._base.execute(
-            "SELECT key FROM names WHERE run = ? AND id = ?", (run_id, item_id)
-        ).fetchone()
-        return row[0] if row else item_id
-
-    def _select(self, items: Iterable[Mapping[str, Any]]) -> None:
-        """What a run finds dead again waits again; what it found where it was keeps its fate."""
-        again = list(items)
-        super()._select(again)
-        self._reopen([one["id"] for one in again], self._endings.back)
-
-    def _intend(self, fields: Mapping[str, Any]) -> None:
-        """What an earlier run left undone is tried anew."""
-        self._reopen(fields["ids"], None)
-        super()._intend(fields)
-
-    def _end(self, endings: Iterable[Mapping[str, Any]]) -> None:
-        super()._end(one for one in endings if not self._was_done_with(one))
-
-    def _was_done_with(self, ending: Mapping[str, Any]) -> bool:
-        if ending["end"] != self._endings.gone:
-            return False
-        item = self.get(ending["id"])
-        return item is not None and item.end in self._endings.well
-
-    def _reopen(self, keys: Iterable[str], ends: Collection[str] | None) -> None:
-        marks = "" if ends is None else f" AND end IN ({','.join('?' * len(ends))})"
-        self._base.executemany(
-            "UPDATE items SET state = 'waiting', step = '', end = '', detail = '{}'"  # noqa: S608 (marks)
-            f" WHERE id = ? AND state = 'ended'{marks}",
-            [(key, *(ends or ())) for key in keys],
-        )
-
-
-def _in_turn(
-    runs: Sequence[StoredRun], ledger: _Merged, states: dict[str, str]
-) -> Iterator[Record]:
-    """Every run's lines by their instants; within a run in their order."""
-    streams = (_named(one, place) for place, one in enumerate(runs))
-    for _, run_id, record in heapq.merge(*streams, key=itemgetter(0)):
-        if record.kind in {Kind.STARTED, Kind.PAUSED, Kind.FINISHED}:
-            states[run_id] = record.kind.value
-        yield ledger.translated(run_id, record)
-
-
-def _named(run: StoredRun, place: int) -> Iterator[tuple[tuple[Any, ...], str, Record]]:
-    for record in journal.read(run.path):
-        yield (record.at, place, record.n), run.run_id, record
-
-
-def _require_one_subject(headers: Sequence[Mapping[str, Any]]) -> None:
-    subjects = [tuple(one["subject"].get(name) for name in _SAME) for one in headers]
-    if len(set(subjects)) > 1:
-        told = "; ".join(
-            f"{one['run_id']} of {one['subject'].get('subscriber', 'no subscriber')}"
-            for one in headers
-        )
-        raise WrongUse(f"Only runs of one subscriber's DLQ can be told as one; these are: {told}.")
-
-
-def _header(headers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Of all of them: the last operator's, and which runs they are."""
-    last = headers[-1]
-    return {
-        **last,
-        "run_id": ", ".join(one["run_id"] for one in headers),
-        "command": ", ".join(dict.fromkeys(one["command"] for one in headers)),
-        "options": {"runs": [one["run_id"] for one in headers]},
-    }

@@ -246,6 +246,10 @@ class StoredRun:
     path: Path
     header: Record | None
 
+    def is_of(self, group: str) -> bool:
+        """Whether its command is this one, or begins so."""
+        return self.header is not None and self.header.fields["command"].startswith(group)
+
 
 class RunStore:
     """Every run that this person has made on this machine for one deployment."""
@@ -297,15 +301,17 @@ class RunStore:
         found = self.find(name)
         return self._run(Journal(found.path, clock=self._clock), found.run_id, copy_to)
 
-    def find(self, name: str) -> StoredRun:
-        """A run by its id, by an unambiguous beginning of it, or `last`.
+    def find(self, name: str, *, group: str = "") -> StoredRun:
+        """A run by its id, by an unambiguous part of it, or `last`: of the commands that begin so.
 
         Raises:
             WrongUse: none, or more than one, is called so.
         """
         runs = [one for one in self.runs() if one.header is not None]
-        if name == LAST and runs:
-            return runs[-1]
+        if name == LAST:
+            runs = [one for one in runs if one.is_of(group)]
+            if runs:
+                return runs[-1]
         exact = [one for one in runs if one.run_id == name]
         found = exact or [one for one in runs if _ID.fullmatch(name) and name in one.run_id]
         if len(found) == 1:

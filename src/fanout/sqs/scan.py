@@ -211,7 +211,7 @@ class Sweep:
                 if is_settled or not self._patience_seconds:
                     self.came_to_end = not self.reached_limit
                     return
-                waiting_since = waiting_since or self._monotonic()
+                waiting_since = waiting_since or max(self._monotonic(), self._doubtful_until)
                 if self._monotonic() - waiting_since >= self._patience_seconds:
                     return
                 is_settled = self._settles()

@@ -47,7 +47,7 @@ class Choices:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name) or self.name.endswith("-dlq"):
             raise WrongUse(
-                f"{self.name!r} is no name for a subscriber: expected 1 to 30 of a-z, 0-9 and -, "
+                f"{self.name!r} is not a subscriber's name: expected 1 to 30 of a-z, 0-9 and -, "
                 "from a letter to a letter or digit, and not ending in -dlq. Its queue, its table "
                 "and its Python package are named by it."
             )
@@ -147,7 +147,7 @@ def with_subscriber(registry: str, choices: Choices, event: EventContract) -> st
     Raises:
         WrongUse: the subscriber is listed already, or there is no such version.
     """
-    if re.search(_entry_of(choices.name), registry, re.MULTILINE):
+    if re.search(rf'^  - name: "?{re.escape(choices.name)}"?$', registry, re.MULTILINE):
         raise WrongUse(f"{REGISTRY} lists {choices.name} already; choose another name.")
     required = [event.version(major).schema["required"] for major in choices.versions]
     fields = [name for name in required[0] if all(name in others for others in required)]
@@ -165,11 +165,6 @@ def with_subscriber(registry: str, choices: Choices, event: EventContract) -> st
     return f"{registry.rstrip()}\n  - name: {json.dumps(choices.name)}\n{lines}"
 
 
-def without_subscriber(registry: str, name: str) -> str:
-    """`registry.yaml` less the subscriber's entry."""
-    return re.sub(rf"{_entry_of(name)}\n(?:    .*\n)*", "", registry, flags=re.MULTILINE)
-
-
 def locked_like_the_model(lock: str, choices: Choices) -> str:
     """The lock of the consumer's package: what the model locks, since both import the same."""
     return lock.replace(f"requirements/{MODEL}.in", f"requirements/{choices.package}.in")
@@ -180,11 +175,6 @@ def _found(pattern: re.Pattern[str], text: str, what: str) -> re.Match[str]:
     if match is None:
         raise WrongUse(f"{PYPROJECT} has no line for {what} any more: nothing was written.")
     return match
-
-
-def _entry_of(name: str) -> str:
-    """Where a subscriber's entry begins, quoted or, as it was written before, not."""
-    return rf'^  - name: (?:{re.escape(name)}|"{re.escape(name)}")$'
 
 
 # Fill the templates: the text of each file that a new subscriber gets. Pure
@@ -221,7 +211,7 @@ def infrastructure_files(choices: Choices, event: EventContract) -> Files:
 
 
 def handout(choices: Choices, event: EventContract) -> str:
-    """What another team is told of the contract, in Markdown."""
+    """What another team needs to know of the contract, in Markdown."""
     [text] = _filled({"README.md": "tests/handout.md"}, choices, event).values()
     return text
 
@@ -379,5 +369,5 @@ def _require_committed(root: Path, paths: list[PurePosixPath]) -> None:
         changed = ", ".join(line[3:] for line in done.stdout.decode().splitlines())
         raise WrongUse(
             f"Uncommitted changes in {changed}: nothing was written. Commit them first, so that "
-            "what this command writes can be told apart and taken back."
+            "you can review and undo what this command writes."
         )

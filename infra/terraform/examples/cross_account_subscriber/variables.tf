@@ -22,7 +22,7 @@ variable "subscriber_account_id" {
 }
 
 variable "prefix" {
-  description = "Leads every name and the SSM paths (/PREFIX/...) on both sides; 1 to 20 characters."
+  description = "Start of every name and SSM path (/PREFIX/...) on both sides; 1 to 20 characters."
   type        = string
   default     = "fanout"
 }

@@ -1,11 +1,11 @@
 variable "region" {
-  description = "AWS region of everything, the Accounts table's own."
+  description = "AWS region of everything; that of the Accounts table."
   type        = string
   default     = null
 }
 
 variable "prefix" {
-  description = "Leads every name and the SSM paths (/PREFIX/...); 1 to 20 characters."
+  description = "Start of every name and SSM path (/PREFIX/...); 1 to 20 characters."
   type        = string
   default     = "fanout"
 }
@@ -20,46 +20,4 @@ variable "alarm_topic_arns" {
   description = "ARNs of the standard SNS topics that alarms notify."
   type        = list(string)
   default     = []
-}
-
-variable "accounts_table_kms_key_arn" {
-  description = "ARN of the existing Accounts table's own customer-managed key, where it has one."
-  type        = string
-  default     = null
-}
-
-variable "architecture" {
-  description = "Processor of the functions and of their packages: arm64 or x86_64."
-  type        = string
-  default     = "arm64"
-}
-
-variable "package_folder" {
-  description = "Folder with the packages that `make package` built; null takes dist/ of this checkout."
-  type        = string
-  default     = null
-}
-
-variable "stream_mapping_enabled" {
-  description = "false leaves the stream unread, for maintenance of less than 24 hours."
-  type        = bool
-  default     = true
-}
-
-variable "table_deletion_protection" {
-  description = "Whether DynamoDB refuses to delete the tables that this creates."
-  type        = bool
-  default     = true
-}
-
-variable "archive_retention_days" {
-  description = "Days that events are kept for replay; null keeps none."
-  type        = number
-  default     = 14
-}
-
-variable "tags" {
-  description = "Tags of everything that is created."
-  type        = map(string)
-  default     = {}
 }

@@ -1,11 +1,11 @@
 variable "prefix" {
-  description = "Leads every name and the SSM paths (/PREFIX/...); 1 to 20 characters."
+  description = "Start of every name and SSM path (/PREFIX/...); 1 to 20 characters."
   type        = string
   default     = "fanout"
 
   validation {
     condition     = can(regex("^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$", var.prefix))
-    error_message = "Must be 1 to 20 of a-z, 0-9 and -, from a letter to a letter or digit: S3 refuses anything else in a bucket name, and the apply would fail halfway."
+    error_message = "Must be 1 to 20 of a-z, 0-9 and -, start with a letter and not end with -: S3 refuses anything else in a bucket name, and the apply would fail halfway."
   }
 }
 

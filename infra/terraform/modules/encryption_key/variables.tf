@@ -1,15 +1,7 @@
 variable "kms_key" {
-  description = <<-EOT
-    An existing customer-managed key to use instead of a new one. `policy` is its key policy (JSON),
-    such as `aws_kms_key.mine.policy`; with `read_policy` the policy is read from AWS instead, which
-    needs `cloudformation:GetResource` and `kms:GetKeyPolicy`. Null creates a key.
-  EOT
-  type = object({
-    arn         = string
-    policy      = optional(string)
-    read_policy = optional(bool, false)
-  })
-  default = null
+  description = "An existing customer-managed key to use instead of a new one, by its ARN; its policy needs the output `policy_statements`. Null creates a key."
+  type        = object({ arn = string })
+  default     = null
 
   validation {
     condition     = var.kms_key == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$", var.kms_key.arn))
@@ -29,13 +21,13 @@ variable "description" {
 }
 
 variable "topic_arns" {
-  description = "ARNs of the SNS topics that deliver into queues with this key; each has to be admitted."
+  description = "ARNs of the SNS topics that deliver into queues with this key."
   type        = list(string)
   default     = []
 }
 
 variable "queue_arn_patterns" {
-  description = "ARNs, or patterns of them, of the queues with this key that EventBridge rules deliver into."
+  description = "ARNs, or ARN patterns, of the queues with this key that EventBridge rules deliver into."
   type        = list(string)
   default     = []
 }
@@ -47,7 +39,7 @@ variable "event_bus_arns" {
 }
 
 variable "log_group_arn_patterns" {
-  description = "ARNs, or patterns of them, of the log groups that this key encrypts."
+  description = "ARNs, or ARN patterns, of the log groups that this key encrypts."
   type        = list(string)
   default     = []
 }

@@ -30,11 +30,10 @@ module "key" {
   deletion_window_days = var.key_deletion_window_days
   topic_arns           = local.is_topic ? [local.topic_arn] : []
   event_bus_arns       = local.is_topic ? [] : [local.bus_arn]
-  # A new key lets rules deliver into this prefix's queues from the start; a given key has to only
-  # where rules are what delivers.
-  queue_arn_patterns = !local.is_topic || var.kms_key == null ? [
+  # Rules may deliver into this prefix's queues from the start, whatever the transport.
+  queue_arn_patterns = [
     "arn:${local.partition}:sqs:${local.region}:${local.account}:${var.prefix}-*"
-  ] : []
+  ]
   log_group_arn_patterns = [
     "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:/aws/lambda/${var.prefix}-*"
   ]

@@ -1,5 +1,5 @@
 output "bus" {
-  description = "What the modules `stream_publisher`, `stream_pipe` and `subscriber` take as `bus`."
+  description = "The bus, as the modules `stream_publisher` and `subscriber` take it in `bus`."
   value = {
     transport        = var.transport
     arn              = local.arn
@@ -18,7 +18,7 @@ output "name" {
 }
 
 output "kms_key" {
-  description = "ARN and policy of the key, as the other modules' `kms_key` takes it."
+  description = "The key, as the other modules take it in `kms_key`."
   value       = module.key.key
 }
 
@@ -27,12 +27,17 @@ output "kms_key_arn" {
   value       = module.key.arn
 }
 
+output "key_policy_statements" {
+  description = "Statements that the policy of a given key needs."
+  value       = module.key.policy_statements
+}
+
 output "discovery_parameter_arn" {
-  description = "ARN of /PREFIX/bus; other accounts read the shared parameter by it."
+  description = "ARN of /PREFIX/bus, by which other accounts read the shared parameter."
   value       = aws_ssm_parameter.bus.arn
 }
 
 output "archive_arn" {
-  description = "ARN of the EventBridge archive; null where there is none."
+  description = "ARN of the EventBridge archive; null without one."
   value       = one(aws_cloudwatch_event_archive.this[*].arn)
 }

@@ -1,11 +1,11 @@
 variable "prefix" {
-  description = "Leads every name and the SSM paths (/PREFIX/...); 1 to 20 characters."
+  description = "Start of every name and SSM path (/PREFIX/...); 1 to 20 characters."
   type        = string
   default     = "fanout"
 
   validation {
     condition     = can(regex("^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$", var.prefix))
-    error_message = "Must be 1 to 20 of a-z, 0-9 and -, from a letter to a letter or digit: S3 refuses anything else in a bucket name, and the apply would fail halfway."
+    error_message = "Must be 1 to 20 of a-z, 0-9 and -, start with a letter and not end with -: S3 refuses anything else in a bucket name, and the apply would fail halfway."
   }
 }
 
@@ -31,7 +31,7 @@ variable "name" {
   }
   validation {
     condition     = var.name == null || var.transport != "eventbridge" || try(length(var.name) <= (var.archive_retention_days == null ? 72 : 48), true)
-    error_message = "A bus has an archive by its name, of up to 48 characters, and a queue NAME-bus-dlq of up to 80: use at most 48, or 72 without archive, or the apply would fail halfway."
+    error_message = "A bus's archive has its name, of up to 48 characters, and its queue NAME-bus-dlq up to 80: use at most 48, or 72 without archive, or the apply would fail halfway."
   }
 }
 
@@ -39,6 +39,7 @@ variable "publish_versions" {
   description = "Major versions of the event that the publisher writes side by side: [2], or [1, 2] during a migration."
   type        = list(number)
   default     = [2]
+  nullable    = false
 
   validation {
     condition     = length(var.publish_versions) > 0 && length(setsubtract(var.publish_versions, local.known_versions)) == 0
@@ -46,7 +47,7 @@ variable "publish_versions" {
   }
   validation {
     condition     = contains(var.publish_versions, max(local.known_versions...))
-    error_message = "Must include ${max(local.known_versions...)}: older versions know no removals and no snapshots, so subscribers could not be seeded."
+    error_message = "Must include ${max(local.known_versions...)}: older versions have no removals and no snapshots, so subscribers could not be seeded."
   }
   validation {
     condition     = var.transport != "sns-fifo" || length(var.publish_versions) == 1
@@ -70,16 +71,9 @@ variable "archive_retention_days" {
 }
 
 variable "kms_key" {
-  description = <<-EOT
-    An existing customer-managed key: its ARN, and its policy (JSON) or `read_policy = true` to have
-    the policy read from AWS. Null creates a key.
-  EOT
-  type = object({
-    arn         = string
-    policy      = optional(string)
-    read_policy = optional(bool, false)
-  })
-  default = null
+  description = "An existing customer-managed key to use instead of a new one, by its ARN; its policy needs the output `key_policy_statements`. Null creates a key."
+  type        = object({ arn = string })
+  default     = null
 }
 
 variable "key_deletion_window_days" {
@@ -106,13 +100,13 @@ variable "share_outside_organization" {
 }
 
 variable "create_alarms" {
-  description = "Whether alarms are created; without them nobody learns of what fails, waits or is lost."
+  description = "Whether alarms are created; without them nobody is told what fails, waits or is lost."
   type        = bool
   default     = true
 }
 
 variable "alarm_topic_arns" {
-  description = "ARNs of the standard SNS topics that alarms notify; none notifies nobody. A topic with a key of its own must let cloudwatch.amazonaws.com use it."
+  description = "ARNs of the standard SNS topics that alarms notify; an empty list notifies nobody. A topic with its own key must let cloudwatch.amazonaws.com use it."
   type        = list(string)
   default     = []
 

@@ -61,7 +61,7 @@ variable "timeout_seconds" {
 }
 
 variable "memory_megabytes" {
-  description = "Memory, and with it processor time, in megabytes (128 to 10240)."
+  description = "Memory in megabytes (128 to 10240); processor time grows with it."
   type        = number
   default     = 512
 
@@ -122,13 +122,13 @@ variable "log_retention_days" {
 }
 
 variable "snap_start" {
-  description = "Whether new versions start from a snapshot: shorter cold starts, for a price per snapshot and restore."
+  description = "Whether new versions start from a snapshot: shorter cold starts, at a price per snapshot and restore."
   type        = bool
   default     = false
 }
 
 variable "live_version" {
-  description = "Version that the alias `live` is pinned to, such as \"7\", for a rollback; null follows the newest."
+  description = "Version that the alias `live` is pinned to, such as \"7\", for a rollback; null follows the newest version."
   type        = string
   default     = null
 

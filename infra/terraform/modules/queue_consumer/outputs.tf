@@ -1,16 +1,16 @@
 output "consumer" {
-  description = "What the module `subscriber` takes as `consumer`."
+  description = "The consumer, as the module `subscriber` takes it in `consumer`."
   value = {
     function_name = module.function.name
     mapping_id    = aws_lambda_event_source_mapping.queue.uuid
     table         = var.table.name
-    # null where nobody waits behind a parked event.
+    # null where no event waits behind a parked one.
     parked_groups_table = local.parked_groups_table
   }
 }
 
 output "parked_groups_table" {
-  description = "Name of the table of notes of what is parked; null without park_by_customer."
+  description = "Name of the table of parked groups; null without park_by_customer."
   value       = local.parked_groups_table
 }
 

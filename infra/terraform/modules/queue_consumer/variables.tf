@@ -1,11 +1,11 @@
 variable "prefix" {
-  description = "Leads every name and the SSM paths (/PREFIX/...); 1 to 20 characters."
+  description = "Start of every name and SSM path (/PREFIX/...); 1 to 20 characters."
   type        = string
   default     = "fanout"
 
   validation {
     condition     = can(regex("^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$", var.prefix))
-    error_message = "Must be 1 to 20 of a-z, 0-9 and -, from a letter to a letter or digit: S3 refuses anything else in a bucket name, and the apply would fail halfway."
+    error_message = "Must be 1 to 20 of a-z, 0-9 and -, start with a letter and not end with -: S3 refuses anything else in a bucket name, and the apply would fail halfway."
   }
 }
 
@@ -25,7 +25,7 @@ variable "subscriber" {
 }
 
 variable "table" {
-  description = "The table that the consumer keeps: name, ARN, and its key where that is not the queue's."
+  description = "The table that the consumer keeps: name, ARN, and its key if it is not the queue's."
   type = object({
     name        = string
     arn         = string
@@ -65,18 +65,18 @@ variable "extra_statements" {
 # ---------------------------------------------------------------- park by customer
 
 variable "park_by_customer" {
-  description = "Whether a customer's later events wait behind one that is parked, instead of overtaking it; FIFO queues only. Creates a table of notes."
+  description = "Whether a customer's later events wait behind a parked one, instead of overtaking it; FIFO queues only. Creates a table that notes what is parked."
   type        = bool
   default     = false
 
   validation {
     condition     = !var.park_by_customer || var.subscriber.is_fifo
-    error_message = "A standard queue has no order that could be kept: the consumer would refuse to start, and every message would come back until it is dead. Subscribe with a FIFO queue, or leave it false."
+    error_message = "A standard queue has no order to keep: the consumer would refuse to start, and every message would be retried until it is in the DLQ. Use a FIFO topic, or leave it false."
   }
 }
 
 variable "parked_groups_deletion_protection" {
-  description = "Whether DynamoDB refuses to delete the table of notes; without its notes, a customer's later events overtake the parked one."
+  description = "Whether DynamoDB refuses to delete the table of parked groups; without it, a customer's later events overtake the parked one."
   type        = bool
   default     = true
 }
@@ -95,13 +95,13 @@ variable "timeout_seconds" {
 }
 
 variable "mapping_enabled" {
-  description = "false leaves the queue unread, for maintenance shorter than its retention."
+  description = "false stops the mapping, for maintenance shorter than the queue's retention."
   type        = bool
   default     = true
 }
 
 variable "batch_size" {
-  description = "Messages in one invocation, at most: 1 to 10 at once; up to 10000 with a window, on a standard queue."
+  description = "Largest number of messages in one invocation: 1 to 10; up to 10000 with a window, on a standard queue."
   type        = number
   default     = 10
 
@@ -131,22 +131,22 @@ variable "batch_window_seconds" {
 }
 
 variable "maximum_concurrency" {
-  description = "Invocations that run at the same time, at most (2 to 1000)."
+  description = "Largest number of concurrent invocations (2 to 1000)."
   type        = number
   default     = 10
 
   validation {
     condition     = var.maximum_concurrency >= 2 && var.maximum_concurrency <= 1000
-    error_message = "Must be 2 to 1000, the range that Lambda accepts; without it throttles would use up deliveries and kill healthy messages."
+    error_message = "Must be 2 to 1000, the range that Lambda accepts; without a limit, throttles would use up deliveries and dead-letter healthy messages."
   }
   validation {
     condition     = var.reserved_concurrency == -1 || var.maximum_concurrency <= var.reserved_concurrency
-    error_message = "Must not exceed reserved_concurrency: what is over it is received only to be throttled, and throttles use up deliveries and kill healthy messages."
+    error_message = "Must not exceed reserved_concurrency: the excess is received only to be throttled, and throttles use up deliveries and dead-letter healthy messages."
   }
 }
 
 variable "reserved_concurrency" {
-  description = "Invocations that are reserved for, and the most of, the consumer; -1 reserves none."
+  description = "Concurrent invocations that are reserved for the consumer, and its limit; -1 reserves none."
   type        = number
   default     = -1
 }
@@ -154,25 +154,25 @@ variable "reserved_concurrency" {
 # ---------------------------------------------------------------- function, alarms
 
 variable "runtime" {
-  description = "Lambda's Python: python3.12, python3.13 or python3.14, the one that the package was built for."
+  description = "Python version of the function, for which the package was built: python3.12, python3.13 or python3.14."
   type        = string
   default     = "python3.13"
 }
 
 variable "architecture" {
-  description = "Processor of the function: arm64 or x86_64, as the package was built."
+  description = "Processor of the function, for which the package was built: arm64 or x86_64."
   type        = string
   default     = "arm64"
 }
 
 variable "memory_megabytes" {
-  description = "Memory, and with it processor time, in megabytes (128 to 10240)."
+  description = "Memory in megabytes (128 to 10240); processor time grows with it."
   type        = number
   default     = 512
 }
 
 variable "log_level" {
-  description = "Least severe level that the function logs; no level logs a payload."
+  description = "Lowest level that the function logs; no level logs a payload."
   type        = string
   default     = "INFO"
 
@@ -189,13 +189,13 @@ variable "log_retention_days" {
 }
 
 variable "snap_start" {
-  description = "Whether new versions start from a snapshot: shorter cold starts, for a price per snapshot and restore."
+  description = "Whether new versions start from a snapshot: shorter cold starts, at a price per snapshot and restore."
   type        = bool
   default     = false
 }
 
 variable "live_version" {
-  description = "Version that the alias `live` is pinned to, such as \"7\", for a rollback; null follows the newest."
+  description = "Version that the alias `live` is pinned to, such as \"7\", for a rollback; null follows the newest version."
   type        = string
   default     = null
 }
@@ -218,13 +218,13 @@ variable "end_to_end_lag_alarm_milliseconds" {
 }
 
 variable "create_alarms" {
-  description = "Whether alarms are created; without them nobody learns of what fails, waits or is lost."
+  description = "Whether alarms are created; without them nobody is told what fails, waits or is lost."
   type        = bool
   default     = true
 }
 
 variable "alarm_topic_arns" {
-  description = "ARNs of the standard SNS topics that alarms notify; none notifies nobody. A topic with a key of its own must let cloudwatch.amazonaws.com use it."
+  description = "ARNs of the standard SNS topics that alarms notify; an empty list notifies nobody. A topic with its own key must let cloudwatch.amazonaws.com use it."
   type        = list(string)
   default     = []
 

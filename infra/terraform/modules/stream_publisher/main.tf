@@ -1,12 +1,26 @@
 data "aws_caller_identity" "current" {}
 
+data "aws_partition" "current" {}
+
 data "aws_region" "current" {}
 
 locals {
   name           = "${var.prefix}-publisher"
+  is_pipe        = var.mode == "pipe"
   is_topic       = var.bus.transport != "eventbridge"
   accounts_table = coalesce(var.accounts_table_name, split("/", var.stream_arn)[1])
-  versions       = join(",", coalesce(var.bus.publish_versions, [2]))
+  published      = coalesce(var.bus.publish_versions, [2])
+  versions       = join(",", local.published)
+  # In a pipe, each record becomes one event per version, and EventBridge accepts 10 in a call.
+  pipe_batch_size = floor(10 / length(local.published))
+  batch_size      = coalesce(var.batch_size, local.is_pipe ? local.pipe_batch_size : 1000)
+  # How operators' tools find what reads the stream.
+  reader = local.is_pipe ? {
+    mapping_id = one(aws_pipes_pipe.this[*].name)
+    pipe_arn   = one(aws_pipes_pipe.this[*].arn)
+    } : {
+    mapping_id = one(aws_lambda_event_source_mapping.stream[*].uuid)
+  }
 }
 
 module "failure_store" {
@@ -19,15 +33,17 @@ module "failure_store" {
   kms_key_arn               = var.kms_key_arn
   superseded_retention_days = var.failure_version_retention_days
   force_destroy             = var.failure_bucket_force_destroy
-  tags                      = var.tags
+  # A pipe sends what it gives up to a queue, never to the bucket.
+  watch_given_up_batches = !local.is_pipe
+  tags                   = var.tags
 }
 
 module "function" {
   source = "../lambda_function"
 
   name                     = local.name
-  description              = "Turns stream records of the Accounts table into CustomerStatusChanged events."
-  handler                  = "publisher.lambda_entry.lambda_handler"
+  description              = "Turns stream records of the Accounts table into CustomerStatusChanged events${local.is_pipe ? ", for a pipe" : ""}."
+  handler                  = "publisher.${local.is_pipe ? "pipe_entry" : "lambda_entry"}.lambda_handler"
   package_path             = var.package_path
   runtime                  = var.runtime
   architecture             = var.architecture
@@ -39,65 +55,46 @@ module "function" {
   snap_start               = var.snap_start
   live_version             = var.live_version
   permissions_boundary_arn = var.permissions_boundary_arn
-  policy_name              = "publish-status-changes"
+  policy_name              = local.is_pipe ? "transform-status-changes" : "publish-status-changes"
   tags                     = var.tags
 
   # An empty value counts as not set.
-  environment = {
-    POWERTOOLS_SERVICE_NAME      = "publisher"
-    DEPLOYMENT                   = var.prefix
-    POWERTOOLS_METRICS_NAMESPACE = "CustomerStatusFanout"
-    POWERTOOLS_LOG_LEVEL         = var.log_level
-    BUS_ARN                      = var.bus.arn
-    FAILURE_BUCKET               = module.failure_store.bucket_name
-    EVENT_SOURCE                 = var.event_source
-    PUBLISH_VERSIONS             = local.versions
-    CUSTOMER_ID_ATTRIBUTE        = var.customer_id_attribute
-    STATUS_ATTRIBUTE             = var.status_attribute
-    REASON_ATTRIBUTE             = var.reason_attribute
-    CHANGED_AT_ATTRIBUTE         = var.changed_at_attribute
-    TRACEPARENT_ATTRIBUTE        = var.traceparent_attribute
-    SEQUENCE_ATTRIBUTE           = var.sequence_attribute
-    SEQUENCE_EPOCH               = tostring(var.sequence_epoch)
-    ENTITY_FILTER                = var.entity_filter
-    TABLE_STATUS_MAP             = var.table_status_map
-  }
+  environment = merge(
+    {
+      POWERTOOLS_SERVICE_NAME      = "publisher"
+      DEPLOYMENT                   = var.prefix
+      POWERTOOLS_METRICS_NAMESPACE = "CustomerStatusFanout"
+      POWERTOOLS_LOG_LEVEL         = var.log_level
+      FAILURE_BUCKET               = module.failure_store.bucket_name
+      EVENT_SOURCE                 = var.event_source
+      PUBLISH_VERSIONS             = local.versions
+      CUSTOMER_ID_ATTRIBUTE        = var.customer_id_attribute
+      STATUS_ATTRIBUTE             = var.status_attribute
+      REASON_ATTRIBUTE             = var.reason_attribute
+      CHANGED_AT_ATTRIBUTE         = var.changed_at_attribute
+      TRACEPARENT_ATTRIBUTE        = var.traceparent_attribute
+      SEQUENCE_ATTRIBUTE           = var.sequence_attribute
+      SEQUENCE_EPOCH               = tostring(var.sequence_epoch)
+      ENTITY_FILTER                = var.entity_filter
+      TABLE_STATUS_MAP             = var.table_status_map
+    },
+    local.is_pipe ? { PIPE_BATCH_SIZE = tostring(local.batch_size) } : { BUS_ARN = var.bus.arn },
+  )
 
-  statements = concat(
+  statements = { function = local.publisher_statements, pipe = local.enrichment_statements }[var.mode]
+}
+
+locals {
+  keys = distinct(compact([var.kms_key_arn, var.bus_kms_key_arn]))
+
+  # What the function, or the pipe, needs in order to read the stream.
+  read_the_stream = concat(
     [
       {
         Sid      = "ReadTheStream"
         Effect   = "Allow"
         Action   = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"]
         Resource = var.stream_arn
-      },
-      {
-        Sid    = "Publish"
-        Effect = "Allow"
-        # EventBridge answers success for a bus that does not exist: the publisher looks at its start.
-        Action   = local.is_topic ? ["sns:Publish"] : ["events:DescribeEventBus", "events:PutEvents"]
-        Resource = var.bus.arn
-      },
-      # parked/ is the publisher's; aws/lambda/ is where Lambda puts, with this role, the batches that
-      # it gives up.
-      {
-        Sid      = "KeepFailures"
-        Effect   = "Allow"
-        Action   = "s3:PutObject"
-        Resource = ["${module.failure_store.bucket_arn}/parked/*", "${module.failure_store.bucket_arn}/aws/lambda/*"]
-      },
-      {
-        Sid      = "LambdaChecksTheFailureStore"
-        Effect   = "Allow"
-        Action   = "s3:ListBucket"
-        Resource = module.failure_store.bucket_arn
-      },
-      # For the bus, the failure store, the environment and an Accounts table with the same key.
-      {
-        Sid      = "UseTheKey"
-        Effect   = "Allow"
-        Action   = ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"]
-        Resource = distinct(compact([var.kms_key_arn, var.bus_kms_key_arn]))
       },
     ],
     [for key in compact([var.accounts_table_kms_key_arn]) : {
@@ -107,23 +104,72 @@ module "function" {
       Resource = key
     }],
   )
+
+  publisher_statements = concat(local.read_the_stream, [
+    {
+      Sid    = "Publish"
+      Effect = "Allow"
+      # EventBridge reports success even for a bus that does not exist: the publisher checks at its start.
+      Action   = local.is_topic ? ["sns:Publish"] : ["events:DescribeEventBus", "events:PutEvents"]
+      Resource = var.bus.arn
+    },
+    # The publisher writes to parked/; Lambda, with this role, writes the batches that it gives up to
+    # aws/lambda/.
+    {
+      Sid      = "KeepFailures"
+      Effect   = "Allow"
+      Action   = "s3:PutObject"
+      Resource = ["${module.failure_store.bucket_arn}/parked/*", "${module.failure_store.bucket_arn}/aws/lambda/*"]
+    },
+    {
+      Sid      = "LambdaChecksTheFailureStore"
+      Effect   = "Allow"
+      Action   = "s3:ListBucket"
+      Resource = module.failure_store.bucket_arn
+    },
+    # For the bus, the failure store, the environment and an Accounts table with the same key.
+    {
+      Sid      = "UseTheKey"
+      Effect   = "Allow"
+      Action   = ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"]
+      Resource = local.keys
+    },
+  ])
+
+  # In a pipe the function reads and publishes nothing itself: the pipe does, with its own role.
+  enrichment_statements = [
+    {
+      Sid      = "KeepFailures"
+      Effect   = "Allow"
+      Action   = "s3:PutObject"
+      Resource = "${module.failure_store.bucket_arn}/parked/*"
+    },
+    {
+      Sid      = "UseTheKey"
+      Effect   = "Allow"
+      Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      Resource = var.kms_key_arn
+    },
+  ]
 }
 
-# No filter: it compares with constants, so it cannot tell that a status changed, and whatever it drops
-# is gone without a trace. The publisher decides.
+# No filter: it compares with constants, so it cannot detect that a status changed, and what it drops
+# leaves no trace. The publisher decides.
 resource "aws_lambda_event_source_mapping" "stream" {
+  count = local.is_pipe ? 0 : 1
+
   function_name    = module.function.live_arn
   event_source_arn = var.stream_arn
   enabled          = var.mapping_enabled
-  # LATEST would miss what changes while the mapping is being created.
+  # LATEST would miss changes that are made while the mapping is being created.
   starting_position                  = "TRIM_HORIZON"
-  batch_size                         = var.batch_size
+  batch_size                         = local.batch_size
   maximum_batching_window_in_seconds = var.batch_window_seconds
   parallelization_factor             = var.parallelization_factor
   function_response_types            = ["ReportBatchItemFailures"]
   bisect_batch_on_function_error     = true
-  # An outage waits: attempts have no limit, age has one, at half of the 24 hours after which the
-  # stream forgets a record. What is older goes to the failure store with its whole batch.
+  # Records wait during an outage: attempts have no limit, age has one, at half of the 24 hours that
+  # the stream keeps a record. An older record goes to the failure store with its whole batch.
   maximum_retry_attempts        = -1
   maximum_record_age_in_seconds = 43200
   tags                          = var.tags
@@ -145,9 +191,8 @@ resource "aws_ssm_parameter" "publisher" {
   name        = "/${var.prefix}/publisher"
   description = "The publisher and what it reads from; read by operators' tools."
   type        = "String"
-  value = jsonencode({
+  value = jsonencode(merge(local.reader, {
     function_name         = module.function.name
-    mapping_id            = aws_lambda_event_source_mapping.stream.uuid
     accounts_table        = local.accounts_table
     stream_arn            = var.stream_arn
     failure_bucket        = module.failure_store.bucket_name
@@ -162,6 +207,6 @@ resource "aws_ssm_parameter" "publisher" {
     sequence_attribute    = var.sequence_attribute
     sequence_epoch        = var.sequence_epoch
     publish_versions      = local.versions
-  })
+  }))
   tags = var.tags
 }

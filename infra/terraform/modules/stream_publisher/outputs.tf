@@ -1,5 +1,5 @@
 output "function_name" {
-  description = "Name of the publisher."
+  description = "Name of the publisher's function."
   value       = module.function.name
 }
 
@@ -9,13 +9,23 @@ output "live_version" {
 }
 
 output "role_name" {
-  description = "Name of the publisher's role."
+  description = "Name of the role of the publisher's function."
   value       = module.function.role_name
 }
 
 output "mapping_id" {
-  description = "Id of the mapping from the stream to the publisher."
-  value       = aws_lambda_event_source_mapping.stream.uuid
+  description = "Id of the mapping from the stream to the publisher; in a pipe, the pipe's name."
+  value       = local.reader.mapping_id
+}
+
+output "pipe_arn" {
+  description = "ARN of the pipe; null without one."
+  value       = one(aws_pipes_pipe.this[*].arn)
+}
+
+output "dlq_url" {
+  description = "URL of the pipe's DLQ; null without a pipe."
+  value       = one(aws_sqs_queue.dlq[*].id)
 }
 
 output "failure_bucket" {
@@ -24,6 +34,6 @@ output "failure_bucket" {
 }
 
 output "accounts_table" {
-  description = "Name of the Accounts table that is read."
+  description = "Name of the Accounts table that the publisher reads."
   value       = local.accounts_table
 }

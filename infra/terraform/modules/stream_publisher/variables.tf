@@ -1,11 +1,26 @@
 variable "prefix" {
-  description = "Leads every name and the SSM paths (/PREFIX/...); 1 to 20 characters."
+  description = "Start of every name and SSM path (/PREFIX/...); 1 to 20 characters."
   type        = string
   default     = "fanout"
 
   validation {
     condition     = can(regex("^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$", var.prefix))
-    error_message = "Must be 1 to 20 of a-z, 0-9 and -, from a letter to a letter or digit: S3 refuses anything else in a bucket name, and the apply would fail halfway."
+    error_message = "Must be 1 to 20 of a-z, 0-9 and -, start with a letter and not end with -: S3 refuses anything else in a bucket name, and the apply would fail halfway."
+  }
+}
+
+variable "mode" {
+  description = "What reads the stream: `function` (the publisher behind a Lambda mapping) or `pipe` (an EventBridge Pipe with the publisher as its enrichment)."
+  type        = string
+  default     = "function"
+
+  validation {
+    condition     = contains(["function", "pipe"], var.mode)
+    error_message = "Must be function or pipe: nothing else reads the stream, and no change would be published."
+  }
+  validation {
+    condition     = var.mode == "function" || var.bus.transport == "eventbridge"
+    error_message = "A pipe needs an EventBridge bus: its SNS target carries no message attributes, so no subscriber's filter would ever match."
   }
 }
 
@@ -22,7 +37,7 @@ variable "bus" {
 
   validation {
     condition     = contains(["sns", "sns-fifo", "eventbridge"], var.bus.transport)
-    error_message = "bus.transport must be sns, sns-fifo or eventbridge."
+    error_message = "bus.transport must be sns, sns-fifo or eventbridge: the publisher can write to no other bus."
   }
   validation {
     condition     = (split(":", var.bus.arn)[2] == "sns") == (var.bus.transport != "eventbridge")
@@ -51,7 +66,7 @@ variable "accounts_table_name" {
 }
 
 variable "accounts_table_kms_key_arn" {
-  description = "ARN of the customer-managed key of the Accounts table, where it has one of its own; its policy must leave access to IAM, or name the role."
+  description = "ARN of the Accounts table's own customer-managed key, if it has one; its policy must leave access to IAM, or name the role."
   type        = string
   default     = null
 
@@ -67,7 +82,7 @@ variable "kms_key_arn" {
 }
 
 variable "bus_kms_key_arn" {
-  description = "ARN of the key of the bus, where it is another one than `kms_key_arn`."
+  description = "ARN of the key of the bus, if it is not `kms_key_arn`."
   type        = string
   default     = null
 }
@@ -83,6 +98,7 @@ variable "customer_id_attribute" {
   description = "Attribute that holds the customer's id; the table's partition key."
   type        = string
   default     = "customer_id"
+  nullable    = false
 
   validation {
     condition     = can(regex("^[A-Za-z0-9_.-]{1,255}$", var.customer_id_attribute))
@@ -94,6 +110,7 @@ variable "status_attribute" {
   description = "Attribute that holds the customer's status."
   type        = string
   default     = "status"
+  nullable    = false
 
   validation {
     condition     = can(regex("^[A-Za-z0-9_.-]{1,255}$", var.status_attribute))
@@ -105,6 +122,7 @@ variable "reason_attribute" {
   description = "Attribute that holds the reason code of the status; empty publishes no reason."
   type        = string
   default     = "status_reason"
+  nullable    = false
 
   validation {
     condition     = can(regex("^[A-Za-z0-9_.-]{0,255}$", var.reason_attribute))
@@ -116,6 +134,7 @@ variable "changed_at_attribute" {
   description = "Attribute that holds when the status changed (RFC 3339); empty takes the time of the write, in whole seconds."
   type        = string
   default     = ""
+  nullable    = false
 
   validation {
     condition     = can(regex("^[A-Za-z0-9_.-]{0,255}$", var.changed_at_attribute))
@@ -127,6 +146,7 @@ variable "traceparent_attribute" {
   description = "Attribute that holds the W3C trace context of the write; empty starts no trace from it."
   type        = string
   default     = "traceparent"
+  nullable    = false
 
   validation {
     condition     = can(regex("^[A-Za-z0-9_.-]{0,255}$", var.traceparent_attribute))
@@ -135,9 +155,10 @@ variable "traceparent_attribute" {
 }
 
 variable "entity_filter" {
-  description = "attribute=value of the items that are customers, for a table that holds other things too; empty takes every item as a customer."
+  description = "attribute=value of the items that are customers, for a table that also holds other items; empty treats every item as a customer."
   type        = string
   default     = ""
+  nullable    = false
 
   validation {
     condition     = can(regex("^([A-Za-z0-9_.-]{1,255}=[A-Za-z0-9_.:/#@ -]{1,255})?$", var.entity_filter))
@@ -146,23 +167,25 @@ variable "entity_filter" {
 }
 
 variable "table_status_map" {
-  description = "The table's own status values in the contract's words, such as active=ACTIVE,frozen=SUSPENDED; a value that is not in it has to be PENDING, ACTIVE, SUSPENDED or CLOSED itself. Empty translates none."
+  description = "Translation of the table's own status values, such as active=ACTIVE,frozen=SUSPENDED; a value that is not listed must be PENDING, ACTIVE, SUSPENDED or CLOSED. Empty translates none."
   type        = string
   default     = ""
+  nullable    = false
 
   validation {
     condition = (
       can(regex("^([A-Za-z0-9_.:/#@ -]{1,100}=(PENDING|ACTIVE|SUSPENDED|CLOSED)(,[A-Za-z0-9_.:/#@ -]{1,100}=(PENDING|ACTIVE|SUSPENDED|CLOSED))*)?$", var.table_status_map)) &&
       length(split(",", var.table_status_map)) == length(distinct([for pair in split(",", var.table_status_map) : trimspace(split("=", pair)[0])]))
     )
-    error_message = "Must be value=STATUS pairs with commas between them, each value once, each STATUS one of PENDING, ACTIVE, SUSPENDED, CLOSED, or empty; the publisher would refuse to start, and changes would wait in the stream."
+    error_message = "Must be empty or comma-separated value=STATUS pairs, each value once, each STATUS one of PENDING, ACTIVE, SUSPENDED, CLOSED; otherwise the publisher would refuse to start, and changes would wait in the stream."
   }
 }
 
 variable "sequence_attribute" {
-  description = "Attribute that holds a counter raised by every write of the item (recommended, except for a table that is written in several Regions, where two writers can take the same number); empty orders by the stream's own sequence number."
+  description = "Attribute with a counter that every write of the item raises (recommended, except for a table that is written in several Regions, where two writers can take the same number); empty orders by the stream's sequence number."
   type        = string
   default     = ""
+  nullable    = false
 
   validation {
     condition     = can(regex("^[A-Za-z0-9_.-]{0,255}$", var.sequence_attribute))
@@ -171,13 +194,14 @@ variable "sequence_attribute" {
 }
 
 variable "sequence_epoch" {
-  description = "Leads the order of all changes. Raise it by one when the counter starts anew (table restored, failover, sequence_attribute changed); never lower it."
+  description = "First part of every sequence. Raise it by one when the counter restarts (table restored, failover, sequence_attribute changed); never lower it."
   type        = number
   default     = 1
+  nullable    = false
 
   validation {
     condition     = var.sequence_epoch >= 1 && var.sequence_epoch <= 9999 && floor(var.sequence_epoch) == var.sequence_epoch
-    error_message = "Must be 1 to 9999; it is written in four digits, and a longer one would sort below all others."
+    error_message = "Must be a whole number from 1 to 9999: it is written in four digits, and a longer one would sort below all others."
   }
 }
 
@@ -185,34 +209,39 @@ variable "event_source" {
   description = "URI of the producer, the `source` of every event; part of every event's identity."
   type        = string
   default     = "urn:novapay:accounts"
+  nullable    = false
 
   validation {
     condition     = can(regex("^[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9:/._~#?=&%@-]{1,200}$", var.event_source))
-    error_message = "Must be an absolute URI; a change gives every event a new id, so that repeats are no longer recognised."
+    error_message = "Must be an absolute URI; a change gives every event a new id, so that duplicates are no longer recognised."
   }
 }
 
-# ---------------------------------------------------------------- the mapping
+# ---------------------------------------------------------------- mapping or pipe
 
 variable "mapping_enabled" {
-  description = "false leaves the stream unread, for maintenance of less than 24 hours, after which changes are trimmed unread."
+  description = "false stops the mapping or pipe, for maintenance of less than 24 hours, after which the stream drops changes unread."
   type        = bool
   default     = true
 }
 
 variable "batch_size" {
-  description = "Records in one invocation of the publisher, at most."
+  description = "Largest number of records in one invocation; null takes 1000, or in a pipe floor(10 / published versions)."
   type        = number
-  default     = 1000
+  default     = null
 
   validation {
-    condition     = var.batch_size >= 1 && var.batch_size <= 10000
+    condition     = var.batch_size == null || try(var.batch_size >= 1 && var.batch_size <= 10000, false)
     error_message = "Must be 1 to 10000, the range that Lambda accepts for a stream."
+  }
+  validation {
+    condition     = var.batch_size == null || var.mode == "function" || try(var.batch_size <= floor(10 / length(coalesce(var.bus.publish_versions, [2]))), false)
+    error_message = "A pipe takes at most ${floor(10 / length(coalesce(var.bus.publish_versions, [2])))}: each record becomes one event per version, a bus accepts 10 in a call, and a pipe does not send a longer result, so subscribers would lose the whole batch."
   }
 }
 
 variable "batch_window_seconds" {
-  description = "Seconds to gather a batch (0 to 300); 0 takes what is there, four times a second."
+  description = "Seconds to gather a batch (0 to 300); 0 takes what is there."
   type        = number
   default     = 0
 
@@ -229,18 +258,23 @@ variable "parallelization_factor" {
 
   validation {
     condition     = var.parallelization_factor >= 1 && var.parallelization_factor <= 10
-    error_message = "Must be 1 to 10, the range that Lambda accepts."
+    error_message = "Must be 1 to 10, the range that Lambda and Pipes accept."
   }
 }
 
 variable "timeout_seconds" {
-  description = "Seconds that an invocation may take."
+  description = "Seconds that an invocation may take (1 to 900; in a pipe up to 240)."
   type        = number
   default     = 60
+
+  validation {
+    condition     = var.mode == "function" || var.timeout_seconds <= 240
+    error_message = "In a pipe at most 240: with more, the pipe's own limit of 5 minutes comes first, and the same work is repeated again and again."
+  }
 }
 
 variable "reserved_concurrency" {
-  description = "Invocations that are reserved for, and the most of, the publisher; -1 reserves none."
+  description = "Concurrent invocations that are reserved for the publisher, and its limit; -1 reserves none."
   type        = number
   default     = -1
 }
@@ -254,7 +288,7 @@ variable "failure_bucket_name" {
 }
 
 variable "failure_version_retention_days" {
-  description = "Days that overwritten or deleted objects of the failure store can be brought back (14 to 3650); current ones never expire."
+  description = "Days that overwritten or deleted objects of the failure store can be restored (14 to 3650); current ones never expire."
   type        = number
   default     = 90
 }
@@ -268,25 +302,25 @@ variable "failure_bucket_force_destroy" {
 # ---------------------------------------------------------------- function, alarms
 
 variable "runtime" {
-  description = "Lambda's Python: python3.12, python3.13 or python3.14, the one that the package was built for."
+  description = "Python version of the function, for which the package was built: python3.12, python3.13 or python3.14."
   type        = string
   default     = "python3.13"
 }
 
 variable "architecture" {
-  description = "Processor of the function: arm64 or x86_64, as the package was built."
+  description = "Processor of the function, for which the package was built: arm64 or x86_64."
   type        = string
   default     = "arm64"
 }
 
 variable "memory_megabytes" {
-  description = "Memory, and with it processor time, in megabytes (128 to 10240)."
+  description = "Memory in megabytes (128 to 10240); processor time grows with it."
   type        = number
   default     = 512
 }
 
 variable "log_level" {
-  description = "Least severe level that the function logs; no level logs a payload."
+  description = "Lowest level that the function logs; no level logs a payload."
   type        = string
   default     = "INFO"
 
@@ -303,13 +337,13 @@ variable "log_retention_days" {
 }
 
 variable "snap_start" {
-  description = "Whether new versions start from a snapshot: shorter cold starts, for a price per snapshot and restore."
+  description = "Whether new versions start from a snapshot: shorter cold starts, at a price per snapshot and restore."
   type        = bool
   default     = false
 }
 
 variable "live_version" {
-  description = "Version that the alias `live` is pinned to, such as \"7\", for a rollback; null follows the newest."
+  description = "Version that the alias `live` is pinned to, such as \"7\", for a rollback; null follows the newest version."
   type        = string
   default     = null
 }
@@ -327,18 +361,18 @@ variable "iterator_age_alarm_milliseconds" {
 
   validation {
     condition     = var.iterator_age_alarm_milliseconds >= 10000 && var.iterator_age_alarm_milliseconds <= 43200000
-    error_message = "Must be 10000 to 43200000 (12 hours): after that records are no longer retried but put in the failure store."
+    error_message = "Must be 10000 to 43200000 (12 hours): after that, records are no longer retried but given up."
   }
 }
 
 variable "create_alarms" {
-  description = "Whether alarms are created; without them nobody learns of what fails, waits or is lost."
+  description = "Whether alarms are created; without them nobody is told what fails, waits or is lost."
   type        = bool
   default     = true
 }
 
 variable "alarm_topic_arns" {
-  description = "ARNs of the standard SNS topics that alarms notify; none notifies nobody. A topic with a key of its own must let cloudwatch.amazonaws.com use it."
+  description = "ARNs of the standard SNS topics that alarms notify; an empty list notifies nobody. A topic with its own key must let cloudwatch.amazonaws.com use it."
   type        = list(string)
   default     = []
 

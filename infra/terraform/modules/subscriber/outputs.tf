@@ -1,5 +1,5 @@
 output "subscriber" {
-  description = "What the module `queue_consumer` takes as `subscriber`."
+  description = "The subscriber, as the module `queue_consumer` takes it in `subscriber`."
   value = {
     name                       = var.name
     queue_arn                  = aws_sqs_queue.this.arn
@@ -49,8 +49,13 @@ output "filter" {
 }
 
 output "kms_key" {
-  description = "ARN and policy of the key of queue and DLQ."
+  description = "The key of queue and DLQ, as the other modules take it in `kms_key`."
   value       = module.key.key
+}
+
+output "key_policy_statements" {
+  description = "Statements that the policy of a given key needs for this queue and DLQ."
+  value       = module.key.policy_statements
 }
 
 output "consumer_statements" {

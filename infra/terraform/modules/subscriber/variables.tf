@@ -1,11 +1,11 @@
 variable "prefix" {
-  description = "Leads every name and the SSM paths (/PREFIX/...); 1 to 20 characters."
+  description = "Start of every name and SSM path (/PREFIX/...); 1 to 20 characters."
   type        = string
   default     = "fanout"
 
   validation {
     condition     = can(regex("^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$", var.prefix))
-    error_message = "Must be 1 to 20 of a-z, 0-9 and -, from a letter to a letter or digit: S3 refuses anything else in a bucket name, and the apply would fail halfway."
+    error_message = "Must be 1 to 20 of a-z, 0-9 and -, start with a letter and not end with -: S3 refuses anything else in a bucket name, and the apply would fail halfway."
   }
 }
 
@@ -15,7 +15,7 @@ variable "name" {
 
   validation {
     condition     = can(regex("^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$", var.name)) && !endswith(var.name, "-dlq")
-    error_message = "Must be 1 to 30 of a-z, 0-9 and -, from a letter to a letter or digit, and not end in -dlq: another subscriber's DLQ would have the same name."
+    error_message = "Must be 1 to 30 of a-z, 0-9 and -, start with a letter, and not end with - or -dlq: another subscriber's DLQ would have the same name."
   }
 }
 
@@ -32,7 +32,7 @@ variable "bus" {
 
   validation {
     condition     = contains(["sns", "sns-fifo", "eventbridge"], var.bus.transport)
-    error_message = "bus.transport must be sns, sns-fifo or eventbridge."
+    error_message = "bus.transport must be sns, sns-fifo or eventbridge: nothing else delivers to a queue."
   }
   validation {
     condition     = (split(":", var.bus.arn)[2] == "sns") == (var.bus.transport != "eventbridge")
@@ -66,7 +66,7 @@ variable "schema_versions" {
 }
 
 variable "statuses" {
-  description = "Statuses whose arrivals and departures are delivered, such as [\"ACTIVE\"]; null delivers every change."
+  description = "Statuses to follow, such as [\"ACTIVE\"]: changes to and from them are delivered; null delivers every change."
   type        = list(string)
   default     = null
 
@@ -74,7 +74,7 @@ variable "statuses" {
     condition = var.statuses == null || try(length(var.statuses) > 0 && length(setsubtract(
       var.statuses, flatten([for major in var.schema_versions : local.known_statuses[major]])
     )) == 0, false)
-    error_message = "A filter that can never match: the subscriber's versions know no such status, so it would never hear of those customers, and nothing would look wrong. Known: ${join("; ", [for major, statuses in local.known_statuses : "version ${major}: ${join(", ", statuses)}"])}."
+    error_message = "A filter that can never match: the subscriber's versions have no such status, so it would never get those customers' events, and nothing would look wrong. Known: ${join("; ", [for major, statuses in local.known_statuses : "version ${major}: ${join(", ", statuses)}"])}."
   }
   validation {
     condition     = var.statuses == null || var.bus.transport != "sns-fifo"
@@ -116,12 +116,12 @@ variable "transitions" {
       ])
       if length(setintersection(split(">", possible), setsubtract(flatten([for one in var.transitions : split(">", one)]), ["*", "NONE"]))) > 0
     ]) && length(setsubtract(flatten([for one in var.transitions : split(">", one)]), ["*", "NONE"])) > 0, true)
-    error_message = "The subscriber would see customers enter a status and not see them leave it, or leave it and not come back: its table would keep an outdated status for ever. Use `statuses`, or `keeps_latest_state = false` if it keeps no table."
+    error_message = "The subscriber would see customers enter a status and not see them leave it, or leave it and not come back: its table would keep an outdated status forever. Use `statuses`, or `keeps_latest_state = false` if it keeps no table."
   }
 }
 
 variable "keeps_latest_state" {
-  description = "Whether the subscriber keeps each customer's latest status, and so has to see every departure and has rows that can drift."
+  description = "Whether the subscriber keeps each customer's latest status, so that it needs every change away from a status, and its rows can drift."
   type        = bool
   default     = true
 }
@@ -135,12 +135,12 @@ variable "consumer_timeout_seconds" {
 
   validation {
     condition     = var.consumer_timeout_seconds >= 1 && var.consumer_timeout_seconds <= 900
-    error_message = "Must be 1 to 900 seconds; a queue's visibility can cover no longer run with its retries."
+    error_message = "Must be 1 to 900 seconds, the longest run of a Lambda function."
   }
 }
 
 variable "consumer_batch_window_seconds" {
-  description = "Seconds that the consumer's mapping waits at most to gather a batch."
+  description = "Largest number of seconds that the consumer's mapping waits to gather a batch."
   type        = number
   default     = 1
 
@@ -179,7 +179,7 @@ variable "queue_retention_seconds" {
 }
 
 variable "dlq_retention_seconds" {
-  description = "Seconds that a dead message is kept, counted from its first send (default 14 days, the most of SQS)."
+  description = "Seconds that a dead message is kept, counted from its first send (default 14 days, the limit of SQS)."
   type        = number
   default     = 1209600
 
@@ -189,18 +189,18 @@ variable "dlq_retention_seconds" {
   }
   validation {
     condition     = var.dlq_retention_seconds <= 1209600
-    error_message = "Must be at most 1209600 seconds (14 days), the most of SQS."
+    error_message = "Must be at most 1209600 seconds (14 days), the limit of SQS."
   }
 }
 
 variable "max_receive_count" {
-  description = "Deliveries of a message before SQS moves it to the DLQ; 240 last for an outage of 12 hours of what the consumer needs."
+  description = "Deliveries of a message before SQS moves it to the DLQ; 240 cover an outage of 12 hours of what the consumer depends on."
   type        = number
   default     = 240
 
   validation {
     condition     = var.max_receive_count >= 5 && var.max_receive_count <= 288
-    error_message = "Must be 5 to 288: throttled deliveries count too, so with less a short throttle kills healthy messages; with more a message that keeps failing, every 15 minutes, would outlast the shortest retention of the queue (3 days) and be deleted unseen."
+    error_message = "Must be 5 to 288: throttled deliveries count too, so with less a short throttle dead-letters healthy messages; with more a message that keeps failing, every 15 minutes, would outlast the shortest retention of the queue (3 days) and be deleted unseen."
   }
   validation {
     condition     = var.max_receive_count * local.visibility_timeout_seconds <= var.queue_retention_seconds
@@ -209,16 +209,9 @@ variable "max_receive_count" {
 }
 
 variable "kms_key" {
-  description = <<-EOT
-    An existing customer-managed key: its ARN, and its policy (JSON) or `read_policy = true` to have
-    the policy read from AWS. Null creates a key.
-  EOT
-  type = object({
-    arn         = string
-    policy      = optional(string)
-    read_policy = optional(bool, false)
-  })
-  default = null
+  description = "An existing customer-managed key to use instead of a new one, by its ARN; its policy needs the output `key_policy_statements`. Null creates a key."
+  type        = object({ arn = string })
+  default     = null
 }
 
 variable "key_deletion_window_days" {
@@ -230,19 +223,19 @@ variable "key_deletion_window_days" {
 # ---------------------------------------------------------------- discovery and alarms
 
 variable "consumer" {
-  description = "What handles the events, for operators' tools: function and mapping where there are some, and the subscriber's table."
+  description = "What handles the events, for operators' tools: function and mapping if there are any, and the subscriber's table."
   type = object({
     function_name = optional(string, "")
     mapping_id    = optional(string, "")
     table         = optional(string, "")
-    # The notes of what is parked, where a customer's events wait behind it (park_by_customer).
+    # The table of parked groups, with park_by_customer.
     parked_groups_table = optional(string)
   })
   default = {}
 }
 
 variable "since" {
-  description = "RFC 3339 instant since which it is subscribed, shown to operators; empty if not noted."
+  description = "Start of the subscription (RFC 3339), shown to operators; empty if unknown."
   type        = string
   default     = ""
 
@@ -275,19 +268,19 @@ variable "dlq_age_alarm_seconds" {
 }
 
 variable "alarm_on_silence" {
-  description = "Whether an alarm tells that events are published and none arrives; needs the bus's metrics, which only its own account has."
+  description = "Whether an alarm fires when events are published and none arrives; needs the bus's metrics, which only its own account has."
   type        = bool
   default     = true
 }
 
 variable "create_alarms" {
-  description = "Whether alarms are created; without them nobody learns of what fails, waits or is lost."
+  description = "Whether alarms are created; without them nobody is told what fails, waits or is lost."
   type        = bool
   default     = true
 }
 
 variable "alarm_topic_arns" {
-  description = "ARNs of the standard SNS topics that alarms notify; none notifies nobody. A topic with a key of its own must let cloudwatch.amazonaws.com use it."
+  description = "ARNs of the standard SNS topics that alarms notify; an empty list notifies nobody. A topic with its own key must let cloudwatch.amazonaws.com use it."
   type        = list(string)
   default     = []
 

@@ -7,10 +7,11 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from fanout.archive.archives import EventBridgeArchive, SnsArchive, Window
+from fanout.archive.archives import EventBridgeArchive, SnsArchive
+from fanout.archive.commands import window
 from fanout.errors import Refused, WrongUse
 
-NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+NOW = datetime.now(UTC).replace(microsecond=0)
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:fraud"
 BUS = "arn:aws:events:eu-west-1:123456789012:event-bus/customer-status"
 RULE = "arn:aws:events:eu-west-1:123456789012:rule/customer-status/fraud"
@@ -20,10 +21,7 @@ SUBSCRIPTION = f"{TOPIC}:8f1c"
 OF_SUBSCRIPTION = {"SubscriptionArn": SUBSCRIPTION}
 
 
-def window(ends_hours_ago=1):
-    return Window(
-        begins_at=NOW - timedelta(hours=5), ends_at=NOW - timedelta(hours=ends_hours_ago), now=NOW
-    )
+WINDOW = (NOW - timedelta(hours=5), NOW - timedelta(hours=1))
 
 
 def stubbed(service):
@@ -67,7 +65,7 @@ class OnEventBridge:
 
 def test_an_eventbridge_replay_names_the_subscribers_rule_and_no_other():
     rig = OnEventBridge()
-    plan = rig.archive.plan(window())
+    plan = rig.archive.plan(*WINDOW)
     assert plan.only_to == (RULE,)
     rig.stubber.add_response(
         "start_replay",
@@ -95,8 +93,8 @@ def test_an_eventbridge_replay_names_the_subscribers_rule_and_no_other():
 
 
 def test_the_last_ten_minutes_are_said_to_be_missing_perhaps():
-    assert any("10 minutes" in one for one in OnEventBridge().archive.plan(window(0)).remarks)
-    assert not any("10 minutes" in one for one in OnEventBridge().archive.plan(window()).remarks)
+    plans = [OnEventBridge().archive.plan(WINDOW[0], ends_at) for ends_at in (NOW, WINDOW[1])]
+    assert ["10 minutes" in plan.remarks[-1] for plan in plans] == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -109,7 +107,7 @@ def test_the_last_ten_minutes_are_said_to_be_missing_perhaps():
 )
 def test_a_bus_that_can_not_replay_to_one_subscriber_alone_is_refused(wrong, sentence):
     with pytest.raises(WrongUse, match=sentence):
-        OnEventBridge(**wrong).archive.plan(window())
+        OnEventBridge(**wrong).archive.plan(*WINDOW)
 
 
 NOTHING = {}
@@ -137,11 +135,11 @@ def on_sns(*, policy='{"MessageRetentionPeriod":"30"}', endpoint=QUEUE, found=NO
 @pytest.mark.parametrize("found", [NOTHING, OVER, OVER | {"ReplayStatus": "Failed"}])
 def test_an_sns_replay_is_a_policy_on_the_subscribers_own_subscription(found):
     archive, stubber = on_sns(found=found)
-    plan = archive.plan(window())
+    plan = archive.plan(*WINDOW)
     policy = {
         "PointType": "Timestamp",
-        "StartingPoint": "2026-11-23T07:00:00.000Z",
-        "EndingPoint": "2026-11-23T11:00:00.000Z",
+        "StartingPoint": f"{WINDOW[0]:%Y-%m-%dT%H:%M:%S}.000Z",
+        "EndingPoint": f"{WINDOW[1]:%Y-%m-%dT%H:%M:%S}.000Z",
     }
     stubber.add_response(
         "set_subscription_attributes",
@@ -166,14 +164,14 @@ def test_an_sns_replay_is_a_policy_on_the_subscribers_own_subscription(found):
 def test_a_topic_that_keeps_nothing_or_knows_no_subscriber_is_refused(wrong, sentence):
     archive, _ = on_sns(**wrong)
     with pytest.raises(WrongUse, match=sentence):
-        archive.plan(window())
+        archive.plan(*WINDOW)
 
 
 @pytest.mark.parametrize("status", ["In progress", "Pending", '{"status": "Pending"}', None])
 def test_a_second_sns_replay_is_refused_and_told_which_one_runs(status):
     found = {name: one for name, one in (RUNNING | {"ReplayStatus": status}).items() if one}
     archive, stubber = on_sns(found=found)
-    plan = archive.plan(window())
+    plan = archive.plan(*WINDOW)
     assert "is running" in plan.remarks[-1]
     with pytest.raises(Refused, match=r"11-20T00:00:00\.000Z to 2026-11-21T00"):
         archive.start(plan)
@@ -186,9 +184,9 @@ def test_sns_is_not_said_to_cancel():
         archive.cancel(SUBSCRIPTION)
 
 
-@pytest.mark.parametrize(("begins", "ends"), [(1, 1), (1, 2), (2, -1)])
+@pytest.mark.parametrize(
+    ("begins", "ends"), [("1h", "1h"), ("1h", "2h"), ("2h", "2999-01-01T00:00:00Z"), (None, None)]
+)
 def test_a_window_that_is_empty_or_not_over_is_wrong_use(begins, ends):
     with pytest.raises(WrongUse):
-        Window(
-            begins_at=NOW - timedelta(hours=begins), ends_at=NOW - timedelta(hours=ends), now=NOW
-        )
+        window(begins, ends)

@@ -246,10 +246,12 @@ REFUSED_ON_PURPOSE = {
 }
 """Rewritings that break nobody, and that a structural rule can't tell from ones that do."""
 
+MOVES = ("narrowed", "widened")
 SIDE_NOT_DECIDED = {
     "pattern within a pattern narrowed",
     "pattern within a pattern widened",
     "pattern that says what the bounds say",
+    *(f"bound itself, {side} {how}" for side in ("below", "above") for how in MOVES),
 }
 """Breaking changes of which the rule says that both sides break, though one does."""
 

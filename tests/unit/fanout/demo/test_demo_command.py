@@ -10,7 +10,6 @@ from typer.testing import CliRunner
 from fanout import console
 from fanout.cli import app
 from fanout.demo import commands
-from fanout.demo.witnesses import Counts
 from fanout.errors import ExitCode, Found, WrongUse
 
 
@@ -21,11 +20,11 @@ def finding(monkeypatch):
         is_good=True, problems=[], to_document=lambda: {"good": found.is_good}, seen={}
     )
 
-    def deployment(target, versions, kept_in, show):
+    def deployment(target, versions, kept_in, step):
         found.seen |= {"versions": versions, "kept_in": kept_in}
         return nullcontext()
 
-    def run(deployment, plan, show):
+    def run(deployment, plan, *, step, show):
         found.seen |= {"plan": plan}
         return found
 
@@ -82,12 +81,9 @@ def test_wrong_use_starts_nothing(finding, arguments, sentence):
 
 def test_the_demo_says_in_a_pipe_how_far_it_is(monkeypatch, capsys):
     monkeypatch.setattr(console, "LINES_SECONDS", 0.001)
-    counts = Counts(
-        written=5, to_write=1_200, events=4, events_expected=9, applied=3, transitions=9
-    )
     said = ""
-    with commands.Steps() as show:
-        show.counts(counts)
+    with commands.bars() as show:
+        show({"written": (5, 1_200), "published": (4, 9), "applied": (3, 9)})
         while (
             "written: 5 of 1,200 (0 s); published: 4 of 9 (0 s); applied: 3 of 9 (0 s)" not in said
         ):

@@ -147,7 +147,7 @@ def test_what_lies_in_the_dlq_or_in_the_failure_store_is_parked_and_not_lost():
     story = Story()
     story.change("PENDING", seen="stream topic")
     story.change("ACTIVE", seen="stream")
-    story.ledger.parked(event_ids=[story.id(1)], record_ids=["r-2"])
+    story.ledger.parked([story.id(1), "r-2"])
     assert story.fates() == [Fate.PARKED, Fate.PARKED]
     assert story.ledger.close().lost == []
 
@@ -167,7 +167,7 @@ def test_an_event_that_tells_another_status_contradicts_the_write():
     story.ledger.published(story.event(1, None, "CLOSED"))
     (sentence,) = story.ledger.close().contradictions
     assert "write 1 of c…" in sentence
-    assert "tells something else" in sentence
+    assert "differs from the stream" in sentence
 
 
 def test_a_record_that_nobody_wrote_is_a_contradiction():

@@ -1,14 +1,15 @@
 """Playing changes against a table: what DynamoDB is asked, and what is noted of its answer."""
 
+import threading
 from types import SimpleNamespace
 
 import boto3
 import pytest
 from moto import mock_aws
 
-from fanout.demo import witnesses as demo_player
+from fanout.demo import witnesses
 from fanout.demo.changes import Change, Op
-from fanout.demo.witnesses import Player
+from fanout.demo.witnesses import play
 
 
 @pytest.fixture
@@ -28,12 +29,12 @@ def dynamodb(monkeypatch):
 
 @pytest.fixture
 def played(dynamodb):
-    def play(*changes, **settings):
+    def write(*changes):
         seen = []
-        Player(dynamodb=dynamodb, table="accounts", observe=seen.append).play(changes, **settings)
+        play(dynamodb, "accounts", changes, observe=seen.append, stop=threading.Event())
         return [(write.before, write.after) for write in seen]
 
-    return play
+    return write
 
 
 def item(dynamodb):
@@ -84,29 +85,28 @@ def test_a_touch_makes_no_customer(played, dynamodb):
 
 
 def test_it_ends_early_when_it_is_told_to(dynamodb):
-    seen = []
-    player = Player(dynamodb=dynamodb, table="accounts", observe=seen.append)
+    seen, stop = [], threading.Event()
 
     def endless():
         while True:
             yield change(Op.PUT, "ACTIVE")
-            player.stop.set()
+            stop.set()
 
-    player.play(endless(), rate=1000)
-    assert len(seen) == player.written == 1
+    play(dynamodb, "accounts", endless(), observe=seen.append, stop=stop, rate=1000, first=7)
+    assert [write.number for write in seen] == [7]
 
 
 def test_the_rate_is_not_exceeded(dynamodb, monkeypatch):
     seconds, written_at = [100.0], []
-    waits = SimpleNamespace(
+    stop = SimpleNamespace(
         wait=lambda left: seconds.append(seconds[-1] + max(0.0, left)), is_set=lambda: False
     )
-    monkeypatch.setattr(demo_player, "time", SimpleNamespace(monotonic=lambda: seconds[-1]))
+    monkeypatch.setattr(witnesses, "time", SimpleNamespace(monotonic=lambda: seconds[-1]))
 
     def observe(_write):
         written_at.append(seconds[-1])
         seconds.append(seconds[-1] + (0.05 if len(written_at) == 1 else 0.001))  # a slow one first
 
-    player = Player(dynamodb=dynamodb, table="accounts", observe=observe, stop=waits)
-    player.play([change(Op.PUT, "ACTIVE")] * 6, rate=50)
+    changes = [change(Op.PUT, "ACTIVE")] * 6
+    play(dynamodb, "accounts", changes, observe=observe, stop=stop, rate=50)
     assert written_at == pytest.approx([100.0, 100.05, 100.051, 100.06, 100.08, 100.1])

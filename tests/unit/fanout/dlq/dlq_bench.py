@@ -81,7 +81,7 @@ class Bench:
                 notes=notes,
             )
             if replay.work(most=most):
-                replay.settle_missing()
+                replay.end_missing()
             return replay
 
     def fates(self, run_id):

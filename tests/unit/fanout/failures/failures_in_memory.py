@@ -2,14 +2,15 @@
 
 import io
 import json
-from datetime import UTC, datetime
+from dataclasses import asdict
 from types import SimpleNamespace
 
 from botocore.exceptions import ClientError
 
-from fanout.failures.recover import RECOVERED, Mover, PublisherFunction, Recovery, select
-from fanout.failures.store import Loader, ObjectStore
+from fanout.failures.recover import FailuresRecover
+from fanout.failures.store import Deployment, ObjectStore
 from fanout.runs.journal import Journal
+from fanout.runs.operation import Selecting, Work
 from fanout.runs.pace import Pace
 from fanout.runs.report import make_report
 from fanout.runs.store import Operator, RunStore
@@ -25,11 +26,10 @@ class Killed(BaseException):
 
 
 class FakeS3:
-    """As much of a boto3 client as the store uses. `before` is called with each change's name."""
+    """As much of a boto3 client as the store uses."""
 
     def __init__(self, objects=None):
         self.objects = {key: json.dumps(one).encode() for key, one in (objects or {}).items()}
-        self.before = lambda _name: None
 
     def get_paginator(self, _name):
         return self
@@ -45,14 +45,10 @@ class FakeS3:
         self._held(Key, "404")
 
     def copy_object(self, *, Bucket, Key, CopySource):  # noqa: N803
-        self.before("copy")
         self.objects[Key] = self._held(CopySource["Key"], "NoSuchKey")
-        self.before("copied")
 
     def delete_object(self, *, Bucket, Key):  # noqa: N803
-        self.before("delete")
         self.objects.pop(Key, None)
-        self.before("deleted")
 
     def _held(self, key, code):
         if key not in self.objects:
@@ -68,72 +64,71 @@ class FakeLambda:
     def __init__(self, bus=None, **rig):
         self.rig = Rig(bus=bus or FakeBus(), **rig)
         self.calls = []
-        self.before = lambda: None
-        self.after = lambda: None
 
     def invoke(self, *, FunctionName, InvocationType, Payload):  # noqa: N803
         event = json.loads(Payload)
-        self.before()
-        self.calls.append([int(one["dynamodb"]["SequenceNumber"]) for one in event["Records"]])
+        if numbers := [int(one["dynamodb"]["SequenceNumber"]) for one in event["Records"]]:
+            self.calls.append(numbers)
         answer = self.rig.handler(event, FakeContext())
-        self.after()
         return {"Payload": io.BytesIO(json.dumps(answer).encode())}
 
 
 class Bench:
-    """Plans and works on runs, each in a new `Run`, as processes do."""
+    """Plans and works on recoveries, each in a new `Run`, as processes do."""
 
     def __init__(self, folder, objects, *, bus=None, read_range=None, **rig):
         self.runs = RunStore(folder)
         self.s3 = FakeS3(objects)
         self.aws_lambda = FakeLambda(bus, **rig)
-        self.read_range = read_range or (lambda _wanted: [])
-
-    @property
-    def rules(self):
-        return self.aws_lambda.rig.publisher.rules
+        self.read_range = read_range
 
     @property
     def published(self):
         """Event ids in the order in which the bus took them."""
         return [one.event_id for one in self.aws_lambda.rig.bus.published]
 
-    def loader(self, **options):
-        store = ObjectStore(self.s3, BUCKET)
-        return Loader(store=store, read_range=self.read_range, **options)
+    def operation(self):
+        bench = self
 
-    def plan(self, *, limit=None, reason=None, key=None, customer=None, **loader):
-        with self.runs.create(
-            "publisher failures recover", subject={}, options={}, operator=WHO
-        ) as run:
-            wanted = {"reason": reason, "key": key, "customer": customer}
-            items, left_out = select(self.loader(**loader), wanted, self.rules, limit=limit)
-            run.select(items)
-            run.freeze(cut_off=datetime.now(UTC), left_out=left_out)
+        class OnTheBench(Deployment):
+            def read_range(self, wanted):
+                return bench.read_range(wanted)
+
+        session = SimpleNamespace(client=lambda *_, **__: self.aws_lambda)
+        deployment = OnTheBench(
+            target=SimpleNamespace(session=session, endpoint_url=None),
+            publisher=SimpleNamespace(function_name="publisher", stream_arn=ARN),
+            store=ObjectStore(self.s3, BUCKET),
+            rules=self.aws_lambda.rig.publisher.rules,
+        )
+        return FailuresRecover(deployment)
+
+    def plan(self, *, limit=None, named=None, from_stream=False, **wanted):
+        options = {
+            "wanted": {"reason": None, "key": None, "customer": None} | wanted,
+            "limit": limit,
+            "from_stream": from_stream,
+            "range": named and asdict(named),
+        }
+        command = FailuresRecover.command
+        with self.runs.create(command, subject={}, options=options, operator=WHO) as run:
+            self.operation().select(run, Selecting())
             return run.run_id
 
-    def work(self, run_id, *, stop=lambda: False, pace=None, **loader):
-        """One stretch; the finished `Recovery`."""
+    def work(self, run_id, *, stop=lambda: False, pace=None):
+        """One stretch; how it ended."""
         with self.runs.open(run_id) as run:
             run.start(WHO)
-            recovery = Recovery(
-                run=run,
-                load=self.loader(**loader).load,
-                function=PublisherFunction(client=self.aws_lambda, function_name="publisher"),
-                mover=Mover(
-                    run=run,
-                    store=ObjectStore(self.s3, BUCKET),
-                    folder="recovered",
-                    end=RECOVERED,
-                    end_if_missing=RECOVERED,
-                ),
-                id_attribute="customer_id",
-                keep_lock=lambda: None,
-                stop=stop,
-                pace=pace or Pace(None, wait=lambda _seconds: None),
+            return self.operation().steps(run)(
+                Work(
+                    operator=WHO,
+                    stopping=SimpleNamespace(asked=stop),
+                    keep_lock=lambda: None,
+                    pace=pace or Pace(None, wait=lambda _seconds: None),
+                    progress=lambda _done: None,
+                    say=print,
+                )
             )
-            recovery.work()
-            return recovery
 
     def report(self, run_id):
         return make_report(self.runs.records(run_id))

@@ -3,7 +3,9 @@ import pytest
 from customer_events.event import Status
 from fanout.failures.records import Failure, Kind
 from fanout.failures.recover import NOT_REFUSED, OF_A_BATCH, why_not_discard
+from fanout.failures.store import ObjectStore
 from publisher.transitions import TableRules
+from unit.fanout.failures.failures_in_memory import FakeS3
 from unit.publisher.stream_record_samples import record
 
 BY_STREAM = TableRules()
@@ -11,8 +13,8 @@ BY_VERSION = TableRules(sequence_attribute="version")
 
 
 def decide(made, item, rules=BY_STREAM, kind=Kind.PARKED):
-    failure = Failure(key="parked/x", kind=kind, reason="UnknownStatus")
-    return why_not_discard(failure, (made,), rules, lambda _key: item)
+    failure = Failure(key="parked/x", kind=kind, reason="UnknownStatus", records=(made,))
+    return why_not_discard(failure, rules, lambda _key: item)
 
 
 def item(status, **more):
@@ -73,3 +75,11 @@ def test_a_record_without_a_key_is_never_superseded():
     odd = record("ACTIVE", {"N": "7"})
     del odd["dynamodb"]["Keys"]
     assert decide(odd, None) != ""
+
+
+def test_a_move_that_is_repeated_ends_the_same_and_what_never_was_there_is_said():
+    s3 = FakeS3({"parked/x": {}})
+    store = ObjectStore(s3, "failures")
+    assert [store.move("parked/x", "discarded/run/parked/x") for _ in range(2)] == [True, True]
+    assert list(s3.objects) == ["discarded/run/parked/x"]
+    assert not store.move("parked/y", "discarded/run/parked/y")

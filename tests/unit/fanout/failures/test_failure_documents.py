@@ -3,7 +3,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from fanout.failures.records import Kind, StreamRange, customer_of, read, sequence_of
+from fanout.failures import records as module
+from fanout.failures.records import (
+    Kind,
+    StreamRange,
+    customer_of,
+    forecast,
+    read,
+    sequence_of,
+)
+from publisher.transitions import TableRules
 from unit.fanout.failures.failures_in_memory import batch_object, parked_object
 from unit.publisher.stream_record_samples import ARN, FIRST_SEQUENCE_NUMBER, record
 
@@ -67,3 +76,20 @@ def test_the_order_is_that_of_the_numbers_and_not_of_their_text():
 @pytest.mark.parametrize("odd", [None, 7, {}, {"dynamodb": 7}, {"dynamodb": {"Keys": []}}])
 def test_an_odd_record_is_about_nobody(odd):
     assert customer_of(odd, "customer_id") is None
+
+
+@pytest.mark.parametrize("surprise", [KeyError, IndexError, TypeError, ValueError, AttributeError])
+def test_a_record_that_no_code_foresaw_is_told_by_its_type_and_line_and_never_by_its_text(
+    monkeypatch, surprise
+):
+    def raises(*_):
+        raise surprise("secret")
+
+    monkeypatch.setattr(module, "detect", raises)
+    found = forecast(record("ACTIVE", "CLOSED"), TableRules())
+    assert (found.would, found.reason) == ("refuse", "UnexpectedError")
+    line = raises.__code__.co_firstlineno + 1
+    assert (
+        f"a {surprise.__name__} at failures/test_failure_documents.py:{line} < " in found.expected
+    )
+    assert "secret" not in found.expected

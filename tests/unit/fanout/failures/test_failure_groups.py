@@ -37,9 +37,9 @@ def test_objects_are_counted_by_cause_with_what_would_become_of_their_records():
     )
     batches, parked = groups
     assert (batches.reason, batches.objects, batches.records) == ("RecordAgeExceeded", 3, 4)
-    assert (batches.publish, batches.ignore, batches.refuse, batches.ranges) == (2, 1, 1, 1)
-    assert batches.customers == 3
-    assert (parked.reason, parked.objects, parked.refuse) == ("UnknownStatus", 2, 2)
+    assert (batches.would, batches.ranges) == ({"publish": 2, "ignore": 1, "refuse": 1}, 1)
+    assert len(batches.customers) == 3
+    assert (parked.reason, parked.objects, parked.would["refuse"]) == ("UnknownStatus", 2, 2)
     assert parked.to_document()["first_at"] == "2026-11-23T08:00:00Z"
     assert parked.to_document()["last_at"] == "2026-11-23T10:00:00Z"
 

@@ -63,18 +63,9 @@ def test_a_rate_spreads_the_records_over_time_in_the_same_order(tmp_path):
     run = bench.plan()
     pace = Pace(20, wait=clock.sleep, monotonic=clock)
     bench.work(run, pace=pace)
-    assert [len(call) for call in bench.aws_lambda.calls if call] == [20, 20, 20]
+    assert [len(call) for call in bench.aws_lambda.calls] == [20, 20, 20]
     assert sum(clock.slept) == pytest.approx(2)
     assert bench.published == ids_from_the_stream(*records)
-
-
-@pytest.mark.parametrize(("rate", "in_a_call"), [(0.5, 1), (3, 3), (10**6, 4)])
-def test_a_call_is_no_more_than_a_seconds_share(tmp_path, rate, in_a_call):
-    records = [change(number, f"c-{number}") for number in range(1, 5)]
-    bench = Bench(tmp_path, {"aws/lambda/m/s/a": batch_object(records)})
-    clock = Clock()
-    bench.work(bench.plan(), pace=Pace(rate, wait=clock.sleep, monotonic=clock))
-    assert max(map(len, bench.aws_lambda.calls)) == in_a_call
 
 
 def test_who_interrupts_the_wait_of_a_rate_loses_nothing(tmp_path):
@@ -86,14 +77,6 @@ def test_who_interrupts_the_wait_of_a_rate_loses_nothing(tmp_path):
     bench.work(run)
     assert set(bench.published) == set(ids_from_the_stream(*records))
     assert bench.report(run).fates == {"RECOVERED": 1}
-
-
-def test_the_plan_alone_changes_nothing(tmp_path):
-    bench = Bench(tmp_path, three_objects())
-    before = dict(bench.s3.objects)
-    bench.plan()
-    assert bench.s3.objects == before
-    assert bench.aws_lambda.calls == []
 
 
 def test_what_is_refused_stays_with_its_reason_and_its_neighbours_are_published(tmp_path):
@@ -112,8 +95,7 @@ def test_while_the_bus_is_away_it_stops_after_one_call_and_everything_stays(tmp_
     }
     bench = Bench(tmp_path, objects, bus=FakeBus(lambda _entry, _times: BUS_FAULT))
     run = bench.plan()
-    recovery = bench.work(run)
-    assert recovery.stuck_for == "AuthorizationError"
+    assert "(AuthorizationError)" in bench.work(run).sentence
     assert len(bench.aws_lambda.calls) == 1
     assert set(bench.s3.objects) == set(objects)
     bench.aws_lambda.rig.bus.answer = lambda _entry, _times: CONFIRMED
@@ -159,45 +141,6 @@ def test_killed_at_any_line_of_the_journal_nothing_is_lost(tmp_path, monkeypatch
     expect_recovered(bench, run)
 
 
-@pytest.mark.parametrize("number", range(1, 4))
-@pytest.mark.parametrize("step", ["copy", "copied", "delete", "deleted"])
-def test_killed_within_a_move_the_object_is_in_one_place_at_least(tmp_path, step, number):
-    bench = Bench(tmp_path, three_objects())
-    run = bench.plan()
-    seen = 0
-
-    def before(name):
-        nonlocal seen
-        seen += name == step
-        if name == step and seen == number:
-            raise Killed
-
-    bench.s3.before = before
-    with pytest.raises(Killed):
-        bench.work(run)
-    for key in three_objects():
-        assert {key, f"recovered/{run}/{key}"} & set(bench.s3.objects), "an object is lost"
-    bench.s3.before = lambda _name: None
-    expect_recovered(bench, run)
-
-
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_killed_around_a_call_it_is_published_again_and_the_report_says_so(tmp_path, when):
-    bench = Bench(tmp_path, three_objects())
-    run = bench.plan()
-
-    def die():
-        raise Killed
-
-    setattr(bench.aws_lambda, when, die)
-    with pytest.raises(Killed):
-        bench.work(run)
-    assert set(bench.s3.objects) == set(three_objects())
-    setattr(bench.aws_lambda, when, lambda: None)
-    expect_recovered(bench, run)
-    assert bench.report(run).perhaps_twice == len(three_objects())
-
-
 def expect_recovered(bench, run):
     """Go on, as the operator does; then all is published and moved, and none is unaccounted for."""
     stored = [one for one in bench.runs.runs() if one.header is not None]
@@ -222,42 +165,34 @@ def test_what_somebody_else_recovered_meanwhile_is_gone_and_said_to_be(tmp_path)
     assert bench.report(run).fates == {"RECOVERED": 2, "GONE": 1}
 
 
-def test_a_stop_between_calls_leaves_the_rest_for_a_resume(tmp_path):
-    bench = Bench(tmp_path, three_objects())
-    run = bench.plan()
-    bench.work(run, stop=lambda: True)
-    assert bench.aws_lambda.calls == []
-    expect_recovered(bench, run)
-
-
 def test_a_selection_by_reason_customer_key_or_limit_leaves_the_rest_alone(tmp_path):
-    def selected(**wanted):
-        return bench.report(bench.plan(**wanted)).selected
-
     bench = Bench(tmp_path, three_objects())
-    assert selected(reason="BusKeepsFailing") == 1
-    assert selected(reason="RecordAgeExceeded") == 2
-    assert selected(customer="c-3") == 1
-    assert selected(key="aws/lambda/m/s/a") == 1
-    assert selected(key="aws/lambda/m/s/zzz") == 0
-    assert selected(limit=2) == 2
+    for wanted, count in [
+        ({"reason": "BusKeepsFailing"}, 1),
+        ({"reason": "RecordAgeExceeded"}, 2),
+        ({"customer": "c-3"}, 1),
+        ({"key": "aws/lambda/m/s/a"}, 1),
+        ({"key": "aws/lambda/m/s/zzz"}, 0),
+        ({"limit": 2}, 2),
+    ]:
+        assert bench.report(bench.plan(**wanted)).selected == count, wanted
 
 
 def test_unreadable_objects_and_mere_ranges_are_left_out_and_named(tmp_path):
     objects = {"parked/x": {"odd": 1}, "aws/lambda/m/s/r": batch_object(None)}
-    report = Bench(tmp_path, objects)
-    run = report.plan()
-    found = report.report(run)
-    assert found.selected == 0
-    assert any("can't be read" in one for one in found.left_out)
-    assert any("--from-stream" in one and "hours left" in one for one in found.left_out)
+    bench = Bench(tmp_path, objects)
+    report = bench.report(bench.plan())
+    assert report.selected == 0
+    unreadable, only_range = report.left_out
+    assert "can't be read" in unreadable
+    assert "--from-stream, 0.0 hours left" in only_range
 
 
 def test_a_range_is_read_again_from_the_stream_and_its_object_moved(tmp_path):
     objects = {"aws/lambda/m/s/r": batch_object(None)}
     bench = Bench(tmp_path, objects, read_range=lambda _wanted: [change(1), change(2)])
     run = bench.plan(from_stream=True)
-    bench.work(run, from_stream=True)
+    bench.work(run)
     assert len(bench.published) == 2
     assert set(bench.s3.objects) == {f"recovered/{run}/aws/lambda/m/s/r"}
 
@@ -266,7 +201,7 @@ def test_a_named_range_needs_no_object(tmp_path):
     named = StreamRange(stream_arn=ARN, shard_id="shard-7", first="1", last="9")
     bench = Bench(tmp_path, three_objects(), read_range=lambda _wanted: [change(1)])
     run = bench.plan(named=named, from_stream=True)
-    bench.work(run, named=named, from_stream=True)
+    bench.work(run)
     assert len(bench.published) == 1
     assert set(bench.s3.objects) == set(three_objects())
     assert bench.report(run).fates == {"RECOVERED": 1}
@@ -283,6 +218,6 @@ def test_a_range_that_is_trimmed_by_the_time_it_is_recovered_is_gone_with_the_se
         raise Refused("The stream no longer has it.")
 
     bench.read_range = trimmed
-    bench.work(run, from_stream=True)
+    bench.work(run)
     assert bench.report(run).fates == {"GONE": 1}
     assert set(bench.s3.objects) == set(objects)

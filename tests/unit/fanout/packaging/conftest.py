@@ -1,7 +1,5 @@
 """A small clone with one service, and an interpreter that sees nothing but a package."""
 
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from importlib.metadata import version
@@ -68,15 +66,5 @@ def unpack(tmp_path) -> Callable[[Path], Path]:
         with zipfile.ZipFile(path) as archive:
             archive.extractall(folder)
         return folder
-
-    return run
-
-
-@pytest.fixture
-def run_isolated() -> Callable[[Path, str], subprocess.CompletedProcess[str]]:
-    def run(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
-        script = f"import sys; sys.path.insert(0, {str(folder)!r})\n{code}"
-        command = [sys.executable, "-I", "-S", "-B", "-c", script]
-        return subprocess.run(command, capture_output=True, text=True, check=False, env={})
 
     return run

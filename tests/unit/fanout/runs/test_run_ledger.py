@@ -95,7 +95,7 @@ def test_every_selected_item_is_in_the_report_with_one_fate(store, run):
     assert report.by_reason == {"NotJson": report.fates}
     assert report.status == "unfinished"
     left = [item_document(one) for one in run.ledger.items(State.FAILED)]
-    page = html_page(report, meanings={}, well={"SENT"}, left=left)
+    page = html_page(report, meanings={}, good={"SENT"}, bad=left)
     assert "&lt;script&gt;" in page
     assert "<script" not in page
     assert "jo&lt;b&gt;" in page

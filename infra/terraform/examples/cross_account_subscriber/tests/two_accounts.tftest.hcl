@@ -25,15 +25,15 @@ run "the_subscribers_own_key_admits_the_owners_topic" {
   command = apply
 
   assert {
-    condition = one([
-      for statement in jsondecode(module.fraud.kms_key.policy).Statement : statement
+    condition = one(one([
+      for statement in module.fraud.key_policy_statements : statement
       if statement.Sid == "TopicDeliversToEncryptedQueues"
-    ]).Condition.StringEquals["aws:SourceAccount"] == ["111122223333"]
+    ]).Condition.StringEquals["aws:SourceAccount"]) == "111122223333"
     error_message = "The topic is the owner's."
   }
   assert {
     condition = one([
-      for statement in jsondecode(module.fraud.kms_key.policy).Statement : statement
+      for statement in module.fraud.key_policy_statements : statement
       if statement.Sid == "AccountDecidesThroughIam"
     ]).Principal.AWS == "arn:aws:iam::444455556666:root"
     error_message = "The key is the subscriber's."
@@ -58,7 +58,7 @@ run "the_same_works_on_eventbridge" {
 
   assert {
     condition = one([
-      for statement in jsondecode(module.fraud.kms_key.policy).Statement : statement
+      for statement in module.fraud.key_policy_statements : statement
       if statement.Sid == "RulesDeliverToEncryptedQueues"
     ]).Condition.ArnLike["kms:EncryptionContext:aws:sqs:arn"][0] == "arn:aws:sqs:eu-west-1:444455556666:fanout-fraud"
     error_message = "Rules deliver into the subscriber's queues."

@@ -18,11 +18,11 @@ run "an_outage_waits_in_the_stream_and_then_goes_to_the_failure_store_whole" {
   command = apply
 
   assert {
-    condition     = aws_lambda_event_source_mapping.stream.maximum_retry_attempts == -1 && aws_lambda_event_source_mapping.stream.maximum_record_age_in_seconds == 43200 && aws_lambda_event_source_mapping.stream.bisect_batch_on_function_error
+    condition     = aws_lambda_event_source_mapping.stream[0].maximum_retry_attempts == -1 && aws_lambda_event_source_mapping.stream[0].maximum_record_age_in_seconds == 43200 && aws_lambda_event_source_mapping.stream[0].bisect_batch_on_function_error
     error_message = "Attempts have no limit, age has one."
   }
   assert {
-    condition     = one(one(aws_lambda_event_source_mapping.stream.destination_config).on_failure).destination_arn == "arn:aws:s3:::fanout-failures-111122223333-eu-west-1"
+    condition     = one(one(aws_lambda_event_source_mapping.stream[0].destination_config).on_failure).destination_arn == "arn:aws:s3:::fanout-failures-111122223333-eu-west-1"
     error_message = "S3 gets the records themselves."
   }
 }
@@ -31,7 +31,7 @@ run "a_failed_record_does_not_hide_behind_the_batch" {
   command = plan
 
   assert {
-    condition     = tolist(aws_lambda_event_source_mapping.stream.function_response_types) == tolist(["ReportBatchItemFailures"])
+    condition     = tolist(aws_lambda_event_source_mapping.stream[0].function_response_types) == tolist(["ReportBatchItemFailures"])
     error_message = "Partial answers."
   }
 }
@@ -40,7 +40,7 @@ run "nothing_is_missed_while_the_mapping_is_made" {
   command = plan
 
   assert {
-    condition     = aws_lambda_event_source_mapping.stream.starting_position == "TRIM_HORIZON"
+    condition     = aws_lambda_event_source_mapping.stream[0].starting_position == "TRIM_HORIZON"
     error_message = "From the oldest record."
   }
 }
@@ -49,7 +49,7 @@ run "nothing_is_filtered_away_before_the_publisher_sees_it" {
   command = plan
 
   assert {
-    condition     = length(aws_lambda_event_source_mapping.stream.filter_criteria) == 0
+    condition     = length(aws_lambda_event_source_mapping.stream[0].filter_criteria) == 0
     error_message = "No filter."
   }
 }
@@ -58,7 +58,7 @@ run "the_mapping_runs_what_is_live" {
   command = apply
 
   assert {
-    condition     = endswith(aws_lambda_event_source_mapping.stream.function_name, ":live")
+    condition     = endswith(aws_lambda_event_source_mapping.stream[0].function_name, ":live")
     error_message = "The alias."
   }
 }

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 LOST, FIRST = "00000000-0000-0000-0000-00000000000a", "00000000-0000-0000-0000-00000000000b"
 BEHIND = "00000000-0000-0000-0000-00000000000c"
 HOLD = ("--hold-seconds", "5")
-WAITING = ("dlq", "waiting", "payments", *HOLD)
+BLOCKED = ("dlq", "blocked", "payments", *HOLD)
 
 
 @pytest.fixture
@@ -59,23 +59,24 @@ def park(aws, subscriber, group, original):
     )
 
 
-def test_who_waits_for_something_that_is_gone_is_found(notes, fanout):
-    found = fanout(*WAITING, "--json")
-    assert found.code == 1
+def test_who_is_blocked_by_something_that_is_gone_is_found(notes, fanout):
+    assert fanout(*BLOCKED, "--check").code == 1
+    found = fanout(*BLOCKED, "--json")
+    assert found.code == 0
     groups = {one["message_group"]: one for one in json.loads(found.out)["waiting"]}
     assert (groups["A"]["first"], groups["A"]["in_dlq"], groups["A"]["count"]) == (LOST, False, 2)
     assert (groups["B"]["first"], groups["B"]["in_dlq"], groups["B"]["count"]) == (FIRST, True, 1)
-    assert "not shown by the DLQ" in fanout(*WAITING).out
+    assert "not shown by the DLQ" in fanout(*BLOCKED).out
 
 
-def test_a_release_frees_those_behind_and_is_in_the_journal(notes, fanout):
-    why = ("--release", LOST, "--reason", "expired in the DLQ")
-    planned = fanout(*WAITING, *why)
+def test_unblocking_frees_those_behind_and_is_in_the_journal(notes, fanout):
+    why = ("--unblock", LOST, "--because", "expired in the DLQ")
+    planned = fanout(*BLOCKED, *why)
     assert (planned.code, notes.first("A").message_id) == (0, LOST)
-    assert fanout(*WAITING, *why, "--execute").code == 0
+    assert fanout(*BLOCKED, *why, "--execute").code == 0
     assert notes.first("A").message_id == BEHIND
-    assert fanout(*WAITING).code == 0
-    report = json.loads(fanout("dlq", "report", "last", "--json").out)
+    assert fanout(*BLOCKED, "--check").code == 0
+    report = json.loads(fanout("runs", "show", "last", "--json").out)
     assert report["fates"] == {"RELEASED": 1}
     assert report["options"]["because"] == "expired in the DLQ"
 
@@ -83,28 +84,35 @@ def test_a_release_frees_those_behind_and_is_in_the_journal(notes, fanout):
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (("--release", FIRST, "--reason", "x"), 3, "is in the DLQ: replay it"),
-        (("--release", BEHIND, "--reason", "x"), 2, "Nobody's first"),
-        (("--release", LOST), 2, "--reason is missing"),
+        (("--unblock", FIRST, "--because", "x"), 3, "is in the DLQ: replay it"),
+        (("--unblock", BEHIND, "--because", "x"), 2, "blocks nobody"),
+        (("--unblock", LOST), 2, "--because is missing"),
     ],
 )
-def test_what_is_not_lost_is_not_released(notes, fanout, arguments, code, sentence):
-    refused = fanout(*WAITING, *arguments, "--execute")
+def test_what_is_not_lost_is_not_unblocked(notes, fanout, arguments, code, sentence):
+    refused = fanout(*BLOCKED, *arguments, "--execute")
     assert refused.code == code
     assert sentence in " ".join(refused.err.split())
     assert notes.first("A").message_id == LOST
 
 
-def test_what_may_still_be_in_the_queue_is_not_released(aws, notes, fanout):
+def test_what_may_still_be_in_the_queue_is_not_unblocked(aws, notes, fanout):
     aws.client("sqs").send_message(
         QueueUrl=notes.url, MessageBody="{}", MessageGroupId="A", MessageDeduplicationId="x"
     )
-    refused = fanout(*WAITING, "--release", LOST, "--reason", "x", "--execute")
+    refused = fanout(*BLOCKED, "--unblock", LOST, "--because", "x", "--execute")
     assert refused.code == 3
     assert "may be in the queue" in " ".join(refused.err.split())
 
 
-def test_a_subscriber_that_does_not_park_by_customer_has_nobody_who_waits(subscriber, fanout):
-    refused = fanout(*WAITING)
+def test_a_subscriber_that_does_not_park_by_customer_has_nobody_blocked(subscriber, fanout):
+    refused = fanout(*BLOCKED)
     assert refused.code == 2
-    assert "nobody waits" in refused.err
+    assert "nobody is blocked" in refused.err
+
+
+def test_the_old_name_and_its_options_work_with_a_notice(notes, fanout):
+    old = fanout("dlq", "waiting", "payments", "--release", LOST, "--reason", "lost", "--execute")
+    assert old.code == 0
+    assert "`fanout dlq blocked` now" in old.err
+    assert notes.first("A").message_id == BEHIND

@@ -3,6 +3,7 @@ mock_provider "aws" {
 }
 
 variables {
+  mode = "pipe"
   bus = {
     transport        = "eventbridge"
     arn              = "arn:aws:events:eu-west-1:111122223333:event-bus/fanout-customer-status"
@@ -18,7 +19,7 @@ run "each_record_becomes_an_event_a_version_and_ten_fit_a_call" {
   command = plan
 
   assert {
-    condition     = one(one(aws_pipes_pipe.this.source_parameters).dynamodb_stream_parameters).batch_size == 10
+    condition     = one(one(aws_pipes_pipe.this[0].source_parameters).dynamodb_stream_parameters).batch_size == 10
     error_message = "10 for one version."
   }
 }
@@ -35,7 +36,7 @@ run "two_versions_halve_the_batch" {
   }
 
   assert {
-    condition     = one(one(aws_pipes_pipe.this.source_parameters).dynamodb_stream_parameters).batch_size == 5
+    condition     = one(one(aws_pipes_pipe.this[0].source_parameters).dynamodb_stream_parameters).batch_size == 5
     error_message = "5 for two versions."
   }
 }
@@ -44,7 +45,7 @@ run "an_event_on_the_bus_bears_the_time_of_its_change" {
   command = plan
 
   assert {
-    condition     = one(one(aws_pipes_pipe.this.target_parameters).eventbridge_event_bus_parameters).time == "$.time"
+    condition     = one(one(aws_pipes_pipe.this[0].target_parameters).eventbridge_event_bus_parameters).time == "$.time"
     error_message = "As the document says."
   }
 }
@@ -53,7 +54,7 @@ run "an_outage_waits_in_the_stream" {
   command = plan
 
   assert {
-    condition     = one(one(aws_pipes_pipe.this.source_parameters).dynamodb_stream_parameters).maximum_retry_attempts == -1 && one(one(aws_pipes_pipe.this.source_parameters).dynamodb_stream_parameters).maximum_record_age_in_seconds == 43200 && one(one(aws_pipes_pipe.this.source_parameters).dynamodb_stream_parameters).on_partial_batch_item_failure == "AUTOMATIC_BISECT"
+    condition     = one(one(aws_pipes_pipe.this[0].source_parameters).dynamodb_stream_parameters).maximum_retry_attempts == -1 && one(one(aws_pipes_pipe.this[0].source_parameters).dynamodb_stream_parameters).maximum_record_age_in_seconds == 43200 && one(one(aws_pipes_pipe.this[0].source_parameters).dynamodb_stream_parameters).on_partial_batch_item_failure == "AUTOMATIC_BISECT"
     error_message = "Attempts have no limit, age has one."
   }
 }
@@ -62,7 +63,7 @@ run "nothing_is_missed_while_the_pipe_is_made" {
   command = plan
 
   assert {
-    condition     = one(one(aws_pipes_pipe.this.source_parameters).dynamodb_stream_parameters).starting_position == "TRIM_HORIZON"
+    condition     = one(one(aws_pipes_pipe.this[0].source_parameters).dynamodb_stream_parameters).starting_position == "TRIM_HORIZON"
     error_message = "From the oldest record."
   }
 }
@@ -71,7 +72,7 @@ run "what_it_gives_up_goes_to_its_dlq" {
   command = apply
 
   assert {
-    condition     = one(one(one(aws_pipes_pipe.this.source_parameters).dynamodb_stream_parameters).dead_letter_config).arn == aws_sqs_queue.dlq.arn
+    condition     = one(one(one(aws_pipes_pipe.this[0].source_parameters).dynamodb_stream_parameters).dead_letter_config).arn == aws_sqs_queue.dlq[0].arn
     error_message = "A DLQ."
   }
   assert {
@@ -84,11 +85,11 @@ run "the_bus_gets_the_event_as_its_detail" {
   command = plan
 
   assert {
-    condition     = one(one(aws_pipes_pipe.this.target_parameters).eventbridge_event_bus_parameters).detail_type == "CustomerStatusChanged"
+    condition     = one(one(aws_pipes_pipe.this[0].target_parameters).eventbridge_event_bus_parameters).detail_type == "CustomerStatusChanged"
     error_message = "With its type."
   }
   assert {
-    condition     = one(aws_pipes_pipe.this.target_parameters).input_template == null
+    condition     = one(aws_pipes_pipe.this[0].target_parameters).input_template == null
     error_message = "As it is."
   }
 }
@@ -97,7 +98,7 @@ run "nothing_is_filtered_away_by_default" {
   command = plan
 
   assert {
-    condition     = length(one(aws_pipes_pipe.this.source_parameters).filter_criteria) == 0
+    condition     = length(one(aws_pipes_pipe.this[0].source_parameters).filter_criteria) == 0
     error_message = "No filter."
   }
 }
@@ -110,7 +111,7 @@ run "items_of_another_kind_are_filtered_in_either_image" {
   }
 
   assert {
-    condition     = [for f in one(one(aws_pipes_pipe.this.source_parameters).filter_criteria).filter : jsondecode(f.pattern).dynamodb] == [{ NewImage = { kind = { S = ["customer"] } } }, { OldImage = { kind = { S = ["customer"] } } }]
+    condition     = [for f in one(one(aws_pipes_pipe.this[0].source_parameters).filter_criteria).filter : jsondecode(f.pattern).dynamodb] == [{ NewImage = { kind = { S = ["customer"] } } }, { OldImage = { kind = { S = ["customer"] } } }]
     error_message = "New and removed items, and those that start or cease to match."
   }
   assert {
@@ -127,7 +128,7 @@ run "an_entity_may_be_a_string_or_a_number" {
   }
 
   assert {
-    condition     = [for f in one(one(aws_pipes_pipe.this.source_parameters).filter_criteria).filter : jsondecode(f.pattern).dynamodb] == [{ NewImage = { kind = { S = ["7"] } } }, { NewImage = { kind = { N = ["7"] } } }, { OldImage = { kind = { S = ["7"] } } }, { OldImage = { kind = { N = ["7"] } } }]
+    condition     = [for f in one(one(aws_pipes_pipe.this[0].source_parameters).filter_criteria).filter : jsondecode(f.pattern).dynamodb] == [{ NewImage = { kind = { S = ["7"] } } }, { NewImage = { kind = { N = ["7"] } } }, { OldImage = { kind = { S = ["7"] } } }, { OldImage = { kind = { N = ["7"] } } }]
     error_message = "As the publisher takes it."
   }
 }
@@ -136,11 +137,11 @@ run "the_pipe_and_not_the_enrichment_reads_and_publishes" {
   command = apply
 
   assert {
-    condition     = [for s in jsondecode(aws_iam_role_policy.pipe.policy).Statement : s.Sid] == ["ReadTheStream", "Transform", "Publish", "GiveUp", "UseTheKey"]
+    condition     = [for s in jsondecode(aws_iam_role_policy.pipe[0].policy).Statement : s.Sid] == ["ReadTheStream", "Transform", "Publish", "GiveUp", "UseTheKey"]
     error_message = "The pipe's role."
   }
   assert {
-    condition     = endswith(aws_pipes_pipe.this.enrichment, ":live")
+    condition     = endswith(aws_pipes_pipe.this[0].enrichment, ":live")
     error_message = "What is live."
   }
 }
@@ -149,7 +150,7 @@ run "only_this_pipe_takes_the_role" {
   command = apply
 
   assert {
-    condition     = endswith(jsondecode(aws_iam_role.pipe.assume_role_policy).Statement[0].Condition.ArnEquals["aws:SourceArn"], ":pipe/fanout-publisher")
+    condition     = endswith(jsondecode(aws_iam_role.pipe[0].assume_role_policy).Statement[0].Condition.ArnEquals["aws:SourceArn"], ":pipe/fanout-publisher")
     error_message = "By its ARN."
   }
 }

@@ -1,0 +1,27 @@
+output "table" {
+  value = aws_dynamodb_table.this.name
+}
+
+output "queue_url" {
+  value = module.subscriber.queue_url
+}
+
+output "queue_name" {
+  value = module.subscriber.queue_name
+}
+
+output "dlq_url" {
+  value = module.subscriber.dlq_url
+}
+
+output "dlq_name" {
+  value = module.subscriber.dlq_name
+}
+
+output "parked_groups_table" {
+  value = module.consumer.parked_groups_table
+}
+
+output "live_version" {
+  value = module.consumer.live_version
+}

@@ -1,0 +1,12 @@
+# All of these come from the module `fanout`, which says what they are.
+
+variable "prefix" { type = string }
+variable "name" { type = string }
+variable "settings" { type = any }
+variable "bus" { type = any }
+variable "kms_key" { type = object({ arn = string }) }
+variable "package_path" { type = string }
+variable "architecture" { type = string }
+variable "table_deletion_protection" { type = bool }
+variable "alarm_topic_arns" { type = list(string) }
+variable "tags" { type = map(string) }

@@ -1,0 +1,137 @@
+variable "transport" {
+  description = "What carries the events: `sns` (standard topic), `sns_fifo` (ordered per customer), `eventbridge`, or `pipes` (EventBridge, with a pipe that reads the stream)."
+  type        = string
+  default     = "sns"
+
+  validation {
+    condition     = contains(["sns", "sns_fifo", "eventbridge", "pipes"], var.transport)
+    error_message = "Must be sns, sns_fifo, eventbridge or pipes: nothing else carries events, and no subscriber would get any."
+  }
+}
+
+variable "prefix" {
+  description = "Start of every name and SSM path (/PREFIX/...); 1 to 20 characters."
+  type        = string
+  default     = "fanout"
+}
+
+variable "subscribers" {
+  description = <<-EOT
+    By the subscriber's name: the versions and changes that it takes (as in the module `subscriber`),
+    whether a customer's later events wait behind a parked one (`sns_fifo` only), and the version of
+    its function to roll back to. Each gets a queue, a DLQ, a function and a table PREFIX-NAME; its
+    package is NAME_consumer-ARCHITECTURE.zip.
+  EOT
+  type = map(object({
+    schema_versions  = optional(list(number), [2])
+    statuses         = optional(list(string))
+    transitions      = optional(list(string))
+    since            = optional(string, "")
+    park_by_customer = optional(bool, false)
+    live_version     = optional(string)
+  }))
+
+  validation {
+    condition     = !contains(keys(var.subscribers), "accounts") && !contains(keys(var.subscribers), "publisher")
+    error_message = "A subscriber cannot be called accounts or publisher: its table or DLQ would have the name of one that exists, and the apply would fail halfway."
+  }
+}
+
+variable "accounts_table" {
+  description = <<-EOT
+    The existing Accounts table: its stream (view type NEW_AND_OLD_IMAGES), its own key if it has one,
+    and which attributes hold what, as in the module `stream_publisher`. Without `stream_arn`, a table
+    to try the system with is created.
+  EOT
+  type = object({
+    stream_arn            = optional(string)
+    name                  = optional(string)
+    kms_key_arn           = optional(string)
+    customer_id_attribute = optional(string)
+    status_attribute      = optional(string)
+    reason_attribute      = optional(string)
+    changed_at_attribute  = optional(string)
+    traceparent_attribute = optional(string)
+    entity_filter         = optional(string)
+    status_map            = optional(string)
+    sequence_attribute    = optional(string)
+    sequence_epoch        = optional(number)
+  })
+  default = {}
+
+  validation {
+    condition     = var.accounts_table.stream_arn != null || (var.accounts_table.name == null && var.accounts_table.kms_key_arn == null)
+    error_message = "accounts_table.name and kms_key_arn describe an existing table and need its stream_arn: without it a new table would be read, and the named one never."
+  }
+}
+
+variable "event_source" {
+  description = "URI of the producer, the `source` of every event; null takes that of the module `stream_publisher`."
+  type        = string
+  default     = null
+}
+
+variable "publish_versions" {
+  description = "Major versions of the event that the publisher writes side by side; null takes the newest."
+  type        = list(number)
+  default     = null
+}
+
+variable "archive_retention_days" {
+  description = "Days that the bus keeps events for replay; null keeps none. A standard SNS topic has no archive."
+  type        = number
+  default     = null
+}
+
+variable "kms_key" {
+  description = "An existing customer-managed key to use instead of a new one, by its ARN; its policy needs the output `key_policy_statements`. Null creates a key."
+  type        = object({ arn = string })
+  default     = null
+}
+
+variable "subscriber_account_ids" {
+  description = "Ids (12 digits) of other accounts that may subscribe queues of their own."
+  type        = list(string)
+  default     = []
+}
+
+variable "package_folder" {
+  description = "Folder with the packages that `make package` built."
+  type        = string
+}
+
+variable "architecture" {
+  description = "Processor of the functions, for which the packages were built: arm64 or x86_64."
+  type        = string
+  default     = "arm64"
+}
+
+variable "stream_mapping_enabled" {
+  description = "false leaves the stream unread, for maintenance of less than 24 hours, after which it drops changes unread."
+  type        = bool
+  default     = true
+}
+
+variable "publisher_live_version" {
+  description = "Version of the publisher to roll back to, such as \"7\"; null follows the newest version."
+  type        = string
+  default     = null
+}
+
+variable "table_deletion_protection" {
+  description = "Whether DynamoDB refuses to delete the tables that this creates."
+  type        = bool
+  default     = true
+}
+
+variable "alarm_topic_arns" {
+  description = "ARNs of the standard SNS topics that alarms notify; an empty list notifies nobody. A topic with its own key must let cloudwatch.amazonaws.com use it."
+  type        = list(string)
+  default     = []
+}
+
+variable "tags" {
+  description = "Tags of everything that is created."
+  type        = map(string)
+  default     = {}
+}

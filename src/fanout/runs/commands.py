@@ -1,0 +1,256 @@
+"""`fanout runs`: list, show and resume the runs of every operation.
+
+`cli` says which operations there are, by the `command` of a journal's header: it puts
+`MODULE:CLASS` of each into the context, and one is imported when a run of it is shown or resumed.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import import_module
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.markup import escape
+
+from fanout.console import OUT, print_json, table, warn
+from fanout.errors import ExitCode, WrongUse
+from fanout.runs import operation, s3_copy
+from fanout.runs.journal import Record, write_lines
+from fanout.runs.ledger import Ledger, State
+from fanout.runs.operation import Operation, Words, print_report
+from fanout.runs.options import Json, RunName, RunsDir, run_store
+from fanout.runs.report import LISTED_MAX, account, html_page, item_document, make_report
+from fanout.runs.store import RunStore, StoredRun
+from fanout.text import moment
+
+OPERATIONS: Final = "fanout.operations"
+"""Where in the context's `meta` the operations are."""
+Html = Annotated[
+    Path | None, typer.Option("--html", help="Write it as a page that needs nothing else.")
+]
+Messages = Annotated[
+    Path | None, typer.Option("--messages", help="Write each item's fate, as JSON Lines.")
+]
+Originals = Annotated[
+    Path | None,
+    typer.Option("--originals", help="Write an edit's original messages, as an export does."),
+]
+Execute = Annotated[
+    bool, typer.Option("--execute", help="Begin a run that was only planned so far.")
+]
+Journal = Annotated[
+    str | None,
+    typer.Option("--journal", metavar="S3-URI", help="Bring the journal from its copy, if needed."),
+]
+
+runs_app = typer.Typer(
+    name="runs", help="List, show and resume the runs of every command.", no_args_is_help=True
+)
+
+
+@runs_app.command("list")
+def list_runs(context: typer.Context, *, runs_dir: RunsDir = None, as_json: Json = False) -> None:
+    """List the runs of this deployment that were made on this machine. Exit code 0."""
+    _list(run_store(context.obj, runs_dir), "", as_json=as_json)
+
+
+@runs_app.command("show")
+def show_run(
+    context: typer.Context,
+    run: RunName,
+    *,
+    html: Html = None,
+    messages: Messages = None,
+    originals: Originals = None,
+    runs_dir: RunsDir = None,
+    as_json: Json = False,
+) -> None:
+    """Show what became of each selected item of a run, in numbers that add up, and when.
+
+    Exit code 0 where all ended well, 1 where not (yet).
+    """
+    store = run_store(context.obj, runs_dir)
+    _show(context, store, store.find(run), (html, messages, originals), as_json=as_json)
+
+
+@runs_app.command("resume")
+def resume_run(
+    context: typer.Context,
+    run: RunName,
+    *,
+    execute: Execute = False,
+    runs_dir: RunsDir = None,
+    journal: Journal = None,
+    as_json: Json = False,
+) -> None:
+    """Resume a run after a crash, an interruption or a stop; or begin one that was planned.
+
+    What was begun with --execute resumes without it. Exit codes as of the run's own command.
+    """
+    store = run_store(context.obj, runs_dir)
+    _resume(context, store, run, "", journal, execute=execute, as_json=as_json)
+
+
+def add_old_names(app: typer.Typer, group: str) -> None:
+    """Let a group keep its own `resume`, `runs` and `report` for one release, with a notice.
+
+    `group` is what its commands begin with, such as `dlq`; `last` is the last run of these.
+    """
+
+    def runs(context: typer.Context, *, runs_dir: RunsDir = None, as_json: Json = False) -> None:
+        """Renamed: `fanout runs list`."""
+        _notice(group, "runs", "list")
+        _list(run_store(context.obj, runs_dir), f"{group} ", as_json=as_json)
+
+    def report(
+        context: typer.Context,
+        run: RunName,
+        *,
+        html: Html = None,
+        messages: Messages = None,
+        originals: Originals = None,
+        runs_dir: RunsDir = None,
+        as_json: Json = False,
+    ) -> None:
+        """Renamed: `fanout runs show`."""
+        _notice(group, "report", "show")
+        store = run_store(context.obj, runs_dir)
+        stored = store.find(run, group=f"{group} ")
+        _show(context, store, stored, (html, messages, originals), as_json=as_json)
+
+    def resume(
+        context: typer.Context,
+        run: RunName,
+        *,
+        execute: Execute = False,
+        runs_dir: RunsDir = None,
+        journal: Journal = None,
+        as_json: Json = False,
+    ) -> None:
+        """Renamed: `fanout runs resume`."""
+        _notice(group, "resume", "resume")
+        store = run_store(context.obj, runs_dir)
+        _resume(context, store, run, f"{group} ", journal, execute=execute, as_json=as_json)
+
+    for command in (runs, report, resume):
+        app.command(command.__name__, hidden=True)(command)
+
+
+def operation_of(context: typer.Context, stored: StoredRun) -> type[Operation] | None:
+    """The operation whose run this is; None where this version has none of that command."""
+    assert stored.header is not None, "find leaves out what has no header"
+    operations: Mapping[str, str] = context.meta[OPERATIONS]
+    place = operations.get(stored.header.fields["command"])
+    if place is None:
+        return None
+    module, _, name = place.partition(":")
+    found: type[Operation] = getattr(import_module(module), name)
+    return found
+
+
+# Private functions
+
+
+def _notice(group: str, old: str, new: str) -> None:
+    warn(f"`fanout {group} {old}` is `fanout runs {new}` now, and goes with the next release.")
+
+
+def _list(store: RunStore, group: str, *, as_json: bool) -> None:
+    reports = [make_report(store.records(one.run_id)) for one in store.runs() if one.is_of(group)]
+    if as_json:
+        print_json({"runs": [report.to_document() for report in reports]})
+        return
+    rows = table(escape(f"Runs in {store.folder}"), "run", "command", "on", "status", "became")
+    for report in reports:
+        became = ", ".join(f"{count:,} {fate}" for fate, count in report.fates.items())
+        subject = report.header["subject"]
+        on = str(subject.get("subscriber") or subject.get("failure_bucket") or "-")
+        rows.add_row(
+            report.header["run_id"],
+            escape(report.header["command"]),
+            escape(on),
+            report.status,
+            escape(became),
+        )
+    OUT.print(rows)
+
+
+def _show(
+    context: typer.Context,
+    store: RunStore,
+    stored: StoredRun,
+    files: tuple[Path | None, Path | None, Path | None],
+    *,
+    as_json: bool,
+) -> None:
+    """Raises: typer.Exit with 1 where not all ended well."""
+    found = operation_of(context, stored)
+    words = found.words if found else Words(good=frozenset())
+    html, messages, originals = files
+    with account(store.records(stored.run_id)) as (report, ledger):
+        if html is not None:
+            bad = list(islice(_ended_badly(ledger, words), LISTED_MAX))
+            _write(html, [html_page(report, meanings=words.meanings, good=words.good, bad=bad)])
+        if messages is not None:
+            _write(messages, (json.dumps(item_document(one)) + "\n" for one in ledger.items()))
+    if originals is not None:
+        write_lines(originals, _originals(store.records(stored.run_id)))
+    if as_json:
+        print_json(report.to_document())
+    else:
+        print_report(report, words)
+        rows = table("Timeline (UTC)", "", "")
+        rows.show_header = False
+        for event in report.timeline:
+            rows.add_row(moment(event.at), escape(event.text))
+        OUT.print(rows)
+    if any(fate not in words.good for fate in report.fates):
+        raise typer.Exit(int(ExitCode.FOUND))
+
+
+def _resume(
+    context: typer.Context,
+    store: RunStore,
+    name: str,
+    group: str,
+    journal: str | None,
+    *,
+    execute: bool,
+    as_json: bool,
+) -> None:
+    if journal is not None and not any(one.run_id == name for one in store.runs()):
+        s3_copy.fetch(context.obj, journal, name, store.folder)
+    stored = store.find(name, group=group)
+    found = operation_of(context, stored)
+    if found is None:
+        assert stored.header is not None
+        command = stored.header.fields["command"]
+        raise WrongUse(f"{stored.run_id} is a run of `fanout {command}`, which can't be resumed.")
+    operation.resume(context.obj, found, store, stored.run_id, execute=execute, as_json=as_json)
+
+
+def _ended_badly(ledger: Ledger, words: Words) -> Iterator[dict[str, Any]]:
+    for item in ledger.items():
+        if item.state is not State.ENDED or item.end not in words.good:
+            yield item_document(item)
+
+
+def _originals(records: Iterable[Record]) -> Iterator[dict[str, Any]]:
+    """Each original once, though a crash made its send be begun twice."""
+    known: set[str] = set()
+    for record in records:
+        for message in record.fields.get("originals", ()):
+            if message["message_id"] not in known:
+                known.add(message["message_id"])
+                yield message
+
+
+def _write(path: Path, parts: Iterable[str]) -> None:
+    """Raises: WrongUse where the file can't be written."""
+    try:
+        with path.open("w", encoding="utf-8") as file:
+            file.writelines(parts)
+    except OSError as error:
+        raise WrongUse(f"{path} can't be written: {error.strerror}.") from None
