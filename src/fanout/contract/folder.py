@@ -354,7 +354,7 @@ class EventContract:
     @property
     def name(self) -> str:
         """Such as `CustomerStatusChanged`."""
-        return str(self.registry["event"])
+        return str(self.registry.get("event", self.folder))
 
     def type_of(self, major: int) -> str:
         """The CloudEvents type of a major version."""
@@ -391,13 +391,16 @@ def read_contract(folder: Path = DEFAULT_FOLDER) -> Contract:
     Raises:
         WrongUse: no such folder, or a file in it that can't be read.
     """
-    source = source_of(folder)
-    events = tuple(
-        _event(source, name, registry)
-        for name, registry in source.registries(complete=True).items()
-    )
+    return _contract(source_of(folder), complete=True)
+
+
+def _contract(source: Source, *, complete: bool) -> Contract:
+    registries = source.registries(complete=complete)
+    events = tuple(_event(source, name, registry) for name, registry in registries.items())
     if len({event.name for event in events}) < len(events):
-        raise WrongUse(f"Two registries in {folder} have the same `event`: each needs its own.")
+        raise WrongUse(
+            f"Two registries in {source.label} have the same `event`: each needs its own."
+        )
     return Contract(events=events, envelope=_schema(source, ENVELOPE_FILE, "type"))
 
 
@@ -495,27 +498,39 @@ class Catalogue:
 
 
 def read_catalogue(source: Source, *, complete: bool = False) -> Catalogue:
-    """Read the registries, and each schema that they name or that lies beside them.
+    """Every schema of the registries, and the envelope, on which every subscriber relies.
 
-    `*.schema.json` outside of the events' folders belongs to all events; every subscriber relies
-    on it. `complete`: refuse a registry with a field missing.
+    `complete`: refuse a registry with a field missing.
 
     Raises:
         WrongUse: there are no schemas, or a file of theirs can't be read.
     """
-    registries = source.registries(complete=complete)
-    published = {
-        each.name: each
-        for folder, registry in registries.items()
-        for each in _versions(source, folder, registry)
-    }
-    everyone = merged(reader for each in published.values() for reader in each.subscribers)
-    for path in sorted(source.folder.rglob("*.schema.json")):
-        name = path.relative_to(source.folder).as_posix()
-        if name.partition("/")[0] not in registries:
-            schema = source.read_json(name)
-            published[name] = Published(name=name, schema=schema, subscribers=everyone)
-    return Catalogue(label=source.label, published=published)
+    contract = _contract(source, complete=complete)
+    schemas = [each for event in contract.events for each in _published(event)]
+    everyone = merged(reader for each in schemas for reader in each.subscribers)
+    schemas.append(Published(name=ENVELOPE_FILE, schema=contract.envelope, subscribers=everyone))
+    return Catalogue(label=source.label, published={each.name: each for each in schemas})
+
+
+def _published(event: EventContract) -> Iterator[Published]:
+    subscribers = merged(
+        Subscriber(
+            name=str(entry["name"]),
+            versions=frozenset(entry.get("versions", ())),
+            fields=frozenset(entry.get("fields", ())),
+            statuses=frozenset(entry.get("statuses", ())),
+        )
+        for entry in event.registry.get("subscribers") or ()
+    )
+    for version in event.versions:
+        yield Published(
+            name=f"{event.folder}/{version.entry['schema']}",
+            schema=version.schema,
+            major=version.major,
+            status_field=(version.entry.get("filters") or {}).get("status"),
+            sunset=version.entry.get("sunset"),
+            subscribers=tuple(each for each in subscribers if version.major in each.versions),
+        )
 
 
 def merged(subscribers: Iterable[Subscriber]) -> tuple[Subscriber, ...]:
@@ -530,25 +545,3 @@ def merged(subscribers: Iterable[Subscriber]) -> tuple[Subscriber, ...]:
             statuses=known.statuses | subscriber.statuses,
         )
     return tuple(by_name[name] for name in sorted(by_name))
-
-
-def _versions(source: Source, folder: str, registry: Mapping[str, Any]) -> Iterable[Published]:
-    subscribers = merged(
-        Subscriber(
-            name=str(entry["name"]),
-            versions=frozenset(entry.get("versions", ())),
-            fields=frozenset(entry.get("fields", ())),
-            statuses=frozenset(entry.get("statuses", ())),
-        )
-        for entry in registry.get("subscribers") or ()
-    )
-    for version in registry["versions"]:
-        name, major = f"{folder}/{version['schema']}", version["major"]
-        yield Published(
-            name=name,
-            schema=source.read_json(name),
-            major=major,
-            status_field=(version.get("filters") or {}).get("status"),
-            sunset=version.get("sunset"),
-            subscribers=tuple(reader for reader in subscribers if major in reader.versions),
-        )

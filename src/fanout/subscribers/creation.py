@@ -245,17 +245,9 @@ def _with_sorted_imports(text: str) -> str:
 
 
 def _values(choices: Choices, event: EventContract) -> dict[str, Any]:
-    return {
-        "name": choices.name,
-        "ident": choices.ident,
-        "title": choices.title,
-        "package": choices.package,
-        "latest_state": choices.latest_state,
-        "external": choices.external,
-        "reads_newest": choices.reads_newest,
+    names = ("name", "ident", "title", "package", "latest_state", "external", "reads_newest")
+    return {name: getattr(choices, name) for name in (*names, "versions", "statuses")} | {
         "sns": choices.bus is Transport.SNS,
-        "versions": choices.versions,
-        "statuses": choices.statuses,
         "arrivals": [f"*>{status}" for status in choices.statuses],
         "filter": choices.filter(event),
         "table_key": "customer_id" if choices.latest_state else "event_id",
