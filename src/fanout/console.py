@@ -45,9 +45,9 @@ class _Output(Console):
 
     @property
     def options(self) -> ConsoleOptions:
-        found = super().options
+        options = super().options
         said = self.is_terminal or os.environ.get("COLUMNS")
-        return found if said else found.update(width=PIPED_COLUMNS)
+        return options if said else options.update(width=PIPED_COLUMNS)
 
     def render_str(self, text: str, **how: Any) -> Text:
         return super().render_str(printable(text), **how)
@@ -55,15 +55,17 @@ class _Output(Console):
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
-        for one in super().render(renderable, options):
-            yield one if one.control else Segment(printable(one.text), one.style)
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(printable(segment.text), segment.style)
 
 
 def printable(text: str) -> str:
     r"""The text with what does not print shown as `\x1b` or `\u202e`; lines stay lines."""
     return "".join(
-        one if one.isprintable() or one in "\n\t" else one.encode("unicode_escape").decode()
-        for one in text
+        character
+        if character.isprintable() or character in "\n\t"
+        else character.encode("unicode_escape").decode()
+        for character in text
     )
 
 

@@ -123,7 +123,8 @@ def reveal_body(body: str) -> str:
 def mask_text(text: str) -> str:
     """The shape of a text: digits as 9, ASCII's signs and blanks as they are, the rest as x."""
     return "".join(
-        one if one in _KEPT_CHARACTERS else "9" if one.isdecimal() else "x" for one in text
+        character if character in _KEPT_CHARACTERS else "9" if character.isdecimal() else "x"
+        for character in text
     )
 
 
@@ -198,7 +199,7 @@ def _shape(value: Any) -> Any:
     if isinstance(value, Mapping):
         return _fields(value, lambda _, inner: _shape(inner))
     if isinstance(value, list | tuple):
-        return [_shape(one) for one in value]
+        return [_shape(item) for item in value]
     if value is None or isinstance(value, bool):
         return value
     return mask_text(str(value))

@@ -621,11 +621,11 @@ def _published(where: str, name: str, entry: Any) -> Published:
 def _record(published: Mapping[str, Published]) -> dict[str, dict[str, Any]]:
     return {
         name: {
-            "sha256": fingerprint(one.schema),
-            "sunset": None if one.sunset is None else one.sunset.isoformat(),
-            "schema": one.schema,
+            "sha256": fingerprint(schema.schema),
+            "sunset": None if schema.sunset is None else schema.sunset.isoformat(),
+            "schema": schema.schema,
         }
-        for name, one in sorted(published.items())
+        for name, schema in sorted(published.items())
     }
 
 
@@ -657,7 +657,7 @@ class Report:
     @property
     def passes(self) -> bool:
         """Whether nothing breaks."""
-        return all(one.state is not State.BROKEN for one in self.checked)
+        return all(each.state is not State.BROKEN for each in self.checked)
 
 
 def compare_with(folder: Path, against: str | None, *, record: bool = False) -> Report:
@@ -713,13 +713,13 @@ def as_document(report: Report) -> dict[str, Any]:
 def show(report: Report, out: Console) -> None:
     """Print the report for a person."""
     out.print(f"Compared with {escape(report.against)}:")
-    for one in report.checked:
-        style = _STYLES.get(one.state, "default")
-        out.print(f"  [{style}]{one.state.value:<10}[/] {escape(one.name)}")
-    for one in report.checked:
-        if one.findings:
-            _show_findings(f"{one.name}: needs a new major version", one.findings, out)
-            out.print(one.order.advice)
+    for each in report.checked:
+        style = _STYLES.get(each.state, "default")
+        out.print(f"  [{style}]{each.state.value:<10}[/] {escape(each.name)}")
+    for each in report.checked:
+        if each.findings:
+            _show_findings(f"{each.name}: needs a new major version", each.findings, out)
+            out.print(each.order.advice)
     if not report.passes:
         out.print(f"\n[bold red]Fails.[/] {INSTEAD}")
     elif report.recorded_in:
@@ -738,20 +738,20 @@ def _show_findings(title: str, findings: Sequence[Finding], out: Console) -> Non
     shown = table(f"\n{escape(title)}", "", "path", "rule", "direction", "subscribers hit", "why")
     for column in shown.columns[:4]:
         column.no_wrap = True
-    for number, one in enumerate(findings, start=1):
-        hits = ", ".join(_hit_text(hit) for hit in one.hits) or "none registered"
+    for number, finding in enumerate(findings, start=1):
+        hits = ", ".join(_hit_text(hit) for hit in finding.hits) or "none registered"
         shown.add_row(
             str(number),
-            escape(one.path),
-            one.rule,
-            one.direction.value,
+            escape(finding.path),
+            finding.rule,
+            finding.direction.value,
             escape(hits),
-            escape(one.says),
+            escape(finding.says),
         )
     out.print(shown)
-    for number, one in enumerate(findings, start=1):
-        if one.example is not NO_EXAMPLE:
-            text = json.dumps(one.example, ensure_ascii=False)
+    for number, finding in enumerate(findings, start=1):
+        if finding.example is not NO_EXAMPLE:
+            text = json.dumps(finding.example, ensure_ascii=False)
             out.print(f"  {number}. for example: {escape(text)}")
 
 

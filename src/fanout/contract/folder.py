@@ -151,12 +151,12 @@ class _Registry(_Form):
         majors = [version.major for version in self.versions]
         if all(version.status == "deprecated" for version in self.versions):
             raise ValueError("one of the `versions` has to be current")
-        for names in (list(map(str, majors)), [one.name for one in self.subscribers]):
+        for names in (list(map(str, majors)), [reader.name for reader in self.subscribers]):
             if twice := [name for name in names if names.count(name) > 1]:
                 raise ValueError(f"{twice[0]} is listed twice")
-        for one in self.subscribers:
-            if unknown := set(one.versions) - set(majors):
-                raise ValueError(f"{one.name} reads version {min(unknown)}, which is not listed")
+        for reader in self.subscribers:
+            if unknown := set(reader.versions) - set(majors):
+                raise ValueError(f"{reader.name} reads version {min(unknown)}, which is not listed")
         return self
 
 
@@ -438,7 +438,9 @@ def _schema(source: Source, name: str, *listed: str) -> dict[str, Any]:
     """A schema with what is read of it later; the `listed` fields have an `enum`."""
     schema, where = source.read_json(name), source.where(name)
     fields = schema.get("properties") if isinstance(schema, dict) else None
-    if not isinstance(fields, dict) or not all(isinstance(one, dict) for one in fields.values()):
+    if not isinstance(fields, dict) or not all(
+        isinstance(rules, dict) for rules in fields.values()
+    ):
         raise WrongUse(f"{where} has no `properties` with an object for each field.")
     for key in ("$id", "description"):
         if not isinstance(schema.get(key), str):

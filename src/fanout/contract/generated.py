@@ -238,7 +238,7 @@ def _field(name: str, rules: Mapping[str, Any], *, required: bool) -> Field:
         required=required,
         nullable=None in values or "null" in types,
         values=tuple(str(value) for value in values if value is not None),
-        rule="" if values else _rule(rules, [one for one in types if one != "null"]),
+        rule="" if values else _rule(rules, [name for name in types if name != "null"]),
         description=rules.get("description", ""),
     )
 
@@ -247,7 +247,7 @@ def _rule(rules: Mapping[str, Any], types: list[str]) -> str:
     formats = {"date-time": "instant, RFC 3339 in UTC", "uuid": "UUID, lower case"}
     if rules.get("format") in formats:
         return formats[rules["format"]]
-    text = " or ".join({"string": "text"}.get(one, one) for one in types) or "anything"
+    text = " or ".join({"string": "text"}.get(name, name) for name in types) or "anything"
     low, high = rules.get("minLength"), rules.get("maxLength")
     if low is not None and high is not None:
         return f"{text}, {low} to {high} characters"

@@ -36,10 +36,12 @@ def package(
         with working(f"packaging {name}"):
             built.append(build(name, target=target, output=output, project=project))
     if as_json:
-        print_json([asdict(one) for one in built])
+        print_json([asdict(package) for package in built])
         return
     shown = table("Packages", "package", "MB", "MB unzipped", "sha256")
-    for one in built:
-        size, unzipped = (f"{count / 1e6:.2f}" for count in (one.size_bytes, one.unzipped_bytes))
-        shown.add_row(str(one.path), size, unzipped, one.sha256[:16])
+    for package in built:
+        size, unzipped = (
+            f"{count / 1e6:.2f}" for count in (package.size_bytes, package.unzipped_bytes)
+        )
+        shown.add_row(str(package.path), size, unzipped, package.sha256[:16])
     OUT.print(shown)

@@ -171,25 +171,25 @@ def _pins(lock: Path) -> list[tuple[str, str]]:
     for number, line in enumerate(lock.read_text(encoding="utf-8").splitlines(), start=1):
         if not line.strip() or line.startswith((" ", "\t", "#")):
             continue
-        found = _PINNED.match(line)
-        if found is None:
+        pin = _PINNED.match(line)
+        if pin is None:
             raise WrongUse(
                 f"{lock.name} line {number} pins no exact version: {line.strip()!r}; "
                 "change the .in file and run `make lock`."
             )
-        pins.append((found[1], found[2]))
+        pins.append((pin[1], pin[2]))
     return pins
 
 
 def _stated_services(lock: Path) -> list[str]:
     source = lock.with_suffix(".in")
-    found = _SERVICES.search(source.read_text(encoding="utf-8")) if source.is_file() else None
-    return sorted(found[1].split()) if found else []
+    stated = _SERVICES.search(source.read_text(encoding="utf-8")) if source.is_file() else None
+    return sorted(stated[1].split()) if stated else []
 
 
 def _copy_installed(pins: list[tuple[str, str]], into: Path) -> bool:
     """Copy the running environment's files; False where its versions are not the locked ones."""
-    found = []
+    distributions = []
     for name, version in pins:
         try:
             distribution = importlib.metadata.distribution(name)
@@ -197,8 +197,8 @@ def _copy_installed(pins: list[tuple[str, str]], into: Path) -> bool:
             return False
         if distribution.version != version or not distribution.files:
             return False
-        found.append(distribution)
-    for distribution in found:
+        distributions.append(distribution)
+    for distribution in distributions:
         for file in distribution.files or ():
             source = Path(str(distribution.locate_file(file)))
             if file.parts[0] != ".." and not file.is_absolute() and source.is_file():

@@ -332,7 +332,9 @@ def _derived(root: Path, registry: str, choices: Choices) -> Files:
         contract = read_contract(folder)
     if contract.event(EVENT).registry["subscribers"][-1]["name"] != choices.name:
         raise WrongUse(f"{REGISTRY} does not end with its subscribers: nothing was written.")
-    return {PurePosixPath(one.path.as_posix()): one.render(contract) for one in GENERATED.values()}
+    return {
+        PurePosixPath(file.path.as_posix()): file.render(contract) for file in GENERATED.values()
+    }
 
 
 def _text(root: Path, path: PurePosixPath) -> str:

@@ -108,7 +108,11 @@ def _statuses(subscriber: Subscriber, publisher: Publisher) -> tuple[str, ...] |
         followed = followed_statuses(subscriber, publisher)
     except WrongUse:
         return ()
-    return None if followed == set(Status) else tuple(one for one in Status if one in followed)
+    return (
+        None
+        if followed == set(Status)
+        else tuple(status for status in Status if status in followed)
+    )
 
 
 def _oldest_age(target: AwsTarget, queue_name: str) -> int | None:

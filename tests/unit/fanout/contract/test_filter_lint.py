@@ -9,7 +9,7 @@ from fanout.contract.filter_lint import refusals
 from fanout.contract.filters import Match, Transport, branches, fault_of, kinds_of, matches
 from unit.fanout.contract.catalogue_samples import CONTRACT, V1, V2, findings, rules
 
-MANY_WILDCARDS = {"wildcard": "a*b*c*d*e*f*g"}
+MANY_STARS = "a*b*c*d*e*f*g"
 
 
 def detail(**data):
@@ -150,67 +150,34 @@ def test_alternatives_count_each_on_their_own():
     assert rules({"$or": [{"status": values}, {"transition": values}]}) == ["combinations"]
 
 
+REFUSED_OPERANDS = {
+    "anything-but": [
+        *(None, {}, [], True, ["ACTIVE", None], ["ACTIVE", 5], ["ACTIVE", True], [["ACTIVE"]]),
+        *({"prefix": "A", "suffix": "E"}, [{"prefixx": "A"}], {"prefix": 5}, {"prefix": ""}),
+        *({"suffix": []}, {"prefix": ["ACT", ""]}, {"exists": True}, {"wildcard": "A**"}),
+        *({"anything-but": "ACTIVE"}, {"prefix": {"equals-ignore-case": "act"}}),
+        {"wildcard": {"prefix": "A"}},
+    ],
+    "prefix": [5, None, ["ACT"], {"wildcard": "A*"}, {"equals-ignore-case": ["act"]}],
+    "suffix": [["ED"], {"prefix": "ED"}],
+    "equals-ignore-case": [["active"], 1],
+    "wildcard": ["X**", MANY_STARS, "x\\y", "x\\", ["A*"], {"prefix": "A*"}],
+    "exists": ["true", None, [True]],
+    "numeric": [
+        *([], 5, [">"], [5, ">"], [">", "5"], [">", True], ["<>", 5], ["<", 5, ">", 0]),
+        *([">", 5, "<", 5], [">", 0, "<", 5, "<", 6]),
+    ],
+    "cidr": [
+        *("10.0.0.0", "10.0.0.0/", "10.0.0.0/32", "10.0.0/24", "10.0.0.0/255.0.0.0"),
+        *("2001:db8::/128", "fe80::1%eth0/64", "anywhere", 5),
+    ],
+    "regex": ["A.*"],
+}
+
+
 @pytest.mark.parametrize(
     "condition",
-    [
-        {"anything-but": None},
-        {"anything-but": {}},
-        {"anything-but": {"prefix": "A", "suffix": "E"}},
-        {"anything-but": [{"prefixx": "A"}]},
-        {"anything-but": []},
-        {"anything-but": True},
-        {"anything-but": ["ACTIVE", None]},
-        {"anything-but": ["ACTIVE", 5]},
-        {"anything-but": ["ACTIVE", True]},
-        {"anything-but": [["ACTIVE"]]},
-        {"anything-but": {"prefix": 5}},
-        {"anything-but": {"prefix": ""}},
-        {"anything-but": {"suffix": []}},
-        {"anything-but": {"prefix": ["ACT", ""]}},
-        {"anything-but": {"exists": True}},
-        {"anything-but": {"anything-but": "ACTIVE"}},
-        {"anything-but": {"prefix": {"equals-ignore-case": "act"}}},
-        {"anything-but": {"wildcard": "A**"}},
-        {"anything-but": {"wildcard": {"prefix": "A"}}},
-        {"prefix": 5},
-        {"prefix": None},
-        {"prefix": ["ACT"]},
-        {"prefix": {"wildcard": "A*"}},
-        {"prefix": {"equals-ignore-case": ["act"]}},
-        {"suffix": ["ED"]},
-        {"suffix": {"prefix": "ED"}},
-        {"equals-ignore-case": ["active"]},
-        {"equals-ignore-case": 1},
-        {"wildcard": "X**"},
-        MANY_WILDCARDS,
-        {"wildcard": "x\\y"},
-        {"wildcard": "x\\"},
-        {"wildcard": ["A*"]},
-        {"wildcard": {"prefix": "A*"}},
-        {"exists": "true"},
-        {"exists": None},
-        {"exists": [True]},
-        {"numeric": []},
-        {"numeric": 5},
-        {"numeric": [">"]},
-        {"numeric": [5, ">"]},
-        {"numeric": [">", "5"]},
-        {"numeric": [">", True]},
-        {"numeric": ["<>", 5]},
-        {"numeric": ["<", 5, ">", 0]},
-        {"numeric": [">", 5, "<", 5]},
-        {"numeric": [">", 0, "<", 5, "<", 6]},
-        {"cidr": "10.0.0.0"},
-        {"cidr": "10.0.0.0/"},
-        {"cidr": "10.0.0.0/32"},
-        {"cidr": "10.0.0/24"},
-        {"cidr": "10.0.0.0/255.0.0.0"},
-        {"cidr": "2001:db8::/128"},
-        {"cidr": "fe80::1%eth0/64"},
-        {"cidr": "anywhere"},
-        {"cidr": 5},
-        {"regex": "A.*"},
-    ],
+    [{name: operand} for name, operands in REFUSED_OPERANDS.items() for operand in operands],
     ids=str,
 )
 @pytest.mark.parametrize("transport", Transport)
@@ -218,9 +185,9 @@ def test_an_operand_that_aws_refuses_is_not_called_good(condition, transport):
     assert fault_of(condition, transport)
     document = {"status": [condition]} if transport == "sns" else detail(status=[condition])
     assert rules(document) == ["operator"]
-    with pytest.raises(_InvalidPattern):
-        # MiniStack knows no bound on wildcards, which AWS has.
-        _compile_pattern({"a": [condition if condition != MANY_WILDCARDS else {"wildcard": "**"}]})
+    if MANY_STARS not in str(condition):  # MiniStack has no bound on wildcards, AWS has
+        with pytest.raises(_InvalidPattern):
+            _compile_pattern({"a": [condition]})
 
 
 @pytest.mark.parametrize(
