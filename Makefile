@@ -31,7 +31,7 @@ test-exhaustive: install ## Run every test, at every point where a process can b
 	$(BIN)/pytest -n $(WORKERS)
 
 test-infra: install ## Terraform: the rules of the modules, and each example on the embedded AWS.
-	$(BIN)/pytest -m infra
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m infra
 
 simulate: install ## Play fresh random histories against the guarantees: SEEDS=N [SEED=n].
 	@PYTHONPATH=tests $(BIN)/python -m simulation --seeds $(or $(SEEDS),2000) $(if $(SEED),--seed $(SEED)) $(SIMULATE)

@@ -1,5 +1,8 @@
-"""Terraform with one provider, and what it would deploy, once for all tests of a worker."""
+"""Terraform with one provider for all tests of a worker, and what it would deploy."""
 
+import json
+import os
+from fcntl import LOCK_EX, flock
 from functools import cache
 
 import pytest
@@ -16,9 +19,21 @@ def terraform(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def applied_state(terraform):
-    """What Terraform deploys with a fan-out example, by the example's name."""
-    return cache(lambda example: parity_terraform.applied(terraform, example))
+def applied_state(terraform, tmp_path_factory):
+    """What Terraform deploys with an example, by its name; one worker computes it for all."""
+    folder = tmp_path_factory.getbasetemp()
+    shared = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+    @cache
+    def state(example):
+        path = shared / f"{example}.json"
+        with path.with_suffix(".lock").open("w") as lock:
+            flock(lock, LOCK_EX)
+            if not path.exists():
+                path.write_text(json.dumps(parity_terraform.applied(terraform, example)))
+        return json.loads(path.read_text())
+
+    return state
 
 
 @pytest.fixture(scope="session")

@@ -2,11 +2,14 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 Facts = dict[str, Any]
 """What is deployed, by the resource and the property of it that the fact is about."""
+
+Read = Iterator[tuple[str, str, dict[str, Any]]]
+"""Kind, name and properties of what is read."""
 
 ABSENT = "absent"
 """What a tool says of a fact that it knows nothing of."""
@@ -24,6 +27,19 @@ def differences(sam: Facts, terraform: Facts) -> dict[str, tuple[Any, Any]]:
 def about(kind: str, name: str, properties: Mapping[str, Any]) -> Facts:
     """Facts of one resource."""
     return {f"{kind} {name}: {key}": value for key, value in properties.items()}
+
+
+def reader(
+    kind: str,
+    name: str | Callable[[dict[str, Any]], str],
+    properties: Callable[[dict[str, Any]], dict[str, Any]],
+) -> Callable[[dict[str, Any]], Read]:
+    """How a resource is read: its kind, its name by an attribute or a function, its properties."""
+
+    def read(it: dict[str, Any]) -> Read:
+        yield kind, it[name] if isinstance(name, str) else name(it), properties(it)
+
+    return read
 
 
 def statements(policy: str | Mapping[str, Any]) -> list[str]:

@@ -4,9 +4,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from infra import parity_sam_resources
-from infra.parity_facts import Facts, about, key_name, number, statements
-from infra.parity_sam_resources import Properties, Read
+from infra import parity_sam_resources as read
+from infra.parity_facts import Facts, Read, about, key_name, number, reader, statements
+from infra.parity_sam_resources import Properties
 
 
 def facts(template: dict[str, Any]) -> Facts:
@@ -29,52 +29,48 @@ STATEFUL = {"bucket", "key", "log group", "queue", "table"}
 
 
 READERS: dict[str, Callable[[Properties], Read]] = {
-    "AWS::CloudWatch::Alarm": parity_sam_resources.alarm,
-    "AWS::DynamoDB::Table": parity_sam_resources.table,
-    "AWS::Events::Rule": parity_sam_resources.event_rule,
-    "AWS::IAM::Role": parity_sam_resources.role,
-    "AWS::KMS::Alias": lambda it: iter(
-        [("key alias", it["AliasName"], {"of": key_name(it["TargetKeyId"])})]
+    "AWS::CloudWatch::Alarm": reader("alarm", "AlarmName", read.alarm),
+    "AWS::DynamoDB::Table": reader("table", "TableName", read.table),
+    "AWS::Events::Rule": reader("rule", "Name", read.event_rule),
+    "AWS::IAM::Role": reader(
+        "role", lambda it: it.get("RoleName", "fanout-payments-consumer-eu-west-1"), read.role
     ),
-    "AWS::KMS::Key": parity_sam_resources.key,
-    "AWS::Lambda::EventSourceMapping": parity_sam_resources.mapping,
-    "AWS::Lambda::Function": parity_sam_resources.function,
-    "AWS::Logs::LogGroup": lambda it: iter(
-        [
-            (
-                "log group",
-                it["LogGroupName"],
-                {"kind": number(it["RetentionInDays"]), "key": key_name(it["KmsKeyId"])},
-            )
-        ]
+    "AWS::KMS::Alias": reader(
+        "key alias", "AliasName", lambda it: {"of": key_name(it["TargetKeyId"])}
     ),
-    "AWS::S3::Bucket": parity_sam_resources.bucket,
-    "AWS::S3::BucketPolicy": lambda it: iter(
-        [("policy of", it["Bucket"], {"says": statements(it["PolicyDocument"])})]
+    "AWS::KMS::Key": reader("key", lambda _: "Key", read.key),
+    "AWS::Lambda::EventSourceMapping": reader("mapping", "FunctionName", read.mapping),
+    "AWS::Lambda::Function": read.function,
+    "AWS::Logs::LogGroup": reader(
+        "log group",
+        "LogGroupName",
+        lambda it: {"kind": number(it["RetentionInDays"]), "key": key_name(it["KmsKeyId"])},
     ),
-    "AWS::SNS::Subscription": parity_sam_resources.subscription,
-    "AWS::SNS::Topic": lambda it: iter(
-        [
-            (
-                "topic",
-                it["TopicName"],
-                {
-                    "shown as": it["DisplayName"],
-                    "key": key_name(it["KmsMasterKeyId"]),
-                    "FIFO": None,
-                },
-            )
-        ]
+    "AWS::S3::Bucket": reader("bucket", "BucketName", read.bucket),
+    "AWS::S3::BucketPolicy": reader(
+        "policy of", "Bucket", lambda it: {"says": statements(it["PolicyDocument"])}
+    ),
+    "AWS::SNS::Subscription": reader(
+        "subscription", lambda it: it["Endpoint"].rpartition(":")[2], read.subscription
+    ),
+    "AWS::SNS::Topic": reader(
+        "topic",
+        "TopicName",
+        lambda it: {
+            "shown as": it["DisplayName"],
+            "key": key_name(it["KmsMasterKeyId"]),
+            "FIFO": None,
+        },
     ),
     "AWS::SNS::TopicPolicy": lambda it: iter(
         [("policy of", arn, {"says": statements(it["PolicyDocument"])}) for arn in it["Topics"]]
     ),
-    "AWS::SQS::Queue": parity_sam_resources.queue,
+    "AWS::SQS::Queue": reader("queue", "QueueName", read.queue),
     "AWS::SQS::QueuePolicy": lambda it: iter(
         [("policy of", url, {"says": statements(it["PolicyDocument"])}) for url in it["Queues"]]
     ),
-    "AWS::SSM::Parameter": lambda it: iter(
-        [("parameter", it["Name"], {"type": it["Type"]} | json.loads(it["Value"]))]
+    "AWS::SSM::Parameter": reader(
+        "parameter", "Name", lambda it: {"type": it["Type"]} | json.loads(it["Value"])
     ),
 }
 """How each type of resource is read."""

@@ -1,37 +1,30 @@
 """Readers of the SAM template's resources that have many properties."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
-from infra.parity_facts import key_name, number, runbook, statements
+from infra.parity_facts import Read, key_name, number, runbook, statements
 
 Properties = dict[str, Any]
-Read = Iterator[tuple[str, str, Properties]]
-"""Kind, name and properties of what is read."""
 
 
-def alarm(it: Properties) -> Read:
+def alarm(it: Properties) -> Properties:
     """A CloudWatch alarm, on a metric or on an expression."""
-    yield (
-        "alarm",
-        it["AlarmName"],
-        {
-            "metric": [it.get("Namespace"), it.get("MetricName")],
-            "dimensions": {one["Name"]: one["Value"] for one in it.get("Dimensions", [])},
-            "statistic": it.get("Statistic") or it.get("ExtendedStatistic"),
-            "period": number(it.get("Period")),
-            "periods": [
-                number(it["EvaluationPeriods"]),
-                number(it.get("DatapointsToAlarm", it["EvaluationPeriods"])),
-            ],
-            "condition": [it["ComparisonOperator"], number(it["Threshold"])],
-            "without data": it["TreatMissingData"],
-            "queries": sorted(map(_query, it.get("Metrics", []))),
-            "notifies": [it.get("AlarmActions", []), it.get("OKActions", [])],
-            "runbook": runbook(it["AlarmDescription"]),
-        },
-    )
+    return {
+        "metric": [it.get("Namespace"), it.get("MetricName")],
+        "dimensions": {one["Name"]: one["Value"] for one in it.get("Dimensions", [])},
+        "statistic": it.get("Statistic") or it.get("ExtendedStatistic"),
+        "period": number(it.get("Period")),
+        "periods": [
+            number(it["EvaluationPeriods"]),
+            number(it.get("DatapointsToAlarm", it["EvaluationPeriods"])),
+        ],
+        "condition": [it["ComparisonOperator"], number(it["Threshold"])],
+        "without data": it["TreatMissingData"],
+        "queries": sorted(map(_query, it.get("Metrics", []))),
+        "notifies": [it.get("AlarmActions", []), it.get("OKActions", [])],
+        "runbook": runbook(it["AlarmDescription"]),
+    }
 
 
 def _query(it: Properties) -> str:
@@ -72,164 +65,128 @@ def function(it: Properties) -> Read:
     yield "environment", it["FunctionName"], {key: str(value) for key, value in variables.items()}
 
 
-def mapping(it: Properties) -> Read:
+def mapping(it: Properties) -> Properties:
     """An event source mapping, by the function that it runs."""
-    yield (
-        "mapping",
-        it["FunctionName"],
-        {
-            "runs": it["FunctionName"],
-            "source": it["EventSourceArn"],
-            "enabled": it["Enabled"],
-            "batch": [number(it["BatchSize"]), number(it.get("MaximumBatchingWindowInSeconds", 0))],
-            "answers": it["FunctionResponseTypes"],
-            "start": it.get("StartingPosition"),
-            "parallel batches": number(it.get("ParallelizationFactor")),
-            "bisects": bool(it.get("BisectBatchOnFunctionError")),
-            "attempts": number(it.get("MaximumRetryAttempts")),
-            "age": number(it.get("MaximumRecordAgeInSeconds")),
-            "gives up to": it.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"),
-            "concurrency": number(it.get("ScalingConfig", {}).get("MaximumConcurrency")),
-            "counts": it.get("MetricsConfig", {}).get("Metrics", []),
-            "filters": it.get("FilterCriteria", {}).get("Filters", []),
-        },
-    )
+    return {
+        "runs": it["FunctionName"],
+        "source": it["EventSourceArn"],
+        "enabled": it["Enabled"],
+        "batch": [number(it["BatchSize"]), number(it.get("MaximumBatchingWindowInSeconds", 0))],
+        "answers": it["FunctionResponseTypes"],
+        "start": it.get("StartingPosition"),
+        "parallel batches": number(it.get("ParallelizationFactor")),
+        "bisects": bool(it.get("BisectBatchOnFunctionError")),
+        "attempts": number(it.get("MaximumRetryAttempts")),
+        "age": number(it.get("MaximumRecordAgeInSeconds")),
+        "gives up to": it.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"),
+        "concurrency": number(it.get("ScalingConfig", {}).get("MaximumConcurrency")),
+        "counts": it.get("MetricsConfig", {}).get("Metrics", []),
+        "filters": it.get("FilterCriteria", {}).get("Filters", []),
+    }
 
 
-def queue(it: Properties) -> Read:
+def queue(it: Properties) -> Properties:
     """A queue or DLQ."""
     redrive = it.get("RedrivePolicy", {})
-    yield (
-        "queue",
-        it["QueueName"],
-        {
-            "kind": "FIFO" if it.get("FifoQueue") else "standard",
-            "visibility": number(it.get("VisibilityTimeout", 30)),
-            "retention": number(it["MessageRetentionPeriod"]),
-            "key": [
-                key_name(it.get("KmsMasterKeyId")),
-                number(it.get("KmsDataKeyReusePeriodSeconds")),
-            ],
-            "DLQ": [redrive.get("deadLetterTargetArn"), number(redrive.get("maxReceiveCount"))],
-            "is the DLQ of": it.get("RedriveAllowPolicy"),
-            "by group": None,
-        },
-    )
+    return {
+        "kind": "FIFO" if it.get("FifoQueue") else "standard",
+        "visibility": number(it.get("VisibilityTimeout", 30)),
+        "retention": number(it["MessageRetentionPeriod"]),
+        "key": [
+            key_name(it.get("KmsMasterKeyId")),
+            number(it.get("KmsDataKeyReusePeriodSeconds")),
+        ],
+        "DLQ": [redrive.get("deadLetterTargetArn"), number(redrive.get("maxReceiveCount"))],
+        "is the DLQ of": it.get("RedriveAllowPolicy"),
+        "by group": None,
+    }
 
 
-def subscription(it: Properties) -> Read:
+def subscription(it: Properties) -> Properties:
     """A subscription, by its queue."""
-    yield (
-        "subscription",
-        it["Endpoint"].rpartition(":")[2],
-        {
-            "from": [it["TopicArn"], it["Protocol"]],
-            "raw": it["RawMessageDelivery"],
-            "filter": [it["FilterPolicyScope"], it["FilterPolicy"]],
-            "DLQ": it["RedrivePolicy"]["deadLetterTargetArn"],
-        },
-    )
+    return {
+        "from": [it["TopicArn"], it["Protocol"]],
+        "raw": it["RawMessageDelivery"],
+        "filter": [it["FilterPolicyScope"], it["FilterPolicy"]],
+        "DLQ": it["RedrivePolicy"]["deadLetterTargetArn"],
+    }
 
 
-def event_rule(it: Properties) -> Read:
+def event_rule(it: Properties) -> Properties:
     """A rule with its one target."""
     [target] = it["Targets"]
     retry = target["RetryPolicy"]
-    yield (
-        "rule",
-        it["Name"],
-        {
-            "bus": it["EventBusName"],
-            "pattern": it["EventPattern"],
-            "state": it.get("State", "ENABLED"),
-            "target": target["Arn"],
-            "target bus": it["EventBusName"],
-            "passes": target["InputPath"],
-            "DLQ": target["DeadLetterConfig"]["Arn"],
-            "retries": [
-                number(retry["MaximumEventAgeInSeconds"]),
-                number(retry["MaximumRetryAttempts"]),
-            ],
-        },
-    )
+    return {
+        "bus": it["EventBusName"],
+        "pattern": it["EventPattern"],
+        "state": it.get("State", "ENABLED"),
+        "target": target["Arn"],
+        "target bus": it["EventBusName"],
+        "passes": target["InputPath"],
+        "DLQ": target["DeadLetterConfig"]["Arn"],
+        "retries": [
+            number(retry["MaximumEventAgeInSeconds"]),
+            number(retry["MaximumRetryAttempts"]),
+        ],
+    }
 
 
-def table(it: Properties) -> Read:
+def table(it: Properties) -> Properties:
     """A table."""
-    yield (
-        "table",
-        it["TableName"],
-        {
-            "kind": it["BillingMode"],
-            "keys": {one["AttributeName"]: one["KeyType"] for one in it["KeySchema"]},
-            "key": key_name(it["SSESpecification"]["KMSMasterKeyId"]),
-            "recovery": it["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"],
-            "protected": it["DeletionProtectionEnabled"],
-            "stream": it.get("StreamSpecification", {}).get("StreamViewType"),
-        },
-    )
+    return {
+        "kind": it["BillingMode"],
+        "keys": {one["AttributeName"]: one["KeyType"] for one in it["KeySchema"]},
+        "key": key_name(it["SSESpecification"]["KMSMasterKeyId"]),
+        "recovery": it["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"],
+        "protected": it["DeletionProtectionEnabled"],
+        "stream": it.get("StreamSpecification", {}).get("StreamViewType"),
+    }
 
 
-def bucket(it: Properties) -> Read:
+def bucket(it: Properties) -> Properties:
     """A bucket with all of its settings."""
     [encryption] = it["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     default = encryption["ServerSideEncryptionByDefault"]
     rules = {one["Id"]: one for one in it["LifecycleConfiguration"]["Rules"]}
-    yield (
-        "bucket",
-        it["BucketName"],
-        {
-            "kind": it["OwnershipControls"]["Rules"][0]["ObjectOwnership"],
-            "versions": it["VersioningConfiguration"]["Status"],
-            "private": sorted(
-                key for key, on in it["PublicAccessBlockConfiguration"].items() if on
-            ),
-            "key": [
-                default["SSEAlgorithm"],
-                key_name(default["KMSMasterKeyID"]),
-                encryption["BucketKeyEnabled"],
-            ],
-            "forgets": {
-                name: [
-                    number(rule.get("NoncurrentVersionExpiration", {}).get("NoncurrentDays")),
-                    rule.get("ExpiredObjectDeleteMarker"),
-                    number(
-                        rule.get("AbortIncompleteMultipartUpload", {}).get("DaysAfterInitiation")
-                    ),
-                ]
-                for name, rule in rules.items()
-            },
-            "forgets what is current": sorted(
-                name for name, rule in rules.items() if "ExpirationInDays" in rule
-            ),
-            "counts": [[one["Id"], one["Prefix"]] for one in it["MetricsConfigurations"]],
+    return {
+        "kind": it["OwnershipControls"]["Rules"][0]["ObjectOwnership"],
+        "versions": it["VersioningConfiguration"]["Status"],
+        "private": sorted(key for key, on in it["PublicAccessBlockConfiguration"].items() if on),
+        "key": [
+            default["SSEAlgorithm"],
+            key_name(default["KMSMasterKeyID"]),
+            encryption["BucketKeyEnabled"],
+        ],
+        "forgets": {
+            name: [
+                number(rule.get("NoncurrentVersionExpiration", {}).get("NoncurrentDays")),
+                rule.get("ExpiredObjectDeleteMarker"),
+                number(rule.get("AbortIncompleteMultipartUpload", {}).get("DaysAfterInitiation")),
+            ]
+            for name, rule in rules.items()
         },
-    )
+        "forgets what is current": sorted(
+            name for name, rule in rules.items() if "ExpirationInDays" in rule
+        ),
+        "counts": [[one["Id"], one["Prefix"]] for one in it["MetricsConfigurations"]],
+    }
 
 
-def role(it: Properties) -> Read:
+def role(it: Properties) -> Properties:
     """A role with its one policy."""
     [policy] = it["Policies"]
-    yield (
-        "role",
-        it.get("RoleName", "fanout-payments-consumer-eu-west-1"),
-        {
-            "trusts": statements(it["AssumeRolePolicyDocument"]),
-            "policy": policy["PolicyName"],
-            "may": statements(policy["PolicyDocument"]),
-            "managed policies": it.get("ManagedPolicyArns", []),
-        },
-    )
+    return {
+        "trusts": statements(it["AssumeRolePolicyDocument"]),
+        "policy": policy["PolicyName"],
+        "may": statements(policy["PolicyDocument"]),
+        "managed policies": it.get("ManagedPolicyArns", []),
+    }
 
 
-def key(it: Properties) -> Read:
+def key(it: Properties) -> Properties:
     """The key."""
-    yield (
-        "key",
-        "Key",
-        {
-            "kind": "rotated" if it["EnableKeyRotation"] else "not rotated",
-            "waits": number(it["PendingWindowInDays"]),
-            "policy": statements(it["KeyPolicy"]),
-        },
-    )
+    return {
+        "kind": "rotated" if it["EnableKeyRotation"] else "not rotated",
+        "waits": number(it["PendingWindowInDays"]),
+        "policy": statements(it["KeyPolicy"]),
+    }

@@ -8,9 +8,9 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from infra import parity_terraform_resources
-from infra.parity_facts import Facts, about, key_name, number, statements
-from infra.parity_terraform_resources import Read, Values, bucket_encryption, first
+from infra import parity_terraform_resources as read
+from infra.parity_facts import Facts, Read, about, key_name, number, reader, statements
+from infra.parity_terraform_resources import Values, bucket_encryption, first
 from infra.terraform_workspace import Workspace
 
 MOCKS = Path(__file__).with_name("parity.tftest.hcl")
@@ -68,18 +68,9 @@ _PRIVATE = {
 }
 
 
-def _one(kind: str, name: str, properties: Callable[[Values], Values]) -> Callable[[Values], Read]:
-    """A reader of what is simple: one resource, called as its attribute `name` says."""
-
-    def read(it: Values) -> Read:
-        yield kind, it[name], properties(it)
-
-    return read
-
-
 READERS: dict[str, Callable[[Values], Read]] = {
-    "aws_cloudwatch_dashboard": _one("dashboard", "dashboard_name", lambda _: {"is": "there"}),
-    "aws_cloudwatch_event_archive": _one(
+    "aws_cloudwatch_dashboard": reader("dashboard", "dashboard_name", lambda _: {"is": "there"}),
+    "aws_cloudwatch_event_archive": reader(
         "archive",
         "name",
         lambda it: {
@@ -88,7 +79,7 @@ READERS: dict[str, Callable[[Values], Read]] = {
             "pattern": json.loads(it["event_pattern"]),
         },
     ),
-    "aws_cloudwatch_event_bus": _one(
+    "aws_cloudwatch_event_bus": reader(
         "bus",
         "name",
         lambda it: {
@@ -96,9 +87,9 @@ READERS: dict[str, Callable[[Values], Read]] = {
             "DLQ": first(it["dead_letter_config"]).get("arn"),
         },
     ),
-    "aws_cloudwatch_event_rule": parity_terraform_resources.event_rule,
-    "aws_cloudwatch_event_target": parity_terraform_resources.event_target,
-    "aws_cloudwatch_log_group": _one(
+    "aws_cloudwatch_event_rule": reader("rule", "name", read.event_rule),
+    "aws_cloudwatch_event_target": reader("rule", "rule", read.event_target),
+    "aws_cloudwatch_log_group": reader(
         "log group",
         "name",
         lambda it: {
@@ -107,9 +98,9 @@ READERS: dict[str, Callable[[Values], Read]] = {
             "with the stack": "deleted",
         },
     ),
-    "aws_cloudwatch_metric_alarm": parity_terraform_resources.alarm,
-    "aws_dynamodb_table": parity_terraform_resources.table,
-    "aws_iam_role": _one(
+    "aws_cloudwatch_metric_alarm": reader("alarm", "alarm_name", read.alarm),
+    "aws_dynamodb_table": reader("table", "name", read.table),
+    "aws_iam_role": reader(
         "role",
         "name",
         lambda it: {
@@ -117,9 +108,9 @@ READERS: dict[str, Callable[[Values], Read]] = {
             "managed policies": [],
         },
     ),
-    "aws_iam_role_policy": parity_terraform_resources.role_policy,
-    "aws_kms_alias": _one("key alias", "name", lambda it: {"of": key_name(it["target_key_id"])}),
-    "aws_kms_key": _one(
+    "aws_iam_role_policy": reader("role", "role", read.role_policy),
+    "aws_kms_alias": reader("key alias", "name", lambda it: {"of": key_name(it["target_key_id"])}),
+    "aws_kms_key": reader(
         "key",
         "key_id",
         lambda it: {
@@ -130,10 +121,12 @@ READERS: dict[str, Callable[[Values], Read]] = {
         },
     ),
     "aws_lambda_alias": lambda _: iter([]),  # what it is for shows in the mappings
-    "aws_lambda_event_source_mapping": parity_terraform_resources.mapping,
-    "aws_lambda_function": parity_terraform_resources.function,
-    "aws_pipes_pipe": parity_terraform_resources.pipe,
-    "aws_s3_bucket": _one(
+    "aws_lambda_event_source_mapping": reader(
+        "mapping", lambda it: it["function_name"].split(":")[6], read.mapping
+    ),
+    "aws_lambda_function": read.function,
+    "aws_pipes_pipe": reader("pipe", "name", read.pipe),
+    "aws_s3_bucket": reader(
         "bucket",
         "bucket",
         lambda it: {
@@ -142,28 +135,30 @@ READERS: dict[str, Callable[[Values], Read]] = {
             else "refused while it holds anything"
         },
     ),
-    "aws_s3_bucket_lifecycle_configuration": parity_terraform_resources.lifecycle,
-    "aws_s3_bucket_metric": _one(
+    "aws_s3_bucket_lifecycle_configuration": reader("bucket", "bucket", read.lifecycle),
+    "aws_s3_bucket_metric": reader(
         "bucket", "bucket", lambda it: {"counts": [[it["name"], first(it["filter"])["prefix"]]]}
     ),
-    "aws_s3_bucket_ownership_controls": _one(
+    "aws_s3_bucket_ownership_controls": reader(
         "bucket", "bucket", lambda it: {"kind": first(it["rule"])["object_ownership"]}
     ),
-    "aws_s3_bucket_policy": _one(
+    "aws_s3_bucket_policy": reader(
         "policy of", "bucket", lambda it: {"says": statements(it["policy"])}
     ),
-    "aws_s3_bucket_public_access_block": _one(
+    "aws_s3_bucket_public_access_block": reader(
         "bucket",
         "bucket",
         lambda it: {"private": sorted(name for name, key in _PRIVATE.items() if it[key])},
     ),
-    "aws_s3_bucket_server_side_encryption_configuration": bucket_encryption,
-    "aws_s3_bucket_versioning": _one(
+    "aws_s3_bucket_server_side_encryption_configuration": reader(
+        "bucket", "bucket", bucket_encryption
+    ),
+    "aws_s3_bucket_versioning": reader(
         "bucket",
         "bucket",
         lambda it: {"versions": first(it["versioning_configuration"])["status"]},
     ),
-    "aws_sns_topic": _one(
+    "aws_sns_topic": reader(
         "topic",
         "name",
         lambda it: {
@@ -174,13 +169,17 @@ READERS: dict[str, Callable[[Values], Read]] = {
             else None,
         },
     ),
-    "aws_sns_topic_policy": _one("policy of", "arn", lambda it: {"says": statements(it["policy"])}),
-    "aws_sns_topic_subscription": parity_terraform_resources.subscription,
-    "aws_sqs_queue": parity_terraform_resources.queue,
-    "aws_sqs_queue_policy": _one(
+    "aws_sns_topic_policy": reader(
+        "policy of", "arn", lambda it: {"says": statements(it["policy"])}
+    ),
+    "aws_sns_topic_subscription": reader(
+        "subscription", lambda it: it["endpoint"].rpartition(":")[2], read.subscription
+    ),
+    "aws_sqs_queue": reader("queue", "name", read.queue),
+    "aws_sqs_queue_policy": reader(
         "policy of", "queue_url", lambda it: {"says": statements(it["policy"])}
     ),
-    "aws_ssm_parameter": _one(
+    "aws_ssm_parameter": reader(
         "parameter", "name", lambda it: {"type": it["type"]} | json.loads(it["value"])
     ),
 }
