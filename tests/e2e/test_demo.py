@@ -107,21 +107,6 @@ def test_a_broken_line_is_named_and_nothing_is_started(tmp_path):
     assert not (tmp_path / "report.json").exists()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["--versions", "3"], "--versions '3': expected 2 or 1,2"),
-        (["--report", "no-such-folder/report.json"], "--report no-such-folder/report.json can't"),
-        (["--changes", "gone.csv"], "gone.csv can't be read"),
-    ],
-)
-def test_wrong_use_is_one_sentence(tmp_path, arguments, sentence):
-    ended = demo(tmp_path, *arguments)
-    assert ended.returncode == 2
-    assert sentence in ended.stderr
-    assert "Traceback" not in ended.stderr
-
-
 def test_interrupted_it_leaves_no_process_and_no_file(tmp_path, files):
     with started(
         command(*files, "--rate", "0.5"),

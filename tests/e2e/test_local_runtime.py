@@ -4,7 +4,6 @@ import json
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -198,17 +197,6 @@ def test_what_a_killed_supervisor_left_is_told_and_then_cleaned_up(state):
     assert json.loads(second.stdout)["emulator_pid"] != first["emulator_pid"]
 
 
-def test_a_port_in_use_is_named_in_one_sentence(state):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        answer = fanout("local", "up", "--detach", "--port", port, "--state", state)
-    assert answer.returncode == ExitCode.WRONG_USE
-    assert f"Port {port} is in use" in one_sentence(answer)
-    assert not state.exists()
-
-
 def test_a_folder_with_other_things_in_it_is_refused_and_left_alone(state):
     state.mkdir()
     (state / "thesis.txt").write_text("years of work")
@@ -217,13 +205,6 @@ def test_a_folder_with_other_things_in_it_is_refused_and_left_alone(state):
     assert "'thesis.txt', which is not ours" in one_sentence(answer)
     fanout("local", "down", "--state", state)
     assert (state / "thesis.txt").read_text() == "years of work"
-
-
-def test_a_folder_that_cannot_be_made_is_named_in_one_sentence(tmp_path):
-    (tmp_path / "file").write_text("")
-    answer = fanout("local", "up", "--detach", "--state", tmp_path / "file" / "state")
-    assert answer.returncode == ExitCode.WRONG_USE
-    assert "can't be written" in one_sentence(answer)
 
 
 def test_a_value_that_the_template_refuses_is_explained_and_nothing_stays(state):

@@ -7,6 +7,10 @@ import time
 import zipfile
 
 import pytest
+from aws_lambda_powertools.utilities.parser.models import (
+    DynamoDBStreamLambdaOnFailureDestinationModel,
+    DynamoDBStreamModel,
+)
 
 from bare_emulator import emulator_in
 from fanout.streams.poller import StreamPoller
@@ -119,6 +123,8 @@ def test_good_records_pass_and_the_bad_ones_end_in_the_bucket(target, poller):
     customers = set()
     for one in found:
         document = json.load(s3.get_object(Bucket="failures", Key=one["Key"])["Body"])
+        DynamoDBStreamLambdaOnFailureDestinationModel.model_validate(document)
+        DynamoDBStreamModel.model_validate_json(document["payload"])
         for record in json.loads(document["payload"])["Records"]:
             customers.add(record["dynamodb"]["Keys"]["customer_id"]["S"])
     assert customers == {"c4", "c11"}

@@ -9,8 +9,8 @@ from random import Random
 from fanout.streams.mapping import (
     Backoff,
     Batch,
-    InvocationResult,
     MappingSettings,
+    Result,
     ShardMapping,
 )
 from fanout.streams.records import StreamRecord
@@ -65,21 +65,16 @@ class StreamMapping:
         times = [one.due_at() for one in self._shards.values()]
         return min((at for at in times if at is not None), default=None)
 
-    def invoked(
-        self, shard_id: str, batch: Batch, result: InvocationResult, now: float
-    ) -> list[int]:
-        """Report an invocation's result; the numbers of the records that are done with now."""
+    def report(self, shard_id: str, batch: Batch, result: Result, now: float) -> list[int]:
+        """Report what became of a batch; the numbers of the records that are done now."""
         mapping = self._shards.get(shard_id)
         if mapping is None:  # the mapping was stopped or made anew meanwhile
             return []
         try:
-            done = mapping.invoked(batch, result, now=now)
+            done = mapping.report(batch, result, now=now)
         except ValueError:  # a new mapping, which never gave this batch out
             return []
         return [record.number for record in done]
-
-    def discarded(self, shard_id: str, batch: Batch) -> None:
-        self._shards[shard_id].discarded(batch)
 
     # Private functions
 

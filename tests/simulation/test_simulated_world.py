@@ -249,7 +249,7 @@ def test_a_child_shard_waits_until_its_parent_is_done():
     assert mapping.take(Random(1), clock.seconds) is None
     assert batch.discard_reason is None
     assert len(batch.records) == 1
-    mapping.invoked(shard_id, batch, Succeeded(), clock.seconds)
+    mapping.report(shard_id, batch, Succeeded(), clock.seconds)
     assert mapping.take(Random(1), clock.seconds) is not None
 
 
@@ -261,7 +261,7 @@ def test_a_mapping_made_anew_reads_from_the_trim_horizon():
     for _ in range(2):
         shard_id, batch = mapping.take(Random(1), clock.seconds)
         assert [one.number for one in batch.records] == list(accounts.bodies)
-        mapping.invoked(shard_id, batch, Succeeded(), clock.seconds)
+        mapping.report(shard_id, batch, Succeeded(), clock.seconds)
         mapping.make_anew()
 
 

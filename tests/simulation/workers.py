@@ -4,7 +4,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from fanout.streams.mapping import Failed, NotInvoked, read_answer
+from fanout.streams.mapping import Failed, NotInvoked, Succeeded, read_answer
 from simulation.accounts import Accounts
 from simulation.bound import Bound
 from simulation.broken import GuaranteeBroken
@@ -70,7 +70,7 @@ class Workers:
             self._tell(f"the mapping gives {len(numbers)} records up: {batch.discard_reason}")
             records = [accounts.bodies[number] for number in numbers]
             bucket.discard(records, str(batch.discard_reason))
-            mapping.discarded(shard_id, batch)
+            mapping.report(shard_id, batch, Succeeded(), self._clock.seconds)
             return True
         clients = self._of_publisher(topic, bucket)
         event = {"Records": [accounts.bodies[number] for number in numbers]}
@@ -92,7 +92,7 @@ class Workers:
             self.bound.answered(numbers, _lowest_failed(result), self._clock.seconds)
             answer = read_answer(result, sequences={str(one) for one in numbers})
         self._tell(f"{what}: {_outcome(result, met)}")
-        done = mapping.invoked(shard_id, batch, answer, self._clock.seconds)
+        done = mapping.report(shard_id, batch, answer, self._clock.seconds)
         self._checkers.checkpoint(done)
         return True
 

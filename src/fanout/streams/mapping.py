@@ -135,12 +135,12 @@ class Batch:
         return frozenset(record.sequence for record in self.records)
 
 
-# What became of an invocation
+# What became of a batch: of its invocation, or of its delivery to the on-failure destination
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Succeeded:
-    """Every record of the batch is done."""
+    """Every record of the batch is done: the function took it, or the on-failure destination."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,15 +164,15 @@ class Failed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotInvoked:
-    """The function did not run: a throttle, no permission, no connection. Spends no attempt."""
+    """The call failed: a throttle, no permission, no connection. Spends no attempt."""
 
     error: str
 
 
-InvocationResult = Succeeded | PartlyFailed | Failed | NotInvoked
+Result = Succeeded | PartlyFailed | Failed | NotInvoked
 
 
-def read_answer(answer: Any, *, sequences: Collection[str]) -> InvocationResult:
+def read_answer(answer: Any, *, sequences: Collection[str]) -> Result:
     """Read a partial batch response, decoded from JSON.
 
     Nothing, an empty object and an empty or null list are success. An identifier that is empty,
@@ -250,15 +250,17 @@ class Lane:
         self._under_way = batch
         return batch
 
-    def invoked(
-        self, batch: Batch, result: InvocationResult, *, now: float
-    ) -> Sequence[StreamRecord]:
-        """Take the result of an invocation; returns the records that are done."""
-        self._end(batch)
+    def report(self, batch: Batch, result: Result, *, now: float) -> Sequence[StreamRecord]:
+        """Take what became of a batch; returns the records that are done."""
+        if self._under_way != batch:
+            raise ValueError(f"Lane {self._index} has no such batch under way.")
+        self._under_way = None
         if isinstance(result, Succeeded):
             self._failures = 0
             return batch.records
         if isinstance(result, NotInvoked):
+            if batch.discard_reason is not None:
+                batch = replace(batch, deliveries_failed=batch.deliveries_failed + 1)
             self._retry(batch, now=now)
             return ()
         tried = replace(batch, invoke_count=batch.invoke_count + 1, function_error=None)
@@ -266,17 +268,6 @@ class Lane:
             return self._partly_failed(tried, result, now=now)
         self._failed(replace(tried, function_error=result.function_error), now=now)
         return ()
-
-    def discarded(self, batch: Batch) -> Sequence[StreamRecord]:
-        """The on-failure destination has the batch; returns its records, now done."""
-        self._end(batch)
-        self._failures = 0
-        return batch.records
-
-    def discard_failed(self, batch: Batch, *, now: float) -> None:
-        """The on-failure destination refused the batch: it stays, and is offered again."""
-        self._end(batch)
-        self._retry(replace(batch, deliveries_failed=batch.deliveries_failed + 1), now=now)
 
     # Private functions
 
@@ -353,17 +344,12 @@ class Lane:
         self._not_before = now + self._backoff.delay_seconds(self._failures)
         self._retrying.appendleft(batch)
 
-    def _end(self, batch: Batch) -> None:
-        if self._under_way != batch:
-            raise ValueError(f"Lane {self._index} has no such batch under way.")
-        self._under_way = None
-
 
 class ShardMapping:
     """One shard of a mapped stream.
 
-    Loop over `add` (while `wants_records`), `next_batches`, and `invoked`, `discarded` or
-    `discard_failed` for each batch taken. A lane waits for the result of its batch.
+    Loop over `add` (while `wants_records`), `next_batches`, and `report` for each batch taken. A
+    lane waits for the result of its batch.
 
     Attributes:
         checkpoint: The sequence number up to which everything is done; None before the first.
@@ -426,34 +412,23 @@ class ShardMapping:
         """When `next_batches` will have something, if nothing else happens until then."""
         return min((at for lane in self._lanes if (at := lane.due_at()) is not None), default=None)
 
-    def invoked(
-        self, batch: Batch, result: InvocationResult, *, now: float
-    ) -> Sequence[StreamRecord]:
-        """Report what became of an invocation; returns the records that it completed."""
-        return self._finish(self._lanes[batch.lane].invoked(batch, result, now=now))
+    def report(self, batch: Batch, result: Result, *, now: float) -> Sequence[StreamRecord]:
+        """Report what became of a batch; returns the records that it completed.
 
-    def discarded(self, batch: Batch) -> Sequence[StreamRecord]:
-        """Report that a batch was discarded; returns its records."""
-        return self._finish(self._lanes[batch.lane].discarded(batch))
-
-    def discard_failed(self, batch: Batch, *, now: float) -> None:
-        """Report that the on-failure destination refused; the batch comes again later.
-
-        Lambda gives up at some point and drops the batch; the caller decides when, by
+        A batch to be discarded that the on-failure destination did not take comes again later.
+        Lambda gives up at some point and drops it: report it as succeeded then, by
         `batch.deliveries_failed`.
         """
-        self._lanes[batch.lane].discard_failed(batch, now=now)
+        done = self._lanes[batch.lane].report(batch, result, now=now)
+        for record in done:
+            self._window[record.sequence] = None
+            self._bytes -= len(record.body)
+        self.pending -= len(done)
+        while self._window and self.oldest_pending_at is None:
+            self.checkpoint, _ = self._window.popitem(last=False)
+        return done
 
     # Private functions
 
     def _lane_of(self, record: StreamRecord) -> int:
         return crc32(record.key.encode()) % len(self._lanes)
-
-    def _finish(self, records: Sequence[StreamRecord]) -> Sequence[StreamRecord]:
-        for record in records:
-            self._window[record.sequence] = None
-            self._bytes -= len(record.body)
-        self.pending -= len(records)
-        while self._window and self.oldest_pending_at is None:
-            self.checkpoint, _ = self._window.popitem(last=False)
-        return records

@@ -22,10 +22,10 @@ from botocore.parsers import ResponseParserError
 from fanout.streams.mapping import (
     Batch,
     Failed,
-    InvocationResult,
     MappingSettings,
     NotInvoked,
     PartlyFailed,
+    Result,
     ShardMapping,
     Succeeded,
     read_answer,
@@ -38,8 +38,9 @@ _AWS_ERRORS = (BotoCoreError, ClientError, ResponseParserError)
 _ERROR_SECONDS = 0.5
 _DESCRIBE_SECONDS = 10.0
 _DRAIN_SECONDS = 2.0
-# Lambda polls a shard 4 times a second; here that delay would be most of the latency shown. Where
-# records come, the next look is soon; a shard without any is looked at ever more rarely.
+# Lambda polls a shard 4 times a second; here that delay would be most of the latency shown. After
+# records the next look comes when their batch is done; a quiet shard is looked at ever more rarely.
+_POLL_SECONDS_BUSY = 0.02
 _POLL_SECONDS_MIN = 0.004
 _POLL_SECONDS_MAX = 0.05
 _POLL_SHARE_OF_QUIET = 0.005
@@ -50,21 +51,18 @@ _DELIVERIES_MAX = 5
 # The calls: an invocation of the function, and the on-failure record of a batch that is given up
 
 
-def invoke(lambda_client: Any, settings: MappingSettings, batch: Batch) -> InvocationResult:
-    """Call the function with a batch and read what became of it; never raises.
+def invoke(lambda_client: Any, settings: MappingSettings, batch: Batch) -> Result:
+    """Call the function with a batch and read what became of it.
 
-    An error of the call itself (a throttle, no permission, no connection, a timeout of the client)
-    counts as not invoked, so that it spends no attempt and loses nothing.
+    Any error of the call itself (a throttle, no permission, no connection, a timeout of the client)
+    passes through: the function may not have run, so it spends no attempt and loses nothing.
     """
-    try:
-        answer = lambda_client.invoke(
-            FunctionName=settings.function_arn,
-            InvocationType="RequestResponse",
-            Payload=payload_of(batch.records).encode(),
-        )
-        body = answer["Payload"].read()
-    except Exception as error:  # noqa: BLE001 - whatever it was, the batch has to be tried again
-        return NotInvoked(error=error_name(error))
+    answer = lambda_client.invoke(
+        FunctionName=settings.function_arn,
+        InvocationType="RequestResponse",
+        Payload=payload_of(batch.records).encode(),
+    )
+    body = answer["Payload"].read()
     function_error = answer.get("FunctionError")
     if not function_error and not settings.report_item_failures:
         return Succeeded()
@@ -206,18 +204,10 @@ class _Shard:
         self.was_empty = records == 0
         if records:
             self._quiet_since = now
-        wait = (now - self._quiet_since) * _POLL_SHARE_OF_QUIET
-        self.read_at = now + min(max(wait, _POLL_SECONDS_MIN), _POLL_SECONDS_MAX)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Report:
-    """What came of a batch: the result of its invocation, or the error of its delivery if any."""
-
-    shard_id: str
-    batch: Batch
-    result: InvocationResult | None = None
-    error: str | None = None
+            self.read_at = now + _POLL_SECONDS_BUSY
+        else:
+            wait = (now - self._quiet_since) * _POLL_SHARE_OF_QUIET
+            self.read_at = now + min(max(wait, _POLL_SECONDS_MIN), _POLL_SECONDS_MAX)
 
 
 class StreamPoller:
@@ -242,7 +232,7 @@ class StreamPoller:
         self._settings = MappingSettings.from_answer(
             lambda_client.get_event_source_mapping(UUID=mapping_id)
         )
-        self._reports: queue.SimpleQueue[_Report] = queue.SimpleQueue()
+        self._reports: queue.SimpleQueue[tuple[str, Batch, Result]] = queue.SimpleQueue()
         self._under_way = 0
         self._stream: Stream | None = None
         self._describe_at = 0.0
@@ -323,15 +313,15 @@ class StreamPoller:
 
     def _work(self, shard_id: str, batch: Batch) -> None:
         """Invoke the function with a batch, or discard it, and report; runs in its own thread."""
-        report = _Report(shard_id=shard_id, batch=batch)
-        if batch.discard_reason is None:
-            report = replace(report, result=invoke(self._lambda, self._settings, batch))
-        else:
-            try:
+        result: Result = Succeeded()
+        try:
+            if batch.discard_reason is None:
+                result = invoke(self._lambda, self._settings, batch)
+            else:
                 store_discarded(self._s3, self._settings, batch, shard_id=shard_id, now=time.time())
-            except Exception as error:  # noqa: BLE001 - whatever it was, the lane must hear of it
-                report = replace(report, error=error_name(error))
-        self._reports.put(report)
+        except Exception as error:  # noqa: BLE001 - whatever it was, the batch is tried again
+            result = NotInvoked(error=error_name(error))
+        self._reports.put((shard_id, batch, result))
 
     def _pause_seconds(self) -> float:
         wake_at = min(
@@ -345,32 +335,27 @@ class StreamPoller:
             report = self._reports.get(timeout=wait_seconds)
             while True:
                 self._under_way -= 1
-                mapping = self._shards[report.shard_id].mapping
-                if report.result is None:
-                    self._take_delivery(mapping, report.batch, report.error)
-                else:
-                    self._take_invocation(mapping, report.batch, report.result)
+                self._take_report(*report)
                 report = self._reports.get_nowait()
         except queue.Empty:
             return
 
-    def _take_invocation(
-        self, mapping: ShardMapping, batch: Batch, result: InvocationResult
-    ) -> None:
-        done = mapping.invoked(batch, result, now=time.time())
-        failed = isinstance(result, Failed | PartlyFailed)
-        self._count(invocations=1, invocations_failed=failed, records_succeeded=len(done))
+    def _take_report(self, shard_id: str, batch: Batch, result: Result) -> None:
+        shard = self._shards[shard_id]
+        is_discard = batch.discard_reason is not None
         if isinstance(result, Failed | NotInvoked):
             self._note_error(result.error)
-
-    def _take_delivery(self, mapping: ShardMapping, batch: Batch, error: str | None) -> None:
-        if error is not None:
-            self._note_error(error)
-            if batch.deliveries_failed + 1 < _DELIVERIES_MAX:
-                mapping.discard_failed(batch, now=time.time())
-                return
-            self._count(deliveries_dropped=1)
-        self._count(records_discarded=len(mapping.discarded(batch)))
+            if is_discard and batch.deliveries_failed + 1 >= _DELIVERIES_MAX:
+                self._count(deliveries_dropped=1)
+                result = Succeeded()
+        done = len(shard.mapping.report(batch, result, now=time.time()))
+        if is_discard:
+            self._count(records_discarded=done)
+        else:
+            failed = isinstance(result, Failed | PartlyFailed)
+            self._count(invocations=1, invocations_failed=failed, records_succeeded=done)
+        if shard.mapping.is_drained:
+            shard.read_at = 0.0
 
     def _retire_finished_shards(self) -> None:
         for shard_id in [name for name, shard in self._shards.items() if shard.is_finished()]:

@@ -166,10 +166,10 @@ def invoke(mapping, rig, records, now):
     assert batch.discard_reason is None
     reported = rig.handle([records[record.number] for record in batch.records])
     if reported is None:
-        mapping.invoked(batch, Succeeded(), now=now)
+        mapping.report(batch, Succeeded(), now=now)
     else:
         from_sequence = str(int(reported) - FIRST_SEQUENCE_NUMBER)
-        mapping.invoked(batch, PartlyFailed(from_sequence=from_sequence), now=now)
+        mapping.report(batch, PartlyFailed(from_sequence=from_sequence), now=now)
     return len(batch.records)
 
 

@@ -47,7 +47,7 @@ def numbers_of(batch):
 def invoke_next(mapping, result, *, now):
     batch = only_batch(mapping, now=now)
     assert batch.discard_reason is None
-    mapping.invoked(batch, result, now=now)
+    mapping.report(batch, result, now=now)
     return numbers_of(batch)
 
 
@@ -68,8 +68,8 @@ def test_the_oldest_pending_record_is_the_first_that_is_not_done_whatever_was_do
     )
     first, second = mapping.next_batches(now=80.0)
     blocked, moved = (first, second) if first.records[0].key == stuck else (second, first)
-    mapping.invoked(moved, Succeeded(), now=80.0)
-    mapping.invoked(blocked, FAILED, now=80.0)
+    mapping.report(moved, Succeeded(), now=80.0)
+    mapping.report(blocked, FAILED, now=80.0)
     assert mapping.oldest_pending_at == 20.0
     invoke_next(mapping, Succeeded(), now=90.0)
     assert mapping.oldest_pending_at is None
@@ -85,7 +85,7 @@ class TestBatches:
         mapping = mapping_of([1, 2], batch_size=1)
         first = only_batch(mapping)
         assert mapping.next_batches(now=100) == []
-        mapping.invoked(first, Succeeded(), now=100)
+        mapping.report(first, Succeeded(), now=100)
         assert numbers_of(only_batch(mapping, now=100)) == [2]
 
     def test_without_a_window_a_batch_that_is_not_full_goes_at_once(self):
@@ -196,12 +196,12 @@ class TestFailure:
             numbers = numbers_of(batch)
             if batch.discard_reason:
                 discarded += numbers
-                mapping.discarded(batch)
+                mapping.report(batch, Succeeded(), now=100)
             elif 6 in numbers:
-                mapping.invoked(batch, FAILED, now=now)
+                mapping.report(batch, FAILED, now=now)
             else:
                 succeeded += numbers
-                mapping.invoked(batch, Succeeded(), now=now)
+                mapping.report(batch, Succeeded(), now=now)
         assert discarded == [6]
         assert succeeded == [1, 2, 3, 4, 5, 7, 8]
 
@@ -235,14 +235,14 @@ class TestLimits:
         invoke_next(mapping, FAILED, now=0)
         batch = only_batch(mapping)
         assert mapping.checkpoint is None
-        assert len(mapping.discarded(batch)) == 1
+        assert len(mapping.report(batch, Succeeded(), now=0)) == 1
         assert mapping.checkpoint == "1"
         assert invoke_next(mapping, Succeeded(), now=0) == [2]
 
     def test_a_refused_on_failure_record_is_offered_again_later(self):
         mapping = mapping_of([1], retry_attempts_max=0)
         invoke_next(mapping, FAILED, now=0)
-        mapping.discard_failed(only_batch(mapping), now=0)
+        mapping.report(only_batch(mapping), NotInvoked(error="refused"), now=0)
         assert mapping.next_batches(now=0.5) == []
         batch = only_batch(mapping, now=10)
         assert batch.discard_reason
@@ -267,7 +267,7 @@ class TestLimits:
         mapping.add([record(1, created_at=0), record(2, created_at=50)], now=0)
         batch = only_batch(mapping, now=61)
         assert (batch.discard_reason, numbers_of(batch)) == (EXPIRED, [1])
-        mapping.discarded(batch)
+        mapping.report(batch, Succeeded(), now=100)
         assert invoke_next(mapping, Succeeded(), now=61) == [2]
 
 
@@ -318,23 +318,21 @@ class TestLanes:
 
     def test_a_failing_lane_does_not_hold_up_the_other(self):
         mapping, first, second = self.mapping_with_two_busy_lanes()
-        mapping.invoked(first, FAILED, now=0)
-        mapping.invoked(second, Succeeded(), now=0)
+        mapping.report(first, FAILED, now=0)
+        mapping.report(second, Succeeded(), now=0)
         lanes = {batch.lane for batch in mapping.next_batches(now=0.5)}
         assert first.lane not in lanes
 
     def test_the_checkpoint_waits_for_the_slowest_lane(self):
         mapping, first, second = self.mapping_with_two_busy_lanes()
         later = second if numbers_of(first)[0] < numbers_of(second)[0] else first
-        mapping.invoked(later, Succeeded(), now=0)
+        mapping.report(later, Succeeded(), now=0)
         assert mapping.checkpoint is None
 
 
 def test_a_result_for_an_action_that_is_not_under_way_is_refused():
     mapping = mapping_of([1])
     batch = only_batch(mapping)
-    mapping.invoked(batch, Succeeded(), now=0)
+    mapping.report(batch, Succeeded(), now=0)
     with pytest.raises(ValueError, match="no such batch"):
-        mapping.invoked(batch, Succeeded(), now=0)
-    with pytest.raises(ValueError, match="no such batch"):
-        mapping.discarded(batch)
+        mapping.report(batch, Succeeded(), now=0)

@@ -100,12 +100,12 @@ class Run:
         assert 0 < len(batch.records) <= self.settings.batch_size
         if batch.discard_reason:
             self.discarded += batch.records
-            self.mapping.discarded(batch)
+            self.mapping.report(batch, Succeeded(), now=self.now)
             return
         for record in batch.records:
             self.delivered[record.key].append(record.number)
         result = self.function.result(batch)
-        self.mapping.invoked(batch, result, now=self.now)
+        self.mapping.report(batch, result, now=self.now)
         # Counted from the function's own answer, not from what the mapping says is done.
         if isinstance(result, Succeeded):
             self.succeeded += batch.records

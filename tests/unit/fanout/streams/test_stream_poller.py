@@ -225,17 +225,6 @@ def test_latest_reads_the_open_shards_at_once(streams):
     assert set(streams.reads) == {"shard-2"}
 
 
-def test_a_partial_failure_is_retried_from_its_lowest_number_on(streams):
-    for number in (1, 2, 3):
-        streams.put("shard-1", number)
-    function = FakeLambda()
-    function.script = [failure_of(3, 2)]
-    with polling(streams, function) as poller:
-        wait_until(lambda: poller.status().records_succeeded == 3)
-    assert function.batches == [["1", "2", "3"], ["2", "3"]]
-    assert poller.status().invocations_failed == 1
-
-
 def test_without_the_setting_an_answer_that_names_failures_is_success(streams):
     streams.put("shard-1", 1)
     function = FakeLambda(FunctionResponseTypes=[])
@@ -280,20 +269,6 @@ def test_exhausted_attempts_leave_the_whole_batch_in_the_bucket_and_the_stream_g
     assert [record["eventID"] for record in payload["Records"]] == ["1", "2"]
     assert document["responseContext"]["functionError"] == "Unhandled"
     assert poller.status().last_error == "Unhandled: ValueError"
-
-
-def test_bisect_leaves_only_the_poison_record_in_the_bucket(streams, bucket):
-    for number in (1, 2, 3, 4):
-        streams.put("shard-1", number)
-    poison = {"errorType": "ValueError"}
-    function = FakeLambda(MaximumRetryAttempts=0, BisectBatchOnFunctionError=True)
-    function.script = [poison, None, poison, poison, None]
-    with polling(streams, function, bucket) as poller:
-        wait_until(lambda: poller.status().is_caught_up and poller.status().records_discarded)
-    assert function.batches == [["1", "2", "3", "4"], ["1", "2"], ["3", "4"], ["3"], ["4"]]
-    (document,) = bucket.objects.values()
-    assert document["DDBStreamBatchInfo"]["startSequenceNumber"] == "3"
-    assert document["DDBStreamBatchInfo"]["batchSize"] == 1
 
 
 def test_a_refused_on_failure_record_is_written_again(streams, bucket):
