@@ -14,7 +14,7 @@ output "queue_url" {
 }
 
 output "filter" {
-  description = "What the subscriber is told of."
+  description = "What the subscriber receives."
   value       = module.fraud.filter
 }
 

@@ -100,7 +100,7 @@ variable "share_outside_organization" {
 }
 
 variable "create_alarms" {
-  description = "Whether alarms are created; without them nobody is told what fails, waits or is lost."
+  description = "Whether alarms are created; without them nobody learns what fails, waits or is lost."
   type        = bool
   default     = true
 }

@@ -14,7 +14,7 @@ variable "kms_key_arn" {
 }
 
 variable "superseded_retention_days" {
-  description = "Days that overwritten or deleted objects can be brought back (14 to 3650); current ones never expire."
+  description = "Days that overwritten or deleted objects can be restored (14 to 3650); current ones never expire."
   type        = number
   default     = 90
 

@@ -5,7 +5,7 @@ locals {
       metric      = "Throttles"
     }
     errors = {
-      description = "The consumer fails as a whole (start, timeout or memory); its messages come back until they are dead. Runbook: docs/runbooks/consumer-failing.md"
+      description = "The consumer fails as a whole (start, timeout or memory); its messages are retried until they reach the DLQ. Runbook: docs/runbooks/consumer-failing.md"
       metric      = "Errors"
     }
   }
@@ -14,11 +14,11 @@ locals {
 locals {
   retry_alarms = {
     dependency-faults = {
-      description = "What the ${var.subscriber.name} consumer needs is throttled, missing, forbidden or down; its messages wait, for up to 12 hours unharmed. Runbook: docs/runbooks/consumer-dependency-faults.md"
+      description = "Something that the ${var.subscriber.name} consumer needs is throttled, missing, forbidden or down. Its messages wait; up to 12 hours do no harm. Runbook: docs/runbooks/consumer-dependency-faults.md"
       metric      = "DependencyFaults"
     }
     unexpected-exceptions = {
-      description = "The ${var.subscriber.name} consumer has a bug: messages come back, and none is parked while they may all be concerned. Runbook: docs/runbooks/consumer-failing.md"
+      description = "The ${var.subscriber.name} consumer has a bug. Messages are retried, and none is parked while all of them may be affected. Runbook: docs/runbooks/consumer-failing.md"
       metric      = "UnexpectedExceptions"
     }
   }

@@ -207,7 +207,7 @@ variable "permissions_boundary_arn" {
 }
 
 variable "end_to_end_lag_alarm_milliseconds" {
-  description = "Milliseconds from the table write to the row (99 of 100 events) before an alarm."
+  description = "Milliseconds from the table write to the row (99th percentile) before an alarm."
   type        = number
   default     = 60000
 
@@ -218,7 +218,7 @@ variable "end_to_end_lag_alarm_milliseconds" {
 }
 
 variable "create_alarms" {
-  description = "Whether alarms are created; without them nobody is told what fails, waits or is lost."
+  description = "Whether alarms are created; without them nobody learns what fails, waits or is lost."
   type        = bool
   default     = true
 }

@@ -58,7 +58,7 @@ locals {
 
   pipe_alarms = {
     behind = {
-      description = "The pipe lags behind the Accounts table; at 12 hours records go to its DLQ as mere pointers, at 24 hours the stream drops them. Runbook: docs/runbooks/publisher-behind.md"
+      description = "The pipe lags behind the Accounts table; at 12 hours records go to its DLQ, only as pointers, at 24 hours the stream drops them. Runbook: docs/runbooks/publisher-behind.md"
       metric      = "StreamLagMilliseconds"
       statistic   = "Maximum"
       datapoints  = [5, 5]
@@ -77,7 +77,7 @@ locals {
       datapoints  = [3, 5]
     }
     given-up = {
-      description = "The pipe gave up records; its DLQ holds pointers into the stream, which are worthless 24 hours after the change. Runbook: docs/runbooks/failure-store.md"
+      description = "The pipe gave up records; its DLQ holds pointers into the stream, which are useless 24 hours after the change. Runbook: docs/runbooks/failure-store.md"
       namespace   = "AWS/SQS"
       metric      = "ApproximateNumberOfMessagesVisible"
       dimensions  = { QueueName = one(aws_sqs_queue.dlq[*].name) }

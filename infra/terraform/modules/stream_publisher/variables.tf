@@ -66,7 +66,7 @@ variable "accounts_table_name" {
 }
 
 variable "accounts_table_kms_key_arn" {
-  description = "ARN of the Accounts table's own customer-managed key, if it has one; its policy must leave access to IAM, or name the role."
+  description = "ARN of the Accounts table's own customer-managed key, if it has one; its policy must delegate access to IAM, or name the role."
   type        = string
   default     = null
 
@@ -366,7 +366,7 @@ variable "iterator_age_alarm_milliseconds" {
 }
 
 variable "create_alarms" {
-  description = "Whether alarms are created; without them nobody is told what fails, waits or is lost."
+  description = "Whether alarms are created; without them nobody learns what fails, waits or is lost."
   type        = bool
   default     = true
 }

@@ -89,7 +89,7 @@ resource "aws_cloudwatch_metric_alarm" "drift" {
   count = var.create_alarms && var.keeps_latest_state ? 1 : 0
 
   alarm_name          = "${local.base_name}-drift"
-  alarm_description   = "Rows of the ${var.name} table differ from Accounts: something was lost on the way or changed by hand. Says nothing unless `fanout reconcile --metric` runs on a schedule. Runbook: docs/runbooks/drift.md"
+  alarm_description   = "Rows of the ${var.name} table differ from Accounts: something was lost on the way or changed by hand. Works only if `fanout reconcile --metric` runs on a schedule. Runbook: docs/runbooks/drift.md"
   namespace           = "CustomerStatusFanout"
   metric_name         = "DriftedRows"
   dimensions          = { deployment = var.prefix, subscriber = var.name }
@@ -111,7 +111,7 @@ resource "aws_cloudwatch_metric_alarm" "receives_nothing" {
   count = var.create_alarms && var.alarm_on_silence && !local.is_chosen ? 1 : 0
 
   alarm_name          = "${local.base_name}-receives-nothing"
-  alarm_description   = "Events are published, and for 15 minutes none has arrived in the ${var.name} queue: its subscription is gone or its filter matches nothing. Runbook: docs/runbooks/delivery-failing.md"
+  alarm_description   = "Events are published, but for 15 minutes none has arrived in the ${var.name} queue: its subscription is gone or its filter matches nothing. Runbook: docs/runbooks/delivery-failing.md"
   evaluation_periods  = 3
   datapoints_to_alarm = 3
   comparison_operator = "GreaterThanThreshold"

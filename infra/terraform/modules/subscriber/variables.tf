@@ -168,7 +168,7 @@ variable "visibility_timeout_seconds" {
 }
 
 variable "queue_retention_seconds" {
-  description = "Seconds that the subscriber may be down before messages are deleted unseen (default 7 days)."
+  description = "Seconds that the subscriber may be down before SQS deletes its messages unseen (default 7 days)."
   type        = number
   default     = 604800
 
@@ -194,7 +194,7 @@ variable "dlq_retention_seconds" {
 }
 
 variable "max_receive_count" {
-  description = "Deliveries of a message before SQS moves it to the DLQ; 240 cover an outage of 12 hours of what the consumer depends on."
+  description = "Deliveries of a message before SQS moves it to the DLQ; 240 are enough for a 12-hour outage of what the consumer needs."
   type        = number
   default     = 240
 
@@ -257,7 +257,7 @@ variable "queue_age_alarm_seconds" {
 }
 
 variable "dlq_age_alarm_seconds" {
-  description = "Seconds that a message may lie in the DLQ before an alarm (default 3 days)."
+  description = "Seconds that a message may stay in the DLQ before an alarm (default 3 days)."
   type        = number
   default     = 259200
 
@@ -274,7 +274,7 @@ variable "alarm_on_silence" {
 }
 
 variable "create_alarms" {
-  description = "Whether alarms are created; without them nobody is told what fails, waits or is lost."
+  description = "Whether alarms are created; without them nobody learns what fails, waits or is lost."
   type        = bool
   default     = true
 }
