@@ -5,13 +5,17 @@ import re
 import string
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from customer_events.decoder import parse_json
 from customer_events.errors import PermanentError
 from customer_events.instants import from_wire, to_wire
 from fanout.errors import WrongUse
 from publisher.transitions import TableRules
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -56,6 +60,20 @@ def span(seconds: float) -> str:
 def moment(instant: datetime | None) -> str:
     """`2026-11-23 09:30:00`, in UTC; `-` for none."""
     return to_wire(instant)[:19].replace("T", " ") if instant else "-"
+
+
+def templates(folder: Path, *, html: bool) -> "Environment":
+    """The jinja templates of a folder; in HTML everything that is filled in is escaped."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=html,  # noqa: S701 (what is not HTML is Python, YAML, HCL or Markdown)
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
 
 
 # Show a message or a stream record without showing whom it is about: one masking, every command

@@ -26,16 +26,3 @@ def test_a_change_of_the_registry_makes_a_generated_file_stale(file, tmp_path):
     registry.write_text(text.replace("2027-06-30", "2027-09-30"), encoding="utf-8")
     with pytest.raises(Found, match="fanout schema generate"):
         produce(file, read_contract(tmp_path / "schemas"), ROOT / file.path, check=True)
-
-
-@pytest.mark.parametrize("file", FILES)
-def test_a_generated_file_that_is_missing_is_not_current(file, tmp_path):
-    with pytest.raises(Found):
-        produce(file, read_contract(SCHEMAS), tmp_path / "missing", check=True)
-
-
-@pytest.mark.parametrize("file", FILES)
-def test_a_generated_file_is_written_with_its_folder(file, tmp_path):
-    target = tmp_path / "made" / "anew"
-    produce(file._replace(path=target), read_contract(SCHEMAS))
-    assert target.read_bytes() == (ROOT / file.path).read_bytes()

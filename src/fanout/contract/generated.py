@@ -20,6 +20,7 @@ from fanout.contract.folder import (
     EventVersion,
 )
 from fanout.errors import Found
+from fanout.text import templates
 
 # The contract as one AsyncAPI 3.0 document, for tools that read it
 
@@ -264,16 +265,7 @@ TEMPLATE = "page.html.jinja"
 
 def render_page(contract: Contract) -> str:
     """The page; the same for the same contract, whenever it is rendered."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = templates(Path(__file__).parent, html=True)
     environment.filters.update(json=_json, day=_day, words=_words, prose=_prose)
     return environment.get_template(TEMPLATE).render(
         events=[_event(event) for event in contract.events],
@@ -293,11 +285,6 @@ def _event(event: EventContract) -> dict[str, Any]:
                 "status_map": {},
                 **entry,
                 "policy": render_entry(event, entry),
-                "late": [
-                    version.major
-                    for version in event.versions
-                    if version.deprecated and version.major in entry["versions"]
-                ],
             }
             for entry in event.registry["subscribers"]
         ],

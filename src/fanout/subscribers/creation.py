@@ -14,6 +14,7 @@ from fanout.contract.filters import Filter, Transport, render
 from fanout.contract.folder import ENVELOPE_FILE, EventContract, read_contract, run_git
 from fanout.contract.generated import GENERATED
 from fanout.errors import WrongUse
+from fanout.text import templates
 
 # What is chosen for a new subscriber, and every name that follows from it
 
@@ -188,7 +189,7 @@ Files = dict[PurePosixPath, str]
 def consumer_files(choices: Choices, event: EventContract) -> Files:
     """The consumer's package with its tests, and the dependencies that it locks."""
     package, ident = choices.package, choices.ident
-    templates = {
+    files = {
         f"src/{package}/__init__.py": "consumer/__init__.py",
         f"src/{package}/bootstrap.py": "consumer/bootstrap.py",
         f"src/{package}/lambda_entry.py": "consumer/lambda_entry.py",
@@ -198,16 +199,16 @@ def consumer_files(choices: Choices, event: EventContract) -> Files:
         f"tests/contract/test_{ident}_contract.py": "tests/contract.py",
         f"requirements/{package}.in": "tests/requirements.in",
     }
-    return _filled(templates, choices, event) | {PurePosixPath(f"src/{package}/py.typed"): ""}
+    return _filled(files, choices, event) | {PurePosixPath(f"src/{package}/py.typed"): ""}
 
 
 def infrastructure_files(choices: Choices, event: EventContract) -> Files:
     """The subscriber's own SAM stack, and the same as a Terraform configuration of its own."""
-    templates = {
+    files = {
         f"infra/sam/subscribers/{choices.name}.yaml": "infra/sam.yaml",
         f"infra/terraform/subscribers/{choices.name}/main.tf": "infra/main.tf",
     }
-    return _filled(templates, choices, event)
+    return _filled(files, choices, event)
 
 
 def handout(choices: Choices, event: EventContract) -> str:
@@ -216,22 +217,13 @@ def handout(choices: Choices, event: EventContract) -> str:
     return text
 
 
-def _filled(templates: dict[str, str], choices: Choices, event: EventContract) -> Files:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=False,  # noqa: S701 (Python, YAML and HCL: nothing here is HTML)
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+def _filled(files: dict[str, str], choices: Choices, event: EventContract) -> Files:
+    environment = templates(Path(__file__).parent / "templates", html=False)
     environment.filters["json"] = json.dumps
     values = _values(choices, event)
     texts = {
         PurePosixPath(path): environment.get_template(f"{template}.jinja").render(values)
-        for path, template in templates.items()
+        for path, template in files.items()
     }
     return {
         path: _with_sorted_imports(text) if path.suffix == ".py" else text
