@@ -283,6 +283,18 @@ def test_every_path_leads_somewhere():
         assert any(wanted.fullmatch(name) for name in known), one
 
 
+def test_every_path_in_a_shell_line_leads_somewhere_or_is_made_on_its_page():
+    folder = re.compile(r"(?<=[\s=])((?:src|tests|infra|docs|scripts|schemas|bench)/[\w./-]+)")
+    shown = {(one.page, path) for one in in_shell() for path in folder.findall(one.text)}
+    assert len(shown) > 10
+    made = re.compile(rf"{MADE.pattern}|infra/sam/template-x86_64.yaml")
+    assert [
+        (page, path)
+        for page, path in sorted(shown)
+        if not made.fullmatch(path) and not (ROOT / path).exists()
+    ] == []
+
+
 @pytest.mark.parametrize(
     ("text", "check"),
     [
