@@ -10,6 +10,7 @@ from fanout.accounts.drift import DifferenceStore
 from fanout.accounts.reconcile import find_drift, repair_drift
 from simulation.deployment import Deployed
 from simulation.desk import Begun, Desk, Stop
+from simulation.truth import customer_item
 
 if TYPE_CHECKING:
     from simulation.world import World
@@ -31,7 +32,7 @@ class Reads:
         with run:
             subscriber = self._world.subscribers[0]
             truth, items = self._world.truth, self._world.accounts.items
-            customers = {one: truth.last_index(one) for one in items}
+            customers = {key: truth.last_index(key) for key in items if customer_item(items[key])}
             readings = self._world.command_checks.readings_so_far(subscriber)
             self._desk.note(READS, run.run_id, subscriber, customers, readings)
             return self._scan(run, plan)
