@@ -138,8 +138,8 @@ def one_provider(found: Workspace) -> Iterator[Workspace]:
         settings = {"TF_REATTACH_PROVIDERS": _reattach(process, output)}
         yield replace(found, environment=found.environment | settings)
     finally:
-        process.terminate()
-        process.wait(timeout=_PROVIDER_TIMEOUT_SECONDS)
+        process.kill()  # it holds nothing: its state is Terraform's
+        process.wait()
 
 
 def absent(reason: str) -> None:
