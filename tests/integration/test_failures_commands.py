@@ -28,7 +28,7 @@ _RANGE = "recover --from-stream --shard s --from-sequence 1 --to-sequence 2"
 @pytest.fixture
 def function(monkeypatch):
     made = FakeLambda()
-    monkeypatch.setattr(recovering, "lambda_client", lambda _target: made)
+    monkeypatch.setattr(recovering, "patient_client", lambda _target: made)
     return made
 
 

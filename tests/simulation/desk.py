@@ -217,7 +217,7 @@ class Desk:
             (object_store, "ThreadPoolExecutor"): InTurn,
             (backfill, "find_operator"): lambda _: self.operator,
             (reconcile, "find_operator"): lambda _: self.operator,
-            (recovering, "lambda_client"): lambda target: target.client("lambda"),
+            (recovering, "patient_client"): lambda target: target.client("lambda"),
             (tempfile, "tempdir"): str(self.folder),
         }
 

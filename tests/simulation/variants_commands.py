@@ -84,8 +84,7 @@ class RecoverRandomIds(System):
             document["id"] = str(UUID(int=clients.dice.getrandbits(128)))
             return replace(entry, document=json.dumps(document))
 
-        batch = replace(plain.publisher, bus=ChangedBus(plain.publisher.bus, again))
-        changing = replace(plain, publisher=batch)
+        changing = replace(plain, bus=ChangedBus(plain.bus, again))
 
         def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
             return (changing if event.get(REPORT_OUTCOMES) else plain)(event, context)

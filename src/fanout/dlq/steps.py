@@ -8,14 +8,12 @@ good outcome, was confirmed and that is on the disk too.
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from fanout.dlq.files import ExportFile
-from fanout.errors import Refused
+from fanout.runs.function import ReportingFunction
 from fanout.runs.journal import Entry, done, ended, intent
 from fanout.runs.store import Run
 from fanout.sqs.message import (
@@ -406,7 +404,6 @@ def _result(verdict: Verdict) -> dict[str, Any]:
 PAYLOAD_BYTES_MAX = 4_000_000
 """Of one invocation: Lambda takes 6 MB, and a body grows when JSON escapes it."""
 RETRY = "RETRY"
-_LATER = {"TooManyRequestsException", "ServiceException", "EC2ThrottledException"}
 
 
 class ConsumerFunction:
@@ -419,32 +416,26 @@ class ConsumerFunction:
     """
 
     def __init__(self, client: Any, function_name: str, *, queue_arn: str) -> None:
-        self._client = client
-        self._function_name = function_name
+        self._function = ReportingFunction(
+            client=client,
+            name=function_name,
+            remedy="Deploy it with the current event_consumer, or replay --through queue.",
+        )
         self._queue_arn = queue_arn
 
     def require_reporting(self) -> None:
-        """See `Consumer.require_reporting`. Asks with no message, so an old function does nothing.
-
-        An old function would park what fails once more, and the DLQ would double.
-        """
-        answer, why = self._invoke([])
-        if answer is None or not isinstance(answer.get("outcomes"), list):
-            said = f" It said: {why}." if why else ""
-            raise Refused(
-                f"{self._function_name} does not report outcomes.{said} Deploy it with the current "
-                "event_consumer, or replay --through queue."
-            )
+        """See `Consumer.require_reporting`."""
+        self._function.require_reporting()
 
     def handle(self, messages: Sequence[DeadMessage]) -> list[Verdict]:
-        """See `Consumer.handle`."""
+        """See `Consumer.handle`. What an invocation did whose answer is lost, the guard knows."""
         records = [to_lambda_record(one, queue_arn=self._queue_arn) for one in messages]
         verdicts: dict[str, Verdict] = {}
         why = "NotReported"
         for chunk in _chunks(records):
-            answer, failure = self._invoke(chunk)
+            outcomes, failure = self._function.ask(chunk)
             why = failure or why
-            for outcome in (answer or {}).get("outcomes", []):
+            for outcome in outcomes or ():
                 verdict = _verdict(outcome)
                 verdicts[verdict.message_id] = verdict
         return [
@@ -453,34 +444,6 @@ class ConsumerFunction:
             )
             for one in messages
         ]
-
-    # Private functions
-
-    def _invoke(self, records: list[dict[str, Any]]) -> tuple[dict[str, Any] | None, str]:
-        """The function's answer, or None and why there is none."""
-        payload = json.dumps({"report_outcomes": True, "Records": records}).encode()
-        try:
-            response = self._client.invoke(
-                FunctionName=self._function_name,
-                InvocationType="RequestResponse",
-                Payload=payload,
-            )
-        except self._client.exceptions.ResourceNotFoundException:
-            raise Refused(
-                f"There is no function {self._function_name}: deploy it, or replay --through queue."
-            ) from None
-        except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "")
-            if code not in _LATER:
-                raise
-            return None, code
-        except BotoCoreError as error:  # it may have run: what it did, the guard knows
-            return None, type(error).__name__
-        found = json.loads(response["Payload"].read() or b"null")
-        if "FunctionError" in response or not isinstance(found, dict):
-            kind = found.get("errorType") if isinstance(found, dict) else None
-            return None, str(kind or response.get("FunctionError") or "NoAnswer")
-        return found, ""
 
 
 def _chunks(records: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
@@ -496,7 +459,7 @@ def _chunks(records: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     return chunks
 
 
-def _verdict(found: dict[str, Any]) -> Verdict:
+def _verdict(found: Mapping[str, Any]) -> Verdict:
     return Verdict(
         message_id=str(found["message_id"]),
         outcome=str(found["outcome"]),

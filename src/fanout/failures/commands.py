@@ -21,7 +21,7 @@ from fanout.failures.recover import FailuresDiscard, FailuresRecover
 from fanout.failures.store import Deployment, find_deployment, stream_range
 from fanout.runs.commands import add_old_names
 from fanout.runs.operation import begin
-from fanout.runs.options import Execute, JournalCopy, Json, Reveal, RunsDir
+from fanout.runs.options import Check, Execute, JournalCopy, Json, Reveal, RunsDir
 from fanout.text import mask_record, moment
 from publisher import reasons
 from publisher.stream_records import StreamRecord
@@ -113,9 +113,7 @@ failures_app = typer.Typer(
 def list_failures(
     context: typer.Context,
     *,
-    check: Annotated[
-        bool, typer.Option("--check", help="Exit with 1 if the failure store is not empty.")
-    ] = False,
+    check: Check = False,
     as_json: Json = False,
 ) -> None:
     """Count what is in the publisher's failure store, by cause.

@@ -41,8 +41,8 @@ from fanout.failures.store import (
     Outcome,
     PublisherFunction,
     find_deployment,
-    lambda_client,
 )
+from fanout.runs.function import patient_client
 from fanout.runs.journal import done, ended, intent
 from fanout.runs.ledger import Item, State
 from fanout.runs.operation import OPEN, Ending, Nothing, Operation, Plan, Selecting, Words, Work
@@ -525,8 +525,10 @@ class FailuresRecover(_FailuresOperation):
         """See `Operation.steps`."""
         deployment = self.deployment
         function = PublisherFunction(
-            client=lambda_client(deployment.target),
-            function_name=deployment.publisher.function_name,
+            client=patient_client(deployment.target),
+            name=deployment.publisher.function_name,
+            remedy="Deploy the current publisher as the function of a stream mapping (a pipe's "
+            "enrichment publishes nothing by itself), then recover.",
         )
         function.require_reporting()
         mover = Mover(

@@ -1,6 +1,5 @@
 """The failure store in S3, and the publisher that it belongs to."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,8 +8,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from fanout.aws import AwsTarget
 from fanout.discovery import Publisher, find_publisher, table_rules
@@ -25,6 +23,7 @@ from fanout.failures.records import (
     read,
     read_again,
 )
+from fanout.runs.function import ReportingFunction
 from publisher.transitions import TableRules
 
 READERS = 8
@@ -103,13 +102,10 @@ def _is_absent(error: ClientError) -> bool:
     return error.response.get("Error", {}).get("Code", "") in _ABSENT
 
 
-# The deployed publisher function, asked to publish records and to say what became of each
+# What the publisher says of each record
 
 
 PUBLISHED, IGNORED, REFUSED, FAILED = "PUBLISHED", "IGNORED", "REFUSED", "FAILED"
-READ_TIMEOUT_SECONDS = 900
-"""As long as a function may run: giving up earlier would only leave its answer unread."""
-_LATER = {"TooManyRequestsException", "ServiceException", "EC2ThrottledException"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,70 +116,18 @@ class Outcome:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublisherFunction:
-    """The function, on Lambda; `lambda_client` makes a `client` that waits long enough."""
-
-    client: Any
-    function_name: str
-
-    def require_reporting(self) -> None:
-        """Ask with no record, since an older function would park what it refuses once more.
-
-        Raises:
-            Refused: the function does not report outcomes, or there is none.
-        """
-        answer, why = self._invoke([])
-        if not isinstance(answer.get("outcomes"), list):
-            said = f" It said: {why}." if why else ""
-            raise Refused(
-                f"{self.function_name} does not report outcomes.{said} Deploy the current "
-                "publisher as the function of a stream mapping (a pipe's enrichment publishes "
-                "nothing by itself), then recover."
-            )
+class PublisherFunction(ReportingFunction):
+    """The deployed publisher."""
 
     def publish(self, records: Sequence[Record]) -> list[Outcome]:
-        """An outcome for each record, in their order; `FAILED` where none came back."""
-        answer, why = self._invoke(records)
-        outcomes = answer.get("outcomes")
-        if not isinstance(outcomes, list) or len(outcomes) != len(records):
+        """An outcome for each record, in their order; `FAILED` where none came back.
+
+        A record whose answer is lost may have been published: its ids stay the same.
+        """
+        outcomes, why = self.ask(records)
+        if outcomes is None or len(outcomes) != len(records):
             return [Outcome(outcome=FAILED, reason=why or "NotReported")] * len(records)
         return [_outcome(as_object(outcome)) for outcome in outcomes]
-
-    # Private functions
-
-    def _invoke(self, records: Sequence[Record]) -> tuple[Mapping[str, Any], str]:
-        """The function's answer, or an empty one and why there is none."""
-        payload = json.dumps({"report_outcomes": True, "Records": list(records)}).encode()
-        try:
-            response = self.client.invoke(
-                FunctionName=self.function_name,
-                InvocationType="RequestResponse",
-                Payload=payload,
-            )
-        except self.client.exceptions.ResourceNotFoundException:
-            raise Refused(
-                f"There is no function {self.function_name}: deploy the publisher first."
-            ) from None
-        except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "")
-            if code not in _LATER:
-                raise
-            return {}, code
-        except BotoCoreError as error:  # it may have published: the ids stay the same
-            return {}, type(error).__name__
-        answer = as_object(json.loads(response["Payload"].read() or b"null"))
-        if "FunctionError" in response or not answer:
-            return {}, str(answer.get("errorType") or response.get("FunctionError") or "NoAnswer")
-        return answer, ""
-
-
-def lambda_client(target: AwsTarget) -> Any:
-    """A client that waits for a long invocation, and does not repeat it by itself."""
-    config = Config(
-        read_timeout=READ_TIMEOUT_SECONDS, retries={"mode": "standard", "total_max_attempts": 1}
-    )
-    return target.session.client("lambda", endpoint_url=target.endpoint_url, config=config)
 
 
 def _outcome(answer: Mapping[str, Any]) -> Outcome:

@@ -1,0 +1,78 @@
+"""A deployed Lambda function that reports an outcome for each record, as a run asks it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from fanout.aws import AwsTarget
+from fanout.errors import Refused
+
+READ_TIMEOUT_SECONDS = 900
+"""As long as a function may run: giving up earlier would only leave its answer unread."""
+_LATER = {"TooManyRequestsException", "ServiceException", "EC2ThrottledException"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportingFunction:
+    """A publisher or a consumer.
+
+    Args:
+        client: a boto3 Lambda client.
+        name: the function's.
+        remedy: a sentence, for a function that does not report or is not there.
+    """
+
+    client: Any
+    name: str
+    remedy: str
+
+    def require_reporting(self) -> None:
+        """Ask with no record, since an older function would park what it refuses once more.
+
+        Raises:
+            Refused: the function does not report outcomes, or there is none.
+        """
+        outcomes, why = self.ask([])
+        if outcomes is None:
+            said = f" It said: {why}." if why else ""
+            raise Refused(f"{self.name} does not report outcomes.{said} {self.remedy}")
+
+    def ask(
+        self, records: Sequence[Mapping[str, Any]]
+    ) -> tuple[list[Mapping[str, Any]] | None, str]:
+        """The outcomes, or None and why there are none.
+
+        Where the answer is lost, the function may have done its work.
+        """
+        payload = json.dumps({"report_outcomes": True, "Records": list(records)}).encode()
+        try:
+            response = self.client.invoke(
+                FunctionName=self.name, InvocationType="RequestResponse", Payload=payload
+            )
+        except self.client.exceptions.ResourceNotFoundException:
+            raise Refused(f"There is no function {self.name}. {self.remedy}") from None
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code", "")
+            if code not in _LATER:
+                raise
+            return None, code
+        except BotoCoreError as error:
+            return None, type(error).__name__
+        answer = json.loads(response["Payload"].read() or b"null")
+        answer = answer if isinstance(answer, dict) else {}
+        if "FunctionError" in response or not answer:
+            return None, str(answer.get("errorType") or response.get("FunctionError") or "NoAnswer")
+        outcomes = answer.get("outcomes")
+        return (outcomes if isinstance(outcomes, list) else None), ""
+
+
+def patient_client(target: AwsTarget) -> Any:
+    """A Lambda client that waits for a long invocation, and does not repeat it by itself."""
+    config = Config(
+        read_timeout=READ_TIMEOUT_SECONDS, retries={"mode": "standard", "total_max_attempts": 1}
+    )
+    return target.session.client("lambda", endpoint_url=target.endpoint_url, config=config)
