@@ -131,6 +131,8 @@ def test_a_field_that_is_filtered_by_lists_its_values(clone):
         (lambda made: made["versions"][0].pop("sunset"), "needs a `sunset`"),
         (lambda made: made["versions"][1].update(status="new"), "'current' or 'deprecated'"),
         (lambda made: made["subscribers"][0]["versions"].append(7), "reads version 7"),
+        (lambda made: made["versions"][0].update(schema="../v1.schema.json"), "a file beside it"),
+        (lambda made: made["versions"][0].update(schema="/v1.schema.json"), "a file beside it"),
     ],
 )
 def test_a_registry_that_contradicts_itself_is_refused(clone, change, sentence):

@@ -135,6 +135,7 @@ def test_a_filter_for_some_changes_is_refused_since_it_follows_no_status(policy)
         (data(reason=[{"exists": True}]), "detail.data.reason"),
         ({"detail": {"time": [{"anything-but": "x"}]}}, "detail.time"),
         ({"id": [{"prefix": "1"}]}, "id"),
+        ({"detail": {"traceparent": [{"prefix": ""}]}}, "detail.traceparent"),
         (data(change=["changed"]), "detail.data.change"),
     ],
     ids=str,
