@@ -26,7 +26,7 @@ UNKNOWN, FAILING, MISSHAPEN, GARBAGE = 150, 150, 100, 100
 ALL = UNKNOWN + FAILING + MISSHAPEN + GARBAGE
 PATCH = [{"op": "replace", "path": "/data/change", "value": "changed"}]
 DEADLINE_SECONDS = 180
-HOLD = ("--hold-seconds", "5")
+HOLD = ("--hold", "5s")
 EARLIER = Path(__file__).parent / "earlier_release.py"
 HANDLER = "payments_consumer.lambda_entry.lambda_handler"
 
@@ -187,10 +187,10 @@ def test_the_drill(system, tmp_path):
     # One cause can be edited; the rest is thrown away, with a reason and a file.
     patch, gone = tmp_path / "patch.json", tmp_path / "gone.jsonl"
     patch.write_text(json.dumps(PATCH))
-    by_reason = ("--reason", "SchemaViolation", "--patch", str(patch))
+    by_reason = ("--where-reason", "SchemaViolation", "--patch", str(patch))
     edited = fanout("dlq", "edit", "payments", *by_reason, "--execute", *HOLD)
     assert edited["fates"] == {"SENT": MISSHAPEN}
-    why = ("--cause", "NotJson", "--reason", "no events: a load test's", "--to", str(gone))
+    why = ("--where-reason", "NotJson", "--because", "no events: a load test's", "--to", str(gone))
     discarded = fanout("dlq", "discard", "payments", *why, "--execute", *HOLD)
     assert discarded["fates"] == {"DISCARDED": GARBAGE}
     assert len(gone.read_text().splitlines()) == GARBAGE

@@ -20,7 +20,7 @@ APPENDS = 11
 KEPT = (3, 7)
 """Selected but not frozen, deleted but not noted; the rest is exhaustive."""
 REPLAY = ("dlq", "replay", "payments", "--even-if-unreadable", "--execute")
-HOLD = ("--hold-seconds", "5", "--watch-seconds", "0")
+HOLD = ("--hold", "5s", "--watch", "0s")
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 MESSAGES = 12
 APPENDS = 11
 """header, selected, frozen, started; intent, done, ended, for two batches; finished."""
-HOLD = ("--hold-seconds", "5")
+HOLD = ("--hold", "5s")
 PATCH = [{"op": "replace", "path": "/data/change", "value": "changed"}]
 KEPT = {("before", 6), ("torn", 5)}
 POINTS = [
@@ -85,7 +85,7 @@ def twice(found):
 
 def edit_and_expect_nothing_lost(dead, point, number):
     command = ("dlq", "edit", "payments", "--version", "2", "--patch", str(dead.patch))
-    command += ("--watch-seconds", "0", "--execute", *HOLD)
+    command += ("--watch", "0s", "--execute", *HOLD)
     report = go_on(dead, dead.killed(point, number, *command), command)
     sent = dead.bodies("q")
     assert set(sent) == bodies("changed"), "an edited message was lost"
@@ -99,7 +99,7 @@ def edit_and_expect_nothing_lost(dead, point, number):
 
 
 def discard_and_expect_nothing_lost(dead, point, number):
-    command = ("dlq", "discard", "payments", "--all", "--reason", "a test", "--execute", *HOLD)
+    command = ("dlq", "discard", "payments", "--all", "--because", "a test", "--execute", *HOLD)
     command += ("--to", str(dead.file))
     report = go_on(dead, dead.killed(point, number, *command), command)
     assert set(exported(dead)) == bodies("updated"), "a message is in neither queue nor file"

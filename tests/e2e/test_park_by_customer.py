@@ -21,8 +21,8 @@ from unit.event_consumer.consumer_samples import live
 pytestmark = pytest.mark.slow
 
 MODULE = Path(__file__).parent / "ordered_subscriber.py"
-HOLD = ("--hold-seconds", "5")
-AT_ONCE = ("--watch-seconds", "0", *HOLD)
+HOLD = ("--hold", "5s")
+AT_ONCE = ("--watch", "0s", *HOLD)
 PATCH = [{"op": "replace", "path": "/data/change", "value": "changed"}]
 
 
@@ -198,7 +198,7 @@ def free(system, eventually):
 def test_an_edited_event_is_still_the_first_and_a_replay_releases_the_rest_in_order(
     stuck, eventually
 ):
-    cause = ("--reason", "SchemaViolation")
+    cause = ("--where-reason", "SchemaViolation")
     edit = ("dlq", "edit", "orders", *cause, "--patch", stuck.patch, "--execute", *AT_ONCE)
     assert stuck.done(*edit)["fates"] == {"SENT": 1}
     eventually(lambda: stuck.seen("A") == [1], "the edited event is handled")
@@ -212,7 +212,7 @@ def test_an_edited_event_is_still_the_first_and_a_replay_releases_the_rest_in_or
 def test_a_replay_of_what_waits_is_parked_again_as_long_as_the_first_is_not_mended(
     stuck, eventually
 ):
-    behind = ("--reason", "BehindParkedEvent")
+    behind = ("--where-reason", "BehindParkedEvent")
     replay = ("dlq", "replay", "orders", *behind, "--execute", *AT_ONCE)
     stuck.fanout(*replay)
     eventually(lambda: stuck.dead() == 4, "they are parked again")
@@ -224,7 +224,15 @@ def test_a_discarded_event_frees_the_rest_which_the_function_then_takes_in_order
         "dlq", "replay", "orders", "--through", "consumer", *HOLD, "--execute", code=1
     )
     assert "APPLIED" not in waits["fates"]
-    discard = ("dlq", "discard", "orders", "--cause", "SchemaViolation", "--reason", "a test")
+    discard = (
+        "dlq",
+        "discard",
+        "orders",
+        "--where-reason",
+        "SchemaViolation",
+        "--because",
+        "a test",
+    )
     assert stuck.done(*discard, "--execute", *HOLD)["fates"] == {"DISCARDED": 1}
     assert stuck.notes() == 3
     through = ("dlq", "replay", "orders", "--through", "consumer", "--execute", *HOLD)
@@ -237,7 +245,15 @@ def test_a_discarded_event_frees_the_rest_which_the_function_then_takes_in_order
     "number", [7, *(pytest.param(number, marks=pytest.mark.exhaustive) for number in (8, 9))]
 )
 def test_a_discard_that_is_killed_frees_the_rest_once_it_is_gone_on_with(stuck, eventually, number):
-    discard = ("dlq", "discard", "orders", "--cause", "SchemaViolation", "--reason", "a test")
+    discard = (
+        "dlq",
+        "discard",
+        "orders",
+        "--where-reason",
+        "SchemaViolation",
+        "--because",
+        "a test",
+    )
     killed = stuck.killed("before", number, *discard, "--execute", *HOLD)
     assert killed.returncode == -9, killed.stderr
     assert stuck.done("runs", "resume", "last")["fates"] == {"DISCARDED": 1}
@@ -250,12 +266,12 @@ def test_a_discard_that_is_killed_frees_the_rest_once_it_is_gone_on_with(stuck, 
 
 def test_what_an_export_holds_is_still_known_after_an_import(stuck, eventually, tmp_path):
     kept = tmp_path / "kept.jsonl"
-    stuck.look("dlq", "export", "orders", "--to", str(kept), "--reason", "SchemaViolation")
+    stuck.look("dlq", "export", "orders", "--to", str(kept), "--where-reason", "SchemaViolation")
     [line] = kept.read_text().splitlines()
     stuck.delete_first()
     imported = ("dlq", "import", "orders", "--from", str(kept), "--execute")
     assert stuck.done(*imported)["fates"] == {"IMPORTED": 1}
-    edit = ("dlq", "edit", "orders", "--reason", "SchemaViolation", "--patch", stuck.patch)
+    edit = ("dlq", "edit", "orders", "--where-reason", "SchemaViolation", "--patch", stuck.patch)
     assert stuck.done(*edit, "--execute", *AT_ONCE)["fates"] == {"SENT": 1}
     eventually(lambda: stuck.seen("A") == [1], "the imported and edited event is handled first")
     assert json.loads(line)["group_id"] == "group-of-A"

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 LOST, FIRST = "00000000-0000-0000-0000-00000000000a", "00000000-0000-0000-0000-00000000000b"
 BEHIND = "00000000-0000-0000-0000-00000000000c"
-HOLD = ("--hold-seconds", "5")
+HOLD = ("--hold", "5s")
 BLOCKED = ("dlq", "blocked", "payments", *HOLD)
 
 

@@ -16,7 +16,7 @@ from unit.fanout.dlq.dlq_fakes import NOON, body
 
 pytestmark = pytest.mark.slow
 
-AT_ONCE = ("--watch-seconds", "0")
+AT_ONCE = ("--watch", "0s")
 ELSEWHERE = Operator(user="ada", host="another-machine", pid=1, identity="arn:ada", account="1")
 HERE = Operator(user="jo", host="this-machine", pid=2, identity="arn:jo", account="1")
 
@@ -41,7 +41,8 @@ def counted_calls(monkeypatch):
 
 def test_the_whole_way_from_listing_to_the_report(aws, subscriber, fanout):
     kill_messages(aws, subscriber, 23)
-    assert fanout("dlq", "list").code == 1
+    assert fanout("dlq", "list").code == 0
+    assert fanout("dlq", "list", "--check").code == 1
     shown = json.loads(fanout("dlq", "show", "payments", "--json").out)
     assert [(one["reason"], one["count"], one["group"]) for one in shown["groups"]] == [
         ("UnknownStatus", 23, 1)
@@ -229,3 +230,42 @@ def test_of_two_who_take_over_the_same_lock_one_is_refused(locks):
     locks()._take("dlq/payments", operator=HERE, run_id="first", report=lambda _: None)
     with pytest.raises(Refused, match="first"):
         locks()._take("dlq/payments", operator=ELSEWHERE, run_id="second", report=print)
+
+
+def test_old_options_work_for_a_release_and_say_what_they_are_called_now(aws, subscriber, fanout):
+    kill_messages(aws, subscriber, 1)
+    old = ("--reason", "UnknownStatus", "--watch-seconds", "0", "--hold-seconds", "30")
+    replayed = fanout("dlq", "replay", "payments", *old)
+    assert replayed.code == 0
+    said = " ".join(replayed.err.split())
+    for notice in ("--where-reason now", "write 0s", "write 30s"):
+        assert notice in said
+    discarded = fanout("dlq", "discard", "payments", "--cause", "NotJson", "--reason", "why")
+    assert discarded.code == 1
+    assert "--because here now" in " ".join(discarded.err.split())
+    assert fanout("dlq", "show", "payments", "--hold", "2m").code == 2
+
+
+@pytest.mark.parametrize(("old", "new"), [("runs", "list"), ("report", "show")])
+def test_old_names_of_the_runs_commands_work_with_a_notice(aws, subscriber, fanout, old, new):
+    kill_messages(aws, subscriber, 1)
+    fanout("dlq", "replay", "payments")
+    ended = fanout("dlq", old, *(["last"] if old == "report" else []))
+    assert ended.code == (1 if old == "report" else 0)
+    assert f"`fanout runs {new}` now" in " ".join(ended.err.split())
+
+
+def test_a_group_is_shown_with_ids_and_how_many_of_them_at_80_columns(
+    aws, subscriber, fanout, monkeypatch
+):
+    monkeypatch.setenv("COLUMNS", "80")
+    kill_messages(aws, subscriber, 25)
+    shown = fanout("dlq", "show", "payments").out
+    assert "UnknownStatus" in shown
+    assert "showing 3 of 25" in shown
+    table = [line for line in shown.splitlines() if line[:1] in "┏┃┡│└"]
+    assert max(map(len, table)) <= 80
+    group = fanout("dlq", "show", "payments", "--group", "1").out
+    assert "showing 10 of 25" in group
+    named = group.split("messages:")[1].split()[0]
+    assert fanout("dlq", "show", "payments", "--message", named).code == 0

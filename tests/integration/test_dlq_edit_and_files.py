@@ -9,7 +9,7 @@ from unit.fanout.dlq.dlq_fakes import body, text
 
 pytestmark = pytest.mark.slow
 
-AT_ONCE = ("--watch-seconds", "0")
+AT_ONCE = ("--watch", "0s")
 NO_LONGER_KNOWN = {"reason": "FORMER"}
 
 
@@ -54,7 +54,7 @@ def test_a_patch_mends_a_group_and_the_new_messages_name_their_originals(
     kill_broken(aws, subscriber, range(1, 13))
     kill_messages(aws, subscriber, 3)
     dead = {one["id"] for one in _selected(fanout, tmp_path, "SchemaViolation")}
-    arguments = ("--reason", "SchemaViolation", "--patch", patch_file(tmp_path), *AT_ONCE)
+    arguments = ("--where-reason", "SchemaViolation", "--patch", patch_file(tmp_path), *AT_ONCE)
     planned = json.loads(fanout("dlq", "edit", "payments", *arguments, "--json").out)
     assert (planned["selected"], planned["readable_now"]) == (12, 12)
     assert depth(aws, subscriber.dlq) == (15, 0)
@@ -74,7 +74,7 @@ def test_a_patch_mends_a_group_and_the_new_messages_name_their_originals(
 
 def _selected(fanout, tmp_path, reason):
     path = tmp_path / f"{reason}.jsonl"
-    fanout("dlq", "export", "payments", "--to", str(path), "--reason", reason)
+    fanout("dlq", "export", "payments", "--to", str(path), "--where-reason", reason)
     return [{"id": json.loads(line)["message_id"]} for line in path.read_text().splitlines()]
 
 
@@ -97,7 +97,7 @@ def test_the_journal_brings_an_edits_originals_back(aws, subscriber, fanout, tmp
     kill_broken(aws, subscriber, [1])
     kept, again = tmp_path / "kept.jsonl", tmp_path / "again.jsonl"
     fanout("dlq", "export", "payments", "--to", str(kept))
-    arguments = ("--reason", "SchemaViolation", "--patch", patch_file(tmp_path), "--execute")
+    arguments = ("--where-reason", "SchemaViolation", "--patch", patch_file(tmp_path), "--execute")
     assert fanout("dlq", "edit", "payments", *arguments, *AT_ONCE).code == 0
     fanout("runs", "show", "last", "--originals", str(again))
     first, second = json.loads(kept.read_text()), json.loads(again.read_text())
@@ -126,7 +126,7 @@ def test_what_the_edit_does_not_mend_stays_as_it_is(
     aws, subscriber, *, fanout, tmp_path, operations, why
 ):
     kill_broken(aws, subscriber, [1, 2])
-    arguments = ("--reason", "SchemaViolation", "--patch", patch_file(tmp_path, *operations))
+    arguments = ("--where-reason", "SchemaViolation", "--patch", patch_file(tmp_path, *operations))
     done = fanout("dlq", "edit", "payments", *arguments, *AT_ONCE, "--execute", "--json")
     assert done.code == 1
     assert json.loads(done.out)["fates"] == {"REFUSED": 2}
@@ -147,7 +147,7 @@ def test_on_fifo_what_follows_does_not_overtake_what_the_edit_did_not_mend(aws, 
             MessageDeduplicationId=str(number),
         )
     arguments = ("--customer", "c-1", "--patch", patch_file(tmp_path), "--execute", *AT_ONCE)
-    ended = fanout("dlq", "edit", "payments", *arguments, "--hold-seconds", "5", "--json")
+    ended = fanout("dlq", "edit", "payments", *arguments, "--hold", "5s", "--json")
     assert ended.code == 1
     assert json.loads(ended.out)["fates"].get("SENT") is None
     assert received(aws, subscriber.queue) == []
@@ -212,7 +212,7 @@ def test_discarded_messages_are_in_the_file_and_can_be_brought_back(
     kill_broken(aws, subscriber, range(1, 13))
     kill_messages(aws, subscriber, 2)
     path = tmp_path / "gone.jsonl"
-    arguments = ("--cause", "SchemaViolation", "--reason", "test data", "--to", str(path))
+    arguments = ("--where-reason", "SchemaViolation", "--because", "test data", "--to", str(path))
     assert fanout("dlq", "discard", "payments", *arguments).code == 0
     assert depth(aws, subscriber.dlq) == (14, 0)
     assert not path.exists()
@@ -272,14 +272,20 @@ def test_an_import_whose_file_was_changed_meanwhile_sends_nothing(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("discard", "payments", "--all", "--reason", " "), "--reason is empty"),
-        (("discard", "payments", "--reason", "x"), "Say which messages"),
-        (("discard", "payments", "--reason", "x", "--all", "--cause", "NotJson"), "Say which"),
-        (("discard", "payments", "--reason", "x", "--all", "--to", "{here}"), "exists"),
+        (("discard", "payments", "--all", "--because", " "), "--because is missing"),
+        (("discard", "payments", "--because", "x"), "Say which messages"),
+        (
+            ("discard", "payments", "--because", "x", "--all", "--where-reason", "NotJson"),
+            "Say which",
+        ),
+        (("discard", "payments", "--because", "x", "--all", "--to", "{here}"), "exists"),
         (("edit", "payments", "--group", "1"), "Give either --patch"),
         (("edit", "payments", "--editor"), "Give either --patch"),
-        (("edit", "payments", "--reason", "NotJson", "--patch", "{here}"), "is no JSON Patch"),
-        (("edit", "payments", "--reason", "NotJson", "--patch", "{none}"), "can't be read"),
+        (
+            ("edit", "payments", "--where-reason", "NotJson", "--patch", "{here}"),
+            "is no JSON Patch",
+        ),
+        (("edit", "payments", "--where-reason", "NotJson", "--patch", "{none}"), "can't be read"),
         (("edit", "payments", "--patch", "{patch}"), "Say which messages"),
         (("import", "payments", "--from", "{none}"), "can't be read"),
         (("import", "payments", "--from", "{here}"), "line 1, is no exported message"),

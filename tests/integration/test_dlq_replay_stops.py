@@ -12,7 +12,7 @@ from unit.fanout.dlq.dlq_fakes import text
 
 pytestmark = pytest.mark.slow
 
-EXECUTE = ("--execute", "--watch-seconds", "0.5")
+EXECUTE = ("--execute", "--watch", "0.5s")
 FIFO = {"queue_suffix": ".fifo", "dlq_suffix": ".fifo"}
 IN_A_GROUP = {"MessageGroupId": "g", "MessageDeduplicationId": "dead-{}"}
 
@@ -145,7 +145,7 @@ def test_an_edit_leaves_out_what_it_does_not_fit_and_sends_the_rest(
     kill_messages(aws, subscriber, 15)
     patch = tmp_path / "patch.json"
     patch.write_text('[{"op": "add", "path": "/data/reason", "value": "CORRECTED"}]')
-    how = ("--where", "`0`", "--patch", str(patch), "--execute", "--watch-seconds", "0")
+    how = ("--where", "`0`", "--patch", str(patch), "--execute", "--watch", "0s")
     ended = fanout("dlq", "edit", "payments", *how, "--json")
     assert ended.code == 1
     assert json.loads(ended.out)["fates"] == {"SENT": 15, "REFUSED": 5}
@@ -154,10 +154,10 @@ def test_an_edit_leaves_out_what_it_does_not_fit_and_sends_the_rest(
 @pytest.mark.parametrize(
     "command",
     [
-        ("replay", "payments", "--reason", "Nope", "--execute"),
+        ("replay", "payments", "--where-reason", "Nope", "--execute"),
         ("replay", "payments", "--where", "reason == 'Nope'"),
-        ("edit", "payments", "--reason", "Nope", "--patch", "PATCH"),
-        ("discard", "payments", "--cause", "Nope", "--reason", "test"),
+        ("edit", "payments", "--where-reason", "Nope", "--patch", "PATCH"),
+        ("discard", "payments", "--where-reason", "Nope", "--because", "test"),
     ],
     ids=lambda command: f"{command[0]} {command[2]}",
 )

@@ -50,8 +50,8 @@ def test_a_repair_counts_what_it_sends(deployment, monkeypatch):
 
 def test_a_replay_counts_messages(aws, subscriber, fanout):
     kill_messages(aws, subscriber, 23)
-    options = ("--watch-seconds", "0", "--execute", "--json")
-    done = fanout("dlq", "replay", "payments", "--reason", "UnknownStatus", *options)
+    options = ("--watch", "0s", "--execute", "--json")
+    done = fanout("dlq", "replay", "payments", "--where-reason", "UnknownStatus", *options)
     assert json.loads(done.out)["fates"] == {"SENT": 23}
     assert "selecting: 23 of 23 (" in done.err
     assert "replay: 23 of 23 (" in done.err

@@ -141,7 +141,7 @@ def blocked(
     ] = None,
     check: Check = False,
     execute: Execute = False,
-    hold_seconds: options.HoldSeconds = options.HOLD_DEFAULT,
+    hold: options.Hold = options.HOLD_DEFAULT,
     runs_dir: RunsDir = None,
     journal: JournalCopy = None,
     as_json: Json = False,
@@ -155,7 +155,7 @@ def blocked(
     subscription = find_subscription(target, subscriber)
     notes = _notes(target, subscription)
     with working("reading the DLQ"):
-        groups, saw_all = _read(subscription, notes, hold_seconds)
+        groups, saw_all = _read(subscription, notes, options.hold_seconds(hold))
     if unblock is None:
         _show(groups, as_json=as_json)
         if check and any(not group.in_dlq for group in groups):
@@ -176,7 +176,7 @@ def waiting(
     release: Annotated[str | None, typer.Option(metavar="ID", help="`--unblock` now.")] = None,
     reason: Annotated[str | None, typer.Option(help="`--because` now.")] = None,
     execute: Execute = False,
-    hold_seconds: options.HoldSeconds = options.HOLD_DEFAULT,
+    hold: options.Hold = options.HOLD_DEFAULT,
     runs_dir: RunsDir = None,
     as_json: Json = False,
 ) -> None:
@@ -189,7 +189,7 @@ def waiting(
         because=reason,
         check=release is None,
         execute=execute,
-        hold_seconds=hold_seconds,
+        hold=hold,
         runs_dir=runs_dir,
         as_json=as_json,
     )

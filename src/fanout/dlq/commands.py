@@ -1,9 +1,5 @@
 """`fanout dlq …`: the commands of the group, each from the module that holds it."""
 
-import os
-import shlex
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,11 +11,11 @@ from rich.markup import escape
 from fanout.aws import AwsTarget
 from fanout.console import OUT, print_json, progress, warn
 from fanout.dlq import blocked as blocked_command
-from fanout.dlq import files as export_file
 from fanout.dlq import overview as look_commands
 from fanout.dlq import selection as options
 from fanout.dlq.diagnosis import diagnose
-from fanout.dlq.edit import Edit, from_editor, from_patch, shown
+from fanout.dlq.edit import edit_by_hand, from_patch
+from fanout.dlq.files import checksum
 from fanout.dlq.import_ import DlqImport
 from fanout.dlq.replay import (
     CONSUMER,
@@ -30,13 +26,12 @@ from fanout.dlq.replay import (
     DlqReplay,
     what_was_not_seen,
 )
-from fanout.dlq.selection import Selection
-from fanout.dlq.steps import Unsendable
-from fanout.errors import ExitCode, Found, Refused, WrongUse
+from fanout.dlq.selection import Conditions, Selection
+from fanout.errors import ExitCode, Found, WrongUse
 from fanout.runs.commands import add_old_names
 from fanout.runs.journal import write_lines
 from fanout.runs.operation import begin
-from fanout.runs.options import Execute, JournalCopy, Json, RunsDir, run_store
+from fanout.runs.options import Execute, JournalCopy, Json, RunsDir, run_store, seconds_of
 from fanout.runs.pace import Stopping
 from fanout.sqs.message import DeadMessage, to_line
 from fanout.sqs.scan import Sweep
@@ -45,6 +40,7 @@ from fanout.sqs.subscription import Subscription, find_subscription
 # `fanout dlq replay`
 
 
+@options.takes_conditions()
 def replay(
     context: typer.Context,
     subscriber: options.SubscriberName,
@@ -56,21 +52,14 @@ def replay(
             "the true outcome of each message."
         ),
     ] = "queue",
-    group: options.Group = None,
-    customer: options.Customer = None,
-    reason: options.Reason = None,
-    older_than: options.OlderThan = None,
-    newer_than: options.NewerThan = None,
-    version: options.Version = None,
-    where: options.Where = None,
-    message: options.MessageId = None,
+    conditions: Conditions,
     limit: options.Limit = None,
     canary: options.Canary = 0,
     rate: options.Rate = None,
     failure_rate_max: Annotated[
         float, typer.Option(min=0, max=1, help="Stop when more than this part of them fails.")
     ] = options.FAILURE_RATE_MAX,
-    watch_seconds: options.WatchSeconds = 15,
+    watch: options.Watch = "15s",
     even_if_unreadable: Annotated[
         bool,
         typer.Option(
@@ -78,7 +67,7 @@ def replay(
             help="Also what this version's contract can't read, for a consumer that is newer.",
         ),
     ] = False,
-    hold_seconds: options.HoldSeconds = options.HOLD_DEFAULT,
+    hold: options.Hold = options.HOLD_DEFAULT,
     execute: Execute = False,
     runs_dir: RunsDir = None,
     journal: JournalCopy = None,
@@ -92,19 +81,7 @@ def replay(
     """
     target: AwsTarget = context.obj
     subscription = find_subscription(target, subscriber)
-    facts = subscription.dlq.facts()
-    wanted = options.selection(
-        subscription,
-        facts.arn,
-        group=group,
-        customer=customer,
-        reason=reason,
-        older_than=older_than,
-        newer_than=newer_than,
-        version=version,
-        where=where,
-        message=message,
-    )
+    wanted = conditions.selection(subscription)
     if through == CONSUMER and subscription.subscriber.function_name is None:
         raise WrongUse(f"{subscriber} names no function in its SSM parameter: use --through queue.")
     how = {
@@ -114,9 +91,9 @@ def replay(
         "canary": canary,
         "rate": rate,
         "failure_rate_max": failure_rate_max,
-        "watch_seconds": watch_seconds,
+        "watch_seconds": seconds_of(watch, option="--watch"),
         "even_if_unreadable": even_if_unreadable,
-        "hold_seconds": hold_seconds,
+        "hold_seconds": options.hold_seconds(hold),
         "journal": journal,
         "execute": execute,
     }
@@ -126,21 +103,16 @@ def replay(
 # `fanout dlq discard`: throw away what can never succeed, with a reason, into a file first
 
 
+@options.takes_conditions("--cause")
 def discard(
     context: typer.Context,
     subscriber: options.SubscriberName,
     *,
     because: Annotated[
-        str, typer.Option("--reason", help="Why they are thrown away; the journal keeps it.")
-    ],
-    group: options.Group = None,
-    customer: options.Customer = None,
-    cause: options.CauseCode = None,
-    older_than: options.OlderThan = None,
-    newer_than: options.NewerThan = None,
-    version: options.Version = None,
-    where: options.Where = None,
-    message: options.MessageId = None,
+        str | None, typer.Option(help="Why they are thrown away; the journal keeps it.")
+    ] = None,
+    conditions: Conditions,
+    old_because: Annotated[str | None, typer.Option("--reason", hidden=True)] = None,
     everything: Annotated[bool, typer.Option("--all", help="All that is dead.")] = False,
     limit: options.Limit = None,
     to: Annotated[
@@ -148,7 +120,7 @@ def discard(
         typer.Option("--to", help="The file to write them to; next to the journal if left out."),
     ] = None,
     rate: options.Rate = None,
-    hold_seconds: options.HoldSeconds = options.HOLD_DEFAULT,
+    hold: options.Hold = options.HOLD_DEFAULT,
     execute: Execute = False,
     runs_dir: RunsDir = None,
     journal: JournalCopy = None,
@@ -162,21 +134,13 @@ def discard(
     use; 3: refused by AWS or the disk, or another operator is at it; 130: interrupted, safely.
     """
     target: AwsTarget = context.obj
-    if not because.strip():
-        raise WrongUse("--reason is empty: say why they may go, for whoever asks later.")
+    if old_because is not None:
+        warn("--reason is --because here now: the old name goes with the next release.")
+    because = (because or old_because or "").strip()
+    if not because:
+        raise WrongUse("--because is missing: say why they may go, for whoever asks later.")
     subscription = find_subscription(target, subscriber)
-    wanted = options.selection(
-        subscription,
-        subscription.dlq.facts().arn,
-        group=group,
-        customer=customer,
-        reason=cause,
-        older_than=older_than,
-        newer_than=newer_than,
-        version=version,
-        where=where,
-        message=message,
-    )
+    wanted = conditions.selection(subscription)
     if everything == bool(wanted.to_document()):
         raise WrongUse("Say which messages: by conditions such as --group, or else by --all.")
     store = run_store(target, runs_dir)
@@ -185,7 +149,7 @@ def discard(
         raise WrongUse(f"{file} exists, or its folder does not: name a new file with --to.")
     how = {
         "through": FILE,
-        "because": because.strip(),
+        "because": because,
         "file": str(file),
         "notes": subscription.subscriber.parked_groups_table,
         "selection": wanted.to_document(),
@@ -194,7 +158,7 @@ def discard(
         "rate": rate,
         "failure_rate_max": options.FAILURE_RATE_MAX,
         "watch_seconds": 0,
-        "hold_seconds": hold_seconds,
+        "hold_seconds": options.hold_seconds(hold),
         "journal": journal,
         "execute": execute,
     }
@@ -209,18 +173,12 @@ def _file(folder: Path, subscriber: str) -> Path:
 # `fanout dlq edit`: change what is dead, so that its subscriber can read it, and send it
 
 
+@options.takes_conditions()
 def edit(
     context: typer.Context,
     subscriber: options.SubscriberName,
     *,
-    message: options.MessageId = None,
-    group: options.Group = None,
-    customer: options.Customer = None,
-    reason: options.Reason = None,
-    older_than: options.OlderThan = None,
-    newer_than: options.NewerThan = None,
-    version: options.Version = None,
-    where: options.Where = None,
+    conditions: Conditions,
     patch: Annotated[
         Path | None, typer.Option("--patch", help="A JSON Patch (RFC 6902) of the document.")
     ] = None,
@@ -230,8 +188,8 @@ def edit(
     limit: options.Limit = None,
     canary: options.Canary = 0,
     rate: options.Rate = None,
-    watch_seconds: options.WatchSeconds = 15,
-    hold_seconds: options.HoldSeconds = options.HOLD_DEFAULT,
+    watch: options.Watch = "15s",
+    hold: options.Hold = options.HOLD_DEFAULT,
     execute: Execute = False,
     runs_dir: RunsDir = None,
     journal: JournalCopy = None,
@@ -245,27 +203,18 @@ def edit(
     2: wrong use; 3: refused by AWS, or another operator is at it; 130: interrupted, safely.
     """
     target: AwsTarget = context.obj
-    if editor == (patch is not None) or (editor and message is None):
+    if editor == (patch is not None) or (editor and conditions.message is None):
         raise WrongUse("Give either --patch FILE, or --editor with one --message ID.")
     subscription = find_subscription(target, subscriber)
-    wanted = options.selection(
-        subscription,
-        subscription.dlq.facts().arn,
-        group=group,
-        customer=customer,
-        reason=reason,
-        older_than=older_than,
-        newer_than=newer_than,
-        version=version,
-        where=where,
-        message=message,
-    )
+    wanted = conditions.selection(subscription)
     if not wanted.to_document():
         raise WrongUse("Say which messages to edit, by --message, --group or another condition.")
     change = (
         from_patch(_text(patch), str(patch))
         if patch is not None
-        else by_hand(_one(subscription, wanted, hold_seconds), subscription)
+        else edit_by_hand(
+            _first(subscription, wanted, options.hold_seconds(hold)), subscription.reader
+        )
     )
     how = {
         "through": QUEUE,
@@ -275,56 +224,19 @@ def edit(
         "canary": canary,
         "rate": rate,
         "failure_rate_max": options.FAILURE_RATE_MAX,
-        "watch_seconds": watch_seconds,
-        "hold_seconds": hold_seconds,
+        "watch_seconds": seconds_of(watch, option="--watch"),
+        "hold_seconds": options.hold_seconds(hold),
         "journal": journal,
         "execute": execute,
     }
     begin(target, DlqEdit(target, subscription), how, runs_dir=runs_dir, as_json=as_json)
 
 
-def by_hand(message: DeadMessage, subscription: Subscription) -> Edit:
-    """What a person makes of a message in their editor, valid or refused.
-
-    Raises:
-        WrongUse: nothing was changed, or the result is not valid; names the field.
-        Refused: the editor can't be run, or ended with an error.
-    """
-    before = shown(message)
-    after = _edited(before)
-    if after == before:
-        raise WrongUse("Nothing was changed, so nothing is sent.")
-    try:
-        change = from_editor(message, after)
-        change.apply(message, subscription.reader)
-    except Unsendable as error:
-        raise WrongUse(f"Nothing is sent: {error}.") from None
-    return change
-
-
-def _edited(text: str) -> str:
-    """The text as the person's editor left it; the file is theirs alone, and gone afterwards."""
-    command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
-    with tempfile.TemporaryDirectory(prefix="fanout-edit-") as folder:
-        path = Path(folder) / "message.json"
-        path.write_text(text, encoding="utf-8")
-        try:
-            subprocess.run([*command, str(path)], check=True)  # noqa: S603 (the person's own editor)
-            return path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError, subprocess.CalledProcessError) as error:
-            raise Refused(
-                f"The editor {command[0]!r} failed ({type(error).__name__}): set EDITOR to one "
-                "that works. Nothing was sent."
-            ) from None
-
-
-def _one(subscription: Subscription, wanted: Selection, hold_seconds: int) -> DeadMessage:
+def _first(subscription: Subscription, wanted: Selection, hold_seconds: int) -> DeadMessage:
     """Raises: Found where no dead message matches."""
     with Sweep(subscription.dlq, hold_seconds=hold_seconds) as sweep:
-        for page in sweep.pages():
-            for one in page:
-                if wanted.matches(one, diagnose(one, subscription.reader)):
-                    return one
+        for message in _matching(sweep, subscription, wanted):
+            return message
     raise Found(f"Nothing dead in {subscription.subscriber.name} matches {wanted.message_id} now.")
 
 
@@ -338,20 +250,14 @@ def _text(path: Path) -> str:
 # `fanout dlq export` and `import`: dead messages to a file, and back
 
 
+@options.takes_conditions()
 def export(
     context: typer.Context,
     subscriber: options.SubscriberName,
     *,
     to: Annotated[Path, typer.Option("--to", help="A new file, of JSON Lines.")],
-    group: options.Group = None,
-    customer: options.Customer = None,
-    reason: options.Reason = None,
-    older_than: options.OlderThan = None,
-    newer_than: options.NewerThan = None,
-    version: options.Version = None,
-    where: options.Where = None,
-    message: options.MessageId = None,
-    hold_seconds: options.HoldSeconds = options.HOLD_DEFAULT,
+    conditions: Conditions,
+    hold: options.Hold = options.HOLD_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Copy dead messages into a file, complete, bodies and all; the DLQ keeps them.
@@ -363,29 +269,20 @@ def export(
     target: AwsTarget = context.obj
     subscription = find_subscription(target, subscriber)
     facts = subscription.dlq.facts()
-    wanted = options.selection(
-        subscription,
-        facts.arn,
-        group=group,
-        customer=customer,
-        reason=reason,
-        older_than=older_than,
-        newer_than=newer_than,
-        version=version,
-        where=where,
-        message=message,
-    )
+    wanted = conditions.selection(subscription)
     with (
         Stopping() as stopping,
-        Sweep(subscription.dlq, hold_seconds=hold_seconds, stop=stopping.asked) as sweep,
+        Sweep(
+            subscription.dlq, hold_seconds=options.hold_seconds(hold), stop=stopping.asked
+        ) as sweep,
         progress() as bar,
     ):
         task = bar.add_task("exporting", total=facts.depth.total)
 
         def lines() -> Iterator[dict[str, Any]]:
-            for one in _matching(sweep, subscription, wanted):
+            for message in _matching(sweep, subscription, wanted):
                 bar.update(task, completed=sweep.seen)
-                yield to_line(one)
+                yield to_line(message)
             if stopping.asked():
                 raise KeyboardInterrupt
 
@@ -426,18 +323,18 @@ def import_(
     how = {
         "through": through,
         "file": str(path),
-        "sha256": export_file.checksum(path),
+        "sha256": checksum(path),
         "journal": journal,
         "execute": execute,
     }
     begin(target, DlqImport(target, subscription), how, runs_dir=runs_dir, as_json=as_json)
 
 
-def _matching(sweep: Sweep, subscription: Subscription, wanted: Selection) -> Iterator[Any]:
+def _matching(sweep: Sweep, subscription: Subscription, wanted: Selection) -> Iterator[DeadMessage]:
     for page in sweep.pages():
-        for one in page:
-            if wanted.matches(one, diagnose(one, subscription.reader)):
-                yield one
+        for message in page:
+            if wanted.matches(message, diagnose(message, subscription.reader)):
+                yield message
 
 
 dlq_app = typer.Typer(

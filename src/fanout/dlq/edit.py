@@ -6,10 +6,15 @@ whole new body.
 """
 
 import json
+import os
 import re
+import shlex
+import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from secrets import token_hex
 from typing import Any, NamedTuple, Self
 
@@ -21,7 +26,7 @@ from event_consumer.consume_batch import Reader
 from event_consumer.unwrap import unwrap
 from fanout.dlq.diagnosis import Diagnosis, diagnose, facts_of
 from fanout.dlq.steps import Unsendable, sendable, sending
-from fanout.errors import WrongUse
+from fanout.errors import Refused, WrongUse
 from fanout.sqs.message import DeadMessage, attributes_size_bytes, to_line
 from fanout.sqs.queue import QueueFacts, Sending
 
@@ -311,6 +316,41 @@ def shown(message: DeadMessage) -> str:
         return dumps(parsed(document_of(message)), indent=2) + "\n"
     except Unsendable:
         return message.body
+
+
+def edit_by_hand(message: DeadMessage, reader: Reader) -> Edit:
+    """What a person makes of a message in their editor, valid or refused.
+
+    Raises:
+        WrongUse: nothing was changed, or the result is not valid; names the field.
+        Refused: the editor can't be run, or ended with an error.
+    """
+    before = shown(message)
+    after = _open_editor(before)
+    if after == before:
+        raise WrongUse("Nothing was changed, so nothing is sent.")
+    try:
+        change = from_editor(message, after)
+        change.apply(message, reader)
+    except Unsendable as error:
+        raise WrongUse(f"Nothing is sent: {error}.") from None
+    return change
+
+
+def _open_editor(text: str) -> str:
+    """The text as the person's editor left it; the file is theirs alone, and gone afterwards."""
+    command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    with tempfile.TemporaryDirectory(prefix="fanout-edit-") as folder:
+        path = Path(folder) / "message.json"
+        path.write_text(text, encoding="utf-8")
+        try:
+            subprocess.run([*command, str(path)], check=True)  # noqa: S603 (the person's own editor)
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError, subprocess.CalledProcessError) as error:
+            raise Refused(
+                f"The editor {command[0]!r} failed ({type(error).__name__}): set EDITOR to one "
+                "that works. Nothing was sent."
+            ) from None
 
 
 def facts_after(edit: Edit, reader: Reader, message: DeadMessage, found: Diagnosis) -> Any:

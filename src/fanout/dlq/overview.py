@@ -8,7 +8,6 @@ from the first send. A live queue is never read here: that would use up attempts
 import hashlib
 import json
 import sqlite3
-import tempfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,14 +20,14 @@ from rich.markup import escape
 
 from customer_events.instants import from_wire, to_wire
 from fanout.aws import AwsTarget
-from fanout.console import ERR, OUT, print_json, progress, table
+from fanout.console import ERR, OUT, print_json, progress, table, warn
 from fanout.discovery import list_subscribers
 from fanout.dlq import selection as options
 from fanout.dlq.diagnosis import Cause, Diagnosis, Origin, advice, diagnose
 from fanout.dlq.replay import what_was_not_seen
-from fanout.dlq.selection import Numbering, dead_since
-from fanout.errors import Found
-from fanout.runs.options import Json, Reveal
+from fanout.dlq.selection import Conditions, Numbering, dead_since
+from fanout.errors import ExitCode, Found
+from fanout.runs.options import Check, Json, Reveal
 from fanout.sqs.message import DeadMessage
 from fanout.sqs.queue import DeadLetters, QueueDepth
 from fanout.sqs.scan import Sweep
@@ -197,7 +196,7 @@ GROUPS_MAX = 500
 REST = Cause(
     origin=Origin.SNS, code="OtherCauses", expected=f"beyond the first {GROUPS_MAX} causes"
 )
-EXAMPLES_MAX = 3
+EXAMPLES_MAX = 10
 
 
 @dataclass(slots=True, kw_only=True)
@@ -242,10 +241,7 @@ class Grouping:
 
     def __init__(self) -> None:
         self._groups: dict[str, Group] = {}
-        self._folder = tempfile.TemporaryDirectory(prefix="fanout-groups-")
-        self._base = sqlite3.connect(
-            Path(self._folder.name) / "customers.sqlite", isolation_level=None
-        )
+        self._base = sqlite3.connect("", isolation_level=None)
         self._base.executescript(
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
             "CREATE TABLE hit (cause TEXT, customer BLOB, PRIMARY KEY (cause, customer))"
@@ -264,7 +260,6 @@ class Grouping:
     ) -> None:
         """Remove what is on the disk."""
         self._base.close()
-        self._folder.cleanup()
 
     def add(self, message: DeadMessage, diagnosis: Diagnosis) -> None:
         """Count one message."""
@@ -300,11 +295,20 @@ class Grouping:
 
 _WHERE_SHOWN = 60
 _VERSIONS_SHOWN = 3
+_IDS_SHOWN = 3
+_ORIGINS = {
+    Origin.PARKED: "parked by the consumer",
+    Origin.REDRIVE: "moved by SQS after its last attempt",
+    Origin.EVENTBRIDGE: "not delivered by EventBridge",
+    Origin.SNS: "not delivered by SNS",
+}
 
 
 def print_overviews(found: list[Overview]) -> None:
     """Print each subscriber's queue and DLQ."""
-    rows = table("Queues", "subscriber", "", "messages", "in flight", "oldest", "growth", "dead in")
+    rows = table(
+        "Queues", "subscriber", "", "messages", "in flight", "oldest", "growth", "deleted in"
+    )
     for column in (2, 3):
         rows.columns[column].justify = "right"
     for one in found:
@@ -331,28 +335,38 @@ def show_groups(
             {"subscriber": subscriber, "messages": seen, "groups": documents, "remarks": remarks}
         )
         return
-    rows = table(
-        f"Dead messages of {subscriber}: {seen:,}",
-        *("group", "count", "cause", "from", "version", "customers", "died (UTC)", "readable"),
-    )
-    for column in (0, 1, 3, 4, 5, 6, 7):
+    columns = ("group", "count", "cause", "readable", "died (UTC)")
+    rows = table(f"Dead messages of {subscriber}: {seen:,}", *columns)
+    for column in (0, 1, 3, 4):
         rows.columns[column].no_wrap = True
-    for one in groups:
+    for group in groups:
         rows.add_row(
-            str(one.number),
-            f"{one.count:,}",
-            _cause(one.cause),
-            one.cause.origin.value,
-            ", ".join(map(str, sorted(one.versions)[:_VERSIONS_SHOWN])) or "-",
-            f"{one.customers:,}",
-            f"{moment(one.first_seen)[5:16]}\n{moment(one.last_seen)[5:16]}",
-            _readable(one),
+            str(group.number),
+            f"{group.count:,}",
+            _cause(group.cause),
+            _readable(group),
+            f"{moment(group.first_seen)[5:16]}\n{moment(group.last_seen)[5:16]}",
         )
     OUT.print(rows)
-    for one in groups:
-        OUT.print(f"  [bold]{one.number}[/]  {escape(advice(one.cause.code))}")
+    for group in groups:
+        OUT.print(f"[bold]{group.number}[/]  {escape(advice(group.cause.code))}")
+        versions = ", ".join(map(str, sorted(group.versions)[:_VERSIONS_SHOWN])) or "unknown"
+        origin = _ORIGINS[group.cause.origin]
+        OUT.print(f"   {origin}; version {versions}; {group.customers:,} customers", style="dim")
+        ids = group.examples[:_IDS_SHOWN]
+        OUT.print(f"   showing {len(ids):,} of {group.count:,}: --message", style="dim")
+        for message_id in ids:
+            OUT.print(f"     {escape(message_id)}", style="dim")
     for remark in remarks:
-        ERR.print(f"[yellow]{escape(remark)}[/]")
+        warn(remark)
+
+
+def show_ids(group: Group) -> None:
+    """List messages of a group by their ids."""
+    OUT.print(f"Group {group.number}, showing {len(group.examples):,} of {group.count:,} messages:")
+    for message_id in group.examples:
+        OUT.print(f"  {escape(message_id)}")
+    OUT.print("The first that was read:")
 
 
 def show_one(
@@ -444,10 +458,10 @@ def _one_document(
 SCAN_MAX = 100_000
 
 
-def list_queues(context: typer.Context, *, as_json: Json = False) -> None:
-    """Show every subscriber's queue and DLQ: how full, how old, growing, and dead in how long.
+def list_queues(context: typer.Context, *, check: Check = False, as_json: Json = False) -> None:
+    """Show every subscriber's queue and DLQ: how full, how old, growing, and deleted in how long.
 
-    Exit code 0 where every DLQ is empty, 1 where one is not, 2 where nothing is deployed.
+    Exit code 0; with --check 1 where a DLQ is not empty; 2 where nothing is deployed.
     """
     target: AwsTarget = context.obj
     now = datetime.now(UTC)
@@ -460,8 +474,8 @@ def list_queues(context: typer.Context, *, as_json: Json = False) -> None:
         print_json({"at": to_wire(now), "subscribers": [one.to_document() for one in found]})
     else:
         print_overviews(found)
-    if any(one.dlq.total for one in found):
-        raise typer.Exit(1)
+    if check and any(one.dlq.total for one in found):
+        raise typer.Exit(int(ExitCode.FOUND))
 
 
 def show(
@@ -476,7 +490,7 @@ def show(
     scan_max: Annotated[
         int, typer.Option("--scan-max", min=1, help="Messages to read at most.")
     ] = SCAN_MAX,
-    hold_seconds: options.HoldSeconds = options.HOLD_DEFAULT,
+    hold: options.Hold = options.HOLD_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Group a subscriber's dead messages by cause, or show one with its body.
@@ -488,17 +502,18 @@ def show(
     subscription = find_subscription(target, subscriber)
     facts = subscription.dlq.facts()
     numbering = Numbering(subscription.folder, facts.arn)
-    wanted = options.selection(subscription, facts.arn, group=group, message=message)
+    wanted = Conditions(group=group, message=message).selection(subscription)
+    conditions = bool(wanted.to_document())
     one: tuple[DeadMessage, Diagnosis] | None = None
     with Grouping() as grouping, progress() as bar:
         task = bar.add_task("reading", total=facts.depth.total)
-        with Sweep(subscription.dlq, hold_seconds=hold_seconds) as sweep:
+        with Sweep(subscription.dlq, hold_seconds=options.hold_seconds(hold)) as sweep:
             for page in sweep.pages():
                 bar.update(task, advance=len(page))
                 for dead in page:
                     diagnosis = diagnose(dead, subscription.reader)
                     grouping.add(dead, diagnosis)
-                    if one is None and wanted.to_document() and wanted.matches(dead, diagnosis):
+                    if one is None and conditions and wanted.matches(dead, diagnosis):
                         one = dead, diagnosis
                 if sweep.seen >= scan_max or (message is not None and one is not None):
                     break
@@ -513,4 +528,6 @@ def show(
         return
     if one is None:
         raise Found(f"Nothing dead in {subscriber} matches {group or message} now.")
+    if group is not None and not as_json:
+        show_ids(next(known for known in groups if known.cause.key == one[1].cause.key))
     show_one(one, numbers.get(one[1].cause.key, 0), reveal=reveal, as_json=as_json)

@@ -3,10 +3,11 @@
 Every condition must hold. Ages count from when the message came into the DLQ, as far as it tells.
 """
 
+import inspect
 import json
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -16,8 +17,10 @@ import typer
 from jmespath.exceptions import JMESPathError
 
 from customer_events.instants import from_wire, to_wire
+from fanout.console import warn
 from fanout.dlq.diagnosis import Cause, Diagnosis
 from fanout.errors import WrongUse
+from fanout.runs.options import seconds_of
 from fanout.sqs.message import DeadMessage
 from fanout.sqs.scan import HOLD_SECONDS, HOLD_SECONDS_MIN
 from fanout.sqs.subscription import Subscription
@@ -198,81 +201,124 @@ SubscriberName = Annotated[str, typer.Argument(help="The subscriber, such as pay
 Group = Annotated[
     str | None, typer.Option(help="Only this group: its number in `dlq show`, or its key.")
 ]
-Customer = Annotated[str | None, typer.Option(help="Only this customer's messages.")]
-Reason = Annotated[str | None, typer.Option(help="Only this reason, such as SchemaViolation.")]
-OlderThan = Annotated[
-    str | None, typer.Option(help="Only what died before: 30m, 12h, 7d, or an instant.")
-]
-NewerThan = Annotated[
-    str | None, typer.Option(help="Only what died since: 30m, 12h, 7d, or an instant.")
-]
-Version = Annotated[int | None, typer.Option(min=1, help="Only events of this major version.")]
-Where = Annotated[
-    str | None,
+Hold = Annotated[
+    str,
     typer.Option(
-        metavar="JMESPATH",
-        help="Only where this holds, such as \"body.data.status == 'CLOSED'\". It sees body, "
-        "attributes, reason, field, customer_id, version, origin, sent_at and receive_count.",
-    ),
-]
-HoldSeconds = Annotated[
-    int,
-    typer.Option(
+        "--hold",
         "--hold-seconds",
-        min=HOLD_SECONDS_MIN,
-        max=60,
-        help="How long a message stays hidden if this command is killed.",
+        help="How long a message stays hidden if this command is killed: 5s to 60s.",
     ),
 ]
-HOLD_DEFAULT = HOLD_SECONDS
+HOLD_DEFAULT = f"{HOLD_SECONDS}s"
+HOLD_SECONDS_MAX = 60
 MessageId = Annotated[
     str | None, typer.Option("--message", help="Only this message, by an id of it.")
-]
-CauseCode = Annotated[
-    str | None, typer.Option("--cause", help="Only this cause's code, such as NotJson.")
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="Select so many at most.")]
 Canary = Annotated[int, typer.Option(min=0, help="Do so many first, and see.")]
 Rate = Annotated[
     float | None, typer.Option(min=0.01, help="Messages a second; as fast as it goes if not.")
 ]
-WatchSeconds = Annotated[
-    float,
+Watch = Annotated[
+    str,
     typer.Option(
+        "--watch",
         "--watch-seconds",
-        min=0,
-        help="Through queue: how long to watch for what comes back, each time.",
+        help="Through queue: how long to watch for what comes back, each time, such as 15s.",
     ),
 ]
 FAILURE_RATE_MAX = 0.1
 
 
-def selection(
-    subscription: Subscription,
-    dlq_arn: str,
-    *,
-    group: str | None = None,
-    customer: str | None = None,
-    reason: str | None = None,
-    older_than: str | None = None,
-    newer_than: str | None = None,
-    version: int | None = None,
-    where: str | None = None,
-    message: str | None = None,
-) -> Selection:
-    """The conditions that the options state.
+def hold_seconds(text: str) -> int:
+    """The value of `--hold`. Raises: WrongUse: it is no duration, too short or too long."""
+    seconds = int(seconds_of(text, option="--hold"))
+    if not HOLD_SECONDS_MIN <= seconds <= HOLD_SECONDS_MAX:
+        raise WrongUse(f"--hold {text!r}: expected {HOLD_SECONDS_MIN}s to {HOLD_SECONDS_MAX}s.")
+    return seconds
 
-    Raises:
-        WrongUse: an option can't be read, or names a group that is not known here.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """The options that say which messages, as they were typed."""
+
+    group: Group = None
+    customer: Annotated[str | None, typer.Option(help="Only this customer's messages.")] = None
+    where_reason: Annotated[
+        str | None, typer.Option(help="Only this reason, such as SchemaViolation.")
+    ] = None
+    older_than: Annotated[
+        str | None, typer.Option(help="Only what died before: 30m, 12h, 7d, or an instant.")
+    ] = None
+    newer_than: Annotated[
+        str | None, typer.Option(help="Only what died since: 30m, 12h, 7d, or an instant.")
+    ] = None
+    version: Annotated[
+        int | None, typer.Option(min=1, help="Only events of this major version.")
+    ] = None
+    where: Annotated[
+        str | None,
+        typer.Option(
+            metavar="JMESPATH",
+            help="Only where this holds, such as \"body.data.status == 'CLOSED'\". It sees body, "
+            "attributes, reason, field, customer_id, version, origin, sent_at and receive_count.",
+        ),
+    ] = None
+    message: MessageId = None
+
+    def selection(self, subscription: Subscription) -> Selection:
+        """What they mean.
+
+        Raises:
+            WrongUse: an option can't be read, or names a group that is not known here.
+        """
+        now = datetime.now(UTC)
+        older, newer = self.older_than, self.newer_than
+        numbering = Numbering(subscription.folder, subscription.subscriber.dlq_arn)
+        return Selection(
+            cause=numbering.key_of(self.group) if self.group else None,
+            customer=self.customer,
+            reason=self.where_reason,
+            version=self.version,
+            before=instant_or_age(older, now=now, option="--older-than") if older else None,
+            after=instant_or_age(newer, now=now, option="--newer-than") if newer else None,
+            where=self.where,
+            message_id=self.message,
+        )
+
+
+def takes_conditions(
+    old_name: str = "--reason",
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of `Conditions`, which it takes as the argument `conditions`.
+
+    `old_name` is what `--where-reason` was called, and is called for one release more.
     """
-    now = datetime.now(UTC)
-    return Selection(
-        cause=group and Numbering(subscription.folder, dlq_arn).key_of(group),
-        customer=customer,
-        reason=reason,
-        version=version,
-        before=(older_than and instant_or_age(older_than, now=now, option="--older-than")) or None,
-        after=(newer_than and instant_or_age(newer_than, now=now, option="--newer-than")) or None,
-        where=where,
-        message_id=message,
-    )
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        def decorated(*arguments: Any, old_reason: str | None = None, **given: Any) -> None:
+            found = {one.name: given.pop(one.name) for one in fields(Conditions)}
+            if old_reason is not None:
+                warn(f"{old_name} is --where-reason now: the old name goes with the next release.")
+                found["where_reason"] = found["where_reason"] or old_reason
+            command(*arguments, conditions=Conditions(**found), **given)
+
+        own = inspect.signature(command).parameters
+        options = [
+            inspect.Parameter(one.name, one.KEYWORD_ONLY, default=None, annotation=one.annotation)
+            for name, one in inspect.signature(Conditions).parameters.items()
+        ]
+        old = Annotated[str | None, typer.Option(old_name, hidden=True)]
+        options.append(
+            inspect.Parameter("old_reason", options[0].kind, default=None, annotation=old)
+        )
+        kept = [one for name, one in own.items() if name != "conditions"]
+        signature = inspect.Signature([*kept[:2], *options, *kept[2:]])
+        decorated.__signature__ = signature  # type: ignore[attr-defined] # what typer reads
+        decorated.__doc__, decorated.__name__ = command.__doc__, command.__name__
+        decorated.__annotations__ = {
+            name: one.annotation for name, one in signature.parameters.items()
+        }
+        return decorated
+
+    return decorate

@@ -13,79 +13,107 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Annotated, Any, BinaryIO, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from customer_events.instants import from_wire, to_wire
 from fanout.errors import Refused, WrongUse
 
-# What each kind of a journal's lines must hold; a file that was changed by hand is refused. Pure
+# What each kind of a journal's lines must hold; a file that was changed by hand is refused
 
 
-Check = Callable[[Any], bool]
+class _Fields(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+
+class _Operator(_Fields):
+    user: str
+    host: str
+    identity: str | None = None
+
+
+class _Item(_Fields):
+    id: str
+
+
+class _Selected(_Item):
+    alias: str | None = None
+
+
+class _StepResult(_Item):
+    ok: bool
+
+
+class _Ended(_Item):
+    end: str
+
+
+class _RunLine(_Fields):
+    command: str
+    operator: _Operator
+
+
+class _SelectedLine(_Fields):
+    items: list[_Selected]
+
+
+class _FrozenLine(_Fields):
+    cut_off: str
+    count: Annotated[int, Field(ge=0)]
+    left_out: list[str]
+
+
+class _StartedLine(_Fields):
+    operator: _Operator
+
+
+class _IntentLine(_Fields):
+    step: str
+    ids: list[str]
+
+
+class _DoneLine(_Fields):
+    step: str
+    results: list[_StepResult]
+
+
+class _EndedLine(_Fields):
+    items: list[_Ended]
+
+
+class _NoteLine(_Fields):
+    text: str
+
+
+class _PausedLine(_Fields):
+    why: str
 
 
 def fault_of(kind: str, fields: Mapping[str, Any]) -> str:
     """Which field is not as a line of this kind has it; "" where all are well."""
-    for name, (check, expected) in _SHAPES.get(kind, {}).items():
-        if not check(fields.get(name)):
-            return f"{kind} line, {name}: expected {expected}"
+    model = _MODELS.get(kind)
+    if model is None:
+        return ""
+    try:
+        model.model_validate(dict(fields))
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        return f"{kind} line, {place}: {first['msg']}"
     return ""
 
 
-def _is_text(value: Any) -> bool:
-    """Text that a database takes: half a surrogate pair is none."""
-    if not isinstance(value, str):
-        return False
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and value >= 0
-
-
-def _all(check: Check) -> Check:
-    return lambda value: isinstance(value, list) and all(map(check, value))
-
-
-def _with(**needed: Check) -> Check:
-    return lambda value: (
-        isinstance(value, dict) and all(check(value.get(name)) for name, check in needed.items())
-    )
-
-
-_OPERATOR = (
-    _with(user=_is_text, host=_is_text, identity=lambda value: value is None or _is_text(value)),
-    "who it was",
-)
-_SHAPES: Mapping[str, Mapping[str, tuple[Check, str]]] = {
-    "run": {"command": (_is_text, "a text"), "operator": _OPERATOR},
-    "selected": {
-        "items": (
-            _all(_with(id=_is_text, alias=lambda value: value is None or _is_text(value))),
-            "objects with an id",
-        )
-    },
-    "frozen": {
-        "cut_off": (_is_text, "an instant"),
-        "count": (_is_count, "a number"),
-        "left_out": (_all(_is_text), "sentences"),
-    },
-    "started": {"operator": _OPERATOR},
-    "intent": {"step": (_is_text, "a text"), "ids": (_all(_is_text), "ids")},
-    "done": {
-        "step": (_is_text, "a text"),
-        "results": (
-            _all(_with(id=_is_text, ok=lambda value: isinstance(value, bool))),
-            "objects with an id and ok",
-        ),
-    },
-    "ended": {"items": (_all(_with(id=_is_text, end=_is_text)), "objects with an id and an end")},
-    "note": {"text": (_is_text, "a text")},
-    "paused": {"why": (_is_text, "a text")},
+_MODELS: Mapping[str, type[BaseModel]] = {
+    "run": _RunLine,
+    "selected": _SelectedLine,
+    "frozen": _FrozenLine,
+    "started": _StartedLine,
+    "intent": _IntentLine,
+    "done": _DoneLine,
+    "ended": _EndedLine,
+    "note": _NoteLine,
+    "paused": _PausedLine,
 }
 
 

@@ -1,16 +1,13 @@
 """What a journal's lines amount to, item by item, in the memory of a few pages.
 
-An SQLite file in a temporary folder, made anew from the journal: it may be lost at any time, and
-nothing is flushed.
+A temporary SQLite database on the disk, made anew from the journal: it may be lost at any time.
 """
 
 import json
 import sqlite3
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any, Self
 
 from fanout.runs.journal import Kind, Record
@@ -76,12 +73,7 @@ class Ledger:
     """Every item of a run and where it stands."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="fanout-run-")
-        self._base = sqlite3.connect(
-            Path(self._folder.name) / "ledger.sqlite",
-            isolation_level=None,
-            check_same_thread=False,
-        )
+        self._base = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._base.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;" + _TABLE)
         self._count = 0
 
@@ -106,7 +98,6 @@ class Ledger:
     def close(self) -> None:
         """Remove the file."""
         self._base.close()
-        self._folder.cleanup()
 
     def apply(self, record: Record) -> None:
         """Take in one more record."""

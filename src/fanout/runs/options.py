@@ -1,12 +1,15 @@
 """Options that every command with a run takes."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from fanout.aws import AwsTarget
+from fanout.console import warn
 from fanout.discovery import state_folder
+from fanout.errors import WrongUse
 from fanout.runs.store import RunStore
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -45,3 +48,20 @@ RunsDir = Annotated[
 def run_store(target: AwsTarget, runs_dir: Path | None) -> RunStore:
     """Where the journals are."""
     return RunStore(runs_dir or state_folder(target.prefix) / "runs")
+
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def seconds_of(text: str, *, option: str) -> float:
+    """Read a duration such as `0s`, `30s`, `15m` or `2h`; a bare number, for now, as seconds.
+
+    Raises:
+        WrongUse: it is none.
+    """
+    match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)([smhd]?)", text, re.ASCII)
+    if match is None:
+        raise WrongUse(f"{option} {text!r}: expected a duration such as 30s, 15m or 2h.")
+    if not match[2]:
+        warn(f"{option} {text}: write {text}s; a number without a unit goes with the next release.")
+    return float(match[1]) * _SECONDS[match[2] or "s"]

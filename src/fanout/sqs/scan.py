@@ -10,10 +10,8 @@ first messages of each group; a sweep sees no further, and its user says so.
 """
 
 import sqlite3
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -33,10 +31,8 @@ class HeldMessages:
     """
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="fanout-sweep-")
-        self._base = sqlite3.connect(
-            Path(self._folder.name) / "held.sqlite", isolation_level=None, check_same_thread=False
-        )
+        # A temporary database on the disk, gone once it is closed
+        self._base = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._base.executescript(
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
             "CREATE TABLE held (id TEXT PRIMARY KEY, handle TEXT, until REAL) WITHOUT ROWID;"
@@ -94,7 +90,6 @@ class HeldMessages:
     def close(self) -> None:
         """Remove the file."""
         self._base.close()
-        self._folder.cleanup()
 
     # Private functions
 

@@ -1,0 +1,123 @@
+"""`fanout runs` on journals as an earlier version wrote them: each is listed, shown and resumed.
+
+`journals/` holds one of each kind. Their message ids are exchanged for those of messages on moto.
+"""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from fanout import cli
+from integration.dlq_on_moto import depth, kill_messages
+from integration.test_dlq_edit_and_files import kill_broken
+
+pytestmark = pytest.mark.slow
+
+JOURNALS = Path(__file__).parent / "journals"
+KINDS = sorted(path.stem for path in JOURNALS.glob("*.jsonl"))
+LAST_OF_ALL = "20991231-235959-backfill-0000"
+
+
+def header(path):
+    return json.loads(path.read_text().splitlines()[0])
+
+
+@pytest.fixture
+def put(tmp_path):
+    """Puts a kept journal into the folder of runs, with some of its text exchanged."""
+
+    def into(kind, exchanged=(), run_id=""):
+        text = (JOURNALS / f"{kind}.jsonl").read_text()
+        known = json.loads(text.splitlines()[0])["run_id"]
+        for old, new in (*exchanged, (known, run_id or known)):
+            text = text.replace(old, new)
+        folder = tmp_path / "fanout" / "fanout" / "runs"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{run_id or known}.jsonl").write_text(text)
+        return run_id or known
+
+    into.folder = tmp_path
+    return into
+
+
+def dead_ids(aws, subscriber):
+    found = aws.client("sqs").receive_message(
+        QueueUrl=subscriber.dlq, MaxNumberOfMessages=10, VisibilityTimeout=0
+    )
+    return [one["MessageId"] for one in found["Messages"]]
+
+
+def selected(kind):
+    lines = map(json.loads, (JOURNALS / f"{kind}.jsonl").read_text().splitlines())
+    return [item["id"] for line in lines if line["kind"] == "selected" for item in line["items"]]
+
+
+def test_there_is_a_journal_of_each_kind_and_an_operation_for_each():
+    assert {header(JOURNALS / f"{kind}.jsonl")["command"] for kind in KINDS} >= {
+        *("dlq replay", "dlq edit", "dlq discard", "dlq import"),
+        *("publisher failures recover", "publisher failures discard", "backfill", "reconcile"),
+    }
+
+
+@pytest.mark.parametrize("command", cli.OPERATIONS)
+def test_an_operation_is_found_by_the_command_of_its_journals(command):
+    module, _, name = cli.OPERATIONS[command].partition(":")
+    found = getattr(__import__(module, fromlist=[name]), name)
+    assert cli.OPERATIONS[found.command] == cli.OPERATIONS[command]
+
+
+@pytest.mark.usefixtures("aws")
+def test_runs_of_every_command_are_listed_and_shown(put, fanout):
+    ids = {kind: put(kind) for kind in KINDS}
+    listed = json.loads(fanout("runs", "list", "--json").out)["runs"]
+    assert {one["run_id"] for one in listed} == set(ids.values())
+    for run_id in ids.values():
+        shown = fanout("runs", "show", run_id, "--json")
+        assert shown.code == 1, "none of them is finished"
+        document = json.loads(shown.out)
+        assert sum(document["fates"].values()) == document["selected"] > 0
+
+
+@pytest.mark.usefixtures("aws")
+def test_last_is_the_last_run_of_that_group_where_a_group_is_named(put, fanout):
+    put("backfill", run_id=LAST_OF_ALL)
+    replay = put("dlq-replay")
+    assert json.loads(fanout("dlq", "report", "last", "--json").out)["run_id"] == replay
+    assert json.loads(fanout("runs", "show", "last", "--json").out)["run_id"] == LAST_OF_ALL
+
+
+@pytest.mark.parametrize(
+    ("kind", "end"), [("dlq-replay", "SENT"), ("dlq-edit", "SENT"), ("dlq-discard", "DISCARDED")]
+)
+def test_an_old_run_of_the_dlq_is_resumed(aws, subscriber, put, fanout, kind, end):  # noqa: PLR0917
+    if kind == "dlq-edit":
+        kill_broken(aws, subscriber, range(1, 4))
+    else:
+        kill_messages(aws, subscriber, 3)
+    exchanged = list(zip(selected(kind), dead_ids(aws, subscriber), strict=True))
+    if kind == "dlq-discard":
+        file = header(JOURNALS / f"{kind}.jsonl")["options"]["file"]
+        exchanged.append((file, str(put.folder / "discarded")))
+    run_id = put(kind, exchanged)
+    resumed = fanout("runs", "resume", run_id, "--execute", "--json")
+    assert resumed.code == 0, resumed.err
+    assert json.loads(resumed.out)["fates"] == {end: 3}
+    assert depth(aws, subscriber.dlq) == (0, 0)
+
+
+def test_an_old_import_is_resumed(aws, subscriber, put, fanout):
+    file = header(JOURNALS / "dlq-import.jsonl")["options"]["file"]
+    run_id = put("dlq-import", [(file, str(JOURNALS / "exported.txt"))])
+    resumed = fanout("runs", "resume", run_id, "--execute", "--json")
+    assert json.loads(resumed.out)["fates"] == {"IMPORTED": 3}
+    assert depth(aws, subscriber.queue) == (3, 0)
+
+
+@pytest.mark.usefixtures("subscriber")
+def test_a_run_of_another_deployment_is_not_resumed(put, fanout):
+    run_id = put("dlq-replay", [("payments-dlq", "other-dlq")])
+    refused = fanout("runs", "resume", run_id)
+    assert refused.code == 2
+    assert re.search(r"The run was made on \S*other-dlq", " ".join(refused.err.split()))
