@@ -41,7 +41,7 @@ _DRAIN_SECONDS = 2.0
 # Lambda polls a shard 4 times a second; here that delay would be most of the latency shown. After
 # records the next look comes when their batch is done; a quiet shard is looked at ever more rarely.
 _POLL_SECONDS_BUSY = 0.02
-_POLL_SECONDS_MIN = 0.004
+_POLL_SECONDS_MIN = 0.01
 _POLL_SECONDS_MAX = 0.05
 _POLL_SHARE_OF_QUIET = 0.005
 # After that many refusals the batch is dropped, as Lambda does, and counted.
