@@ -457,7 +457,7 @@ def sums(lines: Iterable[str]) -> Counter[str]:
         except (ValueError, LookupError, TypeError):
             continue
         # The same metric may stand in several directives, once for each set of dimensions.
-        for name in {metric["Name"] for one in directives for metric in one["Metrics"]}:
+        for name in {metric["Name"] for entry in directives for metric in entry["Metrics"]}:
             value = blob.get(name, 0)
             totals[name] += int(sum(value) if isinstance(value, list) else value)
     return totals

@@ -1,7 +1,7 @@
 """Processes recorded on disk: is it still the same one, and end it with everything it started.
 
-A process id alone is no identity: after a crash or a reboot another process may have it. Together
-with the time at which the process started it is one.
+A process id alone is no identity: after a crash or a reboot another process may have it. The id
+and the time at which the process started are.
 """
 
 import os

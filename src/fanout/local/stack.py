@@ -20,7 +20,7 @@ _DEPLOY_TIMEOUT_SECONDS = 300
 _POLL_INTERVAL_SECONDS = 0.05
 _REASONS_MAX = 5
 
-# Everything that is done differently because of the emulator, in one place
+# Everything that is done differently because of the emulator
 
 EMULATOR_VERSION = "1.5.33"
 """The version of MiniStack whose faults these are."""
@@ -74,8 +74,9 @@ def for_emulator(template: Mapping[str, Any], values: Mapping[str, str]) -> dict
 
 def _allow_plain_http(policy: dict[str, Any]) -> bool:
     """Whether any statement is left once the denial of plain HTTP is gone."""
-    statements = policy["Statement"]
-    policy["Statement"] = [one for one in statements if one.get("Sid") != _TRANSPORT_RULE]
+    policy["Statement"] = [
+        statement for statement in policy["Statement"] if statement.get("Sid") != _TRANSPORT_RULE
+    ]
     return bool(policy["Statement"])
 
 
@@ -222,15 +223,15 @@ def _key(service: str, path: Path) -> str:
 def _exists(cloudformation: Any, stack: str) -> bool:
     pages = cloudformation.get_paginator("describe_stacks").paginate()
     return any(
-        found["StackName"] == stack and found["StackStatus"] != "DELETE_COMPLETE"
+        known["StackName"] == stack and known["StackStatus"] != "DELETE_COMPLETE"
         for page in pages
-        for found in page["Stacks"]
+        for known in page["Stacks"]
     )
 
 
 def _create_bucket(target: Any, bucket: str) -> None:
     s3 = target.client("s3")
-    if bucket in {found["Name"] for found in s3.list_buckets()["Buckets"]}:
+    if bucket in {known["Name"] for known in s3.list_buckets()["Buckets"]}:
         return
     if s3.meta.region_name == "us-east-1":
         s3.create_bucket(Bucket=bucket)
@@ -279,7 +280,7 @@ def _await_done(cloudformation: Any, stack: str, wanted: str) -> None:
 
 
 def _reasons(cloudformation: Any, stack: str) -> str:
-    """Why resources failed, the first one first: the others often only follow from it."""
+    """Why resources failed, the first failure first: the others often only follow from it."""
     pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack)
     failed = [
         f"  {event['LogicalResourceId']} ({event['ResourceType']}): "
