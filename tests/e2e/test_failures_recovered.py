@@ -89,8 +89,8 @@ def lost_batches(name, count):
     objects = {}
     for which, (old, new) in enumerate([("PENDING", "ACTIVE"), ("ACTIVE", "CLOSED")]):
         records = []
-        for place, customer_id in enumerate(ids):
-            made = record(old, new, customer_id=customer_id, number=which * count + place)
+        for index, customer_id in enumerate(ids):
+            made = record(old, new, customer_id=customer_id, number=which * count + index)
             made["dynamodb"]["ApproximateCreationDateTime"] = now + which
             records.append(made)
         half = count // 2
@@ -169,7 +169,7 @@ def test_while_the_bus_is_away_nothing_moves_and_once_it_is_back_nothing_is_lost
     )
 
 
-def test_a_status_that_is_a_number_is_mended_in_accounts_and_then_discarded(
+def test_a_status_that_is_a_number_is_fixed_in_accounts_and_then_discarded(
     deployment, store, fanout, eventually
 ):
     table = deployment.client("dynamodb")
@@ -197,7 +197,7 @@ def test_a_status_that_is_a_number_is_mended_in_accounts_and_then_discarded(
     assert store.keys("discarded/") == [f"discarded/{done['run_id']}/{key}"]
     eventually(
         lambda: store.status("poison-1") == "SUSPENDED",
-        "the row of the mended customer",
+        "the row of the fixed customer",
         deadline_seconds=PATIENCE_SECONDS,
     )
 

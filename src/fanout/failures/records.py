@@ -67,17 +67,11 @@ class StreamRange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """One object.
+    """One object, put there at `at`.
 
-    Args:
-        key: in the bucket.
-        kind: who put it there.
-        reason: the code for which the publisher parked it, or Lambda's condition.
-        field: what was at fault, for a parked record.
-        expected: what would have been right; for a batch, the function's error.
-        at: when it was put there; None where it does not say.
-        records: the stream records; None where it holds only their range.
-        stream_range: where a batch's records are in the stream.
+    `reason` is the code for which the publisher parked it, or Lambda's condition; `field` is what
+    was at fault, and `expected` what would have been right. `records` is None where it holds only
+    their `stream_range`.
     """
 
     key: str

@@ -52,7 +52,7 @@ class OnEventBridge:
         for _ in rules if archives else ():
             self.stubber.add_response(
                 "list_targets_by_rule",
-                {"Targets": [{"Id": str(place), "Arn": arn} for place, arn in enumerate(targets)]},
+                {"Targets": [{"Id": str(index), "Arn": arn} for index, arn in enumerate(targets)]},
             )
         if targets == (QUEUE,) and archives:
             for _ in rules:

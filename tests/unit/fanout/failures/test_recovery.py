@@ -154,7 +154,7 @@ def expect_recovered(bench, run):
     assert set(bench.s3.objects) == {f"recovered/{run}/{key}" for key in three_objects()}
     assert len(set(bench.published)) == EVENTS
     if len(bench.published) > EVENTS:
-        assert report.perhaps_twice, "published twice, and nobody was told"
+        assert report.perhaps_twice, "published twice, and the report does not say so"
 
 
 def test_what_somebody_else_recovered_meanwhile_is_gone_and_said_to_be(tmp_path):
