@@ -72,7 +72,7 @@ variable "memory_megabytes" {
 }
 
 variable "reserved_concurrency" {
-  description = "Invocations that are reserved for, and the most of, this function; -1 reserves none."
+  description = "Concurrent invocations that are reserved for the function, and its limit; -1 reserves none."
   type        = number
   default     = -1
 
