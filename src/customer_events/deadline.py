@@ -11,7 +11,6 @@ class MonotonicClock(Protocol):
 
     def monotonic(self) -> float:
         """Seconds that only ever rise."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

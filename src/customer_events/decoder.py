@@ -71,7 +71,7 @@ def from_document(document: Any, status_map: Mapping[str, str] = _NO_MAP) -> Cus
     """Read one event from its JSON object; raises as `decode` does, except for `NotJson`."""
     major, envelope = read_envelope(document, Envelope, CustomerStatusChanged, NEWEST_MAJOR)
     data = _with_known_statuses(envelope.data, status_map) if status_map else envelope.data
-    event = _event_v1(envelope, data) if major == 1 else _event_v2(envelope, data)
+    event = _event(envelope, data, major)
     expect_same_customer(event.customer_id, envelope)
     if event.change is not Change.SNAPSHOT:
         _expect_live(event)
@@ -181,32 +181,24 @@ def _violation(error: ValidationError, value: Any, path: str) -> PermanentError:
     return SchemaViolation(expected, field=field)
 
 
-def _event_v1(envelope: Envelope, fields: Mapping[str, object]) -> CustomerStatusChanged:
-    data = validate(DataV1, fields, "data")
+def _event(envelope: Envelope, fields: Mapping[str, object], major: int) -> CustomerStatusChanged:
+    model: type[DataV1 | DataV2] = DataV1 if major == 1 else DataV2
+    data = validate(model, fields, "data")
+    if isinstance(data, DataV1):
+        status, previous = Status(data.new_status), _status(data.old_status)
+        reason, change = None, Change.CREATED if previous is None else Change.CHANGED
+    else:
+        status, previous = Status(data.status), _status(data.previous_status)
+        reason, change = data.reason, Change(data.change)
     return CustomerStatusChanged(
         **attributes_of(envelope),
         repairs=Sequence(envelope.repairs) if envelope.repairs else None,
-        schema_version=1,
+        schema_version=major,
         customer_id=data.customer_id,
-        status=Status(data.new_status),
-        previous_status=_status(data.old_status),
-        reason=None,
-        change=Change.CREATED if data.old_status is None else Change.CHANGED,
-        changed_at=data.changed_at,
-    )
-
-
-def _event_v2(envelope: Envelope, fields: Mapping[str, object]) -> CustomerStatusChanged:
-    data = validate(DataV2, fields, "data")
-    return CustomerStatusChanged(
-        **attributes_of(envelope),
-        repairs=Sequence(envelope.repairs) if envelope.repairs else None,
-        schema_version=2,
-        customer_id=data.customer_id,
-        status=Status(data.status),
-        previous_status=_status(data.previous_status),
-        reason=data.reason,
-        change=Change(data.change),
+        status=status,
+        previous_status=previous,
+        reason=reason,
+        change=change,
         changed_at=data.changed_at,
     )
 

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import ClassVar
 from uuid import UUID
 
@@ -95,11 +96,7 @@ class CustomerStatusChanged(Event):
 
     def filter_attributes(self) -> tuple[tuple[str, str], ...]:
         """Of a status also the status itself, and the transition to it."""
-        return (
-            *Event.filter_attributes(self),
-            ("status", self.status.value),
-            ("transition", transition(self)),
-        )
+        return _status_attributes(self.schema_version, self.status, self.previous_status)
 
 
 def well_formed_traceparent(value: str | None) -> str | None:
@@ -113,3 +110,19 @@ def well_formed_traceparent(value: str | None) -> str | None:
 def transition(event: CustomerStatusChanged) -> str:
     """`ACTIVE>SUSPENDED`, or `NONE>ACTIVE`: what a subscription's filter matches."""
     return f"{event.previous_status or 'NONE'}>{event.status}"
+
+
+# Private functions
+
+
+@lru_cache(maxsize=256)
+def _status_attributes(
+    major: int, status: Status, previous_status: Status | None
+) -> tuple[tuple[str, str], ...]:
+    """Cached: there are few kinds, and each event is asked twice."""
+    return (
+        ("type", f"{TYPE_PREFIX}{major}"),
+        ("schema_version", str(major)),
+        ("status", status.value),
+        ("transition", f"{previous_status or 'NONE'}>{status}"),
+    )

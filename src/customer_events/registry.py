@@ -41,7 +41,10 @@ class Registry:
 
     def deprecated(self, major: int) -> Version | None:
         """The version, where it is deprecated."""
-        return next((one for one in self.versions if one.major == major and one.deprecated), None)
+        return next(
+            (version for version in self.versions if version.major == major and version.deprecated),
+            None,
+        )
 
     def status_map(self, subscriber: str) -> Mapping[str, str]:
         """How the subscriber reads statuses that it does not know; empty where it parks them."""
@@ -57,9 +60,10 @@ def load(event: str, file: Path = FILE) -> Registry:
     entry = json.loads(file.read_text(encoding="utf-8"))[event]
     return Registry(
         event=event,
-        versions=tuple(_version(one) for one in entry["versions"]),
+        versions=tuple(_version(version) for version in entry["versions"]),
         status_maps={
-            one["name"]: dict(one.get("status_map") or {}) for one in entry["subscribers"]
+            subscriber["name"]: dict(subscriber.get("status_map") or {})
+            for subscriber in entry["subscribers"]
         },
     )
 
@@ -71,7 +75,9 @@ def versions_by_subscriber(event: str, file: Path = FILE) -> Mapping[str, tuple[
         KeyError: the registry knows no such event.
     """
     entry = json.loads(file.read_text(encoding="utf-8"))[event]
-    return {one["name"]: tuple(one["versions"]) for one in entry["subscribers"]}
+    return {
+        subscriber["name"]: tuple(subscriber["versions"]) for subscriber in entry["subscribers"]
+    }
 
 
 # Private functions

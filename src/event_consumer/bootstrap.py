@@ -41,15 +41,18 @@ def latest_state_consumer(
     Raises:
         BadSettings: names every variable that is missing or wrong.
     """
+    from botocore.session import get_session
+
     from event_consumer.guarded_table import GuardedTable
     from event_consumer.latest_state import LatestState
 
     settings = from_environment(os.environ if environ is None else environ)
     tolerance = settings.clock_tolerance
-    client = _client("dynamodb", settings)
+    session = get_session()
+    client = _client(session, "dynamodb", settings)
     table = GuardedTable(client, settings.table_name, rule=rule, tolerance=tolerance)
     handler = LatestState(table, writers_max=settings.writers_max, tolerance=tolerance)
-    return _with_notes(settings, handler)
+    return _with_notes(settings, handler, session)
 
 
 def every_event_consumer(
@@ -66,14 +69,18 @@ def every_event_consumer(
     Raises:
         BadSettings: names every variable that is missing or wrong.
     """
+    from botocore.session import get_session
+
     from event_consumer.every_event import EveryEvent
     from event_consumer.processed_events import ProcessedEventsTable
 
     settings = from_environment(os.environ if environ is None else environ)
+    session = get_session()
     # The writes that it commits are the subscriber's own: botocore says what is wrong with them.
-    client = _client("dynamodb", settings, parameter_validation=True)
+    client = _client(session, "dynamodb", settings, parameter_validation=True)
     processed = ProcessedEventsTable(client, settings.table_name)
-    return _with_notes(settings, EveryEvent(processed, handle, workers_max=settings.writers_max))
+    handler = EveryEvent(processed, handle, workers_max=settings.writers_max)
+    return _with_notes(settings, handler, session)
 
 
 def lambda_handler(
@@ -126,29 +133,33 @@ def lambda_handler(
 # Private functions
 
 
-def _with_notes(settings: ConsumerSettings, handler: "EventHandler[Any]") -> LambdaHandler:
+def _with_notes(
+    settings: ConsumerSettings, handler: "EventHandler[Any]", session: Any
+) -> LambdaHandler:
     from event_consumer.parked_groups import ParkedGroupsTable
 
     groups = None
     if settings.parked_groups_table is not None:
-        client = _client("dynamodb", settings)
+        client = _client(session, "dynamodb", settings)
         groups = ParkedGroupsTable(client, settings.parked_groups_table)
-    return lambda_handler(settings, handler, sqs=_client("sqs", settings), groups=groups)
+    return lambda_handler(settings, handler, sqs=_client(session, "sqs", settings), groups=groups)
 
 
-def _client(service: str, settings: ConsumerSettings, *, parameter_validation: bool = False) -> Any:
+def _client(
+    session: Any, service: str, settings: ConsumerSettings, *, parameter_validation: bool = False
+) -> Any:
     """What the adapters pass is well-formed, and botocore would put its user agent together anew
     for each call: a quarter of what a call cost.
     """
-    import botocore.session
+    from botocore import __version__
     from botocore.config import Config
 
     config = Config(
         parameter_validation=parameter_validation,
-        user_agent=f"customer-status-fanout consumer botocore/{botocore.__version__}",
+        user_agent=f"customer-status-fanout consumer botocore/{__version__}",
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
         read_timeout=READ_TIMEOUT_SECONDS,
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS_MAX},
         max_pool_connections=settings.writers_max,
     )
-    return botocore.session.get_session().create_client(service, config=config)
+    return session.create_client(service, config=config)

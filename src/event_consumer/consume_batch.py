@@ -49,7 +49,9 @@ class BatchConsumer:
 
         Without a tracker (for a replay) every message is tried, however often it was received.
         """
-        results = [(tracker and tracker.before(one)) or self._read(one) for one in messages]
+        results = [
+            (tracker and tracker.before(message)) or self._read(message) for message in messages
+        ]
         events = [result for result in results if isinstance(result, Event)]
         answers = iter(self._handle(events, deadlines.work))
         ends = [next(answers) if isinstance(result, Event) else result for result in results]

@@ -33,7 +33,6 @@ class ProcessedEvents(Protocol):
 
     def is_processed(self, event: CustomerStatusChanged) -> bool:
         """Whether the event was marked, by any worker, at any time."""
-        ...
 
     def commit(self, event: CustomerStatusChanged, writes: Sequence[Write]) -> bool:
         """Mark the event and do its writes, all or nothing.
@@ -41,7 +40,6 @@ class ProcessedEvents(Protocol):
         Returns:
             False where it was marked meanwhile, by another worker: nothing is written then.
         """
-        ...
 
 
 class EveryEvent:

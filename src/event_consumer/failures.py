@@ -66,7 +66,7 @@ def raised(error: Exception) -> Handled:
     if isinstance(answer, dict) and "Error" in answer:
         code, is_fault = _read_answer(answer)
     else:
-        names = [one.__name__ for one in type(error).__mro__]
+        names = [base.__name__ for base in type(error).__mro__]
         code = error.code if isinstance(error, DependencyFault) else names[0]
         is_fault = any(map(is_dependency_fault, names))
     if is_fault:
@@ -150,8 +150,8 @@ class FailureTracker:
 def _read_answer(answer: dict[str, Any]) -> tuple[str, bool]:
     """AWS's error code, and whether it is a dependency fault."""
     code = str(answer["Error"].get("Code"))
-    reasons = [str(one.get("Code")) for one in answer.get("CancellationReasons") or ()]
-    if refused := [one for one in reasons if one != "None"]:
-        return f"{code}:{refused[0]}", all(is_dependency_fault(one) for one in refused)
+    reasons = [str(reason.get("Code")) for reason in answer.get("CancellationReasons") or ()]
+    if refused := [code for code in reasons if code != "None"]:
+        return f"{code}:{refused[0]}", all(is_dependency_fault(reason) for reason in refused)
     status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return code, is_dependency_fault(code) or status >= _SERVER_ERROR

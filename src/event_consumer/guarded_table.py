@@ -52,7 +52,7 @@ _NEWER = "(#sequence < :sequence OR (#sequence = :sequence AND #schema_version <
 _IN_EPOCH = "begins_with(#sequence, :epoch)"
 _SAME_COUNTER = f"({_IN_EPOCH} AND #sequence_source = :sequence_source)"
 _NOT_BACKWARDS = f"(NOT {_IN_EPOCH} AND #occurred_at <= :latest_stored)"
-_AFTER_READING = (
+_AFTER_SNAPSHOT = (
     "((#sequence_source = :version AND #status <> :removed) OR attribute_not_exists(#snapshot_at)"
     " OR #occurred_at <> #snapshot_at OR #snapshot_at <= :latest_stored)"
 )
@@ -95,7 +95,7 @@ class GuardedTable:
         values = {f":own{index}": {"S": value} for index, value in enumerate(own.values())}
         values |= operands | {f":{name}": value for name, value in assigned.items()}
         placeholders = [*assigned, *(name[1:] for name in names)]
-        text = f"SET {', '.join(f'#{one} = :{one}' for one in placeholders)}"
+        text = f"SET {', '.join(f'#{name} = :{name}' for name in placeholders)}"
         try:
             answer = self._client.update_item(
                 TableName=self._table_name,
@@ -152,7 +152,7 @@ def own_attributes(
         if name in GUARD_ATTRIBUTES:
             raise UnusableAttributes(f"expected another name than {name}, which is the guard's")
     try:
-        size_bytes = sum(len(one.encode()) for pair in own.items() for one in pair)
+        size_bytes = sum(len(text.encode()) for pair in own.items() for text in pair)
     except UnicodeEncodeError:
         raise UnusableAttributes("expected text that UTF-8 can carry") from None
     if size_bytes > OWN_SIZE_MAX_BYTES or len(own) > OWN_MAX:
@@ -207,7 +207,7 @@ def _condition(
     }
     other_epoch = f"NOT {_IN_EPOCH}" if event.change is Change.SNAPSHOT else _NOT_BACKWARDS
     in_order = f"{_NEWER} AND ({_SAME_COUNTER} OR {other_epoch})"
-    return f"{_ABSENT} OR ({in_order} AND {_AFTER_READING})", operands
+    return f"{_ABSENT} OR ({in_order} AND {_AFTER_SNAPSHOT})", operands
 
 
 def _later(instant: datetime, tolerance: timedelta) -> datetime:

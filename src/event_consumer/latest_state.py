@@ -40,7 +40,6 @@ class GuardedRows(Protocol):
             PermanentError: the stored row itself can't be understood.
             Exception: anything else is transient; the event comes back.
         """
-        ...
 
 
 class LatestState:

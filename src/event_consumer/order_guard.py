@@ -70,10 +70,10 @@ def judge(
 
 
 def _judge_repair(row: Row | None, event: CustomerStatusChanged) -> Handled | None:
-    """A repair mends the row that it saw, and no other; a later reading wins."""
+    """A repair corrects the row that it saw, and no other; a later snapshot wins."""
     if row is None or row.sequence != event.repairs:
         return STALE
-    return _judge_reading(row, event)
+    return _judge_by_read_time(row, event)
 
 
 def _judge_snapshot(row: Row | None, event: CustomerStatusChanged) -> Handled | None:
@@ -82,10 +82,10 @@ def _judge_snapshot(row: Row | None, event: CustomerStatusChanged) -> Handled | 
         return None
     if row.sequence != UNCOUNTED:
         return STALE
-    return _judge_reading(row, event)
+    return _judge_by_read_time(row, event)
 
 
-def _judge_reading(row: Row, event: CustomerStatusChanged) -> Handled | None:
+def _judge_by_read_time(row: Row, event: CustomerStatusChanged) -> Handled | None:
     if row.snapshot_at is None or row.snapshot_at < event.occurred_at:
         return None
     same = row.snapshot_at == event.occurred_at and row.status == event.status
@@ -117,33 +117,35 @@ def _goes_backwards(row: Row, event: CustomerStatusChanged, tolerance: timedelta
     itself a snapshot is exempt, since its time is no change's.
     """
     raised = epoch_prefix(row.sequence) != epoch_prefix(event.sequence)
-    if not (_is_uncounted_reading(row) or (raised and event.change is not Change.SNAPSHOT)):
+    if not (_is_uncounted_snapshot(row) or (raised and event.change is not Change.SNAPSHOT)):
         return False
     return row.occurred_at - event.occurred_at > latest_stored_allowance(event, tolerance)
 
 
 def _judge_equal(row: Row, event: CustomerStatusChanged, tolerance: timedelta) -> Handled:
-    if is_reading(row) or event.change is Change.SNAPSHOT:
+    if is_snapshot(row) or event.change is Change.SNAPSHOT:
         if _counter_restarted(row, event, tolerance):
             return _contradiction("a sequence above the stored one, since its time is later")
         if row.status == event.status:
             return DUPLICATE
-        if row.sequence_source is SequenceSource.STREAM or _is_uncounted_reading(row):
-            return STALE  # repaired since: the row keeps the sequence of the event it mended
+        if row.sequence_source is SequenceSource.STREAM or _is_uncounted_snapshot(row):
+            return (
+                STALE  # repaired since: the row keeps the sequence of the event that it corrected
+            )
     elif (row.status, row.occurred_at) == (event.status, event.occurred_at):
         return DUPLICATE  # its previous status may read otherwise since a status was mapped
     return _contradiction("the same content as the stored event of this sequence")
 
 
 def _counter_restarted(row: Row, event: CustomerStatusChanged, tolerance: timedelta) -> bool:
-    """Older by sequence yet newer by time than what is stored, be it a change or a reading.
+    """Older by sequence yet newer by time than what is stored, be it a change or a snapshot.
 
     An event that is itself a snapshot proves nothing: its time is no change's.
     """
     if event.change is Change.SNAPSHOT:
         return False
     created_again = (
-        event.change is Change.CREATED and row.status is Status.REMOVED and not is_reading(row)
+        event.change is Change.CREATED and row.status is Status.REMOVED and not is_snapshot(row)
     )
     allowance = timedelta(0) if created_again else tolerance
     # A difference, since a sum may leave the calendar: a sender may well write the year 9999.
@@ -153,24 +155,24 @@ def _counter_restarted(row: Row, event: CustomerStatusChanged, tolerance: timede
 def latest_stored_allowance(event: CustomerStatusChanged, tolerance: timedelta) -> timedelta:
     """How much older than the row an event may be and still apply over it, where time decides.
 
-    Changes carry whole seconds from other clocks; two readings compare exactly.
+    Changes carry whole seconds from other clocks; two snapshots compare exactly.
     """
     return timedelta(0) if event.change is Change.SNAPSHOT else tolerance
 
 
-def is_reading(row: Row) -> bool:
+def is_snapshot(row: Row) -> bool:
     """Whether the row was last written by a snapshot or a repair, not by a live event."""
     return row.snapshot_at is not None and row.snapshot_at == row.occurred_at
 
 
-def _is_uncounted_reading(row: Row) -> bool:
-    """Whether the row holds a reading that has no place of its own in the order.
+def _is_uncounted_snapshot(row: Row) -> bool:
+    """Whether the row holds a snapshot that has no position of its own in the order.
 
     With stream sequences none has. With a version counter only a removal has none: a repair found
     the customer gone, and who is gone has no version to read. Then time alone tells what is older.
     """
     counted = row.sequence_source is SequenceSource.VERSION and row.status is not Status.REMOVED
-    return is_reading(row) and not counted
+    return is_snapshot(row) and not counted
 
 
 def _contradiction(expected: str) -> Handled:

@@ -27,7 +27,7 @@ class ParkedGroupsTable:
 
     def first(self, group: str) -> Note | None:
         """See `ParkedGroups.first`. One consistent read."""
-        items = self._query(group, Limit=1).get("Items", [])
+        items = self._client.query(**self._of(group, {}), Limit=1).get("Items", [])
         return _note(items[0]) if items else None
 
     def add(self, group: str, message_id: str, *, sequence_number: str) -> None:
@@ -74,31 +74,21 @@ class ParkedGroupsTable:
         return next(self._notes_of(group, message_id), None) is not None
 
     def _notes_of(self, group: str, message_id: str) -> Iterator[Note]:
-        start: dict[str, Any] = {}
-        while True:
-            page = self._query(
-                group,
-                Limit=PAGE_MAX,
-                FilterExpression="message_id = :message_id",
-                values={":message_id": {"S": message_id}},
-                **start,
-            )
-            yield from map(_note, page.get("Items", []))
-            if not page.get("LastEvaluatedKey"):
-                return
-            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
-
-    def _query(
-        self, group: str, *, values: dict[str, Any] | None = None, **other: Any
-    ) -> dict[str, Any]:
-        found: dict[str, Any] = self._client.query(
-            TableName=self._table_name,
-            KeyConditionExpression="message_group = :group",
-            ExpressionAttributeValues={":group": {"S": group}, **(values or {})},
-            ConsistentRead=True,
-            **other,
+        pages = self._client.get_paginator("query").paginate(
+            **self._of(group, {":message_id": {"S": message_id}}),
+            FilterExpression="message_id = :message_id",
+            PaginationConfig={"PageSize": PAGE_MAX},
         )
-        return found
+        for page in pages:
+            yield from map(_note, page["Items"])
+
+    def _of(self, group: str, values: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "TableName": self._table_name,
+            "KeyConditionExpression": "message_group = :group",
+            "ExpressionAttributeValues": {":group": {"S": group}, **values},
+            "ConsistentRead": True,
+        }
 
 
 # Private functions

@@ -22,7 +22,6 @@ class EventHandler(Protocol[Handles_contra]):
 
         What is not begun before the deadline ends as `RETRY`.
         """
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +43,6 @@ class ParkingLot(Protocol):
         Answers, by a message's id, with "" once it is *confirmed* parked, or with the error code
         for which it is not. One that is not named is not parked.
         """
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,15 +58,12 @@ class ParkedGroups(Protocol):
 
     def first(self, group: str) -> Note | None:
         """The note that stands first in a group; None where nothing of it is parked."""
-        ...
 
     def add(self, group: str, message_id: str, *, sequence_number: str) -> None:
         """Note a message by its first delivery; one that is noted keeps its place."""
-        ...
 
     def remove(self, group: str, note: Note) -> None:
         """The message is done with. Removing a note again has no effect."""
-        ...
 
 
 class Redelivery(Protocol):
@@ -76,8 +71,6 @@ class Redelivery(Protocol):
 
     def delay(self, messages: Sequence[Message], deadline: Deadline) -> None:
         """Let messages come back later, the more so the more often they failed."""
-        ...
 
     def acknowledge(self, messages: Sequence[Message], deadline: Deadline) -> None:
         """These are done with, also where the process dies before it can answer."""
-        ...

@@ -53,7 +53,7 @@ class BatchReporter:
         values = {metric: counts[outcome] for outcome, metric in COUNTS.items()}
         values[metrics.DEPRECATED_EVENTS] = sum(version["events"] for version in deprecated)
         self._count(values, deliveries, now)
-        problems = [_problem(one) for one in deliveries if one.handled.outcome not in WELL]
+        problems = [_problem(end) for end in deliveries if end.handled.outcome not in WELL]
         log = self._logger.warning if deprecated else self._logger.info
         log(
             "batch consumed",
@@ -95,7 +95,7 @@ class BatchReporter:
         self, deliveries: Sequence[Delivery], now: datetime
     ) -> list[dict[str, Any]]:
         """What the registry says of each deprecated version in the batch, and its events."""
-        majors = Counter(one.event.schema_version for one in deliveries if one.event)
+        majors = Counter(end.event.schema_version for end in deliveries if end.event)
         return [
             {
                 "schema_version": major,
@@ -138,5 +138,5 @@ def _problem(delivery: Delivery) -> dict[str, Any]:
 
 def _traces(deliveries: Sequence[Delivery]) -> list[str]:
     """The W3C trace contexts of the changes that the batch carried, each once."""
-    traces = dict.fromkeys(one.event.traceparent for one in deliveries if one.event)
+    traces = dict.fromkeys(end.event.traceparent for end in deliveries if end.event)
     return [trace for trace in traces if trace][:PROBLEMS_LOGGED_MAX]

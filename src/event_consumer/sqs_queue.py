@@ -6,7 +6,6 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -47,31 +46,37 @@ class SqsParkingLot:
     ) -> dict[str, str]:
         """See `ParkingLot.park`. A message that SQS does not list as successful is not parked."""
         codes: dict[str, str] = {}
-        built = [entry for one in parkings if (entry := self._built(one, parked_at))]
-        for chunk in _chunks(built):
+        names = {str(index): parking.message.message_id for index, parking in enumerate(parkings)}
+        sendable = [
+            entry
+            for index, parking in enumerate(parkings)
+            if (entry := self._sendable(parking, parked_at, str(index)))
+        ]
+        for entries in _chunks(sendable):
             if deadline.is_over():
                 break
-            entries = [{**one.entry, "Id": str(index)} for index, one in enumerate(chunk)]
             try:
                 answer = self._client.send_message_batch(QueueUrl=self._dlq_url, Entries=entries)
             except (BotoCoreError, ClientError) as error:
-                codes |= dict.fromkeys((one.message_id for one in chunk), raised(error).error_type)
+                codes |= {names[entry["Id"]]: raised(error).error_type for entry in entries}
                 continue
-            names = {str(index): one.message_id for index, one in enumerate(chunk)}
-            for one in answer.get("Failed", []):
-                codes[names.get(one["Id"], "")] = one.get("Code", "Unnamed")
-            for one in answer.get("Successful", []):
-                codes[names.get(one["Id"], "")] = ""
+            for failed in answer.get("Failed", []):
+                codes[names.get(failed["Id"], "")] = failed.get("Code", "Unnamed")
+            for successful in answer.get("Successful", []):
+                codes[names.get(successful["Id"], "")] = ""
         return codes
 
-    def _built(self, parking: Parking, parked_at: datetime) -> "_Built | None":
-        """None where the message has no room for our marks, or can't be sent as it is."""
+    # Private functions
+
+    def _sendable(
+        self, parking: Parking, parked_at: datetime, entry_id: str
+    ) -> tuple[dict[str, Any], int] | None:
+        """An entry and its size; None where it has no room for our marks, or can't be sent."""
         try:
-            entry = self._entry(parking, parked_at)
+            entry = {"Id": entry_id, **self._entry(parking, parked_at)}
             if len(entry["MessageAttributes"]) > ATTRIBUTES_MAX:
                 return None
-            message_id = parking.message.message_id
-            return _Built(message_id=message_id, entry=entry, size_bytes=_size_bytes(entry))
+            return entry, _size_bytes(entry)
         except Exception:  # noqa: BLE001 (one odd message must not keep its neighbours unparked)
             return None
 
@@ -160,15 +165,6 @@ class SqsRedelivery:
 # Private functions
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Built:
-    """An entry of a SendMessageBatch, all but its `Id`, and what it weighs."""
-
-    message_id: str
-    entry: dict[str, Any]
-    size_bytes: int
-
-
 def _to_send(attribute: Any) -> dict[str, Any]:
     """From Lambda's shape of a message attribute to the one that SendMessage takes."""
     data_type = attribute["dataType"]
@@ -180,16 +176,15 @@ def _to_send(attribute: Any) -> dict[str, Any]:
     return {"DataType": data_type, "StringValue": attribute["stringValue"]}
 
 
-def _chunks(entries: list[_Built]) -> Iterator[list[_Built]]:
-    chunk: list[_Built] = []
-    size_bytes = 0
-    for one in entries:
-        full = len(chunk) == ENTRIES_MAX or size_bytes + one.size_bytes > BATCH_BYTES_MAX
-        if chunk and full:
+def _chunks(entries: list[tuple[dict[str, Any], int]]) -> Iterator[list[dict[str, Any]]]:
+    chunk: list[dict[str, Any]] = []
+    chunk_bytes = 0
+    for entry, size_bytes in entries:
+        if chunk and (len(chunk) == ENTRIES_MAX or chunk_bytes + size_bytes > BATCH_BYTES_MAX):
             yield chunk
-            chunk, size_bytes = [], 0
-        chunk.append(one)
-        size_bytes += one.size_bytes
+            chunk, chunk_bytes = [], 0
+        chunk.append(entry)
+        chunk_bytes += size_bytes
     if chunk:
         yield chunk
 

@@ -25,8 +25,8 @@ _MILLISECONDS_FROM = 100_000_000_000
 
 def text(value: object) -> str | None:
     """The text of an `S`."""
-    found = value.get("S") if isinstance(value, dict) else None
-    return found if isinstance(found, str) else None
+    content = value.get("S") if isinstance(value, dict) else None
+    return content if isinstance(content, str) else None
 
 
 def scalar(value: object) -> str | None:
@@ -58,8 +58,8 @@ def number_text(written: str) -> str | None:
 
 def whole_number(value: object) -> int | None:
     """The value of an `N` that is whole and not negative."""
-    found = _number(value)
-    return int(found) if found is not None and _WHOLE.fullmatch(found) else None
+    content = _number(value)
+    return int(content) if content is not None and _WHOLE.fullmatch(content) else None
 
 
 def is_unicode(value: str) -> bool:
@@ -114,5 +114,5 @@ def _seconds(number: float) -> float:
 
 def _number(value: object) -> str | None:
     """The text of an `N`, as DynamoDB writes it."""
-    found = value.get("N") if isinstance(value, dict) else None
-    return number_text(found) if isinstance(found, str) else None
+    content = value.get("N") if isinstance(value, dict) else None
+    return number_text(content) if isinstance(content, str) else None

@@ -10,7 +10,7 @@ from publisher.reasons import MissingCustomerId, MissingStatus, MissingVersion, 
 
 RECORDS_IN_A_ROW = 5
 _BUG, _NO_STATUS = UnexpectedError.__name__, MissingStatus.__name__
-_SIGNS = {_BUG} | {one.__name__ for one in (MissingCustomerId, MissingStatus, MissingVersion)}
+_SIGNS = {_BUG} | {reason.__name__ for reason in (MissingCustomerId, MissingStatus, MissingVersion)}
 
 
 class BadDeploymentDetector:

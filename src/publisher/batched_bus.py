@@ -26,7 +26,6 @@ class Calls(Protocol):
 
     def publish(self, entries: Sequence[Entry]) -> list[Answer]:
         """One call; an answer for each entry, in their order. It may raise."""
-        ...
 
 
 class BatchedBus:

@@ -68,11 +68,11 @@ def answer_for_call(error: Exception, bus_parameter: str) -> tuple[Answer, bool]
         if isinstance(error, _NO_CREDENTIALS):
             return Answer(verdict=Verdict.BUS_FAULT, code=code), False
         return Answer(verdict=Verdict.TRANSIENT, code=code), not isinstance(error, BotoCoreError)
-    found = error.response.get("Error", {})
+    fields = error.response.get("Error", {})
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     answer = answer_for(code, status)
     refused = answer.verdict is Verdict.REFUSED
-    if refused and bus_parameter in str(found.get("Message", "")):
+    if refused and bus_parameter in str(fields.get("Message", "")):
         return Answer(verdict=Verdict.BUS_FAULT, code=answer.code), False
     return answer, refused
 

@@ -37,12 +37,12 @@ def to_entries(transition: StatusTransition, producer: Producer) -> list[Entry]:
 
 
 def _newest(transition: StatusTransition, producer: Producer) -> CustomerStatusChanged:
-    place = sequence(transition.number, epoch=producer.epoch)
+    position = sequence(transition.number, epoch=producer.epoch)
     return CustomerStatusChanged(
-        event_id=event_id(producer.source, transition.customer_id, place, NEWEST_MAJOR),
+        event_id=event_id(producer.source, transition.customer_id, position, NEWEST_MAJOR),
         source=producer.source,
         customer_id=transition.customer_id,
-        sequence=place,
+        sequence=position,
         sequence_source=transition.sequence_source,
         schema_version=NEWEST_MAJOR,
         occurred_at=transition.occurred_at,

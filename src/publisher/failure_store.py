@@ -41,10 +41,10 @@ class S3FailureStore:
         except Exception as error:  # noqa: BLE001 - the port promises not to raise
             return [code_of(error)] * len(parked)
 
-        def put_in_time(one: ParkedRecord) -> str | None:
-            if one is not parked[0] and deadline.seconds_left() <= 0:
+        def put_in_time(record: ParkedRecord) -> str | None:
+            if record is not parked[0] and deadline.seconds_left() <= 0:
                 return "OutOfTime"
-            return self._put(client, one)
+            return self._put(client, record)
 
         if len(parked) == 1:
             return [put_in_time(parked[0])]

@@ -60,8 +60,8 @@ def entries_encoded(entries: Sequence[Mapping[str, Any]]) -> str:
     Attributes are strings, and ids are made of what needs no quoting.
     """
     parts = []
-    for place, entry in enumerate(entries, start=1):
-        start = f"&{_ENTRIES}.member.{place}."
+    for number, entry in enumerate(entries, start=1):
+        start = f"&{_ENTRIES}.member.{number}."
         attributes = tuple(
             (name, value["StringValue"]) for name, value in entry["MessageAttributes"].items()
         )
@@ -92,10 +92,10 @@ def form_encoded(fields: Mapping[str, str]) -> bytes:
 def _attributes_encoded(start: str, attributes: tuple[tuple[str, str], ...]) -> str:
     """Cached: there are few kinds of transitions, and ten places in a call."""
     return "".join(
-        f"{start}MessageAttributes.entry.{place}.Name={_quoted(name)}"
-        f"{start}MessageAttributes.entry.{place}.Value.DataType=String"
-        f"{start}MessageAttributes.entry.{place}.Value.StringValue={_quoted(value)}"
-        for place, (name, value) in enumerate(attributes, start=1)
+        f"{start}MessageAttributes.entry.{number}.Name={_quoted(name)}"
+        f"{start}MessageAttributes.entry.{number}.Value.DataType=String"
+        f"{start}MessageAttributes.entry.{number}.Value.StringValue={_quoted(value)}"
+        for number, (name, value) in enumerate(attributes, start=1)
     )
 
 

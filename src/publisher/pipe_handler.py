@@ -52,7 +52,7 @@ class PipeHandler:
             raise BatchFailed("expected the batch of a pipe: an array of stream records")
         size_max_bytes = min(self.event_size_max_bytes, PIPES.entry_size_max_bytes)
         answer = _Answer(size_max_bytes=size_max_bytes)
-        records = [StreamRecord(one) for one in event]
+        records = [StreamRecord(raw) for raw in event]
         deadlines = RESERVES.deadlines(context, self.clock)
         result = self.publisher.publish(records, answer, deadlines)
         problem = self._problem(answer.documents, result)

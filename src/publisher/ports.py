@@ -17,15 +17,12 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """The instant, in UTC."""
-        ...
 
     def monotonic(self) -> float:
         """Seconds that only ever rise."""
-        ...
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
-        ...
 
 
 class Verdict(Enum):
@@ -63,7 +60,6 @@ class Bus(Protocol):
 
         No call starts after the deadline, save the first.
         """
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,4 +80,3 @@ class FailureStore(Protocol):
         Returns:
             For each record None once it is stored, or the error code for which it is not.
         """
-        ...

@@ -88,7 +88,7 @@ class BatchPublisher:
                     where = result.unexpected.setdefault(index, where_raised(error))
                     bad.setdefault(index, UnexpectedError(f"no exception; there was a {where}"))
                 else:
-                    pending += [PendingEntry(record_index=index, entry=one) for one in entries]
+                    pending += [PendingEntry(record_index=index, entry=entry) for entry in entries]
                     if entries:
                         result.eventful.add(index)
         return pending, bad

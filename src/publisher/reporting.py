@@ -90,7 +90,7 @@ def _line(result: BatchResult, request_id: str, lag_milliseconds: int | None) ->
         line["bus_faults"] = result.bus_faults
     if result.parked:
         line["parked"] = result.parked_by_reason()
-        line["parked_event_ids"] = [one.record_id for one in _first(result, result.parked)]
+        line["parked_event_ids"] = [record.record_id for record in _first(result, result.parked)]
     if result.unexpected:
         line["unexpected"] = [
             {"event_id": result.records[index].record_id, "raised": where}
@@ -99,7 +99,7 @@ def _line(result: BatchResult, request_id: str, lag_milliseconds: int | None) ->
     if result.failed:
         line["failed"] = result.failed_by_code()
         line["failed_sequence_numbers"] = [
-            one.sequence_number for one in _first(result, result.failed)
+            record.sequence_number for record in _first(result, result.failed)
         ]
     return line
 

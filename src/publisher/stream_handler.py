@@ -44,10 +44,10 @@ class StreamHandler:
         Raises:
             BatchFailed: no stream batch, or a failed record has no number to name, or a bug.
         """
-        raw = event.get("Records") if isinstance(event, dict) else None
-        if not isinstance(raw, list):
+        batch = event.get("Records") if isinstance(event, dict) else None
+        if not isinstance(batch, list):
             raise BatchFailed("expected a batch of stream records: an object with Records")
-        records = [StreamRecord(one) for one in raw]
+        records = [StreamRecord(raw) for raw in batch]
         deadlines = RESERVES.deadlines(context, self.clock)
         request_id = str(getattr(context, "aws_request_id", ""))
         if event.get(REPORT_OUTCOMES) is True:

@@ -19,7 +19,7 @@ def rejected(major: int = 2) -> dict[str, str]:
 
 
 def _texts(kind: str, major: int) -> dict[str, str]:
-    found = sorted((_FOLDER / kind / f"v{major}").glob("*.json"))
-    if not found:
+    paths = sorted((_FOLDER / kind / f"v{major}").glob("*.json"))
+    if not paths:
         raise ValueError(f"no {kind} of version {major} in the contract")
-    return {path.stem: path.read_text(encoding="utf-8") for path in found}
+    return {path.stem: path.read_text(encoding="utf-8") for path in paths}

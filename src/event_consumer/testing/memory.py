@@ -94,8 +94,8 @@ class DlqInMemory:
     ) -> dict[str, str]:
         """See `ParkingLot.park`."""
         del parked_at, deadline
-        self.reasons.extend(one.reason.code for one in parkings)
-        return {one.message.message_id: "" for one in parkings}
+        self.reasons.extend(parking.reason.code for parking in parkings)
+        return {parking.message.message_id: "" for parking in parkings}
 
 
 class OneByOne(Executor):

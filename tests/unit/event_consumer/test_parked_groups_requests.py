@@ -14,6 +14,13 @@ class Table:
         self.asked.append(request)
         return {"Items": []}
 
+    def get_paginator(self, operation):
+        assert operation == "query"
+        return self
+
+    def paginate(self, *, PaginationConfig, **request):  # noqa: N803 (as boto3 names it)
+        return [self.query(**request, Limit=PaginationConfig["PageSize"])]
+
     def put_item(self, **request):
         self.put.append(request["Item"]["place"]["S"])
 

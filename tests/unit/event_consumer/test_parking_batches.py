@@ -35,9 +35,7 @@ def test_messages_are_parked_ten_to_a_call():
     dlq = DlqInMemory()
     assert len(park(*[message(n) for n in range(25)], client=dlq)) == 25
     assert [len(call) for call in dlq.calls] == [10, 10, 5]
-    assert all(
-        [entry["Id"] for entry in call] == [str(n) for n in range(len(call))] for call in dlq.calls
-    )
+    assert all(len({entry["Id"] for entry in call}) == len(call) for call in dlq.calls)
 
 
 def test_a_call_never_exceeds_what_sqs_takes_in_bytes():
@@ -75,7 +73,7 @@ def test_a_call_that_fails_parks_none_of_its_messages_and_the_next_one_is_made(s
     stubber.add_client_error("send_message_batch", code, http_status_code=400)
     stubber.add_response(
         "send_message_batch",
-        {"Successful": [{"Id": "0", "MessageId": "m", "MD5OfMessageBody": "d"}], "Failed": []},
+        {"Successful": [{"Id": "10", "MessageId": "m", "MD5OfMessageBody": "d"}], "Failed": []},
     )
     assert park(*[message(n) for n in range(11)], client=client) == {
         **{message_id(n): code for n in range(10)},

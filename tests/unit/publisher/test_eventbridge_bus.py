@@ -193,6 +193,14 @@ def test_nothing_is_sent_to_a_bus_that_was_never_seen(found, verdict, code):
     assert client.calls == []
 
 
+def test_an_error_that_names_the_bus_blames_the_bus_and_no_entry(stubbed):
+    client, stubber = stubbed
+    stubber.add_client_error(
+        "put_events", "ValidationException", "Invalid EventBusName", http_status_code=400
+    )
+    assert verdicts(Sender(client).send(entries(2))) == [Verdict.BUS_FAULT] * 2
+
+
 def test_a_bus_that_appears_is_used_at_once():
     missing = client_error("DescribeEventBus", "ResourceNotFoundException")
     client = FakeEvents(looks=[missing, missing, BUS])

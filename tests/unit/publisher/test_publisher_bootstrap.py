@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from customer_events.settings import BadSettings
-from publisher import bootstrap
+from publisher import bootstrap, other_events
 from publisher.eventbridge_bus import EventBridgeBus
 from publisher.pipe_handler import PipeHandler
 
@@ -48,6 +48,13 @@ def test_an_event_bridge_bus_gets_its_own_adapter_in_its_own_region(environment)
     assert isinstance(calls, EventBridgeBus)
     assert calls.client.meta.region_name == "eu-north-1"
     assert calls.client.meta.service_model.service_name == "events"
+
+
+def test_other_events_that_are_named_are_published(environment):
+    entries = object()
+    environment.setattr(other_events, "ALL", (entries,))
+    assert bootstrap.build().publisher.other_events == (entries,)
+    assert bootstrap.build_for_pipe().publisher.other_events == (entries,)
 
 
 @pytest.mark.usefixtures("environment")

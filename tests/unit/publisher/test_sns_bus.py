@@ -7,6 +7,7 @@ from botocore.stub import ANY, Stubber
 from publisher.ports import Verdict
 from publisher.sns_bus import SnsTopic
 from publisher.transports import SNS
+from unit.publisher.publisher_fakes import FakeClock, bus_on
 from unit.publisher.stream_record_samples import entries
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:customer-status"
@@ -129,3 +130,12 @@ def test_an_answer_as_botocore_reads_it_counts_for_the_entries_that_it_names(
     expected = {"TopicArn": TOPIC, "PublishBatchRequestEntries": ANY}
     stubber.add_response("publish_batch", response, expected)
     assert verdicts(publish(client, entries(2))) == answered
+
+
+def test_an_error_that_names_the_topic_blames_the_topic_and_no_entry(stubbed):
+    client, stubber = stubbed
+    stubber.add_client_error(
+        "publish_batch", "InvalidParameter", "Invalid parameter: TopicArn", http_status_code=400
+    )
+    answers = bus_on(client).send(entries(2), FakeClock().deadline(30))
+    assert verdicts(answers) == [Verdict.BUS_FAULT] * 2
