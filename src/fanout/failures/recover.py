@@ -426,15 +426,13 @@ class _FailuresOperation(Operation):
     def plan(self, run: Run) -> Plan:
         """See `Operation.plan`: records are counted by what is expected of them."""
         groups: dict[tuple[str, str], Counter[str]] = {}
-        total: Counter[str] = Counter()
         for item in run.ledger.items(*OPEN):
             group = groups.setdefault((item.facts["reason"], item.facts["refused_for"]), Counter())
-            counts = {name: int(item.facts[name]) for name in _COUNTS}
-            group.update(counts, objects=1)
-            total.update(counts)
+            group.update({name: int(item.facts[name]) for name in _COUNTS}, objects=1)
+        total = sum(groups.values(), Counter[str]())
         documents = [
-            {"reason": reason, "would_be_refused_for": refused_for, "objects": group["objects"]}
-            | {name: group[name] for name in _COUNTS}
+            {"reason": reason, "would_be_refused_for": refused_for}
+            | {name: group[name] for name in ("objects", *_COUNTS)}
             for (reason, refused_for), group in sorted(groups.items())
         ]
         rows = [(str(document["reason"]), _expected(document)) for document in documents]
