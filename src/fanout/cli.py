@@ -40,7 +40,7 @@ COMMANDS: Final = {
     ),
     "dlq": (
         "fanout.dlq.commands:dlq_app",
-        "Read dead messages, tell why they are dead, and bring them back.",
+        "Inspect dead messages by cause, fix them, and replay them.",
     ),
     "failures": (
         "fanout.failures.commands:failures_app",

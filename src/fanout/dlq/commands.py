@@ -339,7 +339,7 @@ def _matching(sweep: Sweep, subscription: Subscription, wanted: Selection) -> It
 
 dlq_app = typer.Typer(
     name="dlq",
-    help="Read dead messages, tell why they are dead, and bring them back.",
+    help="Inspect dead messages by cause, fix them, and replay them.",
     no_args_is_help=True,
 )
 dlq_app.command("list")(look_commands.list_queues)

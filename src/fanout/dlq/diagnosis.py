@@ -26,7 +26,7 @@ _PARKED_ADVICE = {OrderContradiction.__name__}
 
 
 class Origin(StrEnum):
-    """Who put the message here; design: what a dead message carries tells."""
+    """Who put the message here, as its attributes show."""
 
     PARKED = "parked"
     REDRIVE = "redrive"
@@ -56,7 +56,7 @@ class Cause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """What can be told of a dead message.
+    """What is known of a dead message.
 
     `event` is None where it can't be decoded now, and `error` says why; `customer_id` and
     `version` are then read as far as they can be found, or None. `may_succeed_now` is False where
@@ -122,7 +122,7 @@ def advice(code: str) -> str:
             "or what it needs was down. Check that both are well, then replay."
         ),
         UNDELIVERED: "It never reached the queue: check the queue and its policy, then replay.",
-    }.get(code, "Look at one with --message, mend the cause, then replay.")
+    }.get(code, "Look at one with --message, fix the cause, then replay.")
 
 
 # Private functions
@@ -152,7 +152,7 @@ def _judged(origin: Origin, error: PermanentError) -> Cause:
 
 
 def _customer_id(document: Mapping[str, Any] | None) -> str | None:
-    """As far as a document that breaks the contract tells."""
+    """As far as it is known from a document that breaks the contract."""
     if document is None:
         return None
     data = document.get("data")

@@ -104,7 +104,7 @@ class _Member(NamedTuple):
     """Where a member of an object, or an item of an array, is in its text."""
 
     name: str
-    place: int
+    number: int
     after: int
     starts_at: int
     value_at: int
@@ -131,11 +131,11 @@ def _members(text: str) -> list[_Member]:
 
 def _object_parts(text: str, new: Mapping[str, Any]) -> Iterator[tuple[_Member | None, str]]:
     members = _members(text)
-    last = {one.name: one.place for one in members}
+    last = {one.name: one.number for one in members}
     for one in members:
         if one.name in new:
             value = text[one.value_at : one.ends_at]
-            if last[one.name] == one.place:  # an earlier one of the same name says nothing
+            if last[one.name] == one.number:  # an earlier one of the same name says nothing
                 value = rewritten(value, new[one.name])
             yield one, text[one.starts_at : one.value_at] + value
     for name in new:
@@ -175,7 +175,7 @@ def _joined(text: str, parts: Sequence[tuple[_Member | None, str]]) -> str:
     closes = text[members[-1].ends_at :] if members else text[_skip(text, 0) + 1 :]
     written = []
     for index, (one, part) in enumerate(parts):
-        comma = text[one.after : one.starts_at] if one and one.place else ","
+        comma = text[one.after : one.starts_at] if one and one.number else ","
         written.append((comma if index else "") + part)
     return opens + "".join(written) + closes
 
@@ -266,7 +266,7 @@ class Edited:
 
     def keep(self, messages: Sequence[DeadMessage]) -> dict[str, Any]:
         """See `Making.keep`: the originals, whole."""
-        return {"originals": [to_line(one) for one in messages]}
+        return {"originals": [to_line(message) for message in messages]}
 
 
 def from_document(document: Mapping[str, Any]) -> Edit:
@@ -283,9 +283,9 @@ def from_patch(text: str, name: str) -> Edit:
     """
     try:
         operations = loads(text)
-        for one in jsonpatch.JsonPatch(operations).patch:
-            for place in (one["path"], one.get("from", "")):
-                jsonpatch.JsonPointer(place)
+        for operation in jsonpatch.JsonPatch(operations).patch:
+            for pointer in (operation["path"], operation.get("from", "")):
+                jsonpatch.JsonPointer(pointer)
     except (*_NO_PATCH, PermanentError) as error:
         raise WrongUse(
             f"{name} is no JSON Patch ({type(error).__name__}): expected a list such as "

@@ -52,7 +52,9 @@ class ExportFile:
         Raises:
             Refused: the disk won't take them; nothing may be deleted.
         """
-        lines = "".join(json.dumps(to_line(one), ensure_ascii=False) + "\n" for one in messages)
+        lines = "".join(
+            json.dumps(to_line(message), ensure_ascii=False) + "\n" for message in messages
+        )
         try:
             with self.path.open("ab") as file:
                 file.write(lines.encode())

@@ -102,7 +102,11 @@ class Import:
         return item.state is not State.ENDED
 
     def _send(self, batch: Sequence[DeadMessage], facts: QueueFacts) -> None:
-        made = [self._made(one, facts) for one in batch if one.group_id not in self._blocked_groups]
+        made = [
+            self._made(message, facts)
+            for message in batch
+            if message.group_id not in self._blocked_groups
+        ]
         refused = {one.message_id: why for one in made if (why := _why_not(one, facts))}
         if refused:
             self.run.record(
@@ -115,16 +119,16 @@ class Import:
         self.run.record(intent(SEND, [one.message_id for one in wanted]))
         effects = self.destination.send(wanted)
         results: list[dict[str, Any]] = [
-            {"id": one.message_id, "ok": one.ok}
-            | ({"new_id": one.new_id} if one.ok else {"why": one.why})
-            for one in effects
+            {"id": effect.message_id, "ok": effect.ok}
+            | ({"new_id": effect.new_id} if effect.ok else {"why": effect.why})
+            for effect in effects
         ]
-        endings = [{"end": IMPORTED, **one} for one in results if one["ok"]]
+        endings = [{"end": IMPORTED, **result} for result in results if result["ok"]]
         self.run.record(done(SEND, results), *([ended(endings)] if endings else []))
         self.score.well += len(endings)
         self.score.failed += len(results) - len(endings)
         if facts.fifo:
-            sent = {one["id"] for one in endings}
+            sent = {ending["id"] for ending in endings}
             self._blocked_groups.update(
                 str(one.group_id) for one in batch if one.message_id not in sent
             )
@@ -133,7 +137,7 @@ class Import:
         made = sending(message, facts, self.run.run_id)
         if self.to == TO_QUEUE:
             return made
-        # A dead message has to tell why it is dead, and, if there is room, of its first delivery.
+        # A dead message has to say why it is dead, and, if there is room, of its first delivery.
         attributes = dict(message.attributes)
         if len(attributes) < ATTRIBUTES_MAX:
             attributes[REPLAYED] = made.entry["MessageAttributes"][REPLAYED]

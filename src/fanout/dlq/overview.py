@@ -148,7 +148,7 @@ def _oldest(dlq: DeadLetters) -> tuple[datetime | None, int]:
     with Sweep(dlq, hold_seconds=_LOOK_SECONDS) as sweep:
         for page in sweep.pages():
             seen += len(page)
-            oldest = min([one.sent_at for one in page] + ([oldest] if oldest else []))
+            oldest = min([message.sent_at for message in page] + ([oldest] if oldest else []))
             if seen >= SAMPLE_MAX:
                 break
     return oldest, seen
@@ -168,7 +168,7 @@ def _watched_growth(cloudwatch: Any, arn: str, total: int, now: datetime) -> Gro
 
 
 def _datapoints(cloudwatch: Any, metric: str, arn: str, now: datetime) -> list[dict[str, Any]]:
-    """The last hour, oldest first; nothing where CloudWatch can't or may not tell."""
+    """The last hour, oldest first; nothing where CloudWatch has no answer."""
     try:
         answer = cloudwatch.get_metric_statistics(
             Namespace="AWS/SQS",
@@ -311,17 +311,17 @@ def print_overviews(found: list[Overview]) -> None:
     )
     for column in (2, 3):
         rows.columns[column].justify = "right"
-    for one in found:
+    for match in found:
         rows.add_row(
-            escape(one.subscriber),
+            escape(match.subscriber),
             "queue",
-            f"{one.queue.waiting + one.queue.delayed:,}",
-            f"{one.queue.in_flight:,}",
-            "-" if one.queue_age_seconds is None else span(one.queue_age_seconds),
+            f"{match.queue.waiting + match.queue.delayed:,}",
+            f"{match.queue.in_flight:,}",
+            "-" if match.queue_age_seconds is None else span(match.queue_age_seconds),
             "",
             "",
         )
-        rows.add_row("", *_dlq_cells(one), end_section=True)
+        rows.add_row("", *_dlq_cells(match), end_section=True)
     OUT.print(rows)
 
 
@@ -354,7 +354,7 @@ def show_groups(
         origin = _ORIGINS[group.cause.origin]
         OUT.print(f"   {origin}; version {versions}; {group.customers:,} customers", style="dim")
         ids = group.examples[:_IDS_SHOWN]
-        OUT.print(f"   showing {len(ids):,} of {group.count:,}: --message", style="dim")
+        OUT.print(f"   showing {len(ids):,} of {group.count:,}, for --message ID:", style="dim")
         for message_id in ids:
             OUT.print(f"     {escape(message_id)}", style="dim")
     for remark in remarks:
@@ -474,7 +474,7 @@ def list_queues(context: typer.Context, *, check: Check = False, as_json: Json =
         print_json({"at": to_wire(now), "subscribers": [one.to_document() for one in found]})
     else:
         print_overviews(found)
-    if check and any(one.dlq.total for one in found):
+    if check and any(match.dlq.total for match in found):
         raise typer.Exit(int(ExitCode.FOUND))
 
 

@@ -1,7 +1,7 @@
 """Bring frozen messages back: canary first, then the rest at a rate, until too many fail.
 
 The messages are received anew, since nothing was held since the selection was frozen; the run's
-ledger tells which are meant and how far each has come, so the same code begins a run and goes on
+ledger says which are meant and how far each has come, so the same code begins a run and goes on
 with one after a crash.
 """
 
@@ -45,10 +45,10 @@ from fanout.dlq.steps import (
     Making,
     Moved,
     Mover,
-    Releasing,
     Score,
     ThroughConsumer,
     ThroughQueue,
+    Unblocking,
 )
 from fanout.errors import WrongUse
 from fanout.runs.journal import ended, intent, selected
@@ -67,7 +67,7 @@ from fanout.sqs.subscription import Subscription, find_subscription, notes_of, s
 
 _REASONS_MAX = 20
 DATE_RESOLUTION = timedelta(seconds=1)
-"""AWS tells its time in whole seconds."""
+"""AWS's Date header has whole seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,10 +186,13 @@ def _limited(
 
 def _leave_out(run: Run, end: str) -> None:
     """End what can't be read, before anything is moved."""
-    unreadable = (one for one in run.ledger.items(State.WAITING) if not one.facts["readable"])
+    unreadable = (item for item in run.ledger.items(State.WAITING) if not item.facts["readable"])
     while page := list(islice(unreadable, SELECTED_PER_LINE)):
         run.record(
-            ended({"id": one.id, "end": end, "why": one.facts["unreadable"]} for one in page)
+            ended(
+                {"id": message.id, "end": end, "why": message.facts["unreadable"]}
+                for message in page
+            )
         )
 
 
@@ -197,31 +200,31 @@ def _leave_out(run: Run, end: str) -> None:
 
 
 @dataclass(slots=True, kw_only=True)
-class Settling:
+class MissingMessages:
     """Ends items of a run that nothing is left to be done for in the DLQ.
 
     Args:
-        releasing: frees who waits behind what is gone.
+        unblocking: frees who waits behind what is gone.
         score: counts what it ends.
     """
 
     run: Run
-    releasing: Releasing
+    unblocking: Unblocking
     score: Score
     _furthest: dict[str, int] = field(default_factory=dict)
 
-    def finish_releases(self) -> None:
+    def finish_unblocking(self) -> None:
         """Of an earlier stretch: what is deleted, and still held up those behind it."""
         self._end_well(
-            [one for one in self.run.ledger.items(State.DOING, State.DID) if _is_deleted(one)]
+            [item for item in self.run.ledger.items(State.DOING, State.DID) if _is_deleted(item)]
         )
 
     def expect(self) -> None:
         """Before a pass over a FIFO DLQ: watch the groups in which a deletion is unconfirmed."""
         self._furthest = {
-            str(one.facts["message_group"]): -1
-            for one in self.run.ledger.items(State.DOING)
-            if one.step == DELETE and "message_group" in one.facts
+            str(item.facts["message_group"]): -1
+            for item in self.run.ledger.items(State.DOING)
+            if item.step == DELETE and "message_group" in item.facts
         }
 
     def see(self, message: DeadMessage) -> None:
@@ -236,10 +239,10 @@ class Settling:
         SQS shows the messages of a group in their order: where it showed a later one, or none, the
         one whose deletion was begun is not there.
         """
-        begun = (one for one in self.run.ledger.items(State.DOING) if one.step == DELETE)
+        begun = (item for item in self.run.ledger.items(State.DOING) if item.step == DELETE)
         self._end_well([one for one in begun if self._is_overtaken(one)])
 
-    def missing(self, tried: AbstractSet[str]) -> int:
+    def resolve(self, tried: AbstractSet[str]) -> int:
         """After a pass that saw everything; how many are gone that were not done with.
 
         What was sent and whose deletion was under way is done with.
@@ -269,10 +272,10 @@ class Settling:
     def _end_well(self, items: Sequence[Item]) -> None:
         if not items:
             return
-        ids = [one.id for one in items]
-        if release := self.releasing.begin(ids):
+        ids = [item.id for item in items]
+        if release := self.unblocking.begin(ids):
             self.run.record(*release)
-            self.releasing.release(ids)
+            self.unblocking.release(ids)
         endings = [{**one.detail, "id": one.id, "end": good_end(one)} for one in items]
         self.run.record(ended(endings))
         self.score.well += len(items)
@@ -286,7 +289,7 @@ def is_moved(item: Item) -> bool:
 
 
 def good_end(item: Item) -> str:
-    """How an item that was moved has ended, as the steps so far tell."""
+    """How an item that was moved has ended, by its steps so far."""
     return str(item.end or item.detail.get("end") or item.detail.get("outcome") or SENT)
 
 
@@ -334,15 +337,15 @@ class Replay:
 
         A message that failed in this stretch of work is not tried again in it.
         """
-        settling = self._settling()
-        settling.finish_releases()
+        missing = self._missing()
+        missing.finish_unblocking()
         left = self.run.ledger.count(*OPEN) - len(self._tried)
         if left == 0 and not self.fifo:
             return False
         # On FIFO more may show up than is known of now.
         self._quota = min(most or sys.maxsize, sys.maxsize if self.fifo else left)
         self._selected = self.run.ledger.count()
-        settling.expect()
+        missing.expect()
         with Sweep(
             self.dlq,
             hold_seconds=self.limits.hold_seconds,
@@ -356,19 +359,19 @@ class Replay:
                 self.dlq,
                 receipt=sweep.handle,
                 forget=sweep.forget,
-                releasing=settling.releasing,
+                unblocking=missing.unblocking,
             )
-            self._pass(sweep, deleting, self.mover(deleting), settling)
+            self._pass(sweep, deleting, self.mover(deleting), missing)
             if not sweep.came_to_end or self._must_stop():
                 return False
             if not self.fifo:
                 return True
-            settling.overtaken()
+            missing.overtaken()
             return self.dlq.facts().depth.total <= sweep.held
 
     def end_missing(self) -> int:
-        """After a pass that saw everything: see `Settling.missing`."""
-        return self._settling().missing(self._tried)
+        """After a pass that saw everything: see `MissingMessages.resolve`."""
+        return self._missing().resolve(self._tried)
 
     def note_comebacks(self) -> int:
         """Read the DLQ for messages that were sent and are here again; how many there are."""
@@ -382,9 +385,9 @@ class Replay:
 
     # Private functions
 
-    def _settling(self) -> Settling:
-        releasing = Releasing(self.run, self.notes)
-        return Settling(run=self.run, releasing=releasing, score=self.score)
+    def _missing(self) -> MissingMessages:
+        unblocking = Unblocking(self.run, self.notes)
+        return MissingMessages(run=self.run, unblocking=unblocking, score=self.score)
 
     def _doubt_seconds(self) -> float:
         """For how much longer a killed process's hold may last that SQS does not count yet."""
@@ -399,14 +402,16 @@ class Replay:
     def _must_stop(self) -> bool:
         return self.stop() or self.score.is_over(self.limits.failure_rate_max)
 
-    def _pass(self, sweep: Sweep, deleting: Deleting, mover: Mover, settling: Settling) -> None:
+    def _pass(
+        self, sweep: Sweep, deleting: Deleting, mover: Mover, missing: MissingMessages
+    ) -> None:
         window: list[DeadMessage] = []
         size_bytes = 0
         # On FIFO, what is taken hides the rest of its group until it is gone.
         window_max = 1 if self.fifo else self.pace.ahead(WINDOW_MAX)
         for page in sweep.pages():
             for message in page:
-                settling.see(message)
+                missing.see(message)
                 if self._quota and self._is_to_be_moved(message, deleting):
                     window.append(message)
                     size_bytes += message.size_bytes
@@ -471,7 +476,7 @@ class Replay:
         for batch in mover.batches(self._in_order(window)):
             if self._must_stop():
                 return
-            going = [one for one in batch if one.group_id not in self._blocked_groups]
+            going = [message for message in batch if message.group_id not in self._blocked_groups]
             if not going:
                 continue
             self.pace.take(len(going))
@@ -493,7 +498,7 @@ class Replay:
         if item is not None and item.state is not State.ENDED:
             self._tried.add(message.message_id)
         # On FIFO what follows must not overtake. What SQS will never take blocks nobody; what an
-        # edit did not mend may well be mended by the next.
+        # edit did not fix may well be fixed by the next.
         is_final = item is not None and item.end == REFUSED and "edit" not in self.run.options
         if self.fifo and message.group_id and not is_final:
             self._blocked_groups.add(message.group_id)
@@ -871,7 +876,7 @@ class _Stages:
         """How many of the canary's messages no earlier stretch of work has dealt with."""
         skipped = {"", self.replay.unreadable_end or UNREADABLE}
         run = self.replay.run
-        dealt_with = sum(one.count for one in run.ledger.tallies() if one.end not in skipped)
+        dealt_with = sum(tally.count for tally in run.ledger.tallies() if tally.end not in skipped)
         return max(0, int(run.options["canary"] or 0) - dealt_with)
 
     def _too_many_failed(self, *, few: int = FEW) -> Ending | None:

@@ -1,6 +1,6 @@
 """Which messages a command is about.
 
-Every condition must hold. Ages count from when the message came into the DLQ, as far as it tells.
+Every condition must hold. Ages count from when the message came into the DLQ, if that is known.
 """
 
 import inspect
@@ -118,7 +118,7 @@ def facts(message: DeadMessage, diagnosis: Diagnosis) -> dict[str, Any]:
 
 
 def dead_since(message: DeadMessage) -> datetime:
-    """When it died, as nearly as it tells: when it was parked, or else when it was sent."""
+    """When it died, as nearly as is known: when it was parked, or else when it was sent."""
     parked = message.parked
     return (parked and parked.parked_at) or message.sent_at
 

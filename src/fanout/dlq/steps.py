@@ -40,7 +40,7 @@ from fanout.sqs.queue import (
 RELEASE = "release"
 
 
-class Releasing:
+class Unblocking:
     """Withdraws notes, each step in the journal.
 
     Args:
@@ -154,12 +154,12 @@ def in_waves(messages: Sequence[DeadMessage]) -> list[list[DeadMessage]]:
     """The first message of each group, then the second of each, and so on."""
     waves: list[list[DeadMessage]] = []
     turns: dict[str, int] = {}
-    for one in messages:
-        turn = turns.get(one.group_id or "", 0)
-        turns[one.group_id or ""] = turn + 1
+    for message in messages:
+        turn = turns.get(message.group_id or "", 0)
+        turns[message.group_id or ""] = turn + 1
         if turn == len(waves):
             waves.append([])
-        waves[turn].append(one)
+        waves[turn].append(message)
     return waves
 
 
@@ -170,12 +170,12 @@ def in_batches(
     """As many as one SendMessageBatch takes, by number and by size as they are sent."""
     batch: list[DeadMessage] = []
     size_bytes = 0
-    for one in messages:
-        own = size_of(one)
+    for message in messages:
+        own = size_of(message)
         if batch and (len(batch) == BATCH_MAX or size_bytes + own > BATCH_BYTES_MAX // 2):
             yield batch
             batch, size_bytes = [], 0
-        batch.append(one)
+        batch.append(message)
         size_bytes += own
     if batch:
         yield batch
@@ -216,7 +216,7 @@ class Deleting:
     Args:
         receipt: the newest receipt of a message, hidden for long enough.
         forget: called with the ids that are gone.
-        releasing: frees who waits behind what is gone.
+        unblocking: frees who waits behind what is gone.
     """
 
     def __init__(
@@ -226,10 +226,10 @@ class Deleting:
         *,
         receipt: Callable[[DeadMessage], Receipt],
         forget: Callable[[Sequence[str]], None],
-        releasing: Releasing | None = None,
+        unblocking: Unblocking | None = None,
     ) -> None:
         self._run = run
-        self._releasing = releasing or Releasing(run, None)
+        self._unblocking = unblocking or Unblocking(run, None)
         self._dlq = dlq
         self._receipt = receipt
         self._forget = forget
@@ -239,18 +239,18 @@ class Deleting:
 
         `ends` holds, by message id, the `end` that a deleted message has come to, and details.
         """
-        effects = self._dlq.delete([self._receipt(one) for one in messages])
+        effects = self._dlq.delete([self._receipt(message) for message in messages])
         results = [
-            {"id": one.message_id, "ok": one.ok, **ends[one.message_id]}
-            | ({} if one.ok else {"why": one.why})
-            for one in effects
+            {"id": effect.message_id, "ok": effect.ok, **ends[effect.message_id]}
+            | ({} if effect.ok else {"why": effect.why})
+            for effect in effects
         ]
         gone = [one.message_id for one in effects if one.ok]
-        endings = ended({"id": one, **ends[one]} for one in gone)
+        endings = ended({"id": message_id, **ends[message_id]} for message_id in gone)
         self._forget(gone)
-        if release := self._releasing.begin(gone):
+        if release := self._unblocking.begin(gone):
             self._run.record(done(DELETE, results), *release)
-            self._releasing.release(gone)
+            self._unblocking.release(gone)
             self._run.record(endings)
         else:
             self._run.record(done(DELETE, results), endings)
@@ -290,7 +290,7 @@ class ThroughQueue:
             self._run.record(
                 ended({"id": one, "end": REFUSED, "why": why} for one, why in refused.items())
             )
-        wanted = [one for one in messages if one.message_id not in refused]
+        wanted = [message for message in messages if message.message_id not in refused]
         moved = self._send(wanted, sendings) if wanted else Moved(well=0, failed=0)
         return Moved(
             well=moved.well,
@@ -311,22 +311,22 @@ class ThroughQueue:
         """What to send, and for what can't be sent why not, by message id."""
         sendings: dict[str, Sending] = {}
         refused: dict[str, str] = {}
-        for one in messages:
+        for message in messages:
             try:
-                made = self._making.make(one)
+                made = self._making.make(message)
             except Unsendable as error:
-                refused[one.message_id] = str(error)
+                refused[message.message_id] = str(error)
                 continue
-            sendings[one.message_id] = made
+            sendings[message.message_id] = made
             if why := refusal(made, self._facts):
-                refused[one.message_id] = why
+                refused[message.message_id] = why
         return sendings, refused
 
     def _send(self, messages: list[DeadMessage], sendings: dict[str, Sending]) -> Moved:
         kept = self._making.keep(messages)
         self._run.record(intent(SEND, [one.message_id for one in messages], **kept))
-        effects = self._destination.send([sendings[one.message_id] for one in messages])
-        sent = {one.message_id: one.new_id for one in effects if one.ok}
+        effects = self._destination.send([sendings[message.message_id] for message in messages])
+        sent = {effect.message_id: effect.new_id for effect in effects if effect.ok}
         results = [
             {"id": one.message_id, "ok": one.ok}
             | ({"new_id": one.new_id} if one.ok else {"why": one.why})
@@ -364,7 +364,7 @@ class ThroughConsumer:
     def move(self, messages: Sequence[DeadMessage]) -> Moved:
         """See `Mover.move`."""
         self._run.record(intent(CONSUME, [one.message_id for one in messages]))
-        verdicts = {one.message_id: one for one in self._consumer.handle(messages)}
+        verdicts = {message.message_id: message for message in self._consumer.handle(messages)}
         well = [one for one, verdict in verdicts.items() if verdict.outcome in WELL]
         entries = [done(CONSUME, map(_result, verdicts.values()))]
         parked = [one for one in verdicts.values() if one.outcome == PARKED]
@@ -429,7 +429,7 @@ class ConsumerFunction:
 
     def handle(self, messages: Sequence[DeadMessage]) -> list[Verdict]:
         """See `Consumer.handle`. What an invocation did whose answer is lost, the guard knows."""
-        records = [to_lambda_record(one, queue_arn=self._queue_arn) for one in messages]
+        records = [to_lambda_record(message, queue_arn=self._queue_arn) for message in messages]
         verdicts: dict[str, Verdict] = {}
         why = "NotReported"
         for chunk in _chunks(records):
@@ -582,9 +582,9 @@ class Discarding:
 
     def move(self, messages: Sequence[DeadMessage]) -> Moved:
         """See `Mover.move`."""
-        ids = [one.message_id for one in messages]
+        ids = [message.message_id for message in messages]
         self._run.record(intent(EXPORT, ids))
         self._file.append(messages)
-        results = [{"id": one, "ok": True, "outcome": DISCARDED} for one in ids]
+        results = [{"id": message_id, "ok": True, "outcome": DISCARDED} for message_id in ids]
         self._run.record(done(EXPORT, results), intent(DELETE, ids))
         return self._deleting.delete(messages, {one: {"end": DISCARDED} for one in ids})

@@ -13,7 +13,7 @@ writes a run. A run is one JSON Lines file, and that file is the only truth abou
 
 `ledger.Ledger` is what the records amount to, item by item, in an SQLite file that is made anew
 from the journal whenever a run is opened: it bounds memory and is never a second truth. After a
-crash an item stands in one of five states (`ledger.State`), and each tells what a resume has to do:
+crash an item stands in one of five states (`ledger.State`), and each says what a resume has to do:
 
 - `waiting`: nothing was begun.
 - `doing` (a step): the step was begun and its end is unknown. The item is marked `unsure` from then
@@ -22,5 +22,6 @@ crash an item stands in one of five states (`ledger.State`), and each tells what
 - `failed` (a step): the step was refused; nothing happened.
 - `ended`: leave it alone.
 
-`report` counts and tells; `page` writes it as a page of HTML; `s3_copy` keeps a copy in S3.
+`operation` does all of this for a command but its own steps; `commands` are `fanout runs`.
+`report` counts and writes a page of HTML; `s3_copy` keeps a copy in S3.
 """

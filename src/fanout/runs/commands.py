@@ -142,10 +142,10 @@ def operation_of(context: typer.Context, stored: StoredRun) -> type[Operation] |
     """The operation whose run this is; None where this version has none of that command."""
     assert stored.header is not None, "find leaves out what has no header"
     operations: Mapping[str, str] = context.meta[OPERATIONS]
-    place = operations.get(stored.header.fields["command"])
-    if place is None:
+    location = operations.get(stored.header.fields["command"])
+    if location is None:
         return None
-    module, _, name = place.partition(":")
+    module, _, name = location.partition(":")
     found: type[Operation] = getattr(import_module(module), name)
     return found
 
@@ -158,11 +158,14 @@ def _notice(group: str, old: str, new: str) -> None:
 
 
 def _list(store: RunStore, group: str, *, as_json: bool) -> None:
-    reports = [make_report(store.records(one.run_id)) for one in store.runs() if one.is_of(group)]
+    reports = [
+        make_report(store.records(stored.run_id)) for stored in store.runs() if stored.is_of(group)
+    ]
     if as_json:
         print_json({"runs": [report.to_document() for report in reports]})
         return
     rows = table(escape(f"Runs in {store.folder}"), "run", "command", "on", "status", "became")
+    rows.columns[0].no_wrap = True
     for report in reports:
         became = ", ".join(f"{count:,} {fate}" for fate, count in report.fates.items())
         subject = report.header["subject"]
@@ -194,7 +197,7 @@ def _show(
             bad = list(islice(_ended_badly(ledger, words), LISTED_MAX))
             _write(html, [html_page(report, meanings=words.meanings, good=words.good, bad=bad)])
         if messages is not None:
-            _write(messages, (json.dumps(item_document(one)) + "\n" for one in ledger.items()))
+            _write(messages, (json.dumps(item_document(item)) + "\n" for item in ledger.items()))
     if originals is not None:
         write_lines(originals, _originals(store.records(stored.run_id)))
     if as_json:

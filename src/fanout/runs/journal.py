@@ -99,8 +99,8 @@ def fault_of(kind: str, fields: Mapping[str, Any]) -> str:
         model.model_validate(dict(fields))
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        return f"{kind} line, {place}: {first['msg']}"
+        name = ".".join(map(str, first["loc"]))
+        return f"{kind} line, {name}: {first['msg']}"
     return ""
 
 
@@ -176,7 +176,7 @@ def from_document(document: dict[str, Any]) -> Record:
 
 
 def selected(items: Sequence[Mapping[str, Any]]) -> Entry:
-    """Items of the selection, each with an `id` and facts that the report tells."""
+    """Items of the selection, each with an `id` and facts for the report."""
     return Entry(kind=Kind.SELECTED, fields={"items": list(items)})
 
 

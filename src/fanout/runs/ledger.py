@@ -166,7 +166,7 @@ class Ledger:
 
     def count(self, *states: State) -> int:
         """How many items are in these states; all, if none is named."""
-        return sum(one.count for one in self.tallies() if not states or one.state in states)
+        return sum(tally.count for tally in self.tallies() if not states or tally.state in states)
 
     # Private functions
 
@@ -190,15 +190,15 @@ class Ledger:
         self._base.executemany(
             "UPDATE items SET state = ?, step = ?, detail = ? WHERE id = ? AND state <> 'ended'",
             [
-                (State.DID if one["ok"] else State.FAILED, step, _detail(one), one["id"])
-                for one in results
+                (State.DID if result["ok"] else State.FAILED, step, _detail(result), result["id"])
+                for result in results
             ],
         )
 
     def _end(self, endings: Iterable[Mapping[str, Any]]) -> None:
         self._base.executemany(
             "UPDATE items SET state = 'ended', end = ?, detail = ? WHERE id = ?",
-            [(one["end"], _detail(one), one["id"]) for one in endings],
+            [(ending["end"], _detail(ending), ending["id"]) for ending in endings],
         )
 
 

@@ -124,7 +124,7 @@ class Work:
 
     `stopping.asked` (also `stop`) is asked between batches; `keep_lock` is called before each;
     `progress` is called after each with how many items were dealt with so far, and how many of
-    them failed; `say` tells the person and the journal's timeline a sentence.
+    them failed; `say` prints a sentence and puts it into the journal's timeline.
     """
 
     operator: Operator

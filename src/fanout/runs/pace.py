@@ -130,7 +130,7 @@ class DepthBound:
             waits behind them.
         depth_max: how many may; None: any number, and nobody looks.
         page_size: how many a page may add.
-        holding: told how many wait, the first time that a page has to.
+        holding: called with how many wait, the first time that a page has to.
         monotonic: seconds that only grow.
     """
 

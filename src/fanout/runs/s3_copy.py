@@ -67,7 +67,7 @@ class S3Copy:
         self._flushed_at = self._monotonic()
         if not self._lines:
             return
-        body = "".join(json.dumps(one.to_document()) + "\n" for one in self._lines).encode()
+        body = "".join(json.dumps(line.to_document()) + "\n" for line in self._lines).encode()
         key = f"{self._folder}{self._lines[0].n:0{_DIGITS}}.jsonl"
         try:
             self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
@@ -86,7 +86,7 @@ class S3Copy:
         if parts:
             found = self._client.get_object(Bucket=self._bucket, Key=parts[-1])["Body"].read()
             known = int(parts[-1][-_DIGITS - 6 : -6]) + found.count(b"\n") - 1
-        self.offer(one for one in records if one.n > known)
+        self.offer(record for record in records if record.n > known)
         self.flush()
 
 

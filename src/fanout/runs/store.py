@@ -49,7 +49,7 @@ class Operator:
 
 
 def find_operator(target: AwsTarget) -> Operator:
-    """Ask AWS and this machine. Not being told is no error: a run needs no right to ask."""
+    """Ask AWS and this machine. No answer is no error: a run needs no right to ask."""
     try:
         caller = target.client("sts").get_caller_identity()
         identity, account = caller["Arn"], caller["Account"]
@@ -79,7 +79,7 @@ SELECTED_PER_LINE = 500
 
 
 class Copy(Protocol):
-    """A second place for the lines. It may lag behind; a failure to copy stops nothing."""
+    """A copy of the lines. It may lag behind; a failure to copy stops nothing."""
 
     def offer(self, lines: Iterable[Record]) -> None:
         """Take lines that are already in the journal."""
@@ -95,7 +95,7 @@ class Copy(Protocol):
 
 
 CopyTo = Callable[[str], Copy]
-"""Makes the second place of a run by the run's id."""
+"""Makes the copy of a run by the run's id."""
 
 
 class Run:
@@ -220,7 +220,7 @@ class Run:
 
     def _flush(self) -> None:
         if self._copy is not None:
-            with suppress(Exception):  # the file is the journal; its copy tells of its own failure
+            with suppress(Exception):  # the file is the journal; its copy warns by itself
                 self._copy.flush()
 
 
@@ -274,7 +274,7 @@ class RunStore:
             subject: what it works on: `prefix`, `subscriber`, ARNs; a resume checks these.
             options: everything that a resume needs to go on in the same way.
             operator: who makes it.
-            copy_to: makes a second place for its lines.
+            copy_to: makes a copy of its lines.
         """
         now = self._clock()
         verb = command.rpartition(" ")[2]
@@ -307,7 +307,7 @@ class RunStore:
         Raises:
             WrongUse: none, or more than one, is called so.
         """
-        runs = [one for one in self.runs() if one.header is not None]
+        runs = [stored for stored in self.runs() if stored.header is not None]
         if name == LAST:
             runs = [one for one in runs if one.is_of(group)]
             if runs:
@@ -317,7 +317,7 @@ class RunStore:
         if len(found) == 1:
             return found[0]
         if found:
-            names = ", ".join(one.run_id for one in found[:5])
+            names = ", ".join(match.run_id for match in found[:5])
             raise WrongUse(f"More than one run is called {name!r}: {names}. Give more of its id.")
         known = ", ".join(one.run_id for one in runs[-5:]) or "none"
         raise WrongUse(f"No run {name!r} in {self.folder}; the latest are: {known}.")

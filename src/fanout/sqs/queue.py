@@ -204,14 +204,14 @@ class SqsQueue:
         ]
         with self._named():
             answer = self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)
-        return _effects([one.message_id for one in receipts], answer)
+        return _effects([receipt.message_id for receipt in receipts], answer)
 
     def send(self, sendings: Sequence[Sending]) -> list[Effect]:
         """See `Destination.send`."""
         entries = [{**one.entry, "Id": str(index)} for index, one in enumerate(sendings)]
         with self._named():
             answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
-        return _effects([one.message_id for one in sendings], answer)
+        return _effects([sending.message_id for sending in sendings], answer)
 
     def facts(self) -> QueueFacts:
         """See `DeadLetters.facts`."""

@@ -65,7 +65,8 @@ class HeldMessages:
     def extend(self, receipts: Sequence[Receipt], until: float) -> None:
         """They are hidden for longer now."""
         self._base.executemany(
-            "UPDATE held SET until = ? WHERE id = ?", [(until, one.message_id) for one in receipts]
+            "UPDATE held SET until = ? WHERE id = ?",
+            [(until, receipt.message_id) for receipt in receipts],
         )
 
     def drop(self, message_ids: Sequence[str]) -> None:
@@ -195,7 +196,7 @@ class Sweep:
             self.renew()
             page = self._queue.receive(hold_seconds=self._hold_seconds, thorough=thorough)
             until = self._monotonic() + self._hold_seconds
-            fresh = [one for one in page if self._held.add(one, until)]
+            fresh = [message for message in page if self._held.add(message, until)]
             if fresh:
                 repeats, waiting_since = 0, None
                 self.seen += len(fresh)
