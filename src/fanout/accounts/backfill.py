@@ -511,9 +511,7 @@ DEPTH_MAX_DEFAULT = 10_000
 
 ReadUnits = Annotated[
     float,
-    typer.Option(
-        "--read-units", min=0, help="Read capacity units a second; 0: as fast as it goes."
-    ),
+    typer.Option("--read-units", min=0, help="Read capacity units a second; 0: no limit."),
 ]
 OldRate = Annotated[float | None, typer.Option("--rate", min=0, hidden=True)]
 
@@ -536,7 +534,7 @@ def backfill(
     read_units: ReadUnits = READ_UNITS_DEFAULT,
     rate: OldRate = None,
     page_size: Annotated[
-        int, typer.Option(min=1, max=10_000, help="Items read at a time; a kill repeats so many.")
+        int, typer.Option(min=1, max=10_000, help="Items read at a time; a kill repeats this many.")
     ] = PAGE_SIZE_DEFAULT,
     max_depth: Annotated[
         int,

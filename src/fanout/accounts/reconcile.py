@@ -435,7 +435,7 @@ def reconcile(
     subscriber: Annotated[str, typer.Argument(help="The subscriber, such as payments.")],
     *,
     sample: Annotated[
-        int | None, typer.Option(min=1, help="Compare about so many customers and rows.")
+        int | None, typer.Option(min=1, help="Compare about this many customers and rows.")
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Compare all; the default.")] = False,
     grace_seconds: Annotated[

@@ -44,7 +44,7 @@ def demo(
         typer.Option(help="Customers to import first; the sample's 200 with the sample's changes."),
     ] = None,
     rate: Annotated[
-        float, typer.Option(min=0, help="Changes to write a second; 0: as fast as it goes.")
+        float, typer.Option(min=0, help="Changes to write a second; 0: no limit.")
     ] = RATE_DEFAULT,
     versions: Annotated[
         str,

@@ -146,7 +146,7 @@ def blocked(
     journal: JournalCopy = None,
     as_json: Json = False,
 ) -> None:
-    """Show who is blocked behind a parked event; with --unblock, free those behind a lost one.
+    """Show what is blocked behind a parked event; with --unblock, release what a lost one blocks.
 
     Exit code 0; with --check 1 where some are blocked by a message that the DLQ does not show;
     2: wrong use; 3: refused by AWS, or the message is not lost.

@@ -76,8 +76,8 @@ def replay(
     """Bring dead messages back: plan first, and with --execute do it.
 
     The selection is frozen in a journal before anything moves; what dies later is not in it.
-    Exit code 0: all selected ended well (or the plan was shown); 1: some did not, or are left;
-    2: wrong use; 3: refused by AWS, or another operator is at it; 130: interrupted, safely.
+    Exit code 0: all selected succeeded (or the plan was shown); 1: some failed, or are left;
+    2: wrong use; 3: refused by AWS, or another operator holds the lock; 130: interrupted, safely.
     """
     target: AwsTarget = context.obj
     subscription = find_subscription(target, subscriber)
@@ -109,7 +109,7 @@ def discard(
     subscriber: options.SubscriberName,
     *,
     because: Annotated[
-        str | None, typer.Option(help="Why they are thrown away; the journal keeps it.")
+        str | None, typer.Option(help="Why they are discarded; the journal keeps it.")
     ] = None,
     conditions: Conditions,
     old_because: Annotated[str | None, typer.Option("--reason", hidden=True)] = None,
@@ -126,12 +126,13 @@ def discard(
     journal: JournalCopy = None,
     as_json: Json = False,
 ) -> None:
-    """Throw dead messages away: plan first; with --execute, into a file and then out of the DLQ.
+    """Discard dead messages: write them to a file, then delete them from the DLQ.
 
     `fanout dlq import` brings them back from the file. Where a customer's events wait behind a
-    parked one, those behind a discarded one are free to be replayed.
+    parked one, those behind a discarded one can be replayed.
     Exit code 0: all selected are discarded (or the plan was shown); 1: some are left; 2: wrong
-    use; 3: refused by AWS or the disk, or another operator is at it; 130: interrupted, safely.
+    use; 3: refused by AWS or the disk, or another operator holds the lock; 130: interrupted,
+    safely.
     """
     target: AwsTarget = context.obj
     if old_because is not None:
@@ -199,8 +200,8 @@ def edit(
 
     Each is validated as its subscriber reads it before it is sent; what would not be valid stays
     as it is. The journal keeps the originals; the new message names its own in `edited_from`.
-    Exit code 0: all selected ended well (or the plan was shown); 1: some did not, or are left;
-    2: wrong use; 3: refused by AWS, or another operator is at it; 130: interrupted, safely.
+    Exit code 0: all selected succeeded (or the plan was shown); 1: some failed, or are left;
+    2: wrong use; 3: refused by AWS, or another operator holds the lock; 130: interrupted, safely.
     """
     target: AwsTarget = context.obj
     if editor == (patch is not None) or (editor and conditions.message is None):
@@ -315,7 +316,7 @@ def import_(
     """Send the messages of a file: plan first, and with --execute do it.
 
     Exit code 0: all were sent (or the plan was shown); 1: some were not; 2: wrong use; 3: refused
-    by AWS, or another operator is at it; 130: interrupted, safely.
+    by AWS, or another operator holds the lock; 130: interrupted, safely.
     """
     target: AwsTarget = context.obj
     subscription = find_subscription(target, subscriber)

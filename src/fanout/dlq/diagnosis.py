@@ -119,7 +119,7 @@ def advice(code: str) -> str:
     return {
         NEVER_RAN: (
             "Nothing is wrong with it: its attempts were used up while the function was throttled "
-            "or what it needs was down. Check that both are well, then replay."
+            "or what it needs was down. Check that both work, then replay."
         ),
         UNDELIVERED: "It never reached the queue: check the queue and its policy, then replay.",
     }.get(code, "Look at one with --message, fix the cause, then replay.")

@@ -214,10 +214,10 @@ HOLD_SECONDS_MAX = 60
 MessageId = Annotated[
     str | None, typer.Option("--message", help="Only this message, by an id of it.")
 ]
-Limit = Annotated[int | None, typer.Option(min=1, help="Select so many at most.")]
-Canary = Annotated[int, typer.Option(min=0, help="Do so many first, and see.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Select at most this many.")]
+Canary = Annotated[int, typer.Option(min=0, help="Do this many first, then check.")]
 Rate = Annotated[
-    float | None, typer.Option(min=0.01, help="Messages a second; as fast as it goes if not.")
+    float | None, typer.Option(min=0.01, help="Messages a second; no limit if omitted.")
 ]
 Watch = Annotated[
     str,

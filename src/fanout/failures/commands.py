@@ -134,7 +134,7 @@ def show(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show one object with its records, and what would become of each now. Exit code 0."""
+    """Show one object with its records, and what would happen to each now. Exit code 0."""
     deployment = find_deployment(context.obj)
     failure = deployment.store.read(key)
     if failure is None:
@@ -260,7 +260,7 @@ WhereReason = Annotated[
 ]
 Key = Annotated[str | None, typer.Option("--key", help="Only the object of this key.")]
 Customer = Annotated[str | None, typer.Option(help="Only objects with a record of this customer.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="Select so many objects at most.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Select at most this many objects.")]
 
 
 @failures_app.command()
@@ -307,7 +307,7 @@ def recover(
     """Publish again what the publisher or Lambda gave up: shows the plan; does it with --execute.
 
     The same event ids, each customer's changes in order, through the deployed publisher function.
-    Exit code 0: all ended well (or the plan was shown); 1: some did not, or are left; 2: wrong use;
+    Exit code 0: all succeeded (or the plan was shown); 1: some failed, or are left; 2: wrong use;
     3: refused by AWS, or another operator is at work on it; 130: interrupted, safely.
     """
     where_reason = _renamed("--reason", reason, "--where-reason", where_reason)

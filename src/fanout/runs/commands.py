@@ -31,7 +31,7 @@ Html = Annotated[
     Path | None, typer.Option("--html", help="Write it as a page that needs nothing else.")
 ]
 Messages = Annotated[
-    Path | None, typer.Option("--messages", help="Write each item's fate, as JSON Lines.")
+    Path | None, typer.Option("--messages", help="Write each item's outcome, as JSON Lines.")
 ]
 Originals = Annotated[
     Path | None,
@@ -67,7 +67,7 @@ def show_run(
     runs_dir: RunsDir = None,
     as_json: Json = False,
 ) -> None:
-    """Show what became of each selected item of a run, in numbers that add up, and when.
+    """Show the outcome of each selected item of a run, in numbers that add up, and when.
 
     Exit code 0 where all ended well, 1 where not (yet).
     """

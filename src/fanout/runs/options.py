@@ -21,11 +21,11 @@ Reveal = Annotated[
 
 
 Check = Annotated[
-    bool, typer.Option("--check", help="Exit with 1 where there is something, for a script.")
+    bool, typer.Option("--check", help="Exit with 1 if there is something, for scripts.")
 ]
 
 
-Execute = Annotated[bool, typer.Option("--execute", help="Do it; without, only the plan is shown.")]
+Execute = Annotated[bool, typer.Option("--execute", help="Run it; otherwise only show the plan.")]
 
 
 JournalCopy = Annotated[
