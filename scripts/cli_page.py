@@ -34,7 +34,8 @@ escaped, such as `\\x1b`.
 | exit code | meaning |
 |---|---|
 | 0 | done |
-| 1 | done, but something was found: drift, a breaking change, remaining failures |
+| 1 | done, but something was found: drift, a breaking change, remaining failures; from a list \
+only with `--check` |
 | 2 | wrong use: the message names what is wrong and what was expected |
 | 3 | refused or unreachable: by AWS, or by this machine |
 | 130 | interrupted, safely |
