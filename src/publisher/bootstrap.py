@@ -106,7 +106,7 @@ def _publisher(
 
     from publisher import other_events
     from publisher.bad_deployment import BadDeploymentDetector
-    from publisher.clock import SystemClock
+    from publisher.clock import Clock
     from publisher.failure_store import S3FailureStore
     from publisher.failure_tracker import FailureTracker
     from publisher.publish_batch import BatchPublisher
@@ -122,7 +122,7 @@ def _publisher(
         rules=settings.rules,
         producer=settings.producer,
         failure_store=failure_store,
-        clock=SystemClock(),
+        clock=Clock(),
         tracker=FailureTracker(),
         deployment=BadDeploymentDetector(),
         jitter=random.random,

@@ -4,8 +4,8 @@ import time
 from datetime import UTC, datetime
 
 
-class SystemClock:
-    """Implements the port `Clock`."""
+class Clock:
+    """Time, and waiting; a test has its own."""
 
     def now(self) -> datetime:
         """The instant, in UTC."""

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 
 from customer_events.deadline import Deadlines
 from publisher.batch_result import BatchResult
+from publisher.clock import Clock
 from publisher.events import Entry
 from publisher.failure_tracker import GIVE_UP_AFTER_SECONDS, FailureTracker
-from publisher.ports import Answer, Bus, Clock, FailureStore, ParkedRecord, Verdict
+from publisher.ports import Answer, Bus, FailureStore, ParkedRecord, Verdict
 from publisher.reasons import BadRecord, BusKeepsFailing, UnexpectedError
 
 RETRY_DELAY_BASE_SECONDS = 0.1

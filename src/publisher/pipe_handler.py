@@ -13,9 +13,10 @@ from typing import Any
 from customer_events.deadline import Deadline
 from publisher.batch_result import BatchResult
 from publisher.bus_errors import CONFIRMED, too_large
+from publisher.clock import Clock
 from publisher.events import Entry
 from publisher.invocation import RESERVES, BatchFailed, redact_exceptions
-from publisher.ports import Answer, Clock
+from publisher.ports import Answer
 from publisher.publish_batch import BatchPublisher
 from publisher.reporting import BatchReporter
 from publisher.stream_records import StreamRecord

@@ -12,19 +12,6 @@ from publisher.reasons import BadRecord
 from publisher.stream_records import StreamRecord
 
 
-class Clock(Protocol):
-    """Time, and waiting."""
-
-    def now(self) -> datetime:
-        """The instant, in UTC."""
-
-    def monotonic(self) -> float:
-        """Seconds that only ever rise."""
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-
-
 class Verdict(Enum):
     """What the bus did with one entry."""
 

@@ -11,9 +11,10 @@ from typing import Any
 from customer_events.deadline import Deadline, Deadlines
 from publisher.bad_deployment import BadDeploymentDetector
 from publisher.batch_result import BatchResult
+from publisher.clock import Clock
 from publisher.failure_tracker import FailureTracker
 from publisher.invocation import RESERVES, BatchFailed, redact_exceptions
-from publisher.ports import Bus, Clock, ParkedRecord
+from publisher.ports import Bus, ParkedRecord
 from publisher.publish_batch import BatchPublisher
 from publisher.reporting import BatchReporter
 from publisher.stream_records import StreamRecord
