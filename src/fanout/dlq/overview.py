@@ -349,7 +349,8 @@ def show_groups(
         )
     OUT.print(rows)
     for group in groups:
-        OUT.print(f"[bold]{group.number}[/]  {escape(advice(group.cause.code))}")
+        what_to_do = escape(advice(group.cause.code))
+        OUT.print(f"[bold]{group.number}[/]  {what_to_do}", soft_wrap=False)
         versions = ", ".join(map(str, sorted(group.versions)[:_VERSIONS_SHOWN])) or "unknown"
         origin = _ORIGINS[group.cause.origin]
         OUT.print(f"   {origin}; version {versions}; {group.customers:,} customers", style="dim")
