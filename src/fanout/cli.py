@@ -64,6 +64,8 @@ COMMANDS: Final = {
 """Every command: MODULE:NAME, and the first paragraph of its help (a test compares the two)."""
 
 OPERATIONS: Final = {
+    "backfill": "fanout.accounts.backfill:Backfill",
+    "reconcile": "fanout.accounts.reconcile:Reconcile",
     "dlq replay": "fanout.dlq.replay:DlqReplay",
     "dlq edit": "fanout.dlq.replay:DlqEdit",
     "dlq discard": "fanout.dlq.replay:DlqDiscard",

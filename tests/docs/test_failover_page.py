@@ -15,6 +15,7 @@ from docs.doc_blocks import ROOT
 from event_consumer import latest_state_consumer
 from fanout.accounts import reconcile as session
 from fanout.cli import app
+from fanout.runs.pace import Stopping
 from infra.sam_template import read as read_template
 from integration.payments_on_moto import as_lambda_record
 from integration.seeding_on_moto import REGION, seeding_on_moto
@@ -216,8 +217,8 @@ def regions(tmp_path, monkeypatch):
             if status is not None:
                 deployment.put(customer, status)
         both = TwoRegions(deployment, monkeypatch)
-        waits = SimpleNamespace(monotonic=lambda: 0.0, sleep=lambda _: both.consume())
-        monkeypatch.setattr(session, "time", waits)
+        monkeypatch.setattr(session, "time", SimpleNamespace(monotonic=lambda: 0.0))
+        monkeypatch.setattr(Stopping, "wait", lambda *_: both.consume())
         both.work()
         yield both
 

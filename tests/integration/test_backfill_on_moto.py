@@ -1,18 +1,24 @@
 """`fanout backfill` on moto: what is read, what is sent, what is refused."""
 
 import json
+import shutil
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from customer_events.event import Status
 from customer_events.sequence import UNCOUNTED
-from fanout.errors import Found, WrongUse
+from fanout.errors import WrongUse
 from fanout.runs import pace as depth_bound
 from fanout.runs.pace import Stopping
+from fanout.sqs.queue import SqsQueue
 from integration.seeding_on_moto import seeding_on_moto, table
 from unit.fanout.backfill_samples import position
+
+OLD_JOURNALS = Path(__file__).parent / "journals"
+"""Of runs that were interrupted under the previous release."""
 
 
 @pytest.fixture
@@ -40,7 +46,7 @@ def test_every_customer_comes_once_as_a_snapshot_that_was_read_just_now(deployme
     assert began_at - second < read_at < datetime.now(UTC) + second
 
 
-def test_without_execute_nothing_is_sent_and_no_journal_is_made(deployment, tmp_path):
+def test_without_execute_nothing_is_sent_until_the_planned_run_is_resumed(deployment):
     deployment.put("c-1", "ACTIVE")
     deployment.subscriber(since=datetime.now(UTC).isoformat())
     began = time.monotonic()
@@ -49,8 +55,11 @@ def test_without_execute_nothing_is_sent_and_no_journal_is_made(deployment, tmp_
     assert (plan["executed"], plan["subscriber"], plan["risk"]) == (False, "payments", None)
     took_seconds = time.monotonic() - began
     assert 898 - took_seconds < plan["wait_seconds"] < 902, "AWS's clock has whole seconds"
+    deployment.run("backfill", "payments", "--no-wait")
+    deployment.run("runs", "resume", "last")
     assert deployment.messages() == []
-    assert list(tmp_path.iterdir()) == []
+    begun = deployment.run("runs", "resume", "last", "--execute")
+    assert (begun.exit_code, len(deployment.messages())) == (0, 1), begun.output
 
 
 def test_not_to_wait_tells_what_it_risks(deployment):
@@ -79,7 +88,7 @@ def test_it_pauses_while_too_many_messages_wait_and_goes_on_as_they_are_taken(
 ):
     for number in range(12):
         deployment.put(f"c-{number}", "ACTIVE")
-    options = ("--max-depth", "4", "--page-size", "2", "--segments", "1")
+    options = ("--max-depth", "4", "--page-size", "2", "--segments", "1", "--read-units", "0")
     depths, taken = [], []
 
     def consume(_stopping, _seconds):
@@ -108,9 +117,10 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_sent(deployment):
     deployment.put("c-1", "ACTIVE")
     deployment.put("c-2", "FROZEN")
     result = deployment.backfill()
-    assert isinstance(result.exception, Found)
-    assert "1 UnknownStatus; such as c…: UnknownStatus" in str(result.exception)
+    assert (result.exit_code, json.loads(result.stdout)["unreadable"]) == (1, {"UnknownStatus": 1})
     assert list(deployment.events()) == ["c-1"]
+    shown = deployment.run("backfill", "payments", "--no-wait", "--execute", as_json=False)
+    assert "1 UnknownStatus; such as c…: UnknownStatus" in shown.stdout
 
 
 def test_only_followed_statuses_are_sent(deployment):
@@ -127,10 +137,11 @@ def test_only_followed_statuses_are_sent(deployment):
 def test_a_filter_that_no_item_matches_is_no_success(deployment):
     deployment.publisher(entity_filter="kind=CUSTMER")
     deployment.put("c-1", "ACTIVE", kind={"S": "CUSTOMER"})
-    result = deployment.backfill()
-    assert (json.loads(result.stdout)["sent"], result.exception.exit_code) == (0, 1)
-    assert "None of the 1 items of accounts" in str(result.exception)
-    assert "ENTITY_FILTER (kind=CUSTMER)" in str(result.exception)
+    result = deployment.run("backfill", "payments", "--no-wait", "--execute", as_json=False)
+    assert result.exit_code == 1
+    assert "None of the 1 items of accounts" in result.stdout
+    assert "ENTITY_FILTER (kind=CUSTMER)" in result.stdout
+    assert deployment.messages() == []
 
 
 def test_items_that_are_no_customers_are_passed_over(deployment):
@@ -188,5 +199,61 @@ def test_a_run_is_not_resumed_for_another_filter(deployment):
     policy = {"transition": [{"suffix": ">CLOSED"}]}
     deployment.subscribe(policy)
     deployment.subscriber(filter=policy)
-    result = deployment.backfill("--resume", "last")
+    result = deployment.run("runs", "resume", "last")
     assert "another queue, table or filter" in str(result.exception)
+
+
+class Killed(BaseException):
+    """The process ends."""
+
+
+@pytest.mark.parametrize("command", [("runs", "resume"), ("backfill", "payments", "--resume")])
+def test_a_backfill_that_was_killed_continues_behind_its_last_page(
+    deployment, monkeypatch, command
+):
+    for number in range(12):
+        deployment.put(f"c-{number:02}", "ACTIVE")
+    calls = iter(range(1, 100))
+    send_batch = SqsQueue.send
+
+    def killed_at_third(queue, sendings):
+        if next(calls) == 3:
+            raise Killed
+        return send_batch(queue, sendings)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SqsQueue, "send", killed_at_third)
+        with pytest.raises(Killed):
+            deployment.backfill("--segments", "1", "--page-size", "3")
+    assert len(deployment.messages()) == 6
+    [listed] = json.loads(deployment.run("runs", "list").stdout)["runs"]
+    assert listed["command"] == "backfill"
+    result = deployment.run(*command, listed["run_id"])
+    document = json.loads(result.stdout)
+    assert (document["finished"], document["scanned"], document["sent"]) == (True, 12, 12)
+    assert len(deployment.messages()) == 6
+    assert ("next release" in result.stderr) == (command[0] == "backfill")
+
+
+def test_a_run_of_another_command_or_subscriber_is_not_resumed_as_a_backfill(deployment):
+    deployment.put("c-1", "ACTIVE")
+    deployment.run("reconcile", "payments", "--grace-seconds", "0", "--repair", "--execute")
+    result = deployment.backfill("--resume", "reconcile")
+    assert "is no backfill of payments" in str(result.exception)
+
+
+def test_the_old_name_of_the_limit_on_reads_works_with_a_notice(deployment):
+    result = deployment.run("backfill", "payments", "--rate", "7")
+    assert json.loads(result.stdout)["units_per_second"] == 7
+    assert "`--rate` is `--read-units`" in result.stderr
+
+
+def test_a_journal_of_the_previous_release_is_resumed(deployment, monkeypatch, tmp_path):
+    monkeypatch.setattr("fanout.accounts.backfill.FILTER_DELAY", timedelta(0))
+    shutil.copy(OLD_JOURNALS / "backfill.jsonl", tmp_path)
+    for number in range(6):
+        deployment.put(f"customer-{number}", "ACTIVE")
+    result = deployment.run("runs", "resume", "last")
+    document = json.loads(result.stdout)
+    assert (result.exit_code, document["finished"]) == (0, True), result.output
+    assert document["sent"] == 3 + len(deployment.messages()), "three were sent before"

@@ -28,7 +28,7 @@ def deployment(tmp_path):
 def test_a_backfill_counts_customers(deployment):
     result = deployment.backfill()
     assert json.loads(result.stdout)["sent"] == 30
-    assert "customers: 30 of 30 (" in result.stderr
+    assert "backfill: 30 of 30 (" in result.stderr
 
 
 def test_a_reconcile_counts_what_it_compares_and_each_later_phase_names_itself(deployment):
@@ -44,8 +44,8 @@ def test_a_repair_counts_what_it_sends(deployment, monkeypatch):
     arguments = ("--grace-seconds", "0", "--repair", "--execute")
     result = deployment.run("reconcile", "payments", *arguments)
     assert json.loads(result.stdout)["left"] == 30
-    assert "repairing: 30 of 30 (" in result.stderr
-    assert "waiting until the repaired rows agree (" in result.stderr
+    assert "reconcile: 30 of 30 (" in result.stderr
+    assert "Waiting until the repaired rows agree." in result.stderr
 
 
 def test_a_replay_counts_messages(aws, subscriber, fanout):

@@ -17,6 +17,7 @@ from fanout.dlq import steps as sending
 from fanout.failures import recover as recovering
 from fanout.failures import store as publisher_function
 from fanout.failures.records import Record
+from fanout.runs.journal import intent
 from fanout.sqs import queue as sqs_queues
 from fanout.sqs.message import DeadMessage
 from fanout.sqs.queue import Effect, QueueFacts, Receipt, Sending, Verdict
@@ -108,12 +109,13 @@ class MovingFirst(recovering.Recovery):
 class EagerScan(backfill.Seeding):
     def _next_page(self, position: backfill.Position, segments: int) -> backfill.Position:
         page = self.accounts.page(
-            position.segment, segments, start=position.next_key, limit=self.scope.page_size
+            position.segment, segments, start=position.next_key, limit=self.page_size
         )
-        self.checkpoints.begin(position)
+        with self.journal_lock:
+            self.run.record(intent(backfill.STEP, [position.item_id]))
         reached = position.after(page.next_key, backfill.Tally(scanned=page.scanned))
-        self.checkpoints.reached(reached)
-        self._send(page)
+        self._record(reached)
+        self.bound.page_sent(self._send(page).sent)
         return reached
 
 

@@ -65,7 +65,7 @@ class CommandChecks:
                     REPORTS_TRUE, f"a replay reports {item.end} of a message that is still dead"
                 )
 
-    def readings_so_far(self, subscriber: Subscriber) -> int:
+    def snapshots_so_far(self, subscriber: Subscriber) -> int:
         return len(self._readings.get(subscriber.name, ()))
 
     def seeded(

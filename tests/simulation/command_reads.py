@@ -1,22 +1,22 @@
-"""`fanout backfill`, its resume, and `fanout reconcile --repair`, of who follows every status."""
+"""`fanout backfill`, `fanout reconcile --repair`, and their resume, of who follows every status."""
 
+from collections.abc import Mapping
 from contextlib import closing
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from fanout.accounts import backfill
-from fanout.accounts.backfill import Plan
+from fanout.accounts import backfill, reconcile
+from fanout.accounts.backfill import Backfill
 from fanout.accounts.drift import DifferenceStore
-from fanout.accounts.reconcile import find_drift, repair_drift
+from fanout.errors import WrongUse
+from fanout.runs.operation import Operation, Selecting, perform
+from fanout.runs.store import Run
 from simulation.deployment import Deployed
 from simulation.desk import Begun, Desk, Stop
 from simulation.truth import customer_item
 
 if TYPE_CHECKING:
     from simulation.world import World
-
-READS = backfill.COMMAND
-GRACE_SECONDS = 60.0
 
 
 class Reads:
@@ -26,52 +26,52 @@ class Reads:
         self._deployed = deployed
 
     def seed(self, dice: Random) -> str:
-        plan = self._plan(dice.randint(1, 3), dice)
-        with self._desk.carefully():
-            run = backfill._run(self._deployed, self._desk.store, plan, None)
-        with run:
+        operation = self._backfill(dice, segments=dice.randint(1, 3))
+        with self._new_run(operation, {"segments": operation.segments}) as run:
             subscriber = self._world.subscribers[0]
             truth, items = self._world.truth, self._world.accounts.items
             customers = {key: truth.last_index(key) for key in items if customer_item(items[key])}
-            readings = self._world.command_checks.readings_so_far(subscriber)
-            self._desk.note(READS, run.run_id, subscriber, customers, readings)
-            return self._scan(run, plan)
-
-    def go_on(self, begun: Begun, dice: Random) -> str:
-        segments = backfill._segments_of(self._desk.store, begun.run_id)
-        plan = self._plan(segments, dice)
-        with self._desk.carefully():
-            run = backfill._run(self._deployed, self._desk.store, plan, begun.run_id)
-        with run:
-            return self._scan(run, plan)
+            snapshots = self._world.command_checks.snapshots_so_far(subscriber)
+            self._desk.note(backfill.COMMAND, run.run_id, subscriber, customers, snapshots)
+            return self._scan(operation, run)
 
     def repair(self, dice: Random) -> str:
-        session = self._deployed.comparing(self._world.subscribers[0])
-        stopping = Stop(self._desk)
+        subscriber = self._world.subscribers[0]
+        operation = self._deployed.comparing(subscriber)
         with closing(DifferenceStore()) as differences:
-            report = find_drift(
-                session,
-                differences,
-                sample=None,
-                chance=dice,
-                grace_seconds=GRACE_SECONDS,
-                stopping=stopping,
+            report = operation.find_drift(
+                differences, sample=None, chance=dice, stopping=Stop(self._desk)
             )
-            if not report.drifted:
-                return f"no drift, {report.in_flight} in flight"
-            report = repair_drift(
-                session,
-                differences,
-                report,
-                store=self._desk.store,
-                grace_seconds=GRACE_SECONDS,
-                stopping=stopping,
-            )
-        return f"{report.drifted} drifted, {report.left} left"
+            if not report["drifted"]:
+                return f"no drift, {report['in_flight']} in flight"
+            operation.differences = differences
+            with self._new_run(operation, {}) as run:
+                self._desk.note(reconcile.COMMAND, run.run_id, subscriber)
+                return self._send(operation, run)
+
+    def resume(self, begun: Begun, dice: Random) -> str:
+        with self._desk.store.open(begun.run_id) as run:
+            if not run.is_frozen:
+                raise WrongUse(begun.run_id)
+            if begun.command == reconcile.COMMAND:
+                return self._send(self._deployed.comparing(begun.subscriber), run)
+            operation = self._backfill(dice, segments=run.options["segments"])
+            return self._scan(operation, run)
 
     # Private functions
 
-    def _plan(self, segments: int, dice: Random) -> Plan:
+    def _new_run(self, operation: Operation, options: Mapping[str, Any]) -> Run:
+        with self._desk.carefully():
+            run = self._desk.store.create(
+                operation.command,
+                subject=operation.subject(),
+                options=options,
+                operator=self._desk.operator,
+            )
+            operation.select(run, Selecting())
+        return run
+
+    def _backfill(self, dice: Random, *, segments: int) -> Backfill:
         return self._deployed.seeding(
             self._world.subscribers[0],
             segments=segments,
@@ -79,12 +79,20 @@ class Reads:
             depth_max=dice.choice((None, 2)),
         )
 
-    def _scan(self, run: backfill.Run, plan: Plan) -> str:
-        tally, finished = backfill._seed(self._deployed, plan, run, Stop(self._desk))
-        if finished:
+    def _scan(self, operation: Backfill, run: Run) -> str:
+        self._perform(operation, run)
+        if operation.finished:
             begun = self._desk.begun.pop(run.run_id)
             accounts = self._world.accounts
             self._world.command_checks.seeded(
-                begun.subscriber, begun.customers, accounts, since=begun.readings
+                begun.subscriber, begun.customers, accounts, since=begun.snapshots
             )
-        return f"{tally.sent} snapshots sent"
+        return f"{operation.tally.sent} snapshots sent"
+
+    def _send(self, operation: reconcile.Reconcile, run: Run) -> str:
+        self._perform(operation, run)
+        self._desk.begun.pop(run.run_id)
+        return f"{run.ledger.count()} drifted, {operation.left} left"
+
+    def _perform(self, operation: Operation, run: Run) -> None:
+        perform(self._deployed, operation, run, self._desk.operator, log=lambda _sentence: None)

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from fanout.accounts import backfill, reconcile
 from fanout.errors import CommandError, WrongUse
 from fanout.runs.store import Operator
 from simulation.broken import GuaranteeBroken
 from simulation.calls import Crash, Invocation, in_short
 from simulation.checkers import COMMANDS_END
-from simulation.command_reads import READS, Reads
+from simulation.command_reads import Reads
 from simulation.command_recoveries import Recoveries
 from simulation.command_replays import REPLAY, Replays
 from simulation.deployment import Deployed
@@ -119,8 +120,8 @@ class Commands:
             return "nothing to go on with"
         begun = self.begun[dice.choice(sorted(self.begun))]
         try:
-            if begun.command == READS:
-                return self._reads.go_on(begun, dice)
+            if begun.command in {backfill.COMMAND, reconcile.COMMAND}:
+                return self._reads.resume(begun, dice)
             if begun.command == REPLAY:
                 return self._replays.go_on(begun)
             return self._recoveries.go_on(begun)

@@ -7,16 +7,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from customer_events.event import Status
-from fanout.accounts.backfill import Plan, SubscriptionChange
+from fanout.accounts.backfill import Backfill, SubscriptionChange
 from fanout.accounts.compare import Expectation, GuardedTableRows, own_attributes
 from fanout.accounts.drift import Sides
-from fanout.accounts.reconcile import Session
+from fanout.accounts.reconcile import Reconcile
 from fanout.accounts.snapshots import ItemReader
 from fanout.accounts.table import AccountsTable, TableFacts
-from fanout.discovery import Bus, Publisher, table_rules
+from fanout.discovery import Publisher, table_rules
 from fanout.discovery import Subscriber as Found
 from fanout.failures.store import Deployment, ObjectStore
-from fanout.runs.pace import CapacityPace
 from payments_consumer.standing import attributes
 from simulation.parameters import FunctionsClient, ParametersClient
 from simulation.queues_client import QueuesClient
@@ -111,27 +110,25 @@ class Deployed:
 
     def seeding(
         self, subscriber: Subscriber, *, segments: int, page_size: int, depth_max: int | None
-    ) -> Plan:
-        publisher, now = self.publisher(), self._world.clock.now()
-        return Plan(
-            bus=Bus(transport="sns", arn=self._world.topic.arn),
-            publisher=publisher,
+    ) -> Backfill:
+        now = self._world.clock.now()
+        return Backfill(
+            target=self,
+            publisher=self.publisher(),
             subscriber=self.subscriber(subscriber),
             accounts=_facts(ACCOUNTS, len(self._world.accounts.items)),
-            reader=ItemReader(publisher),
             followed=frozenset(Status),
             change=SubscriptionChange(changed_at=now - timedelta(days=1), asked_at=now),
             segments=segments,
             page_size=page_size,
-            units_per_second=None,
+            read_units=None,
             depth_max=depth_max,
-            wait=False,
         )
 
-    def comparing(self, subscriber: Subscriber) -> Session:
+    def comparing(self, subscriber: Subscriber) -> Reconcile:
         publisher = self.publisher()
         customers = len(self._world.accounts.items)
-        return Session(
+        return Reconcile(
             target=self,
             publisher=publisher,
             subscriber=self.subscriber(subscriber),
@@ -142,7 +139,7 @@ class Deployed:
                 rows=GuardedTableRows(self._tables, _facts(subscriber.name, customers), _OWN),
                 expectation=Expectation(followed=frozenset(Status), rule=attributes),
             ),
-            pace=CapacityPace(None),
+            read_units=None,
         )
 
     # Private functions

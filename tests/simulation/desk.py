@@ -36,14 +36,14 @@ _MEMORY = Path("/dev/shm")
 class Begun:
     """A run that is not done.
 
-    `customers`: who was there when it began, after which change; `readings`: how many were sent.
+    `customers`: who was there when it began, after which change; `snapshots`: how many were sent.
     """
 
     command: str
     run_id: str
     subscriber: Subscriber
     customers: Mapping[str, int]
-    readings: int
+    snapshots: int
 
 
 class InTurn(Executor):
@@ -143,7 +143,7 @@ class Desk:
         run_id: str,
         subscriber: Subscriber,
         customers: Mapping[str, int] | None = None,
-        readings: int = 0,
+        snapshots: int = 0,
     ) -> None:
         """A run has been made, and somebody will have to go on with it if its process dies."""
         self.begun[run_id] = Begun(
@@ -151,7 +151,7 @@ class Desk:
             run_id=run_id,
             subscriber=subscriber,
             customers=customers or {},
-            readings=readings,
+            snapshots=snapshots,
         )
 
     def close(self) -> None:
@@ -215,8 +215,6 @@ class Desk:
             (backfill, "ThreadPoolExecutor"): InTurn,
             (recovering, "ThreadPoolExecutor"): InTurn,
             (object_store, "ThreadPoolExecutor"): InTurn,
-            (backfill, "find_operator"): lambda _: self.operator,
-            (reconcile, "find_operator"): lambda _: self.operator,
             (recovering, "patient_client"): lambda target: target.client("lambda"),
             (tempfile, "tempdir"): str(self.folder),
         }

@@ -239,7 +239,7 @@ VARIANTS = (
         faults=only("operators", "mapping_off", "restarts"),
         seeds_max=2000,
     ),
-    Variant(system=commands.BackfillSkipsPage, caught_by=SEEDED, faults=_OPERATING),
+    Variant(system=commands.BackfillSkipsPage, caught_by=SEEDED, faults=_OPERATING, shown_by=445),
     Variant(system=commands.BackfillBelievesSend, caught_by=SEEDED, faults=_OPERATING, shown_by=69),
     Variant(
         system=commands.BackfillMarksNewest,

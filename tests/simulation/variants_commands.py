@@ -149,7 +149,7 @@ class RepairAsSnapshot(System):
 class RepairReadsAccountsFirst(System):
     """Reads the item before the row that it repairs."""
 
-    bent_commands = Bent({(reconcile, "_repairs"): bent.accounts_first})
+    bent_commands = Bent({(reconcile, "repairs"): bent.accounts_first})
 
 
 class RepairLeavesTheGone(System):

@@ -13,7 +13,7 @@ from uuid import UUID
 from customer_events.encoder import downcast
 from customer_events.errors import OrderContradiction
 from customer_events.event import NEWEST_MAJOR, Change, CustomerStatusChanged, Status
-from customer_events.instants import from_wire
+from customer_events.instants import from_wire, to_wire
 from customer_events.sequence import Sequence as EventSequence
 from customer_events.sequence import SequenceSource
 from event_consumer.guarded_table import GUARD_ATTRIBUTES, read_row
@@ -59,21 +59,26 @@ class StoredRow:
 class Difference:
     """A customer whose row is not as Accounts asks.
 
-    `expected` and `actual` are statuses, None: not there. `since` is when the customer changed,
+    `expected` and `found` are statuses, None: not there. `since` is when the customer changed,
     where Accounts or the cause says so; `row_of` when the row's last change occurred, so that the
-    row can't have been wrong for longer. `state` changes whenever either side does, `row_state`
-    when the row does.
+    row can't have been wrong for longer; both as on the wire. `state` changes whenever either side
+    does, `row_state` when the row does.
     """
 
     customer_id: str
     drift: Drift
     expected: str | None
-    actual: str | None
-    since: datetime | None
-    row_of: datetime | None
+    found: str | None
+    since: str | None
+    row_of: str | None
     state: str
     row_state: str | None
     cause: str | None = None
+
+    def to_document(self) -> dict[str, Any]:
+        """One JSON object; `docs/reference/reconcile.md` lists its fields."""
+        names = ("customer_id", "drift", "cause", "expected", "found", "since", "row_of")
+        return {name: getattr(self, name) for name in names}
 
 
 Rule = Callable[[CustomerStatusChanged], Mapping[str, str]]
@@ -107,13 +112,14 @@ class Expectation:
             drift = self._drift(account, expected, stored)
         if drift is None:
             return None
+        since = account.changed_at if isinstance(account, Snapshot) else None
         return Difference(
             customer_id=customer_id,
             drift=drift,
             expected=expected if account else None,
-            actual=stored.status if stored else None,
-            since=account.changed_at if isinstance(account, Snapshot) else None,
-            row_of=stored.row.occurred_at if stored and stored.row else None,
+            found=stored.status if stored else None,
+            since=to_wire(since) if since else None,
+            row_of=to_wire(stored.row.occurred_at) if stored and stored.row else None,
             state=_state(account, stored),
             row_state=stored.raw if stored else None,
         )

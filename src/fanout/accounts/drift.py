@@ -13,7 +13,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
 
-from customer_events.instants import from_wire, to_wire
+from customer_events.instants import to_wire
 from fanout.accounts.compare import (
     Difference,
     Drift,
@@ -48,26 +48,6 @@ _Element = TypeVar("_Element")
 _Page = TypeVar("_Page", Page, RowPage)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """Differences of one kind and cause; `oldest` is the earliest `since` that is known."""
-
-    drift: Drift
-    cause: str
-    count: int
-    oldest: datetime | None
-
-    def to_document(self) -> dict[str, Any]:
-        """One JSON object."""
-        oldest = self.oldest and to_wire(self.oldest)
-        return {
-            "drift": self.drift.value,
-            "cause": self.cause,
-            "count": self.count,
-            "oldest": oldest,
-        }
-
-
 class DifferenceStore:
     """The differences that still stand, by customer; close it when done.
 
@@ -89,11 +69,10 @@ class DifferenceStore:
 
     def put(self, difference: Difference) -> None:
         """Note a difference, in place of what was known of the customer."""
-        cause = difference.cause or UNEXPLAINED
-        since = difference.since and to_wire(difference.since)
+        cause, document = difference.cause or UNEXPLAINED, json.dumps(asdict(difference))
         self._base.execute(
             "INSERT OR REPLACE INTO differences VALUES (?, ?, ?, ?, ?)",
-            (difference.customer_id, difference.drift, cause, since, _to_text(difference)),
+            (difference.customer_id, difference.drift, cause, difference.since, document),
         )
 
     def get(self, customer_id: str) -> Difference | None:
@@ -128,21 +107,13 @@ class DifferenceStore:
         """Some of them, to show."""
         return next(self.chunks(count), [])
 
-    def groups(self) -> list[Group]:
-        """How many there are of each kind and cause, the most first."""
+    def groups(self) -> list[dict[str, Any]]:
+        """How many there are of each kind and cause, the most first; `oldest` has the earliest."""
         rows = self._base.execute(
             "SELECT drift, cause, COUNT(*), MIN(since) FROM differences"
             " GROUP BY drift, cause ORDER BY COUNT(*) DESC, drift, cause"
         )
-        return [
-            Group(
-                drift=Drift(drift),
-                cause=cause,
-                count=count,
-                oldest=from_wire(oldest) if oldest else None,
-            )
-            for drift, cause, count, oldest in rows
-        ]
+        return [dict(zip(("drift", "cause", "count", "oldest"), row, strict=True)) for row in rows]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -325,7 +296,7 @@ class Failure:
 
     customer_id: str
     cause: str
-    since: datetime | None
+    since: str | None
 
 
 def explain(differences: DifferenceStore, failures: Iterable[Failure]) -> None:
@@ -346,7 +317,10 @@ def stored_failures(s3: Any, bucket: str, id_attribute: str) -> Iterator[Failure
         for record in failure.records or ():
             customer_id = customer_of(record, id_attribute)
             if customer_id is not None:
-                yield Failure(customer_id=customer_id, cause=cause, since=occurred_at(record))
+                at = occurred_at(record)
+                yield Failure(
+                    customer_id=customer_id, cause=cause, since=to_wire(at) if at else None
+                )
 
 
 def dead_letters(queue: DeadLetters, stopping: Stopping) -> Iterator[Failure]:
@@ -359,7 +333,7 @@ def dead_letters(queue: DeadLetters, stopping: Stopping) -> Iterator[Failure]:
                 yield Failure(
                     customer_id=diagnosis.customer_id,
                     cause=f"in the DLQ: {diagnosis.cause.code} ({diagnosis.cause.origin})",
-                    since=diagnosis.event.occurred_at if diagnosis.event else None,
+                    since=to_wire(diagnosis.event.occurred_at) if diagnosis.event else None,
                 )
 
 
@@ -373,15 +347,6 @@ def chunks(elements: Iterable[_Element], size: int) -> Iterator[list[_Element]]:
 # Private functions
 
 
-def _to_text(difference: Difference) -> str:
-    document = asdict(difference)
-    for name in ("since", "row_of"):
-        document[name] = document[name] and to_wire(document[name])
-    return json.dumps(document)
-
-
 def _from_text(text: str) -> Difference:
     document = json.loads(text)
-    for name in ("since", "row_of"):
-        document[name] = from_wire(document[name]) if document[name] else None
     return Difference(**{**document, "drift": Drift(document["drift"])})

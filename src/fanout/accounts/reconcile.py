@@ -2,20 +2,22 @@
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
 from itertools import chain
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Self
 
 import typer
 from rich.markup import escape
 
 from customer_events.event import NEWEST_MAJOR, CustomerStatusChanged
-from customer_events.instants import to_wire
+from customer_events.instants import from_wire, to_wire
 from customer_events.metrics import DRIFTED_ROWS, NAMESPACE
 from fanout.accounts.backfill import (
     READ_UNITS_DEFAULT,
@@ -35,7 +37,6 @@ from fanout.accounts.compare import (
 from fanout.accounts.drift import (
     Comparison,
     DifferenceStore,
-    Group,
     Sides,
     chunks,
     dead_letters,
@@ -61,9 +62,11 @@ from fanout.discovery import Publisher, Subscriber, find_publisher, find_subscri
 from fanout.errors import ExitCode, Found, WrongUse
 from fanout.runs.journal import done, ended, intent
 from fanout.runs.ledger import State
-from fanout.runs.options import Reveal, RunsDir, run_store
+from fanout.runs.operation import Ending, Nothing, Operation, Plan, Selecting, Words, Work, perform
+from fanout.runs.options import JournalCopy, Json, Reveal, RunsDir, run_store
 from fanout.runs.pace import CapacityPace, Stopping
-from fanout.runs.store import Run, RunStore, find_operator
+from fanout.runs.s3_copy import copy_for
+from fanout.runs.store import Run, find_operator
 from fanout.sqs.queue import SqsQueue
 from fanout.text import mask_customer
 
@@ -77,186 +80,7 @@ EXAMPLES_MAX = 100
 ROWS_MAX = 20
 _POLL_SECONDS = 0.5
 
-# Compare
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
-    """What is compared, and how it is repaired."""
-
-    target: AwsTarget
-    publisher: Publisher
-    subscriber: Subscriber
-    sides: Sides
-    pace: CapacityPace
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What drifted. `at` is when it was compared; `sampled` whether only a sample was.
-
-    `unchecked` counts rows whose attribute can't be checked, by its name. `repairs` counts how
-    repairs ended, `left` is how many customers still differed after them; both are None where
-    nothing was repaired.
-    """
-
-    subscriber: str
-    at: datetime
-    customers: int
-    rows: int
-    unchecked: Mapping[str, int]
-    sampled: bool
-    in_flight: int
-    drifted: int
-    groups: tuple[Group, ...]
-    examples: tuple[Difference, ...]
-    run_id: str | None = None
-    repairs: Mapping["End", int] | None = None
-    left: int | None = None
-
-    @property
-    def is_good(self) -> bool:
-        """Whether every row that was compared agrees now."""
-        return not (self.drifted if self.left is None else self.left)
-
-    def to_document(self) -> dict[str, Any]:
-        """One JSON object; `docs/reference/reconcile.md` lists its fields."""
-        return {
-            "subscriber": self.subscriber,
-            "at": to_wire(self.at),
-            "good": self.is_good,
-            "sampled": self.sampled,
-            "customers": self.customers,
-            "rows": self.rows,
-            "in_flight": self.in_flight,
-            "drifted": self.drifted,
-            "unchecked": dict(self.unchecked),
-            "groups": [group.to_document() for group in self.groups],
-            "differences": [_document(difference) for difference in self.examples],
-            "run_id": self.run_id,
-            "repairs": {end.value: count for end, count in (self.repairs or {}).items()} or None,
-            "left": self.left,
-        }
-
-
-def open_session(
-    target: AwsTarget,
-    name: str,
-    *,
-    rule: str | None,
-    adapter: str | None,
-    read_units: float | None,
-    repair: bool,
-) -> Session:
-    """Look up both tables; nothing has been read of them yet.
-
-    Raises:
-        WrongUse: no such subscriber, or one that can't be compared (or repaired) as it is.
-    """
-    subscriber, publisher = find_subscriber(target, name), find_publisher(target)
-    if repair:
-        require_version(subscriber)
-    if subscriber.table is None:
-        raise WrongUse(f"{name} states no table in its SSM parameter: there is nothing to compare.")
-    client = target.client("dynamodb")
-    rule_function = find_rule(name, rule)
-    accounts = describe(client, publisher.accounts_table, publisher.customer_id_attribute)
-    return Session(
-        target=target,
-        publisher=publisher,
-        subscriber=subscriber,
-        sides=Sides(
-            accounts=AccountsTable(client, accounts, ItemReader(publisher)),
-            rows=find_adapter(adapter)(client, subscriber.table, own_attributes(rule_function)),
-            expectation=Expectation(
-                followed=followed_statuses(subscriber, publisher),
-                rule=rule_function,
-                newest=NEWEST_MAJOR in subscriber.versions,
-            ),
-        ),
-        pace=CapacityPace(read_units),
-    )
-
-
-def find_drift(
-    session: Session,
-    differences: DifferenceStore,
-    *,
-    sample: int | None,
-    chance: random.Random,
-    grace_seconds: float,
-    stopping: Stopping,
-) -> Report:
-    """Compare, wait for what is in flight, and explain what is left in `differences`."""
-    sides = session.sides
-    total = 2 * sample if sample else sides.accounts.facts.item_count + sides.rows.facts.item_count
-    with working("comparing", total) as progress:
-        comparison = Comparison(
-            sides=sides,
-            differences=differences,
-            pace=session.pace,
-            stopping=stopping,
-            progress=progress,
-            sample=sample,
-            chance=chance,
-        )
-        comparison.run()
-    if comparison.scanned and not comparison.customers:
-        warn(nothing_matches(session.publisher, comparison.scanned))
-    with working("reading differences again"):
-        in_flight = recheck(
-            sides,
-            differences,
-            grace_seconds=grace_seconds,
-            stopping=stopping,
-            report=lambda sentence: ERR.print(f"[dim]{sentence} …[/]"),
-        )
-    drifted = differences.count()
-    if drifted:
-        with working("looking for causes"):
-            _explain(session, differences, stopping)
-    return Report(
-        subscriber=session.subscriber.name,
-        at=datetime.now(UTC),
-        customers=comparison.customers,
-        rows=comparison.row_count,
-        unchecked=comparison.unchecked,
-        sampled=sample is not None,
-        in_flight=in_flight,
-        drifted=drifted,
-        groups=tuple(differences.groups()),
-        examples=tuple(differences.first(EXAMPLES_MAX)),
-    )
-
-
-def put_drifted_rows(cloudwatch: Any, count: int, *, deployment: str, subscriber: str) -> None:
-    """Write one data point of the metric that an alarm watches; 0: a reconcile found nothing."""
-    cloudwatch.put_metric_data(
-        Namespace=NAMESPACE,
-        MetricData=[
-            {
-                "MetricName": DRIFTED_ROWS.name,
-                "Dimensions": [
-                    {"Name": "deployment", "Value": deployment},
-                    {"Name": "subscriber", "Value": subscriber},
-                ],
-                "Value": count,
-                "Unit": DRIFTED_ROWS.unit,
-            }
-        ],
-    )
-
-
-def _explain(session: Session, differences: DifferenceStore, stopping: Stopping) -> None:
-    target, publisher, subscriber = session.target, session.publisher, session.subscriber
-    stored = stored_failures(
-        target.client("s3"), publisher.failure_bucket, publisher.customer_id_attribute
-    )
-    dlq = SqsQueue(target.client("sqs"), subscriber.dlq_url, what=f"the DLQ of {subscriber.name}")
-    explain(differences, chain(stored, dead_letters(dlq, stopping)))
-
-
-# Repair drifted rows through the subscriber's own queue and guard, under rule 4
+# What repairs a row: an event through the subscriber's own queue and guard, under rule 4
 
 
 class End(StrEnum):
@@ -275,50 +99,6 @@ class Repair:
     event: CustomerStatusChanged | None
     end: End
     why: str = ""
-
-
-def select(run: Run, differences: DifferenceStore, *, now: datetime) -> None:
-    """Freeze which customers are to be repaired; nothing has been sent yet."""
-    run.select(
-        {"id": one.customer_id, "drift": one.drift.value, "cause": one.cause}
-        for chunk in differences.chunks(500)
-        for one in chunk
-    )
-    run.freeze(cut_off=now)
-
-
-def send_repairs(
-    sides: Sides,
-    send: Callable[[Sequence[CustomerStatusChanged]], object],
-    run: Run,
-    *,
-    source: str,
-    stopping: Stopping,
-    progress: Callable[[int], None] = lambda _count: None,
-) -> None:
-    """Repair every customer of the run that is not done, by what both tables say now.
-
-    A customer whose repair was sent by a process that died is looked at again: a repair names the
-    sequence of the row that it is for, so that a second one has no effect.
-    """
-    left = (item.id for item in run.ledger.items(State.WAITING, State.DOING, State.DID))
-    for ids in chunks(left, BATCH):
-        if stopping.asked():
-            break
-        repairs = list(_repairs(sides, ids, source))
-        events = [repair.event for repair in repairs if repair.event is not None]
-        if events:
-            run.record(intent(STEP, [event.customer_id for event in events]))
-            send(events)
-            results = [
-                {"id": event.customer_id, "ok": True, "event_id": str(event.event_id)}
-                for event in events
-            ]
-            run.record(done(STEP, results))
-        run.record(
-            ended({"id": one.customer_id, "end": one.end, "why": one.why} for one in repairs)
-        )
-        progress(len(repairs))
 
 
 def repair_for(
@@ -350,7 +130,8 @@ def repair_for(
     return Repair(customer_id=customer_id, event=event, end=end, why=why)
 
 
-def _repairs(sides: Sides, customer_ids: Sequence[str], source: str) -> Iterator[Repair]:
+def repairs(sides: Sides, customer_ids: Sequence[str], source: str) -> Iterator[Repair]:
+    """Read these customers (at most 100) on both sides now, and say what repairs each."""
     rows, accounts, read_at = sides.read(customer_ids)
     for customer_id in customer_ids:
         account, stored = accounts.get(customer_id), rows.get(customer_id)
@@ -361,7 +142,43 @@ def _repairs(sides: Sides, customer_ids: Sequence[str], source: str) -> Iterator
             yield repair_for(difference, account, stored, source=source, read_at=read_at)
 
 
-def await_repairs(sides: Sides, run: Run, patience_seconds: float) -> int:
+def send_repairs(
+    sides: Sides,
+    send: Callable[[Sequence[CustomerStatusChanged]], object],
+    run: Run,
+    *,
+    source: str,
+    stop: Callable[[], bool],
+    progress: Callable[[int], None],
+) -> None:
+    """Repair every customer of the run that is not done, by what both tables say now.
+
+    A customer whose repair was sent by a process that died is looked at again: a repair names the
+    sequence of the row that it is for, so that a second one has no effect.
+    """
+    left = (item.id for item in run.ledger.items(State.WAITING, State.DOING, State.DID))
+    count = 0
+    for ids in chunks(left, BATCH):
+        if stop():
+            break
+        batch = list(repairs(sides, ids, source))
+        events = [repair.event for repair in batch if repair.event is not None]
+        if events:
+            run.record(intent(STEP, [event.customer_id for event in events]))
+            send(events)
+            results = [
+                {"id": event.customer_id, "ok": True, "event_id": str(event.event_id)}
+                for event in events
+            ]
+            run.record(done(STEP, results))
+        run.record(ended({"id": one.customer_id, "end": one.end, "why": one.why} for one in batch))
+        count += len(batch)
+        progress(count)
+
+
+def still_differing(
+    sides: Sides, run: Run, patience_seconds: float, wait: Callable[[float], object]
+) -> int:
     """How many customers of the run still differ when patience ends, or as soon as none does."""
     ends_at = time.monotonic() + patience_seconds
     with closing(DifferenceStore()) as left:
@@ -369,7 +186,7 @@ def await_repairs(sides: Sides, run: Run, patience_seconds: float) -> int:
             for difference in sides.compare(ids).values():
                 left.put(difference)
         while left.count() and time.monotonic() < ends_at:
-            time.sleep(_POLL_SECONDS)
+            wait(_POLL_SECONDS)
             for chunk in left.chunks(500):
                 ids = [difference.customer_id for difference in chunk]
                 for customer_id in set(ids) - sides.compare(ids).keys():
@@ -377,54 +194,233 @@ def await_repairs(sides: Sides, run: Run, patience_seconds: float) -> int:
         return left.count()
 
 
-def repair_drift(
-    session: Session,
-    differences: DifferenceStore,
-    report: Report,
-    *,
-    store: RunStore,
-    grace_seconds: float,
-    stopping: Stopping,
-) -> Report:
-    """Send a repair for every difference, and see what became of them."""
-    subscriber, target = session.subscriber, session.target
-    operator = find_operator(target)
-    subject = {
-        "prefix": target.prefix,
-        "subscriber": subscriber.name,
-        "queue_arn": subscriber.queue_arn,
-        "table": subscriber.table,
-    }
-    with store.create(COMMAND, subject=subject, options={}, operator=operator) as run:
-        select(run, differences, now=report.at)
-        run.start(operator)
-        url = subscriber.queue_url
-        queue = SqsQueue(target.client("sqs"), url, what=f"the queue of {subscriber.name}")
-        with working("repairing", report.drifted) as progress:
-            send_repairs(
-                session.sides,
-                partial(send_events, queue, fifo=url.endswith(".fifo")),
-                run,
-                source=session.publisher.source,
+# The operation
+
+
+@dataclass(kw_only=True)
+class Reconcile(Operation):
+    """Compare both tables; as an operation, repair the customers of a run.
+
+    `rule` and `adapter` are as their options. `differences` are what a new run is to repair;
+    `ends` and `left` are how the repairs ended and how many customers still differ, once the steps
+    have ended (`left` None: nobody has looked).
+    """
+
+    command: ClassVar[str] = COMMAND
+    words: ClassVar[Words] = Words(
+        good=frozenset({End.SENT, End.AGREES}),
+        meanings={
+            End.SENT: "a repair was sent to the subscriber's queue",
+            End.AGREES: "nothing to repair any more",
+            End.IMPOSSIBLE: "no event can repair it: fix the item, or delete the row by hand",
+        },
+        item="customer",
+        twice="the second repair has no effect",
+    )
+
+    target: AwsTarget
+    publisher: Publisher
+    subscriber: Subscriber
+    sides: Sides
+    rule: str | None = None
+    adapter: str | None = None
+    read_units: float | None = READ_UNITS_DEFAULT
+    grace_seconds: float = GRACE_DEFAULT_SECONDS
+    differences: DifferenceStore | None = None
+    ends: Mapping[str, int] = field(default_factory=dict)
+    left: int | None = None
+
+    @classmethod
+    def of(
+        cls,
+        target: AwsTarget,
+        name: str,
+        *,
+        repair: bool,
+        rule: str | None = None,
+        adapter: str | None = None,
+        **options: Any,
+    ) -> Self:
+        """Look up both tables; nothing has been read of them yet.
+
+        Raises:
+            WrongUse: no such subscriber, or one that can't be compared (or repaired) as it is.
+        """
+        subscriber, publisher = find_subscriber(target, name), find_publisher(target)
+        if repair:
+            require_version(subscriber)
+        if subscriber.table is None:
+            raise WrongUse(
+                f"{name} states no table in its SSM parameter: there is nothing to compare."
+            )
+        client = target.client("dynamodb")
+        function = find_rule(name, rule)
+        accounts = describe(client, publisher.accounts_table, publisher.customer_id_attribute)
+        sides = Sides(
+            accounts=AccountsTable(client, accounts, ItemReader(publisher)),
+            rows=find_adapter(adapter)(client, subscriber.table, own_attributes(function)),
+            expectation=Expectation(
+                followed=followed_statuses(subscriber, publisher),
+                rule=function,
+                newest=NEWEST_MAJOR in subscriber.versions,
+            ),
+        )
+        return cls(
+            target=target,
+            publisher=publisher,
+            subscriber=subscriber,
+            sides=sides,
+            rule=rule,
+            adapter=adapter,
+            **options,
+        )
+
+    @classmethod
+    def reopen(cls, target: AwsTarget, header: Mapping[str, Any]) -> Self:
+        """See `Operation.reopen`. Old journals state no options."""
+        names = ("rule", "adapter", "grace_seconds")
+        options = {name: header["options"][name] for name in names if name in header["options"]}
+        operation = cls.of(target, header["subject"]["subscriber"], repair=True, **options)
+        if header["subject"] != operation.subject():
+            raise WrongUse(
+                f"Run {header['run_id']} was made for another queue or table than there is now: "
+                "start a new one."
+            )
+        return operation
+
+    def subject(self) -> Mapping[str, Any]:
+        """See `Operation.subject`."""
+        return {
+            "prefix": self.target.prefix,
+            "subscriber": self.subscriber.name,
+            "queue_arn": self.subscriber.queue_arn,
+            "table": self.subscriber.table,
+        }
+
+    def options(self) -> dict[str, Any]:
+        """What a resume needs."""
+        return {"rule": self.rule, "adapter": self.adapter, "grace_seconds": self.grace_seconds}
+
+    def select(self, run: Run, selecting: Selecting) -> Nothing:  # noqa: ARG002 (it was compared)
+        """See `Operation.select`.
+
+        Raises:
+            WrongUse: a process was killed before it had written down what it compared.
+        """
+        if self.differences is None:
+            raise WrongUse(
+                f"{run.run_id} was killed before anything was repaired: run "
+                f"`fanout reconcile {self.subscriber.name} --repair --execute` again."
+            )
+        run.select(
+            {"id": one.customer_id, "drift": one.drift.value, "cause": one.cause}
+            for chunk in self.differences.chunks(500)
+            for one in chunk
+        )
+        run.freeze(cut_off=datetime.now(UTC))
+        return Nothing()
+
+    def plan(self, run: Run) -> Plan:  # noqa: ARG002 (every repair is alike)
+        """See `Operation.plan`."""
+        return Plan(rows=(("to", f"{self.subscriber.queue_url} (this queue only)"),))
+
+    def steps(self, run: Run) -> Callable[[Work], Ending]:
+        """See `Operation.steps`."""
+        return partial(self._repair, run)
+
+    def results(self) -> Mapping[str, Any]:
+        """See `Operation.results`."""
+        return {"repairs": dict(self.ends), "left": self.left}
+
+    def find_drift(
+        self,
+        differences: DifferenceStore,
+        *,
+        sample: int | None,
+        chance: random.Random,
+        stopping: Stopping,
+    ) -> dict[str, Any]:
+        """Compare, wait for what is in flight, and explain what is left in `differences`.
+
+        Returns:
+            The JSON document; `docs/reference/reconcile.md` lists its fields.
+        """
+        sides = self.sides
+        items = sides.accounts.facts.item_count + sides.rows.facts.item_count
+        with working("comparing", 2 * sample if sample else items) as progress:
+            comparison = Comparison(
+                sides=sides,
+                differences=differences,
+                pace=CapacityPace(self.read_units),
                 stopping=stopping,
                 progress=progress,
+                sample=sample,
+                chance=chance,
             )
-        if stopping.asked():
-            run.pause("interrupted")
-        else:
-            run.finish()
-        with working("waiting until the repaired rows agree"):
-            left = await_repairs(session.sides, run, max(grace_seconds, VERIFY_MIN_SECONDS))
-        return replace(report, run_id=run.run_id, repairs=repair_counts(run), left=left)
+            comparison.run()
+        if comparison.scanned and not comparison.customers:
+            warn(nothing_matches(self.publisher, comparison.scanned))
+        with working("reading differences again"):
+            in_flight = recheck(
+                sides,
+                differences,
+                grace_seconds=self.grace_seconds,
+                stopping=stopping,
+                report=lambda sentence: ERR.print(f"[dim]{sentence} …[/]"),
+            )
+        drifted = differences.count()
+        if drifted:
+            with working("looking for causes"):
+                self._explain(differences, stopping)
+        return {
+            "subscriber": self.subscriber.name,
+            "at": to_wire(datetime.now(UTC)),
+            "good": not drifted,
+            "sampled": sample is not None,
+            "customers": comparison.customers,
+            "rows": comparison.row_count,
+            "in_flight": in_flight,
+            "drifted": drifted,
+            "unchecked": dict(comparison.unchecked),
+            "groups": differences.groups(),
+            "differences": [one.to_document() for one in differences.first(EXAMPLES_MAX)],
+            "run_id": None,
+            "repairs": None,
+            "left": None,
+        }
 
+    # Private functions
 
-def repair_counts(run: Run) -> dict[End, int]:
-    """How many repairs of a run ended how."""
-    counts = dict.fromkeys(End, 0)
-    for tally in run.ledger.tallies():
-        if tally.state is State.ENDED:
-            counts[End(tally.end)] += tally.count
-    return counts
+    def _explain(self, differences: DifferenceStore, stopping: Stopping) -> None:
+        publisher, subscriber = self.publisher, self.subscriber
+        stored = stored_failures(
+            self.target.client("s3"), publisher.failure_bucket, publisher.customer_id_attribute
+        )
+        sqs = self.target.client("sqs")
+        dlq = SqsQueue(sqs, subscriber.dlq_url, what=f"the DLQ of {subscriber.name}")
+        explain(differences, chain(stored, dead_letters(dlq, stopping)))
+
+    def _repair(self, run: Run, work: Work) -> Ending:
+        url, name = self.subscriber.queue_url, self.subscriber.name
+        queue = SqsQueue(self.target.client("sqs"), url, what=f"the queue of {name}")
+        send_repairs(
+            self.sides,
+            partial(send_events, queue, fifo=url.endswith(".fifo")),
+            run,
+            source=self.publisher.source,
+            stop=work.stop,
+            progress=work.progress,
+        )
+        ends = Counter(dict.fromkeys(map(str, End), 0))
+        for tally in run.ledger.tallies():
+            ends.update({tally.end: tally.count} if tally.end else {})
+        self.ends = ends
+        if work.stop():
+            return Ending()
+        work.say("Waiting until the repaired rows agree.")
+        patience_seconds = max(self.grace_seconds, VERIFY_MIN_SECONDS)
+        self.left = still_differing(self.sides, run, patience_seconds, work.stopping.wait)
+        return Ending(sentence=f"{self.left:,} rows of {name} have drifted." if self.left else "")
 
 
 # The command
@@ -463,129 +459,140 @@ def reconcile(
         bool, typer.Option("--metric", help="Write the number of drifted rows to CloudWatch.")
     ] = False,
     reveal: Reveal = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    journal: JournalCopy = None,
+    as_json: Json = False,
     runs_dir: RunsDir = None,
 ) -> None:
     """Compare Accounts with a subscriber's table: what drifted, since when, and why.
 
     Exit code 0 where every row agrees, or does after the repair; 1 where rows have drifted; 2 for a
-    wrong call, 3 where AWS refuses, 130 when interrupted.
+    wrong call, 3 where AWS refuses, 130 when interrupted; `fanout runs resume` resumes a repair.
     """
     if full and sample is not None:
         raise WrongUse("--full and --sample exclude each other.")
     if execute and not repair:
         raise WrongUse("--execute is for --repair: comparing changes nothing.")
     target: AwsTarget = context.obj
-    session = open_session(
+    operation = Reconcile.of(
         target,
         subscriber,
+        repair=repair,
         rule=rule,
         adapter=adapter,
         read_units=read_units_limit(read_units, rate),
-        repair=repair,
+        grace_seconds=grace_seconds,
     )
-    with closing(DifferenceStore()) as differences, Stopping() as stopping:
-        report = find_drift(
-            session,
-            differences,
-            sample=sample,
-            chance=random.SystemRandom(),
-            grace_seconds=grace_seconds,
-            stopping=stopping,
-        )
-        if stopping.asked():
-            raise typer.Exit(ExitCode.INTERRUPTED)
+    with closing(DifferenceStore()) as differences:
+        with Stopping() as stopping:
+            report = operation.find_drift(
+                differences, sample=sample, chance=random.SystemRandom(), stopping=stopping
+            )
+            if stopping.asked():
+                raise typer.Exit(ExitCode.INTERRUPTED)
         if metric:
-            cloudwatch = target.client("cloudwatch")
-            put_drifted_rows(
-                cloudwatch, report.drifted, deployment=target.prefix, subscriber=subscriber
-            )
-        if repair and execute and report.drifted:
-            report = repair_drift(
-                session,
-                differences,
-                report,
-                store=run_store(target, runs_dir),
-                grace_seconds=grace_seconds,
-                stopping=stopping,
-            )
+            cloudwatch, count = target.client("cloudwatch"), report["drifted"]
+            put_drifted_rows(cloudwatch, count, deployment=target.prefix, subscriber=subscriber)
+        if repair and execute and report["drifted"]:
+            operation.differences = differences
+            report |= repair_drift(operation, runs_dir, journal)
     if not reveal:
-        masked = (
-            replace(one, customer_id=mask_customer(one.customer_id)) for one in report.examples
-        )
-        report = replace(report, examples=tuple(masked))
-    _show(session, report, as_json=as_json, planned=repair and not execute)
-
-
-def _show(session: Session, report: Report, *, as_json: bool, planned: bool) -> None:
-    """Raises: Found where rows have drifted."""
+        for difference in report["differences"]:
+            difference["customer_id"] = mask_customer(difference["customer_id"])
     if as_json:
-        print_json(report.to_document())
+        print_json(report)
     else:
         print_report(report)
-        if planned and report.drifted:
+        if repair and not execute and report["drifted"]:
             OUT.print(
-                f"{report.drifted:,} repairs would go to {session.subscriber.queue_url}. Nothing "
-                "was sent. Add --execute to do it."
+                f"{report['drifted']:,} repairs would go to {operation.subscriber.queue_url}. "
+                "Nothing was sent. Add --execute to do it."
             )
-    if not report.is_good:
-        left = report.drifted if report.left is None else report.left
-        raise Found(f"{left:,} rows of {report.subscriber} have drifted.")
+    _conclude(report)
 
 
-def print_report(report: Report) -> None:
-    """Print it for a person."""
-    what = "a sample of " if report.sampled else ""
-    OUT.print(
-        f"[bold]{report.subscriber}[/]: compared {what}{report.customers:,} customers and "
-        f"{report.rows:,} rows; {report.drifted:,} drifted, {report.in_flight:,} in flight."
+def repair_drift(
+    operation: Reconcile, runs_dir: Path | None, journal: str | None
+) -> dict[str, Any]:
+    """Repair `operation.differences` in a run of its own; returns what it adds to the report."""
+    target = operation.target
+    operator = find_operator(target)
+    run = run_store(target, runs_dir).create(
+        COMMAND,
+        subject=operation.subject(),
+        options=operation.options() | {"journal": journal, "execute": True},
+        operator=operator,
+        copy_to=copy_for(target, journal, warn),
     )
-    for name, count in sorted(report.unchecked.items()):
+    with run:
+        operation.select(run, Selecting())
+        perform(target, operation, run, operator)
+        return {"good": operation.left == 0, "run_id": run.run_id, **operation.results()}
+
+
+def _conclude(report: Mapping[str, Any]) -> None:
+    """Raises: Found where rows have drifted; typer.Exit where the repair was interrupted."""
+    if report["good"]:
+        return
+    if report["run_id"] and report["left"] is None:
+        ERR.print(f"Interrupted. To resume: [bold]fanout runs resume {report['run_id']}[/]")
+        raise typer.Exit(ExitCode.INTERRUPTED)
+    left = report["drifted"] if report["left"] is None else report["left"]
+    raise Found(f"{left:,} rows of {report['subscriber']} have drifted.")
+
+
+def put_drifted_rows(cloudwatch: Any, count: int, *, deployment: str, subscriber: str) -> None:
+    """Write one data point of the metric that an alarm watches; 0: a reconcile found nothing."""
+    cloudwatch.put_metric_data(
+        Namespace=NAMESPACE,
+        MetricData=[
+            {
+                "MetricName": DRIFTED_ROWS.name,
+                "Dimensions": [
+                    {"Name": "deployment", "Value": deployment},
+                    {"Name": "subscriber", "Value": subscriber},
+                ],
+                "Value": count,
+                "Unit": DRIFTED_ROWS.unit,
+            }
+        ],
+    )
+
+
+def print_report(report: Mapping[str, Any]) -> None:
+    """Print the document for a person."""
+    what = "a sample of " if report["sampled"] else ""
+    OUT.print(
+        f"[bold]{report['subscriber']}[/]: compared {what}{report['customers']:,} customers "
+        f"and {report['rows']:,} rows; {report['drifted']:,} drifted, "
+        f"{report['in_flight']:,} in flight."
+    )
+    for name, count in sorted(report["unchecked"].items()):
         OUT.print(
             f"{escape(name)} of {count:,} rows cannot be checked: the rule reads what neither "
             "table keeps of an event, such as its reason."
         )
-    if report.groups:
-        shown = table("Drift", "drift", "cause", "rows", "oldest")
-        for group in report.groups:
-            oldest = to_wire(group.oldest) if group.oldest else "unknown"
-            shown.add_row(group.drift, escape(group.cause), f"{group.count:,}", oldest)
-        OUT.print(shown)
-        _print_examples(report.examples[:ROWS_MAX], report.at)
-    if report.repairs is not None:
-        ends = ", ".join(f"{count:,} {end}" for end, count in report.repairs.items() if count)
-        OUT.print(f"Repairs (run {report.run_id}): {ends or 'none'}; {report.left:,} still differ.")
+    if report["groups"]:
+        groups = table("Drift", "drift", "cause", "rows", "oldest")
+        for group in report["groups"]:
+            oldest = group["oldest"] or "unknown"
+            groups.add_row(group["drift"], escape(group["cause"]), f"{group['count']:,}", oldest)
+        OUT.print(groups)
+        examples = table("Such as", "customer", "drift", "Accounts", "row", "for")
+        for one in report["differences"][:ROWS_MAX]:
+            expected, found = (escape(one[name] or "not there") for name in ("expected", "found"))
+            age = _how_long(one, from_wire(report["at"]))
+            examples.add_row(escape(one["customer_id"]), one["drift"], expected, found, age)
+        OUT.print(examples)
+    if report["repairs"] is not None:
+        ends = ", ".join(f"{count:,} {end}" for end, count in report["repairs"].items() if count)
+        left = "" if report["left"] is None else f"; {report['left']:,} still differ"
+        OUT.print(f"Repairs (run {report['run_id']}): {ends or 'none'}{left}.")
 
 
-def _print_examples(examples: Sequence[Difference], now: datetime) -> None:
-    shown = table("Such as", "customer", "drift", "Accounts", "row", "for")
-    for difference in examples:
-        shown.add_row(
-            escape(difference.customer_id),
-            difference.drift,
-            escape(difference.expected or "not there"),
-            escape(difference.actual or "not there"),
-            _how_long(difference, now),
-        )
-    OUT.print(shown)
-
-
-def _how_long(difference: Difference, now: datetime) -> str:
+def _how_long(difference: Mapping[str, Any], now: datetime) -> str:
     """`2 days, 3:04:05`."""
-    since = difference.since or difference.row_of
+    since = difference["since"] or difference["row_of"]
     if since is None:
         return "unknown"
-    age = str(max(now - since, now - now)).partition(".")[0]
-    return age if difference.since else f"at most {age}"
-
-
-def _document(difference: Difference) -> dict[str, Any]:
-    return {
-        "customer_id": difference.customer_id,
-        "drift": difference.drift.value,
-        "cause": difference.cause,
-        "expected": difference.expected,
-        "found": difference.actual,
-        "since": difference.since and to_wire(difference.since),
-        "row_of": difference.row_of and to_wire(difference.row_of),
-    }
+    age = str(max(now - from_wire(since), now - now)).partition(".")[0]
+    return age if difference["since"] else f"at most {age}"

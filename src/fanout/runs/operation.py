@@ -123,8 +123,9 @@ class Work:
     """What the steps are given.
 
     `stopping.asked` (also `stop`) is asked between batches; `keep_lock` is called before each;
-    `progress` is called after each with how many items were dealt with so far, and how many of
-    them failed; `say` prints a sentence and puts it into the journal's timeline.
+    `progress` is called after each with how many items were dealt with so far, how many of them
+    failed, and (`total`) of how many, where that is not the run's own number of items; `say` prints
+    a sentence and puts it into the journal's timeline.
     """
 
     operator: Operator
@@ -181,6 +182,10 @@ class Operation(ABC):
         Raises:
             CommandError: it can't; nothing has happened.
         """
+
+    def results(self) -> Mapping[str, Any]:
+        """Fields of its own that the JSON report has, once the steps have ended."""
+        return {}
 
     def verdict_note(self, ends: Mapping[str, int]) -> str:  # noqa: ARG002 (an operation's own)
         """What to add to the number of items that did not end well, in brackets."""
@@ -276,9 +281,9 @@ def perform(
         doing = operation.command.rpartition(" ")[2]
         task = bar.add_task(doing, total=run.ledger.count(*OPEN))
 
-        def show(done: int, failed: int = 0) -> None:
+        def show(done: int, failed: int = 0, total: int | None = None) -> None:
             failures = f", {failed:,} failed" if failed else ""
-            bar.update(task, completed=done, description=f"{doing}{failures}")
+            bar.update(task, completed=done, total=total, description=f"{doing}{failures}")
 
         work = Work(
             operator=operator,
@@ -435,7 +440,9 @@ def _conclude(
     """Print what the run has come to. Raises: typer.Exit: unless everything ended well."""
     report = make_report(store.records(run_id))
     if as_json:
-        print_json(report.to_document() | {"exit_code": int(result.exit_code)})
+        print_json(
+            {**report.to_document(), **operation.results(), "exit_code": int(result.exit_code)}
+        )
     else:
         print_report(report, operation.words)
         colour = "green" if result.exit_code is ExitCode.DONE else "bold yellow"

@@ -4,11 +4,13 @@ from contextlib import closing
 
 import pytest
 
+from customer_events.instants import to_wire
 from fanout.accounts.drift import DifferenceStore, Failure, explain, stored_failures
 from unit.fanout.backfill_samples import NOON, at, snapshot
 from unit.fanout.reconcile_fakes import EXPECTATION, stored
 
 SECOND = int(NOON.timestamp())
+SINCE = to_wire(NOON)
 
 
 def record(customer_id):
@@ -50,9 +52,9 @@ def test_both_kinds_of_failed_records_name_their_customers():
         for one in stored_failures(store, "b", "customer_id")
     }
     assert found == {
-        "c-1": ("parked by the publisher: UnknownStatus", NOON),
-        "c-2": ("given up by the stream mapping: RecordAgeExceeded", NOON),
-        "c-3": ("given up by the stream mapping: RecordAgeExceeded", NOON),
+        "c-1": ("parked by the publisher: UnknownStatus", SINCE),
+        "c-2": ("given up by the stream mapping: RecordAgeExceeded", SINCE),
+        "c-3": ("given up by the stream mapping: RecordAgeExceeded", SINCE),
     }
 
 
@@ -70,14 +72,14 @@ def test_the_newest_failure_explains_a_difference_and_others_are_left_alone():
         explain(
             store,
             [
-                Failure(customer_id="c-1", cause="newer", since=at(-5)),
-                Failure(customer_id="c-1", cause="older", since=at(-9)),
+                Failure(customer_id="c-1", cause="newer", since=to_wire(at(-5))),
+                Failure(customer_id="c-1", cause="older", since=to_wire(at(-9))),
                 Failure(customer_id="c-9", cause="of nobody", since=None),
             ],
         )
         assert store.count() == 1
         assert store.get("c-1").cause == "newer"
-        assert store.get("c-1").since == at(-5)
+        assert store.get("c-1").since == to_wire(at(-5))
 
 
 def test_no_undelivered_event_explains_a_row_that_was_changed_by_hand():

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from customer_events.event import Status
+from customer_events.instants import to_wire
 from customer_events.sequence import SequenceSource
 from fanout.accounts.compare import Drift, Expectation, own_attributes
 from fanout.accounts.snapshots import Unreadable
@@ -111,7 +112,7 @@ def test_a_difference_tells_since_when_as_far_as_it_is_known():
     known = EXPECTATION.compare(
         "c-1", snapshot(status=Status.CLOSED, changed_at=at(-9)), stored(found=row())
     )
-    assert (known.since, known.row_of) == (at(-9), at(-60))
+    assert (known.since, known.row_of) == (to_wire(at(-9)), to_wire(at(-60)))
 
 
 def test_the_state_changes_with_either_side_and_not_with_time():

@@ -1,14 +1,12 @@
-from contextlib import closing
+from types import SimpleNamespace
 
 import pytest
 
 from customer_events.event import Status
 from event_consumer.order_guard import judge
-from fanout.accounts.drift import DifferenceStore
-from fanout.accounts.reconcile import End, repair_counts, select, send_repairs
+from fanout.accounts.reconcile import End, send_repairs
 from fanout.accounts.snapshots import Unreadable
 from fanout.runs.ledger import State
-from fanout.runs.pace import Stopping
 from fanout.runs.store import Operator, RunStore
 from unit.fanout.backfill_samples import NOON, SOURCE, at, row, snapshot
 from unit.fanout.reconcile_fakes import Tables, stored
@@ -27,23 +25,37 @@ class FakeQueue:
 
 
 @pytest.fixture
-def run(tmp_path):
+def store(tmp_path):
+    return RunStore(tmp_path, clock=lambda: NOON)
+
+
+@pytest.fixture
+def run(store):
     operator = Operator(user="jo", host="here", pid=1, identity="unknown", account="unknown")
-    store = RunStore(tmp_path, clock=lambda: NOON)
     with store.create("reconcile", subject={}, options={}, operator=operator) as made:
         yield made
 
 
-def repair(tables, run, customer_ids, *, before_sending=lambda: None):
-    sides = tables.sides()
-    with closing(DifferenceStore()) as differences:
-        for difference in sides.compare(customer_ids).values():
-            differences.put(difference)
-        select(run, differences, now=NOON)
-    before_sending()
+def select(run, customer_ids):
+    run.select({"id": customer_id} for customer_id in customer_ids)
+    run.freeze(cut_off=NOON)
+
+
+def send(tables, queue, run):
+    send_repairs(
+        *(tables.sides(), queue.send, run),
+        source=SOURCE,
+        stop=lambda: False,
+        progress=lambda _: None,
+    )
+
+
+def repair(tables, run, customer_ids):
+    """The queue, and how many repairs ended how."""
+    select(run, customer_ids)
     queue = FakeQueue()
-    send_repairs(sides, queue.send, run, source=SOURCE, stopping=Stopping())
-    return queue, {end: count for end, count in repair_counts(run).items() if count}
+    send(tables, queue, run)
+    return queue, {tally.end: tally.count for tally in run.ledger.tallies()}
 
 
 def test_each_kind_of_drift_gets_its_repair(run):
@@ -80,8 +92,9 @@ def test_repairs_go_out_in_tens_and_are_on_the_record(run):
 
 
 def test_what_agrees_by_the_time_of_its_turn_is_left_alone(run):
-    tables = Tables(accounts={"c-1": snapshot()})
-    queue, counts = repair(tables, run, ["c-1"], before_sending=lambda: tables.agree("c-1"))
+    tables = Tables()
+    tables.agree("c-1")
+    queue, counts = repair(tables, run, ["c-1"])
     assert (queue.calls, counts) == ([], {End.AGREES: 1})
 
 
@@ -98,3 +111,41 @@ def test_what_no_event_can_repair_is_reported(run):
     whys = [item.detail["why"] for item in run.ledger.items()]
     assert "Fix the item" in whys[0]
     assert "Delete the row" in whys[1]
+
+
+class Killed(BaseException):
+    """The process ends."""
+
+
+@pytest.mark.parametrize("dies_at", range(1, 11))
+def test_a_repair_that_is_killed_anywhere_ends_the_same_when_it_is_resumed(run, store, dies_at):
+    """Each of the three batches has four calls: an intent, a send, what was done, and the ends."""
+    ids = [f"c-{number:02}" for number in range(25)]
+    tables = Tables(accounts={customer_id: snapshot(customer_id) for customer_id in ids})
+    calls = iter(range(1, 100))
+
+    def dying(effect, *, before):
+        """A journal's line is lost with the process; a message that was sent is not."""
+
+        def call(*arguments):
+            dies = next(calls) == dies_at
+            if not (dies and before):
+                effect(*arguments)
+            if dies:
+                raise Killed
+
+        return call
+
+    def consume(events):
+        for event in events:
+            tables.agree(event.customer_id)
+
+    select(run, ids)
+    run.record = dying(run.record, before=True)
+    with pytest.raises(Killed):
+        send(tables, SimpleNamespace(send=dying(consume, before=False)), run)
+    run.close()
+    with store.open("last") as resumed:
+        send(tables, SimpleNamespace(send=consume), resumed)
+        assert resumed.ledger.count(State.ENDED) == 25
+    assert tables.sides().compare(ids) == {}

@@ -1,13 +1,13 @@
 import pytest
 
 from customer_events.event import Status
-from fanout.accounts.backfill import Checkpoints, Scope, Seeding, Tally
+from fanout.accounts.backfill import Position, Seeding, Tally, positions, select_segments, total
 from fanout.accounts.snapshots import Unreadable
 from fanout.accounts.table import Page
 from fanout.errors import Refused
 from fanout.runs.pace import CapacityPace, DepthBound, Stopping
 from fanout.runs.store import Operator, RunStore
-from unit.fanout.backfill_samples import NOON, SOURCE, at, snapshot
+from unit.fanout.backfill_samples import NOON, SOURCE, snapshot
 
 OPERATOR = Operator(user="jo", host="here", pid=1, identity="unknown", account="unknown")
 
@@ -56,32 +56,30 @@ def store(tmp_path):
 def new_run(store):
     def make(segments):
         run = store.create("backfill", subject={}, options={}, operator=OPERATOR)
-        Checkpoints(run).create(segments, now=at(0))
+        select_segments(run, segments)
         return run
 
     return make
 
 
-def seeding(
-    accounts,
-    queue,
-    run,
-    *,
-    followed=frozenset(Status),
-    progress=lambda _: None,
-    bound=None,
-):
-    stopping = Stopping()
+def seeding(accounts, queue, run, **other):
+    settings = {
+        "followed": frozenset(Status),
+        "page_size": 3,
+        "pace": CapacityPace(None),
+        "bound": DepthBound(lambda: 0, None, page_size=3),
+        "stopping": Stopping(),
+        "progress": lambda _: None,
+    }
     return Seeding(
-        accounts=accounts,
-        send=queue.send,
-        checkpoints=Checkpoints(run),
-        scope=Scope(source=SOURCE, followed=followed, page_size=3),
-        pace=CapacityPace(None),
-        bound=bound or DepthBound(lambda: 0, None, page_size=3),
-        stopping=stopping,
-        progress=progress,
-    ), stopping
+        accounts=accounts, send=queue.send, run=run, source=SOURCE, **{**settings, **other}
+    )
+
+
+def seed(accounts, queue, run, **other):
+    """Scan, and return what became of the items."""
+    seeding(accounts, queue, run, **other).scan()
+    return total(run)
 
 
 def customers(count):
@@ -92,7 +90,7 @@ def customers(count):
 def test_every_customer_is_sent_once(new_run, segments):
     queue = FakeQueue()
     with new_run(segments) as run:
-        tally = seeding(FakeAccounts(customers(20)), queue, run)[0].run()
+        tally = seed(FakeAccounts(customers(20)), queue, run)
     assert sorted(queue.customers) == sorted(f"c-{number}" for number in range(20))
     assert tally == Tally(scanned=20, sent=20)
 
@@ -105,7 +103,7 @@ def test_what_is_not_followed_or_not_readable_is_counted_and_not_sent(new_run):
     ]
     queue = FakeQueue()
     with new_run(1) as run:
-        tally = seeding(FakeAccounts(readings), queue, run, followed={Status.CLOSED})[0].run()
+        tally = seed(FakeAccounts(readings), queue, run, followed={Status.CLOSED})
     assert queue.customers == ["c-1"]
     assert tally == Tally(
         scanned=3,
@@ -119,10 +117,10 @@ def test_what_is_not_followed_or_not_readable_is_counted_and_not_sent(new_run):
 def test_a_run_that_failed_goes_on_behind_what_was_confirmed(new_run, store):
     first, second = FakeQueue(room=7), FakeQueue()
     with new_run(1) as run, pytest.raises(Refused):
-        seeding(FakeAccounts(customers(20)), first, run)[0].run()
+        seed(FakeAccounts(customers(20)), first, run)
     with store.open("last") as run:
-        tally = seeding(FakeAccounts(customers(20)), second, run)[0].run()
-        assert all(position.finished for position in Checkpoints(run).positions())
+        tally = seed(FakeAccounts(customers(20)), second, run)
+        assert all(position.finished for position in positions(run))
     assert first.customers == [f"c-{number}" for number in range(6)]
     assert second.customers == [f"c-{number}" for number in range(6, 20)]
     assert tally == Tally(scanned=20, sent=20)
@@ -130,21 +128,23 @@ def test_a_run_that_failed_goes_on_behind_what_was_confirmed(new_run, store):
 
 def test_a_finished_run_has_nothing_left_to_do(new_run, store):
     with new_run(2) as run:
-        seeding(FakeAccounts(customers(9)), FakeQueue(), run)[0].run()
+        seed(FakeAccounts(customers(9)), FakeQueue(), run)
     accounts, queue = FakeAccounts(customers(9)), FakeQueue()
     with store.open("last") as run:
-        assert seeding(accounts, queue, run)[0].run() == Tally(scanned=9, sent=9)
+        assert seed(accounts, queue, run) == Tally(scanned=9, sent=9)
     assert (accounts.pages, queue.customers) == (0, [])
 
 
 def test_asked_to_stop_it_ends_after_the_page_under_way(new_run):
     queue = FakeQueue()
     with new_run(1) as run:
-        work, stopping = seeding(
-            FakeAccounts(customers(20)), queue, run, progress=lambda _: stopping.ask()
+        stopping = Stopping()
+        tally = seed(
+            *(FakeAccounts(customers(20)), queue, run),
+            stopping=stopping,
+            progress=lambda _: stopping.ask(),
         )
-        tally = work.run()
-        [position] = Checkpoints(run).positions()
+        [position] = positions(run)
     assert tally.sent == len(queue.customers) == 3
     assert not position.finished
 
@@ -158,7 +158,7 @@ def test_each_page_waits_until_few_enough_messages_are_in_the_queue(new_run):
 
     with new_run(1) as run:
         bound = DepthBound(look, 3, page_size=3, monotonic=iter(range(99)).__next__)
-        tally = seeding(FakeAccounts(customers(20)), queue, run, bound=bound)[0].run()
+        tally = seed(FakeAccounts(customers(20)), queue, run, bound=bound)
     assert tally == Tally(scanned=20, sent=20)
     assert seen == [0, 6, 12, 18]
 
@@ -166,16 +166,15 @@ def test_each_page_waits_until_few_enough_messages_are_in_the_queue(new_run):
 def test_one_segments_failure_stops_the_others(new_run):
     accounts = FakeAccounts(customers(4000))
     with new_run(4) as run, pytest.raises(Refused):
-        seeding(accounts, FakeQueue(room=30), run)[0].run()
+        seed(accounts, FakeQueue(room=30), run)
     assert accounts.pages < 4000 // 3
 
 
 def test_a_key_of_bytes_survives_the_journal(new_run, store):
+    key = {"pk": {"S": "c-1"}, "sk": {"B": b"\x00\xff"}}
     with new_run(1) as run:
-        checkpoints = Checkpoints(run)
-        [position] = checkpoints.positions()
-        key = {"pk": {"S": "c-1"}, "sk": {"B": b"\x00\xff"}}
-        checkpoints.reached(position.after(key, Tally(scanned=1)))
+        work = seeding(FakeAccounts([]), FakeQueue(), run)
+        work._record(Position(segment=0).after(key, Tally(scanned=1)))
     with store.open("last") as run:
-        [position] = Checkpoints(run).positions()
+        [position] = positions(run)
     assert position.next_key == key
