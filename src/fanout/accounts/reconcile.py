@@ -368,15 +368,22 @@ class Reconcile(Operation):
                 stopping=stopping,
                 report=lambda sentence: ERR.print(f"[dim]{sentence} …[/]"),
             )
-        drifted = differences.count()
-        if drifted:
+        if differences.count():
             with working("looking for causes"):
                 self._explain(differences, stopping)
+        return self._report(comparison, differences, in_flight)
+
+    # Private functions
+
+    def _report(
+        self, comparison: Comparison, differences: DifferenceStore, in_flight: int
+    ) -> dict[str, Any]:
+        drifted = differences.count()
         return {
             "subscriber": self.subscriber.name,
             "at": to_wire(datetime.now(UTC)),
             "good": not drifted,
-            "sampled": sample is not None,
+            "sampled": comparison.sample is not None,
             "customers": comparison.customers,
             "rows": comparison.row_count,
             "in_flight": in_flight,
@@ -388,8 +395,6 @@ class Reconcile(Operation):
             "repairs": None,
             "left": None,
         }
-
-    # Private functions
 
     def _explain(self, differences: DifferenceStore, stopping: Stopping) -> None:
         publisher, subscriber = self.publisher, self.subscriber
