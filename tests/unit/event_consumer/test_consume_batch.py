@@ -292,6 +292,37 @@ def test_messages_that_were_received_often_wait_until_the_others_are_stored():
     assert acknowledged(redelivery) == {one.message_id for one in others}
 
 
+def test_what_failed_is_not_acknowledged_before_the_suspects():
+    class Rows(RowsInMemory):
+        def write(self, event):
+            if event.customer_id == "c-1":
+                raise TimeoutError
+            return super().write(event)
+
+    redelivery = RedeliveryInMemory()
+    suspect, *others = customers(3)
+    deliveries = consume_into(
+        Rows(), [replace(suspect, receive_count=5), *others], redelivery=redelivery
+    )
+    assert ends(deliveries) == ["APPLIED", "RETRY", "APPLIED"]
+    assert acknowledged(redelivery) == {message_id(2)}
+    assert [one.message_id for one in redelivery.delayed] == [message_id(1)]
+
+
+def test_a_message_that_keeps_failing_beside_others_that_go_well_is_parked():
+    class Rows(RowsInMemory):
+        def write(self, event):
+            if event.customer_id == "c-0":
+                raise KeyError("status")
+            return super().write(event)
+
+    lot = ParkingLotInMemory()
+    suspect, *others = customers(4)
+    deliveries = consume_into(Rows(), [replace(suspect, receive_count=5), *others], lot=lot)
+    assert ends(deliveries) == ["PARKED", *["APPLIED"] * 3]
+    assert [one.reason.code for one in lot.parked] == ["KeepsFailing"]
+
+
 def test_on_its_last_receive_a_message_is_parked_before_anybody_else_can_kill_the_process():
     lot = ParkingLotInMemory()
     last, deadly = customers(2)

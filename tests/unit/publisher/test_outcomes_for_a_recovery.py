@@ -80,6 +80,9 @@ def test_refusals_of_a_recovery_raise_no_alarm():
     recover(rig, [GOOD, BAD])
     (told,) = rig.reporter.results
     assert (told.published, told.parked, told.failed) == (1, {}, {})
+    away = Rig(bus=FakeBus(lambda _entry, _times: BUS_FAULT))
+    recover(away, [GOOD])
+    assert (away.reporter.results[0].bus_faults, away.reporter.results[0].failed) == (0, {})
 
 
 def test_no_records_are_a_question_whether_outcomes_are_reported():

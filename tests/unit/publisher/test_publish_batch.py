@@ -317,6 +317,15 @@ def test_a_record_of_two_versions_of_which_both_are_refused_is_counted_as_parked
     assert result.parked_by_reason() == {"RefusedByBus": 1}
 
 
+def test_a_parking_that_failed_says_more_of_a_record_than_that_its_other_event_failed():
+    def answer(entry, _times):
+        return BUS_FAULT if entry.event.schema_version == 1 else REFUSED
+
+    store = FakeFailureStore(lambda _parked: ACCESS_DENIED)
+    rig = Rig(bus=FakeBus(answer), store=store, versions=(1, 2))
+    assert rig.publish([change(0)]).failed == {0: "ParkingFailed:AccessDenied"}
+
+
 def test_a_refusal_without_a_reason_still_parks():
     rig = Rig(bus=FakeBus(lambda _entry, _times: Answer(verdict=Verdict.REFUSED)))
     assert rig.handle([change(0)]) is None
