@@ -32,11 +32,11 @@ def expect_accounted_for(dead, killed):
     """Go on with the killed run; then each message was sent, and the report knows each of them."""
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     if not any(path.stat().st_size for path in dead.runs.glob("*.jsonl")):
-        again = dead.fanout(*REPLAY, *HOLD)
+        again = dead.fanout(*REPLAY, *HOLD, "--json")
     else:
-        again = dead.fanout("runs", "resume", "last")
+        again = dead.fanout("runs", "resume", "last", "--json")
     assert again.returncode == 0, again.stdout + again.stderr
-    report = json.loads(dead.fanout("runs", "show", "last", "--json").stdout)
+    report = json.loads(again.stdout)
     sent = dead.bodies("q")
     assert set(sent) == {f"m-{number}" for number in range(MESSAGES)}, "a message was lost"
     assert not dead.bodies("dlq"), "a message is still dead"
