@@ -8,10 +8,10 @@ from customer_events.deadline import Reserves
 from customer_events.tracebacks import where_raised
 
 RESERVES = Reserves(
-    # The last publish call may take until its read timeout, and then records may be parked.
-    work_seconds=12.0,
+    # For a look at the bus and a call to it, 5 seconds each, and then for a put.
+    work_seconds=21.0,
     work_share_max=0.5,
-    parking_seconds=6.0,
+    parking_seconds=11.0,  # two attempts of a put, and up to a second between them
     parking_share_max=0.25,
 )
 _Handler = TypeVar("_Handler")
