@@ -76,7 +76,9 @@ def raised(error: Exception) -> Handled:
 
 def is_dependency_fault(code: str) -> bool:
     """Whether an error code, as AWS wrote it, speaks of what the consumer needs."""
-    return code.rpartition(".")[2].removesuffix("Exception").lower() in _DEPENDENCY_FAULTS
+    service, _, name = code.removesuffix("Exception").lower().rpartition(".")
+    # `KMS.Disabled` is `KMSDisabled` elsewhere; alone, the word says too little.
+    return name in _DEPENDENCY_FAULTS or (service == "kms" and f"kms{name}" in _DEPENDENCY_FAULTS)
 
 
 def in_turns(messages: Sequence[Message], receives_max: int) -> list[list[int]]:

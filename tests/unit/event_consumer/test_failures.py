@@ -55,6 +55,11 @@ def aws(code, status=400, **other):
         "QueueDoesNotExist",
         "KmsAccessDenied",
         "KMSInvalidStateException",
+        "KMS.DisabledException",  # so SQS and S3 write it
+        "KMS.NotFoundException",
+        "KMS.InvalidStateException",
+        "KMS.KMSInvalidStateException",
+        "KMS.ThrottlingException",
     ],
 )
 def test_a_dependency_fault_is_named_by_awss_own_code(code):
