@@ -87,16 +87,6 @@ def test_a_small_file_ends_with_nothing_lost_and_leaves_nothing_behind(tmp_path,
     ]
 
 
-def test_both_versions_are_published_side_by_side_as_one_json_document(tmp_path, files):
-    ended = demo(tmp_path, *files, "--json", PUBLISH_VERSIONS="1,2")
-    assert ended.returncode == 0, ended.stderr
-    found = json.loads(ended.stdout)
-    assert found["versions"] == [1, 2]
-    assert found["status_changes"] == TRANSITIONS
-    assert found["events_published"] == 2 * TRANSITIONS
-    assert found["lost"] == 0
-
-
 def test_a_broken_line_is_named_and_nothing_is_started(tmp_path):
     (tmp_path / "broken.csv").write_text("customer_id,status\nc-1,ACTIVE\nc-2,ACTIV\n")
     ended = demo(tmp_path, "--changes", "broken.csv", "--report", "report.json")
@@ -128,11 +118,17 @@ def test_interrupted_it_leaves_no_process_and_no_file(tmp_path, files):
     assert "Traceback" not in rest
 
 
-def test_kept_it_goes_on_and_tells_what_to_try(tmp_path, files):
-    state = tmp_path / "state"
+def test_kept_it_goes_on_with_both_versions_and_tells_what_to_try(tmp_path, files):
+    state, report = tmp_path / "state", tmp_path / "report.json"
+    keep = ("--keep", "--state", str(state), "--report", str(report))
     try:
-        ended = demo(tmp_path, *files, "--keep", "--state", str(state))
+        ended = demo(tmp_path, *files, *keep, PUBLISH_VERSIONS="1,2")
         assert ended.returncode == 0, ended.stderr
+        found = json.loads(report.read_text())
+        assert found["versions"] == [1, 2]
+        assert found["status_changes"] == TRANSITIONS
+        assert found["events_published"] == 2 * TRANSITIONS
+        assert found["lost"] == 0
         assert f"local down --state {state}" in ended.stdout
         deployment = look(state).deployment
         assert f"aws sqs receive-message --queue-url {deployment.dlq_url}" in ended.stdout
@@ -181,7 +177,8 @@ def test_a_row_that_was_tampered_with_is_found_and_named(fresh, tmp_path, files,
 
 
 def test_a_change_that_no_subscriber_gets_is_lost_and_told(fresh, tmp_path, files, monkeypatch):
-    monkeypatch.setattr("fanout.demo.run.STALL_SECONDS", 30)
+    monkeypatch.setattr("fanout.demo.run.STALL_SECONDS", 15)
+    monkeypatch.setattr("fanout.demo.run._LOGS_WAIT_SECONDS", 1)
     watch_made = Watch.__init__
 
     def cut_off(self, deployment, **settings):

@@ -39,10 +39,11 @@ _ERROR_SECONDS = 0.5
 _DESCRIBE_SECONDS = 10.0
 _DRAIN_SECONDS = 2.0
 # Lambda polls a shard 4 times a second; here that delay would be most of the latency shown. After
-# records the next look comes when their batch is done; a quiet shard is looked at ever more rarely.
+# records the next look comes when their batch is done; a shard that stays quiet is looked at ever
+# more rarely, until as rarely as by Lambda.
 _POLL_SECONDS_BUSY = 0.02
 _POLL_SECONDS_MIN = 0.01
-_POLL_SECONDS_MAX = 0.05
+_POLL_SECONDS_MAX = 0.25
 _POLL_SHARE_OF_QUIET = 0.005
 # After that many refusals the batch is dropped, as Lambda does, and counted.
 _DELIVERIES_MAX = 5
