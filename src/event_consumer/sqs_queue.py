@@ -58,10 +58,11 @@ class SqsParkingLot:
             try:
                 answer = self._client.send_message_batch(QueueUrl=self._dlq_url, Entries=entries)
             except (BotoCoreError, ClientError) as error:
-                codes |= {names[entry["Id"]]: raised(error).error_type for entry in entries}
+                code = raised(error).error_type or "Unnamed"
+                codes |= {names[entry["Id"]]: code for entry in entries}
                 continue
             for failed in answer.get("Failed", []):
-                codes[names.get(failed["Id"], "")] = failed.get("Code", "Unnamed")
+                codes[names.get(failed["Id"], "")] = failed.get("Code") or "Unnamed"
             for successful in answer.get("Successful", []):
                 codes[names.get(successful["Id"], "")] = ""
         return codes

@@ -81,6 +81,18 @@ def test_a_call_that_fails_parks_none_of_its_messages_and_the_next_one_is_made(s
     }
 
 
+def test_a_failure_without_a_code_parks_nothing(stubbed):
+    client, stubber = stubbed
+    stubber.add_response(
+        "send_message_batch",
+        {"Successful": [], "Failed": [{"Id": "0", "SenderFault": False, "Code": ""}]},
+    )
+    stubber.add_client_error("send_message_batch", "", http_status_code=400)
+    unparked = {message_id(1): "Unnamed"}
+    assert park(message(1), client=client) == unparked
+    assert park(message(1), client=client) == unparked
+
+
 def test_an_answer_with_neither_list_parks_nothing(stubbed):
     client, stubber = stubbed
     stubber.add_response("send_message_batch", {"Successful": [], "Failed": []})
