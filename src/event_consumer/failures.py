@@ -63,7 +63,7 @@ def failed(error: Exception) -> Handled:
 def raised(error: Exception) -> Handled:
     """A `RETRY` by an exception: its code, and files and lines of a bug, but never its text."""
     answer: Any = getattr(error, "response", None)
-    if isinstance(answer, dict) and "Error" in answer:
+    if isinstance(answer, dict) and isinstance(answer.get("Error"), dict):
         code, is_fault = _read_answer(answer)
     else:
         names = [base.__name__ for base in type(error).__mro__]

@@ -87,6 +87,17 @@ def test_no_answer_is_a_dependency_fault(error):
     assert failed(error).error_type == type(error).__name__
 
 
+@pytest.mark.parametrize("answer", [{"Error": "busy"}, {"Error": None}, {"Error": []}, "busy"])
+def test_an_exception_with_another_kind_of_answer_than_awss_is_a_bug_like_any(answer):
+    """A rule may call whom it likes; what that raises must not take the whole batch down."""
+
+    class Refused(Exception):
+        response = answer
+
+    end = failed(Refused())
+    assert (end.error_type, end.cause) == ("Refused", Cause.UNEXPECTED)
+
+
 @pytest.mark.parametrize(
     "error", [aws("ValidationException"), KeyError("status"), ParamValidationError(report="x")]
 )
