@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -125,6 +126,22 @@ def test_a_repair_that_has_no_effect_is_not_waited_for_for_long(deployment, monk
     left, waited_seconds = repaired_after(deployment, monkeypatch, 10_000)
     assert left == 1
     assert waited_seconds <= 30
+
+
+def test_who_interrupts_the_wait_for_repaired_rows_resumes_it(deployment, monkeypatch):
+    passed = count(step=5)
+    monkeypatch.setattr(session, "time", SimpleNamespace(monotonic=lambda: next(passed)))
+    deployment.put("c-1", "ACTIVE")
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(Stopping, "wait", lambda stopping, pause: pause and stopping.ask())
+        result, document = reconcile(deployment, "--repair", "--execute", "--read-units", "0")
+        assert result.exit_code == ExitCode.INTERRUPTED
+        assert document["left"] is None
+        again = deployment.run("runs", "resume", "last")
+        assert again.exit_code == ExitCode.INTERRUPTED
+        assert json.loads(again.stdout)["status"] == "paused"
+    good_row(deployment, "c-1")
+    assert deployment.run("runs", "resume", "last").exit_code == 0
 
 
 def test_a_document_names_a_hundred_customers_and_a_table_twenty(deployment):

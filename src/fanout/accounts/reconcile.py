@@ -177,16 +177,21 @@ def send_repairs(
 
 
 def still_differing(
-    sides: Sides, run: Run, patience_seconds: float, wait: Callable[[float], object]
-) -> int:
-    """How many customers of the run still differ when patience ends, or as soon as none does."""
+    sides: Sides, run: Run, patience_seconds: float, stopping: Stopping
+) -> int | None:
+    """How many customers of the run still differ when patience ends, or as soon as none does.
+
+    None: somebody asked to stop before that was known.
+    """
     ends_at = time.monotonic() + patience_seconds
     with closing(DifferenceStore()) as left:
         for ids in chunks((item.id for item in run.ledger.items()), 500):
             for difference in sides.compare(ids).values():
                 left.put(difference)
         while left.count() and time.monotonic() < ends_at:
-            wait(_POLL_SECONDS)
+            stopping.wait(_POLL_SECONDS)
+            if stopping.asked():
+                return None
             for chunk in left.chunks(500):
                 ids = [difference.customer_id for difference in chunk]
                 for customer_id in set(ids) - sides.compare(ids).keys():
@@ -420,11 +425,12 @@ class Reconcile(Operation):
         for tally in run.ledger.tallies():
             ends.update({tally.end: tally.count} if tally.end else {})
         self.ends = ends
-        if work.stop():
-            return Ending()
-        work.say("Waiting until the repaired rows agree.")
-        patience_seconds = max(self.grace_seconds, VERIFY_MIN_SECONDS)
-        self.left = still_differing(self.sides, run, patience_seconds, work.stopping.wait)
+        if not work.stop():
+            work.say("Waiting until the repaired rows agree.")
+            patience_seconds = max(self.grace_seconds, VERIFY_MIN_SECONDS)
+            self.left = still_differing(self.sides, run, patience_seconds, work.stopping)
+        if self.left is None:
+            return Ending(left=run.ledger.count(State.ENDED))  # repaired, not known to agree
         return Ending(sentence=f"{self.left:,} rows of {name} have drifted." if self.left else "")
 
 

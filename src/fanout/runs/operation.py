@@ -422,8 +422,8 @@ def _verdict(operation: Operation, run: Run, ending: Ending, *, interrupted: boo
     good = operation.words.good
     badly = sum(count for end, count in ends.items() if end and end not in good)
     found = partial(Result, exit_code=ExitCode.FOUND)
-    if interrupted and left:
-        sentence = f"Interrupted, with {left:,} {operation.words.item}s left."
+    if interrupted and left + ending.left:
+        sentence = f"Interrupted, with {left + ending.left:,} {operation.words.item}s left."
         return Result(exit_code=ExitCode.INTERRUPTED, sentence=sentence)
     if ending.sentence:
         return found(sentence=ending.sentence)
