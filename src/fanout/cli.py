@@ -5,6 +5,7 @@ A command is imported when it is called, so a help page does not wait for the AW
 
 import io
 import os
+import re
 import sys
 from importlib import import_module, metadata
 from typing import Annotated, Any, Final
@@ -15,7 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from fanout.aws import AwsTarget, sentence_for
 from fanout.console import ERR, OUT, warn
-from fanout.errors import CommandError, ExitCode
+from fanout.errors import CommandError, ExitCode, WrongUse
 
 COMMANDS: Final = {
     "local": (
@@ -160,6 +161,8 @@ def target(
 ) -> None:
     """Say which deployment the command works on."""
     del version
+    if re.fullmatch(r"[A-Za-z0-9_-]+", prefix) is None:
+        raise WrongUse(f"--prefix {prefix!r}: expected letters, digits, - and _, such as fanout.")
     context.meta["fanout.operations"] = OPERATIONS
     context.obj = AwsTarget(
         prefix=prefix, profile=profile, region=region, endpoint_url=endpoint_url

@@ -8,8 +8,10 @@ import re
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from fanout import cli
+from fanout.runs import commands
 from integration.dlq_on_moto import depth, kill_messages
 from integration.test_dlq_edit_and_files import kill_broken
 
@@ -78,6 +80,17 @@ def test_runs_of_every_command_are_listed_and_shown(put, fanout):
         assert shown.code == 1, "none of them is finished"
         document = json.loads(shown.out)
         assert sum(document["fates"].values()) == document["selected"] > 0
+
+
+@pytest.mark.usefixtures("aws")
+def test_the_list_of_runs_breaks_no_word_on_80_columns(put, fanout, monkeypatch):
+    for kind in KINDS:
+        put(kind)
+    monkeypatch.setattr(commands, "OUT", Console(width=80))
+    listed = fanout("runs", "list").out
+    cells = " ".join(line.split("│")[2] for line in listed.splitlines() if "│" in line)
+    commands_kept = " ".join(header(JOURNALS / f"{kind}.jsonl")["command"] for kind in KINDS)
+    assert set(cells.split()) == set(commands_kept.split()) - {"publisher"} | {"payments"}
 
 
 @pytest.mark.usefixtures("aws")

@@ -164,16 +164,15 @@ def _list(store: RunStore, group: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"runs": [report.to_document() for report in reports]})
         return
-    rows = table(escape(f"Runs in {store.folder}"), "run", "command", "on", "status", "became")
+    rows = table(escape(f"Runs in {store.folder}"), "run", "command", "status", "became")
     rows.columns[0].no_wrap = True
     for report in reports:
         became = ", ".join(f"{count:,} {fate}" for fate, count in report.fates.items())
         subject = report.header["subject"]
-        on = str(subject.get("subscriber") or subject.get("failure_bucket") or "-")
+        command = report.header["command"].removeprefix("publisher ")
         rows.add_row(
             report.header["run_id"],
-            escape(report.header["command"]),
-            escape(on),
+            escape(f"{command} {subject.get('subscriber') or ''}".rstrip()),
             report.status,
             escape(became),
         )

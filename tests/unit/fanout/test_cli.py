@@ -129,6 +129,13 @@ def test_a_global_option_without_a_value_is_wrong_use(call):
     assert "--prefix: a value has to follow" in says
 
 
+@pytest.mark.parametrize("prefix", ["/", "../../x", "/fanout", "no blanks", ""])
+def test_a_prefix_that_no_deployment_has_is_wrong_use(call, prefix):
+    code, says = call("runs", "list", "--prefix", prefix)
+    assert code == ExitCode.WRONG_USE
+    assert f"--prefix {prefix!r}: expected letters" in says
+
+
 @pytest.mark.parametrize("option", ["--version", "-h"])
 def test_version_and_short_help_need_no_command(call, option):
     assert call(option) == (0, "")
