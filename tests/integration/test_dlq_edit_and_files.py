@@ -301,3 +301,4 @@ def test_wrong_use_of_the_file_and_edit_commands_is_one_sentence(
     assert ended.code == 2
     assert sentence in ended.err
     assert "Traceback" not in ended.err
+    assert json.loads(fanout("runs", "list", "--json").out) == {"runs": []}, "nothing to resume"

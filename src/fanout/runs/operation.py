@@ -37,7 +37,7 @@ from rich.markup import escape
 from customer_events.instants import to_wire
 from fanout.aws import AwsTarget, sentence_for
 from fanout.console import ERR, OUT, print_json, progress, table, warn
-from fanout.errors import CommandError, ExitCode, Found
+from fanout.errors import CommandError, ExitCode, Found, WrongUse
 from fanout.runs.ledger import State
 from fanout.runs.lock import Locks
 from fanout.runs.options import run_store
@@ -215,7 +215,11 @@ def begin(
         copy_to=copy_for(target, options.get("journal"), warn),
     )
     with run:
-        _select_something(operation, run, again=False, as_json=as_json)
+        try:
+            _select_something(operation, run, again=False, as_json=as_json)
+        except WrongUse:
+            run.drop()  # a resume would be refused alike
+            raise
         _show_plan(operation, run, execute=options["execute"], as_json=as_json)
         if not options["execute"]:
             return
