@@ -1,11 +1,15 @@
 """How Hypothesis behaves: no test fails on a clock, and a failure can be run again.
 
 And how wide a table is, whatever terminal the tests run in: set before the console is made; that
-git looks for a repository where a test says; and that in CI a skipped test is a failure.
+git looks for a repository where a test says; and that in CI a skipped test is a failure. AWS's
+descriptions of its services are read once for each worker: moto gives each test a new session, and
+reading them again was more than half of what those tests cost.
 """
 
+import functools
 import os
 
+import botocore.loaders
 from hypothesis import HealthCheck, settings
 
 from no_skips import pytest_sessionfinish, pytest_terminal_summary
@@ -21,3 +25,5 @@ os.environ["COLUMNS"] = "200"
 
 for name in [one for one in os.environ if one.startswith("GIT_")]:
     del os.environ[name]  # of the hook that runs the tests: it would name another repository
+
+botocore.loaders.create_loader = functools.cache(botocore.loaders.create_loader)

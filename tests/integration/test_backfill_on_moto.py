@@ -55,10 +55,10 @@ def test_without_execute_nothing_is_sent_until_the_planned_run_is_resumed(deploy
     assert (plan["executed"], plan["subscriber"], plan["risk"]) == (False, "payments", None)
     took_seconds = time.monotonic() - began
     assert 898 - took_seconds < plan["wait_seconds"] < 902, "AWS's clock has whole seconds"
-    deployment.run("backfill", "payments", "--no-wait")
-    deployment.run("runs", "resume", "last")
+    run_id = json.loads(deployment.run("backfill", "payments", "--no-wait").stdout)["run_id"]
+    deployment.run("runs", "resume", run_id)
     assert deployment.messages() == []
-    begun = deployment.run("runs", "resume", "last", "--execute")
+    begun = deployment.run("runs", "resume", run_id, "--execute")
     assert (begun.exit_code, len(deployment.messages())) == (0, 1), begun.output
 
 
