@@ -3,12 +3,12 @@
 It does not know the status CLOSED, and a change to SUSPENDED makes it fail with an exception.
 """
 
+from customer_events import decoder
 from customer_events.errors import UnknownStatus
 from customer_events.event import Status
-from event_consumer import bootstrap as engine
 from payments_consumer import bootstrap
 
-read = engine.from_document
+read = decoder.from_document
 rule = bootstrap.attributes
 
 
@@ -24,6 +24,6 @@ def attributes(event):
     return rule(event)
 
 
-engine.from_document = from_document
+decoder.from_document = from_document
 bootstrap.attributes = attributes
 lambda_handler = bootstrap.build()
