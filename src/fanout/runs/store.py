@@ -232,6 +232,8 @@ def clock() -> datetime:
 Clock = Callable[[], datetime]
 
 
+_SECOND_LENGTH = len("20261126-142433")
+"""A run's id begins with the second in which it was made."""
 _SUFFIX = ".jsonl"
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 LAST = "last"
@@ -322,12 +324,13 @@ class RunStore:
         known = ", ".join(one.run_id for one in runs[-5:]) or "none"
         raise WrongUse(f"No run {name!r} in {self.folder}; the latest are: {known}.")
 
-    def runs(self) -> Iterator[StoredRun]:
-        """Every run, oldest first."""
-        for path in sorted(self.folder.glob(f"*{_SUFFIX}")):
-            yield StoredRun(
-                run_id=path.name.removesuffix(_SUFFIX), path=path, header=journal.header(path)
-            )
+    def runs(self) -> list[StoredRun]:
+        """Every run, oldest first; by the header's instant where two began in one second."""
+        runs = []
+        for path in self.folder.glob(f"*{_SUFFIX}"):
+            run_id = path.name.removesuffix(_SUFFIX)
+            runs.append(StoredRun(run_id=run_id, path=path, header=journal.header(path)))
+        return sorted(runs, key=_age)
 
     def records(self, name: str) -> Iterator[Record]:
         """The lines of a run, one by one."""
@@ -340,3 +343,9 @@ class RunStore:
         if copy is not None:
             copy.catch_up(journal.read(file.path))
         return Run(file, copy=copy)
+
+
+def _age(run: StoredRun) -> tuple[str, float, str]:
+    """By the second in its id, then by its header's instant."""
+    at = run.header.at.timestamp() if run.header else 0.0
+    return run.run_id[:_SECOND_LENGTH], at, run.run_id
