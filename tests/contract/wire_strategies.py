@@ -163,7 +163,9 @@ _CUSTOMER_IDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30) |
     ["x" * 2048, "🙂" * 2048, "line\nbreak", "\x00"]
 )
 _SOURCES = st.from_regex(r"[A-Za-z][A-Za-z0-9+.-]{0,10}:[!-~]{1,20}", fullmatch=True)
-_TRACEPARENTS = st.from_regex(r"00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]", fullmatch=True)
+_TRACEPARENTS = st.from_regex(  # an id of zeros is malformed (W3C Trace Context, 3.2.2)
+    r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[01]", fullmatch=True
+)
 UTC_INSTANTS = st.datetimes(timezones=st.just(UTC))
 SEQUENCES_OF_CHANGES = st.builds(
     lambda number, epoch: sequence.sequence(number, epoch=epoch),
