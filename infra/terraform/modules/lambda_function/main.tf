@@ -4,7 +4,7 @@ data "aws_region" "current" {}
 
 locals {
   # IAM is global: without the region a second deployment elsewhere would find the name taken. It
-  # takes 64 characters, so a longer name is cut and told apart by a hash.
+  # takes 64 characters, so a longer name is cut and gets a hash.
   whole_name = "${var.name}-${data.aws_region.current.id}"
   role_name = length(local.whole_name) <= 64 ? local.whole_name : join("-", [
     substr(local.whole_name, 0, 55), substr(sha256(local.whole_name), 0, 8),
