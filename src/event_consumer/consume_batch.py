@@ -37,7 +37,7 @@ class BatchConsumer:
         A message whose parking was not confirmed ends as `RETRY`: it stays in the queue.
         """
         decided = self.decide(messages, deadlines, self.tracker)
-        return _hold_back_groups(self.park(decided, deadlines.parking, now))
+        return self.park(decided, deadlines.parking, now)
 
     def decide(
         self,
@@ -115,21 +115,3 @@ def _unless_parked(delivery: Delivery, codes: Mapping[str, str], failure: Handle
         cause = Cause.DEPENDENCY_FAULT if is_dependency_fault(code) else Cause.UNEXPECTED
         failure = retry(f"{failure.error_type}:{code}", cause)
     return replace(delivery, handled=failure)
-
-
-def _hold_back_groups(deliveries: list[Delivery]) -> list[Delivery]:
-    """On FIFO, what follows a failed message of its group comes back with it, in order.
-
-    https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
-    """
-    failed_groups: set[str] = set()
-    result = []
-    for delivery in deliveries:
-        group = delivery.message.fifo_group
-        if delivery.comes_back and group:
-            failed_groups.add(group)
-        elif group in failed_groups and delivery.handled.outcome is not Outcome.PARKED:
-            result.append(replace(delivery, handled=retry("BehindFailedMessage")))
-            continue
-        result.append(delivery)
-    return result

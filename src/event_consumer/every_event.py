@@ -99,16 +99,20 @@ class EveryEvent:
             if end is not None and end.outcome is Outcome.RETRY:
                 end = retry("BehindFailedEvent")
             else:
-                end = OUT_OF_TIME if deadline.is_over() else self._handle_event(events[index])
+                end = self._handle_event(events[index], deadline)
             answers[index] = end
         return answers
 
-    def _handle_event(self, event: CustomerStatusChanged) -> Handled:
+    def _handle_event(self, event: CustomerStatusChanged, deadline: Deadline) -> Handled:
         if event.change is Change.SNAPSHOT:
             return STALE
+        if deadline.is_over():
+            return OUT_OF_TIME
         try:
             if self._processed.is_processed(event):
                 return DUPLICATE
+            if deadline.is_over():  # that look may have taken as long as the mark is given
+                return OUT_OF_TIME
             writes = tuple(self._handle(event) or ())
             return APPLIED if self._processed.commit(event, writes) else DUPLICATE
         except Exception as error:  # noqa: BLE001 (a customer's failure is its own)

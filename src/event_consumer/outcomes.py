@@ -70,6 +70,7 @@ def retry(error_type: str, cause: Cause = Cause.WAITS, *, frames: tuple[str, ...
 
 
 OUT_OF_TIME = retry("OutOfTime")
+BEHIND_FAILED = retry("BehindFailedMessage")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,10 +20,16 @@ from customer_events.errors import BehindParkedEvent
 from event_consumer.consume_batch import BatchConsumer
 from event_consumer.failures import raised
 from event_consumer.messages import Message, first_delivery
-from event_consumer.outcomes import OUT_OF_TIME, WELL, Delivery, Handled, parked, retry
+from event_consumer.outcomes import (
+    BEHIND_FAILED,
+    OUT_OF_TIME,
+    WELL,
+    Delivery,
+    Handled,
+    parked,
+    retry,
+)
 from event_consumer.ports import Note, ParkedGroups
-
-BEHIND_FAILED = retry("BehindFailedMessage")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,19 +128,23 @@ class _Batch:
         """The delivery, or a `RETRY` in its place where its note could not be kept."""
         message, handled = delivery.message, delivery.handled
         group, note = message.fifo_group, self._notes.get(message.message_id)
-        is_well = handled.outcome in WELL
-        if group is None or (is_well and note is None):
+        is_well, is_noted = handled.outcome in WELL, note is not None
+        if group is None or is_well != is_noted:
             return delivery
+        # A RETRY is noted too: SQS itself may move it to the DLQ, and asks nobody then.
         if not is_well and (self.now is None or handled in {BEHIND_FAILED, OUT_OF_TIME}):
             return delivery
-        if self.deadlines.parking.is_over():
-            return _delivery(message, OUT_OF_TIME)
+        first_id, deadline = _first_id(message), self.deadlines.parking
         try:
-            if note is not None and is_well:
+            # What was replayed has a new sequence number, and may be noted by its old one.
+            if not deadline.is_over() and not is_noted and first_id != message.message_id:
+                is_noted = self.groups.holds(group, first_id)
+            if deadline.is_over():  # asked before each call, as the time left is for one
+                return _delivery(message, OUT_OF_TIME)
+            if note is not None:
                 self.groups.remove(group, note)
-            else:
-                # A RETRY too: SQS itself may move it to the DLQ, and asks nobody then.
-                self.groups.add(group, _first_id(message), sequence_number=message.sequence_number)
+            elif not is_noted:
+                self.groups.add(group, first_id, sequence_number=message.sequence_number)
         except Exception as error:  # noqa: BLE001 - unnoted, it must not leave its place
             return _delivery(message, raised(error))
         return delivery

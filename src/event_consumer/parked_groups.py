@@ -30,10 +30,12 @@ class ParkedGroupsTable:
         items = self._client.query(**self._of(group, {}), Limit=1).get("Items", [])
         return _note(items[0]) if items else None
 
+    def holds(self, group: str, message_id: str) -> bool:
+        """See `ParkedGroups.holds`."""
+        return next(self._notes_of(group, message_id), None) is not None
+
     def add(self, group: str, message_id: str, *, sequence_number: str) -> None:
         """See `ParkedGroups.add`."""
-        if self._holds(group, message_id):
-            return
         place = f"{sequence_number.zfill(_DIGITS * 2)}#{message_id}"
         self._client.put_item(
             TableName=self._table_name,
@@ -68,10 +70,6 @@ class ParkedGroupsTable:
                 yield item["message_group"]["S"], _note(item)
 
     # Private functions
-
-    def _holds(self, group: str, message_id: str) -> bool:
-        """Whether it has a note: a replayed message has a new sequence number, and an old place."""
-        return next(self._notes_of(group, message_id), None) is not None
 
     def _notes_of(self, group: str, message_id: str) -> Iterator[Note]:
         pages = self._client.get_paginator("query").paginate(

@@ -59,8 +59,11 @@ class ParkedGroups(Protocol):
     def first(self, group: str) -> Note | None:
         """The note that stands first in a group; None where nothing of it is parked."""
 
+    def holds(self, group: str, message_id: str) -> bool:
+        """Whether there is a note of the message of this first delivery, at whatever place."""
+
     def add(self, group: str, message_id: str, *, sequence_number: str) -> None:
-        """Note a message by its first delivery; one that is noted keeps its place."""
+        """Note a message by its first delivery, in one call; again, it has no effect."""
 
     def remove(self, group: str, note: Note) -> None:
         """The message is done with. Removing a note again has no effect."""

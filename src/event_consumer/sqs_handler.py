@@ -6,7 +6,7 @@ is handled as ever, none is parked, delayed or deleted, and the answer says what
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from customer_events.deadline import Deadlines, MonotonicClock, Reserves
 from event_consumer.consume_batch import BatchConsumer
 from event_consumer.failures import in_turns
 from event_consumer.messages import Message, from_record
-from event_consumer.outcomes import WELL, Delivery
+from event_consumer.outcomes import BEHIND_FAILED, WELL, Delivery, Outcome
 from event_consumer.park_by_customer import ParkByCustomer
 from event_consumer.ports import Redelivery
 from event_consumer.reporting import BatchReporter
@@ -71,23 +71,49 @@ class SqsHandler:
 
     def _consume(self, messages: Sequence[Message], deadlines: Deadlines) -> list[Delivery]:
         """What is done is acknowledged before the next turn, in which the process may die."""
-        deliveries: dict[int, Delivery] = {}
+        deliveries = [
+            Delivery(message=message, event=None, handled=BEHIND_FAILED) for message in messages
+        ]
         done: list[Message] = []
+        stopped: set[str] = set()
         for turn in in_turns(messages, self.receives_max):
+            going = [index for index in turn if messages[index].fifo_group not in stopped]
+            if not going:
+                continue
             if done:
                 with suppress(Exception):  # the answer acknowledges it as well
                     self.redelivery.acknowledge(done, deadlines.parking)
-            part = self.consumer.consume([messages[index] for index in turn], deadlines, self.now())
-            deliveries |= zip(turn, part, strict=True)
+            part = self.consumer.consume(
+                [messages[index] for index in going], deadlines, self.now()
+            )
+            part = _hold_back(part, stopped)
+            for index, delivery in zip(going, part, strict=True):
+                deliveries[index] = delivery
             done = [delivery.message for delivery in part if not delivery.comes_back]
-        failed = [delivery.message for delivery in deliveries.values() if delivery.comes_back]
+        failed = [delivery.message for delivery in deliveries if delivery.comes_back]
         if failed:
             with suppress(Exception):  # outcomes stand; failing now would park the parked again
                 self.redelivery.delay(failed, deadlines.parking)
-        return [deliveries[index] for index in range(len(messages))]
+        return deliveries
 
 
 # Private functions
+
+
+def _hold_back(deliveries: Sequence[Delivery], stopped: set[str]) -> list[Delivery]:
+    """On FIFO, what follows a failed message of its group comes back with it, in order.
+
+    `stopped` gains the groups of failed messages: nothing more of them may be handled.
+    https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+    """
+    result = list(deliveries)
+    for index, delivery in enumerate(deliveries):
+        group = delivery.message.fifo_group
+        if group and delivery.comes_back:
+            stopped.add(group)
+        elif group in stopped and delivery.handled.outcome is not Outcome.PARKED:
+            result[index] = replace(delivery, handled=BEHIND_FAILED)
+    return result
 
 
 def _outcome(delivery: Delivery) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 Where nothing is read well, parking would drain the stream into the failure store, so the stream
 waits for the next deployment. That begins with a new environment; this is the memory of one.
+Where another record is read well meanwhile, it was the records: they are parked when they come
+again, and do not count against the deployment once more.
 """
 
 from collections.abc import Sequence
@@ -9,6 +11,7 @@ from collections.abc import Sequence
 from publisher.reasons import MissingCustomerId, MissingStatus, MissingVersion, UnexpectedError
 
 RECORDS_IN_A_ROW = 5
+REMEMBERED_MAX = 100_000
 _BUG, _NO_STATUS = UnexpectedError.__name__, MissingStatus.__name__
 _SIGNS = {_BUG} | {reason.__name__ for reason in (MissingCustomerId, MissingStatus, MissingVersion)}
 
@@ -19,7 +22,8 @@ class BadDeploymentDetector:
     def __init__(self, records_in_a_row: float = RECORDS_IN_A_ROW) -> None:
         self._records_in_a_row = records_in_a_row
         self._reason = ""
-        self._record_ids: set[str] = set()
+        self._in_a_row: set[str] = set()
+        self._at_fault: set[str] = set()
 
     def suspected(
         self, unread: Sequence[tuple[str, str]], *, read_well: bool, status_read: bool
@@ -29,20 +33,25 @@ class BadDeploymentDetector:
         Args:
             unread: the ids of the records that could not be read, and the reason codes, in order.
             read_well: whether any record of the batch gave an event.
-            status_read: whether any left a status as it was, so that the attribute is there.
+            status_read: whether a status was read of any, so that the attribute is there.
         """
         if read_well or (status_read and self._reason == _NO_STATUS):
-            self._record_ids.clear()
+            # A removal is read well without a status: it clears no name of an attribute.
+            if self._in_a_row and (status_read or self._reason != _NO_STATUS):
+                if len(self._at_fault) >= REMEMBERED_MAX:
+                    self._at_fault.clear()
+                self._at_fault |= self._in_a_row
+            self._in_a_row.clear()
         if read_well:
             return None
         signs = _SIGNS - {_NO_STATUS} if status_read else _SIGNS
         suspected = None
         for record_id, reason in unread:
             if reason != self._reason:
-                self._reason, self._record_ids = reason, set()
-            if reason in signs and len(self._record_ids) < self._records_in_a_row:
-                self._record_ids.add(record_id)
-            if len(self._record_ids) >= self._records_in_a_row:
+                self._reason, self._in_a_row = reason, set()
+            if reason in signs and record_id not in self._at_fault:
+                self._in_a_row.add(record_id)
+            if len(self._in_a_row) >= self._records_in_a_row:
                 suspected = reason
         # Any other reason shows an item that has the attribute, so the setting is not to blame.
         alike = len({reason for _, reason in unread}) == 1

@@ -14,8 +14,8 @@ class BatchResult:
 
     `parked` holds reasons, `failed` error codes. `eventful` holds the indexes of the records that
     gave events; a record that is in none of the three was ignored. `held`: how many failed since
-    the deployment is suspected, not the records. `unexpected` says where an exception that nobody
-    foresaw was raised.
+    the deployment is suspected, not the records. `status_read`: whether any of them had a status.
+    `unexpected` says where an exception that nobody foresaw was raised.
     """
 
     records: Sequence[StreamRecord] = ()
@@ -27,6 +27,7 @@ class BatchResult:
     retried: int = 0
     bus_faults: int = 0
     held: int = 0
+    status_read: bool = False
     unexpected: dict[int, str] = field(default_factory=dict)
     eventful: set[int] = field(default_factory=set)
     parked: dict[int, BadRecord] = field(default_factory=dict)

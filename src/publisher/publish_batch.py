@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from customer_events.deadline import Deadlines
+from customer_events.event import Status
 from customer_events.tracebacks import where_raised
 from publisher.bad_deployment import BadDeploymentDetector
 from publisher.batch_result import BatchResult
@@ -51,7 +52,7 @@ class BatchPublisher:
         suspected = self.deployment.suspected(
             [(records[index].record_id, reason.code) for index, reason in bad.items()],
             read_well=bool(result.eventful - bad.keys()),
-            status_read=result.without_transition > result.outside_entity_filter,
+            status_read=result.status_read,
         )
         if suspected is not None:
             result.held = len(records)
@@ -99,8 +100,11 @@ class BatchPublisher:
         if isinstance(transition, NoTransition):
             result.without_transition += 1
             result.outside_entity_filter += transition is NoTransition.NO_CUSTOMER
+            result.status_read |= transition is NoTransition.STATUS_STAYS
             return ()
         entries = to_entries(transition, self.producer)
         result.transitions += 1
+        removed = transition.status is Status.REMOVED
+        result.status_read |= not removed or transition.previous_status is not None
         result.reasons_left_out += transition.reason_left_out
         return entries

@@ -54,10 +54,10 @@ def test_the_first_is_the_one_that_was_delivered_first_whatever_the_length_of_it
     assert groups.first("nobody") is None
 
 
-def test_a_message_that_is_noted_keeps_its_place_and_is_removed_once(groups):
-    groups.add("g", "a", sequence_number="1")
-    groups.add("g", "b", sequence_number="2")
-    groups.add("g", "a", sequence_number="3")
+def test_a_message_is_noted_once_is_known_by_its_id_and_is_removed_once(groups):
+    for name, number in (("a", "1"), ("b", "2"), ("a", "1")):
+        groups.add("g", name, sequence_number=number)
+    assert [groups.holds("g", name) for name in "abc"] == [True, True, False]
     note = groups.first("g")
     assert note.message_id == "a"
     for _ in range(2):

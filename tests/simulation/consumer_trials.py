@@ -261,6 +261,24 @@ def deadly_for_its_customer(system: type[System], seed: int) -> None:
         at.expect("c-2" in at.stored, ISOLATED, "another customer waits as well")
 
 
+def last_receive_unnoted(system: type[System], seed: int) -> None:
+    """A message on its last receive can't be noted; the next of its customer came with it."""
+    with stage(system, FIFO, seed) as at:
+        at.change(1)
+        [message] = at.payments.queue.messages.values()
+        message.receives = 239
+        at.change(2)
+
+        def down(*_: Any, **__: Any) -> None:
+            at.note("the notes are down")
+            raise TimeoutError
+
+        at.system.notes.add = down
+        at.consume_for(1)
+        at.expect("c-1" not in at.stored, FIFO_ORDER, "a later event passed the unparked one")
+        at.expect("c-2" in at.stored, ISOLATED, "another customer waits as well")
+
+
 def crawling_writes(system: type[System], seed: int) -> None:
     """Each write takes 4.5 seconds; ten messages of one customer come at once."""
     for setting in (SETTING, FIFO):
@@ -289,5 +307,6 @@ TRIALS: tuple[Trial, ...] = (
     deadly_message,
     deadly_beside_its_last_receive,
     deadly_for_its_customer,
+    last_receive_unnoted,
     crawling_writes,
 )

@@ -29,6 +29,9 @@ class Notes:
         first = min(notes, key=notes.__getitem__, default=None)
         return Note(message_id=first, place=notes[first]) if first else None
 
+    def holds(self, group: str, message_id: str) -> bool:
+        return message_id in self._notes.get(group, {})
+
     def add(self, group: str, message_id: str, *, sequence_number: str) -> None:
         self._notes.setdefault(group, {}).setdefault(message_id, sequence_number.zfill(40))
 
@@ -158,6 +161,23 @@ class TriesOnTheLastReceive(Tracking):
             del message
 
 
+class GoesOnBehindAFailure(RealSystem):
+    """Handles the next message of a group whose last one could not be parked."""
+
+    def consumer(self, clients: Clients) -> Handler:
+        handler = super().consumer(clients)
+
+        def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
+            whole = sqs_handler._hold_back
+            sqs_handler._hold_back = lambda deliveries, _: list(deliveries)
+            try:
+                return handler(event, context)
+            finally:
+                sqs_handler._hold_back = whole
+
+        return handle
+
+
 class StartsTheClockAnew(RealSystem):
     """Gives each wave of a group, and each suspect, the whole time."""
 
@@ -199,6 +219,7 @@ VARIANTS = (
     ),
     Variant(system=AcknowledgesWithItsAnswerOnly, trial=trials.deadly_message, breaks=ISOLATED),
     Variant(system=TriesOnTheLastReceive, trial=trials.deadly_for_its_customer, breaks=FIFO_ORDER),
+    Variant(system=GoesOnBehindAFailure, trial=trials.last_receive_unnoted, breaks=FIFO_ORDER),
     Variant(system=StartsTheClockAnew, trial=trials.crawling_writes, breaks=ISOLATED),
     Variant(system=IgnoresItsDeadline, trial=trials.crawling_writes, breaks=ISOLATED),
 )

@@ -331,6 +331,16 @@ def test_on_its_last_receive_a_message_is_parked_before_anybody_else_can_kill_th
     assert [one.reason.code for one in lot.parked] == ["KeepsFailing"]
 
 
+def test_on_fifo_a_last_receive_that_can_not_be_parked_holds_back_every_turn_of_its_group():
+    messages = [fifo(1, group="a"), fifo(2, group="a"), fifo(3, group="b")]
+    messages[0] = replace(messages[0], receive_count=240)
+    rows, lot = RowsInMemory(), ParkingLotInMemory(fault=OSError())
+    deliveries = consume_into(rows, messages, lot=lot)
+    assert ends(deliveries) == ["RETRY", "RETRY", "APPLIED"]
+    assert deliveries[1].handled.error_type == "BehindFailedMessage"
+    assert len(rows.writes) == 1
+
+
 def test_an_acknowledgement_that_fails_is_made_by_the_answer():
     messages = [*customers(1), *customers(2, receive_count=5)[1:]]
     deliveries = consume_into(

@@ -105,6 +105,19 @@ def test_what_can_not_be_begun_in_time_comes_back():
     assert [one.error_type for one in answers] == ["", "OutOfTime", "BehindFailedEvent"]
 
 
+def test_the_time_is_looked_at_again_before_the_work_begins():
+    """Looking for the mark may take as long as a call takes, and the mark follows the work."""
+    clock, work = FakeClock(), Work()
+
+    class Slow(MarksInMemory):
+        def is_processed(self, event):
+            clock.seconds += 10
+            return super().is_processed(event)
+
+    (answer,) = consumer(work, Slow()).handle(EVENTS[:1], clock.deadline(10))
+    assert (answer.error_type, work.done) == ("OutOfTime", [])
+
+
 def test_what_its_handler_refuses_for_good_is_parked_with_that_reason_and_holds_nothing_back():
     reason = OrderContradiction("expected another")
 

@@ -27,10 +27,11 @@ POISON = parked(SchemaViolation("expected another", field="data"))
 
 
 class GroupsInMemory:
-    """Notes; `fault` says whether a call by that name fails."""
+    """Notes; `fault` says whether a call by that name fails, and `meets` learns of each call."""
 
     def __init__(self):
         self.notes = {}
+        self.meets = lambda _call: None
         self.fault = lambda _call: False
 
     def first(self, group):
@@ -38,17 +39,21 @@ class GroupsInMemory:
         found = min(self.notes.get(group, {}).values(), default=None)
         return Note(message_id=found[1], place=found[0]) if found else None
 
+    def holds(self, group, message_id):
+        self._fail("holds")
+        return any(noted == message_id for _, noted in self.notes.get(group, {}).values())
+
     def add(self, group, message_id, *, sequence_number):
         self._fail("add")
-        self.notes.setdefault(group, {}).setdefault(
-            message_id, (sequence_number.zfill(40), message_id)
-        )
+        place = sequence_number.zfill(40)
+        self.notes.setdefault(group, {})[place] = (place, message_id)
 
     def remove(self, group, note):
         self._fail("remove")
-        self.notes.get(group, {}).pop(note.message_id, None)
+        self.notes.get(group, {}).pop(note.place, None)
 
     def _fail(self, call):
+        self.meets(call)
         if self.fault(call):
             raise TimeoutError(call)
 
@@ -209,7 +214,7 @@ def test_a_retry_holds_back_what_follows_it_in_the_batch_and_is_first_when_it_co
         WELL,
     ]
     assert len(rig.failures) == 2
-    assert list(rig.groups.notes["c-1"]) == [sent[0].message_id]
+    assert rig.groups.first("c-1").message_id == sent[0].message_id
     assert rig.redelivery.delayed == list(sent[:2])
     # SQS moved the first to the DLQ by itself: what follows waits for it all the same.
     assert rig.consume(fifo(2)) == [BEHIND]
@@ -352,6 +357,46 @@ def test_what_can_not_be_noted_in_time_is_not_parked():
     rig.handler.broken = {("c-1", 1): POISON}
     assert rig.consume(fifo(1)) == [("RETRY", "OutOfTime")]
     assert (rig.lot.parked, rig.groups.notes) == ([], {})
+
+
+def test_each_call_for_a_note_begins_while_there_is_time_for_one():
+    """A replayed message is looked for and then noted: two calls in the time reserved for one."""
+    rig = Rig()
+    first, second = fifo(1), fifo(2)
+    rig.groups.add("c-1", first.message_id, sequence_number="1")
+    calls = []
+
+    def slow(call):
+        calls.append(call)
+        rig.clock.seconds += 9
+
+    rig.groups.meets = slow
+    rig.deadlines = Deadlines(work=rig.clock.deadline(10), parking=rig.clock.deadline(12))
+    assert rig.consume(replayed(second, 1001)) == [("RETRY", "OutOfTime")]
+    assert calls == ["first", "holds"]
+    assert rig.lot.parked == []
+
+
+def test_what_is_noted_by_its_own_id_takes_one_call():
+    rig = Rig()
+    calls = []
+    rig.groups.meets = calls.append
+    rig.handler.broken = {("c-1", 1): POISON}
+    assert rig.consume(fifo(1), fifo(2)) == [BAD, BEHIND]
+    assert calls == ["first", "add", "first", "add"]
+
+
+def test_on_its_last_receive_a_message_that_can_not_be_noted_stops_its_group():
+    """The next one of its group came in a later turn of the batch, and passed it."""
+    rig = Rig()
+    rig.groups.fault = lambda name: name == "add"
+    assert rig.consume(fifo(1, receive_count=240), fifo(2), fifo(3, "c-2")) == [
+        ("RETRY", "TimeoutError"),
+        ("RETRY", "BehindFailedMessage"),
+        WELL,
+    ]
+    assert rig.handler.handled == [("c-2", 3)]
+    assert rig.redelivery.acknowledged == []
 
 
 def test_a_message_that_kills_the_process_is_parked_with_its_note_and_later_ones_wait():

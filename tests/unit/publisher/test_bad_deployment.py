@@ -131,6 +131,30 @@ def test_a_record_that_is_read_well_in_another_batch_begins_the_row_anew(bug):
     assert rig.handle([change(9)]) == str(FIRST_SEQUENCE_NUMBER + 9)
 
 
+def test_records_that_were_held_before_another_was_read_well_do_not_count_again(bug):
+    """Five bad records of one customer held their shard for 12 hours beside others that flow."""
+    rig = Rig()
+    bug.add("c-9")
+    bad = [record("ACTIVE", "CLOSED", number=number) for number in range(7)]
+    assert [rig.handle(bad), rig.handle(bad)] == [first_of(bad)] * 2
+    assert rig.store.parked == []
+    assert rig.handle([change(9)]) is None
+    assert rig.handle(bad) is None
+    assert rig.store.reasons == ["UnexpectedError"] * 7
+    others = [change(number) for number in range(20, 25)]
+    assert rig.handle(others) == first_of(others), "these may be the deployment's again"
+
+
+def test_a_removal_is_read_without_a_status_and_clears_no_attributes_name():
+    rig = Rig(rules=TableRules(status_attribute="staus"))
+    batch = [change(number) for number in range(5)]
+    removal = record("ACTIVE", None, customer_id="c-9", number=9)
+    for _ in range(3):
+        assert rig.handle(batch) == first_of(batch)
+        assert rig.handle([removal]) is None
+    assert rig.store.parked == []
+
+
 def test_unknown_statuses_are_the_items_fault_however_many_there_are():
     rig = Rig()
     assert rig.handle([change(number, UNKNOWN) for number in range(50)]) is None
