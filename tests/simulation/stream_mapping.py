@@ -7,7 +7,6 @@ the mapping was off or made anew, and what is done with.
 from random import Random
 
 from fanout.streams.mapping import (
-    Backoff,
     Batch,
     MappingSettings,
     Result,
@@ -19,7 +18,6 @@ from simulation.accounts import Accounts, Shard
 from simulation.faults import Setting
 
 RECORD_AGE_SECONDS_MAX = 12 * 3600
-_BACKOFF = Backoff(first_seconds=0.5, longest_seconds=60.0)
 
 
 class StreamMapping:
@@ -31,9 +29,9 @@ class StreamMapping:
             stream_arn="stream",
             batch_size=setting.stream_batch,
             lanes=setting.lanes,
-            bisect=True,
             record_age_seconds_max=RECORD_AGE_SECONDS_MAX,
-            report_item_failures=True,
+            retry_seconds_first=0.5,
+            retry_seconds_max=60.0,
         )
         self._shards: dict[str, ShardMapping] = {}
         self._read_to: dict[str, int] = {}
@@ -97,7 +95,7 @@ class StreamMapping:
 
     def _mapping(self, shard: Shard) -> ShardMapping:
         if shard.shard_id not in self._shards:
-            self._shards[shard.shard_id] = ShardMapping(self._settings, backoff=_BACKOFF)
+            self._shards[shard.shard_id] = ShardMapping(self._settings)
             checkpoint = self._checkpoints.get(shard.shard_id, -1)
             before = sum(one.number <= checkpoint for one in shard.records)
             self._read_to[shard.shard_id] = shard.first + before

@@ -126,7 +126,9 @@ class System:
             Enabled=False,
             StartingPosition="TRIM_HORIZON",
             BatchSize=100,
+            BisectBatchOnFunctionError=True,
             FunctionResponseTypes=["ReportBatchItemFailures"],
+            DestinationConfig={"OnFailure": {"Destination": "arn:aws:s3:::failures"}},
         )["UUID"]
 
     def _function(self, name, package, **environment):

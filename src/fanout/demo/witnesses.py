@@ -239,10 +239,7 @@ class StreamTap:
         finished = [shard for shard, reader in self._readers.items() if reader.is_ended]
         for shard in readable_shards(shards, finished=finished):
             reader = self._readers.setdefault(
-                shard,
-                ShardReader(
-                    self._client, stream_arn=self._stream_arn, shard_id=shard, start="TRIM_HORIZON"
-                ),
+                shard, ShardReader(self._client, stream_arn=self._stream_arn, shard_id=shard)
             )
             while records := reader.read(after=self._after.get(shard)):
                 self._after[shard] = records[-1]["dynamodb"]["SequenceNumber"]

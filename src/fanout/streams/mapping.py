@@ -1,23 +1,21 @@
 """The rules of a DynamoDB stream event source mapping, as a machine without AWS and clock.
 
 Records of one shard go in; out come batches to invoke the function with, or to discard to the
-on-failure destination. Results go in again, and the checkpoint follows what is done. Times are
-seconds since the epoch, given by the caller; nothing here waits.
+on-failure bucket. Results go in again, and the checkpoint follows what is done. Times are seconds
+since the epoch, given by the caller; nothing here waits.
 
 Source of the rules: the pages on DynamoDB event sources in the Lambda developer guide (batching
-behaviour, error handling, partial batch response). Where they are silent:
-
-- a partial failure that gets ahead spends a retry attempt unless bisect is on; one that names the
-  batch's first record always spends one, since there is nothing to split off;
-- the halves of a bisected batch inherit the attempts that were spent on it;
-- of a batch, only the leading records that are too old are discarded for their age.
+behaviour, error handling, partial batch response), for the settings of our templates: attempts
+without limit, a limit on the age, bisect, and answers that name the failed records. Where the guide
+is silent: of a batch, only the leading records that are too old are discarded for their age.
 """
 
+import math
 import re
 from collections import OrderedDict, deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
+from itertools import takewhile
 from typing import Any, Self
 from zlib import crc32
 
@@ -26,92 +24,76 @@ from fanout.streams.records import StreamRecord
 
 PAYLOAD_BYTES_MAX = 6 * 1024 * 1024 - 1024
 """What Lambda takes in one synchronous call, less room for what frames the records."""
-_STARTING_POSITIONS = ("TRIM_HORIZON", "LATEST")  # AT_TIMESTAMP is for Kinesis alone
+RECORD_AGE_EXCEEDED = "RecordAgeExceeded"
+"""`requestContext.condition` of the on-failure record of a batch that became too old."""
+_FOLLOWED: Mapping[str, tuple[Any, ...]] = {
+    "StartingPosition": ("TRIM_HORIZON", None),
+    "FilterCriteria": ({"Filters": []}, {}, None),
+    "FunctionResponseTypes": (["ReportBatchItemFailures"],),
+    "BisectBatchOnFunctionError": (True,),
+    "MaximumRetryAttempts": (-1, None),
+}
+"""Settings that our templates fix, with each value that means the same; None: left out."""
 _S3_ARN = re.compile(r"arn:[^:]+:s3:::(.+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MappingSettings:
-    """The settings of one mapping. A limit of -1 means no limit.
+    """The settings of one mapping, as far as deployments differ in them.
 
     Attributes:
         function_arn: What to invoke, with its version or alias where it has one.
+        failure_bucket: Where discarded batches go.
         window_seconds: How long a batch that is not full waits for more, from its first record.
         lanes: The parallelization factor: batches of one shard that may run side by side.
-        retry_attempts_max: Failed invocations after the first, before the batch is discarded.
         record_age_seconds_max: Age at which a record is discarded rather than sent.
-        report_item_failures: Whether the function's answer names the records that failed;
-            otherwise any answer is success.
-        failure_bucket: Where discarded batches go; without one they are dropped, as on AWS.
+        retry_seconds_first: How long a lane waits after a failure; doubles with each in a row, up
+            to `retry_seconds_max`. Lambda's own delays are not documented.
     """
 
     mapping_id: str
     function_arn: str
     stream_arn: str
+    failure_bucket: str = ""
     batch_size: int = 100
     window_seconds: float = 0
     lanes: int = 1
-    bisect: bool = False
-    retry_attempts_max: int = -1
-    record_age_seconds_max: int = -1
-    report_item_failures: bool = False
-    failure_bucket: str | None = None
-    starting_position: str = "TRIM_HORIZON"
+    record_age_seconds_max: float = math.inf
+    retry_seconds_first: float = 0.2
+    retry_seconds_max: float = 10.0
 
     @classmethod
     def from_answer(cls, answer: Mapping[str, Any]) -> Self:
         """Read the answer of `get_event_source_mapping`; what is left out takes Lambda's default.
 
         Raises:
-            WrongUse: a filter, a failure destination that is no bucket, or a starting position
-                that Lambda does not know for a DynamoDB stream.
+            WrongUse: it has a setting that our templates don't, or no bucket for failures.
         """
         name = f"Event source mapping {answer['UUID']}"
-        position = answer.get("StartingPosition") or "TRIM_HORIZON"
-        if position not in _STARTING_POSITIONS:
-            raise WrongUse(
-                f"{name}: StartingPosition {position!r} does not exist for a DynamoDB stream; "
-                f"expected one of {', '.join(_STARTING_POSITIONS)}."
-            )
-        if (answer.get("FilterCriteria") or {}).get("Filters"):
-            raise WrongUse(
-                f"{name} has a filter: what it drops is gone without a trace, and the local poller "
-                "applies none. Let the function decide."
-            )
+        for setting, followed in _FOLLOWED.items():
+            if answer.get(setting) not in followed:
+                raise WrongUse(
+                    f"{name}: {setting} is {answer.get(setting)!r}; expected {followed[0]!r}, as "
+                    "the templates have it: the local poller follows nothing else."
+                )
         destination = (answer.get("DestinationConfig") or {}).get("OnFailure") or {}
-        arn = destination.get("Destination") or ""
-        bucket = _S3_ARN.fullmatch(arn)
-        if arn and not bucket:
+        bucket = _S3_ARN.fullmatch(destination.get("Destination") or "")
+        if not bucket:
             raise WrongUse(
-                f"{name} has the on-failure destination {arn}: only a bucket gets the records "
-                "themselves, and the local poller writes to no other destination. Name a bucket."
+                f"{name} has the on-failure destination {destination.get('Destination')}: only a "
+                "bucket gets the records themselves. Name a bucket."
             )
+        age_max = int(answer.get("MaximumRecordAgeInSeconds") or -1)
         return cls(
             mapping_id=answer["UUID"],
             function_arn=answer["FunctionArn"],
             stream_arn=answer["EventSourceArn"],
+            failure_bucket=bucket[1],
             batch_size=int(answer.get("BatchSize") or 100),
             window_seconds=float(answer.get("MaximumBatchingWindowInSeconds") or 0),
             lanes=int(answer.get("ParallelizationFactor") or 1),
-            bisect=bool(answer.get("BisectBatchOnFunctionError")),
-            retry_attempts_max=_limit(answer.get("MaximumRetryAttempts")),
-            record_age_seconds_max=_limit(answer.get("MaximumRecordAgeInSeconds")),
-            report_item_failures="ReportBatchItemFailures"
-            in (answer.get("FunctionResponseTypes") or ()),
-            failure_bucket=bucket[1] if bucket else None,
-            starting_position=position,
+            record_age_seconds_max=age_max if age_max > 0 else math.inf,
         )
-
-
-def _limit(value: int | None) -> int:
-    return -1 if value is None else int(value)
-
-
-class DiscardReason(StrEnum):
-    """`requestContext.condition` of the on-failure record."""
-
-    RETRY_ATTEMPTS_EXHAUSTED = "RetryAttemptsExhausted"
-    RECORD_AGE_EXCEEDED = "RecordAgeExceeded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,11 +105,9 @@ class Batch:
 
     lane: int
     records: tuple[StreamRecord, ...]
-    retries_spent: int = 0
     invoke_count: int = 0
     function_error: str | None = None
-    discard_reason: DiscardReason | None = None
-    deliveries_failed: int = 0
+    discard_reason: str | None = None
 
     @property
     def sequences(self) -> frozenset[str]:
@@ -195,28 +175,36 @@ def read_answer(answer: Any, *, sequences: Collection[str]) -> Result:
     return PartlyFailed(from_sequence=min(known, key=int)) if known else Succeeded()
 
 
+def split(batch: Batch, result: Result) -> tuple[tuple[StreamRecord, ...], list[Batch]]:
+    """What is done of a batch, and what is to be tried again, in order.
+
+    After a partial failure everything from the named record on comes again. A batch that failed as
+    a whole is halved (bisect), so that a record that can't be handled ends up alone.
+    """
+    if isinstance(result, Succeeded):
+        return batch.records, []
+    if isinstance(result, NotInvoked):
+        return (), [batch]
+    error = result.function_error if isinstance(result, Failed) else None
+    tried = replace(batch, invoke_count=batch.invoke_count + 1, function_error=error)
+    if isinstance(result, PartlyFailed):
+        checkpoint = int(result.from_sequence)
+        done = tuple(record for record in batch.records if record.number < checkpoint)
+        return done, [replace(tried, records=batch.records[len(done) :])]
+    middle = len(batch.records) // 2
+    halves = (batch.records[:middle], batch.records[middle:])
+    return (), [replace(tried, records=half) for half in halves if half]
+
+
 # One lane of a shard: batches in order, one at a time, with their splits, retries and discards
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backoff:
-    """How long a lane waits after failures in a row. Lambda's own delays are not documented."""
-
-    first_seconds: float = 0.2
-    longest_seconds: float = 10.0
-
-    def delay_seconds(self, failures: int) -> float:
-        """The wait after that many failures in a row, at least one; doubles each time."""
-        return min(self.longest_seconds, self.first_seconds * 2.0 ** min(failures - 1, 32))
 
 
 class Lane:
     """Holds the records of one lane. At most one batch is under way, so the order is kept."""
 
-    def __init__(self, *, index: int, settings: MappingSettings, backoff: Backoff) -> None:
+    def __init__(self, *, index: int, settings: MappingSettings) -> None:
         self._index = index
         self._settings = settings
-        self._backoff = backoff
         self._waiting: deque[tuple[StreamRecord, float]] = deque()
         self._waiting_bytes = 0
         self._retrying: deque[Batch] = deque()
@@ -255,21 +243,20 @@ class Lane:
         if self._under_way != batch:
             raise ValueError(f"Lane {self._index} has no such batch under way.")
         self._under_way = None
-        if isinstance(result, Succeeded):
+        done, left = split(batch, result)
+        if done:
             self._failures = 0
-            return batch.records
-        if isinstance(result, NotInvoked):
-            if batch.discard_reason is not None:
-                batch = replace(batch, deliveries_failed=batch.deliveries_failed + 1)
-            self._retry(batch, now=now)
-            return ()
-        tried = replace(batch, invoke_count=batch.invoke_count + 1, function_error=None)
-        if isinstance(result, PartlyFailed):
-            return self._partly_failed(tried, result, now=now)
-        self._failed(replace(tried, function_error=result.function_error), now=now)
-        return ()
+        if left:
+            self._not_before = now + self._retry_seconds()
+            self._failures += 1
+            self._retrying.extendleft(reversed(left))
+        return done
 
     # Private functions
+
+    def _retry_seconds(self) -> float:
+        doubled = self._settings.retry_seconds_first * 2.0 ** min(self._failures, 32)
+        return min(self._settings.retry_seconds_max, doubled)
 
     def _batch_complete_at(self) -> float:
         full = (
@@ -293,56 +280,13 @@ class Lane:
 
     def _mark_expired(self, batch: Batch, *, now: float) -> Batch:
         """Cut off the leading records that are too old to be sent; the rest waits its turn."""
-        age_max = self._settings.record_age_seconds_max
-        if age_max < 0:
-            return batch
-        expired = 0
-        while expired < len(batch.records) and now - batch.records[expired].created_at > age_max:
-            expired += 1
+        oldest = now - self._settings.record_age_seconds_max
+        expired = tuple(takewhile(lambda record: record.created_at < oldest, batch.records))
         if not expired:
             return batch
-        if expired < len(batch.records):
-            self._retrying.appendleft(replace(batch, records=batch.records[expired:]))
-        return replace(
-            batch,
-            records=batch.records[:expired],
-            discard_reason=DiscardReason.RECORD_AGE_EXCEEDED,
-        )
-
-    def _partly_failed(
-        self, batch: Batch, result: PartlyFailed, *, now: float
-    ) -> Sequence[StreamRecord]:
-        checkpoint = int(result.from_sequence)
-        done = tuple(record for record in batch.records if record.number < checkpoint)
-        rest = replace(batch, records=batch.records[len(done) :])
-        if done:
-            self._failures = 0
-        if done and self._settings.bisect:
-            # The batch is split at the number that was returned, and a split is free.
-            self._retry(rest, now=now)
-        else:
-            self._spend_attempt(rest, now=now)
-        return done
-
-    def _failed(self, batch: Batch, *, now: float) -> None:
-        if not self._settings.bisect or len(batch.records) == 1:
-            self._spend_attempt(batch, now=now)
-            return
-        middle = len(batch.records) // 2
-        self._retrying.appendleft(replace(batch, records=batch.records[middle:]))
-        self._retry(replace(batch, records=batch.records[:middle]), now=now)
-
-    def _spend_attempt(self, batch: Batch, *, now: float) -> None:
-        if 0 <= self._settings.retry_attempts_max <= batch.retries_spent:
-            reason = DiscardReason.RETRY_ATTEMPTS_EXHAUSTED
-            self._retrying.appendleft(replace(batch, discard_reason=reason))
-            return
-        self._retry(replace(batch, retries_spent=batch.retries_spent + 1), now=now)
-
-    def _retry(self, batch: Batch, *, now: float) -> None:
-        self._failures += 1
-        self._not_before = now + self._backoff.delay_seconds(self._failures)
-        self._retrying.appendleft(batch)
+        if rest := batch.records[len(expired) :]:
+            self._retrying.appendleft(replace(batch, records=rest))
+        return replace(batch, records=expired, discard_reason=RECORD_AGE_EXCEEDED)
 
 
 class ShardMapping:
@@ -357,11 +301,8 @@ class ShardMapping:
         pending: Records that came in and are not done.
     """
 
-    def __init__(self, settings: MappingSettings, *, backoff: Backoff | None = None) -> None:
-        self._lanes = [
-            Lane(index=index, settings=settings, backoff=backoff or Backoff())
-            for index in range(settings.lanes)
-        ]
+    def __init__(self, settings: MappingSettings) -> None:
+        self._lanes = [Lane(index=index, settings=settings) for index in range(settings.lanes)]
         # Every record behind the checkpoint, in order: when it was created, None once it is done.
         self._window: OrderedDict[str, float | None] = OrderedDict()
         self._records_max = max(1000, 2 * settings.batch_size * settings.lanes)
@@ -415,9 +356,7 @@ class ShardMapping:
     def report(self, batch: Batch, result: Result, *, now: float) -> Sequence[StreamRecord]:
         """Report what became of a batch; returns the records that it completed.
 
-        A batch to be discarded that the on-failure destination did not take comes again later.
-        Lambda gives up at some point and drops it: report it as succeeded then, by
-        `batch.deliveries_failed`.
+        A batch to be discarded that the bucket did not take comes again later.
         """
         done = self._lanes[batch.lane].report(batch, result, now=now)
         for record in done:

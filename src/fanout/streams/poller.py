@@ -10,8 +10,9 @@ import logging
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -45,8 +46,6 @@ _POLL_SECONDS_BUSY = 0.02
 _POLL_SECONDS_MIN = 0.01
 _POLL_SECONDS_MAX = 0.25
 _POLL_SHARE_OF_QUIET = 0.005
-# After that many refusals the batch is dropped, as Lambda does, and counted.
-_DELIVERIES_MAX = 5
 
 
 # The calls: an invocation of the function, and the on-failure record of a batch that is given up
@@ -65,8 +64,6 @@ def invoke(lambda_client: Any, settings: MappingSettings, batch: Batch) -> Resul
     )
     body = answer["Payload"].read()
     function_error = answer.get("FunctionError")
-    if not function_error and not settings.report_item_failures:
-        return Succeeded()
     try:
         decoded = json.loads(body or b"null")
     except ValueError:
@@ -92,10 +89,7 @@ def store_discarded(
     """Write the on-failure record of a discarded batch; any error of the client passes through.
 
     The key is `aws/lambda/<mapping>/<shard>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<random UUID>`, in UTC.
-    Without a bucket the batch is dropped, as on AWS.
     """
-    if settings.failure_bucket is None:
-        return
     at = datetime.fromtimestamp(now, UTC)
     s3.put_object(
         Bucket=settings.failure_bucket,
@@ -157,7 +151,6 @@ class PollerStatus:
         pending_records: Records that were read and are not done.
         oldest_pending_at: When the oldest pending record was created, in seconds since the epoch.
         records_succeeded: Records that the function took.
-        deliveries_dropped: Batches that the on-failure destination refused to the end.
         trims: How often records had left the stream before they were read.
         last_error: The latest error, of the function or of a service; never a payload.
     """
@@ -171,7 +164,6 @@ class PollerStatus:
     records_read: int = 0
     records_succeeded: int = 0
     records_discarded: int = 0
-    deliveries_dropped: int = 0
     trims: int = 0
     last_error: str | None = None
 
@@ -240,6 +232,8 @@ class StreamPoller:
         self._shards: dict[str, _Shard] = {}
         self._finished: set[str] = set()
         self._stop = threading.Event()
+        self._counts: Counter[str] = Counter()
+        self._last_error: str | None = None
         self._status = PollerStatus()
 
     def status(self) -> PollerStatus:
@@ -272,7 +266,6 @@ class StreamPoller:
     # Private functions
 
     def _discover(self, now: float) -> None:
-        is_first = self._stream is None
         try:
             stream = describe(self._streams, self._settings.stream_arn)
         except _AWS_ERRORS as error:
@@ -282,17 +275,10 @@ class StreamPoller:
         self._stream = stream
         self._describe_at = now + _DESCRIBE_SECONDS
         self._finished &= stream.shards.keys()
-        start = self._settings.starting_position if is_first else "TRIM_HORIZON"
-        if start == "LATEST":
-            # A shard with children is closed: it has nothing later, and they must not wait for it.
-            self._finished |= {parent for parent in stream.shards.values() if parent}
         for shard_id in readable_shards(stream.shards, finished=self._finished):
             if shard_id not in self._shards:
                 reader = ShardReader(
-                    self._streams,
-                    stream_arn=self._settings.stream_arn,
-                    shard_id=shard_id,
-                    start=start,
+                    self._streams, stream_arn=self._settings.stream_arn, shard_id=shard_id
                 )
                 self._shards[shard_id] = _Shard(reader, self._settings)
 
@@ -310,7 +296,7 @@ class StreamPoller:
         records = [take_record(raw, stream_arn=arn, partition_key=key) for raw in page]
         shard.mapping.add(records, now=now)
         shard.has_read(records=len(page), now=now)
-        self._count(records_read=len(page), trims=shard.reader.trims - trims)
+        self._counts.update(records_read=len(page), trims=shard.reader.trims - trims)
 
     def _work(self, shard_id: str, batch: Batch) -> None:
         """Invoke the function with a batch, or discard it, and report; runs in its own thread."""
@@ -343,18 +329,14 @@ class StreamPoller:
 
     def _take_report(self, shard_id: str, batch: Batch, result: Result) -> None:
         shard = self._shards[shard_id]
-        is_discard = batch.discard_reason is not None
         if isinstance(result, Failed | NotInvoked):
             self._note_error(result.error)
-            if is_discard and batch.deliveries_failed + 1 >= _DELIVERIES_MAX:
-                self._count(deliveries_dropped=1)
-                result = Succeeded()
         done = len(shard.mapping.report(batch, result, now=time.time()))
-        if is_discard:
-            self._count(records_discarded=done)
+        if batch.discard_reason is not None:
+            self._counts.update(records_discarded=done)
         else:
             failed = isinstance(result, Failed | PartlyFailed)
-            self._count(invocations=1, invocations_failed=failed, records_succeeded=done)
+            self._counts.update(invocations=1, invocations_failed=failed, records_succeeded=done)
         if shard.mapping.is_drained:
             shard.read_at = 0.0
 
@@ -367,29 +349,23 @@ class StreamPoller:
     def _refresh_status(self) -> None:
         mappings = {name: shard.mapping for name, shard in self._shards.items()}
         oldest = [mapping.oldest_pending_at for mapping in mappings.values()]
-        self._status = replace(
-            self._status,
+        is_quiet = all(one.was_empty and one.mapping.is_drained for one in self._shards.values())
+        self._status = PollerStatus(
             checkpoints={
                 name: mapping.checkpoint
                 for name, mapping in mappings.items()
                 if mapping.checkpoint is not None
             },
-            is_caught_up=self._describe_at > 0
-            and all(
-                shard.was_empty and shard.mapping.is_drained for shard in self._shards.values()
-            ),
+            is_caught_up=self._describe_at > 0 and is_quiet,
             pending_records=sum(mapping.pending for mapping in mappings.values()),
             oldest_pending_at=min((at for at in oldest if at is not None), default=None),
+            last_error=self._last_error,
+            **self._counts,
         )
 
-    def _count(self, **added: int) -> None:
-        changed = {name: getattr(self._status, name) + more for name, more in added.items()}
-        self._status = replace(self._status, **changed)
-
     def _note_error(self, error: str) -> None:
-        if self._stop.is_set():
-            # What fails while everything is being taken down is no news.
-            return
-        if error != self._status.last_error:
-            _LOG.warning("stream poller: %s", error)
-        self._status = replace(self._status, last_error=error)
+        """What fails while everything is being taken down is no news."""
+        if not self._stop.is_set():
+            if error != self._last_error:
+                _LOG.warning("stream poller: %s", error)
+            self._last_error = error

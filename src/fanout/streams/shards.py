@@ -45,20 +45,16 @@ def readable_shards(shards: Mapping[str, str | None], *, finished: Iterable[str]
 
 
 class ShardReader:
-    """Reads one shard page by page, and finds its position again when its iterator is lost.
-
-    Args:
-        start: Where to begin: `TRIM_HORIZON` or `LATEST`.
+    """Reads one shard from its oldest record on, page by page, also where its iterator is lost.
 
     Attributes:
         is_ended: The shard is closed and was read to its end.
         trims: How often records were trimmed before they were read: changes lost from the stream.
     """
 
-    def __init__(self, dynamodbstreams: Any, *, stream_arn: str, shard_id: str, start: str) -> None:
+    def __init__(self, dynamodbstreams: Any, *, stream_arn: str, shard_id: str) -> None:
         self._client = dynamodbstreams
         self._shard = {"StreamArn": stream_arn, "ShardId": shard_id}
-        self._start = start
         self._iterator: str | None = None
         self.is_ended = False
         self.trims = 0
@@ -78,27 +74,20 @@ class ShardReader:
             self._iterator = None
             if code == _TRIMMED:
                 self.trims += 1
-                self._iterator = self._shard_iterator(ShardIteratorType="TRIM_HORIZON")
+                after = None
         return self._next_page(after)
 
     # Private functions
 
     def _next_page(self, after: str | None) -> list[dict[str, Any]]:
         if self._iterator is None:
-            self._iterator = (
-                self._shard_iterator(ShardIteratorType=self._start)
-                if after is None
-                else self._shard_iterator(
-                    ShardIteratorType="AFTER_SEQUENCE_NUMBER", SequenceNumber=after
-                )
-            )
+            position = {"ShardIteratorType": "TRIM_HORIZON"}
+            if after is not None:
+                position = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": after}
+            answer = self._client.get_shard_iterator(**self._shard, **position)
+            self._iterator = answer["ShardIterator"]
         answer = self._client.get_records(ShardIterator=self._iterator)
         self._iterator = answer.get("NextShardIterator")
         self.is_ended = self._iterator is None
         records: list[dict[str, Any]] = answer["Records"]
         return records
-
-    def _shard_iterator(self, **position: str) -> str:
-        answer = self._client.get_shard_iterator(**self._shard, **position)
-        iterator: str = answer["ShardIterator"]
-        return iterator

@@ -7,7 +7,6 @@ from uuid import uuid4
 import pytest
 
 from fanout.streams.mapping import (
-    Backoff,
     MappingSettings,
     PartlyFailed,
     ShardMapping,
@@ -206,11 +205,10 @@ def test_the_mapping_holds_the_whole_batch_for_hours_and_the_next_deployment_pub
         function_arn="publisher",
         stream_arn="stream",
         batch_size=100,
-        bisect=True,
         record_age_seconds_max=12 * 3600,
-        report_item_failures=True,
+        retry_seconds_max=60,
     )
-    mapping = ShardMapping(settings, backoff=Backoff(longest_seconds=60))
+    mapping = ShardMapping(settings)
     batch = [change(number) for number in range(250)]
     mapping.add(
         [StreamRecord(sequence=str(number), key="k", created_at=0.0) for number in range(250)],

@@ -1,13 +1,12 @@
 import json
 import re
-from dataclasses import replace
 from unittest.mock import Mock
 
 from aws_lambda_powertools.utilities.parser.models import (
     DynamoDBStreamLambdaOnFailureDestinationModel,
 )
 
-from fanout.streams.mapping import Batch, DiscardReason, MappingSettings
+from fanout.streams.mapping import RECORD_AGE_EXCEEDED, Batch, MappingSettings
 from fanout.streams.poller import store_discarded
 from fanout.streams.records import StreamRecord
 
@@ -23,13 +22,13 @@ BATCH = Batch(
     ),
     invoke_count=4,
     function_error="Unhandled",
-    discard_reason=DiscardReason.RETRY_ATTEMPTS_EXHAUSTED,
+    discard_reason=RECORD_AGE_EXCEEDED,
 )
 
 
-def put(batch, settings=SETTINGS):
+def put(batch):
     s3 = Mock()
-    store_discarded(s3, settings, batch, shard_id=SHARD, now=1793588645.25)
+    store_discarded(s3, SETTINGS, batch, shard_id=SHARD, now=1793588645.25)
     return [call.kwargs for call in s3.put_object.call_args_list]
 
 
@@ -51,20 +50,14 @@ def test_a_bucket_gets_the_whole_invocation_record_under_the_key_that_lambda_cho
         "batchSize": 2,
         "streamArn": "stream",
     }
-    assert document["requestContext"]["condition"] == "RetryAttemptsExhausted"
+    assert document["requestContext"]["condition"] == "RecordAgeExceeded"
     assert document["requestContext"]["approximateInvokeCount"] == 4
     assert document["responseContext"]["functionError"] == "Unhandled"
 
 
 def test_a_batch_that_expired_unsent_says_that_the_function_never_answered():
-    [stored] = put(
-        Batch(lane=0, records=BATCH.records, discard_reason=DiscardReason.RECORD_AGE_EXCEEDED)
-    )
+    [stored] = put(Batch(lane=0, records=BATCH.records, discard_reason=RECORD_AGE_EXCEEDED))
     document = json.loads(stored["Body"])
     assert document["requestContext"]["condition"] == "RecordAgeExceeded"
     assert document["requestContext"]["approximateInvokeCount"] == 0
     assert document["responseContext"] == {"statusCode": 0, "executedVersion": "$LATEST"}
-
-
-def test_without_a_bucket_nothing_is_written():
-    assert put(BATCH, replace(SETTINGS, failure_bucket=None)) == []

@@ -3,8 +3,7 @@ from dataclasses import replace
 import pytest
 
 from fanout.streams.mapping import (
-    Backoff,
-    DiscardReason,
+    RECORD_AGE_EXCEEDED,
     Failed,
     MappingSettings,
     NotInvoked,
@@ -18,10 +17,9 @@ SETTINGS = MappingSettings(
     mapping_id="mapping",
     function_arn="arn:aws:lambda:eu-west-1:123456789012:function:publisher",
     stream_arn="arn:aws:dynamodb:eu-west-1:123456789012:table/accounts/stream/1",
+    retry_seconds_first=1,
+    retry_seconds_max=8,
 )
-BACKOFF = Backoff(first_seconds=1, longest_seconds=8)
-EXHAUSTED = DiscardReason.RETRY_ATTEMPTS_EXHAUSTED
-EXPIRED = DiscardReason.RECORD_AGE_EXCEEDED
 FAILED = Failed(error="Unhandled: ValueError", function_error="Unhandled")
 
 
@@ -30,7 +28,7 @@ def record(number, *, key="c1", created_at=0.0, body="{}"):
 
 
 def mapping_of(numbers, *, now=0.0, **settings):
-    mapping = ShardMapping(replace(SETTINGS, **settings), backoff=BACKOFF)
+    mapping = ShardMapping(replace(SETTINGS, **settings))
     mapping.add([record(number) for number in numbers], now=now)
     return mapping
 
@@ -52,7 +50,7 @@ def invoke_next(mapping, result, *, now):
 
 
 def test_the_oldest_pending_record_is_the_first_that_is_not_done_whatever_was_done_behind_it():
-    mapping = ShardMapping(replace(SETTINGS, lanes=2, batch_size=1), backoff=BACKOFF)
+    mapping = ShardMapping(replace(SETTINGS, lanes=2, batch_size=1))
     stuck, other = next(
         (one, two)
         for one, two in (("c1", "c2"), ("c1", "c3"), ("c1", "c4"))
@@ -154,54 +152,26 @@ class TestPartialFailure:
         invoke_next(mapping, PartlyFailed(from_sequence="3"), now=0)
         assert numbers_of(only_batch(mapping, now=10)) == [3, 4]
 
-    def test_it_spends_an_attempt_where_bisect_is_off(self):
-        mapping = mapping_of([1, 2, 3], retry_attempts_max=1)
-        invoke_next(mapping, PartlyFailed(from_sequence="2"), now=0)
-        invoke_next(mapping, PartlyFailed(from_sequence="3"), now=10)
-        batch = only_batch(mapping, now=20)
-        assert (batch.discard_reason, numbers_of(batch)) == (EXHAUSTED, [3])
-
-    def test_with_bisect_a_split_at_the_returned_number_spends_no_attempt(self):
-        mapping = mapping_of([1, 2, 3], retry_attempts_max=0, bisect=True)
-        invoke_next(mapping, PartlyFailed(from_sequence="2"), now=0)
-        assert invoke_next(mapping, PartlyFailed(from_sequence="3"), now=10) == [2, 3]
-        assert invoke_next(mapping, Succeeded(), now=20) == [3]
-        assert mapping.is_drained
-
-    def test_naming_the_first_record_spends_an_attempt_even_with_bisect(self):
-        mapping = mapping_of([1, 2], retry_attempts_max=1, bisect=True)
-        invoke_next(mapping, PartlyFailed(from_sequence="1"), now=0)
-        assert invoke_next(mapping, PartlyFailed(from_sequence="1"), now=10) == [1, 2]
-        assert only_batch(mapping, now=20).discard_reason
-
 
 class TestFailure:
-    def test_without_bisect_the_whole_batch_is_tried_again(self):
-        mapping = mapping_of([1, 2, 3, 4])
-        invoke_next(mapping, FAILED, now=0)
-        assert numbers_of(only_batch(mapping, now=10)) == [1, 2, 3, 4]
-
     def test_bisect_halves_the_batch_and_keeps_the_order(self):
-        mapping = mapping_of([1, 2, 3, 4, 5], bisect=True)
+        mapping = mapping_of([1, 2, 3, 4, 5])
         invoke_next(mapping, FAILED, now=0)
         assert invoke_next(mapping, Succeeded(), now=10) == [1, 2]
         assert invoke_next(mapping, Succeeded(), now=10) == [3, 4, 5]
 
-    def test_bisect_spends_no_attempt_and_isolates_the_poison_record(self):
-        mapping = mapping_of(range(1, 9), bisect=True, retry_attempts_max=0)
+    def test_bisect_isolates_the_poison_record_until_it_is_too_old(self):
+        mapping = mapping_of(range(1, 7), record_age_seconds_max=3600)
+        mapping.add([record(n, created_at=3000) for n in (7, 8)], now=0)
         discarded, succeeded, now = [], [], 0.0
         while not mapping.is_drained:
             now += 10
             batch = only_batch(mapping, now=now)
             numbers = numbers_of(batch)
-            if batch.discard_reason:
-                discarded += numbers
-                mapping.report(batch, Succeeded(), now=100)
-            elif 6 in numbers:
-                mapping.report(batch, FAILED, now=now)
-            else:
-                succeeded += numbers
-                mapping.report(batch, Succeeded(), now=now)
+            result = FAILED if 6 in numbers and not batch.discard_reason else Succeeded()
+            if result == Succeeded():
+                (discarded if batch.discard_reason else succeeded).extend(numbers)
+            mapping.report(batch, result, now=now)
         assert discarded == [6]
         assert succeeded == [1, 2, 3, 4, 5, 7, 8]
 
@@ -214,42 +184,29 @@ class TestFailure:
 
 
 class TestLimits:
-    @pytest.mark.parametrize("attempts", [0, 1, 3])
-    def test_a_batch_is_discarded_after_the_first_call_and_its_retries(self, attempts):
-        mapping = mapping_of([1, 2], retry_attempts_max=attempts)
-        for turn in range(attempts + 1):
-            invoke_next(mapping, FAILED, now=turn * 10)
-        batch = only_batch(mapping, now=100)
-        assert batch.discard_reason == EXHAUSTED
-        assert batch.invoke_count == attempts + 1
-        assert numbers_of(batch) == [1, 2]
-
     def test_no_limit_retries_for_ever(self):
-        mapping = mapping_of([1], retry_attempts_max=-1)
+        mapping = mapping_of([1])
         for turn in range(500):
             invoke_next(mapping, FAILED, now=turn * 10)
         assert only_batch(mapping, now=10_000).discard_reason is None
 
     def test_the_checkpoint_passes_a_discarded_batch_once_it_is_delivered(self):
-        mapping = mapping_of([1, 2], batch_size=1, retry_attempts_max=0)
-        invoke_next(mapping, FAILED, now=0)
-        batch = only_batch(mapping)
-        assert mapping.checkpoint is None
-        assert len(mapping.report(batch, Succeeded(), now=0)) == 1
+        mapping = mapping_of([1], batch_size=1, record_age_seconds_max=60)
+        mapping.add([record(2, created_at=50)], now=61)
+        batch = only_batch(mapping, now=61)
+        assert (batch.discard_reason, mapping.checkpoint) == (RECORD_AGE_EXCEEDED, None)
+        assert len(mapping.report(batch, Succeeded(), now=61)) == 1
         assert mapping.checkpoint == "1"
-        assert invoke_next(mapping, Succeeded(), now=0) == [2]
+        assert invoke_next(mapping, Succeeded(), now=61) == [2]
 
     def test_a_refused_on_failure_record_is_offered_again_later(self):
-        mapping = mapping_of([1], retry_attempts_max=0)
-        invoke_next(mapping, FAILED, now=0)
-        mapping.report(only_batch(mapping), NotInvoked(error="refused"), now=0)
-        assert mapping.next_batches(now=0.5) == []
-        batch = only_batch(mapping, now=10)
-        assert batch.discard_reason
-        assert batch.deliveries_failed == 1
+        mapping = mapping_of([1], record_age_seconds_max=60)
+        mapping.report(only_batch(mapping, now=61), NotInvoked(error="refused"), now=61)
+        assert mapping.next_batches(now=61.5) == []
+        assert only_batch(mapping, now=71).discard_reason
 
-    def test_a_throttle_spends_no_attempt(self):
-        mapping = mapping_of([1], retry_attempts_max=0)
+    def test_a_throttle_is_no_invocation(self):
+        mapping = mapping_of([1])
         for turn in range(10):
             invoke_next(mapping, NotInvoked(error="throttled"), now=turn * 10)
         batch = only_batch(mapping, now=200)
@@ -260,13 +217,13 @@ class TestLimits:
         mapping = mapping_of([1], record_age_seconds_max=60)
         invoke_next(mapping, NotInvoked(error="throttled"), now=60)
         batch = only_batch(mapping, now=61)
-        assert batch.discard_reason == EXPIRED
+        assert batch.discard_reason == RECORD_AGE_EXCEEDED
 
     def test_only_the_records_that_are_too_old_are_discarded_for_their_age(self):
         mapping = ShardMapping(replace(SETTINGS, record_age_seconds_max=60))
         mapping.add([record(1, created_at=0), record(2, created_at=50)], now=0)
         batch = only_batch(mapping, now=61)
-        assert (batch.discard_reason, numbers_of(batch)) == (EXPIRED, [1])
+        assert (batch.discard_reason, numbers_of(batch)) == (RECORD_AGE_EXCEEDED, [1])
         mapping.report(batch, Succeeded(), now=100)
         assert invoke_next(mapping, Succeeded(), now=61) == [2]
 
@@ -281,7 +238,8 @@ class TestBackoff:
         assert delays == [1, 2, 4, 8, 8, 8]
 
     def test_a_local_mapping_waits_a_fifth_of_a_second_at_first_and_ten_at_most(self):
-        mapping, now, delays = ShardMapping(SETTINGS), 0.0, []
+        plain = MappingSettings(mapping_id="mapping", function_arn="function", stream_arn="stream")
+        mapping, now, delays = ShardMapping(plain), 0.0, []
         mapping.add([record(1)], now=0)
         for _ in range(50):
             invoke_next(mapping, FAILED, now=now)
@@ -305,7 +263,7 @@ class TestBackoff:
 
 class TestLanes:
     def mapping_with_two_busy_lanes(self):
-        mapping = ShardMapping(replace(SETTINGS, lanes=2, batch_size=10), backoff=BACKOFF)
+        mapping = ShardMapping(replace(SETTINGS, lanes=2, batch_size=10))
         mapping.add([record(number, key=f"c{number % 6}") for number in range(1, 25)], now=0)
         first, second = mapping.next_batches(now=0)
         return mapping, first, second

@@ -1,5 +1,6 @@
 """Whatever the function answers, nothing is skipped, and no failed record is left behind."""
 
+import math
 from collections import defaultdict
 from dataclasses import replace
 
@@ -7,10 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fanout.streams import mapping as rules
 from fanout.streams.mapping import (
-    Backoff,
     Failed,
-    Lane,
     MappingSettings,
     NotInvoked,
     PartlyFailed,
@@ -20,14 +20,14 @@ from fanout.streams.mapping import (
 )
 from fanout.streams.records import StreamRecord
 
-BASE = MappingSettings(mapping_id="mapping", function_arn="function", stream_arn="stream")
+BASE = MappingSettings(
+    mapping_id="mapping", function_arn="function", stream_arn="stream", retry_seconds_first=1
+)
 MAPPINGS = st.builds(
     lambda **changes: replace(BASE, **changes),
     batch_size=st.integers(1, 7),
     lanes=st.integers(1, 3),
-    bisect=st.booleans(),
-    retry_attempts_max=st.integers(-1, 3),
-    record_age_seconds_max=st.sampled_from([-1, 60, 600]),
+    record_age_seconds_max=st.sampled_from([math.inf, 60, 600]),
     window_seconds=st.sampled_from([0, 3]),
 )
 RECORDS = st.lists(st.sampled_from("abcde"), max_size=30)
@@ -71,7 +71,7 @@ class Run:
     """Drives a mapping to its end with a clock of its own, and keeps a ledger beside it."""
 
     def __init__(self, mapping_settings, records, script):
-        self.mapping = ShardMapping(mapping_settings, backoff=Backoff(first_seconds=1))
+        self.mapping = ShardMapping(mapping_settings)
         self.function = Function(script)
         self.settings = mapping_settings
         self.now = 0.0
@@ -131,7 +131,7 @@ def test_every_record_ends_as_succeeded_or_discarded_and_none_is_skipped(
     assert run.mapping.pending == 0
     if run.records:
         assert run.mapping.checkpoint == run.records[-1].sequence
-    if mapping_settings.retry_attempts_max < 0 and mapping_settings.record_age_seconds_max < 0:
+    if mapping_settings.record_age_seconds_max == math.inf:
         assert run.discarded == []
 
 
@@ -151,15 +151,16 @@ def test_a_key_is_first_delivered_in_order_and_goes_back_only_to_retry(
 
 
 @pytest.mark.parametrize(
-    ("method", "broken"),
-    [
-        ("_partly_failed", lambda _lane, batch, _result, *, now: batch.records),
-        ("_failed", lambda _lane, _batch, *, now: None),
-    ],
+    ("kind", "broken"),
+    [(PartlyFailed, lambda batch: (batch.records, [])), (Failed, lambda _: ((), []))],
     ids=["ignores a partial failure", "drops a failed batch"],
 )
-def test_the_checks_catch_a_mapping_that_loses_records(monkeypatch, method, broken):
-    monkeypatch.setattr(Lane, method, broken)
+def test_the_checks_catch_a_mapping_that_loses_records(monkeypatch, kind, broken):
+    split = rules.split
+    monkeypatch.setattr(
+        *(rules, "split"),
+        lambda batch, result: broken(batch) if type(result) is kind else split(batch, result),
+    )
     run = Run(replace(BASE, batch_size=4), ["a"] * 8, ["partial", "error"])
     with pytest.raises(AssertionError):
         run.to_the_end()

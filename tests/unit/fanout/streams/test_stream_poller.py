@@ -6,12 +6,11 @@ import threading
 import time
 from collections import Counter
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from fanout.streams import mapping as stream_lane
 from fanout.streams import poller as stream_poller
 from fanout.streams.poller import StreamPoller
 
@@ -21,6 +20,7 @@ SETTINGS = {
     "FunctionArn": "arn:aws:lambda:us-east-1:123456789012:function:publisher",
     "EventSourceArn": STREAM,
     "State": "Disabled",
+    "BisectBatchOnFunctionError": True,
     "FunctionResponseTypes": ["ReportBatchItemFailures"],
     "DestinationConfig": {"OnFailure": {"Destination": "arn:aws:s3:::failures"}},
 }
@@ -43,7 +43,7 @@ class FakeStreams:
         self.parents[name] = parent
         self.records[name] = []
 
-    def put(self, shard, number, customer="c1"):
+    def put(self, shard, number, customer="c1", *, age_seconds=0):
         self.records[shard].append(
             {
                 "eventID": str(number),
@@ -51,7 +51,8 @@ class FakeStreams:
                 "dynamodb": {
                     "Keys": {"customer_id": {"S": customer}},
                     "SequenceNumber": str(number),
-                    "ApproximateCreationDateTime": datetime.now(UTC),
+                    "ApproximateCreationDateTime": datetime.now(UTC)
+                    - timedelta(seconds=age_seconds),
                 },
             }
         )
@@ -68,7 +69,6 @@ class FakeStreams:
         numbers = [one["dynamodb"]["SequenceNumber"] for one in self.records[ShardId]]
         position = {
             "TRIM_HORIZON": lambda: 0,
-            "LATEST": lambda: len(numbers),
             "AFTER_SEQUENCE_NUMBER": lambda: numbers.index(SequenceNumber) + 1,
         }[ShardIteratorType]()
         return {"ShardIterator": f"{ShardId}:{position}"}
@@ -186,16 +186,6 @@ def test_a_disabled_mapping_is_polled_all_the_same_and_every_record_arrives_once
     assert poller.status().invocations == len(function.batches)
 
 
-def test_latest_leaves_out_what_was_there_before(streams):
-    streams.put("shard-1", 1)
-    function = FakeLambda(StartingPosition="LATEST")
-    with polling(streams, function) as poller:
-        wait_until(lambda: poller.status().is_caught_up)
-        streams.put("shard-1", 2)
-        wait_until(lambda: function.delivered)
-    assert function.delivered == ["2"]
-
-
 def test_a_child_shard_is_not_read_before_its_parent_is_done_with(streams):
     streams.shard("shard-2", parent="shard-1")
     streams.put("shard-1", 1)
@@ -212,28 +202,6 @@ def test_a_child_shard_is_not_read_before_its_parent_is_done_with(streams):
     assert function.delivered == ["1", "2"]
 
 
-def test_latest_reads_the_open_shards_at_once(streams):
-    streams.shard("shard-2", parent="shard-1")
-    streams.put("shard-1", 1)
-    streams.closed.add("shard-1")
-    function = FakeLambda(StartingPosition="LATEST")
-    with polling(streams, function) as poller:
-        wait_until(lambda: poller.status().is_caught_up)
-        streams.put("shard-2", 2)
-        wait_until(lambda: function.delivered)
-    assert function.delivered == ["2"]
-    assert set(streams.reads) == {"shard-2"}
-
-
-def test_without_the_setting_an_answer_that_names_failures_is_success(streams):
-    streams.put("shard-1", 1)
-    function = FakeLambda(FunctionResponseTypes=[])
-    function.script = [failure_of(1)]
-    with polling(streams, function) as poller:
-        wait_until(lambda: poller.status().records_succeeded == 1)
-    assert len(function.batches) == 1
-
-
 @pytest.mark.parametrize(
     "trouble",
     [
@@ -244,7 +212,7 @@ def test_without_the_setting_an_answer_that_names_failures_is_success(streams):
 )
 def test_a_call_that_does_not_reach_the_function_loses_nothing(streams, trouble, bucket):
     streams.put("shard-1", 1)
-    function = FakeLambda(MaximumRetryAttempts=0)
+    function = FakeLambda()
     function.script = [trouble]
     with polling(streams, function, bucket) as poller:
         wait_until(lambda: poller.status().records_succeeded == 1)
@@ -252,47 +220,37 @@ def test_a_call_that_does_not_reach_the_function_loses_nothing(streams, trouble,
     assert bucket.objects == {}
 
 
-def test_exhausted_attempts_leave_the_whole_batch_in_the_bucket_and_the_stream_goes_on(
-    streams, bucket
-):
-    streams.put("shard-1", 1)
-    streams.put("shard-1", 2)
-    function = FakeLambda(MaximumRetryAttempts=0)
-    function.script = [{"errorType": "ValueError", "errorMessage": "canary"}]
+def test_records_that_are_too_old_end_in_the_bucket_and_the_stream_goes_on(streams, bucket):
+    for number in (1, 2):
+        streams.put("shard-1", number, age_seconds=100)
+    function = FakeLambda(MaximumRecordAgeInSeconds=60)
     with polling(streams, function, bucket) as poller:
         wait_until(lambda: poller.status().records_discarded == 2)
         streams.put("shard-1", 3)
         wait_until(lambda: poller.status().records_succeeded == 1)
+    assert function.delivered == ["3"]
     ((key, document),) = bucket.objects.items()
     assert key.startswith("aws/lambda/5f7/shard-1/")
     payload = json.loads(document["payload"])
     assert [record["eventID"] for record in payload["Records"]] == ["1", "2"]
-    assert document["responseContext"]["functionError"] == "Unhandled"
+
+
+def test_a_function_that_fails_is_called_again_and_named(streams):
+    streams.put("shard-1", 1)
+    function = FakeLambda()
+    function.script = [{"errorType": "ValueError", "errorMessage": "canary"}]
+    with polling(streams, function) as poller:
+        wait_until(lambda: poller.status().records_succeeded == 1)
+    assert function.batches == [["1"], ["1"]]
     assert poller.status().last_error == "Unhandled: ValueError"
 
 
 def test_a_refused_on_failure_record_is_written_again(streams, bucket):
-    streams.put("shard-1", 1)
+    streams.put("shard-1", 1, age_seconds=100)
     bucket.failures = [client_error("SlowDown", "PutObject")] * 2
-    function = FakeLambda(MaximumRetryAttempts=0)
-    function.script = [{"errorType": "ValueError"}]
-    with polling(streams, function, bucket) as poller:
+    with polling(streams, FakeLambda(MaximumRecordAgeInSeconds=60), bucket) as poller:
         wait_until(lambda: poller.status().records_discarded == 1)
     assert len(bucket.objects) == 1
-    assert poller.status().deliveries_dropped == 0
-
-
-def test_a_batch_that_the_destination_refuses_five_times_is_dropped_and_counted(
-    streams, bucket, monkeypatch
-):
-    monkeypatch.setattr(stream_lane.Backoff, "delay_seconds", lambda *_: 0.0)
-    streams.put("shard-1", 1)
-    bucket.failures = [client_error("SlowDown", "PutObject")] * 100
-    function = FakeLambda(MaximumRetryAttempts=0)
-    function.script = [{"errorType": "ValueError"}]
-    with polling(streams, function, bucket) as poller:
-        wait_until(lambda: poller.status().records_discarded == 1)
-    assert (poller.status().deliveries_dropped, len(bucket.failures)) == (1, 95)
 
 
 def test_an_error_of_the_stream_is_noted_and_reading_goes_on(streams):

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from fanout.errors import WrongUse
@@ -7,6 +9,9 @@ ANSWER = {
     "UUID": "5f7",
     "FunctionArn": "arn:aws:lambda:eu-west-1:123456789012:function:publisher",
     "EventSourceArn": "arn:aws:dynamodb:eu-west-1:123456789012:table/accounts/stream/1",
+    "BisectBatchOnFunctionError": True,
+    "FunctionResponseTypes": ["ReportBatchItemFailures"],
+    "DestinationConfig": {"OnFailure": {"Destination": "arn:aws:s3:::failures"}},
 }
 
 
@@ -17,37 +22,32 @@ def test_every_setting_of_the_mapping_is_read():
             "BatchSize": 1000,
             "MaximumBatchingWindowInSeconds": 2,
             "ParallelizationFactor": 3,
-            "BisectBatchOnFunctionError": True,
-            "MaximumRetryAttempts": 0,
+            "MaximumRetryAttempts": -1,
             "MaximumRecordAgeInSeconds": 43200,
-            "FunctionResponseTypes": ["ReportBatchItemFailures"],
             "FilterCriteria": {"Filters": []},
-            "DestinationConfig": {"OnFailure": {"Destination": "arn:aws:s3:::failures"}},
-            "StartingPosition": "LATEST",
+            "StartingPosition": "TRIM_HORIZON",
         }
     )
     assert (settings.batch_size, settings.window_seconds, settings.lanes) == (1000, 2.0, 3)
-    assert settings.bisect
-    assert (settings.retry_attempts_max, settings.record_age_seconds_max) == (0, 43200)
-    assert settings.report_item_failures
+    assert settings.record_age_seconds_max == 43200
     assert settings.failure_bucket == "failures"
-    assert settings.starting_position == "LATEST"
 
 
 def test_what_is_left_out_takes_the_default_of_lambda():
     settings = MappingSettings.from_answer(ANSWER)
     assert (settings.batch_size, settings.window_seconds, settings.lanes) == (100, 0.0, 1)
-    assert (settings.retry_attempts_max, settings.record_age_seconds_max) == (-1, -1)
-    assert not settings.bisect
-    assert not settings.report_item_failures
-    assert settings.failure_bucket is None
+    assert settings.record_age_seconds_max == math.inf
 
 
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        ({"StartingPosition": "AT_TIMESTAMP"}, "StartingPosition 'AT_TIMESTAMP' does not exist"),
-        ({"FilterCriteria": {"Filters": [{"Pattern": "{}"}]}}, "has a filter"),
+        ({"StartingPosition": "LATEST"}, "'LATEST'; expected 'TRIM_HORIZON'"),
+        ({"FilterCriteria": {"Filters": [{"Pattern": "{}"}]}}, "FilterCriteria is "),
+        ({"BisectBatchOnFunctionError": False}, "BisectBatchOnFunctionError is False"),
+        ({"MaximumRetryAttempts": 0}, "MaximumRetryAttempts is 0; expected -1"),
+        ({"FunctionResponseTypes": []}, "FunctionResponseTypes is "),
+        ({"DestinationConfig": None}, "destination None: only"),
         *(
             ({"DestinationConfig": {"OnFailure": {"Destination": arn}}}, f"destination {arn}: only")
             for arn in (

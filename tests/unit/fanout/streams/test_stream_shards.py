@@ -28,7 +28,7 @@ def stubber(streams):
 
 @pytest.fixture
 def reader(streams):
-    return ShardReader(streams, stream_arn=ARN, shard_id=SHARD, start="TRIM_HORIZON")
+    return ShardReader(streams, stream_arn=ARN, shard_id=SHARD)
 
 
 def expect_iterator(stubber, name, **place):
