@@ -4,9 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 3
+LICENCES := 'Apache;BSD;ISC;MIT;MPL;Mozilla;PSF;Python Software Foundation'
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test mutate test-infra test-fast simulate chaos seed-at-scale bench check check-policies contract format lock package smoke-aws clean
+.PHONY: help install demo test mutate test-infra test-fast simulate chaos seed-at-scale bench check audit check-policies contract format lock package smoke-aws clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -48,12 +49,17 @@ bench: install ## What publisher and consumer cost, beside what one would write 
 test-fast: install ## Run the tests that need no processes and no moto; under a minute.
 	$(BIN)/pytest -n $(WORKERS) -m "not slow" tests/architecture tests/contract tests/docs tests/unit
 
-check: install ## Linters, types, import rules, template.
+check: install ## Linters, types, import rules, template, secrets, licences.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/cfn-lint infra/sam/template.yaml $(wildcard infra/sam/subscribers/*.yaml)
+	sh scripts/secrets.sh $(BIN)
+	$(BIN)/pip-licenses --from=mixed --partial-match --allow-only=$(LICENCES) >$(VENV)/licences.txt
+
+audit: install ## Look for known vulnerabilities of what is locked; asks the package index.
+	sh scripts/audit.sh $(BIN)
 
 mutate: install ## Change the deciding code in small ways, and list what no test notices; half an hour.
 	@sh scripts/mutate.sh $(BIN) $(MUTANTS)

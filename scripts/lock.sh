@@ -8,6 +8,7 @@ compile() { "$bin/uv" pip compile --quiet --upgrade --no-emit-index-url --no-hea
 
 compile --extra local --extra dev pyproject.toml -o requirements/dev.txt
 compile -c requirements/dev.txt --extra local pyproject.toml -o requirements/local.txt
+compile requirements/audit/audit.in -o requirements/audit/audit.txt
 compile requirements/policy/policy.in -o requirements/policy/policy.txt
 compile -c requirements/dev.txt requirements/mutation/mutation.in -o requirements/mutation/mutation.txt
 for service in requirements/*.in; do

@@ -1,0 +1,19 @@
+#!/bin/sh
+# Usage: scripts/audit.sh BIN   (make audit)
+# Fails where a locked package has a known vulnerability, or could not be looked up. It asks the
+# package index, so it is no part of `make check`.
+set -eu
+bin=$1
+venv=build/audit-venv
+lock=requirements/audit/audit.txt
+if ! cmp -s "$lock" "$venv/installed.txt"; then
+    rm -rf "$venv"
+    "$bin/python" -m venv "$venv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"
+    cp "$lock" "$venv/installed.txt"
+fi
+
+for locked in publisher payments_consumer local dev; do
+    echo "audit: requirements/$locked.txt"
+    "$venv/bin/pip-audit" --strict --progress-spinner off --disable-pip --require-hashes -r "requirements/$locked.txt"
+done
