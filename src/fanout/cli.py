@@ -47,7 +47,6 @@ COMMANDS: Final = {
         "fanout.failures.commands:failures_app",
         "Inspect what the publisher or Lambda gave up, by cause, and publish it again.",
     ),
-    "publisher": ("fanout.failures.commands:publisher_app", "Renamed: `fanout failures`."),
     "archive": ("fanout.archive.commands:archive_app", "Deliver archived events again."),
     "runs": (
         "fanout.runs.commands:runs_app",
@@ -80,6 +79,13 @@ OPERATIONS: Final = {
 
 RENAMED: Final = {
     ("subscribe",): ("subscribers",),
+    **{
+        (*group, old): ("runs", new, "--of", of)
+        for group, of in ((("dlq",), "dlq"), (("publisher", "failures"), "failures"))
+        for old, new in (("runs", "list"), ("report", "show"), ("resume", "resume"))
+    },
+    ("publisher", "failures", "list"): ("failures", "list", "--check"),
+    ("publisher", "failures"): ("failures",),
     ("schema", "registry"): ("schema", "generate", "registry"),
     ("schema", "asyncapi"): ("schema", "generate", "asyncapi"),
     ("schema", "docs"): ("schema", "generate", "docs"),

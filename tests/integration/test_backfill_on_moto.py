@@ -1,6 +1,7 @@
 """`fanout backfill` on moto: what is read, what is sent, what is refused."""
 
 import json
+import re
 import shutil
 import time
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ import pytest
 
 from customer_events.event import Status
 from customer_events.sequence import UNCOUNTED
-from fanout.errors import WrongUse
+from fanout.errors import Refused, WrongUse
 from fanout.runs import pace as depth_bound
 from fanout.runs.pace import Stopping
 from fanout.sqs.queue import SqsQueue
@@ -119,8 +120,26 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_sent(deployment):
     result = deployment.backfill()
     assert (result.exit_code, json.loads(result.stdout)["unreadable"]) == (1, {"UnknownStatus": 1})
     assert list(deployment.events()) == ["c-1"]
+    report = deployment.run("runs", "show", "last")
+    assert (report.exit_code, json.loads(report.stdout)["status"]) == (1, "finished")
+    assert "finished: Items of Accounts that can't become" in report.stdout
     shown = deployment.run("backfill", "payments", "--no-wait", "--execute", as_json=False)
     assert "1 UnknownStatus; such as c…: UnknownStatus" in shown.stdout
+
+
+def test_a_backfill_that_stopped_after_a_failure_says_how_to_resume_it(deployment, monkeypatch):
+    deployment.put("c-1", "ACTIVE")
+
+    def away(*_):
+        raise Refused("The queue is away.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SqsQueue, "send", away)
+        stopped = deployment.backfill()
+    assert "The queue is away." in str(stopped.exception)
+    [command] = re.findall("fanout (runs resume .*)", stopped.stderr)
+    assert deployment.run(*command.split()).exit_code == 0
+    assert list(deployment.events()) == ["c-1"]
 
 
 def test_only_followed_statuses_are_sent(deployment):
@@ -239,7 +258,10 @@ def test_a_run_of_another_command_or_subscriber_is_not_resumed_as_a_backfill(dep
     deployment.put("c-1", "ACTIVE")
     deployment.run("reconcile", "payments", "--grace-seconds", "0", "--repair", "--execute")
     result = deployment.backfill("--resume", "reconcile")
-    assert "is no backfill of payments" in str(result.exception)
+    assert "No run 'reconcile'" in str(result.exception)
+    run_id = json.loads(deployment.run("backfill", "payments").stdout)["run_id"]
+    result = deployment.run("backfill", "fraud", "--resume", run_id)
+    assert "is no backfill of fraud" in str(result.exception)
 
 
 def test_the_old_name_of_the_limit_on_reads_works_with_a_notice(deployment):

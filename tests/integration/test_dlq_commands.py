@@ -3,16 +3,14 @@
 import json
 from collections import Counter
 from contextlib import contextmanager
-from datetime import timedelta
 
 import pytest
 
 from fanout.aws import AwsTarget
-from fanout.errors import Refused
-from fanout.runs.lock import GRACE_SECONDS, LOCK_SECONDS, Locks
+from fanout.runs.lock import Lock
 from fanout.runs.store import Operator
 from integration.dlq_on_moto import depth, kill_messages, make_subscriber
-from unit.fanout.dlq.dlq_fakes import NOON, body
+from unit.fanout.dlq.dlq_fakes import body
 
 pytestmark = pytest.mark.slow
 
@@ -170,66 +168,13 @@ def test_a_fifo_group_is_replayed_in_order_with_new_dedup_ids(aws, fanout):
 
 def test_another_operator_is_named_and_nothing_is_moved(aws, subscriber, fanout):
     kill_messages(aws, subscriber, 2)
-    locks = Locks(aws.client("ssm"), "fanout")
-    with locks.hold("dlq/payments", operator=ELSEWHERE, run_id="their-run", report=print):
+    with Lock(aws, "dlq/payments", operator=ELSEWHERE, run_id="their-run", report=print):
         ended = fanout("dlq", "replay", "payments", "--execute", *AT_ONCE)
     assert ended.code == 3
     assert "ada@another-machine" in ended.err
     assert "their-run" in ended.err
     assert depth(aws, subscriber.dlq) == (2, 0)
     assert fanout("runs", "resume", "last", "--json").code == 0
-
-
-@pytest.fixture
-def locks(aws):
-    """Locks on one given clock: `seconds` is what it shows, `ahead` what another is ahead of it."""
-
-    class OnAGivenClock:
-        seconds = 0.0
-
-        def __call__(self, *, ahead=0.0):
-            return Locks(
-                aws.client("ssm"),
-                "fanout",
-                clock=lambda: NOON + timedelta(seconds=self.seconds + ahead),
-                monotonic=lambda: self.seconds + ahead,
-            )
-
-    return OnAGivenClock()
-
-
-def test_a_lock_is_taken_over_once_it_has_expired_and_its_holder_notices(locks):
-    told = []
-    with locks().hold(
-        "dlq/payments", operator=ELSEWHERE, run_id="slow", report=told.append
-    ) as lock:
-        with pytest.raises(Refused, match="ada@another-machine"):
-            locks()._take("dlq/payments", operator=HERE, run_id="r", report=told.append)
-        locks.seconds += 60
-        lock.keep()
-        locks.seconds += LOCK_SECONDS + GRACE_SECONDS
-        with locks().hold("dlq/payments", operator=HERE, run_id="new", report=told.append):
-            assert "slow" in told[0]
-            locks.seconds += 60
-            with pytest.raises(Refused, match="jo@this-machine"):
-                lock.keep()
-
-
-def test_a_lock_outlives_its_time_by_as_much_as_two_clocks_may_differ(locks):
-    assert GRACE_SECONDS == 10
-    with locks().hold("dlq/payments", operator=ELSEWHERE, run_id="slow", report=print):
-        locks.seconds += LOCK_SECONDS - 1
-        with pytest.raises(Refused, match="ada@another-machine"):
-            locks(ahead=10)._take("dlq/payments", operator=HERE, run_id="early", report=print)
-        locks(ahead=11)._take("dlq/payments", operator=HERE, run_id="late", report=print)
-
-
-def test_of_two_who_take_over_the_same_lock_one_is_refused(locks):
-    locks()._take("dlq/payments", operator=ELSEWHERE, run_id="old", report=print)
-    locks.seconds += 3600
-    locks()._take("dlq/payments", operator=HERE, run_id="first", report=lambda _: None)
-    with pytest.raises(Refused, match="first"):
-        locks()._take("dlq/payments", operator=ELSEWHERE, run_id="second", report=print)
 
 
 def test_old_options_work_for_a_release_and_say_what_they_are_called_now(aws, subscriber, fanout):
@@ -244,15 +189,6 @@ def test_old_options_work_for_a_release_and_say_what_they_are_called_now(aws, su
     assert discarded.code == 1
     assert "--because here now" in " ".join(discarded.err.split())
     assert fanout("dlq", "show", "payments", "--hold", "2m").code == 2
-
-
-@pytest.mark.parametrize(("old", "new"), [("runs", "list"), ("report", "show")])
-def test_old_names_of_the_runs_commands_work_with_a_notice(aws, subscriber, fanout, old, new):
-    kill_messages(aws, subscriber, 1)
-    fanout("dlq", "replay", "payments")
-    ended = fanout("dlq", old, *(["last"] if old == "report" else []))
-    assert ended.code == (1 if old == "report" else 0)
-    assert f"`fanout runs {new}` now" in " ".join(ended.err.split())
 
 
 def test_a_group_is_shown_with_ids_and_how_many_of_them_at_80_columns(

@@ -140,6 +140,7 @@ def test_who_interrupts_the_wait_for_repaired_rows_resumes_it(deployment, monkey
         again = deployment.run("runs", "resume", "last")
         assert again.exit_code == ExitCode.INTERRUPTED
         assert json.loads(again.stdout)["status"] == "paused"
+        assert deployment.run("runs", "show", "last").exit_code == ExitCode.FOUND
     good_row(deployment, "c-1")
     assert deployment.run("runs", "resume", "last").exit_code == 0
 

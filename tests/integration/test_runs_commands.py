@@ -4,14 +4,19 @@
 """
 
 import json
+import os
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from fanout import cli
+from fanout.errors import Refused
 from fanout.runs import commands
+from fanout.runs.lock import GRACE_SECONDS, LOCK_SECONDS, Lock
+from fanout.runs.store import Operator
 from integration.dlq_on_moto import depth, kill_messages
 from integration.test_dlq_edit_and_files import kill_broken
 
@@ -20,6 +25,9 @@ pytestmark = pytest.mark.slow
 JOURNALS = Path(__file__).parent / "journals"
 KINDS = sorted(path.stem for path in JOURNALS.glob("*.jsonl"))
 LAST_OF_ALL = "20991231-235959-backfill-0000"
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+ELSEWHERE = Operator(user="ada", host="another-machine", pid=1, identity="arn:ada", account="1")
+HERE = Operator(user="jo", host="this-machine", pid=os.getpid(), identity="arn:jo", account="1")
 
 
 def header(path):
@@ -98,6 +106,9 @@ def test_last_is_the_last_run_of_that_group_where_a_group_is_named(put, fanout):
     put("backfill", run_id=LAST_OF_ALL)
     replay = put("dlq-replay")
     assert json.loads(fanout("dlq", "report", "last", "--json").out)["run_id"] == replay
+    last_replay = fanout("runs", "show", "last", "--of", "dlq replay", "--json").out
+    assert json.loads(last_replay)["run_id"] == replay
+    assert fanout("runs", "show", "last", "--of", "dlq edit").code == 2
     assert json.loads(fanout("runs", "show", "last", "--json").out)["run_id"] == LAST_OF_ALL
 
 
@@ -134,3 +145,54 @@ def test_a_run_of_another_deployment_is_not_resumed(put, fanout):
     refused = fanout("runs", "resume", run_id)
     assert refused.code == 2
     assert re.search(r"The run was made on \S*other-dlq", " ".join(refused.err.split()))
+
+
+@pytest.fixture
+def lock(aws):
+    """Makes locks on one given clock: `now` is what it shows, `ahead` how far another's is."""
+
+    def made(operator, run_id, *, ahead=0.0, report=print):
+        return Lock(
+            aws,
+            "dlq/payments",
+            operator=operator,
+            run_id=run_id,
+            report=report,
+            clock=lambda: NOON + timedelta(seconds=made.now + ahead),
+            monotonic=lambda: made.now + ahead,
+        )
+
+    made.now = 0.0
+    return made
+
+
+def test_a_lock_is_taken_over_once_it_has_expired_and_its_holder_notices(lock):
+    said = []
+    with lock(ELSEWHERE, "slow") as slow:
+        with pytest.raises(Refused, match="ada@another-machine"):
+            lock(HERE, "r").__enter__()
+        lock.now += 60
+        slow.keep()
+        lock.now += LOCK_SECONDS + GRACE_SECONDS
+        with lock(HERE, "new", report=said.append):
+            assert "slow" in said[0]
+            lock.now += 60
+            with pytest.raises(Refused, match="jo@this-machine"):
+                slow.keep()
+
+
+def test_a_lock_outlives_its_time_by_as_much_as_two_clocks_may_differ(lock):
+    assert GRACE_SECONDS == 10
+    with lock(ELSEWHERE, "slow"):
+        lock.now += LOCK_SECONDS - 1
+        with pytest.raises(Refused, match="ada@another-machine"):
+            lock(HERE, "early", ahead=10).__enter__()
+        with lock(HERE, "late", ahead=11):
+            pass
+
+
+def test_of_two_who_take_over_the_same_lock_one_is_refused(lock):
+    lock(ELSEWHERE, "old").__enter__()
+    lock.now += 3600
+    with lock(HERE, "first"), pytest.raises(Refused, match="first"):
+        lock(ELSEWHERE, "second").__enter__()

@@ -222,7 +222,7 @@ class Desk:
 
 _DEFAULTS: tuple[Any, ...] = (
     sweep.Sweep.__init__,
-    lock.Locks.__init__,
+    lock.Lock.__init__,
     snapshots.send_events,
     accounts_table.batch_get,
     depth_bound.DepthBound.__init__,

@@ -35,7 +35,7 @@ from fanout.runs.journal import done, ended, intent
 from fanout.runs.ledger import State
 from fanout.runs.operation import Ending, Nothing, Operation, Plan, Selecting, Words, Work
 from fanout.runs.options import Execute, JournalCopy, Json, Reveal, RunsDir, run_store
-from fanout.runs.pace import CapacityPace, DepthBound, Stopping
+from fanout.runs.pace import DepthBound, Pace, Stopping
 from fanout.runs.store import Run
 from fanout.sqs.queue import SqsQueue, answered_at
 from fanout.sqs.subscription import deliveries
@@ -159,7 +159,7 @@ class Seeding:
     source: str
     followed: frozenset[Status]
     page_size: int
-    pace: CapacityPace
+    pace: Pace
     bound: DepthBound
     stopping: Stopping
     progress: Callable[[int], object]
@@ -188,7 +188,8 @@ class Seeding:
             raise
 
     def _may_continue(self) -> bool:
-        return self.pace.wait(self.stopping) and self.bound.wait(self.stopping)
+        self.pace.take()
+        return self.bound.wait(self.stopping)
 
     def _next_page(self, position: Position, segments: int) -> Position:
         page = self.accounts.page(
@@ -498,7 +499,7 @@ class Backfill(Operation):
             source=self.publisher.source,
             followed=self.followed,
             page_size=self.page_size,
-            pace=CapacityPace(self.read_units),
+            pace=Pace(self.read_units, wait=work.stopping.wait),
             bound=self._depth_bound(queue),
             stopping=work.stopping,
             progress=lambda scanned: work.progress(scanned, total=self.accounts.item_count),
@@ -630,8 +631,7 @@ def _resume(
     """`--resume RUN`, the old spelling of `fanout runs resume RUN`, for one release."""
     warn("`fanout backfill --resume` is `fanout runs resume` now, and goes with the next release.")
     store = run_store(target, runs_dir)
-    stored = store.find(name, group=COMMAND)
-    fields = stored.header.fields if stored.header else {}
-    if fields.get("command") != COMMAND or fields["subject"]["subscriber"] != subscriber:
+    stored = store.find(name, of=COMMAND)
+    if stored.fields["subject"]["subscriber"] != subscriber:
         raise WrongUse(f"Run {name!r} is no backfill of {subscriber}: name one that is.")
     engine.resume(target, Backfill, store, stored.run_id, execute=execute, as_json=as_json)

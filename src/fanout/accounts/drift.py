@@ -27,7 +27,7 @@ from fanout.accounts.table import KEYS_MAX, AccountsTable, Page, TableFacts
 from fanout.dlq.diagnosis import diagnose
 from fanout.failures.records import Kind, customer_of, occurred_at
 from fanout.failures.store import ObjectStore
-from fanout.runs.pace import CapacityPace, Stopping
+from fanout.runs.pace import Pace, Stopping
 from fanout.sqs.queue import DeadLetters
 from fanout.sqs.scan import Sweep
 
@@ -171,7 +171,7 @@ class Comparison:
 
     sides: Sides
     differences: DifferenceStore
-    pace: CapacityPace
+    pace: Pace
     stopping: Stopping
     progress: Callable[[int], None]
     sample: int | None = None
@@ -224,7 +224,8 @@ class Comparison:
             segments = min(SEGMENTS_MAX, max(1, facts.item_count // SEGMENT_ITEMS))
         for segment in self.chance.sample(range(segments), segments):
             start: Item | None = None
-            while self.pace.wait(self.stopping):
+            while not self.stopping.asked():
+                self.pace.take()
                 limit = min(PAGE_SIZE, self.sample or PAGE_SIZE)
                 page = read(segment, segments, start=start, limit=limit)
                 self.pace.spent(page.units)

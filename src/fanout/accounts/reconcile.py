@@ -64,8 +64,7 @@ from fanout.runs.journal import done, ended, intent
 from fanout.runs.ledger import State
 from fanout.runs.operation import Ending, Nothing, Operation, Plan, Selecting, Words, Work, perform
 from fanout.runs.options import JournalCopy, Json, Reveal, RunsDir, run_store
-from fanout.runs.pace import CapacityPace, Stopping
-from fanout.runs.s3_copy import copy_for
+from fanout.runs.pace import Pace, Stopping
 from fanout.runs.store import Run, find_operator
 from fanout.sqs.queue import SqsQueue
 from fanout.text import mask_customer
@@ -356,7 +355,7 @@ class Reconcile(Operation):
             comparison = Comparison(
                 sides=sides,
                 differences=differences,
-                pace=CapacityPace(self.read_units),
+                pace=Pace(self.read_units, wait=stopping.wait),
                 stopping=stopping,
                 progress=progress,
                 sample=sample,
@@ -532,7 +531,6 @@ def repair_drift(
         subject=operation.subject(),
         options=operation.options() | {"journal": journal, "execute": True},
         operator=operator,
-        copy_to=copy_for(target, journal, warn),
     )
     with run:
         operation.select(run, Selecting())

@@ -12,7 +12,7 @@ from fanout.aws import AwsTarget
 from fanout.console import ERR, OUT, print_json, progress, table, warn
 from fanout.discovery import find_bus, find_subscriber
 from fanout.errors import WrongUse
-from fanout.runs.lock import Locks
+from fanout.runs.lock import Lock
 from fanout.runs.store import find_operator
 from fanout.text import instant_or_age, moment
 
@@ -101,7 +101,8 @@ def _start(
     Raises:
         Refused: somebody else starts one at this moment, or one is running.
     """
-    with Locks(target.client("ssm"), target.prefix).hold(
+    with Lock(
+        target,
         f"archive/{subscriber}",
         operator=find_operator(target),
         run_id="archive replay",

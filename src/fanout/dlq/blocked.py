@@ -17,7 +17,7 @@ from fanout.dlq import selection as options
 from fanout.dlq.replay import same_subscription
 from fanout.dlq.steps import MEANINGS, RELEASE, RELEASED, WELL_ENDS
 from fanout.errors import ExitCode, Refused, WrongUse
-from fanout.runs.journal import ended, intent
+from fanout.runs.journal import clock, ended, intent
 from fanout.runs.operation import (
     OPEN,
     Ending,
@@ -30,7 +30,7 @@ from fanout.runs.operation import (
     begin,
 )
 from fanout.runs.options import Check, Execute, JournalCopy, Json, RunsDir
-from fanout.runs.store import Run, clock
+from fanout.runs.store import Run
 from fanout.sqs.scan import Sweep
 from fanout.sqs.subscription import Subscription, find_subscription, notes_of, subject_of
 

@@ -28,7 +28,6 @@ from fanout.dlq.replay import (
 )
 from fanout.dlq.selection import Conditions, Selection
 from fanout.errors import ExitCode, Found, WrongUse
-from fanout.runs.commands import add_old_names
 from fanout.runs.journal import write_lines
 from fanout.runs.operation import begin
 from fanout.runs.options import Execute, JournalCopy, Json, RunsDir, run_store, seconds_of
@@ -352,4 +351,3 @@ dlq_app.command("import")(import_)
 dlq_app.command("discard")(discard)
 dlq_app.command("blocked")(blocked_command.blocked)
 dlq_app.command("waiting", hidden=True)(blocked_command.waiting)
-add_old_names(dlq_app, "dlq")

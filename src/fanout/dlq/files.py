@@ -13,17 +13,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fanout.errors import WrongUse
-from fanout.runs.journal import PRIVATE_MODE, file_refusal, sync_folder
+from fanout.runs.journal import MALFORMED, PRIVATE_MODE, file_refusal, sync_folder
 from fanout.sqs.message import DeadMessage, from_line, to_line
-
-_NO_MESSAGE = (
-    AttributeError,
-    KeyError,
-    OverflowError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
 
 
 class ExportFile:
@@ -99,7 +90,7 @@ def _whole_lines(file: BinaryIO) -> int:
 def _read_line(path: Path, number: int, line: str) -> DeadMessage:
     try:
         return from_line(json.loads(line))
-    except _NO_MESSAGE as error:
+    except MALFORMED as error:
         raise WrongUse(
             f"{path}, line {number}, is no exported message ({type(error).__name__}): expected "
             "what `fanout dlq export` writes."

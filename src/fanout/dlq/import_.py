@@ -28,10 +28,10 @@ from fanout.dlq.steps import (
     sending,
 )
 from fanout.errors import WrongUse
-from fanout.runs.journal import done, ended, intent
+from fanout.runs.journal import clock, done, ended, intent
 from fanout.runs.ledger import Item, State
 from fanout.runs.operation import Ending, Nothing, Operation, Plan, Selecting, Words, Work
-from fanout.runs.store import Run, clock
+from fanout.runs.store import Run
 from fanout.sqs.message import REPLAYED, DeadMessage, attributes_size_bytes
 from fanout.sqs.queue import Destination, QueueFacts, Sending
 from fanout.sqs.subscription import Subscription, subject_of

@@ -55,7 +55,6 @@ from fanout.runs.journal import ended, intent, selected
 from fanout.runs.ledger import Item, State
 from fanout.runs.operation import OPEN, Ending, Nothing, Operation, Plan, Selecting, Words, Work
 from fanout.runs.pace import Pace
-from fanout.runs.report import fate
 from fanout.runs.store import SELECTED_PER_LINE, Run
 from fanout.sqs.message import DeadMessage
 from fanout.sqs.queue import DeadLetters, Notes, QueueFacts
@@ -391,7 +390,7 @@ class Replay:
 
     def _doubt_seconds(self) -> float:
         """For how much longer a killed process's hold may last that SQS does not count yet."""
-        if self.run.starts == 1:
+        if self.run.ledger.starts == 1:
             return 0
         return max(0, self._began + self.limits.hold_seconds + 1 - time.monotonic())
 
@@ -590,7 +589,7 @@ class DlqReplay(Operation):
         counts: Counter[tuple[str, str]] = Counter()
         unreadable: Counter[str] = Counter()
         for reason, tally in run.ledger.tallies_by("reason"):
-            counts[reason, fate(tally.state, tally.step, tally.end)] += tally.count
+            counts[reason, tally.fate] += tally.count
         for code, tally in run.ledger.tallies_by("unreadable"):
             unreadable[code] += tally.count
         readable = sum(

@@ -19,7 +19,6 @@ from fanout.errors import Refused, WrongUse
 from fanout.failures.records import Failure, Kind, Record, customer_of, forecast
 from fanout.failures.recover import FailuresDiscard, FailuresRecover
 from fanout.failures.store import Deployment, find_deployment, stream_range
-from fanout.runs.commands import add_old_names
 from fanout.runs.operation import begin
 from fanout.runs.options import Check, Execute, JournalCopy, Json, Reveal, RunsDir
 from fanout.text import mask_record, moment
@@ -376,34 +375,3 @@ def _renamed(old: str, old_value: str | None, new: str, value: str | None) -> st
     if old_value is not None:
         warn(f"`{old}` is `{new}` now, and goes with the next release.")
     return old_value if value is None else value
-
-
-# `fanout publisher failures`: the old name, for one release
-
-
-publisher_app = typer.Typer(
-    name="publisher", help="Renamed: `fanout failures`.", no_args_is_help=True
-)
-_old_app = typer.Typer(name="failures", help="Renamed: `fanout failures`.", no_args_is_help=True)
-publisher_app.add_typer(_old_app)
-
-
-@_old_app.callback()
-def _notice(context: typer.Context) -> None:
-    """Renamed: `fanout failures`."""
-    if context.invoked_subcommand not in {"runs", "report", "resume"}:  # these have their own
-        warn(
-            "`fanout publisher failures` is `fanout failures` now, and goes with the next release."
-        )
-
-
-@_old_app.command("list")
-def _old_list(context: typer.Context, *, as_json: Json = False) -> None:
-    """Renamed: `fanout failures list --check`."""
-    _list(context.obj, check=True, as_json=as_json)
-
-
-_old_app.command()(show)
-_old_app.command()(recover)
-_old_app.command()(discard)
-add_old_names(_old_app, "publisher failures")

@@ -6,6 +6,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
@@ -14,19 +15,23 @@ from typing import Annotated, Any, Final
 import typer
 from rich.markup import escape
 
-from fanout.console import OUT, print_json, table, warn
+from customer_events.instants import from_wire
+from fanout.console import OUT, print_json, table
 from fanout.errors import ExitCode, WrongUse
-from fanout.runs import operation, s3_copy
-from fanout.runs.journal import Record, write_lines
+from fanout.runs.journal import Record, read, write_lines
 from fanout.runs.ledger import Ledger, State
-from fanout.runs.operation import Operation, Words, print_report
+from fanout.runs.operation import Operation, Words, print_report, resume
 from fanout.runs.options import Json, RunName, RunsDir, run_store
-from fanout.runs.report import LISTED_MAX, account, html_page, item_document, make_report
-from fanout.runs.store import RunStore, StoredRun
+from fanout.runs.report import LISTED_MAX, html_page, item_document, make_report, report_of
+from fanout.runs.s3_copy import fetch
+from fanout.runs.store import StoredRun
 from fanout.text import moment
 
 OPERATIONS: Final = "fanout.operations"
 """Where in the context's `meta` the operations are."""
+Of = Annotated[
+    str, typer.Option("--of", help="Only runs of this command or group, such as `dlq replay`.")
+]
 Html = Annotated[
     Path | None, typer.Option("--html", help="Write it as a page that needs nothing else.")
 ]
@@ -51,116 +56,12 @@ runs_app = typer.Typer(
 
 
 @runs_app.command("list")
-def list_runs(context: typer.Context, *, runs_dir: RunsDir = None, as_json: Json = False) -> None:
+def list_runs(
+    context: typer.Context, *, of: Of = "", runs_dir: RunsDir = None, as_json: Json = False
+) -> None:
     """List the runs of this deployment that were made on this machine. Exit code 0."""
-    _list(run_store(context.obj, runs_dir), "", as_json=as_json)
-
-
-@runs_app.command("show")
-def show_run(
-    context: typer.Context,
-    run: RunName,
-    *,
-    html: Html = None,
-    messages: Messages = None,
-    originals: Originals = None,
-    runs_dir: RunsDir = None,
-    as_json: Json = False,
-) -> None:
-    """Show the outcome of each selected item of a run, in numbers that add up, and when.
-
-    Exit code 0 where all ended well, 1 where not (yet).
-    """
     store = run_store(context.obj, runs_dir)
-    _show(context, store, store.find(run), (html, messages, originals), as_json=as_json)
-
-
-@runs_app.command("resume")
-def resume_run(
-    context: typer.Context,
-    run: RunName,
-    *,
-    execute: Execute = False,
-    runs_dir: RunsDir = None,
-    journal: Journal = None,
-    as_json: Json = False,
-) -> None:
-    """Resume a run after a crash, an interruption or a stop; or begin one that was planned.
-
-    What was begun with --execute resumes without it. Exit codes as of the run's own command.
-    """
-    store = run_store(context.obj, runs_dir)
-    _resume(context, store, run, "", journal, execute=execute, as_json=as_json)
-
-
-def add_old_names(app: typer.Typer, group: str) -> None:
-    """Let a group keep its own `resume`, `runs` and `report` for one release, with a notice.
-
-    `group` is what its commands begin with, such as `dlq`; `last` is the last run of these.
-    """
-
-    def runs(context: typer.Context, *, runs_dir: RunsDir = None, as_json: Json = False) -> None:
-        """Renamed: `fanout runs list`."""
-        _notice(group, "runs", "list")
-        _list(run_store(context.obj, runs_dir), f"{group} ", as_json=as_json)
-
-    def report(
-        context: typer.Context,
-        run: RunName,
-        *,
-        html: Html = None,
-        messages: Messages = None,
-        originals: Originals = None,
-        runs_dir: RunsDir = None,
-        as_json: Json = False,
-    ) -> None:
-        """Renamed: `fanout runs show`."""
-        _notice(group, "report", "show")
-        store = run_store(context.obj, runs_dir)
-        stored = store.find(run, group=f"{group} ")
-        _show(context, store, stored, (html, messages, originals), as_json=as_json)
-
-    def resume(
-        context: typer.Context,
-        run: RunName,
-        *,
-        execute: Execute = False,
-        runs_dir: RunsDir = None,
-        journal: Journal = None,
-        as_json: Json = False,
-    ) -> None:
-        """Renamed: `fanout runs resume`."""
-        _notice(group, "resume", "resume")
-        store = run_store(context.obj, runs_dir)
-        _resume(context, store, run, f"{group} ", journal, execute=execute, as_json=as_json)
-
-    for command in (runs, report, resume):
-        app.command(command.__name__, hidden=True)(command)
-
-
-def operation_of(context: typer.Context, stored: StoredRun) -> type[Operation] | None:
-    """The operation whose run this is; None where this version has none of that command."""
-    assert stored.header is not None, "find leaves out what has no header"
-    operations: Mapping[str, str] = context.meta[OPERATIONS]
-    location = operations.get(stored.header.fields["command"])
-    if location is None:
-        return None
-    module, _, name = location.partition(":")
-    found: type[Operation] = getattr(import_module(module), name)
-    return found
-
-
-# Private functions
-
-
-def _notice(group: str, old: str, new: str) -> None:
-    warn(f"`fanout {group} {old}` is `fanout runs {new}` now, and goes with the next release.")
-
-
-def _list(store: RunStore, group: str, *, as_json: bool) -> None:
-    reports = [
-        make_report(store.records(stored.run_id)) for stored in store.runs() if stored.is_of(group)
-    ]
+    reports = [make_report(read(run.path)) for run in store.runs() if run.header and run.is_of(of)]
     if as_json:
         print_json({"runs": [report.to_document() for report in reports]})
         return
@@ -179,26 +80,34 @@ def _list(store: RunStore, group: str, *, as_json: bool) -> None:
     OUT.print(rows)
 
 
-def _show(
+@runs_app.command("show")
+def show_run(
     context: typer.Context,
-    store: RunStore,
-    stored: StoredRun,
-    files: tuple[Path | None, Path | None, Path | None],
+    run: RunName,
     *,
-    as_json: bool,
+    of: Of = "",
+    html: Html = None,
+    messages: Messages = None,
+    originals: Originals = None,
+    runs_dir: RunsDir = None,
+    as_json: Json = False,
 ) -> None:
-    """Raises: typer.Exit with 1 where not all ended well."""
-    found = operation_of(context, stored)
-    words = found.words if found else Words(good=frozenset())
-    html, messages, originals = files
-    with account(store.records(stored.run_id)) as (report, ledger):
+    """Show the outcome of each selected item of a run, in numbers that add up, and when.
+
+    Exit code 0 where all ended well, 1 where not (yet).
+    """
+    stored = run_store(context.obj, runs_dir).find(run, of=of)
+    operation = operation_of(context, stored)
+    words = operation.words if operation else Words(good=frozenset())
+    with closing(Ledger.of(read(stored.path))) as ledger:
+        report = report_of(ledger)
         if html is not None:
             bad = list(islice(_ended_badly(ledger, words), LISTED_MAX))
             _write(html, [html_page(report, meanings=words.meanings, good=words.good, bad=bad)])
         if messages is not None:
             _write(messages, (json.dumps(item_document(item)) + "\n" for item in ledger.items()))
     if originals is not None:
-        write_lines(originals, _originals(store.records(stored.run_id)))
+        write_lines(originals, _originals(read(stored.path)))
     if as_json:
         print_json(report.to_document())
     else:
@@ -206,31 +115,50 @@ def _show(
         rows = table("Timeline (UTC)", "", "")
         rows.show_header = False
         for event in report.timeline:
-            rows.add_row(moment(event.at), escape(event.text))
+            rows.add_row(moment(from_wire(event["at"])), escape(event["text"]))
         OUT.print(rows)
-    if any(fate not in words.good for fate in report.fates):
+    if ledger.status != "finished" or ledger.complaint or not report.fates.keys() <= words.good:
         raise typer.Exit(int(ExitCode.FOUND))
 
 
-def _resume(
+@runs_app.command("resume")
+def resume_run(
     context: typer.Context,
-    store: RunStore,
-    name: str,
-    group: str,
-    journal: str | None,
+    run: RunName,
     *,
-    execute: bool,
-    as_json: bool,
+    of: Of = "",
+    execute: Execute = False,
+    runs_dir: RunsDir = None,
+    journal: Journal = None,
+    as_json: Json = False,
 ) -> None:
-    if journal is not None and not any(one.run_id == name for one in store.runs()):
-        s3_copy.fetch(context.obj, journal, name, store.folder)
-    stored = store.find(name, group=group)
-    found = operation_of(context, stored)
-    if found is None:
-        assert stored.header is not None
-        command = stored.header.fields["command"]
+    """Resume a run after a crash, an interruption or a stop; or begin one that was planned.
+
+    What was begun with --execute resumes without it. Exit codes as of the run's own command.
+    """
+    store = run_store(context.obj, runs_dir)
+    if journal is not None and not any(known.run_id == run for known in store.runs()):
+        fetch(context.obj, journal, run, store.folder)
+    stored = store.find(run, of=of)
+    operation = operation_of(context, stored)
+    if operation is None:
+        command = stored.fields["command"]
         raise WrongUse(f"{stored.run_id} is a run of `fanout {command}`, which can't be resumed.")
-    operation.resume(context.obj, found, store, stored.run_id, execute=execute, as_json=as_json)
+    resume(context.obj, operation, store, stored.run_id, execute=execute, as_json=as_json)
+
+
+def operation_of(context: typer.Context, stored: StoredRun) -> type[Operation] | None:
+    """The operation whose run this is; None where this version has none of that command."""
+    operations: Mapping[str, str] = context.meta[OPERATIONS]
+    location = operations.get(stored.fields["command"])
+    if location is None:
+        return None
+    module, _, name = location.partition(":")
+    operation: type[Operation] = getattr(import_module(module), name)
+    return operation
+
+
+# Private functions
 
 
 def _ended_badly(ledger: Ledger, words: Words) -> Iterator[dict[str, Any]]:

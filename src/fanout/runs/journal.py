@@ -15,113 +15,28 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from customer_events.instants import from_wire, to_wire
 from fanout.errors import Refused, WrongUse
 
-# What each kind of a journal's lines must hold; a file that was changed by hand is refused
+Clock = Callable[[], datetime]
 
 
-class _Fields(BaseModel):
-    model_config = ConfigDict(strict=True)
-
-
-class _Operator(_Fields):
-    user: str
-    host: str
-    identity: str | None = None
-
-
-class _Item(_Fields):
-    id: str
-
-
-class _Selected(_Item):
-    alias: str | None = None
-
-
-class _StepResult(_Item):
-    ok: bool
-
-
-class _Ended(_Item):
-    end: str
-
-
-class _RunLine(_Fields):
-    command: str
-    operator: _Operator
-
-
-class _SelectedLine(_Fields):
-    items: list[_Selected]
-
-
-class _FrozenLine(_Fields):
-    cut_off: str
-    count: Annotated[int, Field(ge=0)]
-    left_out: list[str]
-
-
-class _StartedLine(_Fields):
-    operator: _Operator
-
-
-class _IntentLine(_Fields):
-    step: str
-    ids: list[str]
-
-
-class _DoneLine(_Fields):
-    step: str
-    results: list[_StepResult]
-
-
-class _EndedLine(_Fields):
-    items: list[_Ended]
-
-
-class _NoteLine(_Fields):
-    text: str
-
-
-class _PausedLine(_Fields):
-    why: str
-
-
-def fault_of(kind: str, fields: Mapping[str, Any]) -> str:
-    """Which field is not as a line of this kind has it; "" where all are well."""
-    model = _MODELS.get(kind)
-    if model is None:
-        return ""
-    try:
-        model.model_validate(dict(fields))
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        name = ".".join(map(str, first["loc"]))
-        return f"{kind} line, {name}: {first['msg']}"
-    return ""
-
-
-_MODELS: Mapping[str, type[BaseModel]] = {
-    "run": _RunLine,
-    "selected": _SelectedLine,
-    "frozen": _FrozenLine,
-    "started": _StartedLine,
-    "intent": _IntentLine,
-    "done": _DoneLine,
-    "ended": _EndedLine,
-    "note": _NoteLine,
-    "paused": _PausedLine,
-}
-
-
-# The lines of a journal: one JSON object each, made by the functions here
+def clock() -> datetime:
+    """The time now, in UTC."""
+    return datetime.now(UTC)
 
 
 FORMAT = 1
 """Version of the lines; a reader refuses a newer one."""
+PRIVATE_MODE = 0o600
+"""Of a file that holds messages, as an edit's journal does."""
+MALFORMED = (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError)
+"""What reading a line of somebody else's JSON may raise."""
+_SAID_LENGTH_MAX = 200
+
+# The lines of a journal: one JSON object each, made by the functions here
 
 
 class Kind(StrEnum):
@@ -148,31 +63,15 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """A line of a journal. `n` counts from 1; `fields` are those of its kind."""
+class Record(Entry):
+    """A line of a journal. `n` counts from 1."""
 
     n: int
     at: datetime
-    kind: Kind
-    fields: Mapping[str, Any]
 
     def to_document(self) -> dict[str, Any]:
         """The JSON object of the line."""
         return {"n": self.n, "at": to_wire(self.at), "kind": self.kind.value, **self.fields}
-
-
-def from_document(document: dict[str, Any]) -> Record:
-    """Read a line's JSON object.
-
-    Raises:
-        ValueError: it is no line of a journal.
-    """
-    try:
-        fields = dict(document)
-        n, at, kind = fields.pop("n"), fields.pop("at"), fields.pop("kind")
-        return Record(n=int(n), at=from_wire(at), kind=Kind(kind), fields=fields)
-    except (KeyError, TypeError, OverflowError) as error:
-        raise ValueError(f"no line of a journal: {error}") from None
 
 
 def selected(items: Sequence[Mapping[str, Any]]) -> Entry:
@@ -180,15 +79,13 @@ def selected(items: Sequence[Mapping[str, Any]]) -> Entry:
     return Entry(kind=Kind.SELECTED, fields={"items": list(items)})
 
 
-def frozen(*, cut_off: datetime, count: int, left_out: Sequence[str] = ()) -> Entry:
+def frozen(*, cut_off: datetime, count: int, left_out: Iterable[str] = ()) -> Entry:
     """The selection is closed. What came after `cut_off` is not in it.
 
     `left_out` are sentences: what could not be seen, and why.
     """
-    return Entry(
-        kind=Kind.FROZEN,
-        fields={"cut_off": to_wire(cut_off), "count": count, "left_out": list(left_out)},
-    )
+    fields = {"cut_off": to_wire(cut_off), "count": count, "left_out": list(left_out)}
+    return Entry(kind=Kind.FROZEN, fields=fields)
 
 
 def intent(step: str, ids: Iterable[str], **about: Any) -> Entry:
@@ -211,9 +108,94 @@ def note(text: str) -> Entry:
     return Entry(kind=Kind.NOTE, fields={"text": text})
 
 
-_SAID_LENGTH_MAX = 200
-PRIVATE_MODE = 0o600
-"""Of a file that holds messages, as an edit's journal does."""
+# What each kind of line must hold; a file that was changed by hand is refused
+
+
+class _Fields(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+
+class _Operator(_Fields):
+    user: str
+    host: str
+    identity: str | None = None
+
+
+class _Started(_Fields):
+    operator: _Operator
+
+
+class _Run(_Started):
+    run_id: str
+    command: str
+    subject: dict[str, Any]
+    options: dict[str, Any]
+
+
+class _Item(_Fields):
+    id: str
+    alias: str | None = None
+
+
+class _Selected(_Fields):
+    items: list[_Item]
+
+
+class _Frozen(_Fields):
+    cut_off: Annotated[str, AfterValidator(from_wire)]
+    count: Annotated[int, Field(ge=0)]
+    left_out: list[str]
+
+
+class _Intent(_Fields):
+    step: str
+    ids: list[str]
+
+
+class _Result(_Item):
+    ok: bool
+
+
+class _Done(_Fields):
+    step: str
+    results: list[_Result]
+
+
+class _End(_Item):
+    end: str
+
+
+class _Ended(_Fields):
+    items: list[_End]
+
+
+class _Note(_Fields):
+    text: str
+
+
+class _Paused(_Fields):
+    why: str
+
+
+class _Finished(_Fields):
+    why: str = ""
+
+
+_MODELS: Mapping[Kind, type[BaseModel]] = {
+    Kind.RUN: _Run,
+    Kind.SELECTED: _Selected,
+    Kind.FROZEN: _Frozen,
+    Kind.STARTED: _Started,
+    Kind.INTENT: _Intent,
+    Kind.DONE: _Done,
+    Kind.ENDED: _Ended,
+    Kind.NOTE: _Note,
+    Kind.PAUSED: _Paused,
+    Kind.FINISHED: _Finished,
+}
+
+
+# The file
 
 
 class Journal:
@@ -227,9 +209,9 @@ class Journal:
         WrongUse: another process holds it, or it is no journal.
     """
 
-    def __init__(self, path: Path, *, clock: Callable[[], datetime] | None = None) -> None:
+    def __init__(self, path: Path, *, clock: Clock = clock) -> None:
         self.path = path
-        self._clock = clock or _now
+        self._clock = clock
         self._file: BinaryIO = path.open("r+b")
         try:
             self._lock()
@@ -239,9 +221,7 @@ class Journal:
             raise
 
     @classmethod
-    def create(
-        cls, path: Path, header: Entry, *, clock: Callable[[], datetime] | None = None
-    ) -> Self:
+    def create(cls, path: Path, header: Entry, *, clock: Clock = clock) -> Self:
         """Make a new file with its first line; both are on the disk when this returns.
 
         Raises:
@@ -324,18 +304,23 @@ def header(path: Path) -> Record | None:
 
 
 def _record(path: Path, number: int, line: bytes) -> Record:
+    where = f"{path}, line {number}"
     try:
-        record = from_document(json.loads(line, parse_constant=_refuse, parse_float=_finite))
-    except (ValueError, RecursionError) as error:
-        said = str(error)[:_SAID_LENGTH_MAX]
-        raise WrongUse(f"{path}, line {number}, can't be read: {said}") from None
-    if record.n != number or (number == 1) != (record.kind is Kind.RUN):
-        raise WrongUse(f"{path}, line {number}, is out of place: the file was changed by hand.")
-    if number == 1 and record.fields.get("format") != FORMAT:
+        fields = json.loads(line, parse_constant=_refuse, parse_float=_finite)
+        n, at, kind = int(fields.pop("n")), from_wire(fields.pop("at")), Kind(fields.pop("kind"))
+    except MALFORMED as error:
+        raise WrongUse(f"{where}, can't be read: {str(error)[:_SAID_LENGTH_MAX]}") from None
+    if n != number or (number == 1) != (kind is Kind.RUN):
+        raise WrongUse(f"{where}, is out of place: the file was changed by hand.")
+    if number == 1 and fields.get("format") != FORMAT:
         raise WrongUse(f"{path} was written by another version of this tool: use that one.")
-    if fault := fault_of(record.kind.value, record.fields):
-        raise WrongUse(f"{path}, line {number}, can't be read: {fault}.")
-    return record
+    try:
+        _MODELS[kind].model_validate(fields)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = ".".join(map(str, first["loc"]))
+        raise WrongUse(f"{where}, can't be read: {kind} line, {name}: {first['msg']}.") from None
+    return Record(n=n, at=at, kind=kind, fields=fields)
 
 
 def _refuse(constant: str) -> Any:
@@ -354,10 +339,6 @@ def _line(record: Record) -> str:
     return json.dumps(record.to_document(), separators=(",", ":"), default=str) + "\n"
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 # Files that are written whole or not at all
 
 
@@ -372,9 +353,8 @@ def write_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> int:
     part = path.with_name(f"{path.name}.part")
     count = 0
     try:
-        with os.fdopen(
-            os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_MODE), "wb"
-        ) as file:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_MODE)
+        with os.fdopen(descriptor, "wb") as file:
             for line in lines:
                 file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
                 count += 1

@@ -1,15 +1,18 @@
-"""What a journal's lines amount to, item by item, in the memory of a few pages.
+"""What a journal's lines amount to: where each item stands, and how the run as a whole does.
 
-A temporary SQLite database on the disk, made anew from the journal: it may be lost at any time.
+Items are in a temporary SQLite database on the disk, made anew from the journal: it may be lost at
+any time, and takes the memory of a few pages.
 """
 
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
+from customer_events.instants import from_wire, to_wire
 from fanout.runs.journal import Kind, Record
 
 _TABLE = """
@@ -37,6 +40,21 @@ class State(StrEnum):
     DID = "did"
     FAILED = "failed"
     ENDED = "ended"
+
+
+def fate(state: State, step: str, end: str) -> str:
+    """A short name for where an item stands, the same in every count.
+
+    An `end`, or: `waiting`; `STEP unconfirmed` (begun, its end unknown); `STEP done` (the next step
+    is not); `STEP failed`.
+    """
+    names = {
+        State.ENDED: end,
+        State.DOING: f"{step} unconfirmed",
+        State.DID: f"{step} done",
+        State.FAILED: f"{step} failed",
+    }
+    return names.get(state, "waiting")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,32 +86,51 @@ class Tally:
     unsure: bool
     count: int
 
+    @property
+    def fate(self) -> str:
+        """See the function `fate`."""
+        return fate(self.state, self.step, self.end)
+
 
 class Ledger:
-    """Every item of a run and where it stands."""
+    """Every item of a run and where it stands.
+
+    Attributes:
+        header: the fields of the first line; `began_at`, `last_at`: of the first and last line.
+        status: of the run, in a word or two.
+        cut_off: when the selection was frozen, or None; `left_out`: what it could not see.
+        starts: how many stretches of work have begun.
+        complaint: what a finished run ended with besides its items, "" where all was well.
+        timeline: what happened and when, in sentences.
+    """
 
     def __init__(self) -> None:
         self._base = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._base.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;" + _TABLE)
         self._count = 0
+        self.header: Mapping[str, Any] = {}
+        self.began_at: datetime | None = None
+        self.last_at: datetime | None = None
+        self.status = "unfinished selection"
+        self.cut_off: datetime | None = None
+        self.left_out: tuple[str, ...] = ()
+        self.starts = 0
+        self.complaint = ""
+        self.timeline: list[dict[str, str]] = []
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> Self:
         """Everything that the records say."""
         ledger = cls()
         try:
-            ledger.fill(records)
-        except BaseException:  # a journal that can't be read must leave no folder behind
+            ledger._base.execute("BEGIN")
+            for record in records:
+                ledger.apply(record)
+            ledger._base.execute("COMMIT")
+        except BaseException:  # a journal that can't be read must leave no file behind
             ledger.close()
             raise
         return ledger
-
-    def fill(self, records: Iterable[Record]) -> None:
-        """Take in all that the records say."""
-        self._base.execute("BEGIN")
-        for record in records:
-            self.apply(record)
-        self._base.execute("COMMIT")
 
     def close(self) -> None:
         """Remove the file."""
@@ -101,36 +138,29 @@ class Ledger:
 
     def apply(self, record: Record) -> None:
         """Take in one more record."""
+        self.began_at, self.last_at = self.began_at or record.at, record.at
+        fields = record.fields
         match record.kind:
             case Kind.SELECTED:
-                self._select(record.fields["items"])
-            case Kind.STARTED:  # whatever was under way then ended nobody knows how
-                self._base.execute(
-                    "UPDATE items SET unsure = 1 WHERE state = 'doing' AND step NOT IN (?, ?, ?)",
-                    HARMLESS_TWICE,
-                )
+                self._select(fields["items"])
             case Kind.INTENT:
-                self._intend(record.fields)
+                self._intend(fields)
             case Kind.DONE:
-                self._finish_step(record.fields["step"], record.fields["results"])
+                self._finish_step(fields["step"], fields["results"])
             case Kind.ENDED:
-                self._end(record.fields["items"])
+                self._end(fields["items"])
+            case Kind.STARTED:
+                self._start()
+        if event := self._follow(record.kind, fields):
+            self.timeline.append({"at": to_wire(record.at), "text": event})
 
     def get(self, item_id: str) -> Item | None:
         """An item by its id."""
-        row = self._base.execute(
-            f"SELECT {_COLUMNS} FROM items WHERE id = ?",  # noqa: S608 (a constant)
-            (item_id,),
-        ).fetchone()
-        return _item(row) if row else None
+        return self._item("id", item_id)
 
     def by_alias(self, alias: str) -> Item | None:
         """An item by the fact `alias`: another id that it may come back under."""
-        row = self._base.execute(
-            f"SELECT {_COLUMNS} FROM items WHERE alias = ? LIMIT 1",  # noqa: S608 (a constant)
-            (alias,),
-        ).fetchone()
-        return _item(row) if row else None
+        return self._item("alias", alias)
 
     def items(self, *states: State) -> Iterator[Item]:
         """The items in these states (all, if none is named), in the order of their selection."""
@@ -170,6 +200,38 @@ class Ledger:
 
     # Private functions
 
+    def _follow(self, kind: Kind, fields: Mapping[str, Any]) -> str:
+        """What a record says of the run as a whole, as a sentence; "" where it says nothing."""
+        text = ""
+        match kind:
+            case Kind.RUN:
+                self.header = fields
+                text = f"{fields['command']} by {_who(fields)}"
+            case Kind.FROZEN:
+                self.status, self.cut_off = "planned", from_wire(fields["cut_off"])
+                self.left_out = tuple(fields["left_out"])
+                text = f"{fields['count']:,} selected"
+            case Kind.STARTED:
+                self.status = "unfinished"
+                text = f"work began: {_who(fields)} ({fields['operator'].get('identity')})"
+            case Kind.NOTE:
+                text = fields["text"]
+            case Kind.PAUSED:
+                self.status = "paused"
+                text = f"paused: {fields['why']}"
+            case Kind.FINISHED:
+                self.status, self.complaint = "finished", fields.get("why", "")
+                text = f"finished: {self.complaint}" if self.complaint else "finished"
+        return text
+
+    def _start(self) -> None:
+        """Work begins: whatever was under way until now ended nobody knows how."""
+        self.starts += 1
+        self._base.execute(
+            "UPDATE items SET unsure = 1 WHERE state = 'doing' AND step NOT IN (?, ?, ?)",
+            HARMLESS_TWICE,
+        )
+
     def _select(self, items: Iterable[Mapping[str, Any]]) -> None:
         for item in items:
             facts = json.dumps({name: value for name, value in item.items() if name != "id"})
@@ -201,12 +263,18 @@ class Ledger:
             [(ending["end"], _detail(ending), ending["id"]) for ending in endings],
         )
 
+    def _item(self, column: str, value: str) -> Item | None:
+        query = f"SELECT {_COLUMNS} FROM items WHERE {column} = ? LIMIT 1"  # noqa: S608 (a constant)
+        row = self._base.execute(query, (value,)).fetchone()
+        return _item(row) if row else None
 
-# Private functions
+
+def _who(fields: Mapping[str, Any]) -> str:
+    return f"{fields['operator']['user']}@{fields['operator']['host']}"
 
 
 def _detail(fields: Mapping[str, Any]) -> str:
-    return json.dumps({name: one for name, one in fields.items() if name not in {"id", "ok"}})
+    return json.dumps({name: value for name, value in fields.items() if name not in {"id", "ok"}})
 
 
 def _tally(row: Sequence[Any]) -> Tally:

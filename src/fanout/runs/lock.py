@@ -12,17 +12,19 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
+from typing import Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from customer_events.instants import from_wire, to_wire
+from fanout.aws import AwsTarget
 from fanout.errors import Refused
-from fanout.runs.store import Clock, Operator, clock
+from fanout.runs.journal import Clock, clock
+from fanout.runs.store import Operator
 
 LOCK_SECONDS = 120
 """How long a lock holds after its last extension: what a crash costs the next operator."""
@@ -34,126 +36,76 @@ _DIGITS = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """Who holds a lock, or held it, for what, and until when."""
+    """Who holds a lock, or held it, for what, and until when: a parameter's value.
+
+    `until` is an instant as on the wire.
+    """
 
     generation: int
     who: str
     host: str
     pid: int
     run_id: str
-    until: datetime
+    until: str
     token: str
 
 
-class Locks:
-    """The locks of one deployment.
+class Lock:
+    """What one run holds for the length of a `with` block; `keep` it while working.
 
     Args:
-        ssm: a boto3 client.
-        prefix: the deployment's.
+        name: what it protects.
+        report: called with a sentence where an expired lock is taken over.
     """
 
     def __init__(
         self,
-        ssm: Any,
-        prefix: str,
+        target: AwsTarget,
+        name: str,
         *,
+        operator: Operator,
+        run_id: str,
+        report: Callable[[str], None],
         clock: Clock = clock,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._ssm = ssm
-        self._prefix = prefix
-        self._clock = clock
-        self._monotonic = monotonic
-
-    @contextmanager
-    def hold(
-        self, name: str, *, operator: Operator, run_id: str, report: Callable[[str], None]
-    ) -> Iterator["Lock"]:
-        """Hold the lock of this name for the length of a `with` block.
-
-        Where an expired lock is taken over, `report` is called with a sentence about it.
-
-        Raises:
-            Refused: somebody else holds it; names them.
-        """
-        lock = self._take(name, operator=operator, run_id=run_id, report=report)
-        try:
-            yield lock
-        finally:
-            lock.release()
-
-    # Private functions
-
-    def _take(
-        self, name: str, *, operator: Operator, run_id: str, report: Callable[[str], None]
-    ) -> "Lock":
-        path = f"/{self._prefix}/locks/{name}"
-        last = newest(self._ssm, path)
-        if last is not None and self._is_held(last, operator):
-            raise _refusal(name, last)
-        lock = Lock(
-            self._ssm,
-            path,
-            generation=last.generation + 1 if last else 1,
-            operator=operator,
-            run_id=run_id,
-            clock=self._clock,
-            monotonic=self._monotonic,
-        )
-        if not lock.make():
-            other = newest(self._ssm, path)
-            raise _refusal(name, other)
-        if last is not None:
-            with suppress(BotoCoreError, ClientError):
-                self._ssm.delete_parameter(Name=_name(path, last.generation))
-            report(
-                f"The lock of {last.who} was taken over: their run {last.run_id} ended without "
-                "letting go of it."
-            )
-        lock.check()
-        return lock
-
-    def _is_held(self, holder: Holder, operator: Operator) -> bool:
-        """Whether its time is not up, and its process is not known to be dead."""
-        if holder.until + timedelta(seconds=GRACE_SECONDS) <= self._clock():
-            return False
-        return holder.host != operator.host or _is_alive(holder.pid)
-
-
-class Lock:
-    """A lock that is held; `keep` it while working."""
-
-    def __init__(
-        self,
-        ssm: Any,
-        path: str,
-        *,
-        generation: int,
-        operator: Operator,
-        run_id: str,
-        clock: Clock,
-        monotonic: Callable[[], float],
-    ) -> None:
-        self._ssm = ssm
-        self._path = path
-        self._generation = generation
+        self._ssm = target.client("ssm")
+        self._name = name
+        self._path = f"/{target.prefix}/locks/{name}"
         self._operator = operator
         self._run_id = run_id
+        self._report = report
         self._clock = clock
         self._monotonic = monotonic
         self._token = secrets.token_hex(8)
+        self._generation = 1
         self._extended_at = monotonic()
 
-    def make(self) -> bool:
-        """Make this generation; False where somebody else just did."""
+    def __enter__(self) -> Self:
+        """Take it. Raises: Refused: somebody else holds it; names them."""
+        last = self._newest()
+        if last is not None:
+            if self._is_held(last):
+                raise self._refusal(last)
+            self._generation = last.generation + 1
         try:
             self._put(overwrite=False)
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") != "ParameterAlreadyExists":
                 raise
-            return False
-        return True
+            raise self._refusal(self._newest()) from None
+        if last is not None:
+            self._delete(last.generation)
+            self._report(
+                f"The lock of {last.who} was taken over: their run {last.run_id} ended without "
+                "letting go of it."
+            )
+        self._check()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let the next one have it at once; where that fails it expires."""
+        self._delete(self._generation)
 
     def keep(self) -> None:
         """Extend it if it is time to; call this before each batch.
@@ -163,25 +115,39 @@ class Lock:
         """
         if self._monotonic() - self._extended_at < EXTEND_SECONDS:
             return
-        self.check()
+        self._check()
         self._put(overwrite=True)
         self._extended_at = self._monotonic()
-        self.check()
+        self._check()
 
-    def check(self) -> None:
+    # Private functions
+
+    def _newest(self) -> Holder | None:
+        """The highest generation; None where nobody holds or held it."""
+        pages = self._ssm.get_paginator("get_parameters_by_path")
+        holders = [
+            Holder(
+                generation=int(parameter["Name"].rpartition("/")[2]),
+                **json.loads(parameter["Value"]),
+            )
+            for page in pages.paginate(Path=self._path, Recursive=True)
+            for parameter in page["Parameters"]
+        ]
+        return max(holders, key=lambda holder: holder.generation, default=None)
+
+    def _is_held(self, holder: Holder) -> bool:
+        """Whether its time is not up, and its process is not known to be dead."""
+        if from_wire(holder.until) + timedelta(seconds=GRACE_SECONDS) <= self._clock():
+            return False
+        return holder.host != self._operator.host or _is_alive(holder.pid)
+
+    def _check(self) -> None:
         """Raises: Refused where somebody else holds a higher generation."""
-        holder = newest(self._ssm, self._path)
+        holder = self._newest()
         if holder is None or holder.token == self._token:
             return
         if holder.generation >= self._generation:
-            raise _refusal(self._path.rpartition("/locks/")[2], holder)
-
-    def release(self) -> None:
-        """Let the next one have it at once; where that fails it expires."""
-        with suppress(BotoCoreError, ClientError):
-            self._ssm.delete_parameter(Name=_name(self._path, self._generation))
-
-    # Private functions
+            raise self._refusal(holder)
 
     def _put(self, *, overwrite: bool) -> None:
         until = self._clock() + timedelta(seconds=LOCK_SECONDS)
@@ -194,44 +160,27 @@ class Lock:
             "token": self._token,
         }
         self._ssm.put_parameter(
-            Name=_name(self._path, self._generation),
+            Name=self._parameter(self._generation),
             Description="Held by an operator's run, which is changing what the name says.",
             Type="String",
             Value=json.dumps(value),
             Overwrite=overwrite,
         )
 
+    def _delete(self, generation: int) -> None:
+        with suppress(BotoCoreError, ClientError):
+            self._ssm.delete_parameter(Name=self._parameter(generation))
 
-def newest(ssm: Any, path: str) -> Holder | None:
-    """The highest generation of a lock; None where nobody holds or held it."""
-    found = []
-    for page in ssm.get_paginator("get_parameters_by_path").paginate(Path=path, Recursive=True):
-        for parameter in page["Parameters"]:
-            value = json.loads(parameter["Value"])
-            found.append(
-                Holder(
-                    generation=int(parameter["Name"].rpartition("/")[2]),
-                    who=value["who"],
-                    host=value["host"],
-                    pid=int(value["pid"]),
-                    run_id=value["run_id"],
-                    until=from_wire(value["until"]),
-                    token=value["token"],
-                )
-            )
-    return max(found, key=lambda one: one.generation, default=None)
+    def _parameter(self, generation: int) -> str:
+        return f"{self._path}/{generation:0{_DIGITS}}"
 
-
-# Private functions
-
-
-def _refusal(name: str, holder: Holder | None) -> Refused:
-    if holder is None:
-        return Refused(f"Somebody else just took the lock {name}: try again in a moment.")
-    return Refused(
-        f"{holder.who} is at work on {name} (run {holder.run_id}): wait for them. "
-        f"If their command was killed, the lock expires at {to_wire(holder.until)}."
-    )
+    def _refusal(self, holder: Holder | None) -> Refused:
+        if holder is None:
+            return Refused(f"Somebody else just took the lock {self._name}: try again in a moment.")
+        return Refused(
+            f"{holder.who} is at work on {self._name} (run {holder.run_id}): wait for them. "
+            f"If their command was killed, the lock expires at {holder.until}."
+        )
 
 
 def _is_alive(pid: int) -> bool:
@@ -243,7 +192,3 @@ def _is_alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _name(path: str, generation: int) -> str:
-    return f"{path}/{generation:0{_DIGITS}}"

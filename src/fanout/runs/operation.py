@@ -23,10 +23,10 @@ kept), `execute`, and, if they are there, `rate` (items a second); the rest is t
 """
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -39,11 +39,10 @@ from fanout.aws import AwsTarget, sentence_for
 from fanout.console import ERR, OUT, print_json, progress, table, warn
 from fanout.errors import CommandError, ExitCode, Found, WrongUse
 from fanout.runs.ledger import State
-from fanout.runs.lock import Locks
+from fanout.runs.lock import Lock
 from fanout.runs.options import run_store
 from fanout.runs.pace import Pace, Stopping
-from fanout.runs.report import Report, make_report
-from fanout.runs.s3_copy import copy_for
+from fanout.runs.report import Report, report_of
 from fanout.runs.store import Operator, Run, RunStore, find_operator
 
 OPEN = (State.WAITING, State.DOING, State.DID, State.FAILED)
@@ -128,7 +127,6 @@ class Work:
     a sentence and puts it into the journal's timeline.
     """
 
-    operator: Operator
     stopping: Stopping
     keep_lock: Callable[[], None]
     pace: Pace
@@ -205,26 +203,19 @@ def begin(
     Raises:
         typer.Exit, CommandError: with the command's exit code, unless everything ended well.
     """
-    store = run_store(target, runs_dir)
     operator = find_operator(target)
-    run = store.create(
-        operation.command,
-        subject=operation.subject(),
-        options=options,
-        operator=operator,
-        copy_to=copy_for(target, options.get("journal"), warn),
+    run = run_store(target, runs_dir).create(
+        operation.command, subject=operation.subject(), options=options, operator=operator
     )
     with run:
         try:
-            _select_something(operation, run, again=False, as_json=as_json)
+            _select(operation, run, again=False, as_json=as_json)
         except WrongUse:
             run.drop()  # a resume would be refused alike
             raise
         _show_plan(operation, run, execute=options["execute"], as_json=as_json)
-        if not options["execute"]:
-            return
-        result = perform(target, operation, run, operator)
-    _conclude(operation, result, run.run_id, store, as_json=as_json)
+        if options["execute"]:
+            _conclude(operation, perform(target, operation, run, operator), run, as_json=as_json)
 
 
 def resume(
@@ -241,18 +232,16 @@ def resume(
     Raises:
         typer.Exit, CommandError: with the command's exit code, unless everything ended well.
     """
-    header = store.find(run_id).header
-    assert header is not None, "find leaves out what has no header"
-    reopened = operation.reopen(target, header.fields)
-    copy_to = copy_for(target, header.fields["options"].get("journal"), warn)
-    with store.open(run_id, copy_to=copy_to) as run:
-        _select_something(reopened, run, again=True, as_json=as_json)
-        execute = execute or run.was_started or bool(run.options.get("execute"))
+    reopened = operation.reopen(target, store.find(run_id).fields)
+    with store.open(run_id) as run:
+        if not run.is_frozen:
+            warn("It was killed while it selected, before anything was changed: selecting anew.")
+            _select(reopened, run, again=True, as_json=as_json)
+        execute = execute or run.ledger.starts > 0 or bool(run.options.get("execute"))
         _show_plan(reopened, run, execute=execute, as_json=as_json)
-        if not execute:
-            return
-        result = perform(target, reopened, run, find_operator(target))
-    _conclude(reopened, result, run_id, store, as_json=as_json)
+        if execute:
+            result = perform(target, reopened, run, find_operator(target))
+            _conclude(reopened, result, run, as_json=as_json)
 
 
 def perform(
@@ -274,11 +263,10 @@ def perform(
         run.note(sentence)
         log(sentence)
 
-    locks = Locks(target.client("ssm"), target.prefix)
     with (
         progress() as bar,
         Stopping() as stopping,
-        locks.hold(operation.lock, operator=operator, run_id=run.run_id, report=say)
+        Lock(target, operation.lock, operator=operator, run_id=run.run_id, report=say)
         if operation.lock
         else nullcontext() as lock,
     ):
@@ -290,7 +278,6 @@ def perform(
             bar.update(task, completed=done, total=total, description=f"{doing}{failures}")
 
         work = Work(
-            operator=operator,
             stopping=stopping,
             keep_lock=lock.keep if lock else lambda: None,
             pace=Pace(run.options.get("rate"), wait=stopping.wait),
@@ -302,42 +289,9 @@ def perform(
             ending = steps(work)
         except BaseException as error:
             run.pause(_why(error))
+            log(f"{run.run_id} is paused. To resume: fanout runs resume {run.run_id}")
             raise
         return _close(operation, run, ending, interrupted=stopping.asked())
-
-
-def select(operation: Operation, run: Run, *, again: bool = False) -> Nothing:
-    """Let an operation freeze its selection, with a progress bar.
-
-    Raises:
-        typer.Exit: with 130, where it was interrupted.
-    """
-    with progress() as bar, Stopping() as stopping:
-        task = bar.add_task("selecting", total=None)
-
-        def show(done: int, total: int | None = None) -> None:
-            bar.update(task, completed=done, total=total)
-
-        nothing = operation.select(run, Selecting(again=again, stop=stopping.asked, progress=show))
-    if not run.is_frozen:
-        ERR.print("Interrupted while selecting: nothing was changed.")
-        raise typer.Exit(int(ExitCode.INTERRUPTED))
-    return nothing
-
-
-def plan_document(operation: Operation, run: Run) -> dict[str, Any]:
-    """The plan as one JSON object."""
-    return {
-        "run_id": run.run_id,
-        "command": operation.command,
-        "subject": dict(run.header["subject"]),
-        "options": dict(run.options),
-        "cut_off": run.cut_off and to_wire(run.cut_off),
-        "selected": run.ledger.count(),
-        "to_do": run.ledger.count(*OPEN),
-        **operation.plan(run).document,
-        "left_out": list(run.left_out),
-    }
 
 
 def print_report(report: Report, words: Words) -> None:
@@ -362,25 +316,31 @@ def print_report(report: Report, words: Words) -> None:
 # Private functions
 
 
-def _select_something(operation: Operation, run: Run, *, again: bool, as_json: bool) -> None:
-    """Freeze the selection where it is not. Raises: typer.Exit, Found: there is nothing to do."""
-    if run.is_frozen:
+def _select(operation: Operation, run: Run, *, again: bool, as_json: bool) -> None:
+    """Let an operation freeze its selection, with a progress bar.
+
+    Raises:
+        typer.Exit, Found: it was interrupted, or there is nothing to do.
+    """
+    with progress() as bar, Stopping() as stopping:
+        task = bar.add_task("selecting", total=None)
+
+        def show(done: int, total: int | None = None) -> None:
+            bar.update(task, completed=done, total=total)
+
+        nothing = operation.select(run, Selecting(again=again, stop=stopping.asked, progress=show))
+    if not run.is_frozen:
+        ERR.print("Interrupted while selecting: nothing was changed.")
+        raise typer.Exit(int(ExitCode.INTERRUPTED))
+    if run.ledger.count():
         return
-    if again:
-        warn("It was killed while it selected, before anything was changed: selecting anew.")
-    nothing = select(operation, run, again=again)
-    if not run.ledger.count():
-        _nothing_selected(run, nothing, as_json=as_json)
-
-
-def _nothing_selected(run: Run, nothing: Nothing, *, as_json: bool) -> None:
-    """Raises: Found; typer.Exit with 0 where nothing in particular was asked for."""
+    left_out = run.ledger.left_out
     run.drop()
-    for remark in run.left_out:
+    for remark in left_out:
         warn(remark)
     if as_json:
-        print_json({"run_id": None, "selected": 0, "left_out": run.left_out, **nothing.document})
-    if nothing.asked or run.left_out:
+        print_json({"run_id": None, "selected": 0, "left_out": left_out, **nothing.document})
+    if nothing.asked or left_out:
         raise Found(nothing.sentence)
     ERR.print(escape(nothing.sentence))
     raise typer.Exit
@@ -388,18 +348,31 @@ def _nothing_selected(run: Run, nothing: Nothing, *, as_json: bool) -> None:
 
 def _show_plan(operation: Operation, run: Run, *, execute: bool, as_json: bool) -> None:
     """As JSON only where nothing else follows: a command prints one document."""
-    if as_json:
-        if not execute:
-            print_json(plan_document(operation, run))
+    if as_json and execute:
         return
-    plan = operation.plan(run)
-    to_do, selected = run.ledger.count(*OPEN), run.ledger.count()
+    plan, ledger = operation.plan(run), run.ledger
+    to_do, selected = ledger.count(*OPEN), ledger.count()
+    if as_json:
+        print_json(
+            {
+                "run_id": run.run_id,
+                "command": operation.command,
+                "subject": run.header["subject"],
+                "options": run.options,
+                "cut_off": ledger.cut_off and to_wire(ledger.cut_off),
+                "selected": selected,
+                "to_do": to_do,
+                **plan.document,
+                "left_out": ledger.left_out,
+            }
+        )
+        return
     rows = table(f"Plan of {run.run_id}: {to_do:,} of {selected:,} {operation.words.item}s", "", "")
     rows.show_header = False
     for name, value in plan.rows:
         rows.add_row(escape(name), escape(value))
     OUT.print(rows)
-    for remark in (*plan.remarks, *run.left_out):
+    for remark in (*plan.remarks, *ledger.left_out):
         warn(remark)
     if not execute:
         ERR.print(
@@ -410,50 +383,49 @@ def _show_plan(operation: Operation, run: Run, *, execute: bool, as_json: bool) 
 
 def _close(operation: Operation, run: Run, ending: Ending, *, interrupted: bool) -> Result:
     """Judge what the run has come to, and say in the journal how this stretch of work ended."""
-    result = _verdict(operation, run, ending, interrupted=interrupted)
-    if result.exit_code is ExitCode.DONE or not run.ledger.count(*OPEN) + ending.left:
+    left = run.ledger.count(*OPEN) + ending.left
+    result = _verdict(operation, run, ending, interrupted=interrupted and left > 0)
+    if result.exit_code is ExitCode.DONE:
         run.finish()
-    else:
+    elif left:
         run.pause(result.sentence)
+    else:
+        run.finish(result.sentence)
     return result
 
 
 def _verdict(operation: Operation, run: Run, ending: Ending, *, interrupted: bool) -> Result:
     left = run.ledger.count(*OPEN)
-    ends: dict[str, int] = {}
+    ends: Counter[str] = Counter()
     for tally in run.ledger.tallies():
-        ends[tally.end] = ends.get(tally.end, 0) + tally.count
-    good = operation.words.good
-    badly = sum(count for end, count in ends.items() if end and end not in good)
-    found = partial(Result, exit_code=ExitCode.FOUND)
-    if interrupted and left + ending.left:
+        ends[tally.end] += tally.count
+    badly = sum(count for end, count in ends.items() if end and end not in operation.words.good)
+    if interrupted:
         sentence = f"Interrupted, with {left + ending.left:,} {operation.words.item}s left."
         return Result(exit_code=ExitCode.INTERRUPTED, sentence=sentence)
     if ending.sentence:
-        return found(sentence=ending.sentence)
+        return Result(exit_code=ExitCode.FOUND, sentence=ending.sentence)
     if left or badly:
         note = operation.verdict_note(ends)
-        return found(sentence=f"{badly:,} did not end well{note}, and {left:,} are left to do.")
+        sentence = f"{badly:,} did not end well{note}, and {left:,} are left to do."
+        return Result(exit_code=ExitCode.FOUND, sentence=sentence)
     sentence = f"Every selected {operation.words.item} ended well."
     return Result(exit_code=ExitCode.DONE, sentence=sentence)
 
 
-def _conclude(
-    operation: Operation, result: Result, run_id: str, store: RunStore, *, as_json: bool
-) -> None:
+def _conclude(operation: Operation, result: Result, run: Run, *, as_json: bool) -> None:
     """Print what the run has come to. Raises: typer.Exit: unless everything ended well."""
-    report = make_report(store.records(run_id))
+    report = report_of(run.ledger)
     if as_json:
-        print_json(
-            {**report.to_document(), **operation.results(), "exit_code": int(result.exit_code)}
-        )
+        outcome = {**operation.results(), "exit_code": int(result.exit_code)}
+        print_json(report.to_document() | outcome)
     else:
         print_report(report, operation.words)
         colour = "green" if result.exit_code is ExitCode.DONE else "bold yellow"
         OUT.print(f"[{colour}]{escape(result.sentence)}[/]")
     if result.exit_code is not ExitCode.DONE:
         if report.status != "finished":
-            ERR.print(f"To resume: [bold]fanout runs resume {run_id}[/]")
+            ERR.print(f"To resume: [bold]fanout runs resume {run.run_id}[/]")
         raise typer.Exit(int(result.exit_code))
 
 

@@ -47,7 +47,7 @@ RunsDir = Annotated[
 
 def run_store(target: AwsTarget, runs_dir: Path | None) -> RunStore:
     """Where the journals are."""
-    return RunStore(runs_dir or state_folder(target.prefix) / "runs")
+    return RunStore(runs_dir or state_folder(target.prefix) / "runs", target=target)
 
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}

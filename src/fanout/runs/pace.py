@@ -1,12 +1,11 @@
-"""No faster than so many messages a second."""
+"""What holds a run back: a rate, a queue that is too long, and somebody who asks it to stop."""
 
 import math
 import signal
 import threading
 import time
 from collections.abc import Callable
-from threading import Lock
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Self
 
 from fanout.errors import Refused
@@ -16,10 +15,14 @@ LEAD_SECONDS = 15
 
 
 class Pace:
-    """Spreads messages evenly.
+    """No more than so many items, or read capacity units, a second; threads may share it.
+
+    The price of a call may be known only from its answer: `take` nothing before it, and say
+    afterwards what was `spent`. So the rate holds on average, and one call per thread may run
+    ahead of it.
 
     Args:
-        per_second: messages a second; None: as fast as it goes.
+        per_second: None: as fast as it goes.
         wait: sleeps that many seconds, or less if there is a reason to stop.
     """
 
@@ -33,16 +36,21 @@ class Pace:
         self._per_second = per_second
         self._wait = wait
         self._monotonic = monotonic
-        self._next = 0.0
+        self._lock = threading.Lock()
+        self._paid_at = monotonic()
 
-    def take(self, count: int) -> None:
-        """Wait until that many messages may go."""
+    def take(self, count: float = 0) -> None:
+        """Wait until what was spent before is paid off, and spend this."""
+        if (seconds := self._paid_at - self._monotonic()) > 0:
+            self._wait(seconds)
+        self.spent(count)
+
+    def spent(self, count: float) -> None:
+        """Note what was done, or what a call consumed."""
         if self._per_second is None:
             return
-        now = self._monotonic()
-        if self._next > now:
-            self._wait(self._next - now)
-        self._next = max(now, self._next) + count / self._per_second
+        with self._lock:
+            self._paid_at = max(self._paid_at, self._monotonic()) + count / self._per_second
 
     def at_once(self, most: int) -> int:
         """How many go in one step, so that a step is no more than a second's share: 1 to `most`."""
@@ -77,18 +85,13 @@ class Stopping:
     def __enter__(self) -> Self:
         """Take over the signals, where this is the main thread (signals go nowhere else)."""
         if threading.current_thread() is threading.main_thread():
-            self._before = {one: signal.signal(one, self._ask) for one in _SIGNALS}
+            self._before = {number: signal.signal(number, self._ask) for number in _SIGNALS}
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Give the signals back."""
-        for one, handler in self._before.items():
-            signal.signal(one, handler)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def asked(self) -> bool:
         """Whether somebody wants it to stop."""
@@ -148,14 +151,14 @@ class DepthBound:
         self._page_size = page_size
         self._holding = holding
         self._monotonic = monotonic
-        self._lock = Lock()
+        self._lock = threading.Lock()
         self._depth = 0.0 if depth_max is None else math.inf
         self._sent_since = 0
         self._being_sent = 0
         self._looked_at = -math.inf
         self._lowest = math.inf
         self._fell_at = monotonic()
-        self._told = False
+        self._reported = False
 
     def wait(self, stopping: Stopping) -> bool:
         """Wait until a page may be read; False where somebody asks to stop first.
@@ -193,8 +196,8 @@ class DepthBound:
         return self._depth + self._sent_since + self._being_sent
 
     def _hold(self, now: float) -> None:
-        if not self._told:
-            self._told = True
+        if not self._reported:
+            self._reported = True
             self._holding(int(self._depth))
         if self._depth < self._lowest:
             self._lowest, self._fell_at = self._depth, now
@@ -204,47 +207,3 @@ class DepthBound:
                 f"waiting in the queue, and at most {int(self._depth_max):,} may: does its "
                 "consumer run? With --max-depth 0 snapshots are sent however many wait."
             )
-
-
-# Keep a rate of consumed read capacity, over all threads that share one pace
-
-
-class CapacityPace:
-    """Pay afterwards: a call is allowed as soon as what earlier calls consumed has been paid off.
-
-    A call's price is known only from its answer. So the rate holds on average, and one call per
-    thread may run ahead of it.
-
-    Args:
-        units_per_second: read capacity units; None: as fast as it goes.
-        monotonic: seconds that only grow.
-    """
-
-    def __init__(
-        self,
-        units_per_second: float | None,
-        *,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._rate = units_per_second
-        self._monotonic = monotonic
-        self._lock = Lock()
-        self._paid_at = monotonic()
-
-    def spent(self, units: float) -> None:
-        """Note what a call consumed."""
-        if self._rate is None:
-            return
-        with self._lock:
-            self._paid_at = max(self._paid_at, self._monotonic()) + units / self._rate
-
-    def seconds_to_wait(self) -> float:
-        """How long until the next call is allowed."""
-        with self._lock:
-            return max(0.0, self._paid_at - self._monotonic())
-
-    def wait(self, stopping: Stopping) -> bool:
-        """Wait until a call is allowed; False where somebody asks to stop first."""
-        while not stopping.asked() and (seconds := self.seconds_to_wait()) > 0:
-            stopping.wait(seconds)
-        return not stopping.asked()

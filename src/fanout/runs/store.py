@@ -5,23 +5,21 @@ import os
 import re
 import secrets
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from itertools import islice
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from customer_events.instants import from_wire
 from fanout.aws import AwsTarget
 from fanout.errors import WrongUse
-from fanout.runs import journal
 from fanout.runs import journal as records
-from fanout.runs.journal import FORMAT, Entry, Journal, Kind, Record, header, read
+from fanout.runs.journal import FORMAT, Clock, Entry, Journal, Kind, Record, clock
 from fanout.runs.ledger import Ledger, State
+from fanout.runs.s3_copy import JournalCopy, copy_for
 
 # Who is at work: the person on this machine, and whom AWS takes them for
 
@@ -38,10 +36,6 @@ class Operator:
     pid: int
     identity: str
     account: str
-
-    def to_document(self) -> dict[str, str | int]:
-        """One JSON object with every field."""
-        return asdict(self)
 
     def __str__(self) -> str:
         """`jo@laptop (arn:aws:sts::…)`, for a sentence."""
@@ -78,124 +72,79 @@ SELECTED_PER_LINE = 500
 """Ids in one line of the selection: one flush to the disk for that many."""
 
 
-class Copy(Protocol):
-    """A copy of the lines. It may lag behind; a failure to copy stops nothing."""
-
-    def offer(self, lines: Iterable[Record]) -> None:
-        """Take lines that are already in the journal."""
-        ...
-
-    def catch_up(self, records: Iterable[Record]) -> None:
-        """Take, of all lines of the journal, those that an earlier process did not bring."""
-        ...
-
-    def flush(self) -> None:
-        """Bring everything offered there now."""
-        ...
-
-
-CopyTo = Callable[[str], Copy]
-"""Makes the copy of a run by the run's id."""
-
-
 class Run:
     """One run, opened for work; see the package's docstring for the order of calls.
 
     Attributes:
         header: the fields of the first line; `options` are among them.
-        cut_off: when the selection was frozen; None: it is not. `left_out`: what it could not see.
-        starts: how many stretches of work have begun; `was_started`: whether one has.
-        ledger: where each item stands.
+        ledger: where each item stands, and the run as a whole.
     """
 
-    def __init__(self, journal: Journal, *, copy: Copy | None = None) -> None:
+    def __init__(self, journal: Journal, *, copy: JournalCopy | None = None) -> None:
         self._journal = journal
         self._copy = copy
-        first = header(journal.path)
-        assert first is not None, "a journal is made with its header"
-        self.header: Mapping[str, Any] = first.fields
-        self.cut_off: datetime | None = None
-        self.left_out: tuple[str, ...] = ()
-        self.starts = 0
-        self.options: dict[str, Any] = dict(self.header.get("options", {}))
-        self.ledger = Ledger.of(self._remember(record) for record in read(journal.path))
-
-    @property
-    def was_started(self) -> bool:
-        """Whether work has ever begun."""
-        return self.starts > 0
+        self.ledger = Ledger.of(records.read(journal.path))
+        self.header = self.ledger.header
+        self.options: dict[str, Any] = dict(self.header["options"])
 
     @property
     def run_id(self) -> str:
         """What a person types to name it."""
         return str(self.header["run_id"])
 
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the selection was closed; where it was not, nothing has been done yet."""
+        return self.ledger.cut_off is not None
+
+    @property
+    def cut_off(self) -> datetime | None:
+        """When the selection was closed."""
+        return self.ledger.cut_off
+
     def __enter__(self) -> Self:
         """Work on it."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Let go of the file."""
         self.close()
 
     def record(self, *entries: Entry) -> None:
         """Write lines; they are on the disk when this returns, and may be acted upon."""
-        written = self._journal.append(*entries)
-        for record in written:
-            self.ledger.apply(self._remember(record))
+        for record in self._journal.append(*entries):
+            self.ledger.apply(record)
         if self._copy is not None:
-            self._copy.offer(written)
+            self._copy.update(self._journal.path)
 
-    def select(self, items: Iterable[Mapping[str, Any]]) -> int:
-        """Add items to the selection, each with an `id`; returns how many."""
-        count = 0
-        line: list[Mapping[str, Any]] = []
-        for item in items:
-            line.append(item)
-            count += 1
-            if len(line) == SELECTED_PER_LINE:
-                self.record(records.selected(line))
-                line = []
-        if line:
+    def select(self, items: Iterable[Mapping[str, Any]]) -> None:
+        """Add items to the selection, each with an `id`."""
+        rest = iter(items)
+        while line := list(islice(rest, SELECTED_PER_LINE)):
             self.record(records.selected(line))
-        return count
 
     def freeze(self, *, cut_off: datetime, left_out: Iterable[str] = ()) -> None:
         """Close the selection."""
         count = self.ledger.count()
-        self.record(records.frozen(cut_off=cut_off, count=count, left_out=tuple(left_out)))
-        self._flush()
+        self.record(records.frozen(cut_off=cut_off, count=count, left_out=left_out))
+        self._update_copy()
 
-    @property
-    def is_frozen(self) -> bool:
-        """Whether the selection was closed; where it was not, nothing has been done yet."""
-        return self.cut_off is not None
-
-    def start(self, operator: Operator, **about: Any) -> None:
+    def start(self, operator: Operator) -> None:
         """Work begins, for the first time or again. Steps that were under way become `unsure`."""
-        self.record(
-            Entry(kind=Kind.STARTED, fields={"operator": operator.to_document(), **about}),
-        )
+        self.record(Entry(kind=Kind.STARTED, fields={"operator": asdict(operator)}))
 
     def note(self, text: str) -> None:
         """Put a sentence into the timeline."""
         self.record(records.note(text))
 
     def pause(self, why: str) -> None:
-        """Work stops with items left; a resume goes on with them."""
+        """Work stops with items left, which a resume does."""
         left = self.ledger.count() - self.ledger.count(State.ENDED)
         self.record(Entry(kind=Kind.PAUSED, fields={"why": why, "left": left}))
-        self._flush()
 
-    def finish(self) -> None:
-        """Every item has been dealt with."""
-        self.record(Entry(kind=Kind.FINISHED, fields={}))
-        self._flush()
+    def finish(self, complaint: str = "") -> None:
+        """Every item has been dealt with; `complaint` says what is wrong all the same."""
+        self.record(Entry(kind=Kind.FINISHED, fields={"why": complaint} if complaint else {}))
 
     def drop(self) -> None:
         """Close it and remove its journal: nothing was selected, so there is nothing to resume."""
@@ -205,31 +154,15 @@ class Run:
 
     def close(self) -> None:
         """Let go of the file; the journal stays."""
-        self._flush()
+        self._update_copy()
         self._journal.close()
         self.ledger.close()
 
     # Private functions
 
-    def _remember(self, record: Record) -> Record:
-        if record.kind is Kind.FROZEN:
-            self.cut_off = from_wire(record.fields["cut_off"])
-            self.left_out = tuple(record.fields["left_out"])
-        self.starts += record.kind is Kind.STARTED
-        return record
-
-    def _flush(self) -> None:
+    def _update_copy(self) -> None:
         if self._copy is not None:
-            with suppress(Exception):  # the file is the journal; its copy warns by itself
-                self._copy.flush()
-
-
-def clock() -> datetime:
-    """The time now, in UTC."""
-    return datetime.now(UTC)
-
-
-Clock = Callable[[], datetime]
+            self._copy.update(self._journal.path, at_once=True)
 
 
 _SECOND_LENGTH = len("20261126-142433")
@@ -248,16 +181,32 @@ class StoredRun:
     path: Path
     header: Record | None
 
-    def is_of(self, group: str) -> bool:
-        """Whether its command is this one, or begins so."""
-        return self.header is not None and self.header.fields["command"].startswith(group)
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """The header's fields; none where it has no header."""
+        return self.header.fields if self.header else {}
+
+    def is_of(self, command: str) -> bool:
+        """Whether it is a run of this command or group, such as `dlq replay` or `dlq`."""
+        return f"{self.command} ".startswith(f"{command} " if command else "")
+
+    @property
+    def command(self) -> str:
+        """Its command as people type it today."""
+        return str(self.fields.get("command", "")).removeprefix("publisher ")
 
 
 class RunStore:
-    """Every run that this person has made on this machine for one deployment."""
+    """Every run that this person has made on this machine for one deployment.
 
-    def __init__(self, folder: Path, *, clock: Clock = clock) -> None:
+    `target` is where a copy of a journal goes, if the option `journal` of a run asks for one.
+    """
+
+    def __init__(
+        self, folder: Path, *, target: AwsTarget | None = None, clock: Clock = clock
+    ) -> None:
         self.folder = folder
+        self._target = target
         self._clock = clock
 
     def create(
@@ -267,7 +216,6 @@ class RunStore:
         subject: Mapping[str, Any],
         options: Mapping[str, Any],
         operator: Operator,
-        copy_to: CopyTo | None = None,
     ) -> Run:
         """Make a new run.
 
@@ -276,7 +224,6 @@ class RunStore:
             subject: what it works on: `prefix`, `subscriber`, ARNs; a resume checks these.
             options: everything that a resume needs to go on in the same way.
             operator: who makes it.
-            copy_to: makes a copy of its lines.
         """
         now = self._clock()
         verb = command.rpartition(" ")[2]
@@ -287,41 +234,40 @@ class RunStore:
             "command": command,
             "subject": dict(subject),
             "options": dict(options),
-            "operator": operator.to_document(),
+            "operator": asdict(operator),
         }
-        path = self.folder / f"{run_id}{_SUFFIX}"
+        copy = self._copy(options)
         first = Entry(kind=Kind.RUN, fields=fields)
-        journal_file = Journal.create(path, first, clock=self._clock)
-        return self._run(journal_file, run_id, copy_to)
+        path = self.folder / f"{run_id}{_SUFFIX}"
+        return Run(Journal.create(path, first, clock=self._clock), copy=copy)
 
-    def open(self, name: str, *, copy_to: CopyTo | None = None) -> Run:
+    def open(self, name: str) -> Run:
         """Open a run to go on with it.
 
         Raises:
             WrongUse: there is none of this name, or another process is at work on it.
         """
-        found = self.find(name)
-        return self._run(Journal(found.path, clock=self._clock), found.run_id, copy_to)
+        stored = self.find(name)
+        copy = self._copy(stored.fields["options"])
+        return Run(Journal(stored.path, clock=self._clock), copy=copy)
 
-    def find(self, name: str, *, group: str = "") -> StoredRun:
-        """A run by its id, by an unambiguous part of it, or `last`: of the commands that begin so.
+    def find(self, name: str, *, of: str = "") -> StoredRun:
+        """A run by its id, by an unambiguous part of it, or `last`; `of` a command or a group.
 
         Raises:
             WrongUse: none, or more than one, is called so.
         """
-        runs = [stored for stored in self.runs() if stored.header is not None]
-        if name == LAST:
-            runs = [one for one in runs if one.is_of(group)]
-            if runs:
-                return runs[-1]
-        exact = [one for one in runs if one.run_id == name]
-        found = exact or [one for one in runs if _ID.fullmatch(name) and name in one.run_id]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            names = ", ".join(match.run_id for match in found[:5])
+        runs = [run for run in self.runs() if run.header is not None and run.is_of(of)]
+        if name == LAST and runs:
+            return runs[-1]
+        exact = [run for run in runs if run.run_id == name]
+        matching = exact or [run for run in runs if _ID.fullmatch(name) and name in run.run_id]
+        if len(matching) == 1:
+            return matching[0]
+        if matching:
+            names = ", ".join(run.run_id for run in matching[:5])
             raise WrongUse(f"More than one run is called {name!r}: {names}. Give more of its id.")
-        known = ", ".join(one.run_id for one in runs[-5:]) or "none"
+        known = ", ".join(run.run_id for run in runs[-5:]) or "none"
         raise WrongUse(f"No run {name!r} in {self.folder}; the latest are: {known}.")
 
     def runs(self) -> list[StoredRun]:
@@ -329,20 +275,18 @@ class RunStore:
         runs = []
         for path in self.folder.glob(f"*{_SUFFIX}"):
             run_id = path.name.removesuffix(_SUFFIX)
-            runs.append(StoredRun(run_id=run_id, path=path, header=journal.header(path)))
+            runs.append(StoredRun(run_id=run_id, path=path, header=records.header(path)))
         return sorted(runs, key=_age)
 
     def records(self, name: str) -> Iterator[Record]:
         """The lines of a run, one by one."""
-        return journal.read(self.find(name).path)
+        return records.read(self.find(name).path)
 
     # Private functions
 
-    def _run(self, file: Journal, run_id: str, copy_to: CopyTo | None) -> Run:
-        copy = copy_to(run_id) if copy_to else None
-        if copy is not None:
-            copy.catch_up(journal.read(file.path))
-        return Run(file, copy=copy)
+    def _copy(self, options: Mapping[str, Any]) -> JournalCopy | None:
+        uri = options.get("journal")
+        return copy_for(self._target, uri) if uri and self._target else None
 
 
 def _age(run: StoredRun) -> tuple[str, float, str]:

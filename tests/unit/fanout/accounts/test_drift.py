@@ -5,7 +5,7 @@ import pytest
 
 from customer_events.event import Status
 from fanout.accounts.drift import Comparison, DifferenceStore, recheck
-from fanout.runs.pace import CapacityPace, Stopping
+from fanout.runs.pace import Pace, Stopping
 from unit.fanout.backfill_samples import at, position, row, snapshot
 from unit.fanout.reconcile_fakes import Tables, stored
 
@@ -41,7 +41,7 @@ def compare(tables, differences, *, sample=None):
     comparison = Comparison(
         sides=tables.sides(),
         differences=differences,
-        pace=CapacityPace(None),
+        pace=Pace(None, wait=print),
         stopping=Stopping(),
         progress=lambda _: None,
         sample=sample,

@@ -5,7 +5,7 @@ from fanout.accounts.backfill import Position, Seeding, Tally, positions, select
 from fanout.accounts.snapshots import Unreadable
 from fanout.accounts.table import Page
 from fanout.errors import Refused
-from fanout.runs.pace import CapacityPace, DepthBound, Stopping
+from fanout.runs.pace import DepthBound, Pace, Stopping
 from fanout.runs.store import Operator, RunStore
 from unit.fanout.backfill_samples import NOON, SOURCE, snapshot
 
@@ -66,7 +66,7 @@ def seeding(accounts, queue, run, **other):
     settings = {
         "followed": frozenset(Status),
         "page_size": 3,
-        "pace": CapacityPace(None),
+        "pace": Pace(None, wait=print),
         "bound": DepthBound(lambda: 0, None, page_size=3),
         "stopping": Stopping(),
         "progress": lambda _: None,

@@ -121,7 +121,6 @@ class Bench:
             run.start(WHO)
             return self.operation().steps(run)(
                 Work(
-                    operator=WHO,
                     stopping=SimpleNamespace(asked=stop),
                     keep_lock=lambda: None,
                     pace=pace or Pace(None, wait=lambda _seconds: None),

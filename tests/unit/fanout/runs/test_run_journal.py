@@ -12,7 +12,8 @@ from fanout.runs.journal import Entry, Journal, Kind, done, ended, intent, note,
 OPERATOR = {"user": "jo", "host": "laptop", "pid": 1, "identity": "unknown", "account": "unknown"}
 HEADER = Entry(
     kind=Kind.RUN,
-    fields={"format": 1, "run_id": "r", "command": "dlq replay", "operator": OPERATOR},
+    fields={"format": 1, "run_id": "r", "command": "dlq replay", "operator": OPERATOR}
+    | {"subject": {}, "options": {}},
 )
 
 
