@@ -212,7 +212,7 @@ WRONG_USES = {
         [],
         "can't be read",
     ),
-    "a schema that is missing": (lambda folder: (folder / V2).unlink(), [], "There is no"),
+    "a schema that is missing": (lambda folder: (folder / V2).unlink(), [], "can't be read"),
     "a registry that is no YAML": (
         lambda folder: (folder / "customer_status_changed" / "registry.yaml").write_text("a: ["),
         [],

@@ -10,7 +10,7 @@ import yaml
 
 from fanout.contract import filter_lint
 from fanout.contract.filters import Transport
-from fanout.contract.folder import read_catalogue, read_contract, source_of
+from fanout.contract.folder import Source, contract_of, read_contract
 from fanout.demo import changes as changes_file
 from fanout.dlq import files as export_file
 from fanout.errors import WrongUse
@@ -237,7 +237,7 @@ def registry_folder(folder, text):
     return folder
 
 
-READERS = [lambda folder: read_catalogue(source_of(folder)), read_contract]
+READERS = [lambda folder: contract_of(Source(folder=folder), complete=False), read_contract]
 
 
 @pytest.mark.parametrize("read", READERS, ids=["check", "contract"])

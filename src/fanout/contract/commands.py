@@ -2,14 +2,14 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fanout.console import OUT, print_json, working
 from fanout.contract import filter_lint
 from fanout.contract.filters import Transport, render
-from fanout.contract.folder import DEFAULT_FOLDER, parse_json, read_contract
+from fanout.contract.folder import DEFAULT_FOLDER, read_contract, read_json
 from fanout.errors import ExitCode, Found, WrongUse
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def lint_filter(
 
     SNS filter policies are read in the scope MessageAttributes. Exit code 1 if anything is wrong.
     """
-    document = _read(file)
+    document = read_json(file, str(file))
     language = transport or filter_lint.transport_of(document)
     findings = filter_lint.lint(
         document, read_contract(schemas), transport=language, latest_state=latest_state
@@ -175,17 +175,6 @@ def render_filter(
         latest_state=latest_state,
     )
     print_json(document)
-
-
-def _read(file: Path) -> Any:
-    try:
-        return parse_json(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise WrongUse(f"{file} can't be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise WrongUse(f"{file} is not JSON: {error}.") from error
-    except RecursionError as error:
-        raise WrongUse(f"{file} is nested too deep for a filter.") from error
 
 
 def _finding(finding: filter_lint.Finding) -> dict[str, str]:

@@ -14,43 +14,31 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import SchemaError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rich.console import Console
 from rich.markup import escape
 
 from fanout.console import table
 from fanout.contract.folder import (
-    Catalogue,
-    Published,
+    ENVELOPE_FILE,
+    Contract,
     Source,
-    Subscriber,
     checked_out,
-    merged,
-    read_catalogue,
-    source_of,
+    contract_of,
 )
 from fanout.errors import WrongUse
 
 ANNOTATIONS = frozenset(
-    {
-        "$schema",
-        "$id",
-        "$comment",
-        "title",
-        "description",
-        "examples",
-        "default",
-        "deprecated",
-        "readOnly",
-        "writeOnly",
-    }
-)
+    {"$schema", "$id", "$comment", "title", "description", "examples", "default"}
+) | {"deprecated", "readOnly", "writeOnly"}
 """Keywords that say something about a value and refuse none (JSON Schema 2020-12, section 9)."""
 
 
@@ -61,11 +49,11 @@ class Direction(Enum):
     FORWARD = "forward"
 
     @property
-    def breaks(self) -> str:
-        """Who reads what."""
+    def sides(self) -> tuple[str, str]:
+        """Who reads, and what."""
         if self is Direction.BACKWARD:
-            return "new readers reading old documents"
-        return "old readers reading new documents"
+            return "new readers", "old documents"
+        return "old readers", "new documents"
 
 
 class RollOut(Enum):
@@ -75,19 +63,6 @@ class RollOut(Enum):
     CONSUMERS_FIRST = "consumers first"
     PRODUCER_FIRST = "producer first"
     SIDE_BY_SIDE = "neither order works"
-
-    @property
-    def advice(self) -> str:
-        """What the order means for people."""
-        return {
-            RollOut.ANY: "Producer and consumers may be deployed in any order.",
-            RollOut.CONSUMERS_FIRST: "It could only go out with the consumers first, every one "
-            "of them, before the producer publishes it.",
-            RollOut.PRODUCER_FIRST: "It could only go out with the producer first, and consumers "
-            "after the last old document has left every queue, DLQ and archive.",
-            RollOut.SIDE_BY_SIDE: "Neither order works: old readers refuse new documents, and new "
-            "readers refuse old ones.",
-        }[self]
 
 
 class State(Enum):
@@ -107,17 +82,35 @@ NO_EXAMPLE: Final = object()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hit:
-    """A subscriber that a finding breaks.
+class Subscriber:
+    """A service that reads a version: the fields and the statuses that its code names."""
+
+    name: str
+    fields: frozenset[str]
+    statuses: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """One schema file that readers apply.
 
     Attributes:
-        relies_on: The field at fault, and the values of it that its code names. Empty where it
-            reads the version without relying on that field; it is hit all the same, since a reader
-            refuses the whole document.
+        name: Its path below the folder of schemas.
+        major: None for what surrounds every version: the envelope.
+        status_field: The field of `data` that holds the status; None where it is not declared.
+        sunset: The last day on which it is published; None where it has no end.
     """
 
-    subscriber: str
-    relies_on: tuple[str, ...] = ()
+    name: str
+    schema: Any
+    major: int | None = None
+    status_field: str | None = None
+    sunset: dt.date | None = None
+    subscribers: tuple[Subscriber, ...] = ()
+
+
+Catalogue = Mapping[str, Published]
+"""Every published schema of a folder, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +121,9 @@ class Finding:
         steps: Where in the document: names of fields, and ITEM for what an array holds.
         rule: The keyword that changed; `subscribers` for what the registry promises.
         values: Constants that the reader's side refuses, where the rule names some.
+        hits: The subscribers that it breaks, each with the field at fault and the values of it that
+            its code names. None where it reads the version without that field: it is hit all the
+            same, since a reader refuses the whole document.
         example: A document that one side publishes and the other refuses; NO_EXAMPLE where the
             rule yields none.
     """
@@ -137,8 +133,8 @@ class Finding:
     direction: Direction
     says: str
     values: tuple[Any, ...] = ()
+    hits: Mapping[str, Sequence[str]] = field(default_factory=dict)
     example: Any = NO_EXAMPLE
-    hits: tuple[Hit, ...] = ()
 
     @property
     def path(self) -> str:
@@ -165,6 +161,33 @@ class Checked:
         return RollOut.SIDE_BY_SIDE if broken else RollOut.ANY
 
 
+def catalogue_of(contract: Contract) -> dict[str, Published]:
+    """Every schema of the registries, and the envelope, on which every subscriber relies."""
+    published = [
+        Published(
+            name=f"{event.folder}/{version.entry['schema']}",
+            schema=version.schema,
+            major=version.major,
+            status_field=(version.entry.get("filters") or {}).get("status"),
+            sunset=version.entry.get("sunset"),
+            subscribers=tuple(
+                Subscriber(
+                    name=entry["name"],
+                    fields=frozenset(entry.get("fields", ())),
+                    statuses=frozenset(entry.get("statuses", ())),
+                )
+                for entry in event.registry.get("subscribers") or ()
+                if version.major in entry.get("versions", ())
+            ),
+        )
+        for event in contract.events
+        for version in event.versions
+    ]
+    everyone = tuple(reader for each in published for reader in each.subscribers)
+    published.append(Published(name=ENVELOPE_FILE, schema=contract.envelope, subscribers=everyone))
+    return {each.name: each for each in published}
+
+
 def check(base: Catalogue, proposed: Catalogue, today: dt.date) -> list[Checked]:
     """Check every schema that either side has.
 
@@ -176,11 +199,8 @@ def check(base: Catalogue, proposed: Catalogue, today: dt.date) -> list[Checked]
     Raises:
         WrongUse: a file is not a JSON Schema, or is nested too deep.
     """
-    names = sorted({*base.published, *proposed.published})
-    return [
-        _checked(name, base.published.get(name), proposed.published.get(name), today)
-        for name in names
-    ]
+    names = sorted({*base, *proposed})
+    return [_checked(name, base.get(name), proposed.get(name), today) for name in names]
 
 
 def canonical(document: Any) -> str:
@@ -192,45 +212,32 @@ def _checked(name: str, old: Published | None, new: Published | None, today: dt.
     if new is None:
         assert old is not None, "a name stands on one side at least"
         return _gone(old, today)
-    for side in (old, new):
-        if side is not None:
-            _refuse_what_is_no_schema(side)
-    findings = tuple(_broken_promises(new))
-    if old is None:
-        state = State.NEW
-    elif canonical(old.schema) == canonical(new.schema):
-        state = State.UNCHANGED
-    else:
-        state = State.COMPATIBLE
-        findings += tuple(_compared(old, new))
-    return Checked(name=name, state=State.BROKEN if findings else state, findings=findings)
-
-
-def _refuse_what_is_no_schema(published: Published) -> None:
     try:
-        Draft202012Validator.check_schema(published.schema)
+        for side in (old, new):
+            if side is not None:
+                Draft202012Validator.check_schema(side.schema)
+        changes = () if old is None else tuple(_compared(old, new))
     except SchemaError as error:
         raise WrongUse(
-            f"{published.name} is not a JSON Schema (2020-12): {error.json_path}: "
-            f"{error.message[:200]}."
+            f"{name} is not a JSON Schema (2020-12): {error.json_path}: {error.message[:200]}."
         ) from error
     except RecursionError as error:
-        raise WrongUse(f"{published.name} is nested too deep.") from error
+        raise WrongUse(f"{name} is nested too deep.") from error
+    if findings := (*_broken_promises(new), *changes):
+        return Checked(name=name, state=State.BROKEN, findings=findings)
+    if old is None:
+        return Checked(name=name, state=State.NEW)
+    is_same = canonical(old.schema) == canonical(new.schema)
+    return Checked(name=name, state=State.UNCHANGED if is_same else State.COMPATIBLE)
 
 
 def _compared(old: Published, new: Published) -> Iterator[Finding]:
-    subscribers = merged([*old.subscribers, *new.subscribers])
-    comparison = _Comparison(old=old.schema, new=new.schema)
-    try:
-        changes = list(comparison.changes())
-    except RecursionError as error:
-        raise WrongUse(f"{new.name} is nested too deep.") from error
-    for change in changes:
+    for change in _Comparison(old=old.schema, new=new.schema).changes():
         if not _is_new_event_type(change, new.schema):
             reader, writer = old.schema, new.schema
             if change.direction is Direction.BACKWARD:
                 reader, writer = writer, reader
-            hits = tuple(_hit(change, each, new) for each in subscribers)
+            hits = _hits(change, [*old.subscribers, *new.subscribers], new.major)
             yield replace(change, example=_example(change, writer, reader), hits=hits)
 
 
@@ -244,56 +251,72 @@ def _is_new_event_type(change: Finding, schema: Any) -> bool:
     return is_envelope and gained and change.steps == ("type",)
 
 
-def _hit(change: Finding, subscriber: Subscriber, published: Published) -> Hit:
-    name = str(change.steps[0]) if change.steps else ""
-    if published.major is None or name not in subscriber.fields:
-        return Hit(subscriber=subscriber.name)
-    named = subscriber.statuses & {value for value in change.values if isinstance(value, str)}
-    return Hit(subscriber=subscriber.name, relies_on=(name, *sorted(named)))
+def _hits(
+    change: Finding, subscribers: Iterable[Subscriber], major: int | None
+) -> dict[str, list[str]]:
+    """Each subscriber with what it relied on before the change, or does after it."""
+    name = str(change.steps[0]) if change.steps and major is not None else ""
+    values = {value for value in change.values if isinstance(value, str)}
+    relied: dict[str, set[str]] = {}
+    for each in subscribers:
+        on = {name} | values & each.statuses if name in each.fields else set()
+        relied[each.name] = relied.get(each.name, set()) | on
+    return {
+        who: sorted(on, key=lambda text: (text != name, text)) for who, on in sorted(relied.items())
+    }
 
 
 def _broken_promises(new: Published) -> Iterator[Finding]:
     """What the registry says that subscribers rely on, and the schema no longer has."""
-    if new.major is None or not isinstance(new.schema, Mapping):
+    if new.major is None:
         return
     fields = new.schema.get("properties", {})
     statuses = fields.get(new.status_field, {}).get("enum") if new.status_field else None
-    for subscriber in new.subscribers:
-        for name in sorted(subscriber.fields - set(fields)):
-            says = f"{subscriber.name} relies on the field, and the schema does not declare it"
-            yield _promise(name, says, subscriber.name, name)
-        for status in sorted(subscriber.statuses - set(statuses or subscriber.statuses)):
-            says = f"{subscriber.name} relies on the status {status}, which can't occur"
-            yield _promise(str(new.status_field), says, subscriber.name, status)
+    for each in new.subscribers:
+        for name in sorted(each.fields - set(fields)):
+            says = f"{each.name} relies on the field, and the schema does not declare it"
+            yield _promise(Direction.FORWARD, (name,), says, {each.name: [name]})
+        for status in sorted(each.statuses - set(statuses or each.statuses)):
+            says = f"{each.name} relies on the status {status}, which can't occur"
+            steps = (str(new.status_field),)
+            yield _promise(Direction.FORWARD, steps, says, {each.name: [status]})
 
 
-def _promise(field: str, says: str, subscriber: str, what: str) -> Finding:
-    hit = Hit(subscriber=subscriber, relies_on=(what,))
-    return replace(_forward((field,), "subscribers", says), hits=(hit,))
+def _promise(
+    direction: Direction, steps: Steps, says: str, hits: Mapping[str, Sequence[str]]
+) -> Finding:
+    return replace(_finding(direction, steps, "subscribers", says), hits=hits)
 
 
 def _gone(old: Published, today: dt.date) -> Checked:
     """A version may go once its sunset has passed and nobody reads it."""
-    ended = old.sunset is not None and old.sunset < today
-    if ended and not old.subscribers:
+    if old.sunset is not None and old.sunset < today and not old.subscribers:
         return Checked(name=old.name, state=State.ENDED)
     says = (
         "the published schema is gone, while its documents may still lie in queues, DLQs and "
         "archives: restore it, with a sunset that has passed and no subscriber, before it may go"
     )
-    hits = tuple(Hit(subscriber=each.name) for each in old.subscribers)
-    finding = replace(_backward((), "subscribers", says), hits=hits)
+    finding = _promise(Direction.BACKWARD, (), says, {each.name: [] for each in old.subscribers})
     return Checked(name=old.name, state=State.BROKEN, findings=(finding,))
 
 
 # The structural rule
 
-_ALL_TYPES = frozenset({"null", "boolean", "integer", "number", "string", "array", "object"})
-_LOWER = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
-_UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
+_LOWER = frozenset({"minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"})
+_UPPER = frozenset({"maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"})
+_UNIONS = ("anyOf", "oneOf")
 _COMPARED_APART = frozenset(
-    {"$defs", "properties", "required", "additionalProperties", "items", "type", "enum", "const"}
-) | {"anyOf", "oneOf"}
+    {"$defs", "properties", "required", "items", "type", "enum", "const", *_UNIONS}
+)
+_TYPE_NAMES = {
+    type(None): "null",
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    str: "string",
+    list: "array",
+    dict: "object",
+}
 
 
 class _Comparison:
@@ -316,168 +339,120 @@ class _Comparison:
         if (id(old), id(new)) in self._seen:
             return
         self._seen.add((id(old), id(new)))
-        old_rules, new_rules = _rules(old), _rules(new)
-        yield from _type_changes(old_rules, new_rules, steps)
-        yield from _constant_changes(old_rules, new_rules, steps)
-        yield from _bound_changes(old_rules, new_rules, steps)
-        yield from _other_changes(old_rules, new_rules, steps)
-        yield from self._field_changes(old_rules, new_rules, steps)
-        yield from self._item_changes(old_rules, new_rules, steps)
+        old, new = _rules(old), _rules(new)
+        yield from _refusals(Direction.BACKWARD, old, new, steps)
+        yield from _refusals(Direction.FORWARD, new, old, steps)
+        yield from self._fields(old, new, steps)
+        yield from self._items(old, new, steps)
 
-    def _field_changes(self, old: Rules, new: Rules, steps: Steps) -> Iterator[Finding]:
+    def _fields(self, old: Rules, new: Rules, steps: Steps) -> Iterator[Finding]:
         before, after = old.get("properties", {}), new.get("properties", {})
-        required = set(old.get("required", ())), set(new.get("required", ()))
-        for name in sorted(required[1] - required[0]):
-            says = "new readers require the field, old documents may lack it"
-            yield _backward((*steps, name), "required", says)
-        for name in sorted(required[0] - required[1]):
-            says = "old readers require the field, new documents may lack it"
-            yield _forward((*steps, name), "required", says)
         for name in before:
             if name in after:
                 yield from self._node(before[name], after[name], (*steps, name))
-            elif name not in required[0]:
+            elif name not in old.get("required", ()):
                 says = "a field that goes may come back with another meaning: keep it declared"
                 yield from _both((*steps, name), "properties", says)
-        for name in sorted(set(after) - set(before) - required[1]):
+        for name in sorted(after.keys() - before.keys() - set(new.get("required", ()))):
             yield from _new_field(old, (*steps, name))
 
-    def _item_changes(self, old: Rules, new: Rules, steps: Steps) -> Iterator[Finding]:
+    def _items(self, old: Rules, new: Rules, steps: Steps) -> Iterator[Finding]:
         if "items" in old or "items" in new:
             yield from self._node(old.get("items", {}), new.get("items", {}), (*steps, ITEM))
-        before, after = (side.get("additionalProperties", True) for side in (old, new))
+        before, after = (side.get("additionalProperties") for side in (old, new))
         if isinstance(before, Mapping) and isinstance(after, Mapping):
             yield from self._node(before, after, (*steps, ANY_FIELD))
-        elif _rules(before) != _rules(after):
-            says = "an object that was open is closed, or the other way round"
-            yield from _both(steps, "additionalProperties", says)
+
+
+def _refusals(
+    direction: Direction, writer: Rules, reader: Rules, steps: Steps
+) -> Iterator[Finding]:
+    """What the writer's documents may be at this node, and the reader refuses."""
+    readers, documents = direction.sides
+    for name in sorted({*reader.get("required", ())} - {*writer.get("required", ())}):
+        says = f"{readers} require the field, {documents} may lack it"
+        yield _finding(direction, (*steps, name), "required", says)
+    are_constants = all(_listed("enum", side) is not None for side in (writer, reader))
+    types = None if are_constants else _unlisted("type", writer, reader)  # constants say more
+    if types is not None:
+        says = f"{documents} may be {' or '.join(types)}, which {readers} refuse"
+        yield _finding(direction, steps, "type", says)
+    constants = _unlisted("enum", writer, reader)
+    if constants is not None:
+        rule = "const" if "const" in reader else "enum"
+        says = f"{readers} don't list {_named(constants)} that {documents} may hold"
+        yield _finding(direction, steps, rule, says, constants)
+    for keyword in _UNIONS:
+        if _unlisted(keyword, writer, reader) is not None:
+            says = f"{documents} may use an alternative that {readers} don't have"
+            yield _finding(direction, steps, keyword, says)
+    for keyword in sorted(reader.keys() - _COMPARED_APART):
+        if _is_looser(keyword, writer, reader):
+            says = f"{documents} need not meet the `{keyword}` of {readers}"
+            yield _finding(direction, steps, keyword, says)
+
+
+def _unlisted(keyword: str, writer: Rules, reader: Rules) -> tuple[Any, ...] | None:
+    """What the writer's list has and the reader's lacks; None if nothing, empty if all others."""
+    theirs, mine = _listed(keyword, writer), _listed(keyword, reader)
+    if mine is None or theirs is None:
+        return None if mine is None else ()
+    return tuple(value for key, value in theirs.items() if key not in mine) or None
+
+
+def _listed(keyword: str, rules: Rules) -> dict[str, Any] | None:
+    """What a keyword allows, by its canonical spelling; None where it allows everything.
+
+    `const` counts as an `enum` of one value. The types of constants are theirs; `integer` is among
+    `number`. 1 and 1.0 are one value in JSON Schema.
+    """
+    constants = [rules["const"]] if "const" in rules else rules.get("enum")
+    if constants is not None:
+        constants = [int(v) if isinstance(v, float) and v.is_integer() else v for v in constants]
+    listed = constants if keyword == "enum" else rules.get(keyword)
+    if keyword == "type":
+        own = [_TYPE_NAMES[type(value)] for value in constants or ()]
+        types = [listed] if isinstance(listed, str) else listed or own or _TYPE_NAMES.values()
+        listed = sorted({*types, *(["integer"] if "number" in types else ())})
+    return None if listed is None else {canonical(_plain(each)): each for each in listed}
+
+
+def _is_looser(keyword: str, writer: Rules, reader: Rules) -> bool:
+    """Whether the writer lacks the keyword, has a wider bound, or anything else than the reader."""
+    if keyword not in writer:
+        return True
+    theirs, mine = writer[keyword], reader[keyword]
+    if keyword in _LOWER or keyword in _UPPER:
+        return bool(theirs < mine if keyword in _LOWER else theirs > mine)
+    is_map = isinstance(theirs, Mapping) and isinstance(mine, Mapping)
+    if keyword == "additionalProperties" and is_map:
+        return False  # compared as a node
+    return canonical(_plain(theirs)) != canonical(_plain(mine))
 
 
 def _new_field(old: Rules, steps: Steps) -> Iterator[Finding]:
     """An optional field is compatible where fields are declared and others are ignored."""
-    others = old.get("additionalProperties", True)
-    if others is False:
+    if old.get("additionalProperties") is False:
         says = "old readers allow no such field, new documents may have it"
-        yield _forward(steps, "additionalProperties", says)
-    elif _rules(others):
+        yield _finding(Direction.FORWARD, steps, "additionalProperties", says)
+    elif "additionalProperties" in old:
         says = "the old schema has a rule for fields that it does not name, and this is one"
         yield from _both(steps, "additionalProperties", says)
     elif "properties" not in old:
         says = "the old schema declared no field, so old documents may hold anything under its name"
-        yield _backward(steps, "properties", says)
-
-
-def _type_changes(old: Rules, new: Rules, steps: Steps) -> Iterator[Finding]:
-    before, after = _types(old), _types(new)
-    if _constants(old) is not None and _constants(new) is not None:
-        return  # the constants say more
-    if gone := _without(before, after):
-        says = f"old documents may be {' or '.join(gone)}, which new readers refuse"
-        yield _backward(steps, "type", says)
-    if come := _without(after, before):
-        says = f"new documents may be {' or '.join(come)}, which old readers refuse"
-        yield _forward(steps, "type", says)
-
-
-def _types(rules: Rules) -> frozenset[str]:
-    """The types that a value may have; of a list of constants, theirs."""
-    if "type" in rules:
-        types = rules["type"]
-        return frozenset([types] if isinstance(types, str) else types)
-    if (constants := _constants(rules)) is not None:
-        validator = Draft202012Validator({})
-        return frozenset(
-            name
-            for name in _ALL_TYPES - {"number"}
-            if any(validator.is_type(value, name) for value in constants.values())
-        )
-    return _ALL_TYPES
-
-
-def _without(types: frozenset[str], others: frozenset[str]) -> list[str]:
-    """The types that are not among the others; an integer is a number."""
-    missing = types - others
-    return sorted(missing - {"integer"} if "number" in others else missing)
-
-
-def _constant_changes(old: Rules, new: Rules, steps: Steps) -> Iterator[Finding]:
-    """`const` counts as an `enum` of one value; the order of an `enum` does not count."""
-    before, after = _constants(old), _constants(new)
-    if after is not None and (before is None or before.keys() - after.keys()):
-        values = _lost(before, after)
-        rule = "const" if "const" in new else "enum"
-        says = f"new readers don't list {_named(values)} that old documents may hold"
-        yield _backward(steps, rule, says, values)
-    if before is not None and (after is None or after.keys() - before.keys()):
-        values = _lost(after, before)
-        rule = "const" if "const" in old else "enum"
-        says = f"old readers don't list {_named(values)} that new documents may hold"
-        yield _forward(steps, rule, says, values)
-
-
-def _constants(rules: Rules) -> dict[str, Any] | None:
-    """The allowed values by their canonical spelling; 1 and 1.0 are one value in JSON Schema."""
-    if "const" in rules:
-        listed = [rules["const"]]
-    elif "enum" in rules:
-        listed = list(rules["enum"])
-    else:
-        return None
-    return {canonical(int(v) if isinstance(v, float) and v.is_integer() else v): v for v in listed}
-
-
-def _lost(mine: Rules | None, others: Rules) -> tuple[Any, ...]:
-    return tuple(value for key, value in (mine or {}).items() if key not in others)
-
-
-def _bound_changes(old: Rules, new: Rules, steps: Steps) -> Iterator[Finding]:
-    """A bound that moved; one that was added or removed is a change of any other keyword."""
-    for keyword in (*_LOWER, *_UPPER):
-        if keyword in old and keyword in new and old[keyword] != new[keyword]:
-            if (new[keyword] > old[keyword]) is (keyword in _LOWER):
-                says = f"old documents may go beyond the `{keyword}` of new readers"
-                yield _backward(steps, keyword, says)
-            else:
-                says = f"new documents may go beyond the `{keyword}` of old readers"
-                yield _forward(steps, keyword, says)
-
-
-def _other_changes(old: Rules, new: Rules, steps: Steps) -> Iterator[Finding]:
-    """Alternatives as sets; any other keyword as added, removed or changed."""
-    for keyword in ("anyOf", "oneOf"):
-        if keyword in old and keyword in new:
-            before, after = ({canonical(_plain(v)) for v in side[keyword]} for side in (old, new))
-            if before - after:
-                says = "an alternative that old documents may use is gone"
-                yield _backward(steps, keyword, says)
-            if after - before:
-                says = "new documents may use an alternative that old readers don't have"
-                yield _forward(steps, keyword, says)
-        elif keyword in old or keyword in new:
-            yield from _both(steps, keyword, f"`{keyword}` was added or removed")
-    for keyword in sorted({*old, *new} - _COMPARED_APART):
-        if keyword not in old:
-            yield _backward(steps, keyword, f"new readers have a `{keyword}`, old documents none")
-        elif keyword not in new:
-            yield _forward(steps, keyword, f"old readers have a `{keyword}`, new documents none")
-        elif keyword not in {*_LOWER, *_UPPER} and not _are_equal(old[keyword], new[keyword]):
-            yield from _both(steps, keyword, f"`{keyword}` is not what it was")
-
-
-def _are_equal(old: Any, new: Any) -> bool:
-    """Whether two values of a keyword are the same, apart from annotations."""
-    return canonical(_plain(old)) == canonical(_plain(new))
+        yield _finding(Direction.BACKWARD, steps, "properties", says)
 
 
 def _rules(schema: Any) -> Rules:
-    """The schema without annotations; `true` has no rule, `false` refuses everything."""
+    """The schema without what refuses nothing; `true` has no rule, `false` refuses everything."""
     if isinstance(schema, bool):
         return {} if schema else {"not": {}}
-    return {
-        key: value
-        for key, value in schema.items()
-        if key not in ANNOTATIONS and (key, value) != ("uniqueItems", False)
-    }
+    return {key: value for key, value in schema.items() if not _says_nothing(key, value)}
+
+
+def _says_nothing(key: str, value: Any) -> bool:
+    is_open = key == "additionalProperties" and not _rules(value)
+    return key in ANNOTATIONS or is_open or (key, value) == ("uniqueItems", False)
 
 
 _BY_NAME = frozenset({"properties", "patternProperties", "$defs", "dependentSchemas"})
@@ -515,19 +490,15 @@ def _resolved(root: Any, schema: Any) -> Any:
     return schema
 
 
-def _backward(steps: Steps, rule: str, says: str, values: tuple[Any, ...] = ()) -> Finding:
-    direction = Direction.BACKWARD
+def _finding(
+    direction: Direction, steps: Steps, rule: str, says: str, values: tuple[Any, ...] = ()
+) -> Finding:
     return Finding(steps=steps, rule=rule, direction=direction, says=says, values=values)
-
-
-def _forward(steps: Steps, rule: str, says: str, values: tuple[Any, ...] = ()) -> Finding:
-    return replace(_backward(steps, rule, says, values), direction=Direction.FORWARD)
 
 
 def _both(steps: Steps, rule: str, says: str) -> Iterator[Finding]:
     """Which side breaks is not decided: both count."""
-    yield _backward(steps, rule, says)
-    yield _forward(steps, rule, says)
+    return (_finding(direction, steps, rule, says) for direction in Direction)
 
 
 def _named(values: Iterable[Any]) -> str:
@@ -580,7 +551,15 @@ def _edited(change: Finding, example: Any) -> Iterator[Any]:
 
 FILE = "frozen.json"
 LABEL = "the frozen versions"
-_KEYS = {"sha256", "sunset", "schema"}
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    sha256: str
+    sunset: dt.date | None
+    schema_: Annotated[Any, Field(alias="schema")]
+    compatibility: Any = None  # written until the modes retired
 
 
 def fingerprint(schema: Any) -> str:
@@ -588,37 +567,35 @@ def fingerprint(schema: Any) -> str:
     return hashlib.sha256(canonical(schema).encode("ascii")).hexdigest()
 
 
-def read_frozen(source: Source) -> Catalogue:
+def read_frozen(source: Source) -> dict[str, Published]:
     """The frozen schemas; none where nothing has been recorded yet.
 
     Raises:
         WrongUse: the record was not written by `fanout schema record`.
     """
     if not (source.folder / FILE).exists():
-        return Catalogue(label=LABEL)
+        return {}
     record, where = source.read_json(FILE), source.where(FILE)
     entries = record.items() if isinstance(record, dict) else [("", None)]
-    return Catalogue(
-        label=LABEL, published={name: _published(where, name, entry) for name, entry in entries}
-    )
+    return {name: _published(where, name, entry) for name, entry in entries}
 
 
 def _published(where: str, name: str, entry: Any) -> Published:
-    if not isinstance(entry, dict) or set(entry) - {"compatibility"} != _KEYS:
-        raise WrongUse(f"{where}: the entry {name!r} is not as it was recorded. Restore the file.")
-    if entry["sha256"] != fingerprint(entry["schema"]):
+    try:
+        frozen = _Frozen.model_validate(entry)
+    except ValidationError as error:
+        raise WrongUse(
+            f"{where}: the entry {name!r} is not as it was recorded. Restore the file."
+        ) from error
+    if frozen.sha256 != fingerprint(frozen.schema_):
         raise WrongUse(
             f"{where} was changed by hand: {name} does not have the hash beside it. Restore the "
             "file; `fanout schema record` records a changed schema."
         )
-    try:
-        sunset = None if entry["sunset"] is None else dt.date.fromisoformat(entry["sunset"])
-    except (TypeError, ValueError) as error:
-        raise WrongUse(f"{where}: {entry['sunset']!r} is not a day. Restore the file.") from error
-    return Published(name=name, schema=entry["schema"], sunset=sunset)
+    return Published(name=name, schema=frozen.schema_, sunset=frozen.sunset)
 
 
-def _record(published: Mapping[str, Published]) -> dict[str, dict[str, Any]]:
+def _record(published: Catalogue) -> dict[str, dict[str, Any]]:
     return {
         name: {
             "sha256": fingerprint(schema.schema),
@@ -636,6 +613,15 @@ INSTEAD = (
     "What is published may only gain what is compatible. Make this a new major version beside the "
     "old one: docs/howto/change-the-contract.md."
 )
+_ADVICE = {
+    RollOut.ANY: "Producer and consumers may be deployed in any order.",
+    RollOut.CONSUMERS_FIRST: "It could only go out with the consumers first, every one of them, "
+    "before the producer publishes it.",
+    RollOut.PRODUCER_FIRST: "It could only go out with the producer first, and consumers after the "
+    "last old document has left every queue, DLQ and archive.",
+    RollOut.SIDE_BY_SIDE: "Neither order works: old readers refuse new documents, and new readers "
+    "refuse old ones.",
+}
 _STYLES = {State.BROKEN: "bold red", State.NEW: "cyan", State.COMPATIBLE: "green"}
 
 
@@ -671,18 +657,19 @@ def compare_with(folder: Path, against: str | None, *, record: bool = False) -> 
     Raises:
         WrongUse: no such folder or revision, or a file in them that can't be read.
     """
-    source, today = source_of(folder), dt.datetime.now(dt.UTC).date()
-    proposed = read_catalogue(source, complete=True)
+    source, today = Source(folder=folder), dt.datetime.now(dt.UTC).date()
+    proposed = catalogue_of(contract_of(source))
     if against is not None:
-        if against and Path(against).is_dir():
-            base = read_catalogue(source_of(Path(against)))
-        else:
-            with checked_out(folder, against) as revision:
-                base = read_catalogue(revision)
-        return Report(against=base.label, checked=check(base, proposed, today))
+        is_folder = bool(against) and Path(against).is_dir()
+        other = (
+            nullcontext(Source(folder=Path(against))) if is_folder else checked_out(folder, against)
+        )
+        with other as published:
+            base = catalogue_of(contract_of(published, complete=False))
+        return Report(against=against, checked=check(base, proposed, today))
     base = read_frozen(source)
-    report = Report(against=base.label, checked=check(base, proposed, today))
-    before, after = _record(base.published), _record(proposed.published)
+    report = Report(against=LABEL, checked=check(base, proposed, today))
+    before, after = _record(base), _record(proposed)
     if record and report.passes:
         path = folder / FILE
         path.write_text(json.dumps(after, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -719,7 +706,7 @@ def show(report: Report, out: Console) -> None:
     for each in report.checked:
         if each.findings:
             _show_findings(f"{each.name}: needs a new major version", each.findings, out)
-            out.print(each.order.advice)
+            out.print(_ADVICE[each.order])
     if not report.passes:
         out.print(f"\n[bold red]Fails.[/] {INSTEAD}")
     elif report.recorded_in:
@@ -739,13 +726,16 @@ def _show_findings(title: str, findings: Sequence[Finding], out: Console) -> Non
     for column in shown.columns[:4]:
         column.no_wrap = True
     for number, finding in enumerate(findings, start=1):
-        hits = ", ".join(_hit_text(hit) for hit in finding.hits) or "none registered"
+        hits = ", ".join(
+            f"{name} (relies on {', '.join(on)})" if on else name
+            for name, on in finding.hits.items()
+        )
         shown.add_row(
             str(number),
             escape(finding.path),
             finding.rule,
             finding.direction.value,
-            escape(hits),
+            escape(hits or "none registered"),
             escape(finding.says),
         )
     out.print(shown)
@@ -755,21 +745,13 @@ def _show_findings(title: str, findings: Sequence[Finding], out: Console) -> Non
             out.print(f"  {number}. for example: {escape(text)}")
 
 
-def _hit_text(hit: Hit) -> str:
-    if hit.relies_on:
-        return f"{hit.subscriber} (relies on {', '.join(hit.relies_on)})"
-    return hit.subscriber
-
-
 def _finding_document(finding: Finding) -> dict[str, Any]:
     document = {
         "path": finding.path,
         "rule": finding.rule,
         "direction": finding.direction.value,
-        "breaks": finding.direction.breaks,
+        "breaks": " reading ".join(finding.direction.sides),
         "says": finding.says,
-        "subscribers": [
-            {"name": hit.subscriber, "relies_on": list(hit.relies_on)} for hit in finding.hits
-        ],
+        "subscribers": [{"name": name, "relies_on": list(on)} for name, on in finding.hits.items()],
     }
     return document | ({} if finding.example is NO_EXAMPLE else {"example": finding.example})

@@ -4,7 +4,6 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from fanout.contract.filters import (
@@ -31,16 +30,15 @@ _EVENTBRIDGE_KEYS = frozenset(
 _LISTED_MAX = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing that is wrong: a stable `rule`, the key in the filter, and a sentence.
+class Finding(NamedTuple):
+    """One thing that is wrong: a stable `rule`, a sentence, and the key in the filter.
 
     `warning`: the filter may stay, but its author should know.
     """
 
     rule: str
-    path: str = ""
     sentence: str
+    path: str = ""
     warning: bool = False
 
 
@@ -60,9 +58,9 @@ class Limits(NamedTuple):
 
 
 LIMITS: Final = {
-    Transport.SNS: Limits("SNS", 5, 150, "values", 10**9, 256 * 1024, "bytes"),
+    Transport.SNS: Limits("SNS", 5, 150, "combinations of values", 10**9, 256 * 1024, "bytes"),
     Transport.EVENTBRIDGE: Limits(
-        "EventBridge", math.inf, 1000, "$or", 5 * 10**9, 2048, "characters"
+        "EventBridge", math.inf, 1000, "combinations of $or", 5 * 10**9, 2048, "characters"
     ),
 }
 
@@ -96,8 +94,7 @@ def lint(
 def refusals(document: Any, transport: Transport) -> list[Finding]:
     """What AWS would refuse, or not read as it was meant: its form, then its size."""
     if not isinstance(document, dict) or not document:
-        sentence = "A filter is a JSON object with at least one key."
-        return [Finding(rule="form", sentence=sentence)]
+        return [Finding("form", "A filter is a JSON object with at least one key.")]
     return (
         list(_form(document, "", transport))
         or list(_overwritten(document))
@@ -116,7 +113,7 @@ def _keys(document: Filter) -> list[str]:
 
 def _form(document: Filter, path: str, transport: Transport) -> Iterator[Finding]:
     if not document:
-        yield Finding(rule="form", path=path, sentence="An alternative of $or is an empty object.")
+        yield Finding("form", "An alternative of $or is an empty object.", path)
     for key, value in document.items():
         inner = f"{path}.{key}".strip(".")
         if is_or(key, value):
@@ -125,39 +122,38 @@ def _form(document: Filter, path: str, transport: Transport) -> Iterator[Finding
         elif isinstance(value, dict) and value and transport is Transport.EVENTBRIDGE:
             yield from _form(value, inner, transport)
         elif isinstance(value, dict):
-            sentence = f"{inner}: expected a list; by message attributes a filter can't nest."
-            yield Finding(rule="nested", path=inner, sentence=sentence)
+            says = "expected a list; by message attributes a filter can't nest."
+            yield Finding("nested", f"{inner}: {says}", inner)
         elif not isinstance(value, list) or not value:
-            sentence = f"{inner}: expected a list of at least one value or condition."
-            yield Finding(rule="form", path=inner, sentence=sentence)
+            says = "expected a list of at least one value or condition."
+            yield Finding("form", f"{inner}: {says}", inner)
         else:
             for fault in filter(None, (fault_of(each, transport) for each in value)):
-                yield Finding(rule="operator", path=inner, sentence=f"{inner}: {fault}.")
+                yield Finding("operator", f"{inner}: {fault}.", inner)
 
 
 def _overwritten(document: Filter) -> Iterator[Finding]:
     """EventBridge lets the last of two rules for a field win, where a reader expects both."""
     paths = [[clause.path for clause in clauses] for clauses in branches(document)]
     for path in sorted({path for each in paths for path in each if each.count(path) > 1}):
-        sentence = f"{path}: given inside $or and beside it; only one of them would count."
-        yield Finding(rule="form", path=path, sentence=sentence)
+        says = "given inside $or and beside it; only one of them would count."
+        yield Finding("form", f"{path}: {says}", path)
 
 
 def _beyond_limits(document: Filter, transport: Transport) -> Iterator[Finding]:
     limits, alternatives = LIMITS[transport], branches(document)
-    clauses = _clauses(alternatives)
-    keys = sorted({clause.path for clause in clauses})
-    if len(keys) > limits.keys:
-        sentence = f"{limits.name} takes at most {limits.keys} keys; here are {len(keys)}: "
-        yield Finding(rule="keys", sentence=f"{sentence}{', '.join(keys)}.")
-    total, size = len(alternatives), _length(document, transport)
+    clauses, combinations = _clauses(alternatives), len(alternatives)
     if transport is Transport.SNS:
-        total = sum(math.prod(len(each.conditions) for each in branch) for branch in alternatives)
-    if total > limits.combinations:
-        sentence = f"{limits.name} takes at most {limits.combinations} combinations of "
-        yield Finding(
-            rule="combinations", sentence=f"{sentence}{limits.combined}; here are {total}."
+        combinations = sum(
+            math.prod(len(each.conditions) for each in branch) for branch in alternatives
         )
+    for rule, count, most, unit in (
+        ("keys", len({clause.path for clause in clauses}), limits.keys, "keys"),
+        ("combinations", combinations, limits.combinations, limits.combined),
+        ("size", _length(document, transport), limits.size, limits.unit),
+    ):
+        if count > most:
+            yield Finding(rule, f"{limits.name} takes at most {most} {unit}; here are {count}.")
     for clause in clauses:
         for number in _numbers(list(clause.conditions)):
             if not abs(number) <= limits.number:
@@ -165,10 +161,7 @@ def _beyond_limits(document: Filter, transport: Transport) -> Iterator[Finding]:
                     f"{clause.path}: {limits.name} compares numbers up to ±{limits.number}, and "
                     f"{number} is beyond; times in milliseconds and sequence numbers don't fit."
                 )
-                yield Finding(rule="number", path=clause.path, sentence=sentence)
-    if size > limits.size:
-        sentence = f"{limits.name} takes at most {limits.size} {limits.unit}; here are {size}."
-        yield Finding(rule="size", sentence=sentence)
+                yield Finding("number", sentence, clause.path)
 
 
 def _length(document: Filter, transport: Transport) -> int:
@@ -221,12 +214,11 @@ def _unknown_key(clause: Clause, kinds: list[Kind]) -> Finding:
     known = sorted({path for kind in kinds for path in kind.fields})
     parent = clause.path.rpartition(".")[0]
     siblings = [path for path in known if path.rpartition(".")[0] == parent] or known
-    return Finding(
-        rule="unknown-key",
-        path=clause.path,
-        sentence=f"{clause.path}: no message has this, so nothing would ever arrive; "
-        f"known here: {', '.join(siblings)}.",
+    sentence = (
+        f"{clause.path}: no message has this, so nothing would ever arrive; "
+        f"known here: {', '.join(siblings)}."
     )
+    return Finding("unknown-key", sentence, clause.path)
 
 
 def _dead_value(
@@ -239,7 +231,7 @@ def _dead_value(
         says += " and ".join(others)
     else:
         rule, says = "unknown-value", f"{text} can never match; {_expected(condition, domains)}"
-    return Finding(rule=rule, path=clause.path, sentence=f"{clause.path}: {says}.")
+    return Finding(rule, f"{clause.path}: {says}.", clause.path)
 
 
 def _expected(condition: Any, domains: list[Domain]) -> str:
@@ -291,7 +283,7 @@ def _hidden_of_type(type_name: str, seen: dict[tuple[str, str], Match]) -> Itera
             "before, such an event is the only one that shows the leave; add "
             f'{{"prefix": "{NO_STATUS}>"}} to transition.'
         )
-        yield Finding(rule="unknown-status-before", sentence=sentence, warning=True)
+        yield Finding("unknown-status-before", sentence, warning=True)
 
 
 def _hidden(type_name: str, entered: list[str], seen: dict[tuple[str, str], Match]) -> Finding:
@@ -304,12 +296,12 @@ def _hidden(type_name: str, entered: list[str], seen: dict[tuple[str, str], Matc
                 f'{{"prefix": "{NO_STATUS}>"}}]; on EventBridge, the status and the previous one '
                 "by $or."
             )
-            return Finding(rule="hidden-leave", sentence=sentence)
+            return Finding("hidden-leave", sentence)
     sentence = (
         f"{type_name}: the subscriber would see some customers become {entered[0]} and others "
         "not, so its table would be neither complete nor right; match every way to it."
     )
-    return Finding(rule="hidden-entry", sentence=sentence)
+    return Finding("hidden-entry", sentence)
 
 
 def _not_always(seen: dict[tuple[str, str], Match], status: str) -> list[str]:

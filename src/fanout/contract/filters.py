@@ -1,12 +1,13 @@
 """The filters of subscriptions: SNS filter policies and EventBridge patterns. Pure.
 
-`OPERATORS` declares, for each transport, what an operator takes and matches; checking, matching and
-the lint all follow from it. The two languages are close kin:
+`OPERATORS` declares what an operator takes and matches; checking, matching and the lint all follow
+from it. The two languages are close kin:
 https://docs.aws.amazon.com/sns/latest/dg/string-value-matching.html and
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
 """
 
 import ipaddress
+import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,6 +36,8 @@ WILDCARDS_MAX: Final = 3
 MISSING: Final = object()
 """Stands for the value of a field that is not there."""
 _WILDCARD_TOKENS = re.compile(r"(?:\\[\\*]|[^\\*]|\*(?!\*))*")
+_BY_TEXT = {"prefix": "{}.*", "suffix": ".*{}", "equals-ignore-case": "{}", "wildcard": "{}"}
+_AFFIXES = frozenset({"prefix", "suffix"})
 _NUMBERS = frozenset({"number", "integer"})
 _ALL_TYPES = frozenset({"null", "boolean", "string", "array", "object"}) | _NUMBERS
 
@@ -44,7 +47,8 @@ class Operator(NamedTuple):
 
     Attributes:
         expected: What its operand is, for an error.
-        takes: Whether AWS documents the operand. AWS may refuse any other on deployment.
+        takes: Whether AWS documents the operand, for EventBridge. It may refuse any other on
+            deployment.
         holds: Whether a value of a fixed vocabulary, or MISSING, fulfils it, given the operand.
         types: The JSON types of the values that it can match.
     """
@@ -55,119 +59,50 @@ class Operator(NamedTuple):
     types: frozenset[str] = frozenset({"string"})
 
 
-def _operators(transport: Transport) -> dict[str, Operator]:
-    is_sns = transport is Transport.SNS
-    affix = _is_text if is_sns else _is_text_in_any_case
-    by_text = {
-        "prefix": Operator("a text", affix, _on_text(str.startswith)),
-        "suffix": Operator("a text", affix, _on_text(str.endswith)),
-        "equals-ignore-case": Operator(
-            "a text", _is_text, _on_text(lambda value, text: value.lower() == text.lower())
-        ),
-        "wildcard": Operator(
-            rf"a text with at most {WILDCARDS_MAX} *, no two in a row (a literal one is \*)",
-            _is_wildcard,
-            _on_text(_matches_wildcard),
-        ),
-    }
-    excludable = {"prefix": by_text["prefix"]} if is_sns else by_text
-    return by_text | {
-        "anything-but": Operator(
-            "texts alone, numbers alone, or one documented operator with a text",
-            lambda operand: _is_excludable(operand, excludable),
-            lambda operand, value: (
-                value is not MISSING
-                and not any(holds(condition, value) for condition in _excluded(operand))
-            ),
-            _ALL_TYPES,
-        ),
-        "exists": Operator(
-            "true or false",
-            lambda operand: isinstance(operand, bool),
-            lambda operand, value: (value is not MISSING) == operand,
-            _ALL_TYPES,
-        ),
-        # No field with a fixed vocabulary holds a number or an address.
-        "numeric": Operator(
-            '[">", 0] or [">=", 0, "<", 5], low bound first', _is_comparison, _never, _NUMBERS
-        ),
-        "cidr": Operator("a block of addresses, such as 10.0.0.0/24", _is_cidr, _never),
-    }
+def _by_text(name: str, expected: str = "a text") -> Operator:
+    def is_met(operand: Any, value: Any) -> bool:
+        pattern = _pattern(name, operand)
+        return pattern is not None and isinstance(value, str) and bool(pattern.fullmatch(value))
+
+    return Operator(expected, lambda operand: _pattern(name, operand) is not None, is_met)
 
 
-def text_of(condition: Any) -> str:
-    """A condition as a person wrote it, for a sentence."""
-    if isinstance(condition, str):
-        return f'"{condition}"'
-    if isinstance(condition, dict) and len(condition) == 1:
-        [(operator, operand)] = condition.items()
-        return f"{operator} {text_of(operand)}"
-    if isinstance(condition, list):
-        return ", ".join(text_of(item) for item in condition)
-    if condition is None or isinstance(condition, bool):
-        return {True: "true", False: "false", None: "null"}[condition]
-    return str(condition)
-
-
-def fault_of(condition: Any, transport: Transport) -> str | None:
-    """Why the transport does not document such a condition; None where it does.
-
-    Args:
-        condition: A value, or an object of one operator.
-        transport: SNS documents fewer forms.
-    """
-    if isinstance(condition, list):
-        return "a list can't stand inside a list of conditions"
-    if not isinstance(condition, dict):
+def _pattern(name: str, operand: Any) -> re.Pattern[str] | None:
+    """What a text has to match; None for an operator or an operand that AWS does not document."""
+    in_any_case = name == "equals-ignore-case"
+    if name in _AFFIXES and isinstance(operand, dict) and operand.keys() == {"equals-ignore-case"}:
+        in_any_case, operand = True, operand["equals-ignore-case"]
+    if name not in _BY_TEXT or not isinstance(operand, str):
         return None
-    if len(condition) != 1:
-        return "a condition has exactly one operator"
-    [(name, operand)] = condition.items()
-    operators = OPERATORS[transport]
-    if name not in operators:
-        return f"{name!r} is not an operator; expected one of {', '.join(sorted(operators))}"
-    if operators[name].takes(operand):
-        return None
-    return f"{name} takes {operators[name].expected}, not {text_of(operand) or 'nothing'}"
+    text = re.escape(operand)
+    if name == "wildcard":
+        tokens = re.findall(r"\\.|.", operand, re.DOTALL)
+        if tokens.count("*") > WILDCARDS_MAX or not _WILDCARD_TOKENS.fullmatch(operand):
+            return None
+        text = "".join(".*" if part == "*" else re.escape(part[-1]) for part in tokens)
+    flags = re.DOTALL | (re.IGNORECASE if in_any_case else re.NOFLAG)
+    return re.compile(_BY_TEXT[name].format(text), flags)
 
 
-def holds(condition: Any, value: Any) -> bool:
-    """Whether a value of a fixed vocabulary, or MISSING, fulfils the condition."""
-    if isinstance(condition, dict):
-        [(name, operand)] = condition.items()
-        return _EVERY_OPERATOR[name].holds(operand, value)
-    return type(condition) is type(value) and bool(condition == value)
-
-
-def _is_text(operand: Any) -> bool:
-    return isinstance(operand, str)
-
-
-def _is_text_in_any_case(operand: Any) -> bool:
-    if isinstance(operand, dict) and len(operand) == 1:
-        operand = operand.get("equals-ignore-case")
-    return isinstance(operand, str)
-
-
-def _is_wildcard(operand: Any) -> bool:
-    if not isinstance(operand, str) or not _WILDCARD_TOKENS.fullmatch(operand):
-        return False
-    return re.sub(r"\\.", "", operand).count("*") <= WILDCARDS_MAX
-
-
-def _is_excludable(operand: Any, operators: Mapping[str, Operator]) -> bool:
-    """Texts alone or numbers alone, or an operator with a text; on EventBridge with texts."""
+def _is_excludable(operand: Any) -> bool:
+    """Texts alone or numbers alone, or an operator with a text or a list of texts."""
     if not isinstance(operand, dict):
         values = _as_list(operand)
         texts = [value for value in values if isinstance(value, str)]
         return bool(values) and (texts == values or all(map(_is_number, values)))
-    if len(operand) != 1 or not operand.keys() <= operators.keys():
+    if len(operand) != 1:
         return False
     [(name, texts)] = operand.items()
-    listed = _as_list(texts) if len(operators) > 1 else [texts]
-    return bool(listed) and all(
-        text and isinstance(text, str) and operators[name].takes(text) for text in listed
+    return bool(_as_list(texts)) and all(
+        text and isinstance(text, str) and _pattern(name, text) for text in _as_list(texts)
     )
+
+
+def _excluded(operand: Any) -> list[Any]:
+    """Each condition that `anything-but` turns round: `{"prefix": ["A", "B"]}` has two."""
+    if not isinstance(operand, dict):
+        return _as_list(operand)
+    return [{name: text} for name, texts in operand.items() for text in _as_list(texts)]
 
 
 def _is_comparison(operand: Any) -> bool:
@@ -194,34 +129,8 @@ def _is_cidr(operand: Any) -> bool:
     return "%" not in address and bool(re.fullmatch("[0-9]{1,3}", mask)) and int(mask) < bits
 
 
-def _excluded(operand: Any) -> list[Any]:
-    """Each condition that `anything-but` turns round: `{"prefix": ["A", "B"]}` has two."""
-    if not isinstance(operand, dict):
-        return _as_list(operand)
-    return [{name: text} for name, texts in operand.items() for text in _as_list(texts)]
-
-
-def _on_text(test: Callable[[str, str], bool]) -> Callable[[Any, Any], bool]:
-    """`test` for an operand that is a text, or `{"equals-ignore-case": "act"}`."""
-
-    def holds_for(operand: Any, value: Any) -> bool:
-        if not isinstance(value, str):
-            return False
-        if isinstance(operand, dict):
-            [operand] = operand.values()
-            return test(value.lower(), operand.lower())
-        return test(value, operand)
-
-    return holds_for
-
-
-def _matches_wildcard(value: str, text: str) -> bool:
-    tokens = re.findall(r"\\.|.", text, re.DOTALL)
-    parts = [".*" if part == "*" else re.escape(part[-1]) for part in tokens]
-    return bool(re.fullmatch("".join(parts), value, re.DOTALL))
-
-
 def _never(_operand: Any, _value: Any) -> bool:
+    """No field with a fixed vocabulary holds a number or an address."""
     return False
 
 
@@ -229,8 +138,77 @@ def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-OPERATORS: Final = {transport: _operators(transport) for transport in Transport}
-_EVERY_OPERATOR: Final = OPERATORS[Transport.EVENTBRIDGE]
+OPERATORS: Final = {
+    **{name: _by_text(name) for name in _BY_TEXT},
+    "wildcard": _by_text(
+        "wildcard", rf"a text with at most {WILDCARDS_MAX} *, no two in a row (a literal one is \*)"
+    ),
+    "anything-but": Operator(
+        "texts alone, numbers alone, or one documented operator with a text",
+        _is_excludable,
+        lambda operand, value: (
+            value is not MISSING and not any(holds(each, value) for each in _excluded(operand))
+        ),
+        _ALL_TYPES,
+    ),
+    "exists": Operator(
+        "true or false",
+        lambda operand: isinstance(operand, bool),
+        lambda operand, value: (value is not MISSING) == operand,
+        _ALL_TYPES,
+    ),
+    "numeric": Operator(
+        '[">", 0] or [">=", 0, "<", 5], low bound first', _is_comparison, _never, _NUMBERS
+    ),
+    "cidr": Operator("a block of addresses, such as 10.0.0.0/24", _is_cidr, _never),
+}
+
+
+def _is_of_eventbridge_alone(name: str, operand: Any) -> bool:
+    """The forms that SNS does not document: an affix in any case, and more of `anything-but`."""
+    if name == "anything-but" and isinstance(operand, dict):
+        return not isinstance(operand.get("prefix"), str)
+    return name in _AFFIXES and isinstance(operand, dict)
+
+
+def holds(condition: Any, value: Any) -> bool:
+    """Whether a value of a fixed vocabulary, or MISSING, fulfils the condition."""
+    if isinstance(condition, dict):
+        [(name, operand)] = condition.items()
+        return OPERATORS[name].holds(operand, value)
+    return type(condition) is type(value) and bool(condition == value)
+
+
+def fault_of(condition: Any, transport: Transport) -> str | None:
+    """Why the transport does not document such a condition; None where it does.
+
+    Args:
+        condition: A value, or an object of one operator.
+        transport: SNS documents fewer forms.
+    """
+    if isinstance(condition, list):
+        return "a list can't stand inside a list of conditions"
+    if not isinstance(condition, dict):
+        return None
+    if len(condition) != 1:
+        return "a condition has exactly one operator"
+    [(name, operand)] = condition.items()
+    if name not in OPERATORS:
+        return f"{name!r} is not an operator; expected one of {', '.join(sorted(OPERATORS))}"
+    is_foreign = transport is Transport.SNS and _is_of_eventbridge_alone(name, operand)
+    if OPERATORS[name].takes(operand) and not is_foreign:
+        return None
+    return f"{name} takes {OPERATORS[name].expected}, not {text_of(operand) or 'nothing'}"
+
+
+def text_of(condition: Any) -> str:
+    """A condition as a person wrote it, for a sentence."""
+    if isinstance(condition, dict) and len(condition) == 1:
+        [(operator, operand)] = condition.items()
+        return f"{operator} {text_of(operand)}"
+    if isinstance(condition, list):
+        return ", ".join(map(text_of, condition))
+    return json.dumps(condition, ensure_ascii=False)
 
 
 # Whether conditions can match what a field may hold
@@ -258,44 +236,42 @@ class Domain:
 
 
 ABSENT: Final = Domain(values=(), optional=True)
+_OPEN: Final = object()
+"""Stands for each value of an open field."""
 
 
 def match(conditions: Sequence[Any], domain: Domain) -> Match:
     """Whether some condition holds for all, some or none of what the field may hold."""
-    if domain.values is None:
-        return max((_match_open(each, domain) for each in conditions), default=Match.NEVER)
-    possible = [*domain.values, *[MISSING] * domain.optional]
-    held = [any(holds(each, value) for each in conditions) for value in possible]
-    if not any(held):
-        return Match.NEVER
-    return Match.ALWAYS if all(held) else Match.SOMETIMES
+    values = (_OPEN,) if domain.values is None else domain.values
+    verdicts = [
+        max((_match_one(each, value, domain) for each in conditions), default=Match.NEVER)
+        for value in (*values, *[MISSING] * domain.optional)
+    ]
+    lowest, highest = min(verdicts, default=Match.NEVER), max(verdicts, default=Match.NEVER)
+    return lowest if lowest is highest else Match.SOMETIMES
 
 
-def _match_open(condition: Any, domain: Domain) -> Match:
+def _match_one(condition: Any, value: Any, domain: Domain) -> Match:
     """An open field can hold a given value or not: at best it matches sometimes."""
+    if value is not _OPEN:
+        return Match.ALWAYS if holds(condition, value) else Match.NEVER
     if not isinstance(condition, dict):
         return Match.SOMETIMES if _fits(condition, domain) else Match.NEVER
     [(name, operand)] = condition.items()
     if name == "exists":
-        if domain.optional:
-            return Match.SOMETIMES
         return Match.ALWAYS if operand else Match.NEVER
-    if not _EVERY_OPERATOR[name].types & domain.types:
-        return Match.NEVER
-    every_text = (name, operand) in (("prefix", ""), ("suffix", ""), ("wildcard", "*"))
-    if every_text and not domain.optional and domain.types == {"string"}:
+    is_every_text = (name, operand) in (("prefix", ""), ("suffix", ""), ("wildcard", "*"))
+    if is_every_text and domain.types == {"string"}:
         return Match.ALWAYS
-    return Match.SOMETIMES
+    return Match.SOMETIMES if OPERATORS[name].types & domain.types else Match.NEVER
 
 
 def _fits(value: Any, domain: Domain) -> bool:
-    if value is None:
-        return "null" in domain.types
-    if isinstance(value, bool):
-        return "boolean" in domain.types
     if isinstance(value, str):
         fits_pattern = domain.pattern is None or re.search(domain.pattern, value)
         return "string" in domain.types and bool(fits_pattern)
+    if value is None or isinstance(value, bool):
+        return ("null" if value is None else "boolean") in domain.types
     return bool(domain.types & _NUMBERS)
 
 
@@ -321,7 +297,7 @@ def is_or(key: str, value: Any) -> bool:
         key == "$or"
         and isinstance(value, list)
         and len(value) >= _ALTERNATIVES_MIN
-        and all(isinstance(each, dict) and not _EVERY_OPERATOR.keys() & each for each in value)
+        and all(isinstance(each, dict) and not OPERATORS.keys() & each for each in value)
     )
 
 

@@ -6,10 +6,10 @@ import json
 import os
 import re
 import subprocess
-import tarfile
-from collections.abc import Iterable, Iterator, Mapping
+import zipfile
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,54 +28,13 @@ from pydantic import (
 
 from fanout.errors import WrongUse
 
-# Read a `registry.yaml`, or refuse it in one sentence
-
+# The form of a registry and of a schema: every field that this project reads of them
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
-# What the YAML library lets through besides its own error: a day that no month has, a tag whose
-# value is none, nesting without end.
-_UNREADABLE = (
-    yaml.YAMLError,
-    AttributeError,
-    KeyError,
-    OverflowError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
 _NEEDED_BY_ALL = frozenset({"versions", "major", "schema", "name"})
-
-
-def parse_registry(text: str, where: str, *, complete: bool = False) -> dict[str, Any]:
-    """The registry, with every field that this project reads of the form that it relies on.
-
-    Args:
-        text: the file.
-        where: names the file in an error.
-        complete: refuse a field that is missing; an older revision may lack what came later.
-
-    Raises:
-        WrongUse: names the field at fault and what was expected.
-    """
-    try:
-        registry = yaml.safe_load(text)
-    except _UNREADABLE as error:
-        said = " ".join(str(error).split()) if isinstance(error, yaml.YAMLError) else ""
-        raise WrongUse(
-            f"{where} is not valid YAML: {said[:300] or type(error).__name__}."
-        ) from error
-    if not isinstance(registry, dict):
-        raise WrongUse(f"{where} has no `versions`: it is not an object.")
-    try:
-        _Registry.model_validate(registry)
-    except ValidationError as error:
-        for fault in error.errors(include_url=False, include_input=False):
-            missing = fault["type"] == "missing"
-            if complete or not missing or fault["loc"][-1] in _NEEDED_BY_ALL:
-                raise WrongUse(
-                    _sentence(where, fault["loc"], "" if missing else fault["msg"])
-                ) from None
-    return registry
+# The YAML library's own error, and what it lets through besides: a day that no month has, a tag
+# whose value is none, nesting without end.
+_UNREADABLE = (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, RuntimeError)
 
 
 def _file_name(value: object) -> object:
@@ -160,10 +119,49 @@ class _Registry(_Form):
         return self
 
 
-def _sentence(where: str, loc: tuple[int | str, ...], expected: str) -> str:
+class _Schema(_Form):
+    id_: Annotated[str, Field(alias="$id")]
+    description: str
+    properties: dict[str, dict[str, Any]]
+
+
+def parse_registry(text: str, where: str, *, complete: bool = False) -> dict[str, Any]:
+    """The registry, with every field that this project reads of the form that it relies on.
+
+    Args:
+        text: the file.
+        where: names the file in an error.
+        complete: refuse a field that is missing; an older revision may lack what came later.
+
+    Raises:
+        WrongUse: names the field at fault and what was expected.
+    """
+    try:
+        registry = yaml.safe_load(text)
+    except (*_UNREADABLE, TypeError, ValueError) as error:
+        said = " ".join(str(error).split()) if isinstance(error, yaml.YAMLError) else ""
+        raise WrongUse(
+            f"{where} is not valid YAML: {said[:300] or type(error).__name__}."
+        ) from error
+    _require(_Registry, registry, where, complete=complete)
+    return dict(registry)
+
+
+def _require(form: type[_Form], document: Any, where: str, *, complete: bool = True) -> None:
+    """Raises: WrongUse with the first fault; unless `complete`, a field may be missing."""
+    try:
+        form.model_validate(document)
+    except ValidationError as error:
+        for fault in error.errors(include_url=False, include_input=False):
+            is_missing = fault["type"] == "missing"
+            if complete or not is_missing or fault["loc"][-1] in _NEEDED_BY_ALL:
+                raise WrongUse(_sentence(where, fault["loc"], fault["msg"], is_missing)) from None
+
+
+def _sentence(where: str, loc: tuple[int | str, ...], expected: str, is_missing: bool) -> str:
     parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc]
     path = "".join(parts).removeprefix(".")[:100]
-    if not expected:
+    if is_missing:
         return f"{where} has no `{path}`."
     said = expected.removeprefix("Value error, ").removesuffix(".")
     return f"{where}: `{path}`: {said}." if path else f"{where}: {said}."
@@ -179,14 +177,14 @@ REGISTRY_FILE = "registry.yaml"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A folder of schemas; `label` is what a person calls it.
+    """A folder of schemas, as it is or as a git revision has it.
 
     Raises:
         WrongUse: there is no such folder.
     """
 
     folder: Path
-    label: str
+    revision: str | None = None
 
     def __post_init__(self) -> None:
         if not self.folder.is_dir():
@@ -194,48 +192,11 @@ class Source:
 
     def where(self, name: str) -> str:
         """The file as an error names it: by its path, or as git writes a file of a revision."""
-        is_folder = self.label == str(self.folder)
-        return str(self.folder / name) if is_folder else f"{self.label}:{name}"
-
-    def read(self, name: str) -> str:
-        """Raises: WrongUse where the file is missing or is not UTF-8."""
-        try:
-            return (self.folder / name).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            raise WrongUse(f"There is no {self.where(name)}, though it is referred to.") from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise WrongUse(f"{self.where(name)} can't be read: {error}.") from error
+        return str(self.folder / name) if self.revision is None else f"{self.revision}:{name}"
 
     def read_json(self, name: str) -> Any:
-        """Raises: WrongUse where the file is missing, is not JSON, or names a field twice."""
-        text = self.read(name)
-        try:
-            return parse_json(text)
-        except ValueError as error:
-            raise WrongUse(f"{self.where(name)} is not valid JSON: {error}.") from error
-        except RecursionError as error:
-            raise WrongUse(f"{self.where(name)} is nested too deep.") from error
-
-    def registries(self, *, complete: bool) -> dict[str, dict[str, Any]]:
-        """The registry of each event, by its folder's name; at least one."""
-        paths = sorted(self.folder.glob(f"*/{REGISTRY_FILE}"))
-        if not paths:
-            raise WrongUse(
-                f"There are no schemas in {self.label}: no event's folder there holds a "
-                f"{REGISTRY_FILE}; --schemas names another folder."
-            )
-        names = [path.relative_to(self.folder).as_posix() for path in paths]
-        return {
-            name.partition("/")[0]: parse_registry(
-                self.read(name), self.where(name), complete=complete
-            )
-            for name in names
-        }
-
-
-def source_of(folder: Path) -> Source:
-    """Raises: WrongUse where there is no such folder."""
-    return Source(folder=folder, label=str(folder))
+        """Raises: as the function `read_json` does."""
+        return read_json(self.folder / name, self.where(name))
 
 
 @contextmanager
@@ -245,38 +206,46 @@ def checked_out(folder: Path, revision: str) -> Iterator[Source]:
     Raises:
         WrongUse: git is missing, the folder is in no repository, or there is no such revision.
     """
-    source_of(folder)
-    if _git(folder, "rev-parse", "--is-inside-work-tree") is None:
+    Source(folder=folder)
+    if git(folder, "rev-parse", "--is-inside-work-tree") is None:
         raise WrongUse(
             f"{folder} is in no git repository, so there is no revision {revision!r} of it: "
             "give --against a folder instead."
         )
     names = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-    commit = _git(folder, *names)
+    commit = git(folder, *names)
     if commit is None:
         raise WrongUse(f"{revision!r} is neither a folder nor a revision that git knows here.")
     with TemporaryDirectory(prefix="fanout-schemas-") as scratch:
         # Of the folder alone; nothing where the revision does not have it.
-        packed = _git(folder, "archive", "--format=tar", commit.decode().strip())
+        packed = git(folder, "archive", "--format=zip", commit.decode().strip())
         if packed is not None:
-            _unpack(packed, Path(scratch))
-        yield Source(folder=Path(scratch), label=revision)
+            zipfile.ZipFile(io.BytesIO(packed)).extractall(scratch)
+        yield Source(folder=Path(scratch), revision=revision)
 
 
-def _unpack(packed: bytes, into: Path) -> None:
-    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-        for member in archive:
-            content = archive.extractfile(member)
-            if member.isfile() and content is not None:
-                path = into / member.name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content.read())
+def git(folder: Path, *arguments: str) -> bytes | None:
+    """What git prints about the repository that the folder is in; None where it fails.
 
+    A hook inherits variables that name the repository of the commit, such as GIT_DIR, and git
+    believes them more than the folder: they are left out, and settings (GIT_CONFIG_*) kept.
 
-def _git(folder: Path, *arguments: str) -> bytes | None:
-    """What git prints; None where it fails."""
+    Raises:
+        WrongUse: git is not installed, or did not answer.
+    """
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GIT_") or name.startswith("GIT_CONFIG_")
+    }
     try:
-        done = run_git(folder, *arguments)
+        done = subprocess.run(  # noqa: S603 - git, with arguments that no shell reads
+            ["git", "-C", str(folder), *arguments],  # noqa: S607 - the person's own git
+            env=environment,
+            capture_output=True,
+            timeout=GIT_TIMEOUT_SECONDS,
+            check=False,
+        )
     except FileNotFoundError as error:
         raise WrongUse("git is not installed: give --against a folder instead.") from error
     except subprocess.TimeoutExpired as error:
@@ -284,37 +253,36 @@ def _git(folder: Path, *arguments: str) -> bytes | None:
     return done.stdout if done.returncode == 0 else None
 
 
-def run_git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    """Run git on the repository that the folder is in.
-
-    A hook inherits variables that name the repository of the commit, such as GIT_DIR, and git
-    believes them more than the folder: they are left out, and settings (GIT_CONFIG_*) kept.
+def read_text(path: Path, where: str) -> str:
+    """The file, which errors call `where`.
 
     Raises:
-        FileNotFoundError: git is not installed.
-        TimeoutExpired: git did not answer.
+        WrongUse: it is missing, or is not UTF-8.
     """
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("GIT_") or name.startswith("GIT_CONFIG_")
-    }
-    return subprocess.run(  # noqa: S603 - git, with arguments that no shell reads
-        ["git", "-C", str(folder), *arguments],  # noqa: S607 - the person's own git
-        env=environment,
-        capture_output=True,
-        timeout=GIT_TIMEOUT_SECONDS,
-        check=False,
-    )
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise WrongUse(f"{where} can't be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise WrongUse(f"{where} can't be read: it is not UTF-8.") from error
 
 
-def parse_json(text: str) -> Any:
-    """JSON to the letter. Raises: ValueError: it is not JSON, or names a field twice."""
-    return json.loads(text, object_pairs_hook=_without_doubles, parse_constant=_refuse)
+def read_json(path: Path, where: str) -> Any:
+    """The file, as JSON to the letter; of two fields with one name a reader would take the last.
+
+    Raises:
+        WrongUse: as `read_text` does, and where it is not JSON or names a field twice.
+    """
+    text = read_text(path, where)
+    try:
+        return json.loads(text, object_pairs_hook=_without_doubles, parse_constant=_refuse)
+    except ValueError as error:
+        raise WrongUse(f"{where} is not valid JSON: {error}.") from error
+    except RecursionError as error:
+        raise WrongUse(f"{where} is nested too deep.") from error
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Of two fields with one name a reader would silently take the last."""
     names = [name for name, _ in pairs]
     if doubles := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"{', '.join(doubles)} appears twice")
@@ -391,16 +359,20 @@ def read_contract(folder: Path = DEFAULT_FOLDER) -> Contract:
     Raises:
         WrongUse: no such folder, or a file in it that can't be read.
     """
-    return _contract(source_of(folder), complete=True)
+    return contract_of(Source(folder=folder))
 
 
-def _contract(source: Source, *, complete: bool) -> Contract:
-    registries = source.registries(complete=complete)
-    events = tuple(_event(source, name, registry) for name, registry in registries.items())
-    if len({event.name for event in events}) < len(events):
+def contract_of(source: Source, *, complete: bool = True) -> Contract:
+    """`complete`: refuse a registry with a field missing."""
+    paths = sorted(source.folder.glob(f"*/{REGISTRY_FILE}"))
+    if not paths:
         raise WrongUse(
-            f"Two registries in {source.label} have the same `event`: each needs its own."
+            f"There are no schemas in {source.revision or source.folder}: no event's folder there "
+            f"holds a {REGISTRY_FILE}; --schemas names another folder."
         )
+    events = tuple(_event(source, path.parent.name, complete=complete) for path in paths)
+    if len({event.name for event in events}) < len(events):
+        raise WrongUse("Two registries have the same `event`: each needs its own.")
     return Contract(events=events, envelope=_schema(source, ENVELOPE_FILE, "type"))
 
 
@@ -411,7 +383,11 @@ def installed_contract() -> Contract:
     return read_contract(packaged if packaged.is_dir() else clone / "schemas")
 
 
-def _event(source: Source, folder: str, registry: dict[str, Any]) -> EventContract:
+def _event(source: Source, folder: str, *, complete: bool) -> EventContract:
+    name = f"{folder}/{REGISTRY_FILE}"
+    registry = parse_registry(
+        read_text(source.folder / name, source.where(name)), source.where(name), complete=complete
+    )
     entries = sorted(registry["versions"], key=lambda entry: int(entry["major"]))
     return EventContract(
         folder=folder,
@@ -437,113 +413,8 @@ def _version(source: Source, folder: str, entry: dict[str, Any]) -> EventVersion
 def _schema(source: Source, name: str, *listed: str) -> dict[str, Any]:
     """A schema with what is read of it later; the `listed` fields have an `enum`."""
     schema, where = source.read_json(name), source.where(name)
-    fields = schema.get("properties") if isinstance(schema, dict) else None
-    if not isinstance(fields, dict) or not all(
-        isinstance(rules, dict) for rules in fields.values()
-    ):
-        raise WrongUse(f"{where} has no `properties` with an object for each field.")
-    for key in ("$id", "description"):
-        if not isinstance(schema.get(key), str):
-            raise WrongUse(f"{where} has no `{key}`, a text.")
-    for field_name in listed:
-        if not isinstance(fields.get(field_name, {}).get("enum"), list):
-            raise WrongUse(
-                f"{where}: the field `{field_name}` has no `enum`, which lists its values."
-            )
+    _require(_Schema, schema, where)
+    for field in listed:
+        if not isinstance(schema["properties"].get(field, {}).get("enum"), list):
+            raise WrongUse(f"{where}: the field `{field}` has no `enum`, which lists its values.")
     return dict(schema)
-
-
-# The published schemas of a folder, and who relies on them
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subscriber:
-    """A service that reads the event, and what it relies on.
-
-    Attributes:
-        versions: Major versions that it reads.
-        fields: Fields of `data` that its code reads.
-        statuses: Statuses that its code names.
-    """
-
-    name: str
-    versions: frozenset[int]
-    fields: frozenset[str]
-    statuses: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
-    """One schema file that readers apply.
-
-    Attributes:
-        name: Its path below the folder of schemas.
-        major: None for what surrounds every version: the envelope.
-        status_field: The field of `data` that holds the status; None where it is not declared.
-        sunset: The last day on which it is published; None where it has no end.
-    """
-
-    name: str
-    schema: Any
-    major: int | None = None
-    status_field: str | None = None
-    sunset: dt.date | None = None
-    subscribers: tuple[Subscriber, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Catalogue:
-    """Every published schema of a folder, by name."""
-
-    label: str
-    published: Mapping[str, Published] = field(default_factory=dict)
-
-
-def read_catalogue(source: Source, *, complete: bool = False) -> Catalogue:
-    """Every schema of the registries, and the envelope, on which every subscriber relies.
-
-    `complete`: refuse a registry with a field missing.
-
-    Raises:
-        WrongUse: there are no schemas, or a file of theirs can't be read.
-    """
-    contract = _contract(source, complete=complete)
-    schemas = [each for event in contract.events for each in _published(event)]
-    everyone = merged(reader for each in schemas for reader in each.subscribers)
-    schemas.append(Published(name=ENVELOPE_FILE, schema=contract.envelope, subscribers=everyone))
-    return Catalogue(label=source.label, published={each.name: each for each in schemas})
-
-
-def _published(event: EventContract) -> Iterator[Published]:
-    subscribers = merged(
-        Subscriber(
-            name=str(entry["name"]),
-            versions=frozenset(entry.get("versions", ())),
-            fields=frozenset(entry.get("fields", ())),
-            statuses=frozenset(entry.get("statuses", ())),
-        )
-        for entry in event.registry.get("subscribers") or ()
-    )
-    for version in event.versions:
-        yield Published(
-            name=f"{event.folder}/{version.entry['schema']}",
-            schema=version.schema,
-            major=version.major,
-            status_field=(version.entry.get("filters") or {}).get("status"),
-            sunset=version.entry.get("sunset"),
-            subscribers=tuple(each for each in subscribers if version.major in each.versions),
-        )
-
-
-def merged(subscribers: Iterable[Subscriber]) -> tuple[Subscriber, ...]:
-    """One entry for each name, which relies on what any of its entries does."""
-    by_name: dict[str, Subscriber] = {}
-    for subscriber in subscribers:
-        known = by_name.get(subscriber.name, subscriber)
-        by_name[subscriber.name] = Subscriber(
-            name=subscriber.name,
-            versions=known.versions | subscriber.versions,
-            fields=known.fields | subscriber.fields,
-            statuses=known.statuses | subscriber.statuses,
-        )
-    return tuple(by_name[name] for name in sorted(by_name))

@@ -11,7 +11,7 @@ from typing import Any
 
 from customer_events.event import NEWEST_MAJOR
 from fanout.contract.filters import Filter, Transport, render
-from fanout.contract.folder import ENVELOPE_FILE, EventContract, read_contract, run_git
+from fanout.contract.folder import ENVELOPE_FILE, EventContract, git, read_contract
 from fanout.contract.generated import GENERATED
 from fanout.errors import WrongUse
 from fanout.text import templates
@@ -350,9 +350,8 @@ def _require_committed(root: Path, paths: list[PurePosixPath]) -> None:
     """Refuse to mix with changes that are not committed; without git there is nothing to ask."""
     if shutil.which("git") is None or not (root / ".git").exists():
         return
-    done = run_git(root, "status", "--porcelain", "--", *map(str, paths))
-    if done.returncode == 0 and done.stdout.strip():
-        changed = ", ".join(line[3:] for line in done.stdout.decode().splitlines())
+    if status := git(root, "status", "--porcelain", "--", *map(str, paths)):
+        changed = ", ".join(line[3:] for line in status.decode().splitlines())
         raise WrongUse(
             f"Uncommitted changes in {changed}: nothing was written. Commit them first, so that "
             "you can review and undo what this command writes."

@@ -67,7 +67,7 @@ def test_a_warning_is_printed_and_is_no_failure(run, filter_file):
 
 @pytest.mark.parametrize("text", ["{", "", '{"status": [NaN'])
 def test_a_file_that_is_not_json_is_wrong_use(run, filter_file, text):
-    with pytest.raises(WrongUse, match="is not JSON"):
+    with pytest.raises(WrongUse, match="is not valid JSON"):
         run("lint-filter", filter_file(text))
 
 
