@@ -15,7 +15,6 @@ from typing import Any
 from bench.figures import SMALL, Figure, Sizes, figures
 from bench.same_outcome import NotTheSame, check
 from rich.console import Console
-from rich.table import Table
 
 _CHECKED = 40
 
@@ -36,7 +35,7 @@ def main() -> int:
         document = {**about, "figures": [one.to_document() for one in found]}
         print(json.dumps(document, indent=2))
     else:
-        tell(found, about, markdown=options.markdown)
+        print(table(found, about))
     return 0
 
 
@@ -52,25 +51,17 @@ def machine() -> dict[str, Any]:
     }
 
 
-def tell(found: list[Figure], about: dict[str, Any], *, markdown: bool) -> None:
-    """Print the table."""
-    heads = ("", "ours", "baseline", "ratio", "spread", "goal")
-    rows = [_row(one) for one in found]
+def table(found: list[Figure], about: dict[str, Any]) -> str:
+    """The figures in Markdown, as `docs/performance.md` has them."""
+    rows = [
+        ("", "ours", "baseline", "ratio", "spread", "goal"),
+        ("---", *["---:"] * 5),
+        *map(_row, found),
+    ]
+    lines = [" | ".join(["", *cells, ""]).strip() for cells in rows]
     versions = ", ".join(f"{name} {one}" for name, one in about["versions"].items())
-    where = (
-        f"{about['at']}, {about['machine']}, {about['processors']} processors, "
-        f"Python {about['python']}, {versions}"
-    )
-    if markdown:
-        print("\n".join(" | ".join(["", *cells, ""]).strip() for cells in _markdown(heads, rows)))
-        print(f"\n{where}")
-        return
-    table = Table(*heads, title=where, title_justify="left", title_style="")
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for cells in rows:
-        table.add_row(*cells)
-    Console(highlight=False, width=None if sys.stdout.isatty() else 140).print(table)
+    where = f"{about['machine']}, {about['processors']} processors, Python {about['python']}"
+    return "\n".join([*lines, "", f"{about['at']}, {where}, {versions}"])
 
 
 # Private functions
@@ -82,7 +73,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=Sizes.rounds, help="of a figure")
     parser.add_argument("--small", action="store_true", help="a minute, to see that it runs")
     parser.add_argument("--json", action="store_true", help="one JSON document")
-    parser.add_argument("--markdown", action="store_true", help="the table for a page")
     return parser.parse_args()
 
 
@@ -96,10 +86,6 @@ def _row(one: Figure) -> tuple[str, ...]:
         "" if one.spread is None else f"{one.spread[0]:.3f} to {one.spread[1]:.3f}",
         "" if one.goal is None else f"≤ {one.goal:g}",
     )
-
-
-def _markdown(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    return [heads, ("---", *["---:"] * (len(heads) - 1)), *rows]
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -52,14 +52,11 @@ class Figure:
 
     def to_document(self) -> dict[str, Any]:
         """One JSON object."""
+        document = {**asdict(self), "ratio": self.ratio}
         return {
-            "name": self.name,
-            "unit": self.unit,
-            "ours": self.ours,
-            "baseline": self.baseline,
-            "ratio": self.ratio,
-            "ratio_spread": self.spread,
-            "ratio_goal": self.goal,
+            **document,
+            "ratio_spread": document.pop("spread"),
+            "ratio_goal": document.pop("goal"),
         }
 
 
@@ -184,14 +181,8 @@ class _Bench:
         self._show("calls")
         records = self._sizes.records
         with aws() as stub:
-            work(
-                stub.url,
-                which=PUBLISHER,
-                side=OURS,
-                records=records,
-                batch_size=_STREAM_BATCH,
-                warm=False,
-            )
+            job = {"which": PUBLISHER, "side": OURS, "batch_size": _STREAM_BATCH, "warm": False}
+            work(stub.url, records=records, **job)
             made = stub.counts()["PublishBatch"]
         name = f"PublishBatch calls for {records:,} events"
         return Figure(name=name, unit="calls", ours=made, baseline=-(-records // 10), goal=1.0)
@@ -218,28 +209,18 @@ class _Bench:
     ) -> Figure:
         """Both sides in turn, each in a fresh process, so that a slow minute meets both."""
         which, ours, other = sides
-        rounds: list[tuple[float, float]] = []
+        rounds: list[tuple[float, ...]] = []
         for number in range(self._sizes.rounds):
             self._show(f"{figure.name} ({number + 1} of {self._sizes.rounds})")
-            one, two = (
-                value(
-                    work(
-                        url or self._url,
-                        which=which,
-                        side=side,
-                        paths=paths[NAIVE if side == other else OURS] if paths else None,
-                        **job,
-                    )
-                )
+            found = (
+                work(url or self._url, which=which, side=side, paths=(paths or {}).get(side), **job)
                 for side in (ours, other)
             )
-            rounds.append((one, two))
+            rounds.append(tuple(map(value, found)))
         ratios = [one / two for one, two in rounds]
-        return Figure(
-            name=figure.name,
-            unit=figure.unit,
+        return replace(
+            figure,
             ours=median(one for one, _ in rounds),
             baseline=median(two for _, two in rounds),
             spread=(min(ratios), max(ratios)),
-            goal=figure.goal,
         )

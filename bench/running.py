@@ -58,31 +58,13 @@ def aws(*, delay_ms: float = 0) -> Iterator[Aws]:
         process.communicate()
 
 
-def work(
-    url: str,
-    *,
-    which: str,
-    side: str,
-    records: int,
-    batch_size: int,
-    per_customer: int = 1,
-    warm: bool = True,
-    paths: list[Path] | None = None,
-) -> dict[str, float]:
-    """Let a worker do a job; its findings.
+def work(url: str, *, paths: list[Path] | None = None, **job: Any) -> dict[str, float]:
+    """Let a worker do a job (`bench.worker.Job`); its findings.
 
     Args:
         paths: all that it may import from, without this environment's packages; by default the
             environment as it is.
     """
-    job = {
-        "which": which,
-        "side": side,
-        "records": records,
-        "batch_size": batch_size,
-        "per_customer": per_customer,
-        "warm": warm,
-    }
     start = ["-m", "bench.worker"]
     if paths is not None:
         start = ["-S", "-c", _BOOT, ":".join(str(path) for path in paths)]
@@ -95,6 +77,6 @@ def work(
         check=False,
     )
     if done.returncode:
-        raise RuntimeError(f"{which}, {side}: {done.stderr[-2000:]}")
+        raise RuntimeError(f"{job['which']}, {job['side']}: {done.stderr[-2000:]}")
     found: dict[str, float] = json.loads(done.stdout)
     return found

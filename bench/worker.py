@@ -10,20 +10,31 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class Job(NamedTuple):
+    """`warm`: one batch goes before what is measured."""
+
+    which: str
+    side: str
+    records: int
+    batch_size: int
+    per_customer: int = 1
+    warm: bool = True
 
 
 def main() -> None:
-    job: dict[str, Any] = json.loads(sys.argv[1])
+    job = Job(**json.loads(sys.argv[1]))
     out = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     from bench.sides import Context, build
 
-    handler = build(job["which"], job["side"])
-    if job["warm"]:
-        for batch in _batches(job, job["batch_size"]):
+    handler = build(job.which, job.side)
+    if job.warm:
+        for batch in _batches(job, job.batch_size):
             handler(batch, Context())
-    batches = _batches(job, job["records"])
+    batches = _batches(job, job.records)
     cpu = wall = 0.0
     for batch in batches:
         cpu_before, wall_before = time.process_time(), time.perf_counter()
@@ -43,12 +54,12 @@ def main() -> None:
 # Private functions
 
 
-def _batches(job: dict[str, Any], count: int) -> Iterator[dict[str, Any]]:
+def _batches(job: Job, count: int) -> Iterator[dict[str, Any]]:
     from bench import samples
 
-    if job["which"] == "publisher":
-        return samples.stream_batches(count, size=job["batch_size"])
-    return samples.queue_batches(count, size=job["batch_size"], per_customer=job["per_customer"])
+    if job.which == "publisher":
+        return samples.stream_batches(count, size=job.batch_size)
+    return samples.queue_batches(count, size=job.batch_size, per_customer=job.per_customer)
 
 
 def _peak_bytes() -> int:

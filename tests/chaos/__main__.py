@@ -10,9 +10,7 @@ from pathlib import Path
 from secrets import randbits
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from chaos.report import Report, tell
 from chaos.run import Settings, run
 from chaos.workers import is_possible_here
 from fanout.demo.witnesses import Counts
@@ -34,11 +32,20 @@ def main() -> int:
         f"{options.minutes:g} minutes of chaos at {settings.rate:g} writes a second, "
         f"seed {settings.seed}"
     )
-    report = _run(settings, console)
-    tell(report, console)
+    with (
+        console.status("starting") as status,
+        tempfile.TemporaryDirectory(prefix="fanout-chaos-") as folder,
+    ):
+
+        def show(what: str, counts: Counts) -> None:
+            done = (f"{name} {done:,} of {total:,}" for name, (done, total) in counts.items())
+            status.update(f"{what}: {', '.join(done)}")
+
+        report = run(settings, Path(folder), show)
+    report.print(console)
     if options.report:
         options.report.write_text(report.to_json() + "\n", encoding="utf-8")
-    return 0 if report.good else 1
+    return 1 if report.broken else 0
 
 
 # Private functions
@@ -52,29 +59,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--customers", type=int, default=2_000)
     parser.add_argument("--report", type=Path, help="a file for the findings, as JSON")
     return parser.parse_args()
-
-
-def _run(settings: Settings, console: Console) -> Report:
-    bars = Progress(
-        TextColumn("{task.description:9}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-    with bars, tempfile.TemporaryDirectory(prefix="fanout-chaos-") as folder:
-        tasks = {
-            name: bars.add_task(name, total=None) for name in ("written", "published", "applied")
-        }
-
-        def show(what: str, counts: Counts) -> None:
-            for name, (done, total) in counts.items():
-                bars.update(tasks[name], completed=done, total=max(done, total))
-            bars.update(tasks["written"], description="written" if what == "chaos" else what)
-
-        return run(settings, Path(folder), show)
 
 
 if __name__ == "__main__":

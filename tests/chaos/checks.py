@@ -4,10 +4,9 @@ The ledger of `fanout.demo` follows each write to its end, `compare` compares th
 by key, and here every version that a Payments row ever had is looked at for a step backwards.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from chaos.report import Ends, Restored
 from customer_events.sequence import Sequence
 from fanout.demo.audit import Account, Fate, Stored
 from fanout.demo.run import compare
@@ -18,27 +17,30 @@ _SHOWN_MAX = 20
 
 
 def judge(
-    deployment: LocalDeployment, watch: Watch, account: Account, restored: Restored
-) -> tuple[Ends, list[str]]:
-    """How the changes ended, and a sentence for each broken guarantee."""
+    deployment: LocalDeployment, watch: Watch, account: Account, left: Iterable[str]
+) -> tuple[dict[str, int], tuple[str, ...]]:
+    """How the changes ended, and a sentence for each broken guarantee.
+
+    `left`: what waits or is dead although everything has been restored.
+    """
     comparison = compare(deployment, watch.ledger.customers)
     broken = [f"lost: {entry}" for entry in account.lost[:_SHOWN_MAX]]
     broken += [f"contradiction: {one}" for one in account.contradictions[:_SHOWN_MAX]]
     broken += [f"row: {one}" for one in comparison.differences[:_SHOWN_MAX]]
     broken += list(steps_back(versions(deployment)))[:_SHOWN_MAX]
-    broken += [f"left over: {one}" for one in restored.left]
-    ends = Ends(
-        writes=watch.ledger.writes,
-        changes=len(account.entries),
-        applied=account.count(Fate.APPLIED),
-        superseded=account.count(Fate.SUPERSEDED),
-        lost=len(account.lost),
-        events=account.events,
-        deliveries=account.deliveries,
-        rows=comparison.customers,
-        rows_differing=len(comparison.differences),
-    )
-    return ends, broken
+    broken += [f"left over: {one}" for one in left]
+    ends = {
+        "writes": watch.ledger.writes,
+        "changes of status": len(account.entries),
+        "  applied": account.count(Fate.APPLIED),
+        "  superseded": account.count(Fate.SUPERSEDED),
+        "  lost": len(account.lost),
+        "events, distinct": account.events,
+        "  delivered": account.deliveries,
+        "rows compared": comparison.customers,
+        "  that differ": len(comparison.differences),
+    }
+    return ends, tuple(broken)
 
 
 def versions(deployment: LocalDeployment) -> Iterator[Stored]:

@@ -17,12 +17,13 @@ from chaos.faults import Fault, Weather
 _HOST = "127.0.0.1"
 _UPSTREAM_TIMEOUT_SECONDS = 60
 _PER_HOP = frozenset({"connection", "content-length", "expect", "keep-alive", "transfer-encoding"})
+CALLS, UNANSWERED, KILLS = "calls", "unanswered", "kills"
 KillCaller = Callable[[int, int], bool]
 """Told the caller's port and the proxy's; whether it was a worker, and is killed."""
 
 
 class FaultProxy(ThreadingHTTPServer):
-    """Listens on a free port of the loopback; `faults` counts (service, fault), `calls` calls."""
+    """Listens on a free port of the loopback; `faults` counts (service, fault)."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -34,9 +35,7 @@ class FaultProxy(ThreadingHTTPServer):
         self.weather = weather
         self.kill_caller = kill_caller
         self.faults: Counter[tuple[str, Fault]] = Counter()
-        self.calls: Counter[str] = Counter()
-        self.unanswered = 0
-        self.kills = 0
+        self.counts: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     @property
@@ -56,22 +55,15 @@ class FaultProxy(ThreadingHTTPServer):
             thread.join()
             self.server_close()
 
-    def count(self, service: str, fault: Fault | None) -> None:
-        """Note a call, and what became of it."""
+    def count(self, what: str) -> None:
+        """Note a call, one that the embedded AWS did not answer, or a worker that was killed."""
         with self._lock:
-            self.calls[service] += 1
-            if fault is not None:
-                self.faults[service, fault] += 1
+            self.counts[what] += 1
 
-    def count_unanswered(self) -> None:
-        """Note a call that the embedded AWS itself did not answer."""
+    def count_fault(self, service: str, fault: Fault) -> None:
+        """Note what became of a call."""
         with self._lock:
-            self.unanswered += 1
-
-    def count_kill(self) -> None:
-        """Note a worker that was killed."""
-        with self._lock:
-            self.kills += 1
+            self.faults[service, fault] += 1
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A caller that has gone, as a killed one has, is no news."""
@@ -88,7 +80,9 @@ class _Handler(BaseHTTPRequestHandler):
         service, fault = service_of(self.headers), self.server.weather.next_fault()
         if fault is Fault.KILLED_BEFORE:
             self._kill_caller()
-        self.server.count(service, fault)
+        self.server.count(CALLS)
+        if fault is not None:
+            self.server.count_fault(service, fault)
         match fault:
             case Fault.THROTTLED:
                 self._answer(throttle(self.headers))
@@ -108,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _kill_caller(self) -> None:
         if self.server.kill_caller(self.client_address[1], self.server.server_port):
-            self.server.count_kill()
+            self.server.count(KILLS)
 
     def _pass_on(self, body: bytes, fault: Fault | None) -> None:
         if fault is Fault.SLOW:
@@ -116,7 +110,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             answer = self._forward(body)
         except (OSError, http.client.HTTPException):
-            self.server.count_unanswered()
+            self.server.count(UNANSWERED)
             self._hang_up()
             return
         if fault is Fault.KILLED_AFTER:

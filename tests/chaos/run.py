@@ -11,14 +11,14 @@ from typing import Any
 from chaos.checks import judge
 from chaos.faults import Fault, Weather
 from chaos.load import changes
-from chaos.proxy import FaultProxy
-from chaos.report import Faults, Report
+from chaos.proxy import CALLS, KILLS, UNANSWERED, FaultProxy
 from chaos.settling import Settling
 from chaos.workers import Pauses, kill_caller
 from fanout.demo.witnesses import Counts, Watch
 from fanout.local import runtime
 from fanout.local.deployment import LocalDeployment
 from fanout.local.processes import RecordedProcess
+from long_run import Report
 
 _LOOK_SECONDS = 0.1
 Show = Callable[[str, Counts], None]
@@ -92,17 +92,16 @@ def _run(
         settling = Settling(deployment, watch, folder)
         account = settling.settle(lambda: show("settling", watch.counts()))
         calm_seconds = time.monotonic() - began
-        restored = settling.restored()
-        ends, broken = judge(deployment, watch, account, restored)
-    return Report(
-        seed=settings.seed,
-        chaos_seconds=chaos_seconds,
-        calm_seconds=calm_seconds,
-        faults=_faults(proxy, pauses),
-        ends=ends,
-        restored=restored,
-        broken=tuple(broken),
-    )
+        ends, broken = judge(deployment, watch, account, settling.left())
+    figures = {
+        "seconds of chaos": chaos_seconds,
+        "seconds until all was calm": calm_seconds,
+        **_faults(proxy, pauses),
+        **ends,
+        **settling.restored(),
+    }
+    figures = {name: round(figure) for name, figure in figures.items()}
+    return Report(title=f"Chaos, seed {settings.seed}", figures=figures, broken=broken)
 
 
 def _point_functions_at(url: str, deployment: LocalDeployment) -> None:
@@ -135,18 +134,15 @@ def _play(settings: Settings, watch: Watch, show: Show) -> float:
     return time.monotonic() - began
 
 
-def _faults(proxy: FaultProxy, pauses: Pauses) -> Faults:
-    by_kind: Counter[str] = Counter({fault.value: 0 for fault in Fault})
-    by_service: Counter[str] = Counter()
-    for (service, fault), count in proxy.faults.items():
-        by_kind[fault.value] += count
-        by_service[service] += count
-    return Faults(
-        calls=sum(proxy.calls.values()),
-        by_kind=dict(by_kind),
-        by_service=dict(by_service),
-        workers_killed=proxy.kills,
-        unanswered=proxy.unanswered,
-        pauses=pauses.count,
-        paused_seconds=pauses.seconds,
-    )
+def _faults(proxy: FaultProxy, pauses: Pauses) -> dict[str, float]:
+    by_kind = Counter(dict.fromkeys(Fault, 0))
+    for (_, fault), count in proxy.faults.items():
+        by_kind[fault] += count
+    return {
+        "calls of the functions": proxy.counts[CALLS],
+        **{f"  {fault.value}": count for fault, count in by_kind.items()},
+        "  not answered by the emulator": proxy.counts[UNANSWERED],
+        "workers killed": proxy.counts[KILLS],
+        "pauses of the emulator": pauses.count,
+        "  seconds in all": pauses.seconds,
+    }

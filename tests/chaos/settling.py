@@ -5,11 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from chaos.report import Restored
 from e2e.fanout_command import Fanout
 from fanout.demo.audit import Account
 from fanout.demo.witnesses import Watch
 from fanout.local.deployment import LocalDeployment
+from fanout.sqs.queue import read_depth
 
 # Well above a function's timeout, a message's visibility and the consumer's longest delays.
 STALL_SECONDS = 150
@@ -29,7 +29,7 @@ class Settling:
         self._watch = watch
         self._fanout = Fanout(deployment=deployment, state=folder)
         self._replayed = self._recovered = 0
-        self._left: list[str] = []
+        self._failed: list[str] = []
 
     def settle(self, show: Callable[[], None]) -> Account:
         """Until each change has ended and nothing waits, or until nothing has moved for long."""
@@ -52,19 +52,21 @@ class Settling:
             # A long ledger takes a while to close: never spend most of the time on that.
             time.sleep(max(_POLL_SECONDS, 2 * (time.monotonic() - began)))
 
-    def restored(self) -> Restored:
-        """What was brought back, and what is dead or waits now."""
-        left = [f"{len(keys)} objects in the failure store" for keys in [self._objects()] if keys]
-        left += [
-            f"{count} messages in {name}"
-            for name, count in (("the queue", self._queued()), ("the DLQ", self._dead()))
-            if count
-        ]
-        return Restored(
-            messages_replayed=self._replayed,
-            objects_recovered=self._recovered,
-            left=(*self._left, *left),
-        )
+    def restored(self) -> dict[str, int]:
+        """What was dead or parked after the chaos and was brought back."""
+        return {
+            "messages replayed from the DLQ": self._replayed,
+            "objects recovered from the failure store": self._recovered,
+        }
+
+    def left(self) -> list[str]:
+        """What could not be brought back, and what is dead or waits now."""
+        counts = {
+            "objects in the failure store": len(self._objects()),
+            "messages in the queue": self._queued(),
+            "messages in the DLQ": self._dead(),
+        }
+        return [*self._failed, *(f"{count} {what}" for what, count in counts.items() if count)]
 
     # Private functions
 
@@ -87,7 +89,7 @@ class Settling:
         try:
             self._fanout(*command, timeout=_COMMAND_TIMEOUT_SECONDS)
         except AssertionError as error:
-            self._left.append(f"fanout {' '.join(command)} failed: {error}")
+            self._failed.append(f"fanout {' '.join(command)} failed: {error}")
             return False
         return True
 
@@ -98,11 +100,8 @@ class Settling:
         return self._depth(self._deployment.dlq_url)
 
     def _depth(self, url: str) -> int:
-        names = [f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisible", "Delayed")]
-        answer = self._deployment.client("sqs").get_queue_attributes(
-            QueueUrl=url, AttributeNames=names
-        )
-        return sum(int(count) for count in answer["Attributes"].values())
+        depth = read_depth(self._deployment.client("sqs"), url)
+        return depth.waiting + depth.in_flight + depth.delayed
 
     def _objects(self) -> list[str]:
         pages = self._deployment.client("s3").get_paginator("list_objects_v2")

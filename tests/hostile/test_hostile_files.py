@@ -1,7 +1,6 @@
 """Files that nobody should hand over: one sentence that names the file, never a stack trace."""
 
 import json
-import random
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -41,13 +40,6 @@ NO_TEXT = {
     "number": b"5\n",
     "half a pair": b'{"customer_id": "\\ud800", "status": "ACTIVE"}\n',
 }
-
-
-@pytest.fixture
-def chance():
-    seed = random.randrange(2**32)
-    print(f"seed {seed}")  # noqa: T201 - pytest shows it when the test fails
-    return random.Random(seed)
 
 
 def refused(work):

@@ -1,7 +1,6 @@
 """Queue messages that nobody should send: each is applied, parked as it came, or comes back."""
 
 import json
-import random
 import tracemalloc
 from types import SimpleNamespace
 
@@ -60,13 +59,6 @@ def consumer():
         return [one["itemIdentifier"] for one in answer["batchItemFailures"]]
 
     return SimpleNamespace(consume=consume, rows=rows, parked=sqs.parked)
-
-
-@pytest.fixture
-def chance():
-    seed = random.randrange(2**32)
-    print(f"seed {seed}")  # noqa: T201 - pytest shows it when the test fails
-    return random.Random(seed)
 
 
 def test_a_spoiled_message_is_applied_or_parked_byte_for_byte_and_its_neighbours_are_applied(

@@ -1,7 +1,6 @@
 """Stream records that nobody should send: each ends published, ignored or parked; none is lost."""
 
 import json
-import random
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -26,12 +25,6 @@ EVERY_RULE = TableRules(
 )
 
 
-def chance_of(seed=None):
-    seed = random.randrange(2**32) if seed is None else seed
-    print(f"seed {seed}")  # noqa: T201 - pytest shows it when the test fails
-    return random.Random(seed)
-
-
 class SnsInMemory:
     """Takes what SNS would take, and refuses what it would refuse."""
 
@@ -51,8 +44,7 @@ def sns():
         yield client, Rig(bus=bus_on(client, executor=executor))
 
 
-def test_a_spoiled_record_never_takes_its_neighbours_along_and_never_vanishes():
-    chance = chance_of()
+def test_a_spoiled_record_never_takes_its_neighbours_along_and_never_vanishes(chance):
     for _ in range(ROUNDS):
         rig = Rig(rules=EVERY_RULE, versions=(1, 2))
         bad = spoiled(chance, modify()) if chance.random() < 0.95 else odd_value(chance)
@@ -66,8 +58,9 @@ def test_a_spoiled_record_never_takes_its_neighbours_along_and_never_vanishes():
         assert [one.record.raw for one in rig.store.parked] == ([bad] if 1 in result.parked else [])
 
 
-def test_where_nothing_can_be_parked_each_spoiled_record_is_reported_or_the_batch_comes_back():
-    chance = chance_of()
+def test_where_nothing_can_be_parked_each_spoiled_record_is_reported_or_the_batch_comes_back(
+    chance,
+):
     for _ in range(ROUNDS // 3):
         rig = Rig(store=FakeFailureStore(lambda _parked: "SlowDown"))
         batch = [spoiled(chance, record("ACTIVE", "CLOSED", number=n)) for n in range(3)]

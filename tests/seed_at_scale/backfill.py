@@ -9,9 +9,9 @@ from pathlib import Path
 
 from e2e.fanout_command import Fanout
 from e2e.second_subscriber import SecondSubscriber
+from fanout.sqs.queue import read_depth
 from seed_at_scale.memory import Memory, MemoryWatch
-from seed_at_scale.settings import Settings, Show
-from seed_at_scale.watching import looks, waiting
+from seed_at_scale.watching import Settings, Show, looks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class Backfill:
         end = self._settings.customers * self._settings.killed_at
         with self._running() as watch:
             for read in looks(self.read):
-                self._tell(read, show)
+                self._show_progress(read, show)
                 if read >= end or watch.has_ended():
                     break
             watch.process.send_signal(signal.SIGKILL)
@@ -59,7 +59,7 @@ class Backfill:
         [journal] = self._journals()
         with self._running("--resume", journal.stem) as watch:
             for read in looks(self.read):
-                self._tell(read, show)
+                self._show_progress(read, show)
                 if watch.has_ended():
                     break
             resumed = watch.ended()
@@ -87,8 +87,9 @@ class Backfill:
 
     # Private functions
 
-    def _tell(self, read: int, show: Show) -> None:
-        depth = waiting(self._subscriber.client("sqs"), self._subscriber.queue_url)
+    def _show_progress(self, read: int, show: Show) -> None:
+        sqs = self._subscriber.client("sqs")
+        depth = read_depth(sqs, self._subscriber.queue_url).waiting
         self._deepest = max(self._deepest, depth)
         show(f"seeding: {read:,} read, {depth:,} waiting in the queue")
 

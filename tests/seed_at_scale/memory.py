@@ -1,39 +1,34 @@
-"""How much memory a process takes, and how that goes with what it has done. Linux only."""
+"""How much memory a process takes, and how that goes with what it has done."""
 
 import os
 import subprocess
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+
+import psutil
 
 _LOOK_SECONDS = 0.25
-_KIB = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """Resident bytes of a process when it had done so much, and the most that ever were."""
+    """Resident bytes of a process when it had done so much."""
 
     done: int
     resident_bytes: int
-    peak_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """What a command took on its way.
-
-    The kernel's own account of a child that has ended would not do: it goes back to before the
-    child became this command, when it was a copy of its parent.
-    """
+    """What a command took on its way."""
 
     samples: tuple[Sample, ...]
 
     @property
     def peak_bytes(self) -> int:
-        """The most that was ever resident, up to a moment before its end."""
-        return max(one.peak_bytes for one in self.samples)
+        """The most that was seen."""
+        return max(one.resident_bytes for one in self.samples)
 
     @property
     def growth(self) -> float:
@@ -80,26 +75,8 @@ class MemoryWatch:
     def _look(self) -> None:
         while not self._ended.wait(_LOOK_SECONDS):
             try:
-                found = _bytes(self.process.pid)
-            except (OSError, ValueError):
+                resident_bytes = psutil.Process(self.process.pid).memory_info().rss
+            except psutil.NoSuchProcess:
                 return
-            if found:
-                resident, peak = found["VmRSS"], found["VmHWM"]
-                self._samples.append(
-                    Sample(done=self._done(), resident_bytes=resident, peak_bytes=peak)
-                )
-
-
-def is_possible_here() -> bool:
-    """Whether the kernel tells of processes under /proc."""
-    return Path("/proc/self/status").exists()
-
-
-# Private functions
-
-
-def _bytes(pid: int) -> dict[str, int]:
-    """The memory of a process by the kernel's names; empty once it has ended."""
-    lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
-    fields = (line.partition(":") for line in lines if line.startswith(("VmRSS:", "VmHWM:")))
-    return {name: int(value.split()[0]) * _KIB for name, _, value in fields}
+            if resident_bytes:  # 0 once it has ended and waits to be asked how
+                self._samples.append(Sample(done=self._done(), resident_bytes=resident_bytes))

@@ -9,17 +9,18 @@ from e2e.fanout_command import Fanout
 from e2e.second_subscriber import SecondSubscriber, subscribed
 from e2e.traffic import Traffic
 from fanout.local import runtime
+from fanout.sqs.queue import read_depth
+from long_run import Report
 from seed_at_scale.backfill import Backfill, Seeded
 from seed_at_scale.bystander import Bystander
 from seed_at_scale.fill import fill
-from seed_at_scale.report import Report
-from seed_at_scale.settings import Settings, Show
-from seed_at_scale.watching import looks, poller_report, waiting
+from seed_at_scale.watching import Settings, Show, looks, poller_report
 
 NAME = "fraud"
 _QUIET_LOOKS = 4
 _GROWTH_MAX = 1.1
 _NAMES_MAX = 5
+_MIB = 2**20
 
 
 def run(settings: Settings, folder: Path, show: Show) -> Report:
@@ -45,27 +46,28 @@ def run(settings: Settings, folder: Path, show: Show) -> Report:
                 *("reconcile", NAME, "--read-units", "0", "--grace-seconds", "2"), timeout=3_600
             )
             truth, rows = traffic.truth(), subscriber.rows()
-            dead = waiting(subscriber.client("sqs"), subscriber.dlq_url)
-    return Report(
-        customers=settings.customers,
-        changes=traffic.written,
-        read=seeded.read,
-        sent=seeded.sent,
-        filled_seconds=filled_seconds,
-        seeded_seconds=seeded_seconds,
-        deepest=seeded.deepest,
-        peak_bytes_killed=seeded.killed.peak_bytes,
-        peak_bytes_resumed=seeded.resumed.peak_bytes,
-        growth=seeded.resumed.growth,
-        others=dict(bystander.changes),
-        rows=len(rows),
-        rows_live=sum("snapshot_at" not in row for row in rows.values()),
-        drifted=found["drifted"],
-        broken=(
-            *_wrong_rows(truth, rows),
-            *_broken(settings, seeded, bystander, dead=dead, drifted=found["drifted"]),
-        ),
+            dead = read_depth(subscriber.client("sqs"), subscriber.dlq_url).waiting
+    figures = {
+        "customers": settings.customers,
+        "live changes while it was seeded": traffic.written,
+        "customers read, the killed run's included": seeded.read,
+        "snapshots sent": seeded.sent,
+        "seconds to write the customers": filled_seconds,
+        "seconds to seed": seeded_seconds,
+        "most messages in the queue": seeded.deepest,
+        "most memory before the kill, MiB": seeded.killed.peak_bytes / _MIB,
+        "most memory after it, MiB": seeded.resumed.peak_bytes / _MIB,
+        "  second half over first half": seeded.resumed.growth,
+        **{f"in Payments' queue: {kind}": count for kind, count in bystander.changes.items()},
+        "rows": len(rows),
+        "  by live changes alone": sum("snapshot_at" not in row for row in rows.values()),
+        "  drifted, says reconcile": found["drifted"],
+    }
+    broken = (
+        *_wrong_rows(truth, rows),
+        *_broken(settings, seeded, bystander, dead=dead, drifted=found["drifted"]),
     )
+    return Report(title="A seed at scale", figures=figures, broken=broken)
 
 
 # Private functions

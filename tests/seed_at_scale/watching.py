@@ -1,7 +1,8 @@
-"""What a deployment is doing just now, and how to wait for it as long as it gets on."""
+"""How a run is to be, what a deployment is doing just now, and how to wait for it."""
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,27 @@ from fanout.local.state_folder import StateFolder
 
 _LOOK_SECONDS = 0.5
 _STANDSTILL_SECONDS = 600
+Show = Callable[[str], None]
+"""Told what is being done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How a run is to be.
+
+    Attributes:
+        customers: how many there are before the seed.
+        changes_per_second: live changes all the while, at most.
+        depth_max: what the backfill lets wait in the subscriber's queue.
+        page_size: items of a page.
+        killed_at: the share of the customers after which the backfill is killed.
+    """
+
+    customers: int
+    changes_per_second: float = 20
+    depth_max: int = 1_000
+    page_size: int = 500
+    killed_at: float = 0.3
 
 
 def looks(progress: Callable[[], Any]) -> Iterator[Any]:
@@ -31,10 +53,3 @@ def looks(progress: Callable[[], Any]) -> Iterator[Any]:
 def poller_report(deployment: Any) -> dict[str, Any]:
     """What the poller of the publisher's stream says of itself."""
     return StateFolder(Path(deployment.state_dir)).read_poller_report()
-
-
-def waiting(sqs: Any, queue_url: str) -> int:
-    """Messages that wait in a queue."""
-    name = "ApproximateNumberOfMessages"
-    found = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=[name])
-    return int(found["Attributes"][name])

@@ -7,11 +7,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from simulation.calls import Calls
+from simulation.calls import Calls, outside_call
 
 
 class BucketClient:
     """As much of botocore's S3 client as the failure store and its commands use."""
+
+    _service = "failure store"
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
@@ -28,14 +30,12 @@ class BucketClient:
         """The `eventID` of every stream record that waits for a decision."""
         return set().union(*self._events.values())
 
+    @outside_call
     def put_object(self, **request: Any) -> dict[str, Any]:
-        def put() -> dict[str, Any]:
-            document = json.loads(request["Body"])
-            self._keep(request["Key"], request["Body"], {document["record"]["eventID"]})
-            self.watch(document)
-            return {}
-
-        return self._calls.one("failure store", "PutObject", put)
+        document = json.loads(request["Body"])
+        self._keep(request["Key"], request["Body"], {document["record"]["eventID"]})
+        self.watch(document)
+        return {}
 
     def discard(self, records: list[dict[str, Any]], condition: str) -> None:
         """What Lambda does for a mapping that gives a batch up: the whole invocation record."""
@@ -54,41 +54,35 @@ class BucketClient:
     def get_paginator(self, _: str) -> "BucketClient":
         return self
 
-    def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
-        def page() -> list[str]:
-            return sorted(key for key in self.objects if key.startswith(request["Prefix"]))
+    def paginate(self, *, Prefix: str, **_: Any) -> Iterator[dict[str, Any]]:  # noqa: N803
+        yield self.list_objects_v2(Prefix=Prefix)
 
-        keys = self._calls.one("failure store", "ListObjectsV2", page)
-        yield {"Contents": [{"Key": key} for key in keys]} if keys else {}
+    @outside_call
+    def list_objects_v2(self, **request: Any) -> dict[str, Any]:
+        keys = sorted(key for key in self.objects if key.startswith(request["Prefix"]))
+        return {"Contents": [{"Key": key} for key in keys]} if keys else {}
 
+    @outside_call
     def get_object(self, **request: Any) -> dict[str, Any]:
-        return self._calls.one(
-            "failure store",
-            "GetObject",
-            lambda: {"Body": io.BytesIO(self._found(request["Key"], "NoSuchKey"))},
-        )
+        return {"Body": io.BytesIO(self._found(request["Key"], "NoSuchKey"))}
 
+    @outside_call
     def head_object(self, **request: Any) -> dict[str, Any]:
-        return self._calls.one(
-            "failure store", "HeadObject", lambda: self._found(request["Key"], "404") and {}
-        )
+        self._found(request["Key"], "404")
+        return {}
 
+    @outside_call
     def copy_object(self, **request: Any) -> dict[str, Any]:
-        def copy() -> dict[str, Any]:
-            self.objects[request["Key"]] = self._found(request["CopySource"]["Key"], "NoSuchKey")
-            return {}
+        self.objects[request["Key"]] = self._found(request["CopySource"]["Key"], "NoSuchKey")
+        return {}
 
-        return self._calls.one("failure store", "CopyObject", copy)
-
+    @outside_call
     def delete_object(self, **request: Any) -> dict[str, Any]:
-        def delete() -> dict[str, Any]:
-            self.objects.pop(request["Key"], None)
-            events = self._events.pop(request["Key"], None)
-            if events is not None:
-                self.watch_gone(events - self.held)
-            return {}
-
-        return self._calls.one("failure store", "DeleteObject", delete)
+        self.objects.pop(request["Key"], None)
+        events = self._events.pop(request["Key"], None)
+        if events is not None:
+            self.watch_gone(events - self.held)
+        return {}
 
     # Private functions
 

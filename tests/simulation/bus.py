@@ -1,19 +1,18 @@
 """EventBridge: a bus, its rules with their patterns, and what is on its way to their targets.
 
-Amazon EventBridge API Reference, "PutEvents" (results by place, `FailedEntryCount`); User Guide,
+Amazon EventBridge API Reference, "PutEvents" (results by index, `FailedEntryCount`); User Guide,
 "Creating Amazon EventBridge event patterns" and "Target input". No order is promised, and events
 may come more than once.
 """
 
 import json
-from collections.abc import Mapping
 from typing import Any
+
+from moto.events.models import EventPattern
 
 from simulation.calls import Calls, EntryRefused
 from simulation.clock import VirtualClock
 from simulation.topic import ENTRIES_MAX, OnItsWay, Topic, Watch
-
-Pattern = Mapping[str, Any]
 
 
 class EventBus(Topic):
@@ -31,7 +30,7 @@ class EventBus(Topic):
 
     def put_events(self, **request: Any) -> dict[str, Any]:
         """Results stand in the order of the entries; one that is left out shifts the others."""
-        entries = [{"Id": str(place), **one} for place, one in enumerate(request["Entries"])]
+        entries = [{"Id": str(index), **one} for index, one in enumerate(request["Entries"])]
         assert 1 <= len(entries) <= ENTRIES_MAX
         answer = self._calls.batch("topic", "PutEvents", entries, self._put)
         found = {one["Id"]: {"EventId": f"e-{one['Id']}"} for one in answer["Successful"]}
@@ -52,7 +51,7 @@ class EventBus(Topic):
             "detail-type": entry["DetailType"],
             "detail": document,
         }
-        to = [one for one in self.subscriptions if matches(one.policy, event)]
+        to = [one for one in self.subscriptions if selects(one.policy, event)]
         self._take(entry["Detail"], to, {})
         return {}
 
@@ -65,38 +64,5 @@ class EventBus(Topic):
 _CODES = {"InternalError": "InternalFailure", "InvalidParameter": "MalformedDetail"}
 
 
-def matches(pattern: Pattern | None, event: Mapping[str, Any]) -> bool:
-    """Whether an event pattern selects an event: its fields are AND'd, the values of one OR'd."""
-    if pattern is None:
-        return True
-    return all(_field(name, wanted, event) for name, wanted in pattern.items())
-
-
-# Private functions
-
-
-def _field(name: str, wanted: Any, event: Mapping[str, Any]) -> bool:
-    if name == "$or":
-        return any(matches(one, event) for one in wanted)
-    if isinstance(wanted, Mapping):
-        inner = event.get(name)
-        return isinstance(inner, Mapping) and matches(wanted, inner)
-    return any(_value(one, event.get(name), there=name in event) for one in wanted)
-
-
-def _value(rule: Any, value: Any, *, there: bool) -> bool:
-    if not isinstance(rule, Mapping):
-        return there and value == rule
-    ((kind, argument),) = rule.items()
-    if kind == "exists":
-        return there is argument
-    if not there:
-        return False
-    if kind in {"prefix", "suffix"}:
-        text = isinstance(value, str)
-        return text and (
-            value.startswith(argument) if kind == "prefix" else value.endswith(argument)
-        )
-    if kind == "anything-but":
-        return value not in argument
-    raise ValueError(f"a rule that is not played here: {kind}")
+def selects(pattern: dict[str, Any] | None, event: dict[str, Any]) -> bool:
+    return bool(EventPattern(None, pattern or {}).matches_event(event))

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import wraps
 from random import Random
 from typing import Any
 
@@ -28,11 +29,11 @@ _DEADLY = {"crash_before", "crash_after"}
 
 
 def in_short(met: Sequence[str]) -> str:
-    """The faults that were met, for a story: each once, and how often."""
-    told = [
+    """The faults that were met, for the log: each once, and how often."""
+    faults = [
         f"{fault}, {count} times" if count > 1 else fault for fault, count in Counter(met).items()
     ]
-    return f" ({'; '.join(told)})" if told else ""
+    return f" ({'; '.join(faults)})" if faults else ""
 
 
 class Crash(BaseException):
@@ -65,11 +66,11 @@ class Invocation:
     """The faults that came true, outages and time that ran out among them."""
     spent: set[int] = field(default_factory=set)
 
-    def fault_at(self, place: int, *, is_batch: bool) -> str:
+    def fault_at(self, position: int, *, is_batch: bool) -> str:
         """What the n-th call meets; a fault of one entry waits for the next call that has some."""
         for index, one in enumerate(self.faults):
             is_of_entry = one.kind in _OF_AN_ENTRY
-            meets = one.call <= place and is_batch if is_of_entry else one.call == place
+            meets = one.call <= position and is_batch if is_of_entry else one.call == position
             if meets and index not in self.spent:
                 self.spent.add(index)
                 return one.kind
@@ -141,10 +142,10 @@ class Calls:
         if not self._stack:
             return
         invocation = self._stack[-1]
-        place = invocation.calls
+        position = invocation.calls
         invocation.calls += 1
         self._die_if_dead(invocation)
-        kind = next((one.kind for one in invocation.faults if one.call == place), "")
+        kind = next((one.kind for one in invocation.faults if one.call == position), "")
         if kind in _DEADLY:
             invocation.met.append(f"journal: {kind}")
             invocation.is_doomed = True
@@ -158,17 +159,17 @@ class Calls:
         if not self._stack:
             return ""
         invocation = self._stack[-1]
-        place = invocation.calls
+        position = invocation.calls
         invocation.calls += 1
         self._die_if_dead(invocation)
-        self._meanwhile(invocation, place)
+        self._meanwhile(invocation, position)
         if self._clock.seconds >= invocation.ends_at:
             invocation.met.append("out of time")
             self._die(invocation)
         if self.outages.get(service, 0.0) > self._clock.seconds:
             invocation.met.append(f"{service} is down")
             raise _error("unavailable", operation)
-        kind = invocation.fault_at(place, is_batch=is_batch)
+        kind = invocation.fault_at(position, is_batch=is_batch)
         if not kind:
             return ""
         invocation.met.append(f"{operation}: {kind}")
@@ -182,11 +183,11 @@ class Calls:
             raise ReadTimeoutError(endpoint_url=service)
         return kind
 
-    def _meanwhile(self, invocation: Invocation, place: int) -> None:
+    def _meanwhile(self, invocation: Invocation, position: int) -> None:
         """What other workers do while this call is under way."""
         began = self._clock.seconds
         for call, step in invocation.during:
-            if call == place:
+            if call == position:
                 self.run_step(step)
         if self._clock.seconds > began:
             invocation.met.append("slow")
@@ -207,6 +208,20 @@ class Calls:
             self._die(invocation)
 
 
+def outside_call(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A client's method that is one call of a service, and may meet a fault.
+
+    Its class has `_calls` and `_service`; the operation is the method's name.
+    """
+    operation = method.__name__.title().replace("_", "")
+
+    @wraps(method)
+    def called(client: Any, **request: Any) -> Any:
+        return client._calls.one(client._service, operation, lambda: method(client, **request))
+
+    return called
+
+
 class ShuffledExecutor(Executor):
     """Runs at once what a pool would overlap, in an order that the invocation's dice decide."""
 
@@ -218,8 +233,8 @@ class ShuffledExecutor(Executor):
         order = list(range(len(tasks)))
         self._calls.current.random.shuffle(order)
         results: list[Any] = [None] * len(tasks)
-        for place in order:
-            results[place] = fn(*tasks[place])
+        for position in order:
+            results[position] = fn(*tasks[position])
         return iter(results)
 
 

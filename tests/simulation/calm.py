@@ -2,9 +2,15 @@
 
 from random import Random
 
-from simulation.bound import BOUND_SECONDS
-from simulation.broken import GuaranteeBroken
-from simulation.checkers import COMES_TO_REST, COMMANDS_END, CONVERGES, IDEMPOTENT, NOTHING_LOST
+from simulation.checkers import (
+    BOUND_SECONDS,
+    COMES_TO_REST,
+    COMMANDS_END,
+    CONVERGES,
+    IDEMPOTENT,
+    NOTHING_LOST,
+    GuaranteeBroken,
+)
 from simulation.schedule import Step
 from simulation.subscriber import Subscriber
 from simulation.truth import Change, customer_item, status_of
@@ -22,32 +28,32 @@ def judge_end(world: World) -> None:
     _wait_out_poison(world, dice)
     world.topic.cursed.clear()
     world.operators.send(keep=False)
-    world.tell("all faults end")
-    settle(world, dice)
+    world.log("all faults end")
+    run_until_idle(world, dice)
     if world.setting.commands:
         finish_commands(world, dice)
-        settle(world, dice)
+        run_until_idle(world, dice)
     _check_all_accounted(world)
     _bring_back(world, dice)
-    settle(world, dice)
+    run_until_idle(world, dice)
     _check_all_accounted(world)
-    _check_rows(world, mended=False)
+    _check_rows(world, repaired=False)
     world.mapping.make_anew()
-    world.tell("the stream is read once more, which publishes what was refused in passing")
-    settle(world, dice)
-    _mend(world, dice)
-    settle(world, dice)
-    _check_rows(world, mended=True)
+    world.log("the stream is read once more, which publishes what was refused in passing")
+    run_until_idle(world, dice)
+    _repair(world, dice)
+    run_until_idle(world, dice)
+    _check_rows(world, repaired=True)
     before = _states(world)
     world.topic.deliver_everything_again(dice)
     world.mapping.make_anew()
-    world.tell("everything is delivered once more")
-    settle(world, dice)
+    world.log("everything is delivered once more")
+    run_until_idle(world, dice)
     if _states(world) != before and not world.truth.unraised_generations:
         raise GuaranteeBroken(IDEMPOTENT, "a row changed when everything was delivered once more")
 
 
-def settle(world: World, dice: Random) -> None:
+def run_until_idle(world: World, dice: Random) -> None:
     """Let everything happen that is due, and wait for what will be."""
     for _ in range(ROUNDS_MAX):
         if _work(world, dice):
@@ -67,7 +73,7 @@ def finish_commands(world: World, dice: Random) -> None:
         if not world.commands.begun:
             break
         _command(world, dice, "resume")
-        settle(world, dice)
+        run_until_idle(world, dice)
     _command(world, dice, "recover")
 
 
@@ -102,21 +108,21 @@ def _command(world: World, dice: Random, what: str) -> None:
 
 
 def _work(world: World, dice: Random) -> bool:
-    worked = world.publish(Step(do="publish", dice=dice.getrandbits(30)))
+    worked = world.workers.publish(Step(do="publish", dice=dice.getrandbits(30)))
     worked |= world.topic.deliver(dice, 50, in_order=False) > 0
     for subscriber in world.subscribers:
         step = Step(do="consume", dice=dice.getrandbits(30))
-        worked |= world.workers.consume(step, subscriber, world.queues)
+        worked |= world.workers.consume(step, subscriber)
     return worked
 
 
 def _check_all_accounted(world: World) -> None:
     for subscriber in world.subscribers:
         dead = {one.body for one in subscriber.dlq.messages.values()}
-        told = [found for body in dead if (found := world.truth.told_by(body)) is not None]
-        parked = {(one.customer, one.index) for one in told if one.change is not None}
+        facts = [fact for body in dead if (fact := world.truth.fact_of(body)) is not None]
+        parked = {(fact.customer, fact.index) for fact in facts if fact.change is not None}
         for customer, changes in world.truth.changes.items():
-            row = subscriber.told_by_row(customer, world.truth)
+            row = subscriber.fact_of_row(customer, world.truth)
             reached = row.index if row else 0
             for change in changes[reached:]:
                 if not _is_accounted(world, subscriber, change, parked):
@@ -140,7 +146,7 @@ def _is_accounted(
 
 
 def _is_held_back(world: World, change: Change) -> bool:
-    """In the failure store, or trimmed, as one of the streams told it."""
+    """In the failure store, or trimmed, by any of the streams that carried it."""
     return any(
         one.record.body["eventID"] in world.bucket.held or one.record.number in world.truth.trimmed
         for one in (change, *change.copies)
@@ -157,16 +163,16 @@ def _last_wanted(world: World, subscriber: Subscriber, customer: str) -> Change 
     return wanted[-1] if wanted else None
 
 
-def _check_rows(world: World, *, mended: bool) -> None:
+def _check_rows(world: World, *, repaired: bool) -> None:
     """Every row says what is true; before reconcile, save where AWS or the publisher held back."""
     for subscriber in world.subscribers:
         for customer in world.truth.changes:
-            if mended and subscriber is world.subscribers[0]:
+            if repaired and subscriber is world.subscribers[0]:
                 true = _item_says(world, customer)
             else:
                 true = _events_say(world, subscriber, customer)
             row = subscriber.rows.get(customer)
-            says = row["status"]["S"] if row else "REMOVED" if mended else None
+            says = row["status"]["S"] if row else "REMOVED" if repaired else None
             if true is not None and says != true:
                 raise GuaranteeBroken(
                     CONVERGES,
@@ -175,7 +181,7 @@ def _check_rows(world: World, *, mended: bool) -> None:
 
 
 def _item_says(world: World, customer: str) -> str | None:
-    """None where the item has no status that could be told."""
+    """None where the item has no known status."""
     item = customer_item(world.accounts.items.get(customer))
     return "REMOVED" if item is None else status_of(item)
 
@@ -194,15 +200,15 @@ def _bring_back(world: World, dice: Random) -> None:
     if not world.setting.commands:
         for subscriber in world.subscribers:
             subscriber.dlq.move_all_to(subscriber.queue)
-        world.tell("dead messages are moved back")
+        world.log("dead messages are moved back")
         return
     for through in ("queue", "consumer"):
-        for place in range(len(world.subscribers)):
-            _command(world, dice, f"replay {through} {place}")
-        settle(world, dice)
+        for index in range(len(world.subscribers)):
+            _command(world, dice, f"replay {through} {index}")
+        run_until_idle(world, dice)
 
 
-def _mend(world: World, dice: Random) -> None:
+def _repair(world: World, dice: Random) -> None:
     """Reconcile: every row of the first subscriber that differs from its item is repaired."""
     world.clock.seconds += 60
     if world.setting.commands:
@@ -212,7 +218,7 @@ def _mend(world: World, dice: Random) -> None:
     for customer in world.truth.changes:
         count += world.operators.read_repair(world.subscribers[0], customer)
     world.operators.send(keep=False)
-    world.tell(f"reconcile mends {count} rows")
+    world.log(f"reconcile repairs {count} rows")
 
 
 def _states(world: World) -> dict[str, dict[str, tuple[object, ...]]]:

@@ -1,10 +1,13 @@
 """DynamoDB's condition expressions, as far as a guarded row uses them.
 
 Amazon DynamoDB Developer Guide, "Condition and filter expressions, operators, and functions": NOT
-binds tighter than AND, AND tighter than OR; text compares by its UTF-8 bytes; values of different
-types are never equal and have no order; an attribute that is absent is unequal to anything.
+binds tighter than AND, AND tighter than OR (as in Python, which parses them here); text compares by
+its UTF-8 bytes; values of different types are never equal and have no order; an attribute that is
+absent is unequal to anything.
 """
 
+import ast
+import operator
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -14,139 +17,83 @@ from typing import Any
 Item = Mapping[str, Mapping[str, Any]]
 Test = Callable[[Item, Item], bool]
 """Of the stored item (empty where there is none) and the values of the expression."""
-_Operand = Callable[[Item, Item], Any]
-_TOKEN = re.compile(r"\s*(<>|<=|>=|[<>=(),]|[#:]?[A-Za-z_][A-Za-z0-9_]*)")
-_RESERVED = frozenset({"AND", "OR", "NOT"})
+_IN_PYTHON = {"=": "==", "<>": "!=", "AND": "and", "OR": "or", "NOT": "not", "#": "N_", ":": "V_"}
+_TOKEN = re.compile(r"<>|(?<![<>])=|\b(?:AND|OR|NOT)\b|[#:]")
 
 
 @lru_cache(maxsize=256)
 def compiled(text: str, names: tuple[tuple[str, str], ...]) -> Test:
     """Raises: ValueError where the expression is none that DynamoDB would take."""
-    parser = _Parser(_tokens(text), dict(names))
-    test = parser.any_of()
-    parser.end()
-    return test
+    source = _TOKEN.sub(lambda found: _IN_PYTHON[found[0]], " ".join(text.split()))
+    try:
+        tree = ast.parse(source, mode="eval")
+    except SyntaxError as error:
+        raise ValueError(f"{text!r} is no condition") from error
+    return _test(tree.body, dict(names))
 
 
 # Private functions
 
 
-def _tokens(text: str) -> list[str]:
-    tokens: list[str] = []
-    place = 0
-    while place < len(text.rstrip()):
-        found = _TOKEN.match(text, place)
-        if found is None:
-            raise ValueError(f"no token at {place} of {text!r}")
-        tokens.append(found[1])
-        place = found.end()
-    return tokens
+def _test(node: ast.expr, names: Mapping[str, str]) -> Test:
+    match node:
+        case ast.BoolOp(op=word, values=parts):
+            tests = [_test(one, names) for one in parts]
+            combined = all if isinstance(word, ast.And) else any
+            return lambda item, values: combined(one(item, values) for one in tests)
+        case ast.UnaryOp(op=ast.Not(), operand=part):
+            test = _test(part, names)
+            return lambda item, values: not test(item, values)
+        case ast.Compare(left=left, ops=[sign], comparators=[right]):
+            return _applied(_COMPARISONS[type(sign)], [left, right], names)
+        case ast.Call(func=ast.Name(id=name), args=arguments):
+            return _applied(_FUNCTIONS[name], arguments, names)
+    raise ValueError(f"unexpected {ast.unparse(node)}")
 
 
-class _Parser:
-    def __init__(self, tokens: list[str], names: dict[str, str]) -> None:
-        self._tokens = tokens
-        self._names = names
-        self._place = 0
+def _applied(
+    function: Callable[..., bool], nodes: list[ast.expr], names: Mapping[str, str]
+) -> Test:
+    operands = [_operand(one, names) for one in nodes]
+    return lambda item, values: function(*(one(item, values) for one in operands))
 
-    def end(self) -> None:
-        if self._place != len(self._tokens):
-            raise ValueError(f"unexpected {self._tokens[self._place]!r}")
 
-    def any_of(self) -> Test:
-        tests = [self._all_of()]
-        while self._take("OR"):
-            tests.append(self._all_of())
-        return tests[0] if len(tests) == 1 else lambda i, v: any(one(i, v) for one in tests)
-
-    def _all_of(self) -> Test:
-        tests = [self._single()]
-        while self._take("AND"):
-            tests.append(self._single())
-        return tests[0] if len(tests) == 1 else lambda i, v: all(one(i, v) for one in tests)
-
-    def _single(self) -> Test:
-        if self._take("NOT"):
-            inner = self._single()
-            return lambda i, v: not inner(i, v)
-        if self._take("("):
-            inner = self.any_of()
-            self._expect(")")
-            return inner
-        token = self._next()
-        if token in {"attribute_exists", "attribute_not_exists", "begins_with"}:
-            return self._function(token)
-        return self._comparison(self._operand(token))
-
-    def _function(self, name: str) -> Test:
-        self._expect("(")
-        first = self._operand(self._next())
-        if name == "begins_with":
-            self._expect(",")
-            second = self._operand(self._next())
-            self._expect(")")
-            return lambda i, v: _begins(first(i, v), second(i, v))
-        self._expect(")")
-        wanted = name == "attribute_exists"
-        return lambda i, v: (first(i, v) is not None) is wanted
-
-    def _comparison(self, left: _Operand) -> Test:
-        operator = self._next()
-        right = self._operand(self._next())
-        compare = _COMPARE.get(operator)
-        if compare is None:
-            raise ValueError(f"unexpected {operator!r}")
-        return lambda i, v: compare(left(i, v), right(i, v))
-
-    def _operand(self, token: str) -> _Operand:
-        if token.startswith(":"):
-            return lambda _, values: values[token]
-        name = self._names[token] if token.startswith("#") else token
-        if name in _RESERVED or not name[0].isalpha():
-            raise ValueError(f"unexpected {name!r}")
-        return lambda item, _: item.get(name)
-
-    def _take(self, token: str) -> bool:
-        if self._place < len(self._tokens) and self._tokens[self._place] == token:
-            self._place += 1
-            return True
-        return False
-
-    def _next(self) -> str:
-        if self._place == len(self._tokens):
-            raise ValueError("the expression ends early")
-        self._place += 1
-        return self._tokens[self._place - 1]
-
-    def _expect(self, token: str) -> None:
-        if not self._take(token):
-            raise ValueError(f"expected {token!r}")
+def _operand(node: ast.expr, names: Mapping[str, str]) -> Callable[[Item, Item], Any]:
+    match node:
+        case ast.Name(id=name) if name.startswith("V_"):
+            return lambda _, values: values[":" + name[2:]]
+        case ast.Name(id=name):
+            attribute = names["#" + name[2:]] if name.startswith("N_") else name
+            return lambda item, _: item.get(attribute)
+    raise ValueError(f"unexpected {ast.unparse(node)}")
 
 
 def _begins(value: Any, prefix: Any) -> bool:
-    if value is None or "S" not in value:
-        return False
-    return str(value["S"]).startswith(prefix["S"])
+    return value is not None and "S" in value and str(value["S"]).startswith(prefix["S"])
 
 
-def _ordered(left: Any, right: Any, holds: Callable[[int], bool]) -> bool:
-    if left is None or right is None or left.keys() != right.keys():
-        return False
-    (kind,) = left
-    if kind == "S":
-        first, second = left["S"].encode(), right["S"].encode()
-        return holds((first > second) - (first < second))
-    if kind == "N":
-        one, other = Decimal(left["N"]), Decimal(right["N"])
-        return holds((one > other) - (one < other))
-    return False
+def _ordered(holds: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    def compare(left: Any, right: Any) -> bool:
+        if left is None or right is None or left.keys() != right.keys():
+            return False
+        comparable = {"S": str.encode, "N": Decimal}
+        (kind,) = left
+        read = comparable.get(kind)
+        return read is not None and holds(read(left[kind]), read(right[kind]))
+
+    return compare
 
 
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "=": lambda a, b: a is not None and a == b,
-    "<>": lambda a, b: a is None or a != b,
-    "<": lambda a, b: _ordered(a, b, lambda sign: sign < 0),
-    "<=": lambda a, b: _ordered(a, b, lambda sign: sign <= 0),
-    ">": lambda a, b: _ordered(a, b, lambda sign: sign > 0),
-    ">=": lambda a, b: _ordered(a, b, lambda sign: sign >= 0),
+_COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+    ast.Eq: lambda left, right: left is not None and left == right,
+    ast.NotEq: lambda left, right: left is None or left != right,
+    ast.Lt: _ordered(operator.lt),
+    ast.LtE: _ordered(operator.le),
+    ast.Gt: _ordered(operator.gt),
+    ast.GtE: _ordered(operator.ge),
+}
+_FUNCTIONS: Mapping[str, Callable[..., bool]] = {
+    "attribute_exists": lambda value: value is not None,
+    "attribute_not_exists": lambda value: value is None,
+    "begins_with": _begins,
 }

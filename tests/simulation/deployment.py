@@ -3,8 +3,14 @@
 Stands in for `fanout.aws.AwsTarget`, with the parameters that a deployment writes.
 """
 
+import io
+import json
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
 
 from customer_events.event import Status
 from fanout.accounts.backfill import Backfill, SubscriptionChange
@@ -17,18 +23,17 @@ from fanout.discovery import Publisher, table_rules
 from fanout.discovery import Subscriber as Found
 from fanout.failures.store import Deployment, ObjectStore
 from payments_consumer.standing import attributes
-from simulation.parameters import FunctionsClient, ParametersClient
+from simulation.calls import Calls, outside_call
 from simulation.queues_client import QueuesClient
 from simulation.schedule import INNER, CallFault, Step
 from simulation.subscriber import Subscriber
 from simulation.system import ENTITY_FILTER, SOURCE, STATUS_MAP
 from simulation.tables_client import ACCOUNTS, TablesClient
+from simulation.workers import PUBLISHER
 
 if TYPE_CHECKING:
     from simulation.world import World
 
-PUBLISHER = "publisher"
-_ARN = "arn:aws:sqs:eu-west-1:123456789012:"
 _OWN = own_attributes(attributes)
 
 
@@ -66,9 +71,9 @@ class Deployed:
         return Found(
             name=subscriber.name,
             queue_url=subscriber.queue.url,
-            queue_arn=_ARN + subscriber.queue.name,
+            queue_arn=subscriber.queue.arn,
             dlq_url=subscriber.dlq.url,
-            dlq_arn=_ARN + subscriber.dlq.name,
+            dlq_arn=subscriber.dlq.arn,
             function_name=subscriber.name,
             table=subscriber.name,
             filter=None,
@@ -148,12 +153,68 @@ class Deployed:
         world = self._world
         faults = tuple(CallFault(call=one.call - INNER, kind=one.kind) for one in self.inner_faults)
         step = Step(do=name, dice=world.calls.current.random.getrandbits(30), faults=faults)
-        if name == PUBLISHER:
-            return world.workers.recover(
-                event, step, topic=world.topic, bucket=world.bucket, epoch=world.writers.epoch
-            )
-        subscriber = next(one for one in world.subscribers if one.name == name)
-        return world.workers.judge(event, step, subscriber, world.queues)
+        return world.workers.call(name, event, step)
+
+
+class ParametersClient:
+    """As much of botocore's SSM client as the operators' locks use."""
+
+    _service = "parameters"
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+        self._values: dict[str, str] = {}
+
+    def get_paginator(self, _: str) -> "ParametersClient":
+        return self
+
+    def paginate(self, *, Path: str, **_: Any) -> Iterator[dict[str, Any]]:  # noqa: N803
+        yield self.get_parameters_by_path(Path=Path)
+
+    @outside_call
+    def get_parameters_by_path(self, **request: Any) -> dict[str, Any]:
+        values = sorted(self._values.items())
+        below = request["Path"] + "/"
+        return {"Parameters": [{"Name": k, "Value": v} for k, v in values if k.startswith(below)]}
+
+    @outside_call
+    def put_parameter(self, **request: Any) -> dict[str, Any]:
+        if not request["Overwrite"] and request["Name"] in self._values:
+            raise ClientError({"Error": {"Code": "ParameterAlreadyExists"}}, "PutParameter")
+        self._values[request["Name"]] = request["Value"]
+        return {}
+
+    @outside_call
+    def delete_parameter(self, **request: Any) -> dict[str, Any]:
+        self._values.pop(request["Name"], None)
+        return {}
+
+
+class FunctionsClient:
+    """As much of botocore's Lambda client as the commands use.
+
+    `run` runs a function by its name with an event; None where it died.
+    """
+
+    _service = "functions"
+
+    def __init__(
+        self, calls: Calls, run: Callable[[str, dict[str, Any]], dict[str, Any] | None]
+    ) -> None:
+        self._calls = calls
+        self._run = run
+        self.exceptions = SimpleNamespace(ResourceNotFoundException=_NoSuchFunction)
+
+    @outside_call
+    def invoke(self, **request: Any) -> dict[str, Any]:
+        result = self._run(request["FunctionName"], json.loads(request["Payload"]))
+        answer = {"FunctionError": "Unhandled"} if result is None else {}
+        payload = {"errorType": "Sandbox.Timedout"} if result is None else result
+        return {**answer, "Payload": io.BytesIO(json.dumps(payload).encode())}
+
+
+class _NoSuchFunction(Exception):
+    pass
 
 
 # Private functions

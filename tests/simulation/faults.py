@@ -52,7 +52,7 @@ class Faults:
     snapshots: bool = False
     """An operator seeds a subscriber in the middle."""
     repairs: bool = False
-    """An operator mends drifted rows in the middle."""
+    """An operator repairs drifted rows in the middle."""
     redrives: bool = False
     """An operator moves dead messages back in the middle."""
     operators: bool = False

@@ -63,11 +63,11 @@ def generate(seed: int, faults: Faults) -> Schedule:
     )
     steps = [player.step() for _ in range(dice.randint(STEPS_MIN, STEPS_MAX))]
     if "restarts" in chosen and dice.random() < 0.3:
-        place = dice.randrange(len(steps))
-        steps.insert(place, Step(do="restart", what="raised", dice=_dice(dice)))
+        index = dice.randrange(len(steps))
+        steps.insert(index, Step(do="restart", what="raised", dice=_dice(dice)))
     elif "unraised_restarts" in chosen and dice.random() < 0.2:
-        place = dice.randrange(len(steps))
-        steps.insert(place, Step(do="restart", what="left", dice=_dice(dice)))
+        index = dice.randrange(len(steps))
+        steps.insert(index, Step(do="restart", what="left", dice=_dice(dice)))
     if faults.failovers:
         _insert_failover(steps, Random(f"failover {seed}"), share=FAILOVERS_SHARE if on else 1.0)
     return Schedule(setting=setting, steps=tuple(steps), seed=seed)
@@ -192,7 +192,7 @@ class _Player:
         dice = self._dice
         do, arguments = dice.choice(self._rare)
         if do in {"read snapshot", "read repair"} and dice.random() < 0.5:
-            do = "send readings"
+            do = "send snapshots"
         if do == "poison" and dice.random() < 0.1:
             do = "curse"
         return Step(do=do, after=self._after(), dice=_dice(dice), what=dice.choice(arguments))

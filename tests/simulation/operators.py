@@ -1,24 +1,23 @@
-"""Operators at work in the middle: they seed, mend and move.
+"""Operators at work in the middle: they seed, repair and move, by hand rather than by a command.
 
-Snapshots and repairs are made as the contract says, from the contract's own types: a snapshot
-carries when it was read, and the counter's value where there is one; a repair names the sequence
-that the row had before the item was read, and is only for a row that no sequence can mend.
+What they read may be sent much later, and more than once.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from customer_events.encoder import encode
-from customer_events.event import Change, CustomerStatusChanged, Status
-from customer_events.identity import snapshot_id
-from customer_events.sequence import UNCOUNTED, Sequence, SequenceSource, sequence
-from simulation.accounts import Accounts
-from simulation.clock import START_SECONDS, VirtualClock
-from simulation.faults import Setting
+from customer_events.event import CustomerStatusChanged, Status
+from customer_events.sequence import UNCOUNTED, Sequence, sequence
+from fanout.accounts import snapshots
+from simulation.clock import START_SECONDS
 from simulation.subscriber import Subscriber
 from simulation.system import SOURCE
-from simulation.truth import Reading, Truth, customer_item, status_of
+from simulation.truth import Snapshot, customer_item, status_of
+
+if TYPE_CHECKING:
+    from simulation.world import World
 
 _START = datetime.fromtimestamp(START_SECONDS, UTC)
 
@@ -26,44 +25,41 @@ _START = datetime.fromtimestamp(START_SECONDS, UTC)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sending:
     subscriber: Subscriber
-    customer: str
-    body: str
-    event_id: str
+    event: CustomerStatusChanged
 
 
 class Operators:
-    def __init__(
-        self, *, accounts: Accounts, truth: Truth, clock: VirtualClock, setting: Setting
-    ) -> None:
-        self._accounts = accounts
-        self._truth = truth
-        self._clock = clock
-        self._setting = setting
+    def __init__(self, world: "World") -> None:
+        self._world = world
         self._sendings: list[Sending] = []
-        self._readings = 0
-        self.epoch: Callable[[], int] = lambda: 1
+        self._snapshots = 0
 
     def read_snapshot(self, subscriber: Subscriber, customer: str) -> bool:
         """Read one item, to be sent some time."""
-        status = status_of(customer_item(self._accounts.items.get(customer)))
+        status = status_of(customer_item(self._world.accounts.items.get(customer)))
         if status is None:
             return False
-        self._make(subscriber, customer, status, repairs=None)
+        snapshot = self._snapshot(customer, status)
+        self._keep(subscriber, status, snapshots.snapshot_event(snapshot, SOURCE))
         return True
 
     def read_repair(self, subscriber: Subscriber, customer: str) -> bool:
-        """Compare a row with its item; what mends it, where they differ, to be sent some time."""
+        """Compare a row with its item; what repairs it, where they differ, to be sent some time."""
         row = subscriber.client.rows.get(customer)
-        item = customer_item(self._accounts.items.get(customer))
+        item = customer_item(self._world.accounts.items.get(customer))
         status = status_of(item) if item else "REMOVED"
         if status is None or (row is None and item is None):
             return False
         if row is not None and row["status"]["S"] == status:
             return False
-        if row is None or (item is not None and self._place(customer) > row["sequence"]["S"]):
-            self._make(subscriber, customer, status, repairs=None)
+        order = Sequence(row["sequence"]["S"]) if row is not None else None
+        if item is None:
+            event = snapshots.removal_event(customer, SOURCE, order, self._read_at())
+        elif order is None:
+            event = snapshots.snapshot_event(self._snapshot(customer, status), SOURCE)
         else:
-            self._make(subscriber, customer, status, repairs=Sequence(row["sequence"]["S"]))
+            event = snapshots.repair_event(self._snapshot(customer, status), SOURCE, order)
+        self._keep(subscriber, status, event)
         return True
 
     def send(self, *, keep: bool) -> int:
@@ -71,11 +67,11 @@ class Operators:
         sent = list(self._sendings)
         for one in sent:
             one.subscriber.queue.send(
-                one.body,
+                encode(one.event),
                 {},
                 origin="operator",
-                group=one.customer if self._setting.fifo else None,
-                dedup_id=one.event_id,
+                group=one.event.customer_id if self._world.setting.fifo else None,
+                dedup_id=str(one.event.event_id),
             )
         if not keep:
             self._sendings = []
@@ -83,52 +79,35 @@ class Operators:
 
     # Private functions
 
-    def _place(self, customer: str) -> Sequence:
-        """Where a reading of the item stands in the order."""
-        if self._setting.sequence_source == "stream":
-            return UNCOUNTED
-        version = self._accounts.items[customer]["version"]["N"]
-        return sequence(version, epoch=self.epoch())
-
-    def _make(
-        self, subscriber: Subscriber, customer: str, status: str, *, repairs: Sequence | None
-    ) -> None:
-        self._readings += 1
-        passed = timedelta(seconds=int(self._clock.seconds - START_SECONDS))
-        fraction = int((self._clock.seconds % 1) * 1000) * 1000 + self._readings % 1000
-        read_at = _START + passed + timedelta(microseconds=fraction)
-        counted = self._setting.sequence_source == "version" and repairs is None
-        place = self._place(customer) if counted else UNCOUNTED
-        event_id = snapshot_id(SOURCE, customer, place, 2, read_at)
-        event = CustomerStatusChanged(
-            event_id=event_id,
-            source=SOURCE,
+    def _snapshot(self, customer: str, status: str) -> snapshots.Snapshot:
+        counter = None
+        if self._world.setting.sequence_source == "version":
+            version = self._world.accounts.items[customer]["version"]["N"]
+            counter = sequence(version, epoch=self._world.writers.epoch)
+        return snapshots.Snapshot(
             customer_id=customer,
-            sequence=place,
-            sequence_source=SequenceSource(self._setting.sequence_source),
-            schema_version=2,
-            occurred_at=read_at,
             status=Status(status),
-            previous_status=None,
             reason=None,
-            change=Change.SNAPSHOT,
-            changed_at=read_at,
-            repairs=repairs,
+            sequence=counter,
+            changed_at=None,
+            read_at=self._read_at(),
         )
-        self._truth.note_reading(
-            Reading(
-                customer=customer,
-                index=self._truth.last_index(customer),
-                at=read_at,
+
+    def _read_at(self) -> datetime:
+        """Now, and some microseconds that tell which snapshot it is."""
+        self._snapshots += 1
+        seconds = self._world.clock.seconds
+        fraction = int((seconds % 1) * 1000) * 1000 + self._snapshots % 1000
+        return _START + timedelta(seconds=int(seconds - START_SECONDS), microseconds=fraction)
+
+    def _keep(self, subscriber: Subscriber, status: str, event: CustomerStatusChanged) -> None:
+        self._world.truth.note_snapshot(
+            Snapshot(
+                customer=event.customer_id,
+                index=self._world.truth.last_index(event.customer_id),
+                at=event.occurred_at,
                 status=status,
-                counted=counted,
+                counted=event.sequence != UNCOUNTED,
             )
         )
-        self._sendings.append(
-            Sending(
-                subscriber=subscriber,
-                customer=customer,
-                body=encode(event),
-                event_id=str(event_id),
-            )
-        )
+        self._sendings.append(Sending(subscriber=subscriber, event=event))

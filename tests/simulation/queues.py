@@ -45,6 +45,7 @@ class Queue:
     def __init__(self, name: str, clock: VirtualClock, *, fifo: bool) -> None:
         self.name = name
         self.url = f"https://sqs.eu-west-1.amazonaws.com/123456789012/{name}"
+        self.arn = f"arn:aws:sqs:eu-west-1:123456789012:{name}"
         self.fifo = fifo
         self._clock = clock
         self.messages: dict[str, QueuedMessage] = {}
@@ -191,11 +192,48 @@ class Queue:
             visible_at=0.0,
             receives=0,
             origin="maxReceiveCount",
-            source=self.name,
+            source=self.arn,
             dedup_id=message.message_id,
             number=self.dlq.next_number(),
         )
         self.dlq._put(moved)
+
+
+def as_received(message: QueuedMessage) -> dict[str, Any]:
+    """As the SQS API hands a message out."""
+    system = {
+        "ApproximateReceiveCount": str(message.receives),
+        "SentTimestamp": str(int(message.sent_at * 1000)),
+        "ApproximateFirstReceiveTimestamp": str(int(message.first_received_at * 1000)),
+    }
+    if message.group is not None:
+        system["MessageGroupId"] = message.group
+        system["SequenceNumber"] = f"{message.number:020}"
+    if message.source is not None:
+        system["DeadLetterQueueSourceArn"] = message.source
+    return {
+        "MessageId": message.message_id,
+        "ReceiptHandle": message.receipt,
+        "Body": message.body,
+        "Attributes": system,
+        "MessageAttributes": dict(message.attributes),
+    }
+
+
+def as_lambda_record(message: QueuedMessage, queue: Queue) -> dict[str, Any]:
+    """A received message as Lambda hands it to a function."""
+    return {
+        "messageId": message.message_id,
+        "receiptHandle": message.receipt,
+        "body": message.body,
+        "attributes": as_received(message)["Attributes"],
+        "messageAttributes": {
+            name: {"dataType": one["DataType"], "stringValue": one["StringValue"]}
+            for name, one in message.attributes.items()
+        },
+        "eventSource": "aws:sqs",
+        "eventSourceARN": queue.arn,
+    }
 
 
 def hash_text(text: str) -> int:

@@ -5,10 +5,9 @@ from typing import Any
 
 from simulation.calls import Calls, EntryRefused
 from simulation.clock import VirtualClock
-from simulation.queues import Queue, QueuedMessage
+from simulation.queues import Queue, as_received
 
 ATTRIBUTES_MAX = 10
-_ARN = "arn:aws:sqs:eu-west-1:123456789012:"
 _LONG_POLL_SECONDS = 1.0
 
 
@@ -87,7 +86,7 @@ class QueuesClient:
             )
             if request["WaitTimeSeconds"] and not received:
                 self._clock.seconds += _LONG_POLL_SECONDS
-            return {"Messages": [_as_received(one) for one in received]}
+            return {"Messages": [as_received(one) for one in received]}
 
         return self._calls.one(f"queue {queue.name}", "ReceiveMessage", receive)
 
@@ -98,7 +97,7 @@ class QueuesClient:
             now = self._clock.seconds
             hidden = sum(one.visible_at > now for one in queue.messages.values())
             attributes = {
-                "QueueArn": f"{_ARN}{queue.name}",
+                "QueueArn": queue.arn,
                 "MessageRetentionPeriod": "1209600",
                 "MaximumMessageSize": "1048576",
                 "ApproximateNumberOfMessages": str(len(queue.messages) - hidden),
@@ -118,26 +117,3 @@ class QueuesClient:
 def metadata(now: float) -> dict[str, Any]:
     """Of an answer: AWS stamps it with whole seconds, rounded down."""
     return {"HTTPHeaders": {"date": formatdate(int(now), usegmt=True)}}
-
-
-# Private functions
-
-
-def _as_received(message: QueuedMessage) -> dict[str, Any]:
-    system = {
-        "ApproximateReceiveCount": str(message.receives),
-        "SentTimestamp": str(int(message.sent_at * 1000)),
-        "ApproximateFirstReceiveTimestamp": str(int(message.first_received_at * 1000)),
-    }
-    if message.group is not None:
-        system["MessageGroupId"] = message.group
-        system["SequenceNumber"] = f"{message.number:020}"
-    if message.source is not None:
-        system["DeadLetterQueueSourceArn"] = f"{_ARN}{message.source}"
-    return {
-        "MessageId": message.message_id,
-        "ReceiptHandle": message.receipt,
-        "Body": message.body,
-        "Attributes": system,
-        "MessageAttributes": dict(message.attributes),
-    }

@@ -5,12 +5,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from simulation.calls import Calls
+from simulation.calls import Calls, outside_call
 from simulation.conditions import compiled
 
 Row = dict[str, dict[str, Any]]
 Watch = Callable[[str, Row | None, Row], None]
-"""Told of each write: the customer, the row before it, and the row after it."""
+"""Hears of each write: the customer, the row before it, and the row after it."""
 
 
 class RowsClient:
@@ -22,19 +22,13 @@ class RowsClient:
         self._watch = watch
         self.rows: dict[str, Row] = {}
 
-    def update_item(self, **request: Any) -> dict[str, Any]:
-        return self._calls.one(self._service, "UpdateItem", lambda: self._update(request))
-
+    @outside_call
     def get_item(self, **request: Any) -> dict[str, Any]:
-        def read() -> dict[str, Any]:
-            row = self.rows.get(request["Key"]["customer_id"]["S"])
-            return {"Item": dict(row)} if row else {}
+        row = self.rows.get(request["Key"]["customer_id"]["S"])
+        return {"Item": dict(row)} if row else {}
 
-        return self._calls.one(self._service, "GetItem", read)
-
-    # Private functions
-
-    def _update(self, request: dict[str, Any]) -> dict[str, Any]:
+    @outside_call
+    def update_item(self, **request: Any) -> dict[str, Any]:
         customer = request["Key"]["customer_id"]["S"]
         before = self.rows.get(customer)
         names = request.get("ExpressionAttributeNames", {})

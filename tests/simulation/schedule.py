@@ -5,10 +5,12 @@ nothing about it. That is what lets a schedule be shrunk, and kept when the gene
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
+
+from pydantic import TypeAdapter
 
 from simulation.faults import Setting
 
@@ -16,8 +18,7 @@ INNER = 100
 """From this number on, a fault is of the functions that an operator's command calls."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallFault:
+class CallFault(NamedTuple):
     """What happens to the n-th outside call of an invocation, counted from 0."""
 
     call: int
@@ -44,29 +45,15 @@ class Step:
     faults: tuple[CallFault, ...] = ()
     during: tuple[tuple[int, "Step"], ...] = ()
 
-    def to_document(self) -> dict[str, Any]:
-        document: dict[str, Any] = {"do": self.do}
-        if self.after:
-            document["after"] = self.after
-        if self.dice:
-            document["dice"] = self.dice
-        if self.what:
-            document["what"] = self.what
-        if self.faults:
-            document["faults"] = [[one.call, one.kind] for one in self.faults]
-        if self.during:
-            document["during"] = [[call, one.to_document()] for call, one in self.during]
-        return document
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """`story` says in a sentence or two what a kept schedule once broke."""
+    """`broke` says in a sentence or two what a kept schedule once broke."""
 
     setting: Setting
     steps: tuple[Step, ...]
     seed: int | None = None
-    story: str = ""
+    broke: str = ""
 
     def with_steps(self, steps: tuple[Step, ...]) -> "Schedule":
         return replace(self, steps=steps)
@@ -79,30 +66,17 @@ def every_step(schedule: Schedule) -> Iterator[Step]:
         yield from (one for _, one in step.during)
 
 
-def step_from(document: Mapping[str, Any]) -> Step:
-    return Step(
-        do=document["do"],
-        after=document.get("after", 0.0),
-        dice=document.get("dice", 0),
-        what=document.get("what", ""),
-        faults=tuple(CallFault(call=call, kind=kind) for call, kind in document.get("faults", ())),
-        during=tuple((call, step_from(one)) for call, one in document.get("during", ())),
-    )
+_SCHEDULES = TypeAdapter(Schedule)
 
 
 def dump(schedule: Schedule) -> str:
-    head = {"story": schedule.story, "seed": schedule.seed, "setting": asdict(schedule.setting)}
-    lines = [f"  {json.dumps(name)}: {json.dumps(value)}," for name, value in head.items()]
-    steps = ",\n".join(f"    {json.dumps(one.to_document())}" for one in schedule.steps)
-    return "\n".join(["{", *lines, '  "steps": [', steps, "  ]", "}", ""])
+    """One line a step, so that a difference can be read."""
+    steps = _SCHEDULES.dump_python(schedule, mode="json", exclude_defaults=True)["steps"]
+    document = {"broke": schedule.broke, "seed": schedule.seed, "setting": asdict(schedule.setting)}
+    lines = [f"  {json.dumps(name)}: {json.dumps(value)}," for name, value in document.items()]
+    text = ",\n".join(f"    {json.dumps(one)}" for one in steps)
+    return "\n".join(["{", *lines, '  "steps": [', text, "  ]", "}", ""])
 
 
 def load(path: Path) -> Schedule:
-    document = json.loads(path.read_text(encoding="utf-8"))
-    setting = document["setting"]
-    return Schedule(
-        setting=Setting(**{**setting, "majors": tuple(setting["majors"])}),
-        steps=tuple(step_from(one) for one in document["steps"]),
-        seed=document.get("seed"),
-        story=document.get("story", ""),
-    )
+    return _SCHEDULES.validate_json(path.read_bytes())

@@ -42,9 +42,9 @@ def _simpler(schedule: Schedule) -> Iterator[Schedule]:
         for start in range(0, len(steps), size):
             yield schedule.with_steps(steps[:start] + steps[start + size :])
         size //= 2
-    for place, step in enumerate(steps):
+    for index, step in enumerate(steps):
         for plainer in _plainer(step):
-            yield schedule.with_steps((*steps[:place], *plainer, *steps[place + 1 :]))
+            yield schedule.with_steps((*steps[:index], *plainer, *steps[index + 1 :]))
     setting = schedule.setting
     for change in (
         {"second_subscriber": False},
@@ -62,12 +62,12 @@ def _simpler(schedule: Schedule) -> Iterator[Schedule]:
 
 def _plainer(step: Step) -> Iterator[tuple[Step, ...]]:
     """Simpler ways to have this step: without faults, without what happens during it, at once."""
-    for place in range(len(step.during)):
-        rest = step.during[:place] + step.during[place + 1 :]
+    for index in range(len(step.during)):
+        rest = step.during[:index] + step.during[index + 1 :]
         yield (replace(step, during=rest),)
-        yield (step.during[place][1], replace(step, during=rest))
-    for place in range(len(step.faults)):
-        yield (replace(step, faults=step.faults[:place] + step.faults[place + 1 :]),)
+        yield (step.during[index][1], replace(step, during=rest))
+    for index in range(len(step.faults)):
+        yield (replace(step, faults=step.faults[:index] + step.faults[index + 1 :]),)
     if step.after:
         yield (replace(step, after=0.0),)
     if step.dice > 9:

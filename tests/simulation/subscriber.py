@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from simulation.queues import Queue, QueuedMessage
+from simulation.queues import Queue
 from simulation.rows import RowsClient
 from simulation.topic import FilterPolicy
-from simulation.truth import Change, Told, Truth
+from simulation.truth import Change, Fact, Truth
 
 FROM_OR_TO_ACTIVE: FilterPolicy = {
     "schema_version": ["2"],
@@ -45,36 +45,12 @@ class Subscriber:
             return True
         return major == 2 and "ACTIVE" in {change.status, change.previous}
 
-    def told_by_row(self, customer: str, truth: Truth) -> Told | None:
+    def fact_of_row(self, customer: str, truth: Truth) -> Fact | None:
         row = self.client.rows.get(customer)
-        return truth.told_by_row(row) if row else None
+        return truth.fact_of_row(row) if row else None
 
     def still_has(self, body: str) -> bool:
         """In its DLQ, or once more in its queue: where an operator may have moved it back to."""
         return any(one.body == body for one in self.dlq.messages.values()) or any(
             one.body == body for one in self.queue.messages.values()
         )
-
-
-def as_lambda_record(message: QueuedMessage, queue: Queue) -> dict[str, Any]:
-    """A received message as Lambda hands it to a function."""
-    system = {
-        "ApproximateReceiveCount": str(message.receives),
-        "SentTimestamp": str(int(message.sent_at * 1000)),
-        "ApproximateFirstReceiveTimestamp": str(int(message.first_received_at * 1000)),
-    }
-    if message.group is not None:
-        system["MessageGroupId"] = message.group
-        system["SequenceNumber"] = f"{message.number:020}"
-    return {
-        "messageId": message.message_id,
-        "receiptHandle": message.receipt,
-        "body": message.body,
-        "attributes": system,
-        "messageAttributes": {
-            name: {"dataType": one["DataType"], "stringValue": one["StringValue"]}
-            for name, one in message.attributes.items()
-        },
-        "eventSource": "aws:sqs",
-        "eventSourceARN": f"arn:aws:sqs:eu-west-1:123456789012:{queue.name}",
-    }

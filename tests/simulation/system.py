@@ -1,10 +1,11 @@
 """The code under test, put together as the two bootstraps do it, around the world's clients.
 
-A broken variant overrides one part.
+A broken variant changes parts by name: those that `Clients` or a method marked `part` supplies.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import wraps
 from random import Random
 from types import MappingProxyType
 from typing import Any
@@ -69,18 +70,42 @@ class NoReport:
         return
 
 
+Change = Callable[[Any, Clients], Any]
+"""What stands in for a part: made from the real one."""
+
+
+def part(build: Callable[..., Any]) -> Callable[..., Any]:
+    """A part of the system that a broken variant may change, by the method's name."""
+
+    @wraps(build)
+    def built(system: "System", clients: Clients, **options: Any) -> Any:
+        change = system.changes.get(build.__name__, lambda real, _: real)
+        return change(build(system, clients, **options), clients)
+
+    return built
+
+
 class System:
-    """The real system."""
+    """The real system, with some parts changed.
 
-    bent_commands: Mapping[tuple[Any, str], Any] = MappingProxyType({})
-    """Parts of operators' commands that a broken variant replaces, by module or class and name."""
+    `command_parts` replaces parts of operators' commands, by module or class and name.
+    """
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(
+        self,
+        setting: Setting,
+        *,
+        changes: Mapping[str, Change] = MappingProxyType({}),
+        command_parts: Mapping[tuple[Any, str], Any] = MappingProxyType({}),
+    ) -> None:
         self.setting = setting
+        self.changes = changes
+        self.command_parts = command_parts
         self.rule: Callable[[CustomerStatusChanged], Mapping[str, str]] = attributes
 
     # The publisher
 
+    @part
     def bus(self, clients: Clients) -> Bus:
         transport = of_bus(clients.topic_arn)
         calls = (
@@ -95,12 +120,14 @@ class System:
             executor=clients.executor,
         )
 
+    @part
     def failure_store(self, clients: Clients) -> FailureStore:
         return S3FailureStore(
             client_factory=lambda: clients.bucket, bucket="failures", executor=clients.executor
         )
 
-    def rules(self) -> TableRules:
+    @part
+    def rules(self, _: Clients) -> TableRules:
         counted = self.setting.sequence_source == "version"
         entities, own_statuses = self.setting.entities, self.setting.own_statuses
         return TableRules(
@@ -110,13 +137,15 @@ class System:
             status_map=(settings.status_map(STATUS_MAP) or {}) if own_statuses else {},
         )
 
-    def producer(self, epoch: int) -> Producer:
+    @part
+    def producer(self, _: Clients, *, epoch: int) -> Producer:
         return Producer(source=SOURCE, epoch=epoch, versions=self.setting.majors)
 
-    def batch_publisher(self, clients: Clients, epoch: int) -> BatchPublisher:
+    @part
+    def batch_publisher(self, clients: Clients, *, epoch: int) -> BatchPublisher:
         return BatchPublisher(
-            rules=self.rules(),
-            producer=self.producer(epoch),
+            rules=self.rules(clients),
+            producer=self.producer(clients, epoch=epoch),
             failure_store=self.failure_store(clients),
             clock=clients.clock,
             tracker=failure_tracker.FailureTracker(),
@@ -124,9 +153,11 @@ class System:
             jitter=clients.dice.random,
         )
 
-    def publisher(self, clients: Clients, epoch: int) -> Handler:
+    @part
+    def publisher(self, clients: Clients, *, epoch: int) -> Handler:
+        clients = self._changed(clients)
         return StreamHandler(
-            publisher=self.batch_publisher(clients, epoch),
+            publisher=self.batch_publisher(clients, epoch=epoch),
             bus=self.bus(clients),
             reporter=NoReport(),
             clock=clients.clock,
@@ -134,21 +165,27 @@ class System:
 
     # A consumer
 
-    def rows(self, clients: Clients) -> GuardedRows:
+    @part
+    def guarded_rows(self, clients: Clients) -> GuardedRows:
         return GuardedTable(clients.rows, "rows", rule=self.rule, clock=clients.clock.now)
 
+    @part
     def event_handler(self, clients: Clients) -> EventHandler:
-        return LatestState(self.rows(clients), writers_max=1, executor=clients.executor)
+        return LatestState(self.guarded_rows(clients), writers_max=1, executor=clients.executor)
 
+    @part
     def tracker(self, clients: Clients) -> FailureTracker:
         return FailureTracker(receives_max=self.setting.receives_max, clock=clients.clock)
 
+    @part
     def parking_lot(self, clients: Clients) -> ParkingLot:
         return SqsParkingLot(clients.queues, clients.dlq_url, consumer="payments")
 
+    @part
     def redelivery(self, clients: Clients) -> Redelivery:
         return SqsRedelivery(clients.queues, clients.queue_url, jitter=clients.dice)
 
+    @part
     def batch_consumer(self, clients: Clients) -> Any:
         return BatchConsumer(
             handler=self.event_handler(clients),
@@ -156,7 +193,9 @@ class System:
             tracker=self.tracker(clients),
         )
 
+    @part
     def consumer(self, clients: Clients) -> Handler:
+        clients = self._changed(clients)
         return SqsHandler(
             consumer=self.batch_consumer(clients),
             redelivery=self.redelivery(clients),
@@ -166,5 +205,9 @@ class System:
             now=clients.clock.now,
         )
 
+    # Private functions
 
-__all__ = ["Clients", "Handler", "System"]
+    def _changed(self, clients: Clients) -> Clients:
+        names = self.changes.keys() & {"topic", "queues"}
+        changed = {name: self.changes[name](getattr(clients, name), clients) for name in names}
+        return replace(clients, **changed)

@@ -1,7 +1,7 @@
 """As much of botocore's DynamoDB client as backfill and reconcile read with.
 
-Each read takes a time of its own, by some microseconds: so the instant that a reading is dated with
-tells the checkers which reading it is.
+Each read takes a time of its own, by some microseconds: so the date of a snapshot tells the
+checkers which one it is.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from simulation.calls import Calls
 from simulation.clock import VirtualClock
 from simulation.queues_client import metadata
 from simulation.rows import RowsClient
-from simulation.truth import EPOCH_DIGITS, NUMBER_DIGITS, Reading, Truth, customer_item, status_of
+from simulation.truth import EPOCH_DIGITS, NUMBER_DIGITS, Snapshot, Truth, customer_item, status_of
 
 ACCOUNTS = "accounts"
 _READ_SECONDS = 0.001
@@ -115,18 +115,18 @@ class TablesClient:
             status = status_of(item) if item else "REMOVED"
             if status is None:
                 continue
-            place = None
+            order = None
             if self._counted and item and "version" in item:
                 number = item["version"]["N"]
-                place = f"{self.epoch:0{EPOCH_DIGITS}}.{number:0>{NUMBER_DIGITS}}"
-            self._truth.note_reading(
-                Reading(
+                order = f"{self.epoch:0{EPOCH_DIGITS}}.{number:0>{NUMBER_DIGITS}}"
+            self._truth.note_snapshot(
+                Snapshot(
                     customer=customer,
                     index=index,
                     at=at,
                     status=status,
-                    counted=place is not None,
-                    place=place,
+                    counted=order is not None,
+                    order=order,
                 )
             )
 

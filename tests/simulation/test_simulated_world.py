@@ -1,8 +1,6 @@
 """The world of the simulation against what AWS documents, and against moto where moto agrees."""
 
-import json
 from random import Random
-from uuid import uuid4
 
 import boto3
 import pytest
@@ -13,13 +11,14 @@ from moto import mock_aws
 
 from fanout.streams.mapping import Succeeded
 from simulation.accounts import RETENTION_SECONDS, Accounts
-from simulation.calls import Calls
+from simulation.bus import EventBus
+from simulation.calls import Calls, Invocation
 from simulation.clock import VirtualClock
 from simulation.conditions import compiled
 from simulation.faults import Setting
 from simulation.queues import VISIBILITY_SECONDS, Queue
+from simulation.schedule import CallFault
 from simulation.stream_mapping import StreamMapping
-from simulation.topic import selects
 
 ACTIVE, CLOSED = {"status": {"S": "ACTIVE"}}, {"status": {"S": "CLOSED"}}
 
@@ -115,34 +114,6 @@ def test_not_binds_tighter_than_and_and_that_tighter_than_or():
     assert test({"s": {"S": "1"}, "t": {"S": "1"}}, values)
 
 
-# SNS filters
-
-
-@pytest.mark.parametrize("transition", ["ACTIVE>CLOSED", "NONE>ACTIVE", "NONE>PENDING"])
-@pytest.mark.parametrize("version", ["1", "2", None])
-def test_filters_select_what_moto_delivers(aws, transition, version):
-    policy = {"schema_version": ["2"], "transition": [{"prefix": "ACTIVE>"}, {"suffix": ">ACTIVE"}]}
-    attributes = {"transition": {"DataType": "String", "StringValue": transition}}
-    if version:
-        attributes["schema_version"] = {"DataType": "String", "StringValue": version}
-    sns, sqs = aws("sns"), aws("sqs")
-    name = uuid4().hex
-    topic = sns.create_topic(Name=name)["TopicArn"]
-    url = sqs.create_queue(QueueName=name)["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"][
-        "QueueArn"
-    ]
-    sns.subscribe(
-        TopicArn=topic,
-        Protocol="sqs",
-        Endpoint=arn,
-        Attributes={"FilterPolicy": json.dumps(policy), "RawMessageDelivery": "true"},
-    )
-    sns.publish(TopicArn=topic, Message="x", MessageAttributes=attributes)
-    delivered = "Messages" in sqs.receive_message(QueueUrl=url)
-    assert selects(policy, attributes) is delivered
-
-
 # SQS
 
 
@@ -154,20 +125,6 @@ def queues(*, fifo=False, receives_max=2):
     return clock, queue, dlq
 
 
-def bodies(received):
-    return [one.body for one in received]
-
-
-def test_a_received_message_is_hidden_until_its_visibility_timeout_ends():
-    clock, queue, _ = queues()
-    queue.send("a", {}, origin="test")
-    assert bodies(queue.receive(10, Random(1), in_order=True)) == ["a"]
-    assert queue.receive(10, Random(1), in_order=True) == []
-    clock.seconds += VISIBILITY_SECONDS
-    (again,) = queue.receive(10, Random(1), in_order=True)
-    assert again.receives == 2
-
-
 def test_a_message_received_too_often_is_redriven_with_its_id_and_its_age():
     clock, queue, dlq = queues()
     message_id = queue.send("a", {}, origin="test")
@@ -177,15 +134,7 @@ def test_a_message_received_too_often_is_redriven_with_its_id_and_its_age():
         clock.seconds += VISIBILITY_SECONDS
     (dead,) = dlq.messages.values()
     assert queue.messages == {}
-    assert (dead.message_id, dead.sent_at, dead.source) == (message_id, sent_at, "q")
-
-
-def test_a_fifo_group_waits_for_its_message_and_others_do_not():
-    _, queue, _ = queues(fifo=True)
-    for group, body in [("g", "1"), ("g", "2"), ("h", "3")]:
-        queue.send(body, {}, origin="test", group=group, dedup_id=body)
-    assert bodies(queue.receive(1, Random(1), in_order=True)) == ["1"]
-    assert bodies(queue.receive(10, Random(1), in_order=True)) == ["3"]
+    assert (dead.message_id, dead.sent_at, dead.source) == (message_id, sent_at, queue.arn)
 
 
 def test_a_fifo_queue_drops_a_repeat_for_five_minutes_and_no_longer():
@@ -268,3 +217,20 @@ def test_a_mapping_made_anew_reads_from_the_trim_horizon():
 def test_calls_without_an_invocation_meet_no_fault():
     calls = Calls(VirtualClock())
     assert calls.one("topic", "Publish", lambda: 1) == 1
+
+
+# EventBridge
+
+
+@pytest.mark.parametrize(
+    ("kind", "entries", "failed"),
+    [("entry_fails", 2, 1), ("missing", 1, 0), ("missing_done", 1, 0)],
+)
+def test_answers_stand_by_place_so_that_one_that_is_missing_shifts_the_rest(kind, entries, failed):
+    calls = Calls(VirtualClock())
+    fault = CallFault(call=0, kind=kind)
+    calls.enter(Invocation(ends_at=float("inf"), random=Random(1), faults=(fault,)))
+    bus = EventBus(calls, VirtualClock(), watch=lambda *_: None)
+    entry = {"Source": "s", "DetailType": "t", "Detail": '{"subject": "c"}'}
+    answer = bus.put_events(Entries=[entry, entry])
+    assert (len(answer["Entries"]), answer["FailedEntryCount"]) == (entries, failed)

@@ -5,9 +5,12 @@ otherwise then, so that a line is dropped once its emulator has learned it.
 """
 
 import json
-from dataclasses import replace
+import time
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from random import Random
+from typing import Any
+from uuid import UUID, uuid4
 
 import boto3
 import pytest
@@ -18,8 +21,11 @@ from customer_events.event import Change, CustomerStatusChanged, Status
 from customer_events.sequence import UNCOUNTED, SequenceSource, sequence
 from event_consumer.guarded_table import GuardedTable
 from payments_consumer.standing import attributes
-from simulation.same_scripts import Aws, World, received, sent
-from simulation.subscriber import FROM_OR_TO_ACTIVE, PATTERN_FROM_OR_TO_ACTIVE
+from simulation.calls import Calls, Invocation
+from simulation.clock import VirtualClock
+from simulation.queues import Queue
+from simulation.queues_client import QueuesClient
+from simulation.rows import RowsClient
 
 pytestmark = pytest.mark.slow
 
@@ -29,13 +35,103 @@ UNLIKE_AWS = {
         "moto",
         "test_a_fifo_message_has_a_number_that_rises",
     ): "moto draws the number at random",
-    (
-        "moto",
-        "test_an_event_pattern_selects_the_same_events",
-    ): "moto hands the target the whole event, whatever its InputPath says",
 }
 """By backend and script: why it answers otherwise."""
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+@dataclass(kw_only=True)
+class World:
+    """The simulation's world, as far as scripts need it."""
+
+    def __post_init__(self) -> None:
+        self._clock = VirtualClock()
+        self._calls = Calls(self._clock)
+        self._calls.enter(Invocation(ends_at=float("inf"), random=Random(1)))
+        self._queues: list[Queue] = []
+
+    @property
+    def sqs(self) -> QueuesClient:
+        return QueuesClient(self._calls, self._queues, self._clock)
+
+    def queues(self, *, fifo: bool = False, receives_max: int = 2) -> tuple[str, str]:
+        suffix = ".fifo" if fifo else ""
+        queue, dlq = (Queue(name + suffix, self._clock, fifo=fifo) for name in ("q", "d"))
+        queue.dlq, queue.receives_max = dlq, receives_max
+        self._queues += [queue, dlq]
+        return queue.url, dlq.url
+
+    def rows(self) -> tuple[RowsClient, str]:
+        return RowsClient(self._calls, "rows", lambda *_: None), "rows"
+
+    def pass_time(self, seconds: float) -> None:
+        self._clock.seconds += seconds
+
+
+@dataclass(kw_only=True)
+class Aws:
+    """moto, the embedded AWS, or AWS itself: boto3 clients by service."""
+
+    client: Any
+
+    @property
+    def sqs(self) -> Any:
+        return self.client("sqs")
+
+    def queues(self, *, fifo: bool = False, receives_max: int = 2) -> tuple[str, str]:
+        suffix = ".fifo" if fifo else ""
+        attributes = {"FifoQueue": "true"} if fifo else {}
+        dlq = self.sqs.create_queue(QueueName=f"d-{uuid4().hex}{suffix}", Attributes=attributes)
+        redrive = {
+            "deadLetterTargetArn": self._arn(dlq["QueueUrl"]),
+            "maxReceiveCount": str(receives_max),
+        }
+        queue = self.sqs.create_queue(
+            QueueName=f"q-{uuid4().hex}{suffix}",
+            Attributes={**attributes, "RedrivePolicy": json.dumps(redrive)},
+        )
+        return queue["QueueUrl"], dlq["QueueUrl"]
+
+    def rows(self) -> tuple[Any, str]:
+        name = f"rows-{uuid4().hex}"
+        self.client("dynamodb").create_table(
+            TableName=name,
+            KeySchema=[{"AttributeName": "customer_id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "customer_id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        return self.client("dynamodb"), name
+
+    def pass_time(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def _arn(self, url: str) -> str:
+        answer = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        return str(answer["Attributes"]["QueueArn"])
+
+
+Backend = World | Aws
+
+
+def sent(backend: Backend, url: str, *entries: dict[str, Any]) -> None:
+    answer = backend.sqs.send_message_batch(
+        QueueUrl=url, Entries=[{"Id": str(index), **one} for index, one in enumerate(entries)]
+    )
+    assert len(answer["Successful"]) == len(entries)
+
+
+def received(
+    backend: Backend, url: str, *, count: int = 10, hidden_seconds: int = 1
+) -> list[dict[str, Any]]:
+    answer = backend.sqs.receive_message(
+        QueueUrl=url,
+        MaxNumberOfMessages=count,
+        VisibilityTimeout=hidden_seconds,
+        WaitTimeSeconds=1,
+        AttributeNames=["All"],
+        MessageAttributeNames=["All"],
+    )
+    return list(answer.get("Messages", []))
 
 
 @pytest.fixture(scope="module", params=BACKENDS)
@@ -187,49 +283,6 @@ def test_the_guards_writes_apply_or_not(backend, agrees):
     seen = [(one.applied, one.row and one.row.status.value) for one in written]
     statuses = [*["ACTIVE"] * 3, "SUSPENDED", *["CLOSED"] * 5, *["ACTIVE"] * 2]
     agrees(seen, [(applies, now) for (_, applies), now in zip(HISTORY, statuses, strict=True)])
-
-
-# SNS and EventBridge
-
-KINDS = [("NONE", "ACTIVE"), ("ACTIVE", "CLOSED"), ("PENDING", "CLOSED"), ("CLOSED", "REMOVED")]
-
-
-def test_a_filter_policy_lets_the_same_messages_through(backend, agrees):
-    entries = [
-        {
-            "Id": f"{place}-{version}",
-            "Message": f"{old}>{new} v{version}",
-            "MessageAttributes": {
-                "transition": {"DataType": "String", "StringValue": f"{old}>{new}"},
-                "schema_version": {"DataType": "String", "StringValue": version},
-            },
-        }
-        for place, (old, new) in enumerate(KINDS)
-        for version in ("1", "2")
-    ]
-    plain = [
-        {**one, "Message": json.dumps({"subject": "c", "text": one["Message"]})} for one in entries
-    ]
-    seen = [json.loads(one)["text"] for one in backend.publish(dict(FROM_OR_TO_ACTIVE), plain)]
-    agrees(sorted(seen), ["ACTIVE>CLOSED v2", "NONE>ACTIVE v2"])
-
-
-def test_an_event_pattern_selects_the_same_events(backend, agrees):
-    details = [
-        {
-            "subject": f"{old}>{new}",
-            "source": "urn:novapay:accounts",
-            "type": f"novapay.accounts.CustomerStatusChanged.v{major}",
-            "data": {"status": new, "previous_status": None if old == "NONE" else old},
-        }
-        for old, new in KINDS
-        for major in (1, 2)
-    ]
-    found = [
-        json.loads(one) for one in backend.put_events(dict(PATTERN_FROM_OR_TO_ACTIVE), details)
-    ]
-    seen = sorted(f"{one.get('subject')} {one.get('type', '')[-2:]}" for one in found)
-    agrees(seen, ["ACTIVE>CLOSED v2", "NONE>ACTIVE v2"])
 
 
 # What the scripts are made of

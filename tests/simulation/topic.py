@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from moto.sns.utils import FilterPolicyMatcher
+
 from simulation.calls import Calls, EntryRefused
 from simulation.clock import VirtualClock
 from simulation.queues import DEDUPLICATION_SECONDS, Queue
@@ -39,7 +41,7 @@ class OnItsWay:
 
 
 Watch = Callable[[str, frozenset[str]], None]
-"""Told of each message that the topic takes: its body, and the subscriptions it goes to."""
+"""Hears of each message that the topic takes: its body, and the subscriptions it goes to."""
 
 
 class Topic:
@@ -68,10 +70,10 @@ class Topic:
         """Bring messages to their queues; a FIFO topic keeps each group's order."""
         delivered = 0
         while self.on_their_way and delivered < count:
-            place = 0 if in_order else dice.randrange(len(self.on_their_way))
+            index = 0 if in_order else dice.randrange(len(self.on_their_way))
             if self.fifo:
-                place = self._head_of_group(place)
-            one = self.on_their_way.pop(place)
+                index = self._head_of_group(index)
+            one = self.on_their_way.pop(index)
             self._delivered.append(one)
             self._bring(one)
             delivered += 1
@@ -97,8 +99,9 @@ class Topic:
         dedup_id = entry.get("MessageDeduplicationId")
         if self.fifo and not self._is_new(dedup_id):
             return {"MessageId": "again"}
-        to = [one for one in self.subscriptions if selects(one.policy, attributes)]
-        self._take(entry["Message"], to, attributes, entry.get("MessageGroupId"), dedup_id)
+        body = entry["Message"]
+        to = [one for one in self.subscriptions if selects(one.policy, attributes, body)]
+        self._take(body, to, attributes, entry.get("MessageGroupId"), dedup_id)
         return {"MessageId": "new"}
 
     def _take(
@@ -125,12 +128,13 @@ class Topic:
         self._dedup[dedup_id] = now
         return True
 
-    def _head_of_group(self, place: int) -> int:
-        chosen = self.on_their_way[place]
-        for index, one in enumerate(self.on_their_way):
-            if one.group == chosen.group and one.subscription is chosen.subscription:
-                return index
-        return place
+    def _head_of_group(self, index: int) -> int:
+        chosen = self.on_their_way[index]
+        return next(
+            head
+            for head, one in enumerate(self.on_their_way)
+            if one.group == chosen.group and one.subscription is chosen.subscription
+        )
 
     def _wrapped(self, one: OnItsWay) -> str:
         return _notification(one, self.arn)
@@ -146,29 +150,18 @@ class Topic:
         )
 
 
-def selects(policy: FilterPolicy | None, attributes: Mapping[str, Mapping[str, str]]) -> bool:
+def selects(
+    policy: FilterPolicy | None, attributes: Mapping[str, Mapping[str, str]], body: str
+) -> bool:
     """Whether a filter policy on message attributes lets a message pass."""
-    if policy is None:
-        return True
-    return all(
-        name in attributes and any(_matches(one, attributes[name]["StringValue"]) for one in wanted)
-        for name, wanted in policy.items()
-    )
+    in_moto = {
+        name: {"Type": one["DataType"], "Value": one["StringValue"]}
+        for name, one in attributes.items()
+    }
+    return bool(FilterPolicyMatcher(dict(policy or {}), None).matches(in_moto, body))
 
 
 # Private functions
-
-
-def _matches(rule: Any, value: str) -> bool:
-    if isinstance(rule, str):
-        return value == rule
-    if "prefix" in rule:
-        return value.startswith(rule["prefix"])
-    if "suffix" in rule:
-        return value.endswith(rule["suffix"])
-    if "anything-but" in rule:
-        return value not in rule["anything-but"]
-    raise ValueError(f"a rule that is not played here: {sorted(rule)}")
 
 
 def _notification(one: OnItsWay, arn: str) -> str:

@@ -76,11 +76,11 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Snapshot:
     """A customer's state as an operator's tool read it, after `index` changes.
 
-    `place`: where its counter puts it in the order; None where that is not known. What was made of
-    the reading may still leave the counter out.
+    `order`: where its counter puts it in the order; None where that is not known. What was made of
+    the snapshot may still leave the counter out.
     """
 
     customer: str
@@ -88,12 +88,12 @@ class Reading:
     at: datetime
     status: str
     counted: bool
-    place: str | None = None
+    order: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """What a document or a row tells: a change in a major version, or a reading; and its place."""
+class Fact:
+    """What a document or a row says: a change in a major version, or a snapshot; and its order."""
 
     customer: str
     major: int
@@ -101,11 +101,11 @@ class Told:
     epoch: int
     number: int
     change: Change | None = None
-    reading: Reading | None = None
+    snapshot: Snapshot | None = None
 
     @property
     def index(self) -> int:
-        found = self.change or self.reading
+        found = self.change or self.snapshot
         assert found is not None
         return found.index
 
@@ -114,14 +114,14 @@ class Told:
         """When it happened, or was read, as the document or the row says."""
         if self.change is not None:
             return self.change.second
-        assert self.reading is not None
-        return self.reading.at.timestamp()
+        assert self.snapshot is not None
+        return self.snapshot.at.timestamp()
 
     def __str__(self) -> str:
         if self.change is not None:
             epoch = f" in epoch {self.epoch}" if self.epoch > 1 else ""
             return f"{self.change} in v{self.major}{epoch}"
-        return f"a reading of {self.customer} after change {self.index}"
+        return f"a snapshot of {self.customer} after change {self.index}"
 
 
 class Truth:
@@ -130,9 +130,9 @@ class Truth:
         self.by_record: dict[int, Change] = {}
         self.trimmed: set[int] = set()
         self.ids: dict[str, tuple[Change, int]] = {}
-        self._by_place: dict[tuple[str, int, int, int], Change] = {}
-        self._readings: dict[tuple[str, datetime], Reading] = {}
-        self._told: dict[str, Told | None] = {}
+        self._by_order: dict[tuple[str, int, int, int], Change] = {}
+        self._snapshots: dict[tuple[str, datetime], Snapshot] = {}
+        self._facts: dict[str, Fact | None] = {}
         self.uncounted = False
         """Whether some writer changed a status without raising the version."""
         self.unraised_generations: set[int] = set()
@@ -142,89 +142,68 @@ class Truth:
         self.note_copy(change)
 
     def note_copy(self, change: Change) -> None:
-        """How a change is told from here on; it is no other change."""
+        """How a change is published from here on; it is no other change."""
         self.by_record[change.record.number] = change
-        place = (change.customer, change.epoch, change.number, change.second)
+        order = (change.customer, change.epoch, change.number, change.second)
         if not change.why_not:
-            self._by_place[place] = change
+            self._by_order[order] = change
 
-    def note_reading(self, reading: Reading) -> None:
-        self._readings[(reading.customer, reading.at)] = reading
+    def note_snapshot(self, snapshot: Snapshot) -> None:
+        self._snapshots[(snapshot.customer, snapshot.at)] = snapshot
 
     def last_index(self, customer: str) -> int:
         return len(self.changes.get(customer, ()))
 
-    def told_by(self, body: str) -> Told | None:
+    def fact_of(self, body: str) -> Fact | None:
         """What a message's body tells; None for one that tells nothing true."""
-        if body not in self._told:
-            self._told[body] = self._read(body)
-        return self._told[body]
+        if body not in self._facts:
+            self._facts[body] = self._read(body)
+        return self._facts[body]
 
-    def told_by_row(self, row: dict[str, dict[str, Any]]) -> Told | None:
-        """Which change, or which reading, a row was last written from."""
-        customer, occurred_at = row["customer_id"]["S"], row["occurred_at"]["S"]
-        major = int(row["schema_version"]["N"])
-        return self._find(
-            customer,
-            major,
-            row["event_id"]["S"],
-            row["sequence"]["S"],
-            occurred_at,
-            is_reading=row.get("snapshot_at", {}).get("S") == occurred_at,
-        )
+    def fact_of_row(self, row: dict[str, dict[str, Any]]) -> Fact | None:
+        """Which change, or which snapshot, a row was last written from."""
+        occurred_at = row["occurred_at"]["S"]
+        fact = {
+            "customer": row["customer_id"]["S"],
+            "major": int(row["schema_version"]["N"]),
+            "event_id": row["event_id"]["S"],
+        }
+        is_snapshot = row.get("snapshot_at", {}).get("S") == occurred_at
+        return self._find(fact, row["sequence"]["S"], occurred_at, is_snapshot=is_snapshot)
 
     # Private functions
 
-    def _read(self, body: str) -> Told | None:
+    def _read(self, body: str) -> Fact | None:
         try:
             document = json.loads(body)
             while "specversion" not in document:
                 wrapped = document.get("detail")
                 document = wrapped if wrapped is not None else json.loads(document["Message"])
-            return self._find(
-                document["data"]["customer_id"],
-                int(document["type"].rpartition(".v")[2]),
-                document["id"],
-                document["sequence"],
-                document["time"],
-                is_reading=document["data"].get("change") == "snapshot",
-            )
+            fact = {
+                "customer": document["data"]["customer_id"],
+                "major": int(document["type"].rpartition(".v")[2]),
+                "event_id": document["id"],
+            }
+            is_snapshot = document["data"].get("change") == "snapshot"
+            order, at = document["sequence"], document["time"]
+            return self._find(fact, order, at, is_snapshot=is_snapshot)
         except (ValueError, KeyError, TypeError):
             return None
 
     def _find(
-        self,
-        customer: str,
-        major: int,
-        event_id: str,
-        place: str,
-        occurred_at: str,
-        *,
-        is_reading: bool,
-    ) -> Told | None:
-        at = datetime.fromisoformat(occurred_at)
-        epoch, _, digits = place.partition(".")
-        number = int(digits)
-        told: dict[str, Any] = {
-            "customer": customer,
-            "major": major,
-            "event_id": event_id,
-            "epoch": int(epoch),
-            "number": number,
-        }
-        if is_reading:
-            reading = self._readings.get((customer, at))
-            if reading is None:
-                return None
-            if reading.place is not None and reading.place != place:
-                reading = replace(reading, counted=False)
-            told["reading"] = reading
-            return Told(**told)
-        key = (customer, int(epoch), number, int(at.timestamp()))
-        change = self._by_place.get(key)
-        if change is None:
-            return None
-        return Told(**told, change=change)
+        self, fact: dict[str, Any], order: str, occurred_at: str, *, is_snapshot: bool
+    ) -> Fact | None:
+        at, customer = datetime.fromisoformat(occurred_at), fact["customer"]
+        epoch, _, digits = order.partition(".")
+        fact |= {"epoch": int(epoch), "number": int(digits)}
+        if not is_snapshot:
+            key = (customer, int(epoch), int(digits), int(at.timestamp()))
+            change = self._by_order.get(key)
+            return Fact(**fact, change=change) if change else None
+        snapshot = self._snapshots.get((customer, at))
+        if snapshot is not None and snapshot.order not in {None, order}:
+            snapshot = replace(snapshot, counted=False)
+        return Fact(**fact, snapshot=snapshot) if snapshot else None
 
 
 def customer_item(item: Item | None) -> Item | None:

@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
@@ -24,26 +23,11 @@ from fanout.runs import pace as depth_bound
 from fanout.runs.store import Operator, Run
 from fanout.sqs import scan as sweep
 from simulation.clock import VirtualClock
-from simulation.subscriber import Subscriber
 
 _LEAP = 20.0
 """How much longer a pause is here than it was meant: one look in ten seconds is enough."""
 _LEAP_BELOW_SECONDS = 5.0
 _MEMORY = Path("/dev/shm")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Begun:
-    """A run that is not done.
-
-    `customers`: who was there when it began, after which change; `snapshots`: how many were sent.
-    """
-
-    command: str
-    run_id: str
-    subscriber: Subscriber
-    customers: Mapping[str, int]
-    snapshots: int
 
 
 class InTurn(Executor):
@@ -67,8 +51,8 @@ class InTurn(Executor):
 class Stop:
     """In the place of `Stopping`: nobody asks to stop, and to wait is to let others work."""
 
-    def __init__(self, desk: "Desk") -> None:
-        self._desk = desk
+    def __init__(self, machine: "OperatorMachine") -> None:
+        self._machine = machine
         self._asked = False
 
     def __enter__(self) -> Self:
@@ -84,10 +68,10 @@ class Stop:
         self._asked = True
 
     def wait(self, seconds: float) -> None:
-        self._desk.sleep(seconds)
+        self._machine.sleep(seconds)
 
 
-class Desk:
+class OperatorMachine:
     """`idle` is called where a command waits; `writes` before each line of a journal."""
 
     def __init__(
@@ -100,9 +84,8 @@ class Desk:
         self._careful = 0
         self._at_work = 0
         self._home: tempfile.TemporaryDirectory[str] | None = None
-        self.operator = Operator(user="jo", host="desk-0", pid=0, identity="arn", account="1")
+        self.operator = Operator(user="jo", host="laptop-0", pid=0, identity="arn", account="1")
         self.alive: set[int] = set()
-        self.begun: dict[str, Begun] = {}
 
     # What a machine has
 
@@ -137,23 +120,6 @@ class Desk:
             self._home = tempfile.TemporaryDirectory(prefix="simulation-", dir=base)
         return Path(self._home.name)
 
-    def note(
-        self,
-        command: str,
-        run_id: str,
-        subscriber: Subscriber,
-        customers: Mapping[str, int] | None = None,
-        snapshots: int = 0,
-    ) -> None:
-        """A run has been made, and somebody will have to go on with it if its process dies."""
-        self.begun[run_id] = Begun(
-            command=command,
-            run_id=run_id,
-            subscriber=subscriber,
-            customers=customers or {},
-            snapshots=snapshots,
-        )
-
     def close(self) -> None:
         if self._home is not None:
             self._home.cleanup()
@@ -175,27 +141,26 @@ class Desk:
     # At work
 
     @contextmanager
-    def at_work(self, bent: dict[tuple[Any, str], Any]) -> Iterator[None]:
-        """Lend the machine to a command; `bent` replaces parts of the command itself."""
+    def at_work(self, changed: Mapping[tuple[Any, str], Any]) -> Iterator[None]:
+        """Lend the machine to a command; `changed` replaces parts of the command itself."""
         if self._at_work:
             yield
             return
         self._at_work += 1
-        replaced = [
-            (place, name, getattr(place, name)) for place, name in {**self._parts(), **bent}
-        ]
+        parts = {**self._parts(), **changed}
+        replaced = [(owner, name, getattr(owner, name)) for owner, name in parts]
         defaults = [(one, dict(one.__kwdefaults__)) for one in _DEFAULTS]
         was_quiet, console.ERR.quiet = console.ERR.quiet, True
-        for (place, name), part in {**self._parts(), **bent}.items():
-            setattr(place, name, part)
+        for (owner, name), part in parts.items():
+            setattr(owner, name, part)
         own = {"monotonic": self.monotonic, "sleep": self.sleep, "clock": self.now}
         for one, known in defaults:
             one.__kwdefaults__.update({name: own[name] for name in known if name in own})
         try:
             yield
         finally:
-            for place, name, part in replaced:
-                setattr(place, name, part)
+            for owner, name, part in replaced:
+                setattr(owner, name, part)
             for one, known in defaults:
                 one.__kwdefaults__.update(known)
             console.ERR.quiet = was_quiet
@@ -233,14 +198,14 @@ _DEFAULTS: tuple[Any, ...] = (
 class Journals(store.RunStore):
     """The production store; a process may die before and after each line that it writes."""
 
-    def __init__(self, folder: Path, desk: Desk) -> None:
-        super().__init__(folder, clock=desk.line_at)
-        self._desk = desk
+    def __init__(self, folder: Path, machine: OperatorMachine) -> None:
+        super().__init__(folder, clock=machine.line_at)
+        self._machine = machine
 
     def create(self, *arguments: Any, **options: Any) -> Run:
-        with self._desk.carefully():
+        with self._machine.carefully():
             return super().create(*arguments, **options)
 
     def open(self, *arguments: Any, **options: Any) -> Run:
-        with self._desk.carefully():
+        with self._machine.carefully():
             return super().open(*arguments, **options)
