@@ -20,7 +20,7 @@ _BASELINE = (
 
 def build(which: str, folder: Path) -> Path:
     """Our package, for this machine."""
-    return build_package(SERVICES[which], arch="local", output=folder)
+    return build_package(SERVICES[which], output=folder).path
 
 
 def baseline_size_bytes(folder: Path) -> int:

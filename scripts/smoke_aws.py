@@ -234,7 +234,7 @@ def _create_stack(target: AwsTarget, bucket: str, log: Callable[[str], None]) ->
     with tempfile.TemporaryDirectory(prefix="fanout-smoke-") as folder:
         for service in services(template):
             log(f"package: {service} for {ARCH}")
-            path = build_package(service, arch=ARCH, output=Path(folder))
+            path = build_package(service, arch=ARCH, output=Path(folder)).path
             keys[service] = path.name
             s3.put_object(Bucket=bucket, Key=path.name, Body=path.read_bytes())
     document = ephemeral(with_code_at(template, bucket, keys))

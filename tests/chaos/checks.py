@@ -23,10 +23,10 @@ def judge(
 
     `left`: what waits or is dead although everything has been restored.
     """
-    comparison = compare(deployment, watch.ledger.customers)
+    customers, differing = compare(deployment, watch.ledger.customers)
     broken = [f"lost: {entry}" for entry in account.lost[:_SHOWN_MAX]]
     broken += [f"contradiction: {one}" for one in account.contradictions[:_SHOWN_MAX]]
-    broken += [f"row: {one}" for one in comparison.differences[:_SHOWN_MAX]]
+    broken += [f"row: {one}" for one in differing[:_SHOWN_MAX]]
     broken += list(steps_back(versions(deployment)))[:_SHOWN_MAX]
     broken += [f"left over: {one}" for one in left]
     ends = {
@@ -37,8 +37,8 @@ def judge(
         "  lost": len(account.lost),
         "events, distinct": account.events,
         "  delivered": account.deliveries,
-        "rows compared": comparison.customers,
-        "  that differ": len(comparison.differences),
+        "rows compared": customers,
+        "  that differ": len(differing),
     }
     return ends, tuple(broken)
 

@@ -17,7 +17,7 @@ from chaos.workers import Pauses, kill_caller
 from fanout.demo.witnesses import Counts, Watch
 from fanout.local import runtime
 from fanout.local.deployment import LocalDeployment
-from fanout.local.processes import RecordedProcess
+from fanout.local.state_folder import RecordedProcess
 from long_run import Report
 
 _LOOK_SECONDS = 0.1

@@ -20,7 +20,7 @@ from chaos.run import Settings, run
 from chaos.workers import is_possible_here, kill_caller
 from customer_events.sequence import sequence
 from fanout.demo.audit import Stored
-from fanout.local.processes import RecordedProcess
+from fanout.local.state_folder import RecordedProcess
 
 CALLS = {
     "dynamodb": lambda client: client.list_tables(),

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 
 import psutil
 
-from fanout.local.processes import RecordedProcess
+from fanout.local.state_folder import RecordedProcess
 
 _PAUSE_SECONDS = (0.3, 5.0)
 

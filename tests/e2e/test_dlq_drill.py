@@ -17,7 +17,7 @@ import pytest
 from customer_events.encoder import to_document
 from e2e.fanout_command import Fanout
 from fanout.local.runtime import running
-from fanout.packaging.build import build, choose
+from fanout.packaging.build import build_package
 from unit.event_consumer.consumer_samples import live
 
 pytestmark = pytest.mark.slow
@@ -36,9 +36,7 @@ def system(tmp_path_factory):
     """A deployment whose consumer is an earlier release, and in which messages die quickly."""
     folder = tmp_path_factory.mktemp("drill")
     with running(folder / "state") as deployment:
-        package = build(
-            "payments_consumer", target=choose("local", None), output=folder, say=lambda _said: None
-        ).path.read_bytes()
+        package = build_package("payments_consumer", output=folder).path.read_bytes()
         system = SimpleNamespace(
             deployment=deployment,
             package=package,

@@ -13,8 +13,8 @@ import pytest
 
 from e2e.started_process import started
 from fanout.errors import ExitCode
-from fanout.local.processes import RecordedProcess
 from fanout.local.runtime import look, running, stop
+from fanout.local.state_folder import RecordedProcess
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from fanout.cli import app
 from fanout.packaging import dependencies
-from fanout.packaging.build import Project, build, build_package, choose, here
+from fanout.packaging.build import Project, build_package, here
 
 pytestmark = pytest.mark.slow
 
@@ -85,7 +85,7 @@ def service(request):
 
 @pytest.fixture(scope="module")
 def package(service, tmp_path_factory):
-    return build_package(service, output=tmp_path_factory.mktemp("dist"))
+    return build_package(service, output=tmp_path_factory.mktemp("dist")).path
 
 
 @pytest.fixture(scope="module")
@@ -131,8 +131,7 @@ def test_every_dependency_module_kept_imports_as_it_does_with_nothing_left_out(
     unpacked, service, tmp_path
 ):
     whole = tmp_path / "whole"
-    pins = dependencies._pins(here().lock(service))
-    assert dependencies._copy_installed(pins, whole)
+    assert dependencies.copy_installed(here().lock(service), whole)
     files = [path.relative_to(whole).as_posix() for path in whole.rglob("*.py")]
     kept = [name for name in files if (unpacked / name).is_file()]
     modules = json.dumps([_module_name(name) for name in sorted(kept)])
@@ -172,15 +171,15 @@ def test_a_clone_elsewhere_with_an_empty_cache_builds_the_same_bytes(package, se
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(root / folder, elsewhere / folder, symlinks=True, ignore=ignored)
     project = Project(root=elsewhere)
-    target = choose("local", None)
-    again = build(service, target=target, output=tmp_path / "dist", project=project)
+    again = build_package(service, output=tmp_path / "dist", project=project)
     assert again.path.read_bytes() == package.read_bytes()
 
 
 @of_one_service
 def test_an_arm64_package_holds_native_modules_for_arm64(service, tmp_path):
     running = f"{sys.version_info.major}.{sys.version_info.minor}"
-    path = build_package(service, arch="arm64", python_version=running, output=tmp_path)
+    built = build_package(service, arch="arm64", python_version=running, output=tmp_path)
+    path = built.path
     with zipfile.ZipFile(path) as archive:
         native = [name for name in archive.namelist() if name.endswith(".so")]
     assert path.name == f"{service}-arm64.zip"

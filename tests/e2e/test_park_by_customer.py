@@ -28,8 +28,8 @@ PATCH = [{"op": "replace", "path": "/data/change", "value": "changed"}]
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory):
-    built = build_package("payments_consumer", arch="local", output=tmp_path_factory.mktemp("p"))
-    archive = io.BytesIO(built.read_bytes())
+    built = build_package("payments_consumer", output=tmp_path_factory.mktemp("p"))
+    archive = io.BytesIO(built.path.read_bytes())
     with zipfile.ZipFile(archive, "a") as file:
         file.write(MODULE, MODULE.name)
     return archive.getvalue()

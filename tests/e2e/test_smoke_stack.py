@@ -1,6 +1,7 @@
 """The stack of `smoke_aws.py smoke --execute`, on the embedded AWS: made whole, deleted whole."""
 
 import zipfile
+from types import SimpleNamespace
 
 import pytest
 
@@ -24,7 +25,7 @@ def target(tmp_path, monkeypatch):
         path = output / f"{service}-{arch}.zip"
         with zipfile.ZipFile(path, "w") as package:
             package.writestr("nothing.py", "")
-        return path
+        return SimpleNamespace(path=path)
 
     monkeypatch.setattr(smoke_aws, "load_template", what_the_emulator_takes)
     monkeypatch.setattr(smoke_aws, "build_package", empty_package)

@@ -28,7 +28,7 @@ module "event_bus" {
 def packages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("packages")
     return {
-        service: build_package(service, arch="local", output=folder)
+        service: build_package(service, output=folder).path
         for service in ("publisher", "payments_consumer")
     }
 

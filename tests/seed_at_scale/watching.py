@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fanout.local.state_folder import StateFolder
+from fanout.local.runtime import look
+from fanout.streams.poller import PollerStatus
 
 _LOOK_SECONDS = 0.5
 _STANDSTILL_SECONDS = 600
@@ -52,4 +53,5 @@ def looks(progress: Callable[[], Any]) -> Iterator[Any]:
 
 def poller_report(deployment: Any) -> dict[str, Any]:
     """What the poller of the publisher's stream says of itself."""
-    return StateFolder(Path(deployment.state_dir)).read_poller_report()
+    state = look(Path(deployment.state_dir))
+    return asdict((state and state.poller) or PollerStatus())

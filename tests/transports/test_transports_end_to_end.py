@@ -28,7 +28,7 @@ STATUSES = ["PENDING", "ACTIVE", "SUSPENDED"]
 def packages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("packages")
     services = ("publisher", "payments_consumer")
-    return {one: build_package(one, output=folder).read_bytes() for one in services}
+    return {one: build_package(one, output=folder).path.read_bytes() for one in services}
 
 
 @pytest.fixture

@@ -128,14 +128,12 @@ class Account:
         events: Distinct events that the topic carried; `deliveries` counts repeats too.
         contradictions: Sentences about what does not fit together: an event that nobody caused,
             or one that differs from what was written.
-        settled_at: When the last change was applied; None where none was.
     """
 
     entries: tuple[Entry, ...]
     events: int
     deliveries: int
     contradictions: tuple[str, ...]
-    settled_at: datetime | None
 
     def count(self, fate: Fate) -> int:
         """How many changes ended in this way."""
@@ -236,7 +234,6 @@ class Ledger:
             events=len(self.events),
             deliveries=self._deliveries,
             contradictions=tuple(contradictions),
-            settled_at=max(self.applied_at.values(), default=None),
         )
 
     # Private functions

@@ -1,28 +1,26 @@
 """A changes file, JSON Lines or CSV: what is done to one customer of the Accounts table a line."""
 
 import csv
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Annotated, Literal, Self, get_args
 
-from customer_events.event import REASON_LENGTH_MAX, Status
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from customer_events.event import REASON_LENGTH_MAX
 from fanout.errors import WrongUse
-from publisher.attribute_values import is_unicode
 
 DATA = Path(__file__).resolve().parent / "data"
 CUSTOMERS = DATA / "customers.jsonl"
 CHANGES = DATA / "changes.jsonl"
 """The sample that ships: 200 customers and 1,000 changes."""
-FIELDS = ("customer_id", "status", "reason", "op")
-STATUSES = tuple(status.value for status in Status if status is not Status.REMOVED)
-"""What a customer of the Accounts table can be; `REMOVED` is what a deletion becomes."""
 LINE_LENGTH_MAX = 65_536
-_CUSTOMER_ID_LENGTH_MAX = 200
 _SHOWN_LENGTH_MAX = 40
-_MORE_CELLS = "more cells"
+AccountStatus = Literal["PENDING", "ACTIVE", "SUSPENDED", "CLOSED"]
+STATUSES: tuple[AccountStatus, ...] = get_args(AccountStatus)
+"""What a customer of the Accounts table can be; `REMOVED` is what a deletion becomes."""
 
 
 class Op(StrEnum):
@@ -34,22 +32,29 @@ class Op(StrEnum):
     DELETE = "delete"  # DeleteItem
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """A write to play. `status` is set with `PUT` and `UPDATE` alone."""
+class Change(BaseModel):
+    """A write to play, as a line of the file has it."""
 
-    op: Op
-    customer_id: str
-    status: str | None = None
-    reason: str | None = None
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    customer_id: Annotated[str, Field(min_length=1, max_length=200)]
+    status: AccountStatus | None = None
+    reason: Annotated[str, Field(min_length=1, max_length=REASON_LENGTH_MAX)] | None = None
+    op: Op = Op.UPDATE
+
+    @model_validator(mode="after")
+    def _has_what_its_op_writes(self) -> Self:
+        if self.op in {Op.PUT, Op.UPDATE}:
+            if self.status is None:
+                raise ValueError("expected a status, or op touch or delete")
+        elif self.status is not None or self.reason is not None:
+            raise ValueError(f"op {self.op} takes neither status nor reason")
+        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangesFile:
-    """A file whose every line was found good.
-
-    `path` names the file as the person did; `length` is how many changes it holds.
-    """
+    """A file whose every line was found good; `length` is how many changes it holds."""
 
     path: Path
     length: int
@@ -57,10 +62,6 @@ class ChangesFile:
     def __iter__(self) -> Iterator[Change]:
         """Read the changes once more, in the order of the lines."""
         return (change for _, change in read(self.path))
-
-
-class BadChange(ValueError):
-    """Says what was expected of a line, and where in it."""
 
 
 def check(path: Path, *, only: Op | None = None) -> ChangesFile:
@@ -99,10 +100,10 @@ def read(path: Path) -> Iterator[tuple[int, Change]]:
         with path.open("rb") as file:
             lines = _Lines(file)
             try:
-                for fields in reader(lines):
-                    yield lines.number, _change(fields)
-            except BadChange as error:
-                raise _bad_line(path, lines.number, str(error)) from None
+                for change in reader(lines):
+                    yield lines.number, change
+            except (ValueError, csv.Error) as error:
+                raise _bad_line(path, lines.number, _expected(error)) from None
     except OSError as error:
         raise WrongUse(f"{path} can't be read: {error.strerror}.") from None
 
@@ -121,95 +122,48 @@ class _Lines:
         while line := self._file.readline(LINE_LENGTH_MAX + 1):
             self.number += 1
             if len(line) > LINE_LENGTH_MAX:
-                raise BadChange(f"expected at most {LINE_LENGTH_MAX:,} bytes")
-            try:
-                yield line.decode("utf-8-sig" if self.number == 1 else "utf-8")
-            except UnicodeDecodeError:
-                raise BadChange("expected UTF-8 text") from None
+                raise ValueError(f"expected at most {LINE_LENGTH_MAX:,} bytes")
+            yield line.decode("utf-8-sig")
 
 
-def _json_lines(lines: Iterable[str]) -> Iterator[Mapping[str, Any]]:
-    for text in lines:
-        if not text.strip():
-            continue
-        try:
-            fields = json.loads(text, object_pairs_hook=_without_repeats)
-        except BadChange:
-            raise
-        except (ValueError, RecursionError):
-            raise BadChange(
-                'expected one JSON object, such as {"customer_id": "c-1", "status": "ACTIVE"}'
-            ) from None
-        if not isinstance(fields, dict):
-            raise BadChange(f"expected a JSON object, found {_shown(fields)}")
-        yield fields
+def _json_lines(lines: Iterable[str]) -> Iterator[Change]:
+    return (Change.model_validate_json(line) for line in lines if line.strip())
 
 
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise BadChange("a field is given twice")
-    return fields
-
-
-def _csv(lines: Iterable[str]) -> Iterator[Mapping[str, Any]]:
+def _csv(lines: Iterable[str]) -> Iterator[Change]:
     """Each row by column; an empty cell counts as not given."""
-    rows = csv.DictReader(lines, restkey=_MORE_CELLS, strict=True)
-    try:
-        names = [name.strip() for name in rows.fieldnames or ()]
-        rows.fieldnames = names
-        unknown = [name for name in names if name not in FIELDS]
-        if unknown:
-            raise BadChange(
-                f"unknown column {_shown(unknown[0])}; expected a header with {', '.join(FIELDS)}"
-            )
-        if names and ("customer_id" not in names or len(set(names)) != len(names)):
-            expected = f"customer_id and some of {', '.join(FIELDS)}"
-            raise BadChange(f"expected each column once, {expected}")
-        for row in rows:
-            given = [cell for cell in row.values() if cell is not None]
-            if _MORE_CELLS in row or len(given) != len(names):
-                raise BadChange(f"expected {len(names)} cells, as the header has")
-            yield {name: cell for name, cell in row.items() if cell != ""}
-    except csv.Error as error:
-        raise BadChange(f"expected CSV: {error}") from None
+    rows = csv.reader(lines, strict=True)
+    header = [name.strip() for name in next(rows, [])]
+    known = list(Change.model_fields)
+    if len(set(header)) != len(header) or not set(header) <= set(known):
+        raise ValueError(f"expected a header with each column once, out of {', '.join(known)}")
+    for cells in filter(None, rows):
+        if len(cells) != len(header):
+            raise ValueError(f"expected {len(header)} cells, as the header has")
+        yield Change.model_validate(
+            {name: cell for name, cell in zip(header, cells, strict=True) if cell}
+        )
 
 
-def _change(fields: Mapping[str, Any]) -> Change:
-    """Read a line's fields; those that are absent or None count as not given."""
-    unknown = sorted(set(fields) - set(FIELDS))
-    if unknown:
-        raise BadChange(f"unknown field {_shown(unknown[0])}; expected {', '.join(FIELDS)}")
-    given = {name: value for name, value in fields.items() if value is not None}
-    status, reason = given.get("status"), given.get("reason")
-    if status is None and "op" not in given:
-        raise BadChange("expected status, or op touch or delete")
-    op = given.get("op", Op.UPDATE.value)
-    if op not in list(Op):
-        raise BadChange(f"op: expected one of {', '.join(Op)}, found {_shown(op)}")
-    if op in {Op.PUT, Op.UPDATE}:
-        if status not in STATUSES:
-            shown = "none" if status is None else _shown(status)
-            raise BadChange(f"status: expected one of {', '.join(STATUSES)}, found {shown}")
-    elif status is not None or reason is not None:
-        raise BadChange(f"op {op} takes neither status nor reason")
-    _expect_text("customer_id", given.get("customer_id"), _CUSTOMER_ID_LENGTH_MAX)
-    if reason is not None:
-        _expect_text("reason", reason, REASON_LENGTH_MAX)
-    return Change(op=Op(op), customer_id=given["customer_id"], status=status, reason=reason)
+def _expected(error: ValueError | csv.Error) -> str:
+    """What was expected of a line, and what stands there in its place."""
+    if isinstance(error, UnicodeDecodeError):
+        return "expected UTF-8 text"
+    if isinstance(error, csv.Error):
+        return f"expected CSV: {error}"
+    if not isinstance(error, ValidationError):
+        return str(error)
+    fault = error.errors(include_url=False)[0]
+    if fault["type"] in {"json_invalid", "model_type"}:
+        return 'expected one JSON object, such as {"customer_id": "c-1", "status": "ACTIVE"}'
+    said = fault["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
+    if not fault["loc"]:
+        return said
+    found = "" if fault["type"] == "missing" else f", found {_short(repr(fault['input']))}"
+    return f"{_short(str(fault['loc'][0]))}: {said}{found}"
 
 
-def _expect_text(field: str, value: Any, length_max: int) -> None:
-    if not isinstance(value, str) or not 1 <= len(value) <= length_max:
-        raise BadChange(f"{field}: expected text of 1 to {length_max} characters")
-    if not is_unicode(value):
-        # JSON can spell half a surrogate pair, and no request could carry it to the table.
-        raise BadChange(f"{field}: expected Unicode text, found half a surrogate pair")
-
-
-def _shown(value: Any) -> str:
-    """A value as an error shows it: quoted, and no longer than a glance."""
-    text = repr(value)
+def _short(text: str) -> str:
     return text if len(text) <= _SHOWN_LENGTH_MAX else f"{text[:_SHOWN_LENGTH_MAX]}…"
 
 

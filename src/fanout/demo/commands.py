@@ -7,10 +7,10 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -19,9 +19,8 @@ from rich.table import Table
 
 from fanout.aws import AwsTarget
 from fanout.console import ERR, OUT, print_json, progress, table
-from fanout.demo.audit import Fate
 from fanout.demo.changes import CHANGES, CUSTOMERS, Op, check
-from fanout.demo.run import EXAMPLES_MAX, Plan, Report, run
+from fanout.demo.run import Plan, run
 from fanout.demo.witnesses import Counts
 from fanout.errors import Found, WrongUse
 from fanout.local import runtime
@@ -29,7 +28,6 @@ from fanout.local.deployment import LocalDeployment
 
 RATE_DEFAULT = 100.0
 _VERSIONS = ("2", "1,2")
-Step = Callable[[str], None]
 
 
 def demo(
@@ -82,11 +80,16 @@ def demo(
     with _deployment(context.obj, versions, state if keep else None, step) as deployment:
         with bars() as show:
             finding = run(deployment, plan, step=step, show=show)
-        _output(finding, report, as_json=as_json)
-        if keep and not as_json:
-            print_next_steps(deployment, state)
-    if not finding.is_good:
-        raise Found(f"{'; '.join(finding.problems)}.")
+        if report is not None:
+            report.write_text(json.dumps(finding, indent=2) + "\n", encoding="utf-8")
+        if as_json:
+            print_json(finding)
+        else:
+            print_summary(finding)
+            if keep:
+                print_next_steps(deployment, state)
+    if not finding["good"]:
+        raise Found(f"{'; '.join(finding['problems'])}.")
 
 
 @contextmanager
@@ -108,22 +111,20 @@ def bars() -> Iterator[Callable[[Counts], None]]:
         yield show
 
 
-def print_summary(report: Report) -> None:
-    """Print tables on standard output, and one sentence at the end."""
+def print_summary(finding: Mapping[str, Any]) -> None:
+    """Print what `run` reports as tables on standard output, and one sentence at the end."""
+    for shown in (_poison(finding), _changes(finding), _speed(finding)):
+        OUT.print()
+        OUT.print(shown)
+    differing = (
+        f"{row['customer_id']}: expected {row['expected']}, found {row['found'] or 'no row'}"
+        for row in finding["differences"]
+    )
+    for example in (*finding["lost_changes"], *differing, *finding["contradictions"]):
+        OUT.print(f"  {example}", style="red", markup=False)
     OUT.print()
-    OUT.print(_poison(report))
-    OUT.print()
-    OUT.print(_account(report))
-    OUT.print()
-    for line in _speed(report):
-        OUT.print(line)
-    account = report.account
-    for examples in (account.lost, report.comparison.differences, account.contradictions):
-        for example in examples[:EXAMPLES_MAX]:
-            OUT.print(f"  [red]{escape(str(example))}[/]")
-    OUT.print()
-    if report.problems:
-        OUT.print(f"[bold red]Not good:[/] {'; '.join(report.problems)}.")
+    if finding["problems"]:
+        OUT.print(f"[bold red]Not good:[/] {'; '.join(finding['problems'])}.")
     else:
         OUT.print(
             "[bold green]Nothing was lost:[/] each change of status is in its row, or a later one "
@@ -157,72 +158,72 @@ def print_next_steps(deployment: LocalDeployment, state: Path) -> None:
 # Private functions
 
 
-def _account(report: Report) -> Table:
+def _changes(finding: Mapping[str, Any]) -> Table:
     """By outcome: what the ledger says, and beside it what the consumer says of itself."""
-    account, comparison = report.account, report.comparison
-    imported, played = report.customers_imported, report.changes_played
-    idle = imported + played - len(account.entries)
-    repeats = account.deliveries - account.events
-    events = f"of version {' and '.join(map(str, report.versions))}"
+    imported, played = finding["customers_imported"], finding["changes_played"]
+    changes, repeats = finding["status_changes"], finding["events_published_again"]
+    events = f"of version {' and '.join(map(str, finding['versions']))}"
+    events += f", {repeats:,} of them twice" if repeats else ""
     rows = table("What became of every change", "", "ledger", "consumer", "")
     rows.columns[1].justify = rows.columns[2].justify = "right"
-    for name, ledger, meaning in (
-        ("customers imported", f"{imported:,}", ""),
-        ("changes played", f"{played:,}", ""),
-        ("changes of status", f"{len(account.entries):,}", f"the other {idle:,} writes made none"),
+    for name, count, meaning in (
+        ("customers imported", imported, ""),
+        ("changes played", played, ""),
         (
-            "events published",
-            f"{account.events:,}",
-            f"{events}, {repeats:,} of them twice" if repeats else events,
+            "changes of status",
+            changes,
+            f"the other {imported + played - changes:,} writes made none",
         ),
+        ("events published", finding["events_published"], events),
     ):
-        rows.add_row(name, ledger, "", meaning, end_section=name == "events published")
-    for outcome, fate, meaning in (
-        ("applied", Fate.APPLIED, "was in the row"),
+        rows.add_row(name, f"{count:,}", "", meaning)
+    rows.add_section()
+    own = finding["consumer_deliveries"]
+    for outcome, counted_as, meaning in (
+        ("applied", "applied", "was in the row"),
         ("duplicate", None, "came again, and was recognised"),
-        ("stale", Fate.SUPERSEDED, "a later one was there first"),
-        ("parked", Fate.PARKED, f"the poison: {len(report.poison)} more"),
+        ("stale", "superseded", "a later one was there first"),
+        ("parked", "parked", f"the poison: {len(finding['poison'])} more"),
         ("retried", None, "came back later"),
     ):
-        ledger = f"{account.count(fate):,}" if fate else ""
-        own = "not measured" if report.deliveries is None else f"{report.deliveries[outcome]:,}"
-        rows.add_row(outcome, ledger, own, meaning, end_section=outcome == "retried")
-    rows.add_row("lost", _good(len(account.lost)), "", "each followed to its end")
-    rows.add_row(
-        "rows that differ",
-        _good(len(comparison.differences)),
-        "",
-        f"of {comparison.customers:,} compared",
-    )
+        ledger = f"{finding[counted_as]:,}" if counted_as else ""
+        rows.add_row(outcome, ledger, f"{own[outcome]:,}" if own else "not measured", meaning)
+    rows.add_section()
+    rows.add_row("lost", _good(finding["lost"]), "", "each followed to its end")
+    compared = f"of {finding['rows_compared']:,} compared"
+    rows.add_row("rows that differ", _good(finding["rows_differing"]), "", compared)
     return rows
 
 
-def _speed(report: Report) -> Iterator[str]:
+def _speed(finding: Mapping[str, Any]) -> str:
     """How the time is taken: on one clock, from just before the write to the row's applied_at."""
-    if report.latency is None:
-        yield "[bold]From write to row[/]  not measured"
-    else:
+    latency, speed = finding["latency"], finding["changes_per_second"]
+    lines = ["[bold]From write to row[/]  not measured"]
+    if latency is not None:
         names = {"p50": "p50", "p95": "p95", "p99": "p99", "max": "worst"}
-        yield "[bold]From write to row[/]  " + " · ".join(
-            f"{shown} {report.latency[f'{name}_milliseconds']:,.0f} ms"
-            for name, shown in names.items()
+        shown = (
+            f"{shown} {latency[f'{key}_milliseconds']:,.0f} ms" for key, shown in names.items()
         )
-        yield f"                   over {report.latency['measured']:,} applied changes"
-    if report.changes_per_second is not None:
-        asked = report.rate_per_second
+        lines = [
+            f"[bold]From write to row[/]  {' · '.join(shown)}",
+            f"                   over {latency['measured']:,} applied changes",
+        ]
+    if speed is not None:
+        asked = finding["rate_per_second"]
         paced = f"written at {asked:g} a second" if asked else "written as fast as it goes"
-        yield (
-            f"[bold]Throughput[/]         {report.changes_per_second:,} changes a second "
-            f"for {report.seconds:.1f} s, {paced}"
+        lines.append(
+            f"[bold]Throughput[/]         {speed:,} changes a second "
+            f"for {finding['seconds']:.1f} s, {paced}"
         )
+    return "\n".join(lines)
 
 
-def _poison(report: Report) -> Table:
+def _poison(finding: Mapping[str, Any]) -> Table:
     rows = table("Poison messages in the payments DLQ", "sent", "parked_reason", "what it says")
-    for sent in report.poison:
-        reason = f"[yellow]{sent.reason}[/]" if sent.reason else "[bold red]not in the DLQ[/]"
-        note = f"{sent.field}: {sent.expected}" if sent.field else sent.expected
-        rows.add_row(escape(sent.what), reason, escape(note))
+    for sent in finding["poison"]:
+        reason = f"[yellow]{sent['reason']}[/]" if sent["reason"] else "[bold red]not in the DLQ[/]"
+        note = ": ".join(filter(None, (sent["field"], sent["expected"])))
+        rows.add_row(escape(sent["what"]), reason, escape(note))
     return rows
 
 
@@ -244,39 +245,19 @@ def _expect(target: AwsTarget, versions: str, report: Path | None) -> None:
 
 @contextmanager
 def _deployment(
-    target: AwsTarget, versions: str, kept_in: Path | None, step: Step
+    target: AwsTarget, versions: str, kept_in: Path | None, step: Callable[[str], None]
 ) -> Iterator[LocalDeployment]:
     """A deployment of the demo's own: gone at the end, or kept unless the demo breaks off."""
-    options: runtime.Options = {
-        "parameters": {"PublishVersions": versions},
-        "prefix": target.prefix,
-        "region": target.region or runtime.DEFAULT_REGION,
-        "progress": step,
-    }
     step("starting the embedded AWS")
-    if kept_in is None:
-        with (
-            tempfile.TemporaryDirectory(prefix="fanout-demo-") as folder,
-            runtime.running(Path(folder) / "state", **options) as deployment,
-        ):
-            yield deployment
-        return
-    deployment = runtime.start(kept_in, **options)
-    try:
+    with (
+        tempfile.TemporaryDirectory(prefix="fanout-demo-") as folder,
+        runtime.running(
+            kept_in or Path(folder) / "state",
+            keep=kept_in is not None,
+            parameters={"PublishVersions": versions},
+            prefix=target.prefix,
+            region=target.region or runtime.DEFAULT_REGION,
+            progress=step,
+        ) as deployment,
+    ):
         yield deployment
-    except BaseException:
-        runtime.stop(kept_in)
-        raise
-
-
-def _output(finding: Report, report: Path | None, *, as_json: bool) -> None:
-    document = finding.to_document()
-    if report is not None:
-        try:
-            report.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise WrongUse(f"--report {report} can't be written: {error.strerror}.") from None
-    if as_json:
-        print_json(document)
-    else:
-        print_summary(finding)

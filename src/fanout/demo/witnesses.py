@@ -4,42 +4,32 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
-from customer_events.encoder import to_document
-from customer_events.event import (
-    NEWEST_MAJOR,
-    SCHEMA_BASE,
-    TYPE_PREFIX,
-    CustomerStatusChanged,
-    Status,
-)
-from customer_events.event import Change as StatusChange
-from customer_events.instants import from_wire
-from customer_events.sequence import Sequence, SequenceSource, sequence
+from customer_events.event import SCHEMA_BASE, TYPE_PREFIX
+from customer_events.instants import from_wire, to_wire
+from customer_events.sequence import Sequence, sequence
 from fanout.demo.audit import Ledger, Published, Recorded, Rules, Stored, Write
 from fanout.demo.changes import Change, Op
 from fanout.discovery import find_publisher, find_subscriber
+from fanout.failures.store import ObjectStore
 from fanout.local.deployment import SUBSCRIBER, LocalDeployment
-from fanout.sqs.message import DeadMessage
-from fanout.sqs.queue import SqsQueue
+from fanout.sqs.message import DeadMessage, Parked
+from fanout.sqs.queue import Receipt, SqsQueue
 from fanout.sqs.scan import HOLD_SECONDS_MIN, Sweep
 from fanout.streams.shards import ShardReader, describe, readable_shards
 
 UNKNOWN_MAJOR = 9
 WAIT_SECONDS_MAX = 120
 _STATUS, _REASON, _TOUCHED = "status", "status_reason", "note"
-_RECEIVE_MAX = 10
 _RECEIVES_MAX = 20
+_HOLD_SECONDS = 30
 _QUEUE_NAME = "demo-audit"
-_PARKED_PREFIX = "parked/"
-_GIVEN_UP_PREFIX = "aws/lambda/"
 
 Counts = dict[str, tuple[int, int]]
 """How far it is: what was written, published and applied so far, each of how many."""
@@ -53,21 +43,19 @@ def play(
     table: str,
     changes: Iterable[Change],
     *,
-    observe: Callable[[Write], None],
+    ledger: Ledger,
     stop: threading.Event,
     rate: float | None = None,
-    first: int = 1,
 ) -> datetime:
     """Write every change, in order, to a table whose partition key is `customer_id`.
 
     Args:
-        dynamodb: a boto3 client.
-        table: the table's name.
-        changes: what to write.
-        observe: called with each write.
-        stop: ends it early.
-        rate: writes a second at most; None: as fast as it goes.
-        first: the number of the first write.
+        dynamodb: A boto3 client.
+        table: The table's name.
+        changes: What to write.
+        ledger: Takes each write.
+        stop: Ends it early.
+        rate: Writes a second at most; None: as fast as it goes.
 
     Returns:
         When it began.
@@ -77,50 +65,43 @@ def play(
     """
     began_at, began = datetime.now(UTC), time.monotonic()
     for index, change in enumerate(changes):
-        if rate is not None and stop.wait(began + index / rate - time.monotonic()):
-            break
+        if rate is not None:
+            stop.wait(began + index / rate - time.monotonic())
         if stop.is_set():
             break
-        started_at, number = datetime.now(UTC), first + index
-        before, after = _perform(dynamodb, table, change, number)
-        observe(
+        started_at, number = datetime.now(UTC), ledger.writes + 1
+        before = _perform(dynamodb, {"TableName": table, "ReturnValues": "ALL_OLD"}, change, number)
+        ledger.wrote(
             Write(
                 number=number,
                 customer_id=change.customer_id,
                 before=before,
-                after=after,
+                after=before if change.op is Op.TOUCH else change.status,
                 started_at=started_at,
             )
         )
     return began_at
 
 
-def _perform(
-    dynamodb: Any, table: str, change: Change, number: int
-) -> tuple[str | None, str | None]:
-    """Write it; returns the status before (as DynamoDB answers) and after."""
-    request: dict[str, Any] = {"TableName": table, "ReturnValues": "ALL_OLD"}
+def _perform(dynamodb: Any, request: dict[str, Any], change: Change, number: int) -> str | None:
+    """Write it; returns the status before, as DynamoDB answers."""
     key = {"customer_id": {"S": change.customer_id}}
+    given = {_STATUS: change.status, _REASON: change.reason}
+    attributes = {name: {"S": value} for name, value in given.items() if value is not None}
     match change.op:
         case Op.PUT:
-            answer = dynamodb.put_item(**request, Item=key | _attributes(change))
+            answer = dynamodb.put_item(**request, Item=key | attributes)
         case Op.UPDATE:
-            answer = dynamodb.update_item(**request, Key=key, **_update(change))
+            answer = dynamodb.update_item(**request, Key=key, **_update(attributes))
         case Op.DELETE:
             answer = dynamodb.delete_item(**request, Key=key)
         case Op.TOUCH:
             answer = _touch(dynamodb, request | {"Key": key}, number)
-    before = answer.get("Attributes", {}).get(_STATUS, {}).get("S")
-    return before, before if change.op is Op.TOUCH else change.status
+    before: str | None = answer.get("Attributes", {}).get(_STATUS, {}).get("S")
+    return before
 
 
-def _attributes(change: Change) -> dict[str, dict[str, str]]:
-    given = {_STATUS: change.status, _REASON: change.reason}
-    return {name: {"S": value} for name, value in given.items() if value is not None}
-
-
-def _update(change: Change) -> dict[str, Any]:
-    attributes = _attributes(change)
+def _update(attributes: dict[str, dict[str, str]]) -> dict[str, Any]:
     expression = "SET " + ", ".join(f"#{name} = :{name}" for name in attributes)
     if _REASON not in attributes:
         expression += f" REMOVE #{_REASON}"
@@ -136,9 +117,8 @@ def _touch(dynamodb: Any, request: dict[str, Any], number: int) -> dict[str, Any
     try:
         answer: dict[str, Any] = dynamodb.update_item(
             **request,
-            UpdateExpression="SET #touched = :number",
+            UpdateExpression=f"SET {_TOUCHED} = :number",
             ConditionExpression="attribute_exists(customer_id)",
-            ExpressionAttributeNames={"#touched": _TOUCHED},
             ExpressionAttributeValues={":number": {"N": str(number)}},
         )
     except ClientError as error:
@@ -151,37 +131,31 @@ def _touch(dynamodb: Any, request: dict[str, Any], number: int) -> dict[str, Any
 # Two messages that can never succeed, and what becomes of them
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Poison:
-    """A poison message that was sent, and the reason it was parked for (None: not in time)."""
+def poison(deployment: LocalDeployment) -> list[dict[str, Any]]:
+    """Send both to the payments queue, as a broken producer would, and wait until they are parked.
 
-    what: str
-    message_id: str
-    reason: str | None = None
-    field: str = ""
-    expected: str = ""
-
-
-def send_poison(deployment: LocalDeployment) -> list[Poison]:
-    """Send both to the payments queue, as a broken producer would."""
+    Returns:
+        For each `what` was sent, its `message_id`, and the `reason`, `field` and `expected` for
+        which it was parked; the reason is None where it is not in the DLQ in time.
+    """
     bodies = {
         '{"hello"  (no JSON)': '{"hello"',
         f"a valid event of version {UNKNOWN_MAJOR}": json.dumps(_event_of_unknown_version()),
     }
     sqs, url = deployment.client("sqs"), deployment.queue_url
-    return [
-        Poison(what=what, message_id=sqs.send_message(QueueUrl=url, MessageBody=body)["MessageId"])
+    sent = {
+        sqs.send_message(QueueUrl=url, MessageBody=body)["MessageId"]: what
         for what, body in bodies.items()
-    ]
-
-
-def await_parked(deployment: LocalDeployment, sent: list[Poison]) -> list[Poison]:
-    """Wait until both are in the DLQ, or for as long as is reasonable; they stay there."""
+    }
     deadline = time.monotonic() + WAIT_SECONDS_MAX
-    while True:
-        dead = {message.first_delivery.message_id: message for message in read_dlq(deployment)}
-        if all(poison.message_id in dead for poison in sent) or time.monotonic() > deadline:
-            return [_parked(poison, dead.get(poison.message_id)) for poison in sent]
+    parked: dict[str, Parked | None] = {}
+    while not sent.keys() <= parked.keys() and time.monotonic() < deadline:
+        dead = read_dlq(deployment)
+        parked = {message.first_delivery.message_id: message.parked for message in dead}
+    return [
+        {"what": what, "message_id": message_id, **_note(parked.get(message_id))}
+        for message_id, what in sent.items()
+    ]
 
 
 def read_dlq(deployment: LocalDeployment) -> list[DeadMessage]:
@@ -191,33 +165,27 @@ def read_dlq(deployment: LocalDeployment) -> list[DeadMessage]:
         return [message for page in sweep.pages() for message in page]
 
 
-def _parked(poison: Poison, dead: DeadMessage | None) -> Poison:
-    note = dead.parked if dead else None
-    if note is None:
-        return poison
-    return replace(poison, reason=note.reason, field=note.field, expected=note.expected)
+def _note(parked: Parked | None) -> dict[str, str | None]:
+    if parked is None:
+        return {"reason": None, "field": "", "expected": ""}
+    return {"reason": parked.reason, "field": parked.field, "expected": parked.expected}
 
 
 def _event_of_unknown_version() -> dict[str, Any]:
     """A well-formed event of a version that nobody here understands yet."""
-    now = datetime.now(UTC).replace(microsecond=0)
-    newest = CustomerStatusChanged(
-        event_id=uuid4(),
-        source="urn:novapay:accounts",
-        customer_id="customer-from-the-future",
-        sequence=sequence(1, epoch=1),
-        sequence_source=SequenceSource.STREAM,
-        schema_version=NEWEST_MAJOR,
-        occurred_at=now,
-        status=Status.ACTIVE,
-        previous_status=None,
-        reason=None,
-        change=StatusChange.CREATED,
-        changed_at=now,
-    )
-    return to_document(newest) | {
+    customer, now = "customer-from-the-future", to_wire(datetime.now(UTC))
+    return {
+        "specversion": "1.0",
+        "id": str(uuid4()),
+        "source": "urn:novapay:accounts",
         "type": f"{TYPE_PREFIX}{UNKNOWN_MAJOR}",
+        "subject": customer,
+        "partitionkey": customer,
+        "time": now,
         "dataschema": f"{SCHEMA_BASE}/v{UNKNOWN_MAJOR}.schema.json",
+        "sequence": sequence(1, epoch=1),
+        "sequencesource": "stream",
+        "data": {"customer_id": customer, "status": "ACTIVE", "change": "created"},
     }
 
 
@@ -248,46 +216,33 @@ class StreamTap:
                     break
 
 
-def tap_topic(deployment: LocalDeployment) -> str:
-    """Subscribe a queue of the demo's own to the topic, and return its URL."""
+def tap_topic(deployment: LocalDeployment) -> SqsQueue:
+    """Subscribe a queue of the demo's own to the topic."""
     sqs = deployment.client("sqs")
-    url: str = sqs.create_queue(QueueName=f"{deployment.prefix}-{_QUEUE_NAME}")["QueueUrl"]
-    answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-    arn = answer["Attributes"]["QueueArn"]
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": "sns.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": arn,
-        "Condition": {"ArnEquals": {"aws:SourceArn": deployment.topic_arn}},
-    }
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    url = sqs.create_queue(QueueName=f"{deployment.prefix}-{_QUEUE_NAME}")["QueueUrl"]
+    queue = SqsQueue(sqs, url, what="the demo's own queue")
     deployment.client("sns").subscribe(
         TopicArn=deployment.topic_arn,
         Protocol="sqs",
-        Endpoint=arn,
+        Endpoint=queue.facts().arn,
         Attributes={"RawMessageDelivery": "true"},
     )
-    return url
+    return queue
 
 
-def take_published(sqs: Any, queue_url: str) -> Iterator[Published]:
+def take_published(queue: SqsQueue) -> Iterator[Published]:
     """The events since the last call, as any subscriber gets them; in a bounded number of calls."""
     for _ in range(_RECEIVES_MAX):
-        messages = sqs.receive_message(
-            QueueUrl=queue_url, MaxNumberOfMessages=_RECEIVE_MAX, WaitTimeSeconds=0
-        ).get("Messages", [])
+        messages = queue.receive(hold_seconds=_HOLD_SECONDS, thorough=False)
         if not messages:
             return
-        sqs.delete_message_batch(
-            QueueUrl=queue_url,
-            Entries=[
-                {"Id": str(index), "ReceiptHandle": message["ReceiptHandle"]}
-                for index, message in enumerate(messages)
-            ],
+        queue.delete(
+            [
+                Receipt(message_id=message.message_id, handle=message.receipt_handle)
+                for message in messages
+            ]
         )
-        yield from (_published(json.loads(message["Body"])) for message in messages)
+        yield from (_published(json.loads(message.body)) for message in messages)
 
 
 def stream_of_payments(deployment: LocalDeployment) -> str:
@@ -304,7 +259,7 @@ def recorded(record: dict[str, Any]) -> Recorded:
     """Read a record of the Accounts table's stream; looks at both images and nothing else."""
     change = record["dynamodb"]
     before, after = (
-        change.get(image, {}).get("status", {}).get("S") for image in ("OldImage", "NewImage")
+        change.get(image, {}).get(_STATUS, {}).get("S") for image in ("OldImage", "NewImage")
     )
     return Recorded(
         record_id=record["eventID"],
@@ -340,34 +295,14 @@ def _published(document: dict[str, Any]) -> Published:
     )
 
 
-def parked_records(deployment: LocalDeployment) -> set[str]:
-    """The `eventID`s of the records in the publisher's failure store.
-
-    The publisher names its objects by them; Lambda's objects hold whole batches: their `payload`
-    is the event of the invocation, as text.
-    https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
-    """
-    s3, bucket = deployment.client("s3"), deployment.failure_bucket
-    ids: set[str] = set()
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
-        for key in (entry["Key"] for entry in page.get("Contents", [])):
-            if key.startswith(_PARKED_PREFIX):
-                ids.add(key.rpartition("/")[2].removesuffix(".json"))
-            elif key.startswith(_GIVEN_UP_PREFIX):
-                document = json.load(s3.get_object(Bucket=bucket, Key=key)["Body"])
-                batch = json.loads(document["payload"])
-                ids.update(record["eventID"] for record in batch["Records"])
-    return ids
-
-
 class Watch:
     """The ledger, and the witnesses that feed it; made before the first write.
 
     Args:
-        to_write: how many writes there will be, for the progress alone.
+        to_write: How many writes there will be, for the progress alone.
 
     Attributes:
-        stop: ends `play` early.
+        stop: Ends `play` early.
     """
 
     def __init__(self, deployment: LocalDeployment, *, to_write: int) -> None:
@@ -377,38 +312,36 @@ class Watch:
         self.ledger = Ledger(self.rules)
         self.stop = threading.Event()
         streams = deployment.client("dynamodbstreams")
-        self._topic_queue = tap_topic(deployment)
+        self._topic = tap_topic(deployment)
         self._accounts = StreamTap(streams, deployment.stream_arn)
         self._payments = StreamTap(streams, stream_of_payments(deployment))
 
     def play(self, changes: Iterable[Change], *, rate: float | None) -> datetime:
         """Write every change to the Accounts table; see `play`."""
-        return play(
-            self._deployment.client("dynamodb"),
-            self._deployment.accounts_table,
-            changes,
-            observe=self.ledger.wrote,
-            stop=self.stop,
-            rate=rate,
-            first=self.ledger.writes + 1,
-        )
+        client, table = self._deployment.client("dynamodb"), self._deployment.accounts_table
+        return play(client, table, changes, ledger=self.ledger, stop=self.stop, rate=rate)
 
     def look(self) -> None:
         """Take in what has happened since the last look."""
         for record in self._accounts.read():
             self.ledger.recorded(recorded(record))
-        for event in take_published(self._deployment.client("sqs"), self._topic_queue):
+        for event in take_published(self._topic):
             self.ledger.published(event)
-        for record in self._payments.read():
-            row = stored(record)
+        for row in map(stored, self._payments.read()):
             if row is not None:
                 self.ledger.stored(row)
 
     def look_at_failures(self) -> None:
         """Take in what lies in the DLQ and in the publisher's failure store."""
-        bodies = (message.body for message in read_dlq(self._deployment))
-        self.ledger.parked(event_id for body in bodies if (event_id := _event_id(body)))
-        self.ledger.parked(parked_records(self._deployment))
+        self.ledger.parked(
+            event_id
+            for message in read_dlq(self._deployment)
+            if (event_id := _event_id(message.body))
+        )
+        store = ObjectStore(self._deployment.client("s3"), self._deployment.failure_bucket)
+        self.ledger.parked(
+            record["eventID"] for failure in store.failures() for record in failure.records or ()
+        )
 
     def counts(self) -> Counts:
         """How far it is."""

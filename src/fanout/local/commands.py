@@ -16,6 +16,7 @@ from fanout.local import runtime
 from fanout.local.deployment import LocalDeployment
 from fanout.local.state_folder import StateFolder
 from fanout.sqs.queue import read_depth
+from fanout.streams.poller import PollerStatus
 
 local_app = typer.Typer(
     name="local",
@@ -58,21 +59,20 @@ def up(
         _show(recorded.deployment, as_json=as_json)
         return
     target: AwsTarget = context.obj
-    options: runtime.Options = {
-        "port": port,
-        "parameters": _pairs(parameter or []),
-        "prefix": target.prefix,
-        "region": target.region or runtime.DEFAULT_REGION,
-        "iam": iam,
-        "progress": lambda step: ERR.print(f"{step} …", style="dim", markup=False),
-    }
-    if detach:
-        _show(runtime.start(state, **options), as_json=as_json)
-        return
-    with runtime.running(state, **options) as deployment:
+    with runtime.running(
+        state,
+        keep=detach,
+        port=port,
+        parameters=_pairs(parameter or []),
+        prefix=target.prefix,
+        region=target.region or runtime.DEFAULT_REGION,
+        iam=iam,
+        progress=lambda step: ERR.print(f"{step} …", style="dim", markup=False),
+    ) as deployment:
         _show(deployment, as_json=as_json)
-        ERR.print("Running until Ctrl-C.")
-        _await_end(state, deployment)
+        if not detach:
+            ERR.print("Running until Ctrl-C.")
+            _await_end(state, deployment)
 
 
 @local_app.command()
@@ -95,7 +95,7 @@ def status(state: StateDir = runtime.DEFAULT_STATE_DIR, as_json: Json = False) -
         if as_json:
             print_json({"running": False, "state_dir": str(state.resolve())})
         raise Found(runtime.absence(state))
-    now = read_status(recorded.deployment, now=time.time())
+    now = read_status(recorded.deployment, recorded.poller or PollerStatus(), now=time.time())
     if as_json:
         print_json({"running": True, **now})
     else:
@@ -147,24 +147,22 @@ def deploy(
 # What a running deployment is doing right now
 
 
-def read_status(deployment: LocalDeployment, *, now: float) -> dict[str, Any]:
-    """Ask the deployment's queues, and read what its supervisor has written down.
+def read_status(deployment: LocalDeployment, poller: PollerStatus, *, now: float) -> dict[str, Any]:
+    """Ask the deployment's queues, and add what its poller has reported.
 
     Returns:
         `deployment`, `queue` and `dlq` (messages as SQS counts them: waiting, received and not
-        deleted, delayed), `poller` (`fanout.streams.poller.PollerStatus`), and `lag_seconds`: the
-        age of the oldest record that was read and is not done; 0 where all are, None (unknown)
-        where the stream has not been read to its end.
+        deleted, delayed), `poller`, and `lag_seconds`: the age of the oldest record that was read
+        and is not done; 0 where all are, None (unknown) where the stream has not been read to its
+        end.
     """
-    poller = StateFolder(Path(deployment.state_dir)).read_poller_report()
-    sqs = deployment.client("sqs")
-    oldest_at: float | None = poller.get("oldest_pending_at")
-    lag_seconds = 0.0 if poller.get("is_caught_up") else None
+    sqs, oldest_at = deployment.client("sqs"), poller.oldest_pending_at
+    lag_seconds = 0.0 if poller.is_caught_up else None
     return {
         "deployment": asdict(deployment),
         "queue": asdict(read_depth(sqs, deployment.queue_url)),
         "dlq": asdict(read_depth(sqs, deployment.dlq_url)),
-        "poller": poller,
+        "poller": asdict(poller),
         "lag_seconds": lag_seconds if oldest_at is None else max(0.0, now - oldest_at),
     }
 
@@ -210,12 +208,12 @@ def _show_status(now: Mapping[str, Any]) -> None:
     rows.add_row("endpoint", now["deployment"]["endpoint_url"])
     for name, depth in (("payments queue", now["queue"]), ("payments DLQ", now["dlq"])):
         rows.add_row(name, f"{depth['waiting']} waiting, {depth['in_flight']} in flight")
-    rows.add_row("stream records read", str(poller.get("records_read", 0)))
-    rows.add_row("stream records pending", str(poller.get("pending_records", 0)))
+    rows.add_row("stream records read", str(poller["records_read"]))
+    rows.add_row("stream records pending", str(poller["pending_records"]))
     rows.add_row(
         "publisher's lag", "unknown: not read to the end" if lag is None else f"{lag:.1f} s"
     )
-    if poller.get("last_error"):
+    if poller["last_error"]:
         rows.add_row("latest error", escape(poller["last_error"]))
     OUT.print(rows)
 

@@ -1,6 +1,5 @@
 """MiniStack as a child process: on the loopback only, with nothing of the person's environment."""
 
-import http.client
 import importlib.util
 import os
 import socket
@@ -11,10 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import urllib3
+
 from fanout.errors import Refused, WrongUse
 from fanout.local.deployment import ACCESS_KEY_ID, SECRET_ACCESS_KEY
-from fanout.local.processes import RecordedProcess
-from fanout.local.state_folder import StateFolder
+from fanout.local.state_folder import RecordedProcess, StateFolder
 
 HOST = "127.0.0.1"
 GRACE_SECONDS = 3
@@ -34,15 +34,10 @@ def choose_port(wanted: int | None) -> int:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, wanted or 0))
-        except PermissionError:
+        except OSError as error:
             raise WrongUse(
-                f"Port {wanted} may not be opened by this user: choose one above 1023, "
-                "or leave --port out for a free one."
-            ) from None
-        except OSError:
-            raise WrongUse(
-                f"Port {wanted} is in use on {HOST}: choose another with --port, "
-                "or leave it out for a free one."
+                f"Port {wanted} can't be opened on {HOST} ({error.strerror}): choose another one "
+                "above 1023 with --port, or leave it out for a free one."
             ) from None
         port: int = probe.getsockname()[1]
         return port
@@ -91,12 +86,10 @@ def await_ready(process: subprocess.Popen[bytes], *, port: int, folder: StateFol
     """
     deadline = time.monotonic() + _READY_TIMEOUT_SECONDS
     while not _answers(port):
-        if process.poll() is not None:
-            raise Refused(f"MiniStack ended while it started. Its log ends:\n{folder.log_tail()}")
-        if time.monotonic() > deadline:
+        if process.poll() is not None or time.monotonic() > deadline:
             raise Refused(
-                f"MiniStack does not answer after {_READY_TIMEOUT_SECONDS} seconds. "
-                f"Its log ends:\n{folder.log_tail()}"
+                f"MiniStack ended while it started, or did not answer for {_READY_TIMEOUT_SECONDS} "
+                f"seconds. Its log ends:\n{folder.log_tail()}"
             )
         time.sleep(_POLL_INTERVAL_SECONDS)
 
@@ -136,11 +129,8 @@ def _settings(temporary: Path, *, port: int, region: str, iam: bool) -> dict[str
 
 
 def _answers(port: int) -> bool:
-    connection = http.client.HTTPConnection(HOST, port, timeout=2)
+    url = f"http://{HOST}:{port}/_ministack/ready"
     try:
-        connection.request("GET", "/_ministack/ready")
-        return connection.getresponse().status == _HTTP_OK
-    except (OSError, http.client.HTTPException):
+        return urllib3.request("GET", url, retries=False, timeout=2).status == _HTTP_OK
+    except urllib3.exceptions.HTTPError:
         return False
-    finally:
-        connection.close()

@@ -4,20 +4,20 @@ import copy
 import hashlib
 import json
 import platform
-import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, WaiterError
 
 from fanout.errors import Refused, WrongUse
 from fanout.local.state_folder import StateFolder
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "infra" / "sam" / "template.yaml"
 _FUNCTION_TYPE = "AWS::Serverless::Function"
-_DEPLOY_TIMEOUT_SECONDS = 300
 _POLL_INTERVAL_SECONDS = 0.05
+_POLLS_MAX = 6_000
 _REASONS_MAX = 5
 
 # Everything that is done differently because of the emulator
@@ -137,7 +137,7 @@ def build_packages(template: Mapping[str, Any], folder: StateFolder) -> dict[str
     from fanout.packaging.build import build_package
 
     return {
-        service: build_package(service, arch="local", output=folder.packages)
+        service: build_package(service, output=folder.packages).path
         for service in services(template)
     }
 
@@ -199,14 +199,23 @@ def deploy(
         "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in chosen.items()],
         "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
     }
-    exists = _exists(cloudformation, stack)
+    work = "update" if _exists(cloudformation, stack) else "create"
     try:
-        (cloudformation.update_stack if exists else cloudformation.create_stack)(**request)
+        getattr(cloudformation, f"{work}_stack")(**request)
+        cloudformation.get_waiter(f"stack_{work}_complete").wait(
+            StackName=stack,
+            WaiterConfig={"Delay": _POLL_INTERVAL_SECONDS, "MaxAttempts": _POLLS_MAX},
+        )
+    except WaiterError as error:
+        answer: Any = error.last_response
+        status = answer["Stacks"][0]["StackStatus"]
+        raise Refused(
+            f"The deployment of the template ended as {status}:\n{_reasons(cloudformation, stack)}"
+        ) from None
     except ClientError as error:
-        if "No updates are to be performed" in str(error):
-            return
-        raise Refused(f"The template was refused: {error.response['Error']['Message']}") from None
-    _await_done(cloudformation, stack, "UPDATE_COMPLETE" if exists else "CREATE_COMPLETE")
+        if "No updates are to be performed" not in str(error):
+            said = error.response["Error"]["Message"]
+            raise Refused(f"The template was refused: {said}") from None
 
 
 def _service(function: Mapping[str, Any]) -> str:
@@ -231,13 +240,12 @@ def _exists(cloudformation: Any, stack: str) -> bool:
 
 def _create_bucket(target: Any, bucket: str) -> None:
     s3 = target.client("s3")
-    if bucket in {known["Name"] for known in s3.list_buckets()["Buckets"]}:
-        return
-    if s3.meta.region_name == "us-east-1":
-        s3.create_bucket(Bucket=bucket)
-    else:
-        where = {"LocationConstraint": s3.meta.region_name}
-        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=where)
+    region = s3.meta.region_name
+    request: dict[str, Any] = {"Bucket": bucket}
+    if region != "us-east-1":
+        request["CreateBucketConfiguration"] = {"LocationConstraint": region}
+    with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(**request)
 
 
 def _parameters(
@@ -259,24 +267,6 @@ def _parameters(
         "StreamMappingEnabled": _STREAM_MAPPING_ENABLED,
     }
     return {name: value for name, value in ours.items() if name in known} | dict(overrides)
-
-
-def _await_done(cloudformation: Any, stack: str, wanted: str) -> None:
-    deadline = time.monotonic() + _DEPLOY_TIMEOUT_SECONDS
-    while True:
-        status = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
-        if status == wanted:
-            return
-        if not status.endswith("_IN_PROGRESS"):
-            raise Refused(
-                f"The deployment of the template ended as {status}:\n"
-                f"{_reasons(cloudformation, stack)}"
-            )
-        if time.monotonic() > deadline:
-            raise Refused(
-                f"The stack {stack} is still {status} after {_DEPLOY_TIMEOUT_SECONDS} seconds."
-            )
-        time.sleep(_POLL_INTERVAL_SECONDS)
 
 
 def _reasons(cloudformation: Any, stack: str) -> str:

@@ -5,30 +5,97 @@ refused, so that a mistyped `--state` destroys nothing.
 """
 
 import json
+import os
 import shutil
+import signal
+import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Self
 
 from pydantic import TypeAdapter
 
 from fanout.errors import WrongUse
 from fanout.local.deployment import LocalDeployment
-from fanout.local.processes import RecordedProcess
+from fanout.streams.poller import PollerStatus
 
-_STATE, _POLLER_REPORT = "state.json", "poller.json"
+_STATE = "state.json"
 _LOG_TAIL_LINES = 15
+_POLL_INTERVAL_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedProcess:
+    """A process by its id and its start, in seconds since boot, which no change of the clock moves.
+
+    The id alone is no identity: after a crash or a reboot another process may have it. It leads a
+    process group of its own, so that ending the group ends its children too.
+    """
+
+    pid: int
+    started: float
+
+    @classmethod
+    def of(cls, pid: int) -> Self:
+        """Record a process that runs now.
+
+        Raises:
+            ProcessLookupError: it does not.
+        """
+        started = _started(pid)
+        if started is None:
+            raise ProcessLookupError(pid)
+        return cls(pid=pid, started=started)
+
+    def is_running(self) -> bool:
+        """Whether this very process, not another with its id, still runs."""
+        return _started(self.pid) == self.started
+
+    def end(self, *, grace_seconds: float) -> None:
+        """Ask it and its group to end, and kill them after `grace_seconds`.
+
+        Members of the group that outlive their leader are ended as well.
+        """
+        if not self.is_running():
+            return
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, number)
+            self.wait(timeout_seconds=grace_seconds)
+
+    def wait(self, *, timeout_seconds: float) -> bool:
+        """Wait until it has ended; False where it still runs after that time."""
+        deadline = time.monotonic() + timeout_seconds
+        while self.is_running():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_POLL_INTERVAL_SECONDS)
+        return True
+
+
+def _started(pid: int) -> float | None:
+    """When the process started; None where there is none, or only its unread exit status."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        if process.status() in {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}:
+            return None
+        started: float = round(process.create_time() - psutil.boot_time(), 2)
+    except psutil.NoSuchProcess:
+        return None
+    return started
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedState:
     """What a deployment wrote down: its processes, and its description once it is ready."""
 
-    status: Literal["starting", "running"]
     supervisor: RecordedProcess
     emulator: RecordedProcess | None = None
     deployment: LocalDeployment | None = None
+    poller: PollerStatus | None = None
 
     def is_running(self) -> bool:
         """Whether the supervisor lives; it ends when the emulator or the poller does."""
@@ -49,6 +116,7 @@ class StateFolder:
         self.packages = path / "packages"
         self.temporary = path / "tmp"
         """The temporary folder, and the home, of the emulator and its Lambda processes."""
+        self._state, self._draft = path / _STATE, path / f"{_STATE}.new"
 
     def prepare(self) -> None:
         """Make the folder.
@@ -58,10 +126,10 @@ class StateFolder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            foreign = sorted({entry.name for entry in self.path.iterdir()} - self._own_names())
+            foreign = sorted(set(self.path.iterdir()) - set(self._own()))
             if foreign:
                 raise WrongUse(
-                    f"The state folder {self.path} holds {foreign[0]!r}, which is not ours: "
+                    f"The state folder {self.path} holds {foreign[0].name!r}, which is not ours: "
                     "name an empty or a new folder with --state."
                 )
             self.temporary.mkdir(exist_ok=True)
@@ -74,7 +142,7 @@ class StateFolder:
     def claim(self, state: RecordedState) -> bool:
         """Write the first state; False where another supervisor was quicker."""
         try:
-            with (self.path / _STATE).open("x", encoding="utf-8") as file:
+            with self._state.open("x", encoding="utf-8") as file:
                 json.dump(asdict(state), file)
         except FileExistsError:
             return False
@@ -82,32 +150,19 @@ class StateFolder:
 
     def write(self, state: RecordedState) -> None:
         """Replace the state in one step, so that a reader never sees half of it."""
-        self._replace(_STATE, asdict(state))
-
-    def write_poller_report(self, report: dict[str, Any]) -> None:
-        """Replace what the stream poller says of itself."""
-        self._replace(_POLLER_REPORT, report)
-
-    def read_poller_report(self) -> dict[str, Any]:
-        """What the stream poller last said; empty before it has said anything."""
-        try:
-            report: dict[str, Any] = json.loads((self.path / _POLLER_REPORT).read_bytes())
-        except (OSError, ValueError):
-            return {}
-        return report
+        self._draft.write_text(json.dumps(asdict(state), indent=2) + "\n", encoding="utf-8")
+        self._draft.replace(self._state)
 
     def read(self) -> RecordedState | None:
         """The recorded state; None where there is none, or a crash left an unreadable one."""
         try:
-            return TypeAdapter(RecordedState).validate_json((self.path / _STATE).read_bytes())
+            return TypeAdapter(RecordedState).validate_json(self._state.read_bytes())
         except (OSError, ValueError):
             return None
 
     def remove(self) -> None:
         """Remove everything of ours, and the folder itself where nothing else is in it."""
-        # The state goes last: as long as it is there, the folder is known as ours.
-        for name in sorted(self._own_names(), key=lambda name: name == _STATE):
-            path = self.path / name
+        for path in self._own():
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
             else:
@@ -127,12 +182,7 @@ class StateFolder:
 
     # Private functions
 
-    def _own_names(self) -> set[str]:
-        paths = (self.emulator_log, self.supervisor_log, self.packages, self.temporary)
-        drafts = {f"{_STATE}.new", f"{_POLLER_REPORT}.new"}
-        return {_STATE, _POLLER_REPORT, *drafts, *(path.name for path in paths)}
-
-    def _replace(self, name: str, document: dict[str, Any]) -> None:
-        draft = self.path / f"{name}.new"
-        draft.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-        draft.replace(self.path / name)
+    def _own(self) -> list[Path]:
+        """The state last: as long as it is there, the folder is known as ours."""
+        logs = [self.emulator_log, self.supervisor_log]
+        return [*logs, self.packages, self.temporary, self._draft, self._state]

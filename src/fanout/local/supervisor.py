@@ -1,9 +1,9 @@
 """The process that owns a local deployment: MiniStack, its packages, its stack, and the poller.
 
 `fanout.local.runtime` starts it as `python -m fanout.local.supervisor SETTINGS`, SETTINGS being
-`SupervisorSettings` as JSON. It reports on standard output, one JSON object a line: `step` while it
-works, then `ready` with the deployment, or `failed` with a sentence and an exit code. Afterwards
-it is silent; its log is in the state folder.
+`Settings` as JSON. It reports on standard output, one JSON object a line: `step` while it works,
+then `ready` with the deployment, or `failed` with a sentence. Afterwards it is silent; its log is
+in the state folder.
 
 Unless it is detached, its standard input is its lifeline: the end of it, which comes even when the
 parent is killed, ends the deployment. So does SIGTERM, and the death of MiniStack.
@@ -25,12 +25,10 @@ from botocore.config import Config
 
 from fanout.errors import CommandError, Refused, WrongUse
 from fanout.local import emulator, stack
-from fanout.local.deployment import LocalDeployment, describe, local_target
-from fanout.local.processes import RecordedProcess
-from fanout.local.state_folder import RecordedState, StateFolder
+from fanout.local.deployment import describe, local_target
+from fanout.local.state_folder import RecordedProcess, RecordedState, StateFolder
 from fanout.streams.poller import StreamPoller
 
-GRACE_SECONDS = emulator.GRACE_SECONDS
 _WATCH_INTERVAL_SECONDS = 0.2
 _CONNECT_TIMEOUT_SECONDS = 2
 # Longer than the publisher's timeout of 60 seconds: an answer that comes late is still one.
@@ -39,8 +37,8 @@ LOG = logging.getLogger("fanout.local")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SupervisorSettings:
-    """How a deployment is to run; see `fanout.local.runtime.Options` for the fields."""
+class Settings:
+    """How a deployment is to run; see `fanout.local.runtime.running`."""
 
     state_dir: str
     port: int
@@ -57,11 +55,11 @@ def main(argument: str) -> int:
     Where MiniStack or the poller ends by itself, the state and the logs stay, so that `status` can
     say what happened; `down` and the next `up` remove them.
     """
-    settings = SupervisorSettings(**json.loads(argument))
+    settings = Settings(**json.loads(argument))
     folder = StateFolder(Path(settings.state_dir))
-    state = RecordedState(status="starting", supervisor=RecordedProcess.of(os.getpid()))
+    state = RecordedState(supervisor=RecordedProcess.of(os.getpid()))
     if not folder.claim(state):
-        _report(failed=f"Another `up` is at work in {folder.path}.", exit_code=WrongUse.exit_code)
+        _report(failed=f"Another `up` is at work in {folder.path}.")
         return WrongUse.exit_code
     logging.basicConfig(  # to standard error, which is the log in the state folder
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
@@ -73,11 +71,11 @@ def main(argument: str) -> int:
         _serve(settings, folder, state, stop)
         keep_files = True
     except CommandError as error:
-        _report(failed=str(error), exit_code=error.exit_code)
+        _report(failed=str(error))
         return error.exit_code
     except Exception as error:
         LOG.exception("The deployment failed")
-        _report(failed=f"{error}\n{folder.log_tail()}", exit_code=Refused.exit_code)
+        _report(failed=f"{error}\n{folder.log_tail()}")
     finally:
         stop.set()
         if not keep_files:
@@ -86,21 +84,6 @@ def main(argument: str) -> int:
 
 
 # Private functions
-
-
-def _serve(
-    settings: SupervisorSettings, folder: StateFolder, state: RecordedState, stop: threading.Event
-) -> None:
-    """Start, deploy, report, supervise; returns only where a part ended by itself."""
-    with emulator.started(
-        folder, port=settings.port, region=settings.region, iam=settings.iam
-    ) as child:
-        state = replace(state, emulator=RecordedProcess.of(child.pid))
-        folder.write(state)
-        deployment = _deploy(settings, folder, child)
-        folder.write(replace(state, status="running", deployment=deployment))
-        _report(ready=asdict(deployment))
-        _supervise(deployment, folder, child, stop)
 
 
 def _end_when_told(stop: threading.Event, *, detached: bool) -> None:
@@ -123,46 +106,55 @@ def _await_end_of_input() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _deploy(
-    settings: SupervisorSettings, folder: StateFolder, child: subprocess.Popen[bytes]
-) -> LocalDeployment:
-    """Build while MiniStack starts, then deploy and describe what there is."""
-    _report(step="building the Lambda packages")
-    template = stack.load_template()
-    packages = stack.build_packages(template, folder)
-    emulator.await_ready(child, port=settings.port, folder=folder)
-    _report(step="deploying the template")
-    endpoint_url = f"http://{emulator.HOST}:{settings.port}"
-    target = local_target(endpoint_url, settings.region, settings.prefix)
-    stack.deploy(target, packages=packages, parameters=settings.parameters, template=template)
-    return describe(target, state_dir=folder.path, emulator_pid=child.pid)
+def _serve(
+    settings: Settings, folder: StateFolder, state: RecordedState, stop: threading.Event
+) -> None:
+    """Start, build meanwhile, deploy, report, supervise; returns only where a part has ended."""
+    with emulator.started(
+        folder, port=settings.port, region=settings.region, iam=settings.iam
+    ) as child:
+        state = replace(state, emulator=RecordedProcess.of(child.pid))
+        folder.write(state)
+        _report(step="building the Lambda packages")
+        template = stack.load_template()
+        packages = stack.build_packages(template, folder)
+        emulator.await_ready(child, port=settings.port, folder=folder)
+        _report(step="deploying the template")
+        endpoint_url = f"http://{emulator.HOST}:{settings.port}"
+        target = local_target(endpoint_url, settings.region, settings.prefix)
+        stack.deploy(target, packages=packages, parameters=settings.parameters, template=template)
+        deployment = describe(target, state_dir=folder.path, emulator_pid=child.pid)
+        state = replace(state, deployment=deployment)
+        folder.write(state)
+        _report(ready=asdict(deployment))
+        _supervise(make_poller(target, deployment.publisher_mapping_id), folder, state, child, stop)
 
 
 def _supervise(
-    deployment: LocalDeployment,
+    poller: StreamPoller,
     folder: StateFolder,
+    state: RecordedState,
     child: subprocess.Popen[bytes],
     stop: threading.Event,
 ) -> None:
     """Run the stream poller beside MiniStack; returns only where one of the two has ended."""
-    poller = _poller(deployment)
     thread = threading.Thread(target=poller.run, args=[stop], name="stream-poller")
     thread.start()
-    reported = None
     try:
         while child.poll() is None and thread.is_alive():
             thread.join(timeout=_WATCH_INTERVAL_SECONDS)
-            if reported != poller.status():
-                reported = poller.status()
-                folder.write_poller_report(asdict(reported))
+            now = replace(state, poller=poller.status())
+            if now != state:
+                state = now
+                folder.write(state)
     finally:
         stop.set()
-        thread.join(timeout=GRACE_SECONDS)
+        thread.join(timeout=emulator.GRACE_SECONDS)
     ended = "MiniStack" if child.poll() is not None else "The stream poller"
     LOG.error("%s has ended by itself, and the deployment with it", ended)
 
 
-def _poller(deployment: LocalDeployment) -> StreamPoller:
+def make_poller(target: Any, mapping_id: str) -> StreamPoller:
     """Its clients try once, as it tries again by itself and has to notice the end of MiniStack."""
     once = Config(
         connect_timeout=_CONNECT_TIMEOUT_SECONDS,
@@ -170,16 +162,12 @@ def _poller(deployment: LocalDeployment) -> StreamPoller:
         retries={"total_max_attempts": 1},
         max_pool_connections=32,
     )
-    session: Any = deployment.target().session
     streams, functions, s3 = (
-        session.client(service, endpoint_url=deployment.endpoint_url, config=once)
+        target.session.client(service, endpoint_url=target.endpoint_url, config=once)
         for service in ("dynamodbstreams", "lambda", "s3")
     )
     return StreamPoller(
-        dynamodbstreams=streams,
-        lambda_client=functions,
-        s3=s3,
-        mapping_id=deployment.publisher_mapping_id,
+        dynamodbstreams=streams, lambda_client=functions, s3=s3, mapping_id=mapping_id
     )
 
 

@@ -3,52 +3,37 @@ dependencies, compiled files, and nothing else. The same bytes every time.
 """
 
 import hashlib
+import io
 import os
 import re
 import shutil
 import subprocess
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from modulefinder import ModuleFinder
 from pathlib import Path
 from typing import Final
 
-from fanout.console import ERR
 from fanout.errors import Refused, WrongUse
 from fanout.packaging import dependencies
 from fanout.packaging.dependencies import Interpreter
 
-ARCHITECTURES: Final = ("local", "arm64", "x86_64")
 LAMBDA_PYTHON: Final = "3.13"
 ENTRY_MODULE: Final = "lambda_entry"
-_WHEEL_MACHINE: Final = {"arm64": "aarch64", "x86_64": "x86_64"}
+PLATFORMS: Final = {
+    "local": None,
+    "arm64": "manylinux2014_aarch64",
+    "x86_64": "manylinux2014_x86_64",
+}
+"""The wheels' platform by architecture, as every Lambda runtime from Python 3.11 on takes it."""
 _VERSION: Final = re.compile(r"3\.(1[1-9]|[2-9][0-9])")
 _NOT_DATA: Final = {".py", ".pyc", ".pyi", ".md"}
 _DATE: Final = (1980, 1, 1, 0, 0, 0)
 _UNIX: Final = 3
 _LEVEL: Final = 6  # 9 takes three times as long and saves less than a hundredth
-_START_TIMEOUT_SECONDS: Final = 60
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """`arch` is `local`, `arm64` or `x86_64`; `python_version` is `3.13` and the like."""
-
-    arch: str
-    python_version: str
-
-    @property
-    def is_local(self) -> bool:
-        """Whether the package is for this machine and the running interpreter."""
-        return self.arch == "local"
-
-    @property
-    def platform(self) -> str | None:
-        """The wheels' platform, which every Lambda runtime from Python 3.11 on has; None: ours."""
-        return None if self.is_local else f"manylinux2014_{_WHEEL_MACHINE[self.arch]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +53,7 @@ class Project:
 
     @property
     def cache(self) -> Path:
-        """What builds share: downloaded wheels, and compiled dependencies."""
+        """What builds share: compiled dependencies."""
         return self.root / "build" / "packages"
 
     def lock(self, service: str) -> Path:
@@ -120,89 +105,77 @@ def here() -> Project:
     return Project(root=root)
 
 
-def choose(arch: str, python_version: str | None) -> Target:
-    """The target that was asked for: this Python for `local`, else Lambda's, unless named.
+def choose_python(arch: str, python_version: str | None) -> str:
+    """The version that was asked for: this Python's for `local`, else Lambda's, unless named.
 
     Raises:
         WrongUse: an unknown architecture or version, or `local` with another Python.
     """
-    if arch not in ARCHITECTURES:
-        raise WrongUse(f"No architecture {arch!r}; known: {', '.join(ARCHITECTURES)}.")
+    if arch not in PLATFORMS:
+        raise WrongUse(f"No architecture {arch!r}; known: {', '.join(PLATFORMS)}.")
     if python_version is not None and not _VERSION.fullmatch(python_version):
         raise WrongUse(
             f"Not a Python version: {python_version!r}; write it as 3.13 (3.11 or newer)."
         )
-    if arch != "local":
-        return Target(arch=arch, python_version=python_version or LAMBDA_PYTHON)
     running = dependencies.running_version()
+    if arch != "local":
+        return python_version or LAMBDA_PYTHON
     if python_version not in {None, running}:
         raise WrongUse(
             f"A local package runs in this interpreter, Python {running}, not in {python_version}: "
             "leave --python-version out, or name another --arch."
         )
-    return Target(arch=arch, python_version=running)
-
-
-def say_on_stderr(sentence: str) -> None:
-    """The default way to report progress."""
-    ERR.print(sentence, markup=False)
+    return running
 
 
 def build_package(
-    service: str, *, arch: str = "local", output: Path, python_version: str | None = None
-) -> Path:
-    """Build `output/<service>-<arch>.zip` from this clone and return its path.
+    service: str,
+    *,
+    output: Path,
+    arch: str = "local",
+    python_version: str | None = None,
+    project: Project | None = None,
+) -> BuiltPackage:
+    """Build `output/<service>-<arch>.zip`.
 
     Args:
         service: The name of its package in `src/`, such as `publisher`.
-        arch: `local` (this machine and interpreter), `arm64` or `x86_64` (Lambda).
         output: The folder for the package; made if it is missing.
-        python_version: `3.13` and the like; None is the running one for `local`, else Lambda's.
+        arch: `local` (this machine and interpreter), `arm64` or `x86_64` (Lambda).
+        python_version: `3.13` and the like; see `choose_python`.
+        project: The clone to build from; this one if left out.
 
     Raises:
-        WrongUse: an unknown service, architecture or version; a dependency that is not locked.
-        Refused: the target's Python is missing, the output can't be written, a dependency can't
-            be downloaded, or the package does not start.
+        WrongUse: an unknown service, architecture or version; AWS services that are not stated.
+        Refused: the target's Python is missing, the output can't be written, a dependency is not
+            locked or can't be downloaded, or the package does not start.
     """
-    return build(service, target=choose(arch, python_version), output=output).path
-
-
-def build(
-    service: str,
-    *,
-    target: Target,
-    output: Path,
-    project: Project | None = None,
-    say: Callable[[str], None] = say_on_stderr,
-) -> BuiltPackage:
-    """Like `build_package`, with the facts about the result, from any clone, reporting to `say`."""
     project = project or here()
     project.require(service)
-    interpreter = dependencies.find_interpreter(target.python_version)
+    interpreter = dependencies.find_interpreter(choose_python(arch, python_version))
     staged = dependencies.stage(
         project.lock(service),
-        platform=target.platform,
+        platform=PLATFORMS[arch],
         interpreter=interpreter,
         cache=project.cache,
-        say=say,
     )
     with tempfile.TemporaryDirectory(prefix="fanout-package-") as scratch:
         root = Path(scratch)
         _copy_first_party(project, service, root)
         dependencies.compile_tree(root, interpreter)
-        path = output / f"{service}-{target.arch}.zip"
+        path = output / f"{service}-{arch}.zip"
         unzipped = write_zip(path, _files(staged) | _files(root))
-    if target.is_local:
+    if arch == "local":
         require_start(path, service, interpreter)
     content = path.read_bytes()
     return BuiltPackage(
         service=service,
-        arch=target.arch,
+        arch=arch,
         path=path,
         sha256=hashlib.sha256(content).hexdigest(),
         size_bytes=len(content),
         unzipped_bytes=unzipped,
-        python_version=target.python_version,
+        python_version=interpreter.version,
     )
 
 
@@ -233,19 +206,13 @@ def require_start(path: Path, service: str, interpreter: Interpreter) -> None:
     with tempfile.TemporaryDirectory(prefix="fanout-start-") as folder:
         with zipfile.ZipFile(path) as archive:
             archive.extractall(folder)
-        try:
-            answer = subprocess.run(  # noqa: S603 - an interpreter that we chose, no shell
-                [interpreter.path, "-I", "-S", "-B", "-c", script, folder],
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=_START_TIMEOUT_SECONDS,
-                env={},
-            )
-        except subprocess.TimeoutExpired:
-            raise Refused(
-                f"{path.name} did not start within {_START_TIMEOUT_SECONDS} seconds."
-            ) from None
+        answer = subprocess.run(  # noqa: S603 - an interpreter that we chose, no shell
+            [interpreter.path, "-I", "-S", "-B", "-c", script, folder],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={},
+        )
     if answer.returncode:
         path.unlink()
         raise Refused(
@@ -255,7 +222,7 @@ def require_start(path: Path, service: str, interpreter: Interpreter) -> None:
 
 
 def write_zip(path: Path, files: Mapping[str, Path]) -> int:
-    """Write `files` (name in the archive to file), all or nothing; bytes depend on these alone.
+    """Write `files` (name in the archive to file); the bytes depend on these alone.
 
     Returns:
         The unpacked size in bytes.
@@ -263,28 +230,23 @@ def write_zip(path: Path, files: Mapping[str, Path]) -> int:
     Raises:
         Refused: the folder can't be written.
     """
+    packed, size = io.BytesIO(), 0
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name in sorted(files):
+            entry = zipfile.ZipInfo(name, date_time=_DATE)
+            entry.create_system = _UNIX
+            entry.external_attr = 0o100644 << 16
+            content = files[name].read_bytes()
+            size += len(content)
+            archive.writestr(entry, content, zipfile.ZIP_DEFLATED, _LEVEL)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, partial = tempfile.mkstemp(dir=path.parent, prefix=".partial-")
+        path.write_bytes(packed.getvalue())
     except OSError as error:
         raise Refused(
             f"The output folder {path.parent} can't be written ({error.strerror}): "
             "make it writable or name another with --output."
         ) from None
-    size = 0
-    try:
-        with os.fdopen(handle, "wb") as stream, zipfile.ZipFile(stream, "w") as archive:
-            for name in sorted(files):
-                entry = zipfile.ZipInfo(name, date_time=_DATE)
-                entry.create_system = _UNIX
-                entry.external_attr = 0o100644 << 16
-                content = files[name].read_bytes()
-                size += len(content)
-                archive.writestr(entry, content, zipfile.ZIP_DEFLATED, _LEVEL)
-        Path(partial).chmod(0o644)
-        Path(partial).replace(path)
-    finally:
-        Path(partial).unlink(missing_ok=True)
     return size
 
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from fanout.console import OUT, print_json, table, working
-from fanout.packaging.build import build, choose, here, say_on_stderr
+from fanout.console import ERR, OUT, print_json, table, working
+from fanout.packaging.build import build_package, here
 
 
 def package(
@@ -26,15 +26,16 @@ def package(
 ) -> None:
     """Build the Lambda packages: only what each service imports, the same bytes every time."""
     project = here()
-    target = choose(arch, python_version)
     names = list(dict.fromkeys(service or project.services()))
     for name in names:
         project.require(name)
     built = []
     for name in names:
-        say_on_stderr(f"Packaging {name} for {target.arch}, Python {target.python_version}.")
+        ERR.print(f"Packaging {name} for {arch}.", markup=False)
         with working(f"packaging {name}"):
-            built.append(build(name, target=target, output=output, project=project))
+            built.append(
+                build_package(name, output=output, arch=arch, python_version=python_version)
+            )
     if as_json:
         print_json([asdict(package) for package in built])
         return

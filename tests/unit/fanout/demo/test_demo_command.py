@@ -16,9 +16,7 @@ from fanout.errors import ExitCode, Found, WrongUse
 @pytest.fixture
 def finding(monkeypatch):
     """Let the run find this, without any deployment."""
-    found = SimpleNamespace(
-        is_good=True, problems=[], to_document=lambda: {"good": found.is_good}, seen={}
-    )
+    found = SimpleNamespace(document={"good": True, "problems": []}, seen={})
 
     def deployment(target, versions, kept_in, step):
         found.seen |= {"versions": versions, "kept_in": kept_in}
@@ -26,7 +24,7 @@ def finding(monkeypatch):
 
     def run(deployment, plan, *, step, show):
         found.seen |= {"plan": plan}
-        return found
+        return found.document
 
     monkeypatch.setattr(commands, "_deployment", deployment)
     monkeypatch.setattr(commands, "run", run)
@@ -46,13 +44,13 @@ def test_a_good_finding_ends_with_0_and_the_sample_is_what_is_played(finding):
 
 
 def test_a_bad_finding_is_still_reported_and_ends_with_1(finding, tmp_path):
-    finding.is_good, finding.problems = False, ["rows that differ: 3"]
+    finding.document |= {"good": False, "problems": ["rows that differ: 3"]}
     report = tmp_path / "report.json"
     ended = invoke("demo", "--json", "--report", str(report))
     assert isinstance(ended.exception, Found)
     assert ended.exception.exit_code == ExitCode.FOUND
     assert "rows that differ: 3" in str(ended.exception)
-    assert json.loads(report.read_text()) == {"good": False}
+    assert json.loads(report.read_text()) == finding.document
 
 
 def test_changes_of_ones_own_come_without_the_samples_customers(finding, tmp_path):

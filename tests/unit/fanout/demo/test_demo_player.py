@@ -12,6 +12,20 @@ from fanout.demo.changes import Change, Op
 from fanout.demo.witnesses import play
 
 
+class Written:
+    """What was written, in place of the ledger."""
+
+    def __init__(self, writes=0, observe=lambda: None):
+        self.writes = writes
+        self.seen = []
+        self.observe = observe
+
+    def wrote(self, write):
+        self.writes += 1
+        self.seen.append(write)
+        self.observe()
+
+
 @pytest.fixture
 def dynamodb(monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
@@ -30,9 +44,9 @@ def dynamodb(monkeypatch):
 @pytest.fixture
 def played(dynamodb):
     def write(*changes):
-        seen = []
-        play(dynamodb, "accounts", changes, observe=seen.append, stop=threading.Event())
-        return [(write.before, write.after) for write in seen]
+        ledger = Written()
+        play(dynamodb, "accounts", changes, ledger=ledger, stop=threading.Event())
+        return [(write.before, write.after) for write in ledger.seen]
 
     return write
 
@@ -85,15 +99,15 @@ def test_a_touch_makes_no_customer(played, dynamodb):
 
 
 def test_it_ends_early_when_it_is_told_to(dynamodb):
-    seen, stop = [], threading.Event()
+    ledger, stop = Written(writes=6), threading.Event()
 
     def endless():
         while True:
             yield change(Op.PUT, "ACTIVE")
             stop.set()
 
-    play(dynamodb, "accounts", endless(), observe=seen.append, stop=stop, rate=1000, first=7)
-    assert [write.number for write in seen] == [7]
+    play(dynamodb, "accounts", endless(), ledger=ledger, stop=stop, rate=1000)
+    assert [write.number for write in ledger.seen] == [7]
 
 
 def test_the_rate_is_not_exceeded(dynamodb, monkeypatch):
@@ -103,10 +117,10 @@ def test_the_rate_is_not_exceeded(dynamodb, monkeypatch):
     )
     monkeypatch.setattr(witnesses, "time", SimpleNamespace(monotonic=lambda: seconds[-1]))
 
-    def observe(_write):
+    def observe():
         written_at.append(seconds[-1])
         seconds.append(seconds[-1] + (0.05 if len(written_at) == 1 else 0.001))  # a slow one first
 
     changes = [change(Op.PUT, "ACTIVE")] * 6
-    play(dynamodb, "accounts", changes, observe=observe, stop=stop, rate=50)
+    play(dynamodb, "accounts", changes, ledger=Written(observe=observe), stop=stop, rate=50)
     assert written_at == pytest.approx([100.0, 100.05, 100.051, 100.06, 100.08, 100.1])

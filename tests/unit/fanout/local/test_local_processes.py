@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from fanout.local.processes import RecordedProcess
+from fanout.local.state_folder import RecordedProcess
 
 pytestmark = pytest.mark.slow
 

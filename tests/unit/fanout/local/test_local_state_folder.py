@@ -4,12 +4,12 @@ import os
 import pytest
 
 from fanout.errors import WrongUse
-from fanout.local.processes import RecordedProcess
-from fanout.local.state_folder import RecordedState, StateFolder
+from fanout.local.state_folder import RecordedProcess, RecordedState, StateFolder
+from fanout.streams.poller import PollerStatus
 from unit.fanout.local.test_local_deployment import DEPLOYMENT
 
 MYSELF = RecordedProcess.of(os.getpid())
-STARTING = RecordedState(status="starting", supervisor=MYSELF)
+STARTING = RecordedState(supervisor=MYSELF)
 
 
 @pytest.fixture
@@ -21,7 +21,10 @@ def folder(tmp_path):
 
 def test_the_state_reads_back_as_it_was_written(folder):
     state = RecordedState(
-        status="running", supervisor=MYSELF, emulator=MYSELF, deployment=DEPLOYMENT
+        supervisor=MYSELF,
+        emulator=MYSELF,
+        deployment=DEPLOYMENT,
+        poller=PollerStatus(checkpoints={"shard": "7"}, records_read=3),
     )
     folder.write(state)
     assert folder.read() == state
@@ -32,7 +35,7 @@ def test_only_the_first_supervisor_gets_the_folder(folder):
     assert not folder.claim(STARTING)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"status": "running"}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"deployment": null}'])
 def test_a_state_that_a_crash_left_unreadable_counts_as_none(folder, text):
     (folder.path / "state.json").write_text(text)
     assert folder.read() is None
@@ -41,7 +44,6 @@ def test_a_state_that_a_crash_left_unreadable_counts_as_none(folder, text):
 def test_removing_takes_every_file_of_ours_and_the_folder(folder):
     folder.claim(STARTING)
     folder.write(STARTING)
-    folder.write_poller_report({"records_read": 1})
     for log in (folder.emulator_log, folder.supervisor_log):
         log.write_text("line\n")
     (folder.temporary / "deep" / "er").mkdir(parents=True)
@@ -80,13 +82,7 @@ def test_the_logs_end_is_told_without_the_rest(folder):
     assert (tail[0], tail[-2], tail[-1], len(tail)) == ("line 85", "line 99", "emulator", 16)
 
 
-def test_the_pollers_report_is_empty_before_there_is_one(folder):
-    assert folder.read_poller_report() == {}
-    folder.write_poller_report({"records_read": 3})
-    assert folder.read_poller_report() == {"records_read": 3}
-
-
 def test_a_reader_never_sees_half_a_state(folder):
     folder.write(STARTING)
     assert sorted(entry.name for entry in folder.path.iterdir()) == ["state.json", "tmp"]
-    assert json.loads((folder.path / "state.json").read_text())["status"] == "starting"
+    assert json.loads((folder.path / "state.json").read_text())["deployment"] is None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fanout.packaging.build import BuiltPackage, Project, build, choose
+from fanout.packaging.build import BuiltPackage, Project, build_package
 
 SOURCES = {
     "shop/__init__.py": "",
@@ -51,10 +51,8 @@ def small_clone(tmp_path) -> Callable[..., Project]:
 
 @pytest.fixture
 def build_shop(tmp_path) -> Callable[..., BuiltPackage]:
-    def run(project: Project, output: str = "dist", said: list[str] | None = None) -> BuiltPackage:
-        say = said.append if said is not None else (lambda _: None)
-        target = choose("local", None)
-        return build("shop", target=target, output=tmp_path / output, project=project, say=say)
+    def run(project: Project, output: str = "dist") -> BuiltPackage:
+        return build_package("shop", output=tmp_path / output, project=project)
 
     return run
 

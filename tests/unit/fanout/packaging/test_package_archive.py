@@ -36,7 +36,7 @@ def test_an_output_that_is_no_folder_gets_one_sentence(tmp_path):
         write_zip(tmp_path / "file" / "one.zip", {})
 
 
-def test_a_failed_write_leaves_the_old_package_and_no_litter(tmp_path):
+def test_a_file_that_cant_be_read_leaves_the_old_package(tmp_path):
     target = tmp_path / "one.zip"
     target.write_bytes(b"old")
     with pytest.raises(FileNotFoundError):
