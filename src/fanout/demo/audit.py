@@ -123,11 +123,9 @@ class Entry:
 class Account:
     """The ledger, closed.
 
-    Attributes:
-        entries: One for each change of status, by customer.
-        events: Distinct events that the topic carried; `deliveries` counts repeats too.
-        contradictions: Sentences about what does not fit together: an event that nobody caused,
-            or one that differs from what was written.
+    `entries` has one for each change of status, by customer. The topic carried so many distinct
+    `events`; `deliveries` counts repeats too. `contradictions` are sentences about what does not
+    fit together: an event that nobody caused, or one that differs from what was written.
     """
 
     entries: tuple[Entry, ...]

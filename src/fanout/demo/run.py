@@ -45,8 +45,13 @@ def latency(seconds: Sequence[float]) -> dict[str, float] | None:
     def milliseconds(percent: int) -> float:
         return round(ordered[math.ceil(percent * len(ordered) / 100) - 1] * 1000, 1)
 
-    tail = {f"p{percent}_milliseconds": milliseconds(percent) for percent in (50, 95, 99)}
-    return {"measured": len(ordered), **tail, "max_milliseconds": milliseconds(100)}
+    return {
+        "measured": len(ordered),
+        "p50_milliseconds": milliseconds(50),
+        "p95_milliseconds": milliseconds(95),
+        "p99_milliseconds": milliseconds(99),
+        "max_milliseconds": milliseconds(100),
+    }
 
 
 # Compare the Accounts table with the Payments table, key by key
@@ -58,14 +63,9 @@ and what was `found` (None: no row)."""
 
 
 def compare(deployment: LocalDeployment, known: Collection[str]) -> tuple[int, list[Difference]]:
-    """Read both tables of a deployment to their end, with consistent reads, and compare them.
+    """Read both tables to their end, with consistent reads: how many customers, and which differ.
 
-    Args:
-        deployment: Where the tables are.
-        known: Customers that have been in Accounts, and may be no longer.
-
-    Returns:
-        How many customers were compared, and those that differ.
+    `known` are customers that have been in Accounts, and may be no longer.
     """
     client = deployment.client("dynamodb")
 
@@ -122,11 +122,8 @@ def run(
 ) -> dict[str, Any]:
     """Import, play, wait, poison, compare, and report; see `report`.
 
-    Args:
-        deployment: A fresh one: whatever it has published before is reported as contradiction.
-        plan: What to play.
-        step: Called as each step begins.
-        show: Called with how far it is.
+    The deployment is a fresh one: whatever it has published before is reported as contradiction.
+    `step` is called as each step begins, `show` with how far it is.
 
     Raises:
         WrongUse: a changes file is not any more what it was when it was checked.
@@ -176,16 +173,9 @@ def report(
 ) -> dict[str, Any]:
     """What the demo found, as one JSON object; `docs/howto/demo.md` lists its fields.
 
-    Args:
-        account: The closed ledger.
-        imported: How many customers were written first.
-        played: How many changes came then.
-        versions: The major versions that were published.
-        rate: Changes a second that were asked for; None: as fast as it goes.
-        seconds: From the first change's write to the last row.
-        compared: As `compare` returns it.
-        poison: As `witnesses.poison` returns it.
-        deliveries: The consumer's own counts, by outcome; None where its log could not be read.
+    `seconds` are from the first played change's write to the last row, `rate` is a second,
+    `compared` as `compare` returns it, `poison` as `witnesses.poison` does; `deliveries` are the
+    consumer's own counts by outcome, None where its log could not be read.
     """
     customers, differing = compared
     counts = {

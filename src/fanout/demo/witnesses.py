@@ -47,18 +47,10 @@ def play(
     stop: threading.Event,
     rate: float | None = None,
 ) -> datetime:
-    """Write every change, in order, to a table whose partition key is `customer_id`.
+    """Write every change, in order, and enter it in the ledger; returns when it began.
 
-    Args:
-        dynamodb: A boto3 client.
-        table: The table's name.
-        changes: What to write.
-        ledger: Takes each write.
-        stop: Ends it early.
-        rate: Writes a second at most; None: as fast as it goes.
-
-    Returns:
-        When it began.
+    The table's partition key is `customer_id`; `rate` is writes a second at most, None: as fast as
+    it goes; `stop` ends it early.
 
     Raises:
         ClientError: the table refused a write.
@@ -298,11 +290,7 @@ def _published(document: dict[str, Any]) -> Published:
 class Watch:
     """The ledger, and the witnesses that feed it; made before the first write.
 
-    Args:
-        to_write: How many writes there will be, for the progress alone.
-
-    Attributes:
-        stop: Ends `play` early.
+    `to_write`, how many writes there will be, is for the progress alone; `stop` ends `play` early.
     """
 
     def __init__(self, deployment: LocalDeployment, *, to_write: int) -> None:
