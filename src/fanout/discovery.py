@@ -6,11 +6,11 @@
 
 import json
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from customer_events.settings import SettingsReader
 from fanout.aws import AwsTarget
 from fanout.errors import WrongUse
 from publisher import settings
@@ -150,9 +150,6 @@ def _parameter(target: AwsTarget, name: str) -> dict[str, Any]:
     return document
 
 
-_Value = TypeVar("_Value")
-
-
 def table_rules(publisher: Publisher) -> TableRules:
     """Where the table keeps what an event needs, by the deployment's parameters.
 
@@ -162,35 +159,14 @@ def table_rules(publisher: Publisher) -> TableRules:
     Raises:
         WrongUse: the entity filter or the status map can't be read.
     """
-    return TableRules(
-        customer_id_attribute=publisher.customer_id_attribute,
-        status_attribute=publisher.status_attribute,
-        reason_attribute=publisher.reason_attribute,
-        changed_at_attribute=publisher.changed_at_attribute,
-        sequence_attribute=publisher.sequence_attribute,
-        entity_filter=_setting(
-            "entity_filter",
-            publisher.entity_filter,
-            settings.entity_filter,
-            settings.ENTITY_FILTER_EXPECTED,
-        ),
-        status_map=_setting(
-            "table_status_map",
-            publisher.table_status_map,
-            settings.status_map,
-            settings.STATUS_MAP_EXPECTED,
-        )
-        or {},
-    )
-
-
-def _setting(
-    name: str, text: str | None, parse: Callable[[str], _Value | None], expected: str
-) -> _Value | None:
-    value = None if text is None else parse(text)
-    if text is not None and value is None:
-        raise WrongUse(f"The publisher's {name} is {text!r}; expected {expected}.")
-    return value
+    given = {
+        name.upper(): text for name, text in asdict(publisher).items() if isinstance(text, str)
+    }
+    reader = SettingsReader(given)
+    rules = settings.table_rules(reader)
+    if reader.problems:
+        raise WrongUse(f"The publisher's SSM parameter is wrong. {'; '.join(reader.problems)}.")
+    return rules
 
 
 def state_folder(prefix: str) -> Path:

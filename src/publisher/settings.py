@@ -113,6 +113,20 @@ def status_map(text: str) -> Mapping[str, Status] | None:
     return {value: Status(target) for value, target in targets.items()}
 
 
+def table_rules(reader: SettingsReader) -> TableRules:
+    """Where the table keeps what an event needs; also of a deployment that a tool has found."""
+    return TableRules(
+        customer_id_attribute=reader.get("CUSTOMER_ID_ATTRIBUTE") or "customer_id",
+        status_attribute=reader.get("STATUS_ATTRIBUTE") or "status",
+        reason_attribute=reader.get("REASON_ATTRIBUTE"),
+        changed_at_attribute=reader.get("CHANGED_AT_ATTRIBUTE"),
+        traceparent_attribute=reader.get("TRACEPARENT_ATTRIBUTE"),
+        sequence_attribute=reader.get("SEQUENCE_ATTRIBUTE"),
+        entity_filter=reader.optional("ENTITY_FILTER", entity_filter, ENTITY_FILTER_EXPECTED, None),
+        status_map=reader.optional("TABLE_STATUS_MAP", status_map, STATUS_MAP_EXPECTED, {}),
+    )
+
+
 # Private functions
 
 
@@ -142,7 +156,7 @@ def _shared(reader: SettingsReader) -> dict[str, Any]:
                 "PUBLISH_VERSIONS", _versions, f"some of {MAJORS}, such as 1,2", newest
             ),
         ),
-        "rules": _rules(reader),
+        "rules": table_rules(reader),
     }
 
 
@@ -158,19 +172,6 @@ def _check_transport(reader: SettingsReader, bus_arn: str, producer: Producer) -
         transport is not EVENTBRIDGE or not producer.source.startswith("aws."),
         "EVENT_SOURCE",
         "a URI that does not start with aws., as EventBridge keeps those sources to AWS",
-    )
-
-
-def _rules(reader: SettingsReader) -> TableRules:
-    return TableRules(
-        customer_id_attribute=reader.get("CUSTOMER_ID_ATTRIBUTE") or "customer_id",
-        status_attribute=reader.get("STATUS_ATTRIBUTE") or "status",
-        reason_attribute=reader.get("REASON_ATTRIBUTE"),
-        changed_at_attribute=reader.get("CHANGED_AT_ATTRIBUTE"),
-        traceparent_attribute=reader.get("TRACEPARENT_ATTRIBUTE"),
-        sequence_attribute=reader.get("SEQUENCE_ATTRIBUTE"),
-        entity_filter=reader.optional("ENTITY_FILTER", entity_filter, ENTITY_FILTER_EXPECTED, None),
-        status_map=reader.optional("TABLE_STATUS_MAP", status_map, STATUS_MAP_EXPECTED, {}),
     )
 
 

@@ -20,11 +20,7 @@ SECRET_ACCESS_KEY = "test"  # noqa: S105 - the embedded AWS takes any; nothing r
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalDeployment:
-    """Names, ARNs, URLs and process ids of everything that runs; `up --json` prints all fields.
-
-    Two deployments with equal fields are the same one; the clients are made per endpoint and
-    shared, as boto3 clients are thread-safe.
-    """
+    """Names, ARNs, URLs and process ids of everything that runs; `up --json` prints all fields."""
 
     endpoint_url: str
     region: str
@@ -55,11 +51,7 @@ class LocalDeployment:
         return local_target(self.endpoint_url, self.region, self.prefix)
 
     def log_lines(self, function_name: str) -> Iterator[str]:
-        """Every line that a Lambda function has printed so far, with Lambda's own, oldest first.
-
-        Args:
-            function_name: `publisher_function`, `payments_function` or any other of the stack.
-        """
+        """Every line that a Lambda function has printed so far, with Lambda's own, oldest first."""
         configuration = self.client("lambda").get_function_configuration(FunctionName=function_name)
         group = configuration.get("LoggingConfig", {}).get("LogGroup")
         pages = self.client("logs").get_paginator("filter_log_events")
@@ -129,7 +121,7 @@ def describe(target: AwsTarget, *, state_dir: Path, emulator_pid: int) -> LocalD
     """Describe the deployment that this process supervises.
 
     Raises:
-        Refused: the template left out something that the description needs.
+        Refused: the template wrote no function or no table of the subscriber.
     """
     publisher = find_publisher(target)
     payments = find_subscriber(target, SUBSCRIBER)

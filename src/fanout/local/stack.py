@@ -42,11 +42,9 @@ speaks plain HTTP, so once it checks permissions these statements would deny eve
 
 
 def for_emulator(template: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
-    """The template as the emulator can deploy it; the input stays as it is.
+    """A copy of the template, in its long form, as the emulator can deploy it.
 
-    Args:
-        template: The template in its long form.
-        values: Chosen values by parameter; the others have their defaults.
+    `values` are the chosen ones by parameter; the others have their defaults.
     """
     result = copy.deepcopy(dict(template))
     numbers = {
@@ -145,13 +143,7 @@ def build_packages(template: Mapping[str, Any], folder: StateFolder) -> dict[str
 def with_code_at(
     template: Mapping[str, Any], bucket: str, packages: Mapping[str, str]
 ) -> dict[str, Any]:
-    """The template with each function's CodeUri pointing into the bucket.
-
-    Args:
-        template: The template in its long form; it stays as it is.
-        bucket: Where the packages are.
-        packages: Object key by service.
-    """
+    """A copy of the template, each function's CodeUri an object of the bucket, by service."""
     result = copy.deepcopy(dict(template))
     for resource in result["Resources"].values():
         if resource["Type"] == _FUNCTION_TYPE:
@@ -167,14 +159,9 @@ def deploy(
     template: Mapping[str, Any],
     stack: str | None = None,
 ) -> None:
-    """Upload the packages, create the stack or update it, and wait until it is there.
+    """Upload the packages (a zip file by service), create or update the stack, and await its end.
 
-    Args:
-        target: The `AwsTarget` of the emulator; its prefix names the bucket of packages.
-        packages: Zip file by service.
-        parameters: Overrides of the template's parameters.
-        template: What `load_template` returns.
-        stack: The stack's name; that of the whole system if left out.
+    The target's prefix names the bucket of packages, and the stack unless that has a name.
 
     Raises:
         WrongUse: the template has no such parameter.
@@ -184,9 +171,12 @@ def deploy(
     stack = stack or f"{target.prefix}-local"
     _create_bucket(target, bucket)
     s3 = target.client("s3")
-    keys = {service: _key(service, path) for service, path in packages.items()}
+    keys = {}
     for service, path in packages.items():
-        s3.put_object(Bucket=bucket, Key=keys[service], Body=path.read_bytes())
+        body = path.read_bytes()
+        # Other contents have another key, so that an update notices them.
+        keys[service] = f"{service}-{hashlib.sha256(body).hexdigest()[:16]}.zip"
+        s3.put_object(Bucket=bucket, Key=keys[service], Body=body)
     chosen = _parameters(template, target.prefix, parameters)
     document = for_emulator(with_code_at(template, bucket, keys), chosen)
     # From S3, as the body in a call may have 51,200 bytes only.
@@ -222,11 +212,6 @@ def _service(function: Mapping[str, Any]) -> str:
     """The first part of a function's Handler is the name of its service."""
     handler: str = function["Properties"]["Handler"]
     return handler.partition(".")[0]
-
-
-def _key(service: str, path: Path) -> str:
-    """Where a package goes: other contents elsewhere, so that an update notices them."""
-    return f"{service}-{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}.zip"
 
 
 def _exists(cloudformation: Any, stack: str) -> bool:

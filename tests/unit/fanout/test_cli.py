@@ -200,19 +200,25 @@ def test_a_wrong_aws_setting_is_a_sentence_and_an_exit_code(
     ],
     ids=" ".join,
 )
-def test_a_full_standard_output_is_a_sentence_and_an_exit_code(arguments):
+def test_a_full_standard_output_is_a_sentence_and_an_exit_code(arguments, tmp_path):
     with FULL.open("wb") as full:
         done = subprocess.run(
-            [*RUN, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+            [*RUN, *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            cwd=tmp_path,
         )
     assert done.stderr == f"fanout: The machine refused: {os.strerror(errno.ENOSPC)}.\n"
     assert done.returncode == ExitCode.REFUSED
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="only Linux has a device that is always full")
-def test_a_full_standard_error_leaves_the_exit_code_as_it_is():
+def test_a_full_standard_error_leaves_the_exit_code_as_it_is(tmp_path):
+    status = [*RUN, "local", "status", "--state", str(tmp_path)]
     with FULL.open("wb") as full:
-        done = subprocess.run([*RUN, "local", "status"], stdout=full, stderr=full, check=False)
+        done = subprocess.run(status, stdout=full, stderr=full, check=False)
     assert done.returncode == ExitCode.FOUND
 
 

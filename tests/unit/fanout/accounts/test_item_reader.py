@@ -76,7 +76,7 @@ def test_a_status_of_the_tables_own_is_read_as_the_publisher_translates_it():
 
 
 def test_a_malformed_status_map_is_named():
-    with pytest.raises(WrongUse, match="table_status_map is 'gone=REMOVED'; expected value=STATUS"):
+    with pytest.raises(WrongUse, match="TABLE_STATUS_MAP: expected value=STATUS"):
         ItemReader(publisher(table_status_map="gone=REMOVED"))
 
 
