@@ -199,15 +199,5 @@ def test_the_command_prints_one_json_document_with_the_facts(service, tmp_path):
     assert f"Packaging {service} for local" in answer.stderr
 
 
-def test_an_unknown_service_is_refused_before_any_work(tmp_path):
-    arguments = ["package", "--service", "fraud", "--output", str(tmp_path)]
-    code = "import sys; from fanout.cli import main; sys.argv[0] = 'fanout'; main()"
-    program = [sys.executable, "-c", code, *arguments]
-    answer = subprocess.run(program, capture_output=True, text=True, check=False)
-    assert answer.returncode == 2
-    assert answer.stderr.startswith("fanout: No service 'fraud'; known: ")
-    assert not list(tmp_path.iterdir())
-
-
 def _module_name(name):
     return name.removesuffix(".py").replace("/", ".").removesuffix(".__init__")

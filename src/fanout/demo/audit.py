@@ -22,6 +22,7 @@ from itertools import zip_longest
 from customer_events.event import Status
 from customer_events.identity import event_id
 from customer_events.sequence import Sequence, sequence
+from fanout.discovery import Publisher
 from fanout.text import mask_customer
 
 # What the witnesses see of a change on its way
@@ -71,16 +72,6 @@ class Stored:
     customer_id: str
     sequence: Sequence
     applied_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """What names an event, and which major versions are published and subscribed to."""
-
-    source: str
-    epoch: int
-    publish_versions: tuple[int, ...]
-    subscriber_version: int
 
 
 # How each change of status ended
@@ -154,14 +145,13 @@ class Account:
 class Ledger:
     """Takes observations in any order across witnesses; each witness's own order must be kept.
 
-    Attributes:
-        writes: How many there were; `transitions` of them changed a status.
-        events: Events seen on the topic, by id.
-        applied_at: When each event was first seen in the Payments table, by id.
+    Of the `writes`, `transitions` changed a status. `events` are those seen on the topic, by id,
+    and `applied_at` says when each was first seen in the Payments table.
     """
 
-    def __init__(self, rules: Rules) -> None:
-        self._rules = rules
+    def __init__(self, publisher: Publisher, *, subscriber_version: int) -> None:
+        self._publisher = publisher
+        self._subscriber_version = subscriber_version
         self._writes: dict[str, list[Write]] = defaultdict(list)
         self._records: dict[str, list[Recorded]] = defaultdict(list)
         self._newest: dict[str, Sequence] = {}
@@ -239,7 +229,7 @@ class Ledger:
     def _entry(self, write: Write, record: Recorded | None, events: list[Published]) -> Entry:
         if record is None:
             return Entry(write=write, event_id=None, fate=Fate.NOT_IN_STREAM)
-        identity = self._id(record, self._rules.subscriber_version)
+        identity = self._id(record, self._subscriber_version)
         applied_at = self.applied_at.get(identity)
         newest = self._newest.get(record.customer_id)
         if record.record_id in self._parked:
@@ -268,7 +258,7 @@ class Ledger:
                 previous_status=record.before,
                 schema_version=major,
             )
-            for major in self._rules.publish_versions
+            for major in self._publisher.publish_versions
         ]
 
     def _differences(
@@ -283,11 +273,11 @@ class Ledger:
                 yield f"{where}: event {event.event_id} differs from the stream"
 
     def _sequence(self, record: Recorded) -> Sequence:
-        return sequence(record.sequence_number, epoch=self._rules.epoch)
+        return sequence(record.sequence_number, epoch=self._publisher.sequence_epoch)
 
     def _id(self, record: Recorded, major: int) -> str:
         order = self._sequence(record)
-        return str(event_id(self._rules.source, record.customer_id, order, major))
+        return str(event_id(self._publisher.source, record.customer_id, order, major))
 
 
 def _transition(seen: Write | Recorded) -> str:

@@ -150,7 +150,7 @@ def run(
         account,
         imported=imported,
         played=ledger.writes - imported,
-        versions=watch.rules.publish_versions,
+        versions=watch.publisher.publish_versions,
         rate=plan.rate,
         seconds=(ended_at - began_at).total_seconds(),
         compared=compare(deployment, ledger.customers),

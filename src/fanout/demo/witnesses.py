@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from customer_events.event import SCHEMA_BASE, TYPE_PREFIX
 from customer_events.instants import from_wire, to_wire
 from customer_events.sequence import Sequence, sequence
-from fanout.demo.audit import Ledger, Published, Recorded, Rules, Stored, Write
+from fanout.demo.audit import Ledger, Published, Recorded, Stored, Write
 from fanout.demo.changes import Change, Op
 from fanout.discovery import find_publisher, find_subscriber
 from fanout.failures.store import ObjectStore
@@ -296,8 +296,9 @@ class Watch:
     def __init__(self, deployment: LocalDeployment, *, to_write: int) -> None:
         self._deployment = deployment
         self._to_write = to_write
-        self.rules = _rules(deployment)
-        self.ledger = Ledger(self.rules)
+        self.publisher = find_publisher(deployment.target())
+        subscriber = find_subscriber(deployment.target(), SUBSCRIBER)
+        self.ledger = Ledger(self.publisher, subscriber_version=max(subscriber.versions))
         self.stop = threading.Event()
         streams = deployment.client("dynamodbstreams")
         self._topic = tap_topic(deployment)
@@ -334,23 +335,12 @@ class Watch:
     def counts(self) -> Counts:
         """How far it is."""
         ledger = self.ledger
-        to_publish = ledger.transitions * len(self.rules.publish_versions)
+        to_publish = ledger.transitions * len(self.publisher.publish_versions)
         return {
             "written": (ledger.writes, self._to_write),
             "published": (len(ledger.events), to_publish),
             "applied": (len(ledger.applied_at), ledger.transitions),
         }
-
-
-def _rules(deployment: LocalDeployment) -> Rules:
-    publisher = find_publisher(deployment.target())
-    subscriber = find_subscriber(deployment.target(), SUBSCRIBER)
-    return Rules(
-        source=publisher.source,
-        epoch=publisher.sequence_epoch,
-        publish_versions=publisher.publish_versions,
-        subscriber_version=max(subscriber.versions),
-    )
 
 
 def _event_id(body: str) -> str | None:

@@ -200,15 +200,10 @@ def test_a_wrong_aws_setting_is_a_sentence_and_an_exit_code(
     ],
     ids=" ".join,
 )
-def test_a_full_standard_output_is_a_sentence_and_an_exit_code(arguments, tmp_path):
+def test_a_full_standard_output_is_a_sentence_and_an_exit_code(arguments):
     with FULL.open("wb") as full:
         done = subprocess.run(
-            [*RUN, *arguments],
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-            cwd=tmp_path,
+            [*RUN, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False
         )
     assert done.stderr == f"fanout: The machine refused: {os.strerror(errno.ENOSPC)}.\n"
     assert done.returncode == ExitCode.REFUSED
