@@ -54,4 +54,4 @@ def looks(progress: Callable[[], Any]) -> Iterator[Any]:
 def poller_report(deployment: Any) -> dict[str, Any]:
     """What the poller of the publisher's stream says of itself."""
     state = look(Path(deployment.state_dir))
-    return asdict((state and state.poller) or PollerStatus())
+    return asdict(state.poller if state else PollerStatus())

@@ -1,5 +1,6 @@
 """`fanout local up`, `down`, `status`, `env` and `deploy`."""
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -54,7 +55,7 @@ def up(
     recorded = runtime.look(state)
     if recorded is not None and recorded.is_running():
         if recorded.deployment is None:
-            raise WrongUse(runtime.absence(state))
+            raise WrongUse(absence(state))
         ERR.print(f"It already runs (since {recorded.deployment.started_at}).")
         _show(recorded.deployment, as_json=as_json)
         return
@@ -72,7 +73,7 @@ def up(
         _show(deployment, as_json=as_json)
         if not detach:
             ERR.print("Running until Ctrl-C.")
-            _await_end(state, deployment)
+            _await_end(state)
 
 
 @local_app.command()
@@ -90,12 +91,13 @@ def status(state: StateDir = runtime.DEFAULT_STATE_DIR, as_json: Json = False) -
 
     Exit code 0 where it runs, 1 where it does not.
     """
-    recorded = runtime.look(state)
-    if recorded is None or recorded.deployment is None or not recorded.is_running():
+    try:
+        deployment, poller = _running(state)
+    except Found:
         if as_json:
             print_json({"running": False, "state_dir": str(state.resolve())})
-        raise Found(runtime.absence(state))
-    now = read_status(recorded.deployment, recorded.poller or PollerStatus(), now=time.time())
+        raise
+    now = read_status(deployment, poller, now=time.time())
     if as_json:
         print_json({"running": True, **now})
     else:
@@ -108,7 +110,7 @@ def env(state: StateDir = runtime.DEFAULT_STATE_DIR) -> None:
 
     Exit code 0 where it runs, 1 where it does not.
     """
-    OUT.print(_running(state).export_line(), markup=False)
+    OUT.print(_running(state)[0].export_line(), markup=False)
 
 
 @local_app.command()
@@ -126,7 +128,7 @@ def deploy(
     """
     from fanout.local import stack
 
-    deployment = _running(state)
+    deployment, _ = _running(state)
     with working(f"deploying {escape(template.name)}"):
         document = stack.load_template(template)
         packages = stack.build_packages(document, StateFolder(Path(deployment.state_dir)))
@@ -167,11 +169,25 @@ def read_status(deployment: LocalDeployment, poller: PollerStatus, *, now: float
     }
 
 
-def _running(state: Path) -> LocalDeployment:
+def absence(state: Path) -> str:
+    """Say that nothing runs, and why, where a crash has left its logs."""
+    folder = StateFolder(state)
+    recorded = folder.read()
+    if recorded is None:
+        return f"Nothing runs on {folder.path}: `fanout local up` starts it."
+    if recorded.is_running():
+        return f"A deployment is just starting on {folder.path}: ask again in a few seconds."
+    return (
+        f"The deployment on {folder.path} has ended by itself; `fanout local up` starts a new one. "
+        f"Its log ends:\n{folder.log_tail()}"
+    )
+
+
+def _running(state: Path) -> tuple[LocalDeployment, PollerStatus]:
     recorded = runtime.look(state)
     if recorded is None or recorded.deployment is None or not recorded.is_running():
-        raise Found(runtime.absence(state))
-    return recorded.deployment
+        raise Found(absence(state))
+    return recorded.deployment, recorded.poller
 
 
 def _pairs(texts: list[str]) -> dict[str, str]:
@@ -218,12 +234,13 @@ def _show_status(now: Mapping[str, Any]) -> None:
     OUT.print(rows)
 
 
-def _await_end(state: Path, deployment: LocalDeployment) -> None:
+def _await_end(state: Path) -> None:
     """Wait for Ctrl-C, or for `down` in another terminal, or for a crash."""
     try:
-        runtime.await_end(state)
+        if recorded := runtime.look(state):
+            recorded.supervisor.wait(timeout_seconds=math.inf)
     except KeyboardInterrupt:
         ERR.print("Ending …")
         return
-    if Path(deployment.state_dir).exists():
-        raise Found(runtime.absence(state))
+    if state.exists():
+        raise Found(absence(state))

@@ -45,11 +45,10 @@ def choose_port(wanted: int | None) -> int:
 
 def require_installed() -> None:
     """Raises: WrongUse where a package of the `local` extra is not installed."""
-    packages = {"ministack": "ministack", "psutil": "psutil", "samtranslator": "aws-sam-translator"}
-    for module, package in packages.items():
+    for module in ("ministack", "psutil", "samtranslator"):
         if importlib.util.find_spec(module) is None:
             raise WrongUse(
-                f"The embedded AWS needs {package}, which is not installed in {sys.prefix}: "
+                f"The embedded AWS needs {module}, which is not installed in {sys.prefix}: "
                 "run `make install`, or install this project with its `local` extra."
             )
 

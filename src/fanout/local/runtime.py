@@ -22,7 +22,6 @@ DEFAULT_REGION = "us-east-1"
 _START_TIMEOUT_SECONDS = 600
 # The supervisor ends the poller and then MiniStack, each with its own grace.
 _STOP_TIMEOUT_SECONDS = 3 * emulator.GRACE_SECONDS
-_WAIT_SECONDS = 3600
 _KEPT: list[subprocess.Popen[str]] = []
 """What runs on without us, on purpose; the reference keeps Python from warning about that."""
 
@@ -56,7 +55,7 @@ def running(
             deployment already runs on it.
         Refused: the embedded AWS, or the deployment of the template, failed; says why.
     """
-    folder = StateFolder(state_dir.resolve())
+    folder = StateFolder(state_dir)
     _clear(folder)
     settings = Settings(
         state_dir=str(folder.path),
@@ -84,7 +83,7 @@ def running(
 
 def stop(state_dir: Path) -> bool:
     """End whatever is recorded in the folder, and remove its files; False where nothing ran."""
-    folder = StateFolder(state_dir.resolve())
+    folder = StateFolder(state_dir)
     state = folder.read()
     was_running = state is not None and state.is_running()
     for process in state.processes() if state else []:
@@ -95,28 +94,7 @@ def stop(state_dir: Path) -> bool:
 
 def look(state_dir: Path) -> RecordedState | None:
     """What is recorded in the folder, running or not; None where there is nothing."""
-    return StateFolder(state_dir.resolve()).read()
-
-
-def await_end(state_dir: Path) -> None:
-    """Wait until the deployment has ended, by `down` or by a fault."""
-    state = look(state_dir)
-    while state is not None and not state.supervisor.wait(timeout_seconds=_WAIT_SECONDS):
-        pass
-
-
-def absence(state_dir: Path) -> str:
-    """Say that nothing runs, and why, where a crash has left its logs."""
-    folder = StateFolder(state_dir.resolve())
-    state = folder.read()
-    if state is None:
-        return f"Nothing runs on {folder.path}: `fanout local up` starts it."
-    if state.is_running():
-        return f"A deployment is just starting on {folder.path}: ask again in a few seconds."
-    return (
-        f"The deployment on {folder.path} has ended by itself; `fanout local up` starts a new one. "
-        f"Its log ends:\n{folder.log_tail()}"
-    )
+    return StateFolder(state_dir).read()
 
 
 # Private functions

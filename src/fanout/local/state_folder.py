@@ -10,7 +10,7 @@ import shutil
 import signal
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -95,7 +95,7 @@ class RecordedState:
     supervisor: RecordedProcess
     emulator: RecordedProcess | None = None
     deployment: LocalDeployment | None = None
-    poller: PollerStatus | None = None
+    poller: PollerStatus = field(default_factory=PollerStatus)
 
     def is_running(self) -> bool:
         """Whether the supervisor lives; it ends when the emulator or the poller does."""
@@ -110,7 +110,7 @@ class StateFolder:
     """The files of a local deployment under one path."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = path = path.resolve()
         self.emulator_log = path / "ministack.log"
         self.supervisor_log = path / "supervisor.log"
         self.packages = path / "packages"
