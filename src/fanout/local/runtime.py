@@ -75,7 +75,9 @@ def running(
         if is_kept:
             _KEPT.append(process)
         else:
-            stop(state_dir)
+            recorded = folder.read()
+            if recorded is None or recorded.supervisor.pid == process.pid:  # else another's
+                stop(state_dir)
             if process.stdin is not None:
                 process.stdin.close()
             process.wait()

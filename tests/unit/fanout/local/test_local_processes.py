@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from fanout.local.state_folder import RecordedProcess
+from fanout.errors import WrongUse
+from fanout.local import runtime
+from fanout.local.state_folder import RecordedProcess, RecordedState
 
 pytestmark = pytest.mark.slow
 
@@ -74,6 +76,23 @@ def test_another_process_with_a_recorded_id_is_left_alone(start):
     stale = replace(RecordedProcess.of(process.pid), started=0.0)
     stale.end(grace_seconds=0.1)
     assert process.poll() is None
+
+
+def test_a_deployment_that_came_first_outlives_the_second_one(start, tmp_path, monkeypatch):
+    first = start(SLEEPER)
+
+    def claimed_meanwhile(folder):
+        folder.prepare()
+        folder.claim(RecordedState(supervisor=RecordedProcess.of(first.pid)))
+
+    monkeypatch.setattr(runtime, "_clear", claimed_meanwhile)
+    with (
+        pytest.raises(WrongUse, match="Another `up` is at work"),
+        runtime.running(tmp_path / "state"),
+    ):
+        pass
+    assert first.poll() is None
+    assert runtime.look(tmp_path / "state").is_running()
 
 
 def test_waiting_for_a_process_that_goes_on_is_bounded():
