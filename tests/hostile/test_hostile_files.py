@@ -198,7 +198,6 @@ def test_a_spoiled_object_of_the_failure_store_is_read_or_unreadable(chance):
         for record in found.records or ():
             documents.sequence_of(record)
             documents.customer_of(record, "customer_id")
-            documents.occurred_at(record)
 
 
 @pytest.mark.parametrize("transport", Transport)

@@ -25,11 +25,12 @@ from fanout.accounts.compare import (
 from fanout.accounts.snapshots import Item, Snapshot, Unreadable
 from fanout.accounts.table import KEYS_MAX, AccountsTable, Page, TableFacts
 from fanout.dlq.diagnosis import diagnose
-from fanout.failures.records import Kind, customer_of, occurred_at
+from fanout.failures.records import Kind, customer_of
 from fanout.failures.store import ObjectStore
 from fanout.runs.pace import Pace, Stopping
 from fanout.sqs.queue import DeadLetters
 from fanout.sqs.scan import Sweep
+from publisher.stream_records import StreamRecord
 
 UNEXPLAINED = "unexplained"
 SEGMENT_ITEMS = 50
@@ -318,7 +319,7 @@ def stored_failures(s3: Any, bucket: str, id_attribute: str) -> Iterator[Failure
         for record in failure.records or ():
             customer_id = customer_of(record, id_attribute)
             if customer_id is not None:
-                at = occurred_at(record)
+                at = StreamRecord(record).created_at
                 yield Failure(
                     customer_id=customer_id, cause=cause, since=to_wire(at) if at else None
                 )

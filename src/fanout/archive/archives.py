@@ -5,10 +5,13 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from customer_events.instants import to_wire
+from fanout.aws import AwsTarget
+from fanout.discovery import Bus, Subscriber
 from fanout.errors import Refused, WrongUse
+from fanout.sqs.subscription import deliveries
 
 ARCHIVING_TAKES = timedelta(minutes=10)
 """How long an event may take to reach the archive (EventBridge user guide, archive and replay)."""
@@ -27,16 +30,16 @@ class Plan:
     archive: str
     only_to: tuple[str, ...]
     request: Mapping[str, Any]
-    remarks: tuple[str, ...] = ()
+    remarks: tuple[str, ...]
 
     def to_document(self) -> dict[str, Any]:
         """One JSON object."""
         return {
             "archive": self.archive,
-            "only_to": list(self.only_to),
+            "only_to": self.only_to,
             "from": to_wire(self.begins_at),
             "to": to_wire(self.ends_at),
-            "remarks": list(self.remarks),
+            "remarks": self.remarks,
         }
 
 
@@ -45,23 +48,51 @@ class Progress:
     """How far a replay is: AWS's word for its state, and up to which instant, where AWS says so."""
 
     state: str
-    is_over: bool
-    succeeded: bool
     up_to: datetime | None = None
     why: str = ""
 
+    @property
+    def succeeded(self) -> bool:
+        """Whether everything was replayed."""
+        return self.state.lower() == "completed"
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventBridgeArchive:
-    """An archive of a bus; a replay names the rules that target one subscriber's queue.
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more comes."""
+        return self.state.lower() in {"completed", "cancelled", "failed"}
 
-    `client` is boto3's of `events`.
-    """
 
-    client: Any
-    bus_arn: str
-    subscriber: str
-    queue_arn: str
+@dataclass(frozen=True, kw_only=True)
+class _Archive:
+    service: ClassVar[str]
+    target: AwsTarget
+    bus: Bus
+    subscriber: Subscriber
+
+    # Private functions
+
+    @property
+    def _client(self) -> Any:
+        return self.target.client(self.service)
+
+    def _deliveries(self) -> list[str]:
+        """Raises: WrongUse: nothing delivers to the subscriber's queue."""
+        queue_arn = self.subscriber.queue_arn
+        if names := deliveries(self.target, self.bus, queue_arn):
+            return names
+        raise WrongUse(f"Nothing on {self.bus.arn} delivers to {queue_arn}: is it subscribed?")
+
+    def _nothing_kept(self, what: str) -> WrongUse:
+        return WrongUse(
+            f"{self.bus.arn} has no {what}: nothing was kept to replay. Seed the subscriber "
+            f"instead: `fanout backfill {self.subscriber.name}`."
+        )
+
+
+class EventBridgeArchive(_Archive):
+    """An archive of a bus; a replay names the rules that target one subscriber's queue."""
+
+    service = "events"
 
     def plan(self, begins_at: datetime, ends_at: datetime) -> Plan:
         """Raises: WrongUse where there is no archive, or no rule of this subscriber alone."""
@@ -73,96 +104,74 @@ class EventBridgeArchive:
             begins_at=begins_at,
             ends_at=ends_at,
             archive=archive,
-            only_to=rules,
+            only_to=tuple(rules),
             request={
-                "ReplayName": f"fanout-{self.subscriber}-{secrets.token_hex(4)}"[:64],
+                "ReplayName": f"fanout-{self.subscriber.name}-{secrets.token_hex(4)}"[:64],
                 "EventSourceArn": archive,
                 "EventStartTime": begins_at,
                 "EventEndTime": ends_at,
-                "Destination": {"Arn": self.bus_arn, "FilterArns": list(rules)},
+                "Destination": {"Arn": self.bus.arn, "FilterArns": rules},
             },
             remarks=tuple(remarks),
         )
 
     def start(self, plan: Plan) -> str:
         """Start it; returns the replay's name."""
-        self.client.start_replay(**plan.request)
+        self._client.start_replay(**plan.request)
         return str(plan.request["ReplayName"])
 
     def progress(self, name: str) -> Progress:
         """How far it is."""
-        answer = self.client.describe_replay(ReplayName=name)
-        state = str(answer["State"])
+        answer = self._client.describe_replay(ReplayName=name)
         return Progress(
-            state=state,
-            is_over=state in {"COMPLETED", "CANCELLED", "FAILED"},
-            succeeded=state == "COMPLETED",
+            state=str(answer["State"]),
             up_to=answer.get("EventLastReplayedTime"),
             why=str(answer.get("StateReason") or ""),
         )
 
     def cancel(self, name: str) -> None:
         """Stop it; what was delivered stays."""
-        self.client.cancel_replay(ReplayName=name)
+        self._client.cancel_replay(ReplayName=name)
 
     # Private functions
 
     def _archive(self) -> str:
-        archives = self.client.list_archives(EventSourceArn=self.bus_arn)["Archives"]
-        for archive in archives:
+        for archive in self._client.list_archives(EventSourceArn=self.bus.arn)["Archives"]:
             if archive.get("State") != "DISABLED":
-                described = self.client.describe_archive(ArchiveName=archive["ArchiveName"])
+                described = self._client.describe_archive(ArchiveName=archive["ArchiveName"])
                 return str(described["ArchiveArn"])
-        raise WrongUse(
-            f"The bus {self.bus_arn} has no archive: nothing was kept to replay. Seed the "
-            f"subscriber instead: `fanout backfill {self.subscriber}`."
-        )
+        raise self._nothing_kept("archive")
 
-    def _rules(self) -> tuple[str, ...]:
-        """The rules that target the queue, each of which must target nothing else."""
-        bus = self.bus_arn.partition("/")[2]
-        pages = self.client.get_paginator("list_rule_names_by_target").paginate(
-            TargetArn=self.queue_arn, EventBusName=bus
-        )
-        rules = [str(name) for page in pages for name in page["RuleNames"]]
-        if not rules:
-            raise WrongUse(f"No rule on {bus} targets {self.queue_arn}: is it subscribed?")
-        for rule in rules:
-            targets = self.client.list_targets_by_rule(Rule=rule, EventBusName=bus)["Targets"]
-            if others := sorted({str(target["Arn"]) for target in targets} - {self.queue_arn}):
+    def _rules(self) -> list[str]:
+        """The ARNs of the rules that target the queue, each of which must target nothing else."""
+        arns = []
+        for rule in self._deliveries():
+            answer = self._client.list_targets_by_rule(Rule=rule, EventBusName=self.bus.arn)
+            targets = {str(target["Arn"]) for target in answer["Targets"]}
+            if others := sorted(targets - {self.subscriber.queue_arn}):
                 raise WrongUse(
                     f"The rule {rule} also targets {', '.join(others)}, which would get the events "
-                    f"as well: give {self.subscriber} a rule of its own."
+                    f"as well: give {self.subscriber.name} a rule of its own."
                 )
-        return tuple(
-            str(self.client.describe_rule(Name=rule, EventBusName=bus)["Arn"]) for rule in rules
-        )
+            described = self._client.describe_rule(Name=rule, EventBusName=self.bus.arn)
+            arns.append(str(described["Arn"]))
+        return arns
 
 
-_SNS_OVER = frozenset({"completed", "failed"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SnsArchive:
+class SnsArchive(_Archive):
     """The archive of an SNS FIFO topic; a replay is a policy on one subscriber's subscription.
 
-    `client` is boto3's of `sns`. A replay's name is its subscription's ARN: there is one at a time.
+    A replay's name is its subscription's ARN: there is one at a time.
     """
 
-    client: Any
-    topic_arn: str
-    subscriber: str
-    queue_arn: str
+    service = "sns"
 
     def plan(self, begins_at: datetime, ends_at: datetime) -> Plan:
-        """Raises: WrongUse where the topic keeps nothing, or the queue is not subscribed to it."""
-        attributes = self.client.get_topic_attributes(TopicArn=self.topic_arn)["Attributes"]
+        """Raises: WrongUse where the topic keeps nothing, or does not deliver to the queue."""
+        attributes = self._client.get_topic_attributes(TopicArn=self.bus.arn)["Attributes"]
         if not json.loads(attributes.get("ArchivePolicy") or "{}"):
-            raise WrongUse(
-                f"The topic {self.topic_arn} has no archive policy: nothing was kept to replay. "
-                f"Seed the subscriber instead: `fanout backfill {self.subscriber}`."
-            )
-        subscription = self._subscription()
+            raise self._nothing_kept("archive policy")
+        subscription = self._deliveries()[0]
         begins = attributes.get("BeginningArchiveTime")
         remarks = (
             f"The archive begins at {begins}." if begins else "",
@@ -176,7 +185,7 @@ class SnsArchive:
         return Plan(
             begins_at=begins_at,
             ends_at=ends_at,
-            archive=self.topic_arn,
+            archive=self.bus.arn,
             only_to=(subscription,),
             request={
                 "SubscriptionArn": subscription,
@@ -195,17 +204,12 @@ class SnsArchive:
         subscription = str(plan.request["SubscriptionArn"])
         if running := self._running(subscription):
             raise Refused(running)
-        self.client.set_subscription_attributes(**plan.request)
+        self._client.set_subscription_attributes(**plan.request)
         return subscription
 
     def progress(self, name: str) -> Progress:
         """How far it is."""
-        state = _state(self._attributes(name).get("ReplayStatus"))
-        return Progress(
-            state=state,
-            is_over=state.lower() in _SNS_OVER,
-            succeeded=state.lower() == "completed",
-        )
+        return _progress(self._attributes(name))
 
     def cancel(self, name: str) -> None:
         """Raises: WrongUse, always."""
@@ -219,45 +223,31 @@ class SnsArchive:
     def _running(self, subscription: str) -> str:
         """Which replay is running, in a sentence; "" where none is."""
         attributes = self._attributes(subscription)
-        policy, state = attributes.get("ReplayPolicy"), _state(attributes.get("ReplayStatus"))
-        if not policy or state.lower() in _SNS_OVER:
+        policy, progress = attributes.get("ReplayPolicy"), _progress(attributes)
+        if not policy or progress.is_over:
             return ""
+        points = _json_object(policy)
+        window = f"{points.get('StartingPoint', '?')} to {points.get('EndingPoint', 'now')}"
         return (
-            f"A replay to {self.subscriber} is running ({state}, {_window_of(policy)}), and "
+            f"A replay to {self.subscriber.name} is running ({progress.state}, {window}), and "
             "SNS would replace it by another: wait for it with `fanout archive replay "
-            f"{self.subscriber} --follow {subscription}`."
+            f"{self.subscriber.name} --follow {subscription}`."
         )
 
     def _attributes(self, subscription: str) -> Mapping[str, Any]:
-        answer = self.client.get_subscription_attributes(SubscriptionArn=subscription)
+        answer = self._client.get_subscription_attributes(SubscriptionArn=subscription)
         attributes: Mapping[str, Any] = answer["Attributes"]
         return attributes
-
-    def _subscription(self) -> str:
-        pages = self.client.get_paginator("list_subscriptions_by_topic").paginate(
-            TopicArn=self.topic_arn
-        )
-        for page in pages:
-            for subscription in page["Subscriptions"]:
-                if subscription["Endpoint"] == self.queue_arn:
-                    return str(subscription["SubscriptionArn"])
-        raise WrongUse(f"{self.queue_arn} is not subscribed to {self.topic_arn}.")
 
 
 def _to_sns(instant: datetime) -> str:
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
-def _state(value: object) -> str:
-    """The status, whether it comes as a word or as JSON with a `status`."""
-    text = str(value or "Pending")
-    return str(_json_object(text).get("status", text))
-
-
-def _window_of(policy: str) -> str:
-    """What a replay policy covers, as SNS returns it."""
-    points = _json_object(policy)
-    return f"{points.get('StartingPoint', '?')} to {points.get('EndingPoint', 'now')}"
+def _progress(attributes: Mapping[str, str]) -> Progress:
+    """By the status, whether it comes as a word or as JSON with a `status`."""
+    text = attributes.get("ReplayStatus") or "Pending"
+    return Progress(state=str(_json_object(text).get("status", text)))
 
 
 def _json_object(text: str) -> Mapping[str, Any]:

@@ -1,6 +1,7 @@
 """`fanout archive replay`: plan, start, follow and cancel a replay to one subscriber."""
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -13,10 +14,15 @@ from fanout.console import ERR, OUT, print_json, progress, table, warn
 from fanout.discovery import find_bus, find_subscriber
 from fanout.errors import WrongUse
 from fanout.runs.lock import Lock
+from fanout.runs.options import Execute, Json
 from fanout.runs.store import find_operator
 from fanout.text import instant_or_age, moment
 
 POLL_SECONDS = 5.0
+ARCHIVES: Mapping[str, type[EventBridgeArchive | SnsArchive]] = {
+    "eventbridge": EventBridgeArchive,
+    "sns-fifo": SnsArchive,
+}
 archive_app = typer.Typer(
     name="archive", help="Deliver archived events again.", no_args_is_help=True
 )
@@ -36,9 +42,7 @@ def replay(
         str | None, typer.Option("--from", help="An age, such as 12h or 7d, or an instant in UTC.")
     ] = None,
     ends: Annotated[str | None, typer.Option("--to", help="Likewise; now, if left out.")] = None,
-    execute: Annotated[
-        bool, typer.Option("--execute", help="Start it; without, only the plan is shown.")
-    ] = False,
+    execute: Execute = False,
     wait: Annotated[bool, typer.Option(help="Follow it until it is over.")] = True,
     follow: Annotated[
         str | None, typer.Option("--follow", help="Follow this replay, by its name.")
@@ -46,7 +50,7 @@ def replay(
     cancel: Annotated[
         str | None, typer.Option("--cancel", help="Cancel this replay (EventBridge only).")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Replay an EventBridge archive, or that of an SNS FIFO topic, to one subscriber only.
 
@@ -116,14 +120,9 @@ def _start(
 def _archive(target: AwsTarget, name: str) -> EventBridgeArchive | SnsArchive:
     """Raises: WrongUse where the transport keeps no archive."""
     bus = find_bus(target)
-    queue_arn = find_subscriber(target, name).queue_arn
-    if bus.transport == "eventbridge":
-        return EventBridgeArchive(
-            client=target.client("events"), bus_arn=bus.arn, subscriber=name, queue_arn=queue_arn
-        )
-    if bus.transport == "sns-fifo":
-        return SnsArchive(
-            client=target.client("sns"), topic_arn=bus.arn, subscriber=name, queue_arn=queue_arn
+    if bus.transport in ARCHIVES:
+        return ARCHIVES[bus.transport](
+            target=target, bus=bus, subscriber=find_subscriber(target, name)
         )
     raise WrongUse(
         f"The transport {bus.transport} keeps no archive: seed the subscriber with today's state "

@@ -13,9 +13,8 @@ import typer
 from rich.markup import escape
 
 from customer_events.instants import to_wire
-from fanout.aws import AwsTarget
 from fanout.console import ERR, OUT, print_json, table, warn, working
-from fanout.errors import Refused, WrongUse
+from fanout.errors import ExitCode, Refused, WrongUse
 from fanout.failures.records import Failure, Kind, Record, customer_of, forecast
 from fanout.failures.recover import FailuresDiscard, FailuresRecover
 from fanout.failures.store import Deployment, find_deployment, stream_range
@@ -36,7 +35,7 @@ class Group:
     """Objects with one cause, counted in little memory.
 
     `would` counts records by what would become of them now; `ranges` are objects without records,
-    of which only the range in the stream is known.
+    of which only the range in the stream is known; `customers` are hashes, of 100,000 at most.
     """
 
     kind: Kind
@@ -50,7 +49,6 @@ class Group:
     last_at: datetime | None = None
     keys: list[str] = dataclasses.field(default_factory=list)
     customers: set[bytes] = dataclasses.field(default_factory=set)
-    """By a hash; no more than 100,000."""
 
     def to_document(self) -> dict[str, Any]:
         """One JSON object; `keys` names a few of the objects."""
@@ -76,12 +74,10 @@ class Group:
         if failure.at is not None:
             self.first_at = min(self.first_at or failure.at, failure.at)
             self.last_at = max(self.last_at or failure.at, failure.at)
-        if failure.records is None:
-            self.ranges += failure.stream_range is not None
-            return
-        self.records += len(failure.records)
-        self.would.update(forecast(record, rules).would for record in failure.records)
-        for record in failure.records:
+        self.ranges += failure.records is None and failure.stream_range is not None
+        for record in failure.records or ():
+            self.records += 1
+            self.would[forecast(record, rules).would] += 1
             customer = customer_of(record, rules.customer_id_attribute)
             if customer is not None and len(self.customers) < _CUSTOMERS_MAX:
                 self.customers.add(sha256(customer.encode()).digest()[:8])
@@ -109,17 +105,21 @@ failures_app = typer.Typer(
 
 
 @failures_app.command("list")
-def list_failures(
-    context: typer.Context,
-    *,
-    check: Check = False,
-    as_json: Json = False,
-) -> None:
+def list_failures(context: typer.Context, *, check: Check = False, as_json: Json = False) -> None:
     """Count what is in the publisher's failure store, by cause.
 
     Exit code 0; 1 with --check, if it is not empty; 2 where nothing is deployed; 3 refused by AWS.
     """
-    _list(context.obj, check=check, as_json=as_json)
+    deployment = find_deployment(context.obj)
+    with working("reading the failure store"):
+        groups = by_cause(deployment.store.failures(), deployment.rules)
+    if as_json:
+        documents = [group.to_document() for group in groups]
+        print_json({"failure_bucket": deployment.store.bucket, "groups": documents})
+    else:
+        _print_groups(deployment.store.bucket, groups)
+    if groups and check:
+        raise typer.Exit(int(ExitCode.FOUND))
 
 
 @failures_app.command()
@@ -153,20 +153,6 @@ def show(
         OUT.print(json.dumps(record, indent=2, ensure_ascii=False), markup=False)
     if not reveal:
         ERR.print("[dim]Personal values are masked; --reveal shows them.[/]")
-
-
-def _list(target: AwsTarget, *, check: bool, as_json: bool) -> None:
-    """Raises: typer.Exit with 1 where it is not empty, and `check` asks for that."""
-    deployment = find_deployment(target)
-    with working("reading the failure store"):
-        groups = by_cause(deployment.store.failures(), deployment.rules)
-    if as_json:
-        documents = [group.to_document() for group in groups]
-        print_json({"failure_bucket": deployment.store.bucket, "groups": documents})
-    else:
-        _print_groups(deployment.store.bucket, groups)
-    if groups and check:
-        raise typer.Exit(1)
 
 
 def _print_groups(bucket: str, groups: list[Group]) -> None:
@@ -311,20 +297,19 @@ def recover(
     """
     where_reason = _renamed("--reason", reason, "--where-reason", where_reason)
     deployment = find_deployment(context.obj)
-    stream_arn = deployment.publisher.stream_arn
-    named = stream_range(stream_arn, shard, from_sequence, to_sequence, from_stream=from_stream)
+    arn = deployment.publisher.stream_arn
+    named = stream_range(arn, shard, from_sequence, to_sequence, from_stream=from_stream)
     options = {
         "wanted": {"reason": where_reason, "key": key, "customer": customer},
         "limit": limit,
         "from_stream": from_stream,
         "even_if_earlier_stream": even_if_earlier_stream,
         "rate": rate,
-        "range": named and {**dataclasses.asdict(named), "arrived_at": None},
+        "range": named and dataclasses.asdict(named),
         "journal": journal,
         "execute": execute,
     }
-    operation = FailuresRecover(deployment)
-    begin(context.obj, operation, options, runs_dir=runs_dir, as_json=as_json)
+    begin(context.obj, FailuresRecover(deployment), options, runs_dir=runs_dir, as_json=as_json)
 
 
 @failures_app.command()

@@ -108,19 +108,13 @@ def customer_of(record: Record, id_attribute: str) -> str | None:
     return attribute_values.scalar(keys.get(id_attribute)) or None
 
 
-def occurred_at(record: Record) -> datetime | None:
-    """When the change was made, to the second."""
-    return StreamRecord(record).created_at
-
-
 def is_of_earlier_stream(records: Iterable[Record], stream_arn: str) -> bool:
     """Whether any record is of another stream than today's, whose numbers do not continue it.
 
     A record that does not say where it comes from counts as today's.
     """
-    return any(
-        (as_object(record).get("eventSourceARN") or stream_arn) != stream_arn for record in records
-    )
+    arns = {as_object(record).get("eventSourceARN") or stream_arn for record in records}
+    return not arns <= {stream_arn}
 
 
 def _parked(key: str, document: Mapping[str, Any]) -> Failure | None:
@@ -146,12 +140,11 @@ def _batch(key: str, document: Mapping[str, Any]) -> Failure | None:
     if not isinstance(records, list) and stream_range is None:
         return None
     error = as_object(document.get("responseContext")).get("functionError")
+    condition = as_object(document.get("requestContext")).get("condition")
     return Failure(
         key=key,
         kind=Kind.BATCH,
-        reason=str(
-            as_object(document.get("requestContext")).get("condition") or "unknown condition"
-        ),
+        reason=str(condition or "unknown condition"),
         expected=f"a function without error; it said {error}" if error else "",
         at=_instant(document.get("timestamp")),
         records=records if isinstance(records, list) else None,

@@ -7,6 +7,7 @@ objects a later change has superseded, so that they may be moved away instead.
 """
 
 import json
+import math
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from heapq import heappop, heappush
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, ClassVar, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -37,7 +38,6 @@ from fanout.failures.store import (
     FAILED,
     REFUSED,
     Deployment,
-    ObjectStore,
     Outcome,
     PublisherFunction,
     find_deployment,
@@ -93,83 +93,27 @@ def merged(
         openings: the number of an object's earliest record and its id, in the order of the numbers.
         load: the records of an object, called when its first record is due; none: it is skipped.
     """
-    upcoming = iter(openings)
-    opening = next(upcoming, None)
     heap: list[tuple[int, int, int, str, Record]] = []
-    remaining: dict[str, int] = {}
-    opened = 0
-    while heap or opening is not None:
-        while opening is not None and (not heap or opening[0] <= heap[0][0]):
-            item_id = opening[1]
-            records = load(item_id)
-            for index, record in enumerate(records):
-                heappush(heap, (sequence_of(record), opened, index, item_id, record))
-            remaining[item_id] = len(records)
-            opened += 1
-            opening = next(upcoming, None)
-        if heap:
-            _, _, _, item_id, record = heappop(heap)
+    remaining: Counter[str] = Counter()
+    end: tuple[float, str] = (math.inf, "")
+    for opened, (number, opening) in enumerate(chain(openings, [end])):
+        while heap and heap[0][0] < number:
+            *_, item_id, record = heappop(heap)
             remaining[item_id] -= 1
-            last = remaining[item_id] == 0
+            last = not remaining[item_id]
             if last:
                 del remaining[item_id]
             yield QueuedRecord(item_id=item_id, record=record, last=last)
-
-
-# Move what is done with to `recovered/<run>/` or `discarded/<run>/`
-
-
-MOVES_MAX = 200
-_MOVERS = 8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mover:
-    """Moves objects of one run to a folder, each step in the journal.
-
-    An object that was moved ends as `end`, one that neither place has as `end_if_missing`; `why`
-    is what the report says of each besides.
-    """
-
-    run: Run
-    store: ObjectStore
-    folder: str
-    end: str
-    end_if_missing: str
-    why: str = ""
-
-    def move(self, items: Sequence[Item]) -> None:
-        """Move objects that are done with; one that can't be moved is left for a resume."""
-        if not items:
-            return
-        self.run.record(intent(MOVE, [item.id for item in items]))
-        with ThreadPoolExecutor(max_workers=_MOVERS) as pool:
-            answers = list(pool.map(self.move_object, items))
-        results, endings = [], []
-        for item, (moved, code) in zip(items, answers, strict=True):
-            detail = {name: value for name, value in item.detail.items() if name != "why"}
-            detail |= {"id": item.id} | ({"why": why} if (why := code or self.why) else {})
-            if code:
-                results.append({**detail, "ok": False})
-            else:
-                endings.append({**detail, "end": self.end if moved else self.end_if_missing})
-        self.run.record(done(MOVE, results), ended(endings))
-
-    def move_object(self, item: Item) -> tuple[bool, str]:
-        """Whether it was there, and AWS's code where it could not be moved."""
-        if item.facts.get("kind") == Kind.RANGE:
-            return True, ""  # a range has no object
-        try:
-            return self.store.move(item.id, f"{self.folder}/{self.run.run_id}/{item.id}"), ""
-        except ClientError as error:
-            return False, str(error.response.get("Error", {}).get("Code", "Unnamed"))
-        except BotoCoreError as error:
-            return False, type(error).__name__
+        for index, record in enumerate(load(opening) if opening else ()):
+            heappush(heap, (sequence_of(record), opened, index, opening, record))
+            remaining[opening] += 1
 
 
 # Recover
 
 
+MOVES_MAX = 200
+_MOVERS = 8
 RECORDS_PER_CALL_MAX = 200
 CALL_BYTES_MAX = 3_000_000
 """Of the records of one invocation: Lambda takes 6 MB."""
@@ -179,22 +123,21 @@ _BEHIND = Outcome(outcome=FAILED, reason="BehindFailedRecord")
 
 @dataclass(slots=True, kw_only=True)
 class Recovery:
-    """One stretch of work on a run; `load` gets an item's records, or raises `Refused`."""
+    """One stretch of work on a run."""
 
+    operation: "FailuresRecover"
     run: Run
     work: Work
-    load: Callable[[str], Sequence[Record]]
     function: PublisherFunction
-    mover: Mover
-    customer_id_attribute: str
     _objects_done: int = 0
     _outcomes: dict[str, list[Outcome]] = field(default_factory=dict)
     _failed_customers: set[str] = field(default_factory=set)
 
     def publish_all(self) -> Ending:
         """Go over every open object once; stop where the publisher took nothing of a whole call."""
-        work = self.work
-        self._finish_moves()
+        work, ledger = self.work, self.run.ledger
+        published = filter(_is_published, ledger.items(State.DOING, State.DID, State.FAILED))
+        self._objects_done = self.operation.move_all(self.run, work, published)
         records_max = work.pace.at_once(RECORDS_PER_CALL_MAX)
         for call in _calls(merged(self._openings(), self._load), records_max):
             work.pace.take(len(call))
@@ -204,25 +147,13 @@ class Recovery:
             faults = self._publish(call)
             self._finish([queued.item_id for queued in call if queued.last])
             if faults:
-                left = self.run.ledger.count(*OPEN)
                 return Ending(
                     sentence=f"Stopped, since the publisher could publish nothing ({faults}), with "
-                    f"{left:,} objects left: fix the bus, then resume."
+                    f"{ledger.count(*OPEN):,} objects left: fix the bus, then resume."
                 )
         return Ending()
 
     # Private functions
-
-    def _finish_moves(self) -> None:
-        """Of an earlier stretch: what is published, and only has to be moved."""
-        items = filter(_is_published, self.run.ledger.items(State.DOING, State.DID, State.FAILED))
-        while page := list(islice(items, MOVES_MAX)):
-            self.mover.move(page)
-            self._advance(len(page))
-
-    def _advance(self, objects: int) -> None:
-        self._objects_done += objects
-        self.work.progress(self._objects_done)
 
     def _openings(self) -> Iterator[tuple[int, str]]:
         for item in self.run.ledger.items(*OPEN):
@@ -231,7 +162,7 @@ class Recovery:
 
     def _load(self, item_id: str) -> Sequence[Record]:
         try:
-            records = self.load(item_id)
+            records = self.operation.load(self.run, item_id)
             why = "it holds no record now"
         except Refused as refusal:
             records, why = (), str(refusal)
@@ -240,19 +171,25 @@ class Recovery:
             self._advance(1)
         return records
 
+    def _advance(self, objects: int) -> None:
+        self._objects_done += objects
+        self.work.progress(self._objects_done)
+
     def _publish(self, call: Sequence[QueuedRecord]) -> str:
         """The reasons, where the publisher took none of them."""
-        new = dict.fromkeys(one.item_id for one in call if one.item_id not in self._outcomes)
+        ids = dict.fromkeys(queued.item_id for queued in call)
+        new = [item_id for item_id in ids if item_id not in self._outcomes]
         if new:
             self.run.record(intent(PUBLISH, new))
             self._outcomes.update((item_id, []) for item_id in new)
-        customers = [customer_of(queued.record, self.customer_id_attribute) for queued in call]
-        is_sent = [customer not in self._failed_customers for customer in customers]
-        sent = [queued.record for queued, yes in zip(call, is_sent, strict=True) if yes]
+        name = self.operation.deployment.rules.customer_id_attribute
+        customers = [customer_of(queued.record, name) for queued in call]
+        behind = [customer in self._failed_customers for customer in customers]
+        sent = [queued.record for queued, waits in zip(call, behind, strict=True) if not waits]
         outcomes = self.function.publish(sent) if sent else []
         answers = iter(outcomes)
-        for queued, customer, yes in zip(call, customers, is_sent, strict=True):
-            outcome = next(answers) if yes else _BEHIND
+        for queued, customer, waits in zip(call, customers, behind, strict=True):
+            outcome = _BEHIND if waits else next(answers)
             self._outcomes[queued.item_id].append(outcome)
             if outcome.outcome == FAILED and customer is not None:
                 self._failed_customers.add(customer)
@@ -278,8 +215,8 @@ class Recovery:
                 published.append(item_id)
         if results or endings:
             self.run.record(done(PUBLISH, results), ended(endings))
-        ledger = self.run.ledger
-        self.mover.move([item for item_id in published if (item := ledger.get(item_id))])
+        items = [item for item_id in published if (item := self.run.ledger.get(item_id))]
+        self.operation.move(self.run, items)
         self._advance(len(item_ids))
 
 
@@ -380,10 +317,20 @@ EARLIER_STREAM = (
 
 
 class _FailuresOperation(Operation):
+    """Either of them: what is done with is moved to a folder `FOLDER/RUN`, each step journalled.
+
+    Attributes:
+        folder: where to; `end`: how an object ends that was moved there, and `end_if_missing` one
+            that is neither there nor where it was.
+        if_refused: what to say of a plan in which so many records would be refused.
+    """
+
     words = WORDS
     lock = "failures"
+    folder: ClassVar[str]
+    end: ClassVar[str]
+    end_if_missing: ClassVar[str]
     if_refused: ClassVar[str] = ""
-    """What to say of a plan in which so many records would be refused."""
 
     def __init__(self, deployment: Deployment) -> None:
         self.deployment = deployment
@@ -427,8 +374,9 @@ class _FailuresOperation(Operation):
         """See `Operation.plan`: records are counted by what is expected of them."""
         groups: dict[tuple[str, str], Counter[str]] = {}
         for item in run.ledger.items(*OPEN):
-            group = groups.setdefault((item.facts["reason"], item.facts["refused_for"]), Counter())
-            group.update({name: int(item.facts[name]) for name in _COUNTS}, objects=1)
+            facts = item.facts
+            group = groups.setdefault((facts["reason"], facts["refused_for"]), Counter())
+            group.update({name: int(facts[name]) for name in _COUNTS}, objects=1)
         total = sum(groups.values(), Counter[str]())
         documents = [
             {"reason": reason, "would_be_refused_for": refused_for}
@@ -458,6 +406,47 @@ class _FailuresOperation(Operation):
     @abstractmethod
     def why_left_out(self, failure: Failure, options: Mapping[str, Any]) -> str:
         """Why an object, which has its records, is not selected; "" where it is."""
+
+    def move_all(self, run: Run, work: Work, items: Iterator[Item]) -> int:
+        """Move objects until somebody asks to stop; returns how many it tried to move."""
+        count = 0
+        while (page := list(islice(items, MOVES_MAX))) and not work.stop():
+            work.keep_lock()
+            self.move(run, page)
+            count += len(page)
+            work.progress(count)
+        return count
+
+    def move(self, run: Run, items: Sequence[Item]) -> None:
+        """Move objects that are done with; one that can't be moved is left for a resume."""
+        if not items:
+            return
+        run.record(intent(MOVE, [item.id for item in items]))
+        with ThreadPoolExecutor(max_workers=_MOVERS) as pool:
+            answers = list(pool.map(partial(self.move_object, run), items))
+        results, endings = [], []
+        for item, (moved, code) in zip(items, answers, strict=True):
+            detail = {name: value for name, value in item.detail.items() if name != "why"}
+            detail |= {"id": item.id}
+            if why := code or run.options.get("because"):
+                detail["why"] = why
+            if code:
+                results.append({**detail, "ok": False})
+            else:
+                endings.append({**detail, "end": self.end if moved else self.end_if_missing})
+        run.record(done(MOVE, results), ended(endings))
+
+    def move_object(self, run: Run, item: Item) -> tuple[bool, str]:
+        """Whether it was there, and AWS's code where it could not be moved."""
+        if item.facts.get("kind") == Kind.RANGE:
+            return True, ""  # a range has no object
+        try:
+            new_key = f"{self.folder}/{run.run_id}/{item.id}"
+            return self.deployment.store.move(item.id, new_key), ""
+        except ClientError as error:
+            return False, str(error.response.get("Error", {}).get("Code", "Unnamed"))
+        except BotoCoreError as error:
+            return False, type(error).__name__
 
     # Private functions
 
@@ -506,6 +495,8 @@ class FailuresRecover(_FailuresOperation):
     """`fanout failures recover`."""
 
     command = "publisher failures recover"
+    folder = "recovered"
+    end = end_if_missing = RECOVERED  # what is missing was published, and moved by somebody else
     if_refused = (
         "{:,} records would be refused again, unless the deployed publisher knows better. A stream "
         "record can't be edited: write the item anew in Accounts, then `fanout failures discard` "
@@ -529,20 +520,8 @@ class FailuresRecover(_FailuresOperation):
             "enrichment publishes nothing by itself), then recover.",
         )
         function.require_reporting()
-        mover = Mover(
-            run=run,
-            store=deployment.store,
-            folder="recovered",
-            end=RECOVERED,
-            end_if_missing=RECOVERED,  # published, and moved by somebody else
-        )
         return lambda work: Recovery(
-            run=run,
-            work=work,
-            load=partial(self.load, run),
-            function=function,
-            mover=mover,
-            customer_id_attribute=deployment.rules.customer_id_attribute,
+            operation=self, run=run, work=work, function=function
         ).publish_all()
 
 
@@ -550,32 +529,20 @@ class FailuresDiscard(_FailuresOperation):
     """`fanout failures discard`."""
 
     command = "publisher failures discard"
+    folder = "discarded"
+    end, end_if_missing = DISCARDED, GONE
 
     def why_left_out(self, failure: Failure, options: Mapping[str, Any]) -> str:
         """See `_FailuresOperation.why_left_out`: what no later change has superseded."""
         if options["even_if_current"]:
             return ""
-        rules, item_now = self.deployment.rules, self.deployment.item_now
-        return why_not_discard(failure, rules, item_now)
+        return why_not_discard(failure, self.deployment.rules, self.deployment.item_now)
 
     def steps(self, run: Run) -> Callable[[Work], Ending]:
         """See `Operation.steps`."""
-        mover = Mover(
-            run=run,
-            store=self.deployment.store,
-            folder="discarded",
-            end=DISCARDED,
-            end_if_missing=GONE,
-            why=run.options["because"],
-        )
 
         def move_all(work: Work) -> Ending:
-            items, moved = run.ledger.items(*OPEN), 0
-            while (page := list(islice(items, MOVES_MAX))) and not work.stop():
-                work.keep_lock()
-                mover.move(page)
-                moved += len(page)
-                work.progress(moved)
+            self.move_all(run, work, run.ledger.items(*OPEN))
             return Ending()
 
         return move_all

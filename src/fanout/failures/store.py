@@ -74,22 +74,13 @@ class ObjectStore:
         except ClientError as error:
             if not _is_absent(error):
                 raise
-            return self._holds(new_key)
+            return new_key in self._keys(new_key)
         self._client.delete_object(**source)
         return True
 
     # Private functions
 
-    def _holds(self, key: str) -> bool:
-        try:
-            self._client.head_object(Bucket=self.bucket, Key=key)
-        except ClientError as error:
-            if not _is_absent(error):
-                raise
-            return False
-        return True
-
-    def _keys(self, prefix: str, most: int | None) -> Iterator[str]:
+    def _keys(self, prefix: str, most: int | None = None) -> Iterator[str]:
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self.bucket, Prefix=prefix, PaginationConfig={"MaxItems": most}
         )

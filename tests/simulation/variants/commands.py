@@ -100,7 +100,7 @@ class MovingFirst(recover.Recovery):
         names = dict.fromkeys(one.item_id for one in call if one.last)
         items = [found for one in names if (found := self.run.ledger.get(one)) is not None]
         for item in items:
-            self.mover.move_object(item)
+            self.operation.move_object(self.run, item)
         return super()._publish(call)
 
 

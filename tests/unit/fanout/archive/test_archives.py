@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -9,6 +10,7 @@ from botocore.stub import ANY, Stubber
 
 from fanout.archive.archives import EventBridgeArchive, SnsArchive
 from fanout.archive.commands import window
+from fanout.discovery import Bus
 from fanout.errors import Refused, WrongUse
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -34,6 +36,14 @@ def stubbed(service):
     return client, Stubber(client)
 
 
+def on(transport, arn, client):
+    return {
+        "target": SimpleNamespace(client=lambda _service: client),
+        "bus": Bus(transport=transport, arn=arn),
+        "subscriber": SimpleNamespace(name="fraud", queue_arn=QUEUE),
+    }
+
+
 class OnEventBridge:
     def __init__(self, *, archives=("kept",), rules=("fraud",), targets=(QUEUE,)):
         client, self.stubber = stubbed("events")
@@ -47,7 +57,7 @@ class OnEventBridge:
             self.stubber.add_response(
                 "list_rule_names_by_target",
                 {"RuleNames": list(rules)},
-                {"TargetArn": QUEUE, "EventBusName": "customer-status"},
+                {"TargetArn": QUEUE, "EventBusName": BUS},
             )
         for _ in rules if archives else ():
             self.stubber.add_response(
@@ -58,9 +68,7 @@ class OnEventBridge:
             for _ in rules:
                 self.stubber.add_response("describe_rule", {"Arn": RULE})
         self.stubber.activate()
-        self.archive = EventBridgeArchive(
-            client=client, bus_arn=BUS, subscriber="fraud", queue_arn=QUEUE
-        )
+        self.archive = EventBridgeArchive(**on("eventbridge", BUS, client))
 
 
 def test_an_eventbridge_replay_names_the_subscribers_rule_and_no_other():
@@ -102,7 +110,7 @@ def test_the_last_ten_minutes_are_said_to_be_missing_perhaps():
     ("wrong", "sentence"),
     [
         ({"archives": ()}, "has no archive"),
-        ({"rules": ()}, "No rule"),
+        ({"rules": ()}, "is it subscribed"),
         ({"targets": (QUEUE, "arn:aws:sqs:eu-west-1:123456789012:other")}, "also targets"),
     ],
 )
@@ -129,8 +137,7 @@ def on_sns(*, policy='{"MessageRetentionPeriod":"30"}', endpoint=QUEUE, found=NO
     for _ in ("plan", "start"):
         stubber.add_response("get_subscription_attributes", {"Attributes": found}, OF_SUBSCRIPTION)
     stubber.activate()
-    archive = SnsArchive(client=client, topic_arn=TOPIC, subscriber="fraud", queue_arn=QUEUE)
-    return archive, stubber
+    return SnsArchive(**on("sns-fifo", TOPIC, client)), stubber
 
 
 @pytest.mark.parametrize("found", [NOTHING, OVER, OVER | {"ReplayStatus": "Failed"}])
@@ -160,7 +167,7 @@ def test_an_sns_replay_is_a_policy_on_the_subscribers_own_subscription(found):
 
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
-    [({"policy": "{}"}, "has no archive policy"), ({"endpoint": "arn:other"}, "not subscribed")],
+    [({"policy": "{}"}, "has no archive policy"), ({"endpoint": "arn:other"}, "is it subscribed")],
 )
 def test_a_topic_that_keeps_nothing_or_knows_no_subscriber_is_refused(wrong, sentence):
     archive, _ = on_sns(**wrong)

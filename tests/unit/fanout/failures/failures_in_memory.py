@@ -41,9 +41,6 @@ class FakeS3:
     def get_object(self, *, Bucket, Key):  # noqa: N803
         return {"Body": io.BytesIO(self._held(Key, "NoSuchKey"))}
 
-    def head_object(self, *, Bucket, Key):  # noqa: N803
-        self._held(Key, "404")
-
     def copy_object(self, *, Bucket, Key, CopySource):  # noqa: N803
         self.objects[Key] = self._held(CopySource["Key"], "NoSuchKey")
 
