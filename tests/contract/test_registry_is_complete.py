@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from typer.testing import CliRunner
 
 from contract.contract_files import SCHEMAS, read_json, read_registry
+from contract.wire_strategies import MISSING, changed
 from customer_events.registry import load, versions_by_subscriber
 from fanout.contract.commands import schema_app
 from fanout.contract.folder import parse_registry, read_contract
@@ -47,28 +48,14 @@ def paths_in(value, path=()):
 
 
 def without(document, path):
-    made = copy.deepcopy(document)
-    holder = made
-    for part in path[:-1]:
-        holder = holder[part]
-    del holder[path[-1]]
-    return made
-
-
-def with_value(document, path, value):
-    made = copy.deepcopy(document)
-    holder = made
-    for part in path[:-1]:
-        holder = holder[part]
-    holder[path[-1]] = value
-    return made
+    return changed(document, path, MISSING)
 
 
 REGISTRY = read_registry()
 SPOILED = [
     pytest.param(without(REGISTRY, path), id=f"without {path}") for path in paths_in(REGISTRY)
 ] + [
-    pytest.param(with_value(REGISTRY, path, value), id=f"{path} {value}")
+    pytest.param(changed(REGISTRY, path, value), id=f"{path} {value}")
     for path in paths_in(REGISTRY)
     for value in (None, 5, "", [], {})
 ]

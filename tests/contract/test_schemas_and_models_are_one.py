@@ -115,17 +115,14 @@ def test_the_near_misses_of_a_field_hold_both_good_and_bad_values(name, field):
     assert {model_accepts(MODELS[name], value) for value in grid(name, field)} == {True, False}
 
 
-@settings(PATIENT, max_examples=250)
-@given(documents_near_the_schema())
-def test_whole_documents_get_the_same_verdict_from_schemas_and_decoder(document):
-    assert decoder_accepts(document) is (not failing_fields(document))
+@pytest.mark.parametrize("count", [250, pytest.param(1_500, marks=pytest.mark.slow)])
+def test_whole_documents_get_the_same_verdict_from_schemas_and_decoder(count):
+    @settings(PATIENT, max_examples=count)
+    @given(documents_near_the_schema())
+    def agree(document):
+        assert decoder_accepts(document) is (not failing_fields(document))
 
-
-@pytest.mark.slow
-@settings(PATIENT, max_examples=1_500)
-@given(documents_near_the_schema())
-def test_many_whole_documents_get_the_same_verdict_from_schemas_and_decoder(document):
-    assert decoder_accepts(document) is (not failing_fields(document))
+    agree()
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -124,16 +124,15 @@ def field_paths(document: dict[str, Any]) -> list[tuple[str, ...]]:
     return [(name,) for name in document] + [("data", name) for name in document["data"]]
 
 
-def changed(document: dict[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:
+def changed(document: Any, path: tuple[str | int, ...], value: Any) -> Any:
     """A copy with one field replaced, or taken away where `value` is MISSING."""
     copied = copy.deepcopy(document)
     target = copied
     for name in path[:-1]:
         target = target[name]
+    target[path[-1]] = value
     if value is MISSING:
-        target.pop(path[-1], None)
-    else:
-        target[path[-1]] = value
+        del target[path[-1]]
     return copied
 
 

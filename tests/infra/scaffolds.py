@@ -27,6 +27,6 @@ def scaffolded(
         external=False,
     )
     files = infrastructure_files(choices, read_contract().event(EVENT_NAME))
-    [text] = [text for path, text in files.items() if path.suffix == ".yaml"]
+    [text] = [text for path, text in files.items() if path.endswith(".yaml")]
     found = {"arn": BUSES[bus], "kms_key_arn": "arn:aws:kms:eu-west-1:123456789012:key/Key"}
     return parity_sam.facts(deployed_subscriber(text, found))

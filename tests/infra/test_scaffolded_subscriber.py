@@ -23,7 +23,7 @@ def test_a_subscriber_of_any_name_is_a_valid_configuration(terraform: Workspace,
         external=False,
     )
     for path, text in infrastructure_files(choices, EVENT).items():
-        if path.suffix == ".tf":
+        if path.endswith(".tf"):
             target = terraform.root.parents[1] / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text)

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,9 +11,6 @@ from fanout.contract import filter_lint
 from fanout.contract.filters import Transport, render
 from fanout.contract.folder import DEFAULT_FOLDER, read_contract, read_json
 from fanout.errors import ExitCode, Found, WrongUse
-
-if TYPE_CHECKING:
-    from fanout.contract.compatibility import Report
 
 STATUS_EVENT = "CustomerStatusChanged"
 
@@ -51,11 +48,7 @@ def check(
 
     Exit codes: 0 nothing breaks, 1 something does, 2 wrong use.
     """
-    from fanout.contract.compatibility import compare_with
-
-    with working("comparing the schemas"):
-        report = compare_with(schemas, against)
-    _show(report, as_json=as_json)
+    _compare(schemas, against, as_json=as_json)
 
 
 @schema_app.command()
@@ -64,16 +57,14 @@ def record(schemas: Schemas = DEFAULT_FOLDER, *, as_json: Json = False) -> None:
 
     Exit codes: 0 recorded, 1 something breaks and nothing is recorded, 2 wrong use.
     """
-    from fanout.contract.compatibility import compare_with
+    _compare(schemas, None, record=True, as_json=as_json)
+
+
+def _compare(folder: Path, against: str | None, *, as_json: bool, record: bool = False) -> None:
+    from fanout.contract.compatibility import as_document, compare_with, show
 
     with working("comparing the schemas"):
-        report = compare_with(schemas, None, record=True)
-    _show(report, as_json=as_json)
-
-
-def _show(report: "Report", *, as_json: bool) -> None:
-    from fanout.contract.compatibility import as_document, show
-
+        report = compare_with(folder, against, record=record)
     if as_json:
         print_json(as_document(report))
     else:
@@ -138,13 +129,22 @@ def lint_filter(
     findings = filter_lint.lint(
         document, read_contract(schemas), transport=language, latest_state=latest_state
     )
-    faults = sum(not finding.warning for finding in findings)
     if as_json:
-        print_json({"transport": language.value, "findings": list(map(_finding, findings))})
+        listed = [
+            {
+                "rule": each.rule,
+                "key": each.path,
+                "severity": "warning" if each.warning else "error",
+                "sentence": each.sentence,
+            }
+            for each in findings
+        ]
+        print_json({"transport": language.value, "findings": listed})
     else:
         for each in findings:
             severity = "warning" if each.warning else "wrong"
             OUT.print(severity, f"[{each.rule}]", each.sentence, markup=False)
+    faults = sum(not each.warning for each in findings)
     if faults:
         raise Found(f"{file}: {faults} {'fault' if faults == 1 else 'faults'}.")
     if not as_json:
@@ -175,12 +175,3 @@ def render_filter(
         latest_state=latest_state,
     )
     print_json(document)
-
-
-def _finding(finding: filter_lint.Finding) -> dict[str, str]:
-    return {
-        "rule": finding.rule,
-        "key": finding.path,
-        "severity": "warning" if finding.warning else "error",
-        "sentence": finding.sentence,
-    }

@@ -140,8 +140,8 @@ def new(
 def _new_document(plan: Plan, copies: list[Path]) -> dict[str, Any]:
     return {
         "name": plan.choices.name,
-        "written": sorted(map(str, plan.new)),
-        "changed": sorted(map(str, plan.changed)),
+        "written": sorted(plan.new),
+        "changed": sorted(plan.changed),
         "handout": [str(path) for path in copies],
         "filter": plan.choices.filter(plan.event),
         "next": _next_steps(plan.choices),

@@ -3,15 +3,16 @@
 import json
 import re
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from customer_events.event import NEWEST_MAJOR
 from fanout.contract.filters import Filter, Transport, render
-from fanout.contract.folder import ENVELOPE_FILE, EventContract, git, read_contract
+from fanout.contract.folder import ENVELOPE_FILE, EventContract, git, read_contract, read_text
 from fanout.contract.generated import GENERATED
 from fanout.errors import WrongUse
 from fanout.text import templates
@@ -105,15 +106,16 @@ class Choices:
         )
 
 
-# The places of the project that have to know a new subscriber: its registry and import rules
+# The files of the project that have to know a new subscriber: its registry and import rules
 
-
-PYPROJECT = PurePosixPath("pyproject.toml")
-REGISTRY = PurePosixPath("schemas/customer_status_changed/registry.yaml")
-MODEL = "payments_consumer"
-"""The consumer beside which a new one stands."""
+EVENT = "CustomerStatusChanged"
+PYPROJECT = "pyproject.toml"
+REGISTRY = "schemas/customer_status_changed/registry.yaml"
+_SCHEMAS = "schemas"
+_MODEL_LOCK = "requirements/payments_consumer.txt"
+"""The lock of the consumer beside which a new one stands; both import the same."""
 _ROOT_PACKAGES = re.compile(r"^root_packages = \[(.*)\]$", re.MULTILINE)
-_SERVICES = re.compile(r'"publisher((?: \| \w+_consumer)+)"')
+_SERVICES = re.compile(r'"publisher(?: \| \w+_consumer)+(?=")')
 
 
 def with_import_rules(pyproject: str, choices: Choices) -> str:
@@ -122,12 +124,16 @@ def with_import_rules(pyproject: str, choices: Choices) -> str:
     Raises:
         WrongUse: the import rules are not where they were.
     """
-    roots = _found(_ROOT_PACKAGES, pyproject, "root_packages of import-linter")
+    roots, services = _ROOT_PACKAGES.search(pyproject), _SERVICES.search(pyproject)
+    if roots is None or services is None:
+        raise WrongUse(
+            f"{PYPROJECT} has no `root_packages` of import-linter, or no layer of the services, "
+            "any more: nothing was written."
+        )
     names = sorted({*re.findall(r'"(\w+)"', roots[1]), choices.package})
     listed = ", ".join(f'"{name}"' for name in names)
     text = pyproject.replace(roots[0], f"root_packages = [{listed}]")
-    services = _found(_SERVICES, text, "the layer of the services")
-    text = text.replace(services[0], f'"publisher{services[1]} | {choices.package}"')
+    text = text.replace(services[0], f"{services[0]} | {choices.package}")
     return f"""{text.rstrip()}
 
 [[tool.importlinter.contracts]]
@@ -166,23 +172,11 @@ def with_subscriber(registry: str, choices: Choices, event: EventContract) -> st
     return f"{registry.rstrip()}\n  - name: {json.dumps(choices.name)}\n{lines}"
 
 
-def locked_like_the_model(lock: str, choices: Choices) -> str:
-    """The lock of the consumer's package: what the model locks, since both import the same."""
-    return lock.replace(f"requirements/{MODEL}.in", f"requirements/{choices.package}.in")
-
-
-def _found(pattern: re.Pattern[str], text: str, what: str) -> re.Match[str]:
-    match = pattern.search(text)
-    if match is None:
-        raise WrongUse(f"{PYPROJECT} has no line for {what} any more: nothing was written.")
-    return match
-
-
 # Fill the templates: the text of each file that a new subscriber gets. Pure
 
 
 _IMPORTS = re.compile(r"(?:^from \w.* import .*\n)+", re.MULTILINE)
-Files = dict[PurePosixPath, str]
+Files = dict[str, str]
 """Text by path below the project's folder."""
 
 
@@ -199,7 +193,7 @@ def consumer_files(choices: Choices, event: EventContract) -> Files:
         f"tests/contract/test_{ident}_contract.py": "tests/contract.py",
         f"requirements/{package}.in": "tests/requirements.in",
     }
-    return _filled(files, choices, event) | {PurePosixPath(f"src/{package}/py.typed"): ""}
+    return _filled(files, choices, event) | {f"src/{package}/py.typed": ""}
 
 
 def infrastructure_files(choices: Choices, event: EventContract) -> Files:
@@ -211,29 +205,20 @@ def infrastructure_files(choices: Choices, event: EventContract) -> Files:
     return _filled(files, choices, event)
 
 
-def handout(choices: Choices, event: EventContract) -> str:
-    """What another team needs to know of the contract, in Markdown."""
-    [text] = _filled({"README.md": "tests/handout.md"}, choices, event).values()
-    return text
-
-
 def _filled(files: dict[str, str], choices: Choices, event: EventContract) -> Files:
     environment = templates(Path(__file__).parent / "templates", html=False)
     environment.filters["json"] = json.dumps
     values = _values(choices, event)
     texts = {
-        PurePosixPath(path): environment.get_template(f"{template}.jinja").render(values)
+        path: environment.get_template(f"{template}.jinja").render(values)
         for path, template in files.items()
     }
-    return {
-        path: _with_sorted_imports(text) if path.suffix == ".py" else text
-        for path, text in texts.items()
-    }
-
-
-def _with_sorted_imports(text: str) -> str:
-    """Where the new package stands among the others depends on its name."""
-    return _IMPORTS.sub(lambda block: "".join(sorted(block[0].splitlines(keepends=True))), text)
+    for path, text in texts.items():
+        if path.endswith(".py"):  # where the package stands among imports depends on its name
+            texts[path] = _IMPORTS.sub(
+                lambda block: "".join(sorted(block[0].splitlines(keepends=True))), text
+            )
+    return texts
 
 
 def _values(choices: Choices, event: EventContract) -> dict[str, Any]:
@@ -246,8 +231,7 @@ def _values(choices: Choices, event: EventContract) -> dict[str, Any]:
     }
 
 
-EVENT = "CustomerStatusChanged"
-_SCHEMAS = PurePosixPath("schemas")
+# The plan, and writing it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,16 +259,15 @@ def make_plan(root: Path, choices: Choices) -> Plan:
     registry = with_subscriber(_text(root, REGISTRY), choices, event)
     new, changed = infrastructure_files(choices, event), {REGISTRY: registry}
     if not choices.external:
+        lock = _text(root, _MODEL_LOCK)
+        path = f"requirements/{choices.package}"
         new |= consumer_files(choices, event)
-        lock = _text(root, PurePosixPath(f"requirements/{MODEL}.txt"))
-        new[PurePosixPath(f"requirements/{choices.package}.txt")] = locked_like_the_model(
-            lock, choices
-        )
+        new[f"{path}.txt"] = lock.replace(f"{_MODEL_LOCK[:-4]}.in", f"{path}.in")
         changed[PYPROJECT] = with_import_rules(_text(root, PYPROJECT), choices)
     changed |= _derived(root, registry, choices)
     plan = Plan(choices=choices, event=event, new=new, changed=changed)
     _require_free(root, plan)
-    _require_committed(root, list(plan.changed))
+    _require_committed(root, plan.changed)
     return plan
 
 
@@ -311,7 +294,8 @@ def write_handout(root: Path, plan: Plan, folder: Path) -> list[Path]:
         shutil.copyfile(source / schema, folder / schema)
         for kind in ("examples", "rejected"):
             shutil.copytree(source / kind / f"v{major}", folder / kind / f"v{major}")
-    (folder / "README.md").write_text(handout(plan.choices, plan.event), encoding="utf-8")
+    page = _filled({"README.md": "tests/handout.md"}, plan.choices, plan.event)
+    (folder / "README.md").write_text(page["README.md"], encoding="utf-8")
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
@@ -324,33 +308,26 @@ def _derived(root: Path, registry: str, choices: Choices) -> Files:
         contract = read_contract(folder)
     if contract.event(EVENT).registry["subscribers"][-1]["name"] != choices.name:
         raise WrongUse(f"{REGISTRY} does not end with its subscribers: nothing was written.")
-    return {
-        PurePosixPath(file.path.as_posix()): file.render(contract) for file in GENERATED.values()
-    }
+    return {file.path.as_posix(): file.render(contract) for file in GENERATED.values()}
 
 
-def _text(root: Path, path: PurePosixPath) -> str:
-    try:
-        return (root / path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise WrongUse(
-            f"{root / path} can't be read ({error.strerror}): run this in a clone of the project."
-        ) from None
+def _text(root: Path, path: str) -> str:
+    return read_text(root / path, str(root / path))
 
 
 def _require_free(root: Path, plan: Plan) -> None:
-    package = PurePosixPath("src", plan.choices.package)
+    package = f"src/{plan.choices.package}"
     if not plan.choices.external and (root / package).exists():
         raise WrongUse(f"{package} exists already; choose another name.")
-    if taken := sorted(str(path) for path in plan.new if (root / path).exists()):
+    if taken := sorted(path for path in plan.new if (root / path).exists()):
         raise WrongUse(f"{taken[0]} exists already: nothing was written. Choose another name.")
 
 
-def _require_committed(root: Path, paths: list[PurePosixPath]) -> None:
+def _require_committed(root: Path, paths: Iterable[str]) -> None:
     """Refuse to mix with changes that are not committed; without git there is nothing to ask."""
     if shutil.which("git") is None or not (root / ".git").exists():
         return
-    if status := git(root, "status", "--porcelain", "--", *map(str, paths)):
+    if status := git(root, "status", "--porcelain", "--", *paths):
         changed = ", ".join(line[3:] for line in status.decode().splitlines())
         raise WrongUse(
             f"Uncommitted changes in {changed}: nothing was written. Commit them first, so that "
