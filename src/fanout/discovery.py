@@ -56,7 +56,7 @@ class Subscriber:
 
     `filter` is the rendered filter policy (None: every event); `since` is an RFC 3339 instant;
     `parked_groups_table` holds the notes of what is parked, where a customer's events wait behind a
-    parked one, else None.
+    parked one, else None; `stack` is the CloudFormation stack's name, None where Terraform made it.
     """
 
     name: str
@@ -70,6 +70,7 @@ class Subscriber:
     versions: tuple[int, ...]
     since: str | None
     parked_groups_table: str | None = None
+    stack: str | None = None
 
 
 def find_bus(target: AwsTarget) -> Bus:

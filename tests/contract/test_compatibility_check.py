@@ -144,11 +144,7 @@ def test_a_change_of_words_alone_passes_and_has_to_be_recorded(working_copy):
 
 
 def test_a_record_that_was_changed_by_hand_is_refused(working_copy):
-    edit(
-        working_copy,
-        lambda record: add_a_status(record[V2]["schema"]),
-        name="frozen.json",
-    )
+    edit(working_copy, lambda record: add_a_status(record[V2]["schema"]), name="frozen.json")
     code, says = run(working_copy)
     assert code == 2
     assert "was changed by hand" in says
@@ -222,6 +218,11 @@ WRONG_USES = {
         lambda folder: (folder / "customer_status_changed" / "registry.yaml").write_text("a: 1"),
         [],
         "has no `versions`",
+    ),
+    "a registry that is a list": (
+        lambda folder: (folder / "customer_status_changed" / "registry.yaml").write_text("[]"),
+        [],
+        "registry.yaml: expected an object.",
     ),
     "a revision outside of git": (lambda _: None, ["--against", "HEAD"], "no git repository"),
     "a folder whose events lie deeper": (

@@ -65,7 +65,7 @@ def test_a_look_changes_nothing_and_says_what_will_be_lost(deployed):
     leaving = read_removal(deployed.target, "risk")
     text = " ".join(leaving.losses())
     assert len(leaving.deliveries) == 1
-    assert leaving.stack == "fanout-risk"
+    assert leaving.subscriber.stack == "fanout-risk"
     assert "1 messages wait" in text
     assert "1 dead messages" in text
     assert read_removal(deployed.target, "risk") == leaving

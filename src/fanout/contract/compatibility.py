@@ -27,13 +27,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from fanout.console import table
-from fanout.contract.folder import (
-    ENVELOPE_FILE,
-    Contract,
-    Source,
-    checked_out,
-    contract_of,
-)
+from fanout.contract.folder import ENVELOPE_FILE, Contract, Source, checked_out, contract_of
 from fanout.errors import WrongUse
 
 ANNOTATIONS = frozenset(
@@ -451,8 +445,9 @@ def _rules(schema: Any) -> Rules:
 
 
 def _says_nothing(key: str, value: Any) -> bool:
-    is_open = key == "additionalProperties" and not _rules(value)
-    return key in ANNOTATIONS or is_open or (key, value) == ("uniqueItems", False)
+    if key == "additionalProperties":
+        return value is True or (isinstance(value, Mapping) and not _rules(value))
+    return key in ANNOTATIONS or (key, value) == ("uniqueItems", False)
 
 
 _BY_NAME = frozenset({"properties", "patternProperties", "$defs", "dependentSchemas"})

@@ -25,6 +25,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
 from fanout.errors import WrongUse
 
@@ -155,15 +156,17 @@ def _require(form: type[_Form], document: Any, where: str, *, complete: bool = T
         for fault in error.errors(include_url=False, include_input=False):
             is_missing = fault["type"] == "missing"
             if complete or not is_missing or fault["loc"][-1] in _NEEDED_BY_ALL:
-                raise WrongUse(_sentence(where, fault["loc"], fault["msg"], is_missing)) from None
+                raise WrongUse(_sentence(where, fault)) from None
 
 
-def _sentence(where: str, loc: tuple[int | str, ...], expected: str, is_missing: bool) -> str:
-    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc]
+def _sentence(where: str, fault: ErrorDetails) -> str:
+    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault["loc"]]
     path = "".join(parts).removeprefix(".")[:100]
-    if is_missing:
+    if fault["type"] == "missing":
         return f"{where} has no `{path}`."
-    said = expected.removeprefix("Value error, ").removesuffix(".")
+    said = fault["msg"].removeprefix("Value error, ").removesuffix(".")
+    if fault["type"] == "model_type":  # the library names a class of this module
+        said = "expected an object"
     return f"{where}: `{path}`: {said}." if path else f"{where}: {said}."
 
 

@@ -178,8 +178,7 @@ def render_page(contract: Contract) -> str:
     environment = templates(Path(__file__).parent, html=True)
     environment.filters.update(json=_json, day=_day, words=_words, prose=_prose)
     return environment.get_template(TEMPLATE).render(
-        events=[_event(event) for event in contract.events],
-        attributes=fields_of(contract.envelope),
+        events=[_event(event) for event in contract.events], attributes=fields_of(contract.envelope)
     )
 
 
@@ -191,11 +190,7 @@ def _event(event: EventContract) -> dict[str, Any]:
         "versions": event.versions,
         "rows": side_by_side(event),
         "subscribers": [
-            {
-                "status_map": {},
-                **entry,
-                "policy": render_entry(event, entry),
-            }
+            {"status_map": {}, **entry, "policy": render_entry(event, entry)}
             for entry in event.registry["subscribers"]
         ],
     }

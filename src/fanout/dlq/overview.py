@@ -9,13 +9,12 @@ import hashlib
 import json
 import sqlite3
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any, Self
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.markup import escape
 
 from customer_events.instants import from_wire, to_wire
@@ -29,7 +28,7 @@ from fanout.dlq.selection import Conditions, Numbering, dead_since
 from fanout.errors import ExitCode, Found
 from fanout.runs.options import Check, Json, Reveal
 from fanout.sqs.message import DeadMessage
-from fanout.sqs.queue import DeadLetters, QueueDepth
+from fanout.sqs.queue import DeadLetters, QueueDepth, read_metric, read_oldest_age
 from fanout.sqs.scan import Sweep
 from fanout.sqs.subscription import Subscription, find_subscription, of_subscriber
 from fanout.text import mask_body, mask_customer, moment, reveal_body, span
@@ -37,7 +36,6 @@ from fanout.text import mask_body, mask_customer, moment, reveal_body, span
 SAMPLE_MAX = 50
 """Messages of a DLQ that are read for the oldest one's age."""
 _LOOK_SECONDS = 10
-_LOOK_BACK = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +107,7 @@ def look(subscription: Subscription, cloudwatch: Any, *, now: datetime) -> Overv
         subscriber=subscription.subscriber.name,
         fifo=dlq.fifo,
         queue=queue.depth,
-        queue_age_seconds=_watched_age(cloudwatch, queue.arn, now),
+        queue_age_seconds=read_oldest_age(cloudwatch, queue.arn, now),
         dlq=dlq.depth,
         dlq_age_seconds=age,
         age_is_sample=dlq.fifo or seen < dlq.depth.total,
@@ -154,35 +152,12 @@ def _oldest(dlq: DeadLetters) -> tuple[datetime | None, int]:
     return oldest, seen
 
 
-def _watched_age(cloudwatch: Any, arn: str, now: datetime) -> int | None:
-    points = _datapoints(cloudwatch, "ApproximateAgeOfOldestMessage", arn, now)
-    return int(points[-1]["Maximum"]) if points else None
-
-
 def _watched_growth(cloudwatch: Any, arn: str, total: int, now: datetime) -> Growth | None:
-    points = _datapoints(cloudwatch, "ApproximateNumberOfMessagesVisible", arn, now)
+    points = read_metric(cloudwatch, "ApproximateNumberOfMessagesVisible", arn, now)
     if not points:
         return None
     seconds = int((now - points[0]["Timestamp"]).total_seconds())
     return Growth(messages=total - int(points[0]["Maximum"]), seconds=seconds, source="CloudWatch")
-
-
-def _datapoints(cloudwatch: Any, metric: str, arn: str, now: datetime) -> list[dict[str, Any]]:
-    """The last hour, oldest first; nothing where CloudWatch has no answer."""
-    try:
-        answer = cloudwatch.get_metric_statistics(
-            Namespace="AWS/SQS",
-            MetricName=metric,
-            Dimensions=[{"Name": "QueueName", "Value": arn.rpartition(":")[2]}],
-            StartTime=now.astimezone(UTC) - _LOOK_BACK,
-            EndTime=now,
-            Period=60,
-            Statistics=["Maximum"],
-        )
-    except (BotoCoreError, ClientError):
-        return []
-    points: list[dict[str, Any]] = answer.get("Datapoints", [])
-    return sorted(points, key=lambda one: one["Timestamp"])
 
 
 def _depth(depth: QueueDepth) -> dict[str, int]:

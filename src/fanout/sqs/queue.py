@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from fanout.sqs.message import DeadMessage, from_received
 # What the commands need from the world, as the adapters provide it
 
 
+_LOOK_BACK = timedelta(hours=1)
 BATCH_MAX = 10
 """Entries in one call of an SQS batch API, and messages in one ReceiveMessage."""
 
@@ -280,6 +281,30 @@ def read_depth(sqs: Any, queue_url: str) -> QueueDepth:
     """Ask SQS how many messages a queue holds."""
     answer = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=list(_COUNTS.values()))
     return _depth(answer["Attributes"])
+
+
+def read_metric(cloudwatch: Any, metric: str, arn: str, now: datetime) -> list[dict[str, Any]]:
+    """A queue's maxima of the last hour, oldest first; none where CloudWatch has no answer."""
+    try:
+        answer = cloudwatch.get_metric_statistics(
+            Namespace="AWS/SQS",
+            MetricName=metric,
+            Dimensions=[{"Name": "QueueName", "Value": arn.rpartition(":")[2]}],
+            StartTime=now.astimezone(UTC) - _LOOK_BACK,
+            EndTime=now,
+            Period=60,
+            Statistics=["Maximum"],
+        )
+    except (BotoCoreError, ClientError):
+        return []
+    points: list[dict[str, Any]] = answer.get("Datapoints", [])
+    return sorted(points, key=lambda point: point["Timestamp"])
+
+
+def read_oldest_age(cloudwatch: Any, arn: str, now: datetime) -> int | None:
+    """The age of a queue's oldest message in seconds; None where CloudWatch has no answer."""
+    points = read_metric(cloudwatch, "ApproximateAgeOfOldestMessage", arn, now)
+    return int(points[-1]["Maximum"]) if points else None
 
 
 def _depth(attributes: Mapping[str, str]) -> QueueDepth:

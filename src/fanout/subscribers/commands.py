@@ -16,13 +16,7 @@ from fanout.sqs.queue import QueueDepth
 from fanout.subscribers import creation
 from fanout.subscribers.creation import Choices, Plan, RuleKind
 from fanout.subscribers.listing import Coverage, SubscriberView, view_all
-from fanout.subscribers.removal import (
-    Removal,
-    drain,
-    read_removal,
-    require_consumer,
-    unsubscribe,
-)
+from fanout.subscribers.removal import Removal, drain, read_removal, require_consumer, unsubscribe
 
 TIMEOUT_DEFAULT_SECONDS = 600
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -254,11 +248,11 @@ def _show_losses(removal: Removal) -> None:
 
 
 def _delete_steps(removal: Removal) -> list[str]:
-    name = removal.subscriber.name
+    name, stack = removal.subscriber.name, removal.subscriber.stack
     delete = (
-        f"aws cloudformation delete-stack --stack-name {removal.stack}: its table, its DLQ and "
-        "their contents stay until you delete them."
-        if removal.stack
+        f"aws cloudformation delete-stack --stack-name {stack}: its table, its DLQ and their "
+        "contents stay until you delete them."
+        if stack
         else f"terraform destroy in infra/terraform/subscribers/{name}: unprotect its table first."
     )
     forget = (

@@ -1,11 +1,9 @@
 """Read what an overview of every subscriber needs; changes nothing."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
-
-from botocore.exceptions import BotoCoreError, ClientError
 
 from customer_events import registry
 from customer_events.event import EVENT_NAME, Status
@@ -13,9 +11,7 @@ from fanout.aws import AwsTarget
 from fanout.contract.followed import followed_statuses
 from fanout.discovery import Publisher, Subscriber, find_publisher, list_subscribers
 from fanout.errors import WrongUse
-from fanout.sqs.queue import QueueDepth, read_depth
-
-_LOOK_BACK = timedelta(minutes=15)
+from fanout.sqs.queue import QueueDepth, read_depth, read_oldest_age
 
 
 class Coverage(StrEnum):
@@ -55,10 +51,7 @@ class SubscriberView:
             "statuses": self.statuses and list(self.statuses),
             "filter": self.subscriber.filter,
             "since": self.subscriber.since,
-            "behind": {
-                "messages": self.queue.total,
-                "oldest_age_seconds": self.oldest_age_seconds,
-            },
+            "behind": {"messages": self.queue.total, "oldest_age_seconds": self.oldest_age_seconds},
             "dead": self.dlq.total,
             "table": self.subscriber.table,
             "registered_versions": self.registered_versions and list(self.registered_versions),
@@ -74,14 +67,14 @@ def view_all(target: AwsTarget) -> list[SubscriberView]:
     publisher = find_publisher(target)
     current = registry.load(EVENT_NAME).current
     versions = registry.versions_by_subscriber(EVENT_NAME)
-    sqs = target.client("sqs")
+    sqs, cloudwatch, now = target.client("sqs"), target.client("cloudwatch"), datetime.now(UTC)
     return [
         SubscriberView(
             subscriber=each,
             statuses=_statuses(each, publisher),
             queue=read_depth(sqs, each.queue_url),
             dlq=read_depth(sqs, each.dlq_url),
-            oldest_age_seconds=_oldest_age(target, each.queue_arn.rpartition(":")[2]),
+            oldest_age_seconds=read_oldest_age(cloudwatch, each.queue_arn, now),
             registered_versions=versions.get(each.name),
             coverage=coverage(each.versions, versions.get(each.name), current),
         )
@@ -113,22 +106,3 @@ def _statuses(subscriber: Subscriber, publisher: Publisher) -> tuple[str, ...] |
         if followed == set(Status)
         else tuple(status for status in Status if status in followed)
     )
-
-
-def _oldest_age(target: AwsTarget, queue_name: str) -> int | None:
-    """CloudWatch's last value of a quarter of an hour; None where it has none, or refuses."""
-    now = datetime.now(UTC)
-    try:
-        answer = target.client("cloudwatch").get_metric_statistics(
-            Namespace="AWS/SQS",
-            MetricName="ApproximateAgeOfOldestMessage",
-            Dimensions=[{"Name": "QueueName", "Value": queue_name}],
-            StartTime=now - _LOOK_BACK,
-            EndTime=now,
-            Period=60,
-            Statistics=["Maximum"],
-        )
-    except (BotoCoreError, ClientError):
-        return None
-    points = sorted(answer.get("Datapoints", []), key=lambda point: point["Timestamp"])
-    return int(points[-1]["Maximum"]) if points else None

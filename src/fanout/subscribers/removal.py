@@ -4,7 +4,6 @@ The order is what makes it safe. Nothing new arrives once the subscription is go
 is empty stays empty, and only then the stack may go.
 """
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,8 +25,7 @@ class Removal:
     """A subscriber as it is before it is removed.
 
     `deliveries` are the subscriptions, or the rules with a target, that lead to its queue; `rows`
-    is DynamoDB's own count of the table, some hours old, None where it has no table; `stack` is the
-    CloudFormation stack's name, None where Terraform made it.
+    is DynamoDB's own count of the table, some hours old, None where it has no table.
     """
 
     subscriber: Subscriber
@@ -36,7 +34,6 @@ class Removal:
     queue: QueueDepth
     dlq: QueueDepth
     rows: int | None
-    stack: str | None
 
     def losses(self) -> list[str]:
         """What will be gone, one sentence each."""
@@ -72,7 +69,6 @@ def read_removal(target: AwsTarget, name: str) -> Removal:
         queue=read_depth(sqs, subscriber.queue_url),
         dlq=read_depth(sqs, subscriber.dlq_url),
         rows=_rows(target, subscriber.table),
-        stack=_stack(target, name),
     )
 
 
@@ -128,12 +124,6 @@ def _remove_target(events: Any, removal: Removal, rule: str) -> None:
     failed = events.remove_targets(**names, Ids=ids).get("FailedEntries") if ids else None
     if failed:
         raise Refused(f"The rule {rule} keeps its target: {failed[0].get('ErrorMessage', '')}")
-
-
-def _stack(target: AwsTarget, name: str) -> str | None:
-    path = f"/{target.prefix}/subscribers/{name}"
-    document = json.loads(target.client("ssm").get_parameter(Name=path)["Parameter"]["Value"])
-    return document.get("stack") or None
 
 
 def _rows(target: AwsTarget, table: str | None) -> int | None:

@@ -4,14 +4,7 @@ import datetime as dt
 
 import pytest
 
-from fanout.contract.compatibility import (
-    NO_EXAMPLE,
-    Direction,
-    Published,
-    State,
-    Subscriber,
-    check,
-)
+from fanout.contract.compatibility import NO_EXAMPLE, Direction, Published, State, Subscriber, check
 from fanout.errors import WrongUse
 from unit.fanout.contract.compatibility_cases import TEXT, record
 
@@ -56,10 +49,7 @@ def test_a_version_that_is_not_published_yet_is_new():
 
 def test_the_subscriber_that_relies_on_the_field_is_told_apart_from_one_that_reads_the_version():
     narrowed = changed(status={"enum": ["ACTIVE"]})
-    both = (
-        reader(statuses=("CLOSED",)),
-        reader("mail", fields=("id",), statuses=()),
-    )
+    both = (reader(statuses=("CLOSED",)), reader("mail", fields=("id",), statuses=()))
     one = checked(published(subscribers=both), published(narrowed, subscribers=both))
     backward = next(it for it in one.findings if it.rule == "enum")
     assert backward.direction is Direction.BACKWARD
@@ -131,27 +121,31 @@ def test_a_field_called_type_is_no_selector_outside_of_an_envelope():
 CONDITION = {"if": {"required": ["reason"]}, "else": {"properties": {"id": {"const": "x"}}}}
 
 
-def test_a_condition_that_stays_as_it_is_lets_the_rest_be_compared():
-    old, new = {**BODY, **CONDITION}, {**changed(channel=TEXT), **CONDITION}
-    assert checked(published(old), published(new)).state is State.COMPATIBLE
+CONDITIONAL = {**BODY, **CONDITION}
 
 
-def test_a_condition_that_is_added_breaks_new_readers():
-    one = checked(published(), published({**BODY, **CONDITION}))
-    assert {(it.rule, it.direction) for it in one.findings} == {
-        ("if", Direction.BACKWARD),
-        ("else", Direction.BACKWARD),
-    }
-
-
-def test_a_condition_that_is_dropped_breaks_old_readers():
-    one = checked(published({**BODY, **CONDITION}), published())
-    assert {it.direction for it in one.findings} == {Direction.FORWARD}
+@pytest.mark.parametrize(
+    ("old", "new", "rules"),
+    [
+        (CONDITIONAL, {**changed(channel=TEXT), **CONDITION}, set()),
+        (BODY, CONDITIONAL, {("if", Direction.BACKWARD), ("else", Direction.BACKWARD)}),
+        (CONDITIONAL, BODY, {("if", Direction.FORWARD), ("else", Direction.FORWARD)}),
+    ],
+    ids=["the same", "added", "dropped"],
+)
+def test_a_condition_stays_as_it_is_while_the_rest_is_compared(old, new, rules):
+    findings = checked(published(old), published(new)).findings
+    assert {(it.rule, it.direction) for it in findings} == rules
 
 
 def test_a_keyword_that_the_rule_has_no_name_for_may_not_change():
     one = checked(published({**BODY, "minContains": 1}), published({**BODY, "minContains": 2}))
     assert {it.rule for it in one.findings} == {"minContains"}
+
+
+def test_a_keyword_of_others_may_hold_anything_that_looks_like_a_schema():
+    noted = {**BODY, "x-form": {"additionalProperties": ["none"], "uniqueItems": 0}}
+    assert checked(published(noted), published({**noted, "title": "T"})).state is State.COMPATIBLE
 
 
 def test_a_change_inside_alternatives_is_found_behind_their_ref():

@@ -5,14 +5,7 @@ import datetime as dt
 import pytest
 
 from fanout.contract import compatibility
-from fanout.contract.compatibility import (
-    Direction,
-    Published,
-    RollOut,
-    State,
-    Subscriber,
-    check,
-)
+from fanout.contract.compatibility import Direction, Published, RollOut, State, Subscriber, check
 from unit.fanout.contract.compatibility_cases import (
     CASES,
     DEPTHS,
@@ -51,10 +44,7 @@ def expected_order(case):
 @pytest.mark.parametrize(("case", "depth"), MATRIX)
 def test_a_change_breaks_whom_it_breaks_by_the_rule_and_the_order_follows(case, depth):
     checked = verdict(depth.wrap(case.old), depth.wrap(case.new))
-    for direction, rule in (
-        (Direction.BACKWARD, case.backward),
-        (Direction.FORWARD, case.forward),
-    ):
+    for direction, rule in ((Direction.BACKWARD, case.backward), (Direction.FORWARD, case.forward)):
         findings = [each for each in checked.findings if each.direction is direction]
         assert rule is None or rule in {each.rule for each in findings}
         for finding in findings:

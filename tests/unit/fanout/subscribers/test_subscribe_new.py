@@ -10,18 +10,11 @@ import yaml
 from samtranslator.yaml_helper import yaml_parse
 from typer.testing import CliRunner
 
-from fanout.contract.filter_lint import lint
 from fanout.contract.filters import Transport
 from fanout.contract.folder import read_contract
 from fanout.errors import WrongUse
 from fanout.subscribers.commands import subscribers_app
-from fanout.subscribers.creation import (
-    Choices,
-    RuleKind,
-    make_plan,
-    with_import_rules,
-    write,
-)
+from fanout.subscribers.creation import Choices, RuleKind, make_plan, with_import_rules, write
 
 ROOT = Path(__file__).parents[4]
 COPIED = (
@@ -108,45 +101,14 @@ def test_uncommitted_changes_of_what_it_edits_are_refused(project):
         make_plan(project, choices())
 
 
-def test_uncommitted_changes_are_refused_in_a_git_hook_of_another_repository_too(
-    project, tmp_path, monkeypatch
-):
-    other = tmp_path / "other"
-    subprocess.run(["git", "init", "-q", project], check=True)
-    subprocess.run(["git", "init", "-q", other], check=True)
-    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
-    monkeypatch.setenv("GIT_WORK_TREE", str(other))
-    with pytest.raises(WrongUse, match=r"Uncommitted changes in .*pyproject"):
-        make_plan(project, choices())
-
-
-@pytest.mark.parametrize(
-    ("wrong", "sentence"),
-    [
-        ({"statuses": ("FROZEN",)}, "'FROZEN' is not a status"),
-        ({"versions": (1,), "statuses": ("REMOVED",)}, "REMOVED"),
-        ({"versions": (9,)}, "version 9"),
-    ],
-)
-def test_a_filter_outside_the_contract_is_refused(project, wrong, sentence):
-    with pytest.raises(WrongUse, match=sentence):
-        make_plan(project, choices(**wrong))
+def test_a_filter_outside_the_contract_is_refused(project):
+    with pytest.raises(WrongUse, match="'FROZEN' is not a status"):
+        make_plan(project, choices(statuses=("FROZEN",)))
 
 
 def test_import_rules_that_have_moved_are_named():
     with pytest.raises(WrongUse, match="nothing was written"):
         with_import_rules("[project]\n", choices())
-
-
-@pytest.mark.parametrize("bus", Transport)
-@pytest.mark.parametrize("rule", RuleKind)
-def test_the_filter_is_good_in_the_language_of_the_bus(bus, rule):
-    contract = read_contract(ROOT / "schemas")
-    made = choices(statuses=("SUSPENDED", "CLOSED"), bus=bus, rule=rule)
-    document = made.filter(contract.event("CustomerStatusChanged"))
-    latest = rule is RuleKind.LATEST_STATE
-    findings = lint(document, contract, transport=bus, latest_state=latest)
-    assert [one for one in findings if not one.warning] == []
 
 
 def test_the_stack_and_the_registry_say_the_same_filter(project):
@@ -164,17 +126,8 @@ def test_the_stack_and_the_registry_say_the_same_filter(project):
 
 def test_external_writes_no_code_and_hands_out_the_contract(project, tmp_path):
     handout = tmp_path / "handout"
-    arguments = [
-        "new",
-        "nobody",
-        "--external",
-        "--project",
-        project,
-        "--handout",
-        handout,
-        "--json",
-    ]
-    done = CliRunner().invoke(subscribers_app, list(map(str, arguments)))
+    options = ["--external", "--project", str(project), "--handout", str(handout), "--json"]
+    done = CliRunner().invoke(subscribers_app, ["new", "nobody", *options])
     assert done.exit_code == 0, done.output
     document = json.loads(done.stdout)
     assert document["written"] == [
