@@ -24,6 +24,11 @@ class Bus:
     transport: str
     arn: str
 
+    @property
+    def name(self) -> str:
+        """What EventBridge calls it; an emulator may not take the ARN in its place."""
+        return self.arn.rpartition("/")[2]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publisher:

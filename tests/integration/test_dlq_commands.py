@@ -81,22 +81,6 @@ def test_a_replayed_message_keeps_its_body_and_its_first_delivery_and_loses_its_
     }
 
 
-def test_a_copy_of_the_journal_in_s3_is_enough_to_go_on_elsewhere(
-    aws, subscriber, fanout, tmp_path
-):
-    aws.client("s3").create_bucket(
-        Bucket="journals", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
-    )
-    kill_messages(aws, subscriber, 3)
-    uri = "s3://journals/runs"
-    planned = fanout("dlq", "replay", "payments", "--journal", uri, *AT_ONCE, "--json")
-    run_id = json.loads(planned.out)["run_id"]
-    there = ("--runs-dir", str(tmp_path / "elsewhere"))
-    done = fanout("runs", "resume", run_id, "--execute", "--journal", uri, *there, "--json")
-    assert done.code == 0
-    assert json.loads(done.out)["fates"] == {"SENT": 3}
-
-
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [

@@ -87,6 +87,8 @@ def test_a_list_that_is_not_empty_is_exit_code_1_where_that_is_asked_for(
     store, fanout, command, empty, filled
 ):
     assert fanout(*command).code == empty
+    assert fanout(*FAILURES, "recover", "--execute").code == 0
+    assert runs(fanout) == []
     store.put(GOOD, batch_object([record("ACTIVE", "CLOSED")]))
     listed = fanout(*command)
     assert (listed.code, "is now `fanout failures list" in listed.err) == (
@@ -127,12 +129,6 @@ def test_a_selection_of_nothing_is_said_and_leaves_no_journal(fanout, command):
     assert runs(fanout) == []
 
 
-@pytest.mark.usefixtures("store")
-def test_an_empty_store_is_recovered_at_once_and_leaves_no_journal(fanout):
-    assert fanout(*FAILURES, "recover", "--execute").code == 0
-    assert runs(fanout) == []
-
-
 def runs(fanout):
     return json.loads(fanout("runs", "list", "--json").out)["runs"]
 
@@ -148,13 +144,16 @@ def test_the_plan_says_what_would_be_refused_again_and_moves_nothing(filled, fan
 
 
 def test_a_recovery_publishes_what_it_can_and_leaves_what_is_refused(filled, fanout, function):
+    bad = record("ACTIVE", {"N": "7"}, customer_id="customer-0815", number=9)
+    mixed = f"{GOOD}-mixed"
+    filled.put(mixed, batch_object([record("ACTIVE", "CLOSED", number=8), bad]))
     done = fanout(*FAILURES, "recover", "--execute", "--json")
     assert done.code == 1
     report = json.loads(done.out)
-    assert report["fates"] == {"RECOVERED": 1, "REFUSED": 1}
-    assert sorted(filled.keys()) == [BAD, f"recovered/{report['run_id']}/{GOOD}"]
-    assert len(function.rig.bus.published) == 1
-    assert "of 2 selected" in fanout("runs", "show", "last").out
+    assert report["fates"] == {"REFUSED": 2, "RECOVERED": 1}
+    assert sorted(filled.keys()) == [mixed, BAD, f"recovered/{report['run_id']}/{GOOD}"]
+    assert len(function.rig.bus.published) == 2
+    assert "of 3 selected" in fanout("runs", "show", "last").out
 
 
 def test_where_nobody_watches_a_terminal_plain_lines_say_how_far_it_is(store, fanout, monkeypatch):
@@ -187,17 +186,6 @@ def test_a_journal_of_an_earlier_release_is_resumed(filled, fanout, tmp_path, co
     assert (resumed.code, json.loads(resumed.out)["fates"]) == (0, {end: 1})
     moved = [key for key in filled.keys() if key.startswith(end.lower())]  # noqa: SIM118 - no dict
     assert len(moved) == 1
-
-
-def test_a_recover_is_resumed_elsewhere_from_the_copy_of_its_journal(
-    filled, fanout, function, tmp_path
-):
-    uri = f"s3://{BUCKET}/journals"
-    planned = json.loads(fanout(*FAILURES, "recover", "--journal", uri, "--json").out)
-    there = ("--journal", uri, "--runs-dir", str(tmp_path / "elsewhere"))
-    done = fanout("runs", "resume", planned["run_id"], "--execute", *there, "--json")
-    assert json.loads(done.out)["fates"] == {"RECOVERED": 1, "REFUSED": 1}
-    assert len(function.rig.bus.published) == 1
 
 
 def test_one_object_is_shown_masked_and_revealed_on_demand(filled, fanout):

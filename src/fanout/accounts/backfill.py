@@ -310,7 +310,7 @@ def _filters(target: AwsTarget, bus: Bus, queue_arn: str) -> Iterator[Mapping[st
     """The filter of each way from the bus to the queue; None: everything passes."""
     for name in deliveries(target, bus, queue_arn):
         if bus.transport == "eventbridge":
-            rule = target.client("events").describe_rule(Name=name, EventBusName=bus.arn)
+            rule = target.client("events").describe_rule(Name=name, EventBusName=bus.name)
             if rule.get("State", "ENABLED") == "ENABLED":
                 yield json.loads(rule["EventPattern"])
         else:

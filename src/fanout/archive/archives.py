@@ -146,14 +146,14 @@ class EventBridgeArchive(_Archive):
         """The ARNs of the rules that target the queue, each of which must target nothing else."""
         arns = []
         for rule in self._deliveries():
-            answer = self._client.list_targets_by_rule(Rule=rule, EventBusName=self.bus.arn)
+            answer = self._client.list_targets_by_rule(Rule=rule, EventBusName=self.bus.name)
             targets = {str(target["Arn"]) for target in answer["Targets"]}
             if others := sorted(targets - {self.subscriber.queue_arn}):
                 raise WrongUse(
                     f"The rule {rule} also targets {', '.join(others)}, which would get the events "
                     f"as well: give {self.subscriber.name} a rule of its own."
                 )
-            described = self._client.describe_rule(Name=rule, EventBusName=self.bus.arn)
+            described = self._client.describe_rule(Name=rule, EventBusName=self.bus.name)
             arns.append(str(described["Arn"]))
         return arns
 

@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
+from shutil import copyfileobj
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -86,7 +87,7 @@ def fetch(target: AwsTarget, uri: str, run_id: str, folder: Path) -> None:
     path = folder / f"{run_id}.jsonl"
     with path.with_suffix(".part").open("wb") as file:
         for part in parts:
-            client.download_fileobj(bucket, part, file)
+            copyfileobj(client.get_object(Bucket=bucket, Key=part)["Body"], file)
     path.with_suffix(".part").replace(path)
 
 

@@ -60,7 +60,7 @@ def deliveries(target: AwsTarget, bus: Bus, queue_arn: str) -> list[str]:
     """What delivers to a queue: ARNs of SNS subscriptions, or names of EventBridge rules."""
     if bus.transport == "eventbridge":
         pages = target.client("events").get_paginator("list_rule_names_by_target")
-        answers = pages.paginate(TargetArn=queue_arn, EventBusName=bus.arn)
+        answers = pages.paginate(TargetArn=queue_arn, EventBusName=bus.name)
         return [name for page in answers for name in page["RuleNames"]]
     pages = target.client("sns").get_paginator("list_subscriptions_by_topic")
     return [

@@ -118,7 +118,7 @@ def require_consumer(removal: Removal) -> None:
 
 
 def _remove_target(events: Any, removal: Removal, rule: str) -> None:
-    names = {"Rule": rule, "EventBusName": removal.bus.arn}
+    names = {"Rule": rule, "EventBusName": removal.bus.name}
     targets = events.list_targets_by_rule(**names)["Targets"]
     ids = [each["Id"] for each in targets if each["Arn"] == removal.subscriber.queue_arn]
     failed = events.remove_targets(**names, Ids=ids).get("FailedEntries") if ids else None

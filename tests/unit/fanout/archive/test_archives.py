@@ -57,7 +57,7 @@ class OnEventBridge:
             self.stubber.add_response(
                 "list_rule_names_by_target",
                 {"RuleNames": list(rules)},
-                {"TargetArn": QUEUE, "EventBusName": BUS},
+                {"TargetArn": QUEUE, "EventBusName": "customer-status"},
             )
         for _ in rules if archives else ():
             self.stubber.add_response(

@@ -18,7 +18,6 @@ from unit.fanout.failures.failures_in_memory import (
 from unit.publisher.publisher_fakes import BUS_FAULT, CONFIRMED, FakeBus, Rig
 from unit.publisher.stream_record_samples import ARN, record
 
-BAD = record("ACTIVE", {"N": "7"}, customer_id="c-9", number=90)
 SAME = record("ACTIVE", "ACTIVE", customer_id="c-8", number=80)
 
 
@@ -77,15 +76,6 @@ def test_who_interrupts_the_wait_of_a_rate_loses_nothing(tmp_path):
     bench.work(run)
     assert set(bench.published) == set(ids_from_the_stream(*records))
     assert bench.report(run).fates == {"RECOVERED": 1}
-
-
-def test_what_is_refused_stays_with_its_reason_and_its_neighbours_are_published(tmp_path):
-    bench = Bench(tmp_path, {"aws/lambda/m/s/a": batch_object([change(1), BAD])})
-    run = bench.plan()
-    bench.work(run)
-    assert len(bench.published) == 1
-    assert set(bench.s3.objects) == {"aws/lambda/m/s/a"}
-    assert bench.report(run).fates == {"REFUSED": 1}
 
 
 def test_while_the_bus_is_away_it_stops_after_one_call_and_everything_stays(tmp_path):

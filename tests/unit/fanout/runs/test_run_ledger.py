@@ -1,5 +1,7 @@
 """The ledger: where each item stands, as the journal's lines say."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from fanout.errors import WrongUse
@@ -116,3 +118,16 @@ def test_a_run_is_named_by_a_part_of_its_id(store, run):
 def test_a_run_killed_while_it_was_made_is_passed_over(store, run):
     (store.folder / "20991231-000000-replay-dead.jsonl").touch()
     assert store.find("last").run_id == run.run_id
+
+
+def test_of_two_runs_of_one_second_the_last_is_the_later_one(tmp_path):
+    now = datetime(2026, 11, 26, 14, 24, 33, tzinfo=UTC)
+    moments = iter(now + timedelta(milliseconds=number) for number in range(1, 1000))
+    store = RunStore(tmp_path, clock=lambda: next(moments))
+    made = []
+    for _ in range(12):  # ids end at random: by the id alone the last would be it once in twelve
+        run = store.create("backfill", subject={}, options={}, operator=WHO)
+        made.append(run.run_id)
+        run.close()
+    assert [run.run_id for run in store.runs()] == made
+    assert store.find("last").run_id == made[-1]
