@@ -5,16 +5,12 @@ tests can share a deployment in any order; a module whose tests look at every cu
 takes `untouched_deployment`, where no other module's poison lies.
 """
 
-import time
-from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
 
 from bare_emulator import emulator_in
 from fanout.local.runtime import running
-
-DEADLINE_SECONDS = 120
 
 
 @pytest.fixture(scope="session")
@@ -43,18 +39,3 @@ def strict_emulator(tmp_path):
     """The same, checking permissions."""
     with emulator_in(tmp_path / "strict", iam=True) as target:
         yield SimpleNamespace(target=target, client=target.client)
-
-
-@pytest.fixture
-def eventually() -> Callable:
-    """Await a condition: returns its first true value, or fails with what was waited for."""
-
-    def wait(condition, what, *, deadline_seconds=DEADLINE_SECONDS):
-        deadline = time.monotonic() + deadline_seconds
-        while not (found := condition()):
-            if time.monotonic() > deadline:
-                pytest.fail(f"not within {deadline_seconds} seconds: {what}")
-            time.sleep(0.05)
-        return found
-
-    return wait

@@ -12,6 +12,7 @@ import pytest
 
 from fanout import cli
 from fanout.local.deployment import ACCESS_KEY_ID, SECRET_ACCESS_KEY
+from waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +47,7 @@ def bus(bare_emulator, monkeypatch):
 
 
 def test_archived_events_come_again_to_the_subscribers_queue(
-    bus, bare_emulator, monkeypatch, capsys, eventually
+    bus, bare_emulator, monkeypatch, capsys
 ):
     prefix, url = bus
     sqs = bare_emulator.client("sqs")

@@ -12,10 +12,12 @@ from e2e.fanout_command import Fanout
 from e2e.second_subscriber import subscribed
 from e2e.traffic import STATUSES, Traffic
 from event_consumer.guarded_table import read_row
+from waiting import eventually
 
 pytestmark = pytest.mark.slow
 
-CUSTOMERS = 600
+CUSTOMERS = 200
+KILLED_CUSTOMERS = 100
 PATIENCE_SECONDS = 180
 
 
@@ -65,9 +67,7 @@ def has_row_of_each(deployment, traffic):
     return lambda: payments_rows(deployment).keys() >= traffic.truth().keys()
 
 
-def test_a_new_subscriber_is_seeded_while_customers_change(
-    deployment, fanout, subscribe, eventually
-):
+def test_a_new_subscriber_is_seeded_while_customers_change(deployment, fanout, subscribe):
     traffic = Traffic(deployment, "seed", CUSTOMERS, seed=1)
     traffic.write_all()
     eventually(
@@ -77,7 +77,7 @@ def test_a_new_subscriber_is_seeded_while_customers_change(
     with traffic.flowing():
         done = fanout(
             *("backfill", "fraud", "--no-wait", "--execute"),
-            *("--read-units", "0", "--page-size", "50"),
+            *("--read-units", "0", "--page-size", "20"),
         )
     assert done["finished"]
     assert done["sent"] == done["scanned"] >= CUSTOMERS * 0.8
@@ -92,8 +92,8 @@ def test_a_new_subscriber_is_seeded_while_customers_change(
     assert (found["good"], found["drifted"]) == (True, 0)
 
 
-def test_a_backfill_that_is_killed_goes_on_where_it_was(deployment, fanout, subscribe, eventually):
-    traffic = Traffic(deployment, "kill", 300, seed=2)
+def test_a_backfill_that_is_killed_goes_on_where_it_was(deployment, fanout, subscribe):
+    traffic = Traffic(deployment, "kill", KILLED_CUSTOMERS, seed=2)
     traffic.write_all()
     eventually(
         has_row_of_each(deployment, traffic), "Payments' rows", deadline_seconds=PATIENCE_SECONDS
@@ -118,16 +118,14 @@ def test_a_backfill_that_is_killed_goes_on_where_it_was(deployment, fanout, subs
     ]
     done = fanout(*arguments, "--page-size", "100", "--read-units", "0", "--resume", run_id)
     assert done["finished"]
-    assert done["scanned"] >= 300
+    assert done["scanned"] >= KILLED_CUSTOMERS
     repeated = sent_before + done["sent"] - loans.depth()
     assert loans.depth() <= done["sent"] + 2 * 10, f"at most a page of each segment: {repeated}"
     loans.switch(on=True)
     eventually(agrees(loans, traffic), "Loans' rows", deadline_seconds=PATIENCE_SECONDS)
 
 
-def test_an_old_change_that_is_recovered_later_does_not_undo_a_seed(
-    deployment, fanout, subscribe, eventually
-):
+def test_an_old_change_that_is_recovered_later_does_not_undo_a_seed(deployment, fanout, subscribe):
     """The change is as old as its event says; it arrives only after the seed."""
     traffic = Traffic(deployment, "recovered", 1, seed=3)
     [customer_id] = traffic.ids

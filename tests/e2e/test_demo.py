@@ -100,7 +100,7 @@ def test_a_broken_line_is_named_and_nothing_is_started(tmp_path):
 
 def test_interrupted_it_leaves_no_process_and_no_file(tmp_path, files):
     with started(
-        command(*files, "--rate", "0.5"),
+        command("--changes", "changes.jsonl", "--rate", "0.5"),
         cwd=tmp_path,
         env=clean_environment(tmp_path),
         stdout=subprocess.DEVNULL,

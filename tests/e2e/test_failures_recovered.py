@@ -19,6 +19,7 @@ from e2e.fanout_command import Fanout
 from fanout.streams.records import shape_record
 from unit.fanout.failures.failures_in_memory import batch_object, parked_object
 from unit.publisher.stream_record_samples import ARN, record
+from waiting import eventually
 
 pytestmark = pytest.mark.slow
 KEPT = {("after", 5), ("torn", 7)}
@@ -113,9 +114,7 @@ def bus_away(deployment):
         client.update_function_configuration(FunctionName=name, Environment={"Variables": before})
 
 
-def test_an_aged_batch_and_a_parked_record_are_recovered_and_the_rows_are_right(
-    store, fanout, eventually
-):
+def test_an_aged_batch_and_a_parked_record_are_recovered_and_the_rows_are_right(store, fanout):
     objects, ids = lost_batches("aged", 6)
     for key, document in objects.items():
         store.put(key, document)
@@ -143,7 +142,7 @@ def test_an_aged_batch_and_a_parked_record_are_recovered_and_the_rows_are_right(
 
 
 def test_while_the_bus_is_away_nothing_moves_and_once_it_is_back_nothing_is_lost(
-    deployment, store, fanout, eventually
+    deployment, store, fanout
 ):
     objects, ids = lost_batches("away", 4)
     for key, document in objects.items():
@@ -170,7 +169,7 @@ def test_while_the_bus_is_away_nothing_moves_and_once_it_is_back_nothing_is_lost
 
 
 def test_a_status_that_is_a_number_is_fixed_in_accounts_and_then_discarded(
-    deployment, store, fanout, eventually
+    deployment, store, fanout
 ):
     table = deployment.client("dynamodb")
     for status in ({"S": "ACTIVE"}, {"N": "7"}):
@@ -202,9 +201,7 @@ def test_a_status_that_is_a_number_is_fixed_in_accounts_and_then_discarded(
     )
 
 
-def test_a_range_is_read_again_from_the_stream_with_the_very_ids(
-    deployment, store, fanout, eventually
-):
+def test_a_range_is_read_again_from_the_stream_with_the_very_ids(deployment, store, fanout):
     table = deployment.client("dynamodb")
     for status in ("ACTIVE", "CLOSED"):
         table.put_item(
@@ -272,7 +269,7 @@ def kill(fanout, point, number):
         for number in numbers
     ],
 )
-def test_killed_at_a_line_of_the_journal_nothing_is_lost(store, fanout, eventually, point, number):
+def test_killed_at_a_line_of_the_journal_nothing_is_lost(store, fanout, point, number):
     name = f"kill-{point}-{number}-{random.SystemRandom().randrange(10**6)}"
     objects, ids = lost_batches(name, 2)
     for key, document in objects.items():

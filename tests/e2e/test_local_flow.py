@@ -6,6 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from waiting import eventually
+
 pytestmark = pytest.mark.slow
 
 EXAMPLES = Path(__file__).parents[2] / "schemas" / "customer_status_changed" / "examples"
@@ -58,7 +60,7 @@ def newer_major_version():
     ids=["not-json", "version-9"],
 )
 def test_a_poison_message_is_parked_with_its_reason_and_the_queue_keeps_flowing(
-    deployment, eventually, customers, body, reason
+    deployment, customers, body, reason
 ):
     deployment.client("sqs").send_message(QueueUrl=deployment.queue_url, MessageBody=body)
     dead = eventually(lambda: parked(deployment, body), "it is in the DLQ")
@@ -75,7 +77,7 @@ def test_a_poison_message_is_parked_with_its_reason_and_the_queue_keeps_flowing(
     [("number", {"N": "7"}), ("unknown", {"S": "FROZEN"})],
 )
 def test_an_item_that_is_no_event_is_stored_whole_and_the_next_change_arrives(
-    deployment, eventually, customers, customer, status
+    deployment, customers, customer, status
 ):
     customers.put(customer, status)
     customers.put(f"after-{customer}", {"S": "PENDING"})
@@ -105,7 +107,7 @@ def test_an_item_that_is_no_event_is_stored_whole_and_the_next_change_arrives(
     assert customers.status_of(customer) is None
 
 
-def test_no_payload_reaches_the_output_of_a_function(deployment, eventually, customers):
+def test_no_payload_reaches_the_output_of_a_function(deployment, customers):
     customers.put("canary", {"S": "ACTIVE"})
     customers.put("canary-bad", {"S": CANARY})
     body = f'{{"{CANARY}"'

@@ -15,6 +15,7 @@ from e2e.started_process import started
 from fanout.errors import ExitCode
 from fanout.local.runtime import look, running, stop
 from fanout.local.state_folder import RecordedProcess
+from waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -64,9 +65,7 @@ def is_gone(pid):
     return False
 
 
-def test_up_makes_the_payments_table_follow_the_accounts_table_and_down_leaves_nothing(
-    state, eventually
-):
+def test_up_makes_the_payments_table_follow_the_accounts_table_and_down_leaves_nothing(state):
     started = fanout("local", "up", "--json", "--detach", "--state", state)
     assert started.returncode == ExitCode.DONE, started.stderr
     assert "deploying the template …" in started.stderr
@@ -116,7 +115,7 @@ def test_up_makes_the_payments_table_follow_the_accounts_table_and_down_leaves_n
 
 
 def test_the_printed_example_works_with_other_attributes_and_without_the_persons_profile(
-    state, eventually, monkeypatch
+    state, monkeypatch
 ):
     monkeypatch.setenv("AWS_PROFILE", "nope")
     pairs = ("CustomerIdAttribute=id", "StatusAttribute=state", "SequenceAttribute=version")
@@ -140,7 +139,7 @@ def test_a_prefix_as_a_parameter_of_the_template_is_refused_before_anything_star
     assert not state.exists()
 
 
-def test_the_roles_permissions_suffice_where_they_are_checked(state, eventually):
+def test_the_roles_permissions_suffice_where_they_are_checked(state):
     with running(state, iam=True, prefix="strict") as deployment:
         dynamodb = deployment.client("dynamodb")
         good = {"customer_id": {"S": "c-1"}, "status": {"S": "ACTIVE"}}
@@ -160,7 +159,7 @@ def test_the_roles_permissions_suffice_where_they_are_checked(state, eventually)
     assert not state.exists()
 
 
-def test_ctrl_c_ends_the_foreground_run_with_success_and_leaves_nothing(state, eventually):
+def test_ctrl_c_ends_the_foreground_run_with_success_and_leaves_nothing(state):
     up = [FANOUT, "local", "up", "--json", "--state", state]
     with started(up, stdout=subprocess.PIPE) as process:
         eventually(lambda: (found := look(state)) and found.deployment, "it is up")
@@ -173,7 +172,7 @@ def test_ctrl_c_ends_the_foreground_run_with_success_and_leaves_nothing(state, e
     assert not state.exists()
 
 
-def test_a_killed_parent_takes_everything_with_it(state, eventually):
+def test_a_killed_parent_takes_everything_with_it(state):
     up = [FANOUT, "local", "up", "--state", state]
     with started(up, stdout=subprocess.DEVNULL) as process:
         found = eventually(lambda: (seen := look(state)) and seen.deployment and seen, "it is up")

@@ -14,6 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from fanout.local import stack
+from waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +28,7 @@ def lambda_handler(event, context):
 QUEUE = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "shimmed"}}
 
 
-def create_stack(bare_emulator, eventually, name, **template):
+def create_stack(bare_emulator, name, **template):
     cloudformation = bare_emulator.client("cloudformation")
     cloudformation.create_stack(
         StackName=name, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_IAM"]
@@ -57,7 +58,7 @@ def test_the_shims_were_reviewed_for_the_installed_emulator():
     assert version("ministack") == stack.EMULATOR_VERSION
 
 
-def test_an_alarm_on_a_metric_expression_fails_the_stack(bare_emulator, eventually):
+def test_an_alarm_on_a_metric_expression_fails_the_stack(bare_emulator):
     alarm = {
         "Type": "AWS::CloudWatch::Alarm",
         "Properties": {
@@ -67,7 +68,7 @@ def test_an_alarm_on_a_metric_expression_fails_the_stack(bare_emulator, eventual
             "Metrics": [{"Id": "e", "Expression": "1 + 1", "ReturnData": True}],
         },
     }
-    assert create_stack(bare_emulator, eventually, "alarm", Resources={"Alarm": alarm}) in {
+    assert create_stack(bare_emulator, "alarm", Resources={"Alarm": alarm}) in {
         "ROLLBACK_COMPLETE",
         "CREATE_FAILED",
     }
@@ -75,7 +76,7 @@ def test_an_alarm_on_a_metric_expression_fails_the_stack(bare_emulator, eventual
     assert kept["Resources"] == {"Queue": QUEUE}
 
 
-def test_a_mappings_number_from_a_parameter_stays_a_string(bare_emulator, eventually):
+def test_a_mappings_number_from_a_parameter_stays_a_string(bare_emulator):
     create_function(bare_emulator, "reader", LOSING_HANDLER)
     template = {
         "Parameters": {"Concurrency": {"Type": "Number", "Default": 5}},
@@ -92,7 +93,7 @@ def test_a_mappings_number_from_a_parameter_stays_a_string(bare_emulator, eventu
             },
         },
     }
-    assert create_stack(bare_emulator, eventually, "mapping", **template) == "CREATE_COMPLETE"
+    assert create_stack(bare_emulator, "mapping", **template) == "CREATE_COMPLETE"
     # Read without boto3, which makes a number of it again.
     url = f"{bare_emulator.target.endpoint_url}/2015-03-31/event-source-mappings/"
     with urlopen(url) as answer:
@@ -105,9 +106,7 @@ def test_a_mappings_number_from_a_parameter_stays_a_string(bare_emulator, eventu
     assert mapping["ScalingConfig"] == {"MaximumConcurrency": 7}
 
 
-def test_the_emulators_stream_mapping_loses_what_a_partial_answer_reports(
-    bare_emulator, eventually
-):
+def test_the_emulators_stream_mapping_loses_what_a_partial_answer_reports(bare_emulator):
     dynamodb = bare_emulator.client("dynamodb")
     table = dynamodb.create_table(
         TableName="lossy",

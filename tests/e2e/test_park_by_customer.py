@@ -17,6 +17,7 @@ from customer_events.encoder import to_document
 from e2e.dlq_rig import command_line
 from fanout.packaging.build import build_package
 from unit.event_consumer.consumer_samples import live
+from waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -170,7 +171,7 @@ class System(SimpleNamespace):
 
 
 @pytest.fixture
-def stuck(system, eventually):
+def stuck(system):
     """A's first is poison, three follow it in turns; B flows."""
     system.publish("A", 1, poison=True)
     for number in (2, 3):
@@ -186,7 +187,7 @@ def stuck(system, eventually):
     return system
 
 
-def free(system, eventually):
+def free(system):
     """The customer waits for nobody any more."""
     assert system.dead() == 0
     eventually(lambda: system.notes() == 0, "no note is left")
@@ -195,9 +196,7 @@ def free(system, eventually):
     eventually(lambda: system.seen("A") == [*before, 5], "A flows")
 
 
-def test_an_edited_event_is_still_the_first_and_a_replay_releases_the_rest_in_order(
-    stuck, eventually
-):
+def test_an_edited_event_is_still_the_first_and_a_replay_releases_the_rest_in_order(stuck):
     cause = ("--where-reason", "SchemaViolation")
     edit = ("dlq", "edit", "orders", *cause, "--patch", stuck.patch, "--execute", *AT_ONCE)
     assert stuck.done(*edit)["fates"] == {"SENT": 1}
@@ -206,12 +205,10 @@ def test_an_edited_event_is_still_the_first_and_a_replay_releases_the_rest_in_or
     replay = ("dlq", "replay", "orders", "--execute", *AT_ONCE)
     assert stuck.done(*replay)["fates"] == {"SENT": 3}
     eventually(lambda: stuck.seen("A") == [1, 2, 3, 4], "the rest, in order")
-    free(stuck, eventually)
+    free(stuck)
 
 
-def test_a_replay_of_what_waits_is_parked_again_as_long_as_the_first_is_not_mended(
-    stuck, eventually
-):
+def test_a_replay_of_what_waits_is_parked_again_as_long_as_the_first_is_not_mended(stuck):
     behind = ("--where-reason", "BehindParkedEvent")
     replay = ("dlq", "replay", "orders", *behind, "--execute", *AT_ONCE)
     stuck.fanout(*replay)
@@ -219,7 +216,7 @@ def test_a_replay_of_what_waits_is_parked_again_as_long_as_the_first_is_not_mend
     assert (stuck.seen("A"), stuck.notes()) == ([], 4)
 
 
-def test_a_discarded_event_frees_the_rest_which_the_function_then_takes_in_order(stuck, eventually):
+def test_a_discarded_event_frees_the_rest_which_the_function_then_takes_in_order(stuck):
     waits = stuck.done(
         "dlq", "replay", "orders", "--through", "consumer", *HOLD, "--execute", code=1
     )
@@ -238,13 +235,13 @@ def test_a_discarded_event_frees_the_rest_which_the_function_then_takes_in_order
     through = ("dlq", "replay", "orders", "--through", "consumer", "--execute", *HOLD)
     assert stuck.done(*through)["fates"] == {"APPLIED": 3}
     assert stuck.seen("A") == [2, 3, 4]
-    free(stuck, eventually)
+    free(stuck)
 
 
 @pytest.mark.parametrize(
     "number", [7, *(pytest.param(number, marks=pytest.mark.exhaustive) for number in (8, 9))]
 )
-def test_a_discard_that_is_killed_frees_the_rest_once_it_is_gone_on_with(stuck, eventually, number):
+def test_a_discard_that_is_killed_frees_the_rest_once_it_is_gone_on_with(stuck, number):
     discard = (
         "dlq",
         "discard",
@@ -261,10 +258,10 @@ def test_a_discard_that_is_killed_frees_the_rest_once_it_is_gone_on_with(stuck, 
     eventually(lambda: stuck.dead() == 3, "what the killed process hid shows up")
     assert stuck.done("dlq", "replay", "orders", "--execute", *AT_ONCE)["fates"] == {"SENT": 3}
     eventually(lambda: stuck.seen("A") == [2, 3, 4], "the rest, in order")
-    free(stuck, eventually)
+    free(stuck)
 
 
-def test_what_an_export_holds_is_still_known_after_an_import(stuck, eventually, tmp_path):
+def test_what_an_export_holds_is_still_known_after_an_import(stuck, tmp_path):
     kept = tmp_path / "kept.jsonl"
     stuck.look("dlq", "export", "orders", "--to", str(kept), "--where-reason", "SchemaViolation")
     [line] = kept.read_text().splitlines()

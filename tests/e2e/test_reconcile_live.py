@@ -9,10 +9,11 @@ from e2e.fanout_command import Fanout
 from e2e.second_subscriber import subscribed
 from e2e.traffic import STATUSES, Traffic
 from seed_at_scale.watching import looks
+from waiting import eventually
 
 pytestmark = pytest.mark.slow
 
-CUSTOMERS = 200
+CUSTOMERS = 60
 PATIENCE_SECONDS = 180
 RULE = "payments_consumer.standing:attributes"
 STRAY = "nobody-knows"
@@ -105,7 +106,7 @@ def tamper(planted):
     }
 
 
-def test_ten_planted_drifts_are_found_and_mended(seeded, fanout, eventually):
+def test_ten_planted_drifts_are_found_and_mended(seeded, fanout):
     planted = plant(seeded)
     eventually(settled(seeded), "the rows before", deadline_seconds=PATIENCE_SECONDS)
     for customer_id in planted.gone:
@@ -129,7 +130,7 @@ def test_ten_planted_drifts_are_found_and_mended(seeded, fanout, eventually):
     assert rows[planted.active[1]]["payments"]["S"] == "ALLOWED"
 
 
-def test_nothing_is_found_while_changes_flow_at_speed(seeded, fanout, eventually):
+def test_nothing_is_found_while_changes_flow_at_speed(seeded, fanout):
     eventually(settled(seeded), "the rows before", deadline_seconds=PATIENCE_SECONDS)
     before = seeded.traffic.written
     with seeded.traffic.flowing(pause_seconds=0.005):
@@ -138,8 +139,8 @@ def test_nothing_is_found_while_changes_flow_at_speed(seeded, fanout, eventually
     assert seeded.traffic.written - before > 50
 
 
-@pytest.mark.parametrize("changes", [1_000, pytest.param(10_000, marks=pytest.mark.exhaustive)])
-def test_a_subscriber_that_was_down_catches_up_by_itself(seeded, fanout, eventually, changes):
+@pytest.mark.parametrize("changes", [300, pytest.param(10_000, marks=pytest.mark.exhaustive)])
+def test_a_subscriber_that_was_down_catches_up_by_itself(seeded, fanout, changes):
     eventually(settled(seeded), "the rows before", deadline_seconds=PATIENCE_SECONDS)
     seeded.risk.switch(on=False)
     change(seeded.traffic, changes)

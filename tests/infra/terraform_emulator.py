@@ -3,14 +3,11 @@
 import re
 import shutil
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from fanout.aws import AwsTarget
 from fanout.discovery import find_publisher, find_subscriber
@@ -18,7 +15,6 @@ from fanout.streams.poller import StreamPoller
 from infra.terraform_workspace import Workspace
 
 REGION = "us-east-1"
-DEADLINE_SECONDS = 60
 ARCHITECTURE = "x86_64"
 
 # Path style, as buckets have no host names there; and the dummy credentials that it takes. It does
@@ -178,19 +174,6 @@ def row_of(target: AwsTarget, customer: str) -> dict[str, str]:
         TableName=find_subscriber(target, "payments").table, Key={"customer_id": {"S": customer}}
     )
     return {name: next(iter(value.values())) for name, value in answer.get("Item", {}).items()}
-
-
-def await_true(condition: Callable[[], Any], what: str) -> None:
-    """Wait until a condition holds.
-
-    Raises:
-        Failed: it does not within `DEADLINE_SECONDS`.
-    """
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        if time.monotonic() > deadline:
-            pytest.fail(f"not within {DEADLINE_SECONDS} seconds: {what}")
-        time.sleep(0.1)
 
 
 def leftovers(target: AwsTarget) -> dict[str, list[Any]]:

@@ -4,8 +4,9 @@
 Without it Terraform asks the registry. Where neither answers, tests are skipped, or, with
 `FANOUT_REQUIRE_TERRAFORM=1`, fail.
 
-Terraform starts the provider, and asks for its schema of some megabytes, for each run block. So
-tests that mock AWS share one provider process, to which Terraform reattaches.
+Terraform starts the provider, and asks for its schema of some megabytes, for each run block, and
+for each configuration of it whenever it validates, plans or applies. So tests share one provider
+process, to which Terraform reattaches.
 """
 
 import json
@@ -125,7 +126,8 @@ def workspace(root: Path, **variables: str) -> Iterator[Workspace]:
 def one_provider(found: Workspace) -> Iterator[Workspace]:
     """Start the AWS provider once, for every command in the workspace that is yielded.
 
-    One process has one configuration: this is for tests that mock the provider.
+    One process has one configuration: this is for tests that mock the provider, and for those that
+    configure it everywhere alike.
     """
     folder = found.folder("modules", "dashboard", ".terraform", "providers")
     [program] = folder.glob("*/hashicorp/aws/*/*/terraform-provider-aws*")
@@ -176,6 +178,7 @@ def _environment(cache: Path, *, offline: bool) -> dict[str, str]:
     settings = {
         "TF_IN_AUTOMATION": "1",
         "CHECKPOINT_DISABLE": "1",
+        "GOGC": "400",  # reading the schema is most of the work, and a third of that was collecting
         "TF_CLI_ARGS_plan": "-input=false",
     }
     return kept | settings | ({} if offline else {"TF_PLUGIN_CACHE_DIR": str(cache)})

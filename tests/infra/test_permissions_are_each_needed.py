@@ -4,9 +4,7 @@ What is taken away is taken from the role on the running deployment and given ba
 """
 
 import json
-import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 from botocore.exceptions import ClientError
@@ -16,8 +14,8 @@ from fanout.local.runtime import running
 from infra.permission_needs import NEEDS, PROVED
 from infra.permission_roles import CALLS, Call, Role
 from infra.sam_template import deployed, of_type
+from waiting import eventually
 
-DEADLINE_SECONDS = 120
 DENIED = {
     "AccessDenied",
     "AccessDeniedException",
@@ -105,10 +103,10 @@ def test_without_publish_nothing_is_lost_and_all_is_delivered_once_it_is_back(up
         for status in ("ACTIVE", "SUSPENDED"):
             for customer in wanted:
                 _write(up, customer, status)
-        _await(lambda: _counted(up, "BusFaults"), "the publisher counts a fault of the bus")
+        eventually(lambda: _counted(up, "BusFaults"), "the publisher counts a fault of the bus")
         assert _rows(up, "publish-") == {}
         assert (_stored(up), _dead(up)) == (stored, dead)
-    _await(lambda: _rows(up, "publish-") == wanted, "all changes have arrived")
+    eventually(lambda: _rows(up, "publish-") == wanted, "all changes have arrived")
     assert (_stored(up), _dead(up)) == (stored, dead)
 
 
@@ -121,18 +119,18 @@ def test_without_the_failure_store_a_bad_record_waits_and_is_parked_once_it_is_b
     )
     with Role.of(up, "PublisherRole").without("KeepFailures"):
         _write(up, "keep-1", "FROZEN")
-        _await(lambda: _counted(up, "RecordsFailed") > failed, "the record fails")
+        eventually(lambda: _counted(up, "RecordsFailed") > failed, "the record fails")
         assert (_stored(up), _counted(up, "RecordsParked")) == (stored, parked)
-    _await(lambda: _stored(up) > stored, "the record is parked")
+    eventually(lambda: _stored(up) > stored, "the record is parked")
 
 
 @pytest.mark.slow
 def test_without_the_table_a_message_waits_and_is_applied_once_it_is_back(up):
     with Role.of(up, "ConsumerRole").without("WriteStandings"):
         _write(up, "table-1", "ACTIVE")
-        _await(lambda: _retried(up), "the consumer gives the message back")
+        eventually(lambda: _retried(up), "the consumer gives the message back")
         assert _rows(up, "table-") == {}
-    _await(lambda: _rows(up, "table-") == {"table-1": "ACTIVE"}, "the row is written")
+    eventually(lambda: _rows(up, "table-") == {"table-1": "ACTIVE"}, "the row is written")
 
 
 @pytest.mark.slow
@@ -140,9 +138,9 @@ def test_without_the_dlq_poison_waits_and_is_parked_once_it_is_back(up):
     dead, retried = _dead(up), _retried(up)
     with Role.of(up, "ConsumerRole").without("ParkPoison"):
         up.client("sqs").send_message(QueueUrl=up.queue_url, MessageBody="{")
-        _await(lambda: _retried(up) > retried, "the consumer gives the message back")
+        eventually(lambda: _retried(up) > retried, "the consumer gives the message back")
         assert _dead(up) == dead
-    _await(lambda: _dead(up) > dead, "the message is in the DLQ")
+    eventually(lambda: _dead(up) > dead, "the message is in the DLQ")
 
 
 # ---------------------------------------------------------------- what the tests look at
@@ -199,11 +197,3 @@ def _retried(up: LocalDeployment) -> float:
 def _sum(up: LocalDeployment, function: str, metric: str) -> float:
     blobs = (json.loads(line) for line in up.log_lines(function) if line.startswith('{"_aws"'))
     return float(sum(sum(blob.get(metric, [])) for blob in blobs))
-
-
-def _await(condition: Callable[[], Any], what: str) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        if time.monotonic() > deadline:
-            pytest.fail(f"not within {DEADLINE_SECONDS} seconds: {what}")
-        time.sleep(0.1)

@@ -6,7 +6,8 @@ from bare_emulator import emulator_in
 from fanout.local.deployment import local_target
 from fanout.packaging.build import build_package
 from infra import terraform_emulator as embedded
-from infra.terraform_workspace import Workspace, workspace
+from infra.terraform_workspace import Workspace, one_provider, workspace
+from waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.infra]
 GIVEN_KEY = """
@@ -49,7 +50,8 @@ def test_the_examples_are_deployed_carry_a_change_and_leave_nothing(
         for example in embedded.FAULTS
     }
     root = tmp_path_factory.mktemp("terraform")
-    with workspace(root, AWS_ENDPOINT_URL=aws.endpoint_url, NO_PROXY="*") as terraform:
+    settings = {"AWS_ENDPOINT_URL": aws.endpoint_url, "NO_PROXY": "*"}
+    with workspace(root, **settings) as copied, one_provider(copied) as terraform:
         deployment = embedded.prepare(terraform, targets, packages)
         deployment.apply()
         for example in sorted(embedded.CARRIES):
@@ -64,7 +66,7 @@ def carries_a_change(target):
     with embedded.stream_is_read(target):
         for status, payments in (("ACTIVE", "ALLOWED"), ("SUSPENDED", "BLOCKED")):
             embedded.write_status(target, "C-1", status)
-            embedded.await_true(
+            eventually(
                 lambda wanted=payments: embedded.row_of(target, "C-1").get("payments") == wanted,
                 f"{target.prefix}: the row is {payments}",
             )

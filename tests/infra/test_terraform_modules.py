@@ -15,7 +15,7 @@ TESTED = sorted(path.parent.relative_to(TERRAFORM) for path in TERRAFORM.glob("*
 
 
 def test_everything_is_formatted(terraform: Workspace):
-    assert terraform.run(terraform.root, "fmt", "-check", "-recursive", "-diff") == ""
+    assert terraform.run(TERRAFORM, "fmt", "-check", "-recursive", "-diff") == ""
 
 
 @pytest.mark.parametrize("folder", TESTED, ids=str)

@@ -6,7 +6,6 @@ follows it; of EventBridge to SQS it delivers `$.detail`, as AWS does.
 
 import json
 import threading
-import time
 from contextlib import contextmanager
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from bare_emulator import emulator_in
 from fanout.packaging.build import build_package
 from fanout.streams.poller import StreamPoller
+from waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -198,15 +198,6 @@ def attach_rule(target, queue_url):
     )
 
 
-def await_that(condition, what):
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not (found := condition()):
-        if time.monotonic() > deadline:
-            pytest.fail(f"not within {DEADLINE_SECONDS} seconds: {what}")
-        time.sleep(0.05)
-    return found
-
-
 def expect_each_customers_last_status(system):
     """In a running system: many customers, each of whom changes while others do."""
     customers = [f"c-{number}" for number in range(12)]
@@ -215,7 +206,7 @@ def expect_each_customers_last_status(system):
             system.write(customer, status)
     expected = ("SUSPENDED", "ACTIVE", "BLOCKED")
     for customer in customers:
-        await_that(
+        eventually(
             lambda customer=customer: system.row(customer) == expected, "rows are up to date"
         )
     assert system.dead() == []
@@ -231,7 +222,7 @@ def test_changes_wait_for_an_event_bus_that_does_not_exist_yet_and_then_arrive(t
     system = System(target, packages, lay_no_bus)
     system.write("early", "ACTIVE")
     with system.running():
-        await_that(
+        eventually(
             lambda: any("EventBusNotFound" in line for line in system.log_lines("publisher")),
             "the publisher says that there is no bus",
         )
@@ -240,6 +231,6 @@ def test_changes_wait_for_an_event_bus_that_does_not_exist_yet_and_then_arrive(t
     assert created["EventBusArn"] == system.bus_arn
     attach_rule(target, system.queue_url)
     with system.running():
-        await_that(lambda: system.row("early"), "the change arrives after all")
+        eventually(lambda: system.row("early"), "the change arrives after all")
         expect_each_customers_last_status(system)
     assert system.row("early") == ("ACTIVE", None, "ALLOWED")

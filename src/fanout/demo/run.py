@@ -236,8 +236,8 @@ def _await_end(watch: Watch, show: Callable[[Counts], None]) -> None:
     """Wait until no change is on its way any more, or until nothing has moved for long."""
     moved_at, counts = time.monotonic(), watch.counts()
     while True:
-        watch.look()
         began = time.monotonic()
+        watch.look()
         if not watch.ledger.close().lost:
             return
         if watch.counts() != counts:
@@ -248,7 +248,7 @@ def _await_end(watch: Watch, show: Callable[[Counts], None]) -> None:
             return
         if quiet_seconds > _QUIET_SECONDS:
             watch.look_at_failures()
-        # A long ledger takes a while to close: never spend most of the time on that.
+        # Never spend most of the time on looking, or on closing a long ledger.
         time.sleep(max(_POLL_SECONDS, 2 * (time.monotonic() - began)))
 
 

@@ -41,11 +41,10 @@ _DESCRIBE_SECONDS = 10.0
 _DRAIN_SECONDS = 2.0
 # Lambda polls a shard 4 times a second; here that delay would be most of the latency shown. After
 # records the next look comes when their batch is done; a shard that stays quiet is looked at ever
-# more rarely, until as rarely as by Lambda.
-_POLL_SECONDS_BUSY = 0.02
-_POLL_SECONDS_MIN = 0.01
+# more rarely, until as rarely as by Lambda. Looking more often costs a fifth of a core.
+_POLL_SECONDS_MIN = 0.02
 _POLL_SECONDS_MAX = 0.25
-_POLL_SHARE_OF_QUIET = 0.005
+_POLL_SHARE_OF_QUIET = 0.05
 
 
 # The calls: an invocation of the function, and the on-failure record of a batch that is given up
@@ -197,7 +196,7 @@ class _Shard:
         self.was_empty = records == 0
         if records:
             self._quiet_since = now
-            self.read_at = now + _POLL_SECONDS_BUSY
+            self.read_at = now + _POLL_SECONDS_MIN
         else:
             wait = (now - self._quiet_since) * _POLL_SHARE_OF_QUIET
             self.read_at = now + min(max(wait, _POLL_SECONDS_MIN), _POLL_SECONDS_MAX)
