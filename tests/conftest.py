@@ -13,8 +13,9 @@ import botocore.loaders
 from hypothesis import HealthCheck, settings
 
 from no_skips import pytest_sessionfinish, pytest_terminal_summary
+from shares import pytest_collection_modifyitems
 
-__all__ = ["pytest_sessionfinish", "pytest_terminal_summary"]
+__all__ = ["pytest_collection_modifyitems", "pytest_sessionfinish", "pytest_terminal_summary"]
 
 settings.register_profile(
     "house", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True

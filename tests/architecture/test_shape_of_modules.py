@@ -17,24 +17,26 @@ def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return (function.end_lineno or 0) - body[0].lineno + 1 if body else 0
 
 
-@pytest.mark.parametrize("path", module_files(), ids=module_name)
-def test_a_function_fits_on_a_screen(path):
-    functions = (
-        node
+def test_a_function_fits_on_a_screen():
+    too_long = [
+        f"{module_name(path)}.{node.name}"
+        for path in module_files()
         for node in ast.walk(parse(path))
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-    )
-    assert [one.name for one in functions if body_lines(one) > FUNCTION_LINES_MAX] == []
+        and body_lines(node) > FUNCTION_LINES_MAX
+    ]
+    assert too_long == []
 
 
-@pytest.mark.parametrize("path", module_files(), ids=module_name)
-def test_a_module_is_named_for_what_it_holds(path):
-    assert not set(path.relative_to(SRC).with_suffix("").parts) & NAMES_THAT_SAY_NOTHING
+def test_a_module_is_named_for_what_it_holds():
+    for path in module_files():
+        parts = set(path.relative_to(SRC).with_suffix("").parts)
+        assert not parts & NAMES_THAT_SAY_NOTHING, module_name(path)
 
 
-@pytest.mark.parametrize("path", module_files(), ids=module_name)
-def test_a_module_says_what_it_is_for(path):
-    assert ast.get_docstring(parse(path))
+def test_a_module_says_what_it_is_for():
+    for path in module_files():
+        assert ast.get_docstring(parse(path)), module_name(path)
 
 
 @pytest.mark.parametrize("package", PACKAGES)

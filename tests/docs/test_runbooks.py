@@ -42,10 +42,11 @@ def test_every_page_that_an_alarm_names_exists():
     assert named <= {page.name for page in PAGES}
 
 
-@pytest.mark.parametrize("name", alarm_names())
-def test_the_index_lists_every_alarm(name):
-    ending = re.sub(r"^p(-payments)?", "…", name)
-    assert f"`{ending}`" in (FOLDER / "README.md").read_text(encoding="utf-8")
+def test_the_index_lists_every_alarm():
+    index = (FOLDER / "README.md").read_text(encoding="utf-8")
+    for name in alarm_names():
+        ending = re.sub(r"^p(-payments)?", "…", name)
+        assert f"`{ending}`" in index
 
 
 @pytest.mark.parametrize("code", [*CONTRACT, NEVER_RAN, UNDELIVERED, "ERROR_CODE"])

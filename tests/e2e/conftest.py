@@ -1,8 +1,8 @@
 """The embedded AWS for end-to-end tests: the deployed template, and a bare emulator.
 
-Both are started once for each pytest worker. A test uses customers and names of its own, so that
-tests can share a deployment in any order; a module whose tests look at every customer of Accounts
-takes `untouched_deployment`, where no other module's poison lies.
+Each is started once for each pytest worker. A test uses customers and names of its own, so that
+tests can share a deployment in any order; those that look at every customer of Accounts share
+`untouched_deployment`, where no poison lies. An `xdist_group` keeps on one worker what shares one.
 """
 
 from types import SimpleNamespace
@@ -20,9 +20,9 @@ def deployment(tmp_path_factory):
         yield up
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def untouched_deployment(tmp_path_factory):
-    """The whole system, for the tests of one module only."""
+    """The whole system, in whose Accounts every customer has a status that is known."""
     with running(tmp_path_factory.mktemp("untouched") / "state") as up:
         yield up
 

@@ -14,7 +14,7 @@ from e2e.traffic import STATUSES, Traffic
 from event_consumer.guarded_table import read_row
 from waiting import eventually
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("accounts-alone")]
 
 CUSTOMERS = 200
 KILLED_CUSTOMERS = 100
@@ -23,7 +23,7 @@ PATIENCE_SECONDS = 180
 
 @pytest.fixture(scope="module")
 def deployment(untouched_deployment):
-    """One where every customer of Accounts is this module's."""
+    """One in which every customer of Accounts can be compared."""
     return untouched_deployment
 
 

@@ -21,7 +21,7 @@ from unit.fanout.failures.failures_in_memory import batch_object, parked_object
 from unit.publisher.stream_record_samples import ARN, record
 from waiting import eventually
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("deployment")]
 KEPT = {("after", 5), ("torn", 7)}
 
 KILLED = Path(__file__).parent / "dlq_killed.py"

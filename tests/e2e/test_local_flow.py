@@ -8,7 +8,7 @@ import pytest
 
 from waiting import eventually
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("deployment")]
 
 EXAMPLES = Path(__file__).parents[2] / "schemas" / "customer_status_changed" / "examples"
 CANARY = "canary-4711"

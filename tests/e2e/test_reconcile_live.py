@@ -11,7 +11,7 @@ from e2e.traffic import STATUSES, Traffic
 from seed_at_scale.watching import looks
 from waiting import eventually
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("accounts-alone")]
 
 CUSTOMERS = 60
 PATIENCE_SECONDS = 180
@@ -21,7 +21,7 @@ STRAY = "nobody-knows"
 
 @pytest.fixture(scope="module")
 def deployment(untouched_deployment):
-    """One where every customer of Accounts is this module's."""
+    """One in which every customer of Accounts can be compared."""
     return untouched_deployment
 
 

@@ -1,5 +1,6 @@
 """Reads infra/sam/template.yaml, expands it as AWS does, and resolves it for one deployment."""
 
+import copy
 import json
 import re
 from collections.abc import Mapping
@@ -45,7 +46,12 @@ _NAMES = {
 
 
 def read() -> dict[str, Any]:
-    """The template as it is written, short tags in their long form."""
+    """The template as it is written, short tags in their long form; the caller's own copy."""
+    return copy.deepcopy(_written())
+
+
+@cache
+def _written() -> dict[str, Any]:
     template: dict[str, Any] = yaml_parse((FOLDER / "template.yaml").read_text(encoding="utf-8"))
     return template
 
