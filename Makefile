@@ -46,8 +46,8 @@ seed-at-scale: install ## Seed a subscriber of many customers while they change:
 bench: install ## What publisher and consumer cost, beside what one would write first: BENCH="--json".
 	@$(BIN)/python -m bench $(BENCH)
 
-test-fast: install ## Run the tests that need no processes and no moto; under a minute.
-	$(BIN)/pytest -n $(WORKERS) -m "not slow" tests/architecture tests/contract tests/docs tests/unit
+test-fast: install ## Run the tests that need no processes and no moto; half a minute.
+	$(BIN)/pytest -n logical -m "not slow" tests/architecture tests/contract tests/docs tests/unit
 
 check: install ## Linters, types, import rules, template, secrets, licences.
 	$(BIN)/ruff format --check .
