@@ -115,7 +115,9 @@ def test_the_near_misses_of_a_field_hold_both_good_and_bad_values(name, field):
     assert {model_accepts(MODELS[name], value) for value in grid(name, field)} == {True, False}
 
 
-@pytest.mark.parametrize("count", [250, pytest.param(1_500, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize(
+    "count", [250, pytest.param(1_500, marks=[pytest.mark.slow, pytest.mark.exhaustive])]
+)
 def test_whole_documents_get_the_same_verdict_from_schemas_and_decoder(count):
     @settings(PATIENT, max_examples=count)
     @given(documents_near_the_schema())

@@ -6,8 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+import typer
 
 from docs.doc_blocks import ROOT, pages
+from fanout.cli import COMMANDS, app, load
 
 _FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 _SPAN = re.compile(r"`([^`\n]+)`")
@@ -61,6 +65,28 @@ def words_of_sources() -> frozenset[str]:
             words.update(re.findall(r"[A-Za-z_$][\w$]*(?:-[\w$]+)*", one))
             words.update(re.findall(r"\w+", one))
     return frozenset(words)
+
+
+def options_of(command: Any) -> dict[str, bool]:
+    """Each option of a command, and whether it takes a value."""
+    return {"--help": False} | {
+        name: not getattr(each, "is_flag", False)
+        for each in getattr(command, "params", ())
+        for name in (*each.opts, *each.secondary_opts)
+    }
+
+
+@cache
+def every_option() -> frozenset[str]:
+    """The options of all commands."""
+    waiting: list[Any] = [typer.main.get_command(app), *map(load, COMMANDS)]
+    found: set[str] = set()
+    while waiting:
+        command = waiting.pop()
+        found |= set(options_of(command))
+        if command.name != "fanout":
+            waiting += getattr(command, "commands", {}).values()
+    return frozenset(found)
 
 
 # Private functions

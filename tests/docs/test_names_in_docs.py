@@ -7,15 +7,12 @@ parameter, an option, a report's word, a file. ADRs and the changelog tell of th
 import re
 from functools import cache
 from itertools import chain
-from typing import Any
 
 import pytest
-import typer
 from botocore.session import Session
 
 from docs.doc_blocks import ROOT
-from docs.doc_names import Shown, blocks, spans, words_of_sources
-from fanout.cli import COMMANDS, app, load
+from docs.doc_names import Shown, blocks, every_option, spans, words_of_sources
 from infra.sam_template import deployed, of_type
 from infra.terraform_workspace import MODULES, TERRAFORM
 from infra.watched_metrics import AWS
@@ -225,32 +222,13 @@ def test_every_ssm_parameter_is_written_or_locked_by():
         assert name in written | {"/PREFIX/locks/*"}, one
 
 
-@cache
-def options() -> dict[tuple[str, ...], set[str]]:
-    """The options of each command, by its words."""
-    found: dict[tuple[str, ...], set[str]] = {}
-
-    def look(command: Any, words: tuple[str, ...]) -> None:
-        found[words] = {
-            option for one in command.params for option in one.opts + one.secondary_opts
-        }
-        for name, inner in getattr(command, "commands", {}).items():
-            look(inner, (*words, name))
-
-    look(typer.main.get_command(app), ())
-    for name in COMMANDS:
-        look(load(name), (name,))
-    return found
-
-
 def test_every_option_belongs_to_a_command():
-    ours = set().union(*options().values())
     scripts = "\n".join(
         path.read_text()
         for folder in ("scripts", "bench", "tests")
         for path in (ROOT / folder).rglob("*.py")
     )
-    ours |= set(re.findall(r'add_argument\(\s*"(--[a-z-]+)"', scripts))
+    ours = every_option() | set(re.findall(r'add_argument\(\s*"(--[a-z-]+)"', scripts))
     unknown = [
         str(one)
         for one in matching(r"--[a-z].*")
@@ -258,19 +236,6 @@ def test_every_option_belongs_to_a_command():
         if option not in ours and option not in THEIR_OPTIONS
     ]
     assert unknown == []
-
-
-def test_every_command_in_a_sentence_exists_with_its_options():
-    shown = matching(r"(?:\.venv/bin/)?fanout [a-z].*")
-    assert len(shown) > 30
-    for one in shown:
-        words = one.text.removeprefix(".venv/bin/").split()[1:]
-        command: tuple[str, ...] = ()
-        while words and (*command, words[0]) in options():
-            command = (*command, words.pop(0))
-        assert command, one
-        given = [word.partition("=")[0] for word in words if word.startswith("--")]
-        assert set(given) <= options()[command] | options()[()] | {"--help"}, one
 
 
 def test_every_path_leads_somewhere():
@@ -308,11 +273,6 @@ def test_every_path_in_a_shell_line_leads_somewhere_or_is_made_on_its_page():
         ("`PREFIX-payments-lost`", test_every_alarm_is_deployed),
         ("`/PREFIX/topic`", test_every_ssm_parameter_is_written_or_locked_by),
         ("`--repair-all`", test_every_option_belongs_to_a_command),
-        (
-            "`fanout reconcile payments --everything`",
-            test_every_command_in_a_sentence_exists_with_its_options,
-        ),
-        ("`fanout mend`", test_every_command_in_a_sentence_exists_with_its_options),
         ("`src/publisher/shipping.py`", test_every_path_leads_somewhere),
         ("`keeps_every_state = true`", test_every_variable_of_terraform_that_is_set_is_declared),
         ("`fanout.mending.store`", test_every_dotted_name_is_a_module_or_an_attribute),

@@ -9,18 +9,16 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 import typer
 
-from docs.doc_blocks import ROOT, pages
+from docs.doc_blocks import ROOT
+from docs.doc_names import every_option, options_of, spans
 from fanout.cli import COMMANDS, app, load
 
-_FANOUT = re.compile(r"(?<![\w./-])fanout((?:\s+[^\s`]+)+)")
-_SPAN = re.compile(r"`([^`\n]+)`")
+_FANOUT = re.compile(r"(?<![\w./-])(?:\.venv/bin/)?fanout((?:\s+[^\s`]+)+)")
 _END = re.compile(r"""[<>()[\]"'…]|[,.;:]$""")
-_HISTORY = {"CHANGELOG.md", "adr"}
 _USER_AGENT = re.compile(r"fanout \w+ botocore/")
 _VALUE = "VALUE"
 _OF_THE_AWS_CLI = {
@@ -56,10 +54,7 @@ def sources() -> Iterator[tuple[Path, str]]:
             for path in sorted((ROOT / folder).rglob(kind)):
                 if ".terraform" not in path.parts:
                     yield path, path.read_text(encoding="utf-8")
-    told_now = [page for page in pages() if not _HISTORY & {page.name, page.parent.name}]
-    for page in told_now:
-        for span in _SPAN.findall(page.read_text(encoding="utf-8")):
-            yield page, span
+    yield from ((ROOT / span.page, span.text) for span in spans())
 
 
 def phrases(text: str) -> Iterator[list[str]]:
@@ -74,9 +69,7 @@ def phrases(text: str) -> Iterator[list[str]]:
         yield [word for word in words if word]
 
 
-@cache
-def full(name: str) -> Any:
-    return load(name)
+full = cache(load)
 
 
 def fault_of(words: list[str]) -> str | None:
@@ -100,26 +93,6 @@ def fault_of(words: list[str]) -> str | None:
             command, at = full(word) if command is None else names[word], f"{at} {word}"
             options |= options_of(command)
     return None
-
-
-def options_of(command: Any) -> dict[str, bool]:
-    """Each option of a command, and whether it takes a value."""
-    return {"--help": False} | {
-        name: not getattr(each, "is_flag", False)
-        for each in getattr(command, "params", ())
-        for name in (*each.opts, *each.secondary_opts)
-    }
-
-
-def every_option() -> set[str]:
-    waiting: list[Any] = [typer.main.get_command(app), *(full(name) for name in COMMANDS)]
-    found: set[str] = set()
-    while waiting:
-        command = waiting.pop()
-        found |= set(options_of(command))
-        if command.name != "fanout":
-            waiting += getattr(command, "commands", {}).values()
-    return found
 
 
 def test_a_command_that_is_suggested_exists_with_its_options():
