@@ -1,7 +1,12 @@
-"""Rigs of the transports on moto, each test with its own."""
+"""Rigs of the transports on moto, each test with its own.
 
+moto makes a parser of each path in a target's input, for each event: once for each path is enough.
+"""
+
+import functools
 import gc
 
+import jsonpath_ng.ext
 import pytest
 from moto import mock_aws
 
@@ -16,6 +21,8 @@ _UNSET = (
     "PUBLISH_VERSIONS",
     "SEQUENCE_ATTRIBUTE",
 )
+
+jsonpath_ng.ext.parse = functools.cache(jsonpath_ng.ext.parse)
 
 
 @pytest.fixture
