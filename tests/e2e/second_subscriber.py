@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aws_parts import create_table
+from fanout.sqs.queue import read_depth
+
 ACCOUNT = "000000000000"
 FILTER = {"schema_version": ["2"]}
 
@@ -39,11 +42,8 @@ class SecondSubscriber:
         return {key: row["status"]["S"] for key, row in self.rows().items()}
 
     def depth(self) -> int:
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        found = self.client("sqs").get_queue_attributes(
-            QueueUrl=self.queue_url, AttributeNames=names
-        )
-        return sum(int(value) for value in found["Attributes"].values())
+        depth = read_depth(self.client("sqs"), self.queue_url)
+        return depth.waiting + depth.in_flight
 
     def switch(self, *, on: bool) -> None:
         self.client("lambda").update_event_source_mapping(UUID=self.mapping_id, Enabled=on)
@@ -91,12 +91,7 @@ def _subscribe(deployment: Any, name: str, *, on: bool) -> SecondSubscriber:
     queue_url = sqs.create_queue(
         QueueName=full, Attributes={"VisibilityTimeout": "181", "RedrivePolicy": redrive}
     )["QueueUrl"]
-    deployment.client("dynamodb").create_table(
-        TableName=full,
-        KeySchema=[{"AttributeName": "customer_id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "customer_id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    create_table(deployment.client("dynamodb"), full)
     function = _function(deployment, full, name, queue_url=queue_url, dlq_url=dlq_url)
     mapping_id = awslambda.create_event_source_mapping(
         EventSourceArn=arn,

@@ -13,6 +13,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from aws_parts import create_table
 from fanout.local import stack
 from waiting import eventually
 
@@ -108,17 +109,11 @@ def test_a_mappings_number_from_a_parameter_stays_a_string(bare_emulator):
 
 def test_the_emulators_stream_mapping_loses_what_a_partial_answer_reports(bare_emulator):
     dynamodb = bare_emulator.client("dynamodb")
-    table = dynamodb.create_table(
-        TableName="lossy",
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": "customer_id", "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": "customer_id", "KeyType": "HASH"}],
-        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
-    )["TableDescription"]
+    stream_arn = create_table(dynamodb, "lossy", streamed=True)
     create_function(bare_emulator, "lossy", LOSING_HANDLER)
     bare_emulator.client("lambda").create_event_source_mapping(
         FunctionName="lossy",
-        EventSourceArn=table["LatestStreamArn"],
+        EventSourceArn=stream_arn,
         StartingPosition="TRIM_HORIZON",
         FunctionResponseTypes=["ReportBatchItemFailures"],
     )

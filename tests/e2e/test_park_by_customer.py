@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from aws_parts import create_table
 from customer_events.encoder import to_document
 from e2e.dlq_rig import command_line
 from fanout.packaging.build import build_package
@@ -50,8 +51,8 @@ def system(bare_emulator, tmp_path, package):
     }
     arns = {name: queue_arn(sqs, url) for name, url in urls.items()}
     tables = {"marks": f"{prefix}-marks", "notes": f"{prefix}-notes"}
-    make_table(dynamodb, tables["marks"], event_id="HASH")
-    make_table(dynamodb, tables["notes"], message_group="HASH", place="RANGE")
+    create_table(dynamodb, tables["marks"], "event_id")
+    create_table(dynamodb, tables["notes"], "message_group", "place")
     function = make_function(bare_emulator, prefix, package, urls, tables)
     bare_emulator.client("lambda").create_event_source_mapping(
         FunctionName=function,
@@ -85,15 +86,6 @@ def system(bare_emulator, tmp_path, package):
 def queue_arn(sqs, url):
     found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
     return found["Attributes"]["QueueArn"]
-
-
-def make_table(dynamodb, name, **keys):
-    dynamodb.create_table(
-        TableName=name,
-        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys.items()],
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-        BillingMode="PAY_PER_REQUEST",
-    )
 
 
 def make_function(emulator, name, package, urls, tables):

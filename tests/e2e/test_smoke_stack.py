@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 import smoke_aws
+from aws_parts import create_table
 from bare_emulator import emulator_in
 from fanout.local import stack
 
@@ -31,12 +32,7 @@ def target(tmp_path, monkeypatch):
     monkeypatch.setattr(smoke_aws, "build_package", empty_package)
     with emulator_in(tmp_path / "state") as target:
         monkeypatch.setattr(target, "prefix", PREFIX)
-        target.client("dynamodb").create_table(
-            TableName="not-ours",
-            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        create_table(target.client("dynamodb"), "not-ours", "id")
         yield target
 
 

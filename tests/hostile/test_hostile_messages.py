@@ -13,25 +13,17 @@ from event_consumer.latest_state import LatestState
 from event_consumer.order_guard import CLOCK_TOLERANCE
 from event_consumer.settings import from_environment
 from hostile.hostile_values import SCRIPTS, SURROGATES, deep, odd_value, spoiled
-from unit.event_consumer.consumer_samples import ENVIRONMENT, RowsInMemory, live, record
+from unit.event_consumer.consumer_samples import (
+    ENVIRONMENT,
+    RowsInMemory,
+    SqsInMemory,
+    live,
+    record,
+)
 
 ROUNDS = 600
 MESSAGE_SIZE_MAX_BYTES = 1_048_576
 DEEP = [deep("[", "]"), deep('{"a":', "}").replace(":}", ":1}"), deep("[", ""), deep('{"a":', "")]
-
-
-class SqsInMemory:
-    """A DLQ that takes everything, and remembers it."""
-
-    def __init__(self):
-        self.parked = []
-
-    def send_message_batch(self, *, QueueUrl, Entries):  # noqa: N803
-        self.parked += Entries
-        return {"Successful": [{"Id": one["Id"]} for one in Entries]}
-
-    def change_message_visibility_batch(self, *, QueueUrl, Entries):  # noqa: N803
-        return {"Successful": [{"Id": one["Id"]} for one in Entries]}
 
 
 class Silence:

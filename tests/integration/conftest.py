@@ -3,8 +3,8 @@
 from types import SimpleNamespace
 
 import pytest
-from moto import mock_aws
 
+from aws_parts import REGION, moto_account
 from fanout import cli
 from fanout.aws import AwsTarget
 from integration.dlq_on_moto import make_subscriber
@@ -12,14 +12,9 @@ from integration.dlq_on_moto import make_subscriber
 
 @pytest.fixture
 def aws(monkeypatch, tmp_path):
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_REGION", "eu-west-1")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        yield AwsTarget(region="eu-west-1")
+    with moto_account():
+        yield AwsTarget(region=REGION)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import json
 from types import SimpleNamespace
 
+from fanout.sqs.queue import read_depth
 from unit.fanout.dlq.dlq_fakes import body, text
 
 
@@ -35,9 +36,5 @@ def kill_messages(aws, subscriber, count, **entry):
 
 
 def depth(aws, url):
-    found = aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
-    attributes = found["Attributes"]
-    return (
-        int(attributes["ApproximateNumberOfMessages"]),
-        int(attributes["ApproximateNumberOfMessagesNotVisible"]),
-    )
+    found = read_depth(aws.client("sqs"), url)
+    return found.waiting, found.in_flight

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-import boto3
 import pytest
-from moto import mock_aws
 
+from aws_parts import create_table, drain, moto_account
 from customer_events.encoder import encode
 from payments_consumer import bootstrap
 from unit.event_consumer.consumer_samples import REGION, record
@@ -70,17 +69,7 @@ class Payments:
         }
 
     def dead(self) -> list[dict[str, Any]]:
-        found = []
-        while received := self.sqs.receive_message(
-            QueueUrl=self.dlq_url,
-            MaxNumberOfMessages=10,
-            AttributeNames=["All"],
-            MessageAttributeNames=["All"],
-        ).get("Messages"):
-            found += received
-            for one in received:
-                self.sqs.delete_message(QueueUrl=self.dlq_url, ReceiptHandle=one["ReceiptHandle"])
-        return found
+        return drain(self.sqs, self.dlq_url)
 
     def forget(self) -> None:
         for customer_id in self.rows():
@@ -115,12 +104,8 @@ def as_lambda_record(received: dict[str, Any], arn: str) -> dict[str, Any]:
 @contextmanager
 def payments_on_moto() -> Iterator[Callable[..., Payments]]:
     """A function that builds the consumer, each time on queues and a table of its own."""
-    with mock_aws(), pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_DEFAULT_REGION", REGION)
-        patch.setenv("AWS_ACCESS_KEY_ID", "test")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        patch.setenv("AWS_ACCOUNT_ID_ENDPOINT_MODE", "disabled")
-        sqs, dynamodb = (boto3.client(one, region_name=REGION) for one in ("sqs", "dynamodb"))
+    with moto_account() as client:
+        sqs, dynamodb = client("sqs"), client("dynamodb")
         numbers = itertools.count()
 
         def build(*, fifo: bool = False, without: str = "") -> Payments:
@@ -145,15 +130,6 @@ def payments_on_moto() -> Iterator[Callable[..., Payments]]:
             )
 
         yield build
-
-
-def create_table(dynamodb: Any, name: str) -> None:
-    dynamodb.create_table(
-        TableName=name,
-        KeySchema=[{"AttributeName": "customer_id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "customer_id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
 
 
 def build_handler(name: str, queue_url: str, dlq_url: str) -> Any:

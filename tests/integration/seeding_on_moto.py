@@ -6,15 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
-import pytest
-from moto import mock_aws
 from typer.testing import CliRunner
 
+from aws_parts import REGION, create_table, drain, moto_account
 from customer_events.decoder import decode
 from fanout.cli import app
+from fanout.sqs.queue import read_depth
 
-REGION = "eu-west-1"
 FILTER = {"schema_version": ["2"]}
 
 
@@ -63,31 +61,11 @@ class Deployment:
         return self.run("backfill", "payments", "--no-wait", "--execute", *arguments)
 
     def depth(self) -> int:
-        name = "ApproximateNumberOfMessages"
-        found = self.clients["sqs"].get_queue_attributes(
-            QueueUrl=self.queue_url, AttributeNames=[name]
-        )
-        return int(found["Attributes"][name])
+        return read_depth(self.clients["sqs"], self.queue_url).waiting
 
     def messages(self) -> list[dict[str, Any]]:
         """Everything in the subscriber's queue, which is empty afterwards."""
-        found = []
-        while (
-            received := self.clients["sqs"]
-            .receive_message(
-                QueueUrl=self.queue_url,
-                MaxNumberOfMessages=10,
-                AttributeNames=["All"],
-                MessageAttributeNames=["All"],
-            )
-            .get("Messages")
-        ):
-            found += received
-            for one in received:
-                self.clients["sqs"].delete_message(
-                    QueueUrl=self.queue_url, ReceiptHandle=one["ReceiptHandle"]
-                )
-        return found
+        return drain(self.clients["sqs"], self.queue_url)
 
     def events(self) -> dict[str, Any]:
         found = [decode(one["Body"]) for one in self.messages()]
@@ -116,36 +94,11 @@ PUBLISHER = {
 
 @contextmanager
 def seeding_on_moto(folder: Any, *, fifo: bool = False) -> Iterator[Deployment]:
-    with mock_aws(), pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_DEFAULT_REGION", REGION)
-        patch.setenv("AWS_ACCESS_KEY_ID", "test")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        patch.setenv("AWS_ACCOUNT_ID_ENDPOINT_MODE", "disabled")
-        patch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with moto_account() as client:
         names = ("dynamodb", "sns", "sqs", "ssm", "s3", "cloudwatch")
-        made = Deployment(
-            clients={one: boto3.client(one, region_name=REGION) for one in names}, folder=folder
-        )
+        made = Deployment(clients={one: client(one) for one in names}, folder=folder)
         _build(made, fifo=fifo)
         yield made
-
-
-def table(
-    dynamodb: Any, name: str, *, key: str = "customer_id", sort_key: str = "", key_type: str = "S"
-) -> None:
-    names = [key, *([sort_key] if sort_key else [])]
-    dynamodb.create_table(
-        TableName=name,
-        KeySchema=[
-            {"AttributeName": one, "KeyType": kind}
-            for one, kind in zip(names, ("HASH", "RANGE"), strict=False)
-        ],
-        AttributeDefinitions=[
-            {"AttributeName": one, "AttributeType": key_type if one == key else "S"}
-            for one in names
-        ],
-        BillingMode="PAY_PER_REQUEST",
-    )
 
 
 # Private functions
@@ -154,8 +107,8 @@ def table(
 def _build(made: Deployment, *, fifo: bool) -> None:
     sqs, ending = made.clients["sqs"], ".fifo" if fifo else ""
     settings = {"FifoQueue": "true"} if fifo else {}
-    table(made.clients["dynamodb"], "accounts")
-    table(made.clients["dynamodb"], "payments")
+    create_table(made.clients["dynamodb"], "accounts")
+    create_table(made.clients["dynamodb"], "payments")
     made.clients["s3"].create_bucket(
         Bucket="failures", CreateBucketConfiguration={"LocationConstraint": REGION}
     )

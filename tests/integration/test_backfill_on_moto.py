@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from aws_parts import create_table
 from customer_events.event import Status
 from customer_events.sequence import UNCOUNTED
 from fanout.errors import Refused, WrongUse
 from fanout.runs import pace as depth_bound
 from fanout.runs.pace import Stopping
 from fanout.sqs.queue import SqsQueue
-from integration.seeding_on_moto import seeding_on_moto, table
+from integration.seeding_on_moto import seeding_on_moto
 from unit.fanout.backfill_samples import position
 
 OLD_JOURNALS = Path(__file__).parent / "journals"
@@ -164,7 +165,7 @@ def test_a_filter_that_no_item_matches_is_no_success(deployment):
 
 
 def test_items_that_are_no_customers_are_passed_over(deployment):
-    table(deployment.clients["dynamodb"], "single", key="customer_id", sort_key="kind")
+    create_table(deployment.clients["dynamodb"], "single", key="customer_id", sort_key="kind")
     deployment.publisher(accounts_table="single", entity_filter="kind=profile")
     for kind, status in (("order-1", "OPEN"), ("profile", "CLOSED")):
         deployment.clients["dynamodb"].put_item(
@@ -207,7 +208,7 @@ def test_a_subscriber_that_cannot_be_seeded_is_refused(deployment, change, sente
 
 
 def test_a_table_with_another_key_is_refused(deployment):
-    table(deployment.clients["dynamodb"], "other", key="id")
+    create_table(deployment.clients["dynamodb"], "other", key="id")
     deployment.publisher(accounts_table="other")
     assert "expected 'customer_id'" in str(deployment.backfill().exception)
 

@@ -6,11 +6,10 @@ import threading
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 
-import boto3
 import pytest
-from moto import mock_aws
 from moto.sqs.models import sqs_backends
 
+from aws_parts import create_table, moto_account
 from event_consumer import every_event_consumer, latest_state_consumer
 from event_consumer.settings import ConsumerSettings
 from integration.test_consumer_telling import told_by
@@ -43,11 +42,8 @@ names = itertools.count()
 
 @pytest.fixture(scope="module")
 def aws():
-    with mock_aws(), pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_DEFAULT_REGION", REGION)
-        patch.setenv("AWS_ACCESS_KEY_ID", "test")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        yield {one: boto3.client(one, region_name=REGION) for one in ("sqs", "dynamodb")}
+    with moto_account() as client:
+        yield {one: client(one) for one in ("sqs", "dynamodb")}
 
 
 @pytest.fixture
@@ -64,15 +60,7 @@ def environ(aws):
         ("marks", "event_id"),
         ("notes", "message_group", "place"),
     ):
-        aws["dynamodb"].create_table(
-            TableName=f"t{number}-{table}",
-            KeySchema=[
-                {"AttributeName": key, "KeyType": kind}
-                for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
-            ],
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        create_table(aws["dynamodb"], f"t{number}-{table}", *keys)
     return {
         "CONSUMER_NAME": "fraud",
         "DEPLOYMENT": "blue-green",

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from aws_parts import create_table
 from event_consumer.parked_groups import ParkedGroupsTable
 from integration.dlq_on_moto import make_subscriber
 from unit.fanout.dlq.dlq_fakes import body, text
@@ -19,13 +20,7 @@ BLOCKED = ("dlq", "blocked", "payments", *HOLD)
 @pytest.fixture
 def notes(aws):
     subscriber = make_subscriber(aws, queue_suffix=".fifo", dlq_suffix=".fifo")
-    keys = {"message_group": "HASH", "place": "RANGE"}
-    aws.client("dynamodb").create_table(
-        TableName="notes",
-        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys.items()],
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    create_table(aws.client("dynamodb"), "notes", "message_group", "place")
     name = "/fanout/subscribers/payments"
     ssm = aws.client("ssm")
     document = json.loads(ssm.get_parameter(Name=name)["Parameter"]["Value"])

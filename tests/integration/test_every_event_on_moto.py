@@ -3,32 +3,23 @@
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
+from aws_parts import create_table, moto_account
 from event_consumer import every_event_consumer
 from event_consumer.processed_events import ProcessedEventsTable
 from event_consumer.testing import history
-from unit.event_consumer.consumer_samples import ENVIRONMENT, REGION, record
+from unit.event_consumer.consumer_samples import ENVIRONMENT, record
 
 [EVENT] = history("ACTIVE")
 
 
 @pytest.fixture
-def dynamodb(monkeypatch) -> Iterator[Any]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    with mock_aws():
-        client = boto3.client("dynamodb", region_name=REGION)
+def dynamodb() -> Iterator[Any]:
+    with moto_account() as account:
+        client = account("dynamodb")
         for table, key in ((ENVIRONMENT["TABLE_NAME"], "event_id"), ("letters", "id")):
-            client.create_table(
-                TableName=table,
-                KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
-                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
-                BillingMode="PAY_PER_REQUEST",
-            )
+            create_table(client, table, key)
         yield client
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from aws_parts import create_table
 from fanout import console
 from fanout.failures import recover as recovering
 from fanout.failures.recover import FailuresRecover
@@ -198,12 +199,7 @@ def test_one_object_is_shown_masked_and_revealed_on_demand(filled, fanout):
 
 def test_a_discard_needs_no_later_change_only_where_it_is_told_so(aws, filled, fanout, monkeypatch):
     monkeypatch.setattr(console, "LINES_SECONDS", 0.005)
-    aws.client("dynamodb").create_table(
-        TableName="accounts",
-        KeySchema=[{"AttributeName": "customer_id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "customer_id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    create_table(aws.client("dynamodb"), "accounts")
     table = aws.client("dynamodb")
     as_it_was = {"customer_id": {"S": "customer-0815"}, "status": {"N": "7"}}
     table.put_item(TableName="accounts", Item=as_it_was)

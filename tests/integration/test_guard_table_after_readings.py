@@ -9,9 +9,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
-from botocore.session import get_session
-from moto import mock_aws
 
+from aws_parts import create_table, moto_account
 from customer_events.event import Change, Status
 from customer_events.sequence import UNCOUNTED, SequenceSource, sequence
 from event_consumer.guarded_table import GuardedTable
@@ -73,16 +72,9 @@ def later_readings():
 
 @pytest.fixture(scope="module")
 def table():
-    with mock_aws():
-        session = get_session()
-        session.set_credentials("test", "test")
-        client = session.create_client("dynamodb", region_name="eu-west-1")
-        client.create_table(
-            TableName="rows",
-            KeySchema=[{"AttributeName": "customer_id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "customer_id", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
+    with moto_account() as account:
+        client = account("dynamodb")
+        create_table(client, "rows")
         yield client
 
 

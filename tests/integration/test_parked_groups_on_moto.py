@@ -4,8 +4,8 @@ import json
 
 import boto3
 import pytest
-from moto import mock_aws
 
+from aws_parts import create_table, moto_account
 from customer_events.encoder import encode
 from customer_events.settings import BadSettings
 from event_consumer import bootstrap
@@ -21,28 +21,14 @@ FIFO_ARN = f"arn:aws:sqs:{REGION}:123456789012:orders.fifo"
 
 
 @pytest.fixture
-def aws(monkeypatch):
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
+def aws():
+    with moto_account():
         yield
-
-
-def make_table(name, **keys):
-    boto3.client("dynamodb").create_table(
-        TableName=name,
-        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys.items()],
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-        BillingMode="PAY_PER_REQUEST",
-    )
 
 
 @pytest.fixture
 def groups(aws):
-    make_table(NOTES, message_group="HASH", place="RANGE")
+    create_table(boto3.client("dynamodb"), NOTES, "message_group", "place")
     return ParkedGroupsTable(boto3.client("dynamodb"), NOTES)
 
 
@@ -73,7 +59,7 @@ def test_a_fifo_consumer_parks_behind_and_goes_on_once_the_first_is_done_with(gr
         sqs.create_queue(QueueName=name, Attributes={"FifoQueue": "true"})["QueueUrl"]
         for name in ("orders.fifo", "orders-dlq.fifo")
     ]
-    make_table("marks", event_id="HASH")
+    create_table(boto3.client("dynamodb"), "marks", "event_id")
     refused = {1}
     handled = []
 

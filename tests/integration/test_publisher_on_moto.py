@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import boto3
 import pytest
-from moto import mock_aws
 
+from aws_parts import create_table, moto_account
 from customer_events.decoder import decode
 from customer_events.event import Change, Status
 from publisher import bootstrap
@@ -83,15 +83,11 @@ class Deployed:
 
 @pytest.fixture(autouse=True)
 def aws(monkeypatch):
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "PUBLISH_VERSIONS", "SEQUENCE_ATTRIBUTE"):
+    for name in ("PUBLISH_VERSIONS", "SEQUENCE_ATTRIBUTE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_ACCOUNT_ID_ENDPOINT_MODE", "disabled")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", f"publisher-{uuid4()}")
     monkeypatch.setattr(gc, "freeze", lambda: None)
-    with mock_aws():
+    with moto_account():
         yield
 
 
@@ -177,13 +173,7 @@ def test_on_a_fifo_topic_a_customers_changes_arrive_in_order_and_a_repeat_is_dro
 def test_what_dynamodb_itself_puts_on_a_stream_is_understood(monkeypatch):
     deployed = Deployed(monkeypatch)
     dynamodb = boto3.client("dynamodb")
-    dynamodb.create_table(
-        TableName="accounts",
-        KeySchema=[{"AttributeName": "customer_id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "customer_id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
-    )
+    create_table(dynamodb, "accounts", streamed=True)
     key = {"customer_id": {"S": "c-1"}}
     dynamodb.put_item(TableName="accounts", Item=key | {"status": {"S": "PENDING"}})
     dynamodb.put_item(TableName="accounts", Item=key | {"status": {"S": "ACTIVE"}})

@@ -8,13 +8,14 @@ from types import SimpleNamespace
 
 import pytest
 
+from aws_parts import create_table
 from customer_events.encoder import encode
 from fanout.accounts import reconcile as session
 from fanout.accounts.snapshots import snapshot_event
 from fanout.errors import ExitCode, Found, WrongUse
 from fanout.runs.pace import Stopping
 from fanout.sqs.queue import SqsQueue
-from integration.seeding_on_moto import seeding_on_moto, table
+from integration.seeding_on_moto import seeding_on_moto
 from unit.fanout.backfill_samples import SOURCE, snapshot
 
 V1 = "novapay.accounts.CustomerStatusChanged.v1"
@@ -299,7 +300,7 @@ def test_a_sample_compares_a_part(deployment):
 
 
 def test_the_customer_among_the_items_of_a_partition_is_compared(deployment):
-    table(deployment.clients["dynamodb"], "single", sort_key="kind")
+    create_table(deployment.clients["dynamodb"], "single", sort_key="kind")
     deployment.publisher(accounts_table="single", entity_filter="kind=profile")
     for kind, status in (("order-1", "OPEN"), ("profile", "CLOSED")):
         deployment.clients["dynamodb"].put_item(
@@ -330,7 +331,7 @@ def test_a_filter_that_no_item_matches_is_said_before_a_repair_could_remove_ever
 def test_customers_with_a_number_for_a_key_are_found_by_scan_and_look_up_alike(
     deployment, sort_key
 ):
-    table(deployment.clients["dynamodb"], "numbered", sort_key=sort_key, key_type="N")
+    create_table(deployment.clients["dynamodb"], "numbered", sort_key=sort_key, key_type="N")
     deployment.publisher(accounts_table="numbered")
     for written in ("-3", "7", "1E+5", "0.50", "1.5", "-1E-3"):
         deployment.clients["dynamodb"].put_item(

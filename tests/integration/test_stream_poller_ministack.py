@@ -13,6 +13,7 @@ from aws_lambda_powertools.utilities.parser.models import (
     DynamoDBStreamModel,
 )
 
+from aws_parts import create_table
 from bare_emulator import emulator_in
 from fanout.streams import poller as stream_poller
 from fanout.streams.poller import StreamPoller
@@ -43,14 +44,7 @@ def target(tmp_path_factory):
 
 @pytest.fixture
 def stream_arn(target):
-    answer = target.client("dynamodb").create_table(
-        TableName="accounts",
-        KeySchema=[{"AttributeName": "customer_id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "customer_id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
-    )
-    yield answer["TableDescription"]["LatestStreamArn"]
+    yield create_table(target.client("dynamodb"), "accounts", streamed=True)
     target.client("dynamodb").delete_table(TableName="accounts")
 
 

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import boto3
 import pytest
-from moto import mock_aws
 
+from aws_parts import moto_account
 from fanout.aws import AwsTarget
 from fanout.errors import WrongUse
 from fanout.sqs.queue import QueueDepth
@@ -52,10 +52,8 @@ def deploy(transport):
 
 
 @pytest.fixture(params=["sns", "eventbridge"])
-def deployed(request, monkeypatch):
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
+def deployed(request):
+    with moto_account():
         yield deploy(request.param)
 
 

@@ -9,6 +9,7 @@ from uuid import uuid4
 import boto3
 import pytest
 
+from aws_parts import create_table
 from fanout.streams.records import shape_record
 from integration.payments_on_moto import Payments, build_handler
 from integration.seeding_on_moto import REGION, seeding_on_moto
@@ -78,13 +79,7 @@ class Path:
 def path(tmp_path, monkeypatch):
     monkeypatch.setattr(gc, "freeze", lambda: None)
     with seeding_on_moto(tmp_path) as deployment:
-        made = deployment.clients["dynamodb"].create_table(
-            TableName="customers",
-            KeySchema=[{"AttributeName": "customer_id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "customer_id", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-            StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
-        )
+        stream_arn = create_table(deployment.clients["dynamodb"], "customers", streamed=True)
         deployment.publisher(
             accounts_table="customers", entity_filter=ENTITY_FILTER, table_status_map=STATUS_MAP
         )
@@ -111,7 +106,7 @@ def path(tmp_path, monkeypatch):
                 table_name="payments",
             ),
             streams=boto3.client("dynamodbstreams", region_name=REGION),
-            stream_arn=made["TableDescription"]["LatestStreamArn"],
+            stream_arn=stream_arn,
         )
 
 

@@ -2,12 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
-import boto3
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from moto import mock_aws
 
+from aws_parts import create_table, moto_account
 from customer_events.event import Change, CustomerStatusChanged, Status
 from customer_events.identity import event_id
 from customer_events.sequence import UNCOUNTED, SequenceSource, sequence
@@ -47,19 +46,9 @@ def events(draw: st.DrawFn) -> CustomerStatusChanged:
 
 @pytest.fixture(scope="module")
 def client():
-    with mock_aws():
-        client = boto3.client(
-            "dynamodb",
-            region_name="eu-west-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
-        client.create_table(
-            TableName="rows",
-            KeySchema=[{"AttributeName": "customer_id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "customer_id", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
+    with moto_account() as account:
+        client = account("dynamodb")
+        create_table(client, "rows")
         yield client
 
 

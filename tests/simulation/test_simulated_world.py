@@ -2,13 +2,12 @@
 
 from random import Random
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from moto import mock_aws
 
+from aws_parts import create_table, moto_account
 from fanout.streams.mapping import Succeeded
 from simulation.accounts import RETENTION_SECONDS, Accounts
 from simulation.bus import EventBus
@@ -25,9 +24,8 @@ ACTIVE, CLOSED = {"status": {"S": "ACTIVE"}}, {"status": {"S": "CLOSED"}}
 
 @pytest.fixture(scope="module")
 def aws():
-    with mock_aws():
-        session = boto3.Session("test", "test", region_name="eu-west-1")
-        yield session.client
+    with moto_account() as client:
+        yield client
 
 
 # Conditions
@@ -64,12 +62,7 @@ def expressions(draw, depth=2):
 @pytest.fixture(scope="module")
 def table(aws):
     client = aws("dynamodb")
-    client.create_table(
-        TableName="rows",
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    create_table(client, "rows", "id")
     return client
 
 

@@ -12,10 +12,9 @@ from random import Random
 from typing import Any
 from uuid import UUID, uuid4
 
-import boto3
 import pytest
-from moto import mock_aws
 
+from aws_parts import create_table, moto_account
 from bare_emulator import emulator_in
 from customer_events.event import Change, CustomerStatusChanged, Status
 from customer_events.sequence import UNCOUNTED, SequenceSource, sequence
@@ -94,12 +93,7 @@ class Aws:
 
     def rows(self) -> tuple[Any, str]:
         name = f"rows-{uuid4().hex}"
-        self.client("dynamodb").create_table(
-            TableName=name,
-            KeySchema=[{"AttributeName": "customer_id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "customer_id", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        create_table(self.client("dynamodb"), name)
         return self.client("dynamodb"), name
 
     def pass_time(self, seconds: float) -> None:
@@ -140,8 +134,8 @@ def backend(request, tmp_path_factory):
         case "the world":
             yield World()
         case "moto":
-            with mock_aws():
-                yield Aws(client=boto3.Session("test", "test", region_name="eu-west-1").client)
+            with moto_account() as client:
+                yield Aws(client=client)
         case _:
             with emulator_in(tmp_path_factory.mktemp("agreement")) as target:
                 yield Aws(client=target.client)

@@ -8,13 +8,11 @@ import gc
 
 import jsonpath_ng.ext
 import pytest
-from moto import mock_aws
 
-from transports.transport_rigs import REGION, RIGS
+from aws_parts import moto_account
+from transports.transport_rigs import RIGS
 
 _UNSET = (
-    "AWS_ENDPOINT_URL",
-    "AWS_PROFILE",
     "EVENT_SOURCE",
     "MESSAGE_SIZE_MAX_BYTES",
     "PIPE_BATCH_SIZE",
@@ -29,10 +27,6 @@ jsonpath_ng.ext.parse = functools.cache(jsonpath_ng.ext.parse)
 def make_rig(monkeypatch):
     for name in _UNSET:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_ACCOUNT_ID_ENDPOINT_MODE", "disabled")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.setattr(gc, "freeze", lambda: None)
-    with mock_aws():
+    with moto_account():
         yield lambda name: RIGS[name](monkeypatch)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from aws_parts import create_table
 from bare_emulator import emulator_in
 from fanout.packaging.build import build_package
 from fanout.streams.poller import StreamPoller
@@ -102,15 +103,7 @@ class System:
         return received.get("Messages", [])
 
     def _table(self, name, *, stream):
-        view = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
-        made = self.dynamodb.create_table(
-            TableName=name,
-            KeySchema=[{"AttributeName": "customer_id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "customer_id", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-            **({"StreamSpecification": view} if stream else {}),
-        )
-        return made["TableDescription"].get("LatestStreamArn")
+        return create_table(self.dynamodb, name, streamed=stream)
 
     def _mappings(self):
         functions = self.target.client("lambda")

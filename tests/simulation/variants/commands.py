@@ -264,6 +264,7 @@ VARIANTS = (
         "Writes its checkpoint before the page was sent, so that a resume skips it",
         SEEDED,
         _OPERATING,
+        seeds_max=1000,
         shown_by=445,
         command_parts={(backfill, "Seeding"): EagerScan},
     ),

@@ -1,6 +1,7 @@
 """Events, messages and fakes for the tests of the consumers."""
 
 import json
+from collections.abc import Callable
 from collections.abc import Sequence as Ordered
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from event_consumer.failures import FailureTracker
 from event_consumer.latest_state import Written
 from event_consumer.messages import Message
 from event_consumer.order_guard import Row, judge
-from event_consumer.outcomes import Delivery, Handled
+from event_consumer.outcomes import APPLIED, Delivery, Handled
 from event_consumer.park_by_customer import ParkByCustomer
 from event_consumer.ports import Parking
 from event_consumer.sqs_handler import SqsHandler
@@ -237,6 +238,38 @@ class RedeliveryInMemory:
             self.acknowledged.extend(messages)
 
 
+class SqsInMemory:
+    """As much of an SQS client as a consumer uses: it takes everything, and remembers it.
+
+    `before` is called at each call; what it raises is the call's error.
+    """
+
+    def __init__(self, before: Callable[[], object] = lambda: None) -> None:
+        self.parked: list[dict[str, Any]] = []
+        self.delayed: list[dict[str, Any]] = []
+        self.calls: list[list[dict[str, Any]]] = []
+        self._before = before
+
+    def send_message_batch(self, **request: Any) -> dict[str, Any]:
+        assert request["QueueUrl"] == DLQ_URL
+        return self._take(self.parked, request["Entries"])
+
+    def change_message_visibility_batch(self, **request: Any) -> dict[str, Any]:
+        assert request["QueueUrl"] == QUEUE_URL
+        return self._take(self.delayed, request["Entries"])
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why each message was parked."""
+        return [one["MessageAttributes"]["parked_reason"]["StringValue"] for one in self.parked]
+
+    def _take(self, taken: list[dict[str, Any]], entries: list[dict[str, Any]]) -> dict[str, Any]:
+        self.calls.append(entries)
+        self._before()
+        taken += entries
+        return {"Successful": [{"Id": one["Id"]} for one in entries]}
+
+
 class Silence:
     """Stands for the reporter, and keeps what it was given."""
 
@@ -256,6 +289,9 @@ class FakeClock:
     def monotonic(self) -> float:
         return self.seconds
 
+    def pass_seconds(self, seconds: float) -> None:
+        self.seconds += seconds
+
     def deadline(self, seconds: float) -> Deadline:
         return Deadline(ends_at=self.seconds + seconds, clock=self)
 
@@ -268,6 +304,17 @@ def lambda_context(seconds: float = 30.0) -> Any:
 
 
 UNHURRIED = Deadlines(work=UNLIMITED, parking=UNLIMITED)
+
+
+class AppliesAll:
+    """An event handler that applies everything, and remembers it."""
+
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+
+    def handle(self, events: Ordered[Any], deadline: Deadline) -> list[Handled]:
+        self.events += events
+        return [APPLIED] * len(events)
 
 
 class Answers:

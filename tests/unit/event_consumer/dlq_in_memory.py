@@ -8,6 +8,7 @@ from event_consumer.ports import Parking
 from event_consumer.sqs_queue import SqsParkingLot
 from unit.event_consumer.consumer_samples import (
     DLQ_URL,
+    SqsInMemory,
     at,
     text_attribute,
 )
@@ -15,26 +16,14 @@ from unit.event_consumer.consumer_samples import (
 REASON = NotJson("expected one JSON document")
 
 
-class DlqInMemory:
-    """SendMessageBatch that keeps what it is sent."""
-
-    def __init__(self):
-        self.calls = []
-
-    def send_message_batch(self, *, QueueUrl, Entries):  # noqa: N803 (as boto3 names them)
-        assert QueueUrl == DLQ_URL
-        self.calls.append(Entries)
-        return {"Successful": [{"Id": entry["Id"]} for entry in Entries]}
-
-
 def park(*messages, client=None, reason=REASON):
-    lot = SqsParkingLot(client or DlqInMemory(), DLQ_URL, consumer="payments")
+    lot = SqsParkingLot(client or SqsInMemory(), DLQ_URL, consumer="payments")
     parkings = [Parking(message=one, reason=reason) for one in messages]
     return lot.park(parkings, parked_at=at(60), deadline=UNLIMITED)
 
 
 def entry_of(one, reason=REASON):
-    dlq = DlqInMemory()
+    dlq = SqsInMemory()
     assert park(one, client=dlq, reason=reason) == {one.message_id: ""}
     return dlq.calls[0][0]
 

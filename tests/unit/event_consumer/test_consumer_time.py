@@ -13,29 +13,12 @@ from unit.event_consumer.consumer_samples import (
     FakeClock,
     RowsInMemory,
     Silence,
+    SqsInMemory,
     lambda_context,
     live,
     message_id,
     record,
 )
-
-
-class Sqs:
-    """Takes its time for each call."""
-
-    def __init__(self, clock, seconds):
-        self.clock, self.seconds = clock, seconds
-        self.parked, self.delayed = [], []
-
-    def send_message_batch(self, *, QueueUrl, Entries):  # noqa: N803 (as boto3 names them)
-        self.clock.seconds += self.seconds
-        self.parked += Entries
-        return {"Successful": [{"Id": one["Id"]} for one in Entries]}
-
-    def change_message_visibility_batch(self, *, QueueUrl, Entries):  # noqa: N803
-        self.clock.seconds += self.seconds
-        self.delayed += Entries
-        return {"Successful": [{"Id": one["Id"]} for one in Entries]}
 
 
 class SlowRows(RowsInMemory):
@@ -51,7 +34,8 @@ class SlowRows(RowsInMemory):
 def run(records, *, function_seconds=30.0, write_seconds=1.0, call_seconds=0.0):
     """What was written, the SQS client, and how long it all took."""
     clock = FakeClock()
-    rows, sqs = SlowRows(clock, write_seconds), Sqs(clock, call_seconds)
+    rows = SlowRows(clock, write_seconds)
+    sqs = SqsInMemory(lambda: clock.pass_seconds(call_seconds))
     handler = bootstrap.lambda_handler(
         from_environment(ENVIRONMENT),
         LatestState(rows, writers_max=1, executor=OneByOne()),
@@ -124,7 +108,7 @@ def test_a_replay_has_the_same_deadline():
     handler = bootstrap.lambda_handler(
         from_environment(ENVIRONMENT),
         LatestState(rows, writers_max=1, executor=OneByOne()),
-        sqs=Sqs(clock, 0.0),
+        sqs=SqsInMemory(),
         reporter=Silence(),
         clock=clock,
     )

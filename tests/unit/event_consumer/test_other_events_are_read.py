@@ -12,9 +12,8 @@ from customer_events.errors import SchemaViolation, UnknownEventType, Unsupporte
 from customer_events.event import Event
 from customer_events.wire_models import Attributes, CustomerId, Wire
 from event_consumer import bootstrap
-from event_consumer.outcomes import APPLIED
 from event_consumer.settings import from_environment
-from unit.event_consumer.consumer_samples import ENVIRONMENT, live, record
+from unit.event_consumer.consumer_samples import ENVIRONMENT, AppliesAll, SqsInMemory, live, record
 
 
 class CustomerRenamed(Event):
@@ -40,28 +39,8 @@ def document(**changed):
     return made | {"data": {"customer_id": "c-1"}} | changed
 
 
-class Handler:
-    def __init__(self):
-        self.events = []
-
-    def handle(self, events, deadline):
-        self.events += events
-        return [APPLIED] * len(events)
-
-
-class Sqs:
-    def __init__(self):
-        self.reasons = []
-
-    def send_message_batch(self, *, QueueUrl, Entries):  # noqa: N803 (as boto3 names them)
-        self.reasons += [
-            one["MessageAttributes"]["parked_reason"]["StringValue"] for one in Entries
-        ]
-        return {"Successful": [{"Id": one["Id"]} for one in Entries]}
-
-
 def test_another_event_reaches_its_handler_and_a_status_is_parked(capsys):
-    handler, sqs = Handler(), Sqs()
+    handler, sqs = AppliesAll(), SqsInMemory()
     handle = bootstrap.lambda_handler(
         from_environment(ENVIRONMENT), handler, sqs=sqs, reader=from_document
     )

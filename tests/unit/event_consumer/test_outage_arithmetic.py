@@ -7,7 +7,7 @@ import pytest
 from customer_events.deadline import UNLIMITED
 from event_consumer.settings import RECEIVES_MAX
 from event_consumer.sqs_queue import SqsRedelivery
-from unit.event_consumer.consumer_samples import QUEUE_URL, message
+from unit.event_consumer.consumer_samples import QUEUE_URL, SqsInMemory, message
 
 OUTAGE_SECONDS = 12 * 3600
 VISIBILITY_SECONDS = 6 * 30 + 1
@@ -21,17 +21,11 @@ class ShortestDelay:
         return low
 
 
-class Queue:
-    def change_message_visibility_batch(self, *, QueueUrl, Entries):  # noqa: N803
-        self.seconds = Entries[0]["VisibilityTimeout"]
-        return {"Successful": [{"Id": one["Id"]} for one in Entries]}
-
-
 def delayed(receives):
-    queue = Queue()
+    queue = SqsInMemory()
     redelivery = SqsRedelivery(queue, QUEUE_URL, jitter=ShortestDelay())
     redelivery.delay([message(1, receive_count=receives)], UNLIMITED)
-    return queue.seconds
+    return queue.delayed[0]["VisibilityTimeout"]
 
 
 def receives_in(seconds, delay):

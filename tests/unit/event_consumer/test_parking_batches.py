@@ -5,13 +5,8 @@ import pytest
 from botocore.config import Config
 from botocore.stub import ANY, Stubber
 
-from unit.event_consumer.consumer_samples import (
-    DLQ_URL,
-    REGION,
-    message,
-    message_id,
-)
-from unit.event_consumer.dlq_in_memory import DlqInMemory, park
+from unit.event_consumer.consumer_samples import DLQ_URL, REGION, SqsInMemory, message, message_id
+from unit.event_consumer.dlq_in_memory import park
 
 
 @pytest.fixture(scope="module")
@@ -32,21 +27,21 @@ def stubbed(client):
 
 
 def test_messages_are_parked_ten_to_a_call():
-    dlq = DlqInMemory()
+    dlq = SqsInMemory()
     assert len(park(*[message(n) for n in range(25)], client=dlq)) == 25
     assert [len(call) for call in dlq.calls] == [10, 10, 5]
     assert all(len({entry["Id"] for entry in call}) == len(call) for call in dlq.calls)
 
 
 def test_a_call_never_exceeds_what_sqs_takes_in_bytes():
-    dlq = DlqInMemory()
+    dlq = SqsInMemory()
     half = "é" * (1_048_576 // 4)  # a mebibyte is what SQS takes
     assert len(park(*[message(n, half) for n in range(3)], client=dlq)) == 3
     assert [len(call) for call in dlq.calls] == [1, 1, 1]
 
 
 def test_a_call_takes_all_that_fits_into_its_bytes():
-    dlq = DlqInMemory()
+    dlq = SqsInMemory()
     park(*[message(n, "x" * 500_000) for n in range(4)], client=dlq)
     assert [len(call) for call in dlq.calls] == [2, 2]
 

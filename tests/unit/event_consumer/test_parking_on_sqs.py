@@ -7,11 +7,12 @@ import pytest
 from customer_events.errors import OrderContradiction
 from unit.event_consumer.consumer_samples import (
     NOON,
+    SqsInMemory,
     message,
     message_id,
     text_attribute,
 )
-from unit.event_consumer.dlq_in_memory import DlqInMemory, attributes, entry_of, note_of, park
+from unit.event_consumer.dlq_in_memory import attributes, entry_of, note_of, park
 
 
 def test_a_parked_message_says_why_when_from_where_and_by_whom():
@@ -89,7 +90,7 @@ def test_a_message_with_eight_attributes_is_parked():
 
 @pytest.mark.parametrize("count", [9, 10])
 def test_a_message_with_more_attributes_is_not_parked_and_loses_none(count):
-    dlq = DlqInMemory()
+    dlq = SqsInMemory()
     both = [message(1, attributes=attributes(count)), message(2)]
     assert park(*both, client=dlq) == {message_id(2): ""}
     assert len(dlq.calls[0]) == 1

@@ -10,31 +10,14 @@ from botocore.stub import ANY, Stubber
 
 from customer_events.deadline import UNLIMITED
 from event_consumer.sqs_queue import SqsRedelivery
-from unit.event_consumer.consumer_samples import QUEUE_URL, REGION, message
-
-
-class QueueInMemory:
-    """ChangeMessageVisibilityBatch that keeps what it is asked for."""
-
-    def __init__(self, fault=None):
-        self.entries = []
-        self.sizes = []
-        self._fault = fault
-
-    def change_message_visibility_batch(self, *, QueueUrl, Entries):  # noqa: N803 (boto3's names)
-        assert QueueUrl == QUEUE_URL
-        self.sizes.append(len(Entries))
-        self.entries.extend(Entries)
-        if self._fault:
-            raise self._fault
-        return {"Successful": [{"Id": entry["Id"]} for entry in Entries]}
+from unit.event_consumer.consumer_samples import QUEUE_URL, REGION, SqsInMemory, message
 
 
 def delays(receive_count, draws=200):
-    queue = QueueInMemory()
+    queue = SqsInMemory()
     redelivery = SqsRedelivery(queue, QUEUE_URL, jitter=random.Random(7))
     redelivery.delay([message(n, receive_count=receive_count) for n in range(draws)], UNLIMITED)
-    return [entry["VisibilityTimeout"] for entry in queue.entries]
+    return [entry["VisibilityTimeout"] for entry in queue.delayed]
 
 
 @pytest.mark.parametrize(
@@ -53,23 +36,25 @@ def test_a_message_that_was_received_never_as_far_as_we_know_is_delayed_like_a_f
 
 
 def test_each_message_is_delayed_by_its_own_receipt():
-    queue = QueueInMemory()
+    queue = SqsInMemory()
     SqsRedelivery(queue, QUEUE_URL).delay([message(n) for n in range(23)], UNLIMITED)
-    assert sorted(queue.sizes) == [3, 10, 10]
-    assert {entry["ReceiptHandle"] for entry in queue.entries} == {
+    assert sorted(map(len, queue.calls)) == [3, 10, 10]
+    assert {entry["ReceiptHandle"] for entry in queue.delayed} == {
         f"receipt-{n}" for n in range(23)
     }
 
 
 def test_nothing_to_delay_is_nothing_to_call():
-    queue = QueueInMemory()
+    queue = SqsInMemory()
     SqsRedelivery(queue, QUEUE_URL).delay([], UNLIMITED)
-    assert queue.sizes == []
+    assert queue.calls == []
 
 
 def test_a_delay_that_fails_is_let_go():
-    fault = EndpointConnectionError(endpoint_url=QUEUE_URL)
-    SqsRedelivery(QueueInMemory(fault), QUEUE_URL).delay([message(1)], UNLIMITED)
+    def fail():
+        raise EndpointConnectionError(endpoint_url=QUEUE_URL)
+
+    SqsRedelivery(SqsInMemory(before=fail), QUEUE_URL).delay([message(1)], UNLIMITED)
 
 
 def test_a_throttled_or_partly_failed_delay_is_let_go():

@@ -8,33 +8,15 @@ import pytest
 from customer_events import registry
 from customer_events.encoder import to_document
 from event_consumer import bootstrap
-from event_consumer.outcomes import APPLIED
 from event_consumer.settings import from_environment
-from unit.event_consumer.consumer_samples import ENVIRONMENT, Silence, live, record
-
-
-class Handler:
-    """Applies everything, and remembers it."""
-
-    def __init__(self):
-        self.events = []
-
-    def handle(self, events, deadline):
-        self.events += events
-        return [APPLIED] * len(events)
-
-
-class Sqs:
-    """A client that parks everything, and remembers the reasons."""
-
-    def __init__(self):
-        self.reasons = []
-
-    def send_message_batch(self, *, QueueUrl, Entries):  # noqa: N803 (as boto3 names them)
-        self.reasons += [
-            one["MessageAttributes"]["parked_reason"]["StringValue"] for one in Entries
-        ]
-        return {"Successful": [{"Id": one["Id"]} for one in Entries]}
+from unit.event_consumer.consumer_samples import (
+    ENVIRONMENT,
+    AppliesAll,
+    Silence,
+    SqsInMemory,
+    live,
+    record,
+)
 
 
 @pytest.fixture
@@ -47,7 +29,7 @@ def consume(monkeypatch):
             event=known.event, versions=known.versions, status_maps={"payments": status_map}
         )
         monkeypatch.setattr(bootstrap, "load", lambda event: agreed)
-        handler, sqs = Handler(), Sqs()
+        handler, sqs = AppliesAll(), SqsInMemory()
         handle = bootstrap.lambda_handler(
             from_environment(ENVIRONMENT), handler, sqs=sqs, reporter=Silence()
         )

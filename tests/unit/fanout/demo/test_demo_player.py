@@ -3,10 +3,9 @@
 import threading
 from types import SimpleNamespace
 
-import boto3
 import pytest
-from moto import mock_aws
 
+from aws_parts import create_table, moto_account
 from fanout.demo import witnesses
 from fanout.demo.changes import Change, Op
 from fanout.demo.witnesses import play
@@ -27,17 +26,10 @@ class Written:
 
 
 @pytest.fixture
-def dynamodb(monkeypatch):
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    with mock_aws():
-        client = boto3.client("dynamodb", region_name="us-east-1")
-        client.create_table(
-            TableName="accounts",
-            KeySchema=[{"AttributeName": "customer_id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "customer_id", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
+def dynamodb():
+    with moto_account() as account:
+        client = account("dynamodb")
+        create_table(client, "accounts")
         yield client
 
 

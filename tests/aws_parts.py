@@ -1,0 +1,63 @@
+"""Parts of an AWS as many tests make them: moto's, the embedded one's, or real ones."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+REGION = "eu-west-1"
+
+
+@contextmanager
+def moto_account() -> Iterator[Callable[[str], Any]]:
+    """An empty account on moto, and nothing of the person's own; makes clients by service."""
+    with mock_aws(), pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL"):
+            patch.delenv(name, raising=False)
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "test")
+        for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+            patch.setenv(name, REGION)
+        patch.setenv("AWS_ACCOUNT_ID_ENDPOINT_MODE", "disabled")
+        session = boto3.Session(region_name=REGION)
+        yield session.client
+
+
+def create_table(
+    dynamodb: Any,
+    name: str,
+    key: str = "customer_id",
+    sort_key: str = "",
+    *,
+    key_type: str = "S",
+    streamed: bool = False,
+) -> str:
+    """A table with texts for keys; the ARN of its stream, "" where it has none."""
+    keys = {key: ("HASH", key_type), **({sort_key: ("RANGE", "S")} if sort_key else {})}
+    view = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+    made = dynamodb.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": one, "KeyType": kind} for one, (kind, _) in keys.items()],
+        AttributeDefinitions=[
+            {"AttributeName": one, "AttributeType": type_} for one, (_, type_) in keys.items()
+        ],
+        BillingMode="PAY_PER_REQUEST",
+        **({"StreamSpecification": view} if streamed else {}),
+    )
+    return str(made["TableDescription"].get("LatestStreamArn", ""))
+
+
+def drain(sqs: Any, url: str) -> list[dict[str, Any]]:
+    """Every message of a queue, which is empty afterwards."""
+    drained: list[dict[str, Any]] = []
+    request = {"AttributeNames": ["All"], "MessageAttributeNames": ["All"]}
+    while received := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, **request).get(
+        "Messages"
+    ):
+        drained += received
+        for one in received:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
+    return drained
