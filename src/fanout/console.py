@@ -87,6 +87,16 @@ def table(title: str, *columns: str) -> Table:
     return result
 
 
+def print_facts(title: str, facts: Iterable[tuple[str, object]]) -> None:
+    """Print a name and a value in each row; a value that is None or "" is left out."""
+    rows = table(escape(title), "", "")
+    rows.show_header = False
+    for name, value in facts:
+        if value not in (None, ""):
+            rows.add_row(escape(name), escape(str(value)))
+    OUT.print(rows)
+
+
 class _Lines(Progress):
     """A line every few seconds instead of bars that move: for a pipe, a log or a scheduled job."""
 

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from fanout.archive.archives import EventBridgeArchive, Plan, Progress, SnsArchive
 from fanout.aws import AwsTarget
-from fanout.console import ERR, OUT, print_json, progress, table, warn
+from fanout.console import ERR, OUT, print_facts, print_json, progress, warn
 from fanout.discovery import find_bus, find_subscriber
 from fanout.errors import WrongUse
 from fanout.runs.lock import Lock
@@ -134,13 +134,14 @@ def _show(subscriber: str, plan: Plan, *, execute: bool, as_json: bool) -> None:
     if as_json:
         print_json(plan.to_document())
         return
-    rows = table(f"Replay to {subscriber}", "", "")
-    rows.show_header = False
-    rows.add_row("archive", escape(plan.archive))
-    for arn in plan.only_to:
-        rows.add_row("only to", escape(arn))
-    rows.add_row("published (UTC)", f"{moment(plan.begins_at)} to {moment(plan.ends_at)}")
-    OUT.print(rows)
+    print_facts(
+        f"Replay to {subscriber}",
+        (
+            ("archive", plan.archive),
+            *(("only to", arn) for arn in plan.only_to),
+            ("published (UTC)", f"{moment(plan.begins_at)} to {moment(plan.ends_at)}"),
+        ),
+    )
     for remark in plan.remarks:
         warn(remark)
     if not execute:

@@ -19,7 +19,7 @@ from rich.markup import escape
 
 from customer_events.instants import from_wire, to_wire
 from fanout.aws import AwsTarget
-from fanout.console import ERR, OUT, print_json, progress, table, warn
+from fanout.console import ERR, OUT, print_facts, print_json, progress, table, warn
 from fanout.discovery import list_subscribers
 from fanout.dlq import selection as options
 from fanout.dlq.diagnosis import Cause, Diagnosis, Origin, advice, diagnose
@@ -353,12 +353,8 @@ def show_one(
     if as_json:
         print_json(document)
         return
-    rows = table(escape(f"Message {document['message_id']}"), "", "")
-    rows.show_header = False
-    for name, value in document.items():
-        if name not in {"message_id", "body"} and value not in (None, ""):
-            rows.add_row(name.replace("_", " "), escape(str(value)))
-    OUT.print(rows)
+    facts = {name.replace("_", " "): value for name, value in document.items() if name != "body"}
+    print_facts(f"Message {facts.pop('message id')}", facts.items())
     OUT.print(document["body"], markup=False)
     if not reveal:
         ERR.print(

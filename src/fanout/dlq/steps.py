@@ -6,14 +6,13 @@ good outcome, was confirmed and that is on the disk too.
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from fanout.dlq.files import ExportFile
-from fanout.runs.function import ReportingFunction
+from fanout.runs.function import ReportingFunction, calls
 from fanout.runs.journal import Entry, done, ended, intent
 from fanout.runs.store import Run
 from fanout.sqs.message import (
@@ -401,8 +400,6 @@ def _result(verdict: Verdict) -> dict[str, Any]:
 # The subscriber's own function, asked to handle messages and to say what became of each
 
 
-PAYLOAD_BYTES_MAX = 4_000_000
-"""Of one invocation: Lambda takes 6 MB, and a body grows when JSON escapes it."""
 RETRY = "RETRY"
 
 
@@ -432,8 +429,8 @@ class ConsumerFunction:
         records = [to_lambda_record(message, queue_arn=self._queue_arn) for message in messages]
         verdicts: dict[str, Verdict] = {}
         why = "NotReported"
-        for chunk in _chunks(records):
-            outcomes, failure = self._function.ask(chunk)
+        for call in calls(records, lambda record: record):
+            outcomes, failure = self._function.ask(call)
             why = failure or why
             for outcome in outcomes or ():
                 verdict = _verdict(outcome)
@@ -444,19 +441,6 @@ class ConsumerFunction:
             )
             for one in messages
         ]
-
-
-def _chunks(records: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    chunks: list[list[dict[str, Any]]] = []
-    size_bytes = 0
-    for record in records:
-        weight = len(json.dumps(record))
-        if not chunks or size_bytes + weight > PAYLOAD_BYTES_MAX:
-            chunks.append([])
-            size_bytes = 0
-        chunks[-1].append(record)
-        size_bytes += weight
-    return chunks
 
 
 def _verdict(found: Mapping[str, Any]) -> Verdict:

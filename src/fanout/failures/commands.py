@@ -13,7 +13,7 @@ import typer
 from rich.markup import escape
 
 from customer_events.instants import to_wire
-from fanout.console import ERR, OUT, print_json, table, warn, working
+from fanout.console import ERR, OUT, print_facts, print_json, table, warn, working
 from fanout.errors import ExitCode, Refused, WrongUse
 from fanout.failures.records import Failure, Kind, Record, customer_of, forecast
 from fanout.failures.recover import FailuresDiscard, FailuresRecover
@@ -143,12 +143,8 @@ def show(
     if as_json:
         print_json(document)
         return
-    rows = table(escape(key), "", "")
-    rows.show_header = False
-    for name, value in document.items():
-        if name not in {"key", "shown"} and value not in (None, ""):
-            rows.add_row(name.replace("_", " "), escape(str(value)))
-    OUT.print(rows)
+    facts = {name.replace("_", " "): value for name, value in document.items() if name != "shown"}
+    print_facts(facts.pop("key"), facts.items())
     for record in document["shown"]:
         OUT.print(json.dumps(record, indent=2, ensure_ascii=False), markup=False)
     if not reveal:

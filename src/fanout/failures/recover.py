@@ -6,7 +6,6 @@ first record, with the same event ids, which a consumer recognises. `why_not_dis
 objects a later change has superseded, so that they may be moved away instead.
 """
 
-import json
 import math
 from abc import abstractmethod
 from collections import Counter
@@ -42,7 +41,7 @@ from fanout.failures.store import (
     PublisherFunction,
     find_deployment,
 )
-from fanout.runs.function import patient_client
+from fanout.runs.function import calls, patient_client
 from fanout.runs.journal import done, ended, intent
 from fanout.runs.ledger import Item, State
 from fanout.runs.operation import OPEN, Ending, Nothing, Operation, Plan, Selecting, Words, Work
@@ -115,13 +114,11 @@ def merged(
 MOVES_MAX = 200
 _MOVERS = 8
 RECORDS_PER_CALL_MAX = 200
-CALL_BYTES_MAX = 3_000_000
-"""Of the records of one invocation: Lambda takes 6 MB."""
 _BEHIND = Outcome(outcome=FAILED, reason="BehindFailedRecord")
 """An earlier change of the same customer failed, so this one waits for it."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Recovery:
     """One stretch of work on a run."""
 
@@ -139,7 +136,8 @@ class Recovery:
         published = filter(_is_published, ledger.items(State.DOING, State.DID, State.FAILED))
         self._objects_done = self.operation.move_all(self.run, work, published)
         records_max = work.pace.at_once(RECORDS_PER_CALL_MAX)
-        for call in _calls(merged(self._openings(), self._load), records_max):
+        queue = merged(self._openings(), self._load)
+        for call in calls(queue, lambda queued: queued.record, records_max):
             work.pace.take(len(call))
             if work.stop():
                 break
@@ -223,21 +221,6 @@ class Recovery:
 def _is_published(item: Item) -> bool:
     """Whether it only has to be moved."""
     return item.step == MOVE or (item.step == PUBLISH and item.state is State.DID)
-
-
-def _calls(queue: Iterator[QueuedRecord], records_max: int) -> Iterator[list[QueuedRecord]]:
-    """As many records as one invocation takes, by number and by size."""
-    call: list[QueuedRecord] = []
-    call_bytes = 0
-    for queued in queue:
-        size_bytes = len(json.dumps(queued.record))
-        if call and (len(call) == records_max or call_bytes + size_bytes > CALL_BYTES_MAX):
-            yield call
-            call, call_bytes = [], 0
-        call.append(queued)
-        call_bytes += size_bytes
-    if call:
-        yield call
 
 
 # Discard: only what a later change, which stands in Accounts, has superseded
@@ -355,9 +338,12 @@ class _FailuresOperation(Operation):
             selecting.progress(count)
             if selecting.stop():
                 return Nothing()
-            item, why = self._item(failure, run.options)
-            left_out.update([why] if why else [])
-            items.extend([item] if item else [])
+            try:
+                item = self._item(failure, run.options)
+            except Refused as refusal:
+                left_out[str(refusal)] += 1
+            else:
+                items += [item] if item else []
         items.sort(key=lambda item: (int(item["first"]), item["id"]))
         remarks = [f"Left out, {count:,}: {why}." for why, count in left_out.items()]
         if limit is not None and len(items) > limit:
@@ -395,10 +381,7 @@ class _FailuresOperation(Operation):
 
     def load(self, run: Run, item_id: str) -> Sequence[Record]:
         """The records of an item of a run. Raises: Refused where there are none; says why."""
-        named = _named(run.options)
-        if named is not None and item_id == named.item_id:
-            return self.deployment.read_range(named)
-        failure = self.deployment.store.read(item_id)
+        failure = self._read(item_id, run.options)
         if failure is None:
             raise Refused("no longer there: recovered or discarded by someone")
         return self.deployment.records_of(failure, from_stream=run.options["from_stream"])
@@ -450,34 +433,37 @@ class _FailuresOperation(Operation):
 
     # Private functions
 
-    def _candidates(self, options: Mapping[str, Any]) -> Iterable[Failure]:
-        store, key, named = self.deployment.store, options["wanted"]["key"], _named(options)
-        if named is not None:
-            return [
-                Failure(key=named.item_id, kind=Kind.RANGE, reason="NamedRange", stream_range=named)
-            ]
-        if key is not None:
-            return filter(None, [store.read(key)])
-        return store.failures()
+    def _read(self, key: str, options: Mapping[str, Any]) -> Failure | None:
+        """An object, or the range of the stream that a run's options name."""
+        named = _named(options)
+        if named is not None and key == named.item_id:
+            return Failure(key=key, kind=Kind.RANGE, reason="NamedRange", stream_range=named)
+        return self.deployment.store.read(key)
 
-    def _item(
-        self, failure: Failure, options: Mapping[str, Any]
-    ) -> tuple[dict[str, Any] | None, str]:
-        """What the journal says of an object, nothing personal; or why it is left out, if so."""
+    def _candidates(self, options: Mapping[str, Any]) -> Iterable[Failure]:
+        named = _named(options)
+        key = named.item_id if named else options["wanted"]["key"]
+        if key is None:
+            return self.deployment.store.failures()
+        return filter(None, [self._read(key, options)])
+
+    def _item(self, failure: Failure, options: Mapping[str, Any]) -> dict[str, Any] | None:
+        """What the journal says of an object, nothing personal; None where it is not meant.
+
+        Raises:
+            Refused: it is left out; says why.
+        """
         wanted, rules = options["wanted"], self.deployment.rules
         if wanted["reason"] not in (None, failure.reason):
-            return None, ""
-        try:
-            records = self.deployment.records_of(failure, from_stream=options["from_stream"])
-        except Refused as refusal:
-            return None, str(refusal)
+            return None
+        records = self.deployment.records_of(failure, from_stream=options["from_stream"])
         customers = {customer_of(record, rules.customer_id_attribute) for record in records}
         if wanted["customer"] is not None and wanted["customer"] not in customers:
-            return None, ""
+            return None
         if not records:
-            return None, "an empty batch: nothing to publish"
+            raise Refused("an empty batch: nothing to publish")
         if why := self.why_left_out(replace(failure, records=records), options):
-            return None, why
+            raise Refused(why)
         forecasts = [forecast(record, rules) for record in records]
         would = Counter(each.would for each in forecasts)
         return {
@@ -488,7 +474,7 @@ class _FailuresOperation(Operation):
             "first": str(min(map(sequence_of, records))),
             **{name: would[name] for name in ("publish", "ignore", "refuse")},
             "refused_for": ", ".join(sorted({each.reason for each in forecasts if each.reason})),
-        }, ""
+        }
 
 
 class FailuresRecover(_FailuresOperation):
@@ -520,9 +506,7 @@ class FailuresRecover(_FailuresOperation):
             "enrichment publishes nothing by itself), then recover.",
         )
         function.require_reporting()
-        return lambda work: Recovery(
-            operation=self, run=run, work=work, function=function
-        ).publish_all()
+        return lambda work: Recovery(self, run, work, function).publish_all()
 
 
 class FailuresDiscard(_FailuresOperation):
@@ -561,8 +545,5 @@ def _expected(group: Mapping[str, Any]) -> str:
         f"{group['objects']:,} objects, {group['records']:,} records: "
         f"{group['publish']:,} publish, {group['ignore']:,} no change"
     )
-    if not group["refuse"]:
-        return expected
-    return (
-        f"{expected}, {group['refuse']:,} would be refused again: {group['would_be_refused_for']}"
-    )
+    again = f", {group['refuse']:,} would be refused again: {group['would_be_refused_for']}"
+    return expected + (again if group["refuse"] else "")

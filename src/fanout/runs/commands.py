@@ -16,7 +16,7 @@ import typer
 from rich.markup import escape
 
 from customer_events.instants import from_wire
-from fanout.console import OUT, print_json, table
+from fanout.console import OUT, print_facts, print_json, table
 from fanout.errors import ExitCode, WrongUse
 from fanout.runs.journal import Record, read, write_lines
 from fanout.runs.ledger import Ledger, State
@@ -112,11 +112,8 @@ def show_run(
         print_json(report.to_document())
     else:
         print_report(report, words)
-        rows = table("Timeline (UTC)", "", "")
-        rows.show_header = False
-        for event in report.timeline:
-            rows.add_row(moment(from_wire(event["at"])), escape(event["text"]))
-        OUT.print(rows)
+        events = ((moment(from_wire(event["at"])), event["text"]) for event in report.timeline)
+        print_facts("Timeline (UTC)", events)
     if ledger.status != "finished" or ledger.complaint or not report.fates.keys() <= words.good:
         raise typer.Exit(int(ExitCode.FOUND))
 

@@ -1,9 +1,10 @@
 """A deployed Lambda function that reports an outcome for each record, as a run asks it."""
 
 import json
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -13,6 +14,9 @@ from fanout.errors import Refused
 
 READ_TIMEOUT_SECONDS = 900
 """As long as a function may run: giving up earlier would only leave its answer unread."""
+CALL_BYTES_MAX = 4_000_000
+"""Of the records of one invocation: Lambda takes 6 MB, and a body grows when JSON escapes it."""
+_Item = TypeVar("_Item")
 _LATER = {"TooManyRequestsException", "ServiceException", "EC2ThrottledException"}
 
 
@@ -68,6 +72,23 @@ class ReportingFunction:
             return None, str(answer.get("errorType") or response.get("FunctionError") or "NoAnswer")
         outcomes = answer.get("outcomes")
         return (outcomes if isinstance(outcomes, list) else None), ""
+
+
+def calls(
+    items: Iterable[_Item], record_of: Callable[[_Item], object], count_max: int = sys.maxsize
+) -> Iterator[list[_Item]]:
+    """Items by the invocations that take them; a record is what an invocation is given of one."""
+    call: list[_Item] = []
+    call_bytes = 0
+    for item in items:
+        size_bytes = len(json.dumps(record_of(item)))
+        if call and (len(call) == count_max or call_bytes + size_bytes > CALL_BYTES_MAX):
+            yield call
+            call, call_bytes = [], 0
+        call.append(item)
+        call_bytes += size_bytes
+    if call:
+        yield call
 
 
 def patient_client(target: AwsTarget) -> Any:

@@ -1,21 +1,17 @@
-"""One command that changes something, step by step, in a run: everything but the steps themselves.
+"""Everything about a command that changes something but its steps themselves.
 
 A command builds its `Operation` and calls `begin`; `fanout runs resume` reopens one from a
 journal's header and calls `resume`. Both do the same, in this order:
 
 1. `begin` makes the run, with the operation's `subject()` and the command's options in its header;
    `resume` opens it.
-2. `select(run, selecting)`, where the selection is not frozen yet: write what is to be done with
-   `run.select` and close it with `run.freeze`. It returns what to say if there is nothing to do.
-3. `plan(run)` is shown: as JSON, or as rows and remarks.
-4. Without `--execute` it ends here; `fanout runs resume RUN --execute` goes on.
-5. `steps(run)` checks that it can be done here and now (and raises if not, before anything has
-   happened); it returns the function that does the steps.
-6. The lock named `lock` is taken, signals are caught, the journal says that work begins, and the
-   function is called with a `Work`. Before each batch it asks `work.stop()`, calls
-   `work.pace.take(count)` and `work.keep_lock()`, and afterwards `work.progress(...)`. It returns
-   an `Ending`: why it stopped early, or nothing.
-7. The verdict (an exit code and a sentence) follows from the items that are left or ended badly;
+2. Where the selection is not frozen yet, `select` freezes it.
+3. `plan` is shown. Without `--execute` it ends here; `fanout runs resume RUN --execute` continues.
+4. `steps` checks that it can be done, and returns what does it.
+5. The lock is taken, signals are caught, the journal says that work begins, and the steps are done.
+   Before each batch they ask `work.stop()`, call `work.pace.take(count)` and `work.keep_lock()`,
+   and afterwards `work.progress(...)`.
+6. The verdict (an exit code and a sentence) follows from the items that are left or ended badly;
    the journal says `paused` or `finished`; the report is printed, with how to resume.
 
 The options of a run are a dictionary in its header. The engine reads `journal` (where a copy is
@@ -36,7 +32,7 @@ from rich.markup import escape
 
 from customer_events.instants import to_wire
 from fanout.aws import AwsTarget, sentence_for
-from fanout.console import ERR, OUT, print_json, progress, table, warn
+from fanout.console import ERR, OUT, print_facts, print_json, progress, table, warn
 from fanout.errors import CommandError, ExitCode, Found, WrongUse
 from fanout.runs.ledger import State
 from fanout.runs.lock import Lock
@@ -65,11 +61,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a run is going to do.
-
-    `document`: the operation's own fields of the JSON plan; `rows`: of the table; `remarks`: shown
-    in yellow on standard error.
-    """
+    """What a run is going to do: fields of the JSON plan, rows of the table, and warnings."""
 
     document: Mapping[str, Any] = field(default_factory=dict)
     rows: tuple[tuple[str, str], ...] = ()
@@ -90,7 +82,7 @@ class Nothing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """Why the steps stopped early ("": they did not), and what is left besides the run's items."""
+    """Why the steps stopped early, or "", and how much is left besides the run's items."""
 
     sentence: str = ""
     left: int = 0
@@ -121,10 +113,9 @@ class Selecting:
 class Work:
     """What the steps are given.
 
-    `stopping.asked` (also `stop`) is asked between batches; `keep_lock` is called before each;
-    `progress` is called after each with how many items were dealt with so far, how many of them
-    failed, and (`total`) of how many, where that is not the run's own number of items; `say` prints
-    a sentence and puts it into the journal's timeline.
+    `progress` takes how many items were dealt with so far, how many of them failed, and (`total`)
+    of how many, where that is not the run's own number of items; `say` prints a sentence and puts
+    it into the journal's timeline.
     """
 
     stopping: Stopping
@@ -140,7 +131,7 @@ class Work:
 
 
 class Operation(ABC):
-    """What one command supplies; see the module's docstring for the order of the calls.
+    """What one command supplies.
 
     Attributes:
         command: as a journal's header holds it, such as `dlq replay`.
@@ -367,11 +358,8 @@ def _show_plan(operation: Operation, run: Run, *, execute: bool, as_json: bool) 
             }
         )
         return
-    rows = table(f"Plan of {run.run_id}: {to_do:,} of {selected:,} {operation.words.item}s", "", "")
-    rows.show_header = False
-    for name, value in plan.rows:
-        rows.add_row(escape(name), escape(value))
-    OUT.print(rows)
+    title = f"Plan of {run.run_id}: {to_do:,} of {selected:,} {operation.words.item}s"
+    print_facts(title, plan.rows)
     for remark in (*plan.remarks, *ledger.left_out):
         warn(remark)
     if not execute:
