@@ -170,16 +170,6 @@ def test_what_a_killed_supervisor_left_is_reported_and_the_next_up_cleans_it_up(
     assert fanout("local", "status", "--state", state).returncode == ExitCode.DONE
 
 
-def test_a_folder_with_other_things_in_it_is_refused_and_left_alone(state):
-    state.mkdir()
-    (state / "thesis.txt").write_text("years of work")
-    answer = fanout("local", "up", "--detach", "--state", state)
-    assert answer.returncode == ExitCode.WRONG_USE
-    assert "'thesis.txt', which is not ours" in one_sentence(answer)
-    fanout("local", "down", "--state", state)
-    assert (state / "thesis.txt").read_text() == "years of work"
-
-
 def test_a_value_that_the_template_refuses_is_explained_and_nothing_stays(state):
     answer = fanout(
         "local", "up", "--detach", "--state", state, "--parameter", "PublishVersions=seven"

@@ -120,7 +120,7 @@ def _spawn(folder: StateFolder, settings: Settings) -> subprocess.Popen[str]:
         return subprocess.Popen(  # noqa: S603 - this interpreter, and a module of this project
             [sys.executable, "-m", "fanout.local.supervisor", json.dumps(asdict(settings))],
             env=kept | {"TMPDIR": str(folder.temporary)},
-            cwd=folder.path,
+            cwd=folder.files,
             stdin=subprocess.DEVNULL if settings.detached else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

@@ -1,8 +1,4 @@
-"""The folder of a local deployment: its state, its logs, and nothing that outlives `down`.
-
-Only names listed here are ever written or removed, and a folder that holds anything else is
-refused, so that a mistyped `--state` destroys nothing.
-"""
+"""What a local deployment leaves on the disk: its processes, its description and its logs."""
 
 import json
 import os
@@ -20,7 +16,6 @@ from fanout.errors import WrongUse
 from fanout.local.deployment import LocalDeployment
 from fanout.streams.poller import PollerStatus
 
-_STATE = "state.json"
 _LOG_TAIL_LINES = 15
 _POLL_INTERVAL_SECONDS = 0.02
 
@@ -107,32 +102,25 @@ class RecordedState:
 
 
 class StateFolder:
-    """The files of a local deployment under one path."""
+    """The files of a local deployment, in a folder of their own under `path`.
+
+    Nothing else under that path is ever touched, so that a mistyped `--state` destroys nothing.
+    """
 
     def __init__(self, path: Path) -> None:
-        self.path = path = path.resolve()
-        self.emulator_log = path / "ministack.log"
-        self.supervisor_log = path / "supervisor.log"
-        self.packages = path / "packages"
-        self.temporary = path / "tmp"
+        self.path = path.resolve()
+        self.files = self.path / "fanout-local"
+        self.emulator_log = self.files / "ministack.log"
+        self.supervisor_log = self.files / "supervisor.log"
+        self.packages = self.files / "packages"
+        self.temporary = self.files / "tmp"
         """The temporary folder, and the home, of the emulator and its Lambda processes."""
-        self._state, self._draft = path / _STATE, path / f"{_STATE}.new"
+        self._state = self.files / "state.json"
 
     def prepare(self) -> None:
-        """Make the folder.
-
-        Raises:
-            WrongUse: it can't be written, or holds something that is not ours.
-        """
+        """Raises: WrongUse where the folder can't be made."""
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            foreign = sorted(set(self.path.iterdir()) - set(self._own()))
-            if foreign:
-                raise WrongUse(
-                    f"The state folder {self.path} holds {foreign[0].name!r}, which is not ours: "
-                    "name an empty or a new folder with --state."
-                )
-            self.temporary.mkdir(exist_ok=True)
+            self.temporary.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise WrongUse(
                 f"The state folder {self.path} can't be written ({error.strerror}): "
@@ -150,8 +138,9 @@ class StateFolder:
 
     def write(self, state: RecordedState) -> None:
         """Replace the state in one step, so that a reader never sees half of it."""
-        self._draft.write_text(json.dumps(asdict(state), indent=2) + "\n", encoding="utf-8")
-        self._draft.replace(self._state)
+        draft = self._state.with_suffix(".new")
+        draft.write_text(json.dumps(asdict(state), indent=2) + "\n", encoding="utf-8")
+        draft.replace(self._state)
 
     def read(self) -> RecordedState | None:
         """The recorded state; None where there is none, or a crash left an unreadable one."""
@@ -161,13 +150,8 @@ class StateFolder:
             return None
 
     def remove(self) -> None:
-        """Remove everything of ours, and the folder itself where nothing else is in it."""
-        for path in self._own():
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                with suppress(OSError):
-                    path.unlink()
+        """Remove everything of ours, and the path itself where nothing else is in it."""
+        shutil.rmtree(self.files, ignore_errors=True)
         with suppress(OSError):
             self.path.rmdir()
 
@@ -179,10 +163,3 @@ class StateFolder:
                 text = log.read_text(encoding="utf-8", errors="replace")
                 lines += text.splitlines()[-_LOG_TAIL_LINES:]
         return "\n".join(lines)
-
-    # Private functions
-
-    def _own(self) -> list[Path]:
-        """The state last: as long as it is there, the folder is known as ours."""
-        logs = [self.emulator_log, self.supervisor_log]
-        return [*logs, self.packages, self.temporary, self._draft, self._state]

@@ -37,7 +37,7 @@ def test_only_the_first_supervisor_gets_the_folder(folder):
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"deployment": null}'])
 def test_a_state_that_a_crash_left_unreadable_counts_as_none(folder, text):
-    (folder.path / "state.json").write_text(text)
+    (folder.files / "state.json").write_text(text)
     assert folder.read() is None
 
 
@@ -63,12 +63,6 @@ def test_removing_what_is_not_there_is_done_already(tmp_path):
     StateFolder(tmp_path / "nowhere").remove()
 
 
-def test_a_folder_with_something_else_in_it_is_refused_by_name(tmp_path):
-    (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(WrongUse, match=r"holds 'notes\.txt', which is not ours"):
-        StateFolder(tmp_path).prepare()
-
-
 def test_a_path_below_a_file_is_refused_with_the_systems_reason(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(WrongUse, match=r"can't be written \(Not a directory\)"):
@@ -84,5 +78,5 @@ def test_the_logs_end_is_told_without_the_rest(folder):
 
 def test_a_reader_never_sees_half_a_state(folder):
     folder.write(STARTING)
-    assert sorted(entry.name for entry in folder.path.iterdir()) == ["state.json", "tmp"]
-    assert json.loads((folder.path / "state.json").read_text())["deployment"] is None
+    assert sorted(entry.name for entry in folder.files.iterdir()) == ["state.json", "tmp"]
+    assert json.loads((folder.files / "state.json").read_text())["deployment"] is None
