@@ -1,7 +1,6 @@
-"""The deployed system on the embedded AWS: what is good arrives, what is bad is parked."""
+"""The deployed system on the embedded AWS; `test_demo.py` has its poison messages."""
 
 import json
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -10,7 +9,6 @@ from waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("deployment")]
 
-EXAMPLES = Path(__file__).parents[2] / "schemas" / "customer_status_changed" / "examples"
 CANARY = "canary-4711"
 
 
@@ -46,30 +44,6 @@ def parked(deployment, body):
         MessageAttributeNames=["All"],
     )
     return next((one for one in received.get("Messages", []) if one["Body"] == body), None)
-
-
-def newer_major_version():
-    event = json.loads((EXAMPLES / "v2" / "changed.json").read_text())
-    event["type"] = event["type"].replace(".v2", ".v9")
-    return json.dumps(event)
-
-
-@pytest.mark.parametrize(
-    ("body", "reason"),
-    [('{"hello"', "NotJson"), (newer_major_version(), "UnsupportedVersion")],
-    ids=["not-json", "version-9"],
-)
-def test_a_poison_message_is_parked_with_its_reason_and_the_queue_keeps_flowing(
-    deployment, customers, body, reason
-):
-    deployment.client("sqs").send_message(QueueUrl=deployment.queue_url, MessageBody=body)
-    dead = eventually(lambda: parked(deployment, body), "it is in the DLQ")
-    assert dead["MessageAttributes"]["parked_reason"]["StringValue"] == reason
-    assert "parked_at" in json.loads(dead["MessageAttributes"]["parked"]["StringValue"])
-
-    customer = f"after-{reason}"
-    customers.put(customer, {"S": "ACTIVE"})
-    eventually(lambda: customers.status_of(customer) == "ACTIVE", "the next change arrives")
 
 
 @pytest.mark.parametrize(

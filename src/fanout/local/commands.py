@@ -242,5 +242,5 @@ def _await_end(state: Path) -> None:
     except KeyboardInterrupt:
         ERR.print("Ending …")
         return
-    if state.exists():
+    if runtime.look(state) is not None:
         raise Found(absence(state))

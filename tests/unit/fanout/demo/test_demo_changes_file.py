@@ -127,15 +127,13 @@ def test_a_line_without_end_is_refused_before_it_fills_the_memory(file):
         check(file("x" * 10 * LINE_LENGTH_MAX))
 
 
-@pytest.mark.parametrize("content", ["", "\n\n"])
-def test_an_empty_file_is_refused(file, content):
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [("", "empty.jsonl"), ("\n\n", "blank.jsonl"), ("customer_id,status\n", "header.csv")],
+)
+def test_a_file_without_a_change_is_refused(file, content, name):
     with pytest.raises(WrongUse, match="holds no change"):
-        check(file(content))
-
-
-def test_a_csv_of_a_header_alone_is_refused(file):
-    with pytest.raises(WrongUse, match="holds no change"):
-        check(file("customer_id,status\n", "empty.csv"))
+        check(file(content, name))
 
 
 def test_a_file_that_is_missing_or_of_another_kind_is_named(tmp_path, file):
