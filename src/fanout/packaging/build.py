@@ -117,9 +117,9 @@ def choose_python(arch: str, python_version: str | None) -> str:
         raise WrongUse(
             f"Not a Python version: {python_version!r}; write it as 3.13 (3.11 or newer)."
         )
-    running = dependencies.running_version()
     if arch != "local":
         return python_version or LAMBDA_PYTHON
+    running = dependencies.running_version()
     if python_version not in {None, running}:
         raise WrongUse(
             f"A local package runs in this interpreter, Python {running}, not in {python_version}: "
@@ -163,18 +163,24 @@ def build_package(
         root = Path(scratch)
         _copy_first_party(project, service, root)
         dependencies.compile_tree(root, interpreter)
+        files = {
+            path.relative_to(folder).as_posix(): path
+            for folder in (staged, root)
+            for path in folder.rglob("*")
+            if path.is_file()
+        }
         path = output / f"{service}-{arch}.zip"
-        unzipped = write_zip(path, _files(staged) | _files(root))
+        content = write_zip(path, files)
+        unzipped_bytes = sum(file.stat().st_size for file in files.values())
     if arch == "local":
         require_start(path, service, interpreter)
-    content = path.read_bytes()
     return BuiltPackage(
         service=service,
         arch=arch,
         path=path,
         sha256=hashlib.sha256(content).hexdigest(),
         size_bytes=len(content),
-        unzipped_bytes=unzipped,
+        unzipped_bytes=unzipped_bytes,
         python_version=interpreter.version,
     )
 
@@ -221,24 +227,19 @@ def require_start(path: Path, service: str, interpreter: Interpreter) -> None:
         )
 
 
-def write_zip(path: Path, files: Mapping[str, Path]) -> int:
-    """Write `files` (name in the archive to file); the bytes depend on these alone.
-
-    Returns:
-        The unpacked size in bytes.
+def write_zip(path: Path, files: Mapping[str, Path]) -> bytes:
+    """Write `files` (name in the archive to file); the bytes, which it returns, depend on these.
 
     Raises:
         Refused: the folder can't be written.
     """
-    packed, size = io.BytesIO(), 0
+    packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for name in sorted(files):
             entry = zipfile.ZipInfo(name, date_time=_DATE)
             entry.create_system = _UNIX
             entry.external_attr = 0o100644 << 16
-            content = files[name].read_bytes()
-            size += len(content)
-            archive.writestr(entry, content, zipfile.ZIP_DEFLATED, _LEVEL)
+            archive.writestr(entry, files[name].read_bytes(), zipfile.ZIP_DEFLATED, _LEVEL)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(packed.getvalue())
@@ -247,7 +248,7 @@ def write_zip(path: Path, files: Mapping[str, Path]) -> int:
             f"The output folder {path.parent} can't be written ({error.strerror}): "
             "make it writable or name another with --output."
         ) from None
-    return size
+    return packed.getvalue()
 
 
 # Private functions
@@ -273,7 +274,3 @@ def _data_files(package: Path) -> Iterator[Path]:
         for path in (Path(folder, name) for name in names):
             if path.suffix not in _NOT_DATA and path.name != "py.typed" and path.name[0] != ".":
                 yield path
-
-
-def _files(root: Path) -> dict[str, Path]:
-    return {path.relative_to(root).as_posix(): path for path in root.rglob("*") if path.is_file()}
