@@ -1,15 +1,7 @@
 """Follow every write to its event id and its outcome. Pure: the witnesses bring the observations.
 
-The chain of evidence, each link from another witness, and none of it from the publisher:
-
-1. the write: DynamoDB's answer to it has the status before and after;
-2. the stream record of that write, read through the Streams API; its SequenceNumber names the
-   event (`customer_events.identity`);
-3. the event under that id, in a queue of the demo's own on the topic;
-4. the Payments row: each version that it ever had, from a stream of that table; or the DLQ, or the
-   publisher's failure store.
-
-A change for which a link is missing is lost. The ledger keeps some hundred bytes for each change.
+`docs/howto/demo.md` lists the four witnesses, none of which is the publisher. A change for which
+one is missing is lost. The ledger keeps some hundred bytes for each change.
 """
 
 from collections import defaultdict
