@@ -78,8 +78,7 @@ class Field:
     description: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(NamedTuple):
     """What is one field to a reader: a cell for each version (None: it has none), and what changed.
 
     `changes` is empty where all versions say the same.
@@ -102,19 +101,13 @@ def side_by_side(event: EventContract) -> list[Row]:
     """A row for each field of any version: the newest version's order, then what is gone."""
     columns = [_by_meaning(version) for version in event.versions]
     meanings = dict.fromkeys(name for column in reversed(columns) for name in column)
-    majors = [version.major for version in event.versions]
-    rows = [tuple(column.get(name) for column in columns) for name in meanings]
-    return [
-        Row(
-            cells=cells,
-            changes=tuple(
-                change
-                for before, after, major in zip(cells, cells[1:], majors[1:], strict=False)
-                for change in _changes(before, after, major)
-            ),
-        )
-        for cells in rows
-    ]
+    majors = [version.major for version in event.versions[1:]]
+    rows = []
+    for name in meanings:
+        cells = tuple(column.get(name) for column in columns)
+        changes = map(_changes, cells, cells[1:], majors)
+        rows.append(Row(cells, tuple(change for each in changes for change in each)))
+    return rows
 
 
 def _by_meaning(version: EventVersion) -> dict[str, Field]:
@@ -170,34 +163,19 @@ def _rule(rules: Mapping[str, Any], types: list[str]) -> str:
 # The catalogue page: one HTML file for people, with everything in it
 
 
-TEMPLATE = "page.html.jinja"
-
-
 def render_page(contract: Contract) -> str:
     """The page; the same for the same contract, whenever it is rendered."""
-    environment = templates(Path(__file__).parent, html=True)
-    environment.filters.update(json=_json, day=_day, words=_words, prose=_prose)
-    return environment.get_template(TEMPLATE).render(
-        events=[_event(event) for event in contract.events], attributes=fields_of(contract.envelope)
+    environment = templates(_TEMPLATES, html=True)
+    environment.filters.update(
+        json=lambda value: json.dumps(value, indent=2, ensure_ascii=False),
+        day=_day,
+        words=_words,
+        prose=_prose,
+        rows=side_by_side,
+        policy=render_entry,
     )
-
-
-def _event(event: EventContract) -> dict[str, Any]:
-    return {
-        "name": event.name,
-        "anchor": event.folder.replace("_", "-"),
-        "registry": event.registry,
-        "versions": event.versions,
-        "rows": side_by_side(event),
-        "subscribers": [
-            {"status_map": {}, **entry, "policy": render_entry(event, entry)}
-            for entry in event.registry["subscribers"]
-        ],
-    }
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    page = environment.get_template("page.html.jinja")
+    return page.render(events=contract.events, attributes=fields_of(contract.envelope))
 
 
 def _day(value: date) -> str:

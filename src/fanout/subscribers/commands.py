@@ -12,14 +12,13 @@ from fanout.console import ERR, OUT, print_json, progress, table
 from fanout.contract.filters import Transport
 from fanout.errors import ExitCode, Found, WrongUse
 from fanout.packaging.build import here
-from fanout.sqs.queue import QueueDepth
+from fanout.runs.options import Json
 from fanout.subscribers import creation
 from fanout.subscribers.creation import Choices, Plan, RuleKind
 from fanout.subscribers.listing import Coverage, SubscriberView, view_all
 from fanout.subscribers.removal import Removal, drain, read_removal, require_consumer, unsubscribe
 
 TIMEOUT_DEFAULT_SECONDS = 600
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 subscribers_app = typer.Typer(
     name="subscribers",
@@ -225,16 +224,15 @@ def remove(
 
 
 def _drain(target: AwsTarget, removal: Removal, timeout_seconds: int) -> None:
+    left = waiting = removal.queue.total
     with progress() as bar:
-        task = bar.add_task("messages left", total=removal.queue.total or 1)
-
-        def report(depth: QueueDepth) -> None:
-            bar.update(task, completed=max(0, removal.queue.total - depth.total))
-
-        depth = drain(target, removal, timeout_seconds=timeout_seconds, report=report)
-    if depth.total:
+        task = bar.add_task("messages left", total=waiting or 1)
+        for depth in drain(target, removal, timeout_seconds=timeout_seconds):
+            left = depth.total
+            bar.update(task, completed=max(0, waiting - left))
+    if left:
         raise Found(
-            f"{depth.total:,} messages are still in the queue after {timeout_seconds} seconds; "
+            f"{left:,} messages are still in the queue after {timeout_seconds} seconds; "
             "nothing new arrives. Run the command again before you delete the stack."
         )
 

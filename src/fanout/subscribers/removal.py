@@ -5,7 +5,7 @@ is empty stays empty, and only then the stack may go.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,18 +86,17 @@ def drain(
     removal: Removal,
     *,
     timeout_seconds: float,
-    report: Callable[[QueueDepth], None],
     sleep: Callable[[float], None] = time.sleep,
     monotonic: Callable[[], float] = time.monotonic,
-) -> QueueDepth:
-    """Wait until the queue is empty and stays so, or until the time is up; the last depth."""
+) -> Iterator[QueueDepth]:
+    """Each depth of the queue, until it is empty and stays so, or until the time is up."""
     sqs, ends_at, empty_reads = target.client("sqs"), monotonic() + timeout_seconds, 0
     while True:
         depth = read_depth(sqs, removal.subscriber.queue_url)
-        report(depth)
+        yield depth
         empty_reads = 0 if depth.total else empty_reads + 1
         if empty_reads >= EMPTY_READS or monotonic() >= ends_at:
-            return depth
+            return
         sleep(POLL_INTERVAL_SECONDS)
 
 

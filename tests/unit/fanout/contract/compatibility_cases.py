@@ -41,8 +41,8 @@ CASES = [
     Case("nothing", record({"a": TEXT}, "a"), record({"a": TEXT}, "a")),
     Case(
         "only words",
-        TEXT,
-        TEXT | {"title": "A text", "description": "Explained.", "examples": ["x"]},
+        TEXT | {"minLength": 1},
+        TEXT | {"minLength": 1, "title": "A text", "description": "Explained.", "examples": ["x"]},
     ),
     Case("optional field added", record({}), record({"a": TEXT})),
     Case(
