@@ -2,7 +2,7 @@
 
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 
@@ -28,11 +28,6 @@ class Deadline:
         """Whether nothing may be started any more."""
         return self.seconds_left() <= 0
 
-    def reserving(self, seconds: float, *, share_max: float) -> "Deadline":
-        """An earlier one, which leaves that time; of what is left now at most that share."""
-        reserve = min(seconds, self.seconds_left() * share_max)
-        return replace(self, ends_at=self.ends_at - reserve)
-
 
 UNLIMITED = Deadline(ends_at=math.inf, clock=time)
 """For tests and tools, which nobody ends."""
@@ -56,17 +51,14 @@ class Reserves:
     parking_share_max: float
 
     def deadlines(self, context: Any, clock: MonotonicClock) -> Deadlines:
-        """Both deadlines, from the time that Lambda's context tells."""
-        end = of_invocation(context, clock)
+        """From the time that Lambda's context tells; one of a test that tells none sets none."""
+        if not hasattr(context, "get_remaining_time_in_millis"):
+            return Deadlines(work=UNLIMITED, parking=UNLIMITED)
+        left = context.get_remaining_time_in_millis() / 1000
+        now = clock.monotonic()
+        work = left - min(self.work_seconds, left * self.work_share_max)
+        parking = left - min(self.parking_seconds, left * self.parking_share_max)
         return Deadlines(
-            work=end.reserving(self.work_seconds, share_max=self.work_share_max),
-            parking=end.reserving(self.parking_seconds, share_max=self.parking_share_max),
+            work=Deadline(ends_at=now + work, clock=clock),
+            parking=Deadline(ends_at=now + parking, clock=clock),
         )
-
-
-def of_invocation(context: Any, clock: MonotonicClock = time) -> Deadline:
-    """When Lambda ends the invocation; a test's context that tells no time sets no deadline."""
-    if not hasattr(context, "get_remaining_time_in_millis"):
-        return UNLIMITED
-    seconds_left = context.get_remaining_time_in_millis() / 1000
-    return Deadline(ends_at=clock.monotonic() + seconds_left, clock=clock)

@@ -81,13 +81,7 @@ def from_document(document: Any, status_map: Mapping[str, str] = _NO_MAP) -> Cus
 def read_envelope(
     document: Any, model: type[Surrounding], event: type[Event], newest: int
 ) -> tuple[int, Surrounding]:
-    """What surrounds the data of any event, and its major version.
-
-    Args:
-        document: the JSON value.
-        model: the attributes of that event.
-        event: the event that is expected.
-        newest: its newest major version that the reader knows.
+    """What surrounds the data of any event, and its major version, up to `newest`.
 
     Raises:
         UnknownEventType, UnsupportedVersion, SchemaViolation: see each class.

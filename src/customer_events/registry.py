@@ -27,12 +27,14 @@ class Version:
 class Registry:
     """What the registry says of one event.
 
-    `status_maps` holds, for each subscriber, how it reads statuses that it does not know.
+    Of each subscriber, `status_maps` holds how it reads statuses that it does not know, and
+    `subscriber_versions` the major versions that it reads.
     """
 
     event: str
     versions: tuple[Version, ...]
     status_maps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    subscriber_versions: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def current(self) -> int:
@@ -58,26 +60,13 @@ def load(event: str, file: Path = FILE) -> Registry:
         KeyError: the registry knows no such event.
     """
     entry = json.loads(file.read_text(encoding="utf-8"))[event]
+    subscribers = entry["subscribers"]
     return Registry(
         event=event,
         versions=tuple(_version(version) for version in entry["versions"]),
-        status_maps={
-            subscriber["name"]: dict(subscriber.get("status_map") or {})
-            for subscriber in entry["subscribers"]
-        },
+        status_maps={one["name"]: dict(one.get("status_map") or {}) for one in subscribers},
+        subscriber_versions={one["name"]: tuple(one.get("versions") or ()) for one in subscribers},
     )
-
-
-def versions_by_subscriber(event: str, file: Path = FILE) -> Mapping[str, tuple[int, ...]]:
-    """The major versions that each registered subscriber reads.
-
-    Raises:
-        KeyError: the registry knows no such event.
-    """
-    entry = json.loads(file.read_text(encoding="utf-8"))[event]
-    return {
-        subscriber["name"]: tuple(subscriber["versions"]) for subscriber in entry["subscribers"]
-    }
 
 
 # Private functions

@@ -85,7 +85,7 @@ def every_event_consumer(
 
 def lambda_handler(
     settings: ConsumerSettings,
-    handler: "EventHandler[Any]",
+    handler: "EventHandler",
     *,
     sqs: Any,
     reporter: "BatchReporter | None" = None,
@@ -133,9 +133,7 @@ def lambda_handler(
 # Private functions
 
 
-def _with_notes(
-    settings: ConsumerSettings, handler: "EventHandler[Any]", session: Any
-) -> LambdaHandler:
+def _with_notes(settings: ConsumerSettings, handler: "EventHandler", session: Any) -> LambdaHandler:
     from event_consumer.parked_groups import ParkedGroupsTable
 
     groups = None

@@ -24,7 +24,7 @@ AnyReader = Callable[[Any], Event]
 class BatchConsumer:
     """Consumes batches; made once, and used for every batch of a warm process."""
 
-    handler: EventHandler[Any]
+    handler: EventHandler
     parking_lot: ParkingLot
     tracker: FailureTracker
     reader: AnyReader = from_document

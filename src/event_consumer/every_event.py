@@ -12,14 +12,13 @@ are committed in one transaction with the mark: they happen exactly once. What i
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from functools import partial
+from concurrent.futures import Executor
 from typing import Any, Protocol
 
-from customer_events.deadline import UNLIMITED, Deadline
+from customer_events.deadline import Deadline
 from customer_events.event import Change, CustomerStatusChanged
 from event_consumer.failures import failed
-from event_consumer.latest_state import by_customer
+from event_consumer.latest_state import CustomersSideBySide
 from event_consumer.outcomes import APPLIED, DUPLICATE, OUT_OF_TIME, STALE, Handled, Outcome, retry
 
 Write = Mapping[str, Any]
@@ -42,8 +41,8 @@ class ProcessedEvents(Protocol):
         """
 
 
-class EveryEvent:
-    """An `EventHandler`: each transition once, a customer's in order, customers side by side.
+class EveryEvent(CustomersSideBySide):
+    """Each transition once, a customer's in order.
 
     Within a batch a customer's events wait for one another. The first one that fails holds back
     those behind it (`BehindFailedEvent`); one that is parked does not, since they would wait for
@@ -56,8 +55,7 @@ class EveryEvent:
         processed: which events were processed.
         handle: the subscriber's own work. A `PermanentError` parks the message; any other
             exception lets it come back (`DependencyFault`: for as long as it takes).
-        workers_max: customers under way at once.
-        executor: overlaps customers; by default a pool of `workers_max` threads.
+        workers_max, executor: see `CustomersSideBySide`.
     """
 
     def __init__(
@@ -68,26 +66,11 @@ class EveryEvent:
         workers_max: int,
         executor: Executor | None = None,
     ) -> None:
+        super().__init__(workers_max=workers_max, executor=executor)
         self._processed = processed
         self._handle = handle
-        self._pool = executor or ThreadPoolExecutor(
-            max_workers=workers_max, thread_name_prefix="worker"
-        )
 
-    def handle(
-        self, events: Sequence[CustomerStatusChanged], deadline: Deadline = UNLIMITED
-    ) -> list[Handled]:
-        """Answer each event, in the order given."""
-        answers: dict[int, Handled] = {}
-        customers = by_customer(events)
-        run = map if len(customers) == 1 else self._pool.map
-        for ends in run(partial(self._handle_customer, events, deadline), customers):
-            answers |= ends
-        return [answers[index] for index in range(len(events))]
-
-    # Private functions
-
-    def _handle_customer(
+    def handle_customer(
         self, events: Sequence[CustomerStatusChanged], deadline: Deadline, indexes: list[int]
     ) -> dict[int, Handled]:
         """Oldest first; nothing is begun behind a failure."""
@@ -102,6 +85,8 @@ class EveryEvent:
                 end = self._handle_event(events[index], deadline)
             answers[index] = end
         return answers
+
+    # Private functions
 
     def _handle_event(self, event: CustomerStatusChanged, deadline: Deadline) -> Handled:
         if event.change is Change.SNAPSHOT:

@@ -42,14 +42,48 @@ class GuardedRows(Protocol):
         """
 
 
-class LatestState:
-    """An `EventHandler`: one write for each distinct customer of a batch, overlapped.
+class CustomersSideBySide:
+    """An `EventHandler`: customers do not wait for one another.
+
+    Args:
+        workers_max: customers under way at once; a single one needs no thread of its own.
+        executor: overlaps customers; by default a pool of `workers_max` threads.
+    """
+
+    def __init__(self, *, workers_max: int, executor: Executor | None = None) -> None:
+        if executor is None and workers_max > 1:
+            executor = ThreadPoolExecutor(max_workers=workers_max, thread_name_prefix="worker")
+        self._executor = executor
+
+    def handle(
+        self, events: Sequence[CustomerStatusChanged], deadline: Deadline = UNLIMITED
+    ) -> list[Handled]:
+        """Answer each event, in the order given."""
+        customers: dict[str, list[int]] = {}
+        for index, event in enumerate(events):
+            customers.setdefault(event.customer_id, []).append(index)
+        pool = self._executor if len(customers) > 1 else None
+        run = pool.map if pool else map
+        answers: dict[int, Handled] = {}
+        for ends in run(partial(self.handle_customer, events, deadline), customers.values()):
+            answers |= ends
+        return [answers[index] for index in range(len(events))]
+
+    def handle_customer(
+        self, events: Sequence[CustomerStatusChanged], deadline: Deadline, indexes: list[int]
+    ) -> dict[int, Handled]:
+        """The ends of one customer's events, by their indexes among all."""
+        raise NotImplementedError
+
+
+class LatestState(CustomersSideBySide):
+    """One write for each distinct customer of a batch.
 
     Args:
         rows: the subscriber's table.
         writers_max: writes under way at once.
         tolerance: see `order_guard.CLOCK_TOLERANCE`.
-        executor: overlaps the writes; by default a pool of `writers_max` threads.
+        executor: see `CustomersSideBySide`.
     """
 
     def __init__(
@@ -60,26 +94,11 @@ class LatestState:
         tolerance: timedelta = CLOCK_TOLERANCE,
         executor: Executor | None = None,
     ) -> None:
+        super().__init__(workers_max=writers_max, executor=executor)
         self._rows = rows
         self._tolerance = tolerance
-        self._pool = executor or ThreadPoolExecutor(
-            max_workers=writers_max, thread_name_prefix="writer"
-        )
 
-    def handle(
-        self, events: Sequence[CustomerStatusChanged], deadline: Deadline = UNLIMITED
-    ) -> list[Handled]:
-        """Answer each event, in the order given; customers do not wait for one another."""
-        answers: dict[int, Handled] = {}
-        customers = by_customer(events)
-        run = map if len(customers) == 1 else self._pool.map
-        for ends in run(partial(self._handle_customer, events, deadline), customers):
-            answers |= ends
-        return [answers[index] for index in range(len(events))]
-
-    # Private functions
-
-    def _handle_customer(
+    def handle_customer(
         self, events: Sequence[CustomerStatusChanged], deadline: Deadline, indexes: list[int]
     ) -> dict[int, Handled]:
         """Newest first; only what was applied, or found stored, supersedes what is older."""
@@ -88,6 +107,8 @@ class LatestState:
         for index in sorted(indexes, key=lambda index: _turn(events[index]), reverse=True):
             answers[index], row = self._decide(events[index], row, deadline)
         return answers
+
+    # Private functions
 
     def _decide(
         self, event: CustomerStatusChanged, known: Row | None, deadline: Deadline
@@ -106,14 +127,6 @@ class LatestState:
         except Exception as error:  # noqa: BLE001 (a customer's failure is its own)
             return failed(error), known
         return verdict or retry("GuardDisagreesWithTable", Cause.UNEXPECTED), written.row
-
-
-def by_customer(events: Sequence[CustomerStatusChanged]) -> list[list[int]]:
-    """The indexes of each customer's events."""
-    customers: dict[str, list[int]] = {}
-    for index, event in enumerate(events):
-        customers.setdefault(event.customer_id, []).append(index)
-    return list(customers.values())
 
 
 # Private functions

@@ -34,12 +34,7 @@ from event_consumer.ports import Note, ParkedGroups
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParkByCustomer:
-    """Consumes batches of a FIFO queue; messages of no group pass through it freely.
-
-    Args:
-        consumer: reads, handles and parks single messages.
-        groups: the notes.
-    """
+    """Consumes batches of a FIFO queue; messages of no group pass through it freely."""
 
     consumer: BatchConsumer
     groups: ParkedGroups
@@ -128,30 +123,37 @@ class _Batch:
         """The delivery, or a `RETRY` in its place where its note could not be kept."""
         message, handled = delivery.message, delivery.handled
         group, note = message.fifo_group, self._notes.get(message.message_id)
-        is_well, is_noted = handled.outcome in WELL, note is not None
-        if group is None or is_well != is_noted:
+        is_well = handled.outcome in WELL
+        if group is None or is_well == (note is None):
             return delivery
         # A RETRY is noted too: SQS itself may move it to the DLQ, and asks nobody then.
         if not is_well and (self.now is None or handled in {BEHIND_FAILED, OUT_OF_TIME}):
             return delivery
-        first_id, deadline = _first_id(message), self.deadlines.parking
         try:
-            # What was replayed has a new sequence number, and may be noted by its old one.
-            if not deadline.is_over() and not is_noted and first_id != message.message_id:
-                is_noted = self.groups.holds(group, first_id)
-            if deadline.is_over():  # asked before each call, as the time left is for one
-                return _delivery(message, OUT_OF_TIME)
-            if note is not None:
-                self.groups.remove(group, note)
-            elif not is_noted:
-                self.groups.add(group, first_id, sequence_number=message.sequence_number)
+            problem = self._change_note(group, message, note)
         except Exception as error:  # noqa: BLE001 - unnoted, it must not leave its place
-            return _delivery(message, raised(error))
-        return delivery
+            problem = raised(error)
+        return _delivery(message, problem) if problem else delivery
+
+    def _change_note(self, group: str, message: Message, note: Note | None) -> Handled | None:
+        """Remove its note, or add one; each call begins while there is time for one."""
+        first_id, deadline = _first_id(message), self.deadlines.parking
+        if deadline.is_over():
+            return OUT_OF_TIME
+        if note is not None:
+            self.groups.remove(group, note)
+            return None
+        # What was replayed has a new sequence number, and may be noted by its old one.
+        if first_id != message.message_id and self.groups.holds(group, first_id):
+            return None
+        if deadline.is_over():
+            return OUT_OF_TIME
+        self.groups.add(group, first_id, sequence_number=message.sequence_number)
+        return None
 
 
 def _first_id(message: Message) -> str:
-    """The id of the first delivery, which parking and replaying keep."""
+    """Which parking and replaying keep."""
     return first_delivery(message)["original_message_id"]
 
 

@@ -15,10 +15,6 @@ class ParkedGroupsTable:
 
     `place` is the sequence number of the first delivery, and its message id: the order of a query
     is the order of the group.
-
-    Args:
-        client: a botocore DynamoDB client.
-        table_name: the table of notes.
     """
 
     def __init__(self, client: Any, table_name: str) -> None:

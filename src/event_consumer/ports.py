@@ -3,21 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Any, Protocol
 
 from customer_events.deadline import Deadline
 from customer_events.errors import PermanentError
-from customer_events.event import Event
 from event_consumer.messages import Message
 from event_consumer.outcomes import Handled
 
-Handles_contra = TypeVar("Handles_contra", bound=Event, contravariant=True)
 
-
-class EventHandler(Protocol[Handles_contra]):
+class EventHandler(Protocol):
     """A subscriber's own work."""
 
-    def handle(self, events: Sequence[Handles_contra], deadline: Deadline) -> Sequence[Handled]:
+    def handle(self, events: Sequence[Any], deadline: Deadline) -> Sequence[Handled]:
         """Answer each event, in the order given. An exception makes the whole batch a `RETRY`.
 
         What is not begun before the deadline ends as `RETRY`.
@@ -67,13 +64,3 @@ class ParkedGroups(Protocol):
 
     def remove(self, group: str, note: Note) -> None:
         """The message is done with. Removing a note again has no effect."""
-
-
-class Redelivery(Protocol):
-    """Whether and when a message comes back. Best effort, as far as the deadline allows."""
-
-    def delay(self, messages: Sequence[Message], deadline: Deadline) -> None:
-        """Let messages come back later, the more so the more often they failed."""
-
-    def acknowledge(self, messages: Sequence[Message], deadline: Deadline) -> None:
-        """These are done with, also where the process dies before it can answer."""

@@ -24,8 +24,6 @@ class ProcessedEventsTable:
     """`ProcessedEvents` on a DynamoDB table whose partition key is `event_id`.
 
     Args:
-        client: a botocore DynamoDB client.
-        table_name: the subscriber's table of marks.
         clock: the time now, in UTC, for `processed_at` alone; nothing depends on it.
     """
 

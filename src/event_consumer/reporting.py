@@ -28,14 +28,7 @@ PROBLEMS_LOGGED_MAX = 100
 
 
 class BatchReporter:
-    """Writes the line and the blob.
-
-    Args:
-        service: the metrics' dimension `service`, and the line's.
-        deployment: the metrics' dimension `deployment`.
-        namespace: of the metrics.
-        registry: which versions are deprecated.
-    """
+    """Writes the line and the blob; `service` and `deployment` are dimensions of each metric."""
 
     def __init__(
         self, *, service: str, deployment: str, namespace: str, registry: Registry

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from customer_events.metrics import NAMESPACE
-from customer_events.settings import BadSettings, SettingsReader
+from customer_events.settings import SettingsReader
 from event_consumer.order_guard import CLOCK_TOLERANCE
-
-__all__ = ["RECEIVES_MAX", "BadSettings", "ConsumerSettings", "from_environment"]
 
 RECEIVES_MAX = 240
 """Lasts for an outage of 12 hours; docs/guarantees.md has the sums."""

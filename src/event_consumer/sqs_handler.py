@@ -16,8 +16,8 @@ from event_consumer.failures import in_turns
 from event_consumer.messages import Message, from_record
 from event_consumer.outcomes import BEHIND_FAILED, WELL, Delivery, Outcome
 from event_consumer.park_by_customer import ParkByCustomer
-from event_consumer.ports import Redelivery
 from event_consumer.reporting import BatchReporter
+from event_consumer.sqs_queue import SqsRedelivery
 
 CALL_MAX_SECONDS = 9.0
 """Two attempts of a second's connecting and three of reading, and a second between them."""
@@ -40,7 +40,7 @@ class SqsHandler:
     """
 
     consumer: BatchConsumer | ParkByCustomer
-    redelivery: Redelivery
+    redelivery: SqsRedelivery
     reporter: BatchReporter
     receives_max: int
     clock: MonotonicClock

@@ -112,8 +112,8 @@ class SqsParkingLot:
 class SqsRedelivery:
     """Lets a failed message come back after a while that doubles with each receive, with jitter.
 
-    Without it a message comes back when its visibility timeout ends, however long that is. Where
-    the change fails, exactly that happens; nothing is lost.
+    Best effort, as far as the deadline allows: without it a message comes back when its visibility
+    timeout ends, however long that is, and nothing is lost.
     """
 
     def __init__(self, client: Any, queue_url: str, *, jitter: random.Random | None = None) -> None:
@@ -122,7 +122,7 @@ class SqsRedelivery:
         self._jitter = jitter or random.Random()  # noqa: S311 (spreads load, hides nothing)
 
     def delay(self, messages: Sequence[Message], deadline: Deadline) -> None:
-        """See `Redelivery.delay`."""
+        """Let messages come back later, the more so the more often they failed."""
         self._in_chunks(
             self._client.change_message_visibility_batch,
             [
@@ -136,7 +136,7 @@ class SqsRedelivery:
         )
 
     def acknowledge(self, messages: Sequence[Message], deadline: Deadline) -> None:
-        """See `Redelivery.acknowledge`."""
+        """These are done with, also where the process dies before it can answer."""
         receipts = [{"ReceiptHandle": message.receipt_handle} for message in messages]
         self._in_chunks(self._client.delete_message_batch, receipts, deadline)
 

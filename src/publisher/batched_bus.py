@@ -29,13 +29,10 @@ class Calls(Protocol):
 
 
 class BatchedBus:
-    """Implements the port `Bus`.
+    """Implements the port `Bus`; the executor overlaps its calls.
 
     Args:
-        transport: what the bus takes.
-        calls: the calls of the bus.
         size_max_bytes: of one event, where that is less than the transport takes.
-        executor: overlaps the calls.
     """
 
     def __init__(

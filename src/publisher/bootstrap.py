@@ -7,7 +7,7 @@ import makes is garbage, and looking for some took a sixth of the cold start.
 import gc
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -16,11 +16,8 @@ if TYPE_CHECKING:
     from botocore.session import Session
 
     from publisher.batched_bus import BatchedBus
-    from publisher.pipe_handler import PipeHandler
-    from publisher.publish_batch import BatchPublisher
-    from publisher.reporting import BatchReporter
+    from publisher.handlers import PipeHandler, StreamHandler
     from publisher.settings import PipeSettings, Settings
-    from publisher.stream_handler import StreamHandler
 
 WORKERS = 10
 CONNECT_TIMEOUT_SECONDS = 1
@@ -60,48 +57,37 @@ def _without_collecting(make: Callable[[], Result]) -> Result:
 
 
 def _stream_handler() -> "StreamHandler":
-    from botocore.session import Session
-
+    from publisher.handlers import StreamHandler
     from publisher.settings import from_environment
-    from publisher.stream_handler import StreamHandler
 
     settings = from_environment(os.environ)
-    session, executor = Session(), _executor()
-    publisher = _publisher(settings, session, executor)
-    return StreamHandler(
-        publisher=publisher,
-        bus=_bus(settings, session, executor),
-        reporter=_reporter(settings),
-        clock=publisher.clock,
-    )
+    session, executor = _session_and_executor()
+    bus = _bus(settings, session, executor)
+    return StreamHandler(bus=bus, **_shared(settings, session, executor))
 
 
 def _pipe_handler() -> "PipeHandler":
-    from botocore.session import Session
-
-    from publisher.pipe_handler import PipeHandler
+    from publisher.handlers import PipeHandler
     from publisher.settings import for_pipe
 
     settings = for_pipe(os.environ)
-    publisher = _publisher(settings, Session(), _executor())
     return PipeHandler(
-        publisher=publisher,
-        reporter=_reporter(settings),
-        clock=publisher.clock,
         event_size_max_bytes=settings.message_size_max_bytes,
         batch_size_max=settings.batch_size_max,
+        **_shared(settings, *_session_and_executor()),
     )
 
 
-def _executor() -> "Executor":
+def _session_and_executor() -> "tuple[Session, Executor]":
     from concurrent.futures import ThreadPoolExecutor
 
-    return ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="publisher")
+    from botocore.session import Session
+
+    return Session(), ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="publisher")
 
 
-def _publisher(
-    settings: "PipeSettings", session: "Session", executor: "Executor"
-) -> "BatchPublisher":
+def _shared(settings: "PipeSettings", session: "Session", executor: "Executor") -> dict[str, Any]:
+    """The parts of either handler."""
     import random
 
     from publisher import other_events
@@ -110,34 +96,31 @@ def _publisher(
     from publisher.failure_store import S3FailureStore
     from publisher.failure_tracker import FailureTracker
     from publisher.publish_batch import BatchPublisher
+    from publisher.reporting import BatchReporter
 
-    failure_store = S3FailureStore(
-        client_factory=lambda: session.create_client(
-            "s3", region_name=settings.region, config=_config(PARKING_ATTEMPTS)
-        ),
-        bucket=settings.failure_bucket,
-        executor=executor,
-    )
-    return BatchPublisher(
+    clock = Clock()
+    publisher = BatchPublisher(
         rules=settings.rules,
         producer=settings.producer,
-        failure_store=failure_store,
-        clock=Clock(),
+        failure_store=S3FailureStore(
+            client_factory=lambda: session.create_client(
+                "s3", region_name=settings.region, config=_config(PARKING_ATTEMPTS)
+            ),
+            bucket=settings.failure_bucket,
+            executor=executor,
+        ),
+        clock=clock,
         tracker=FailureTracker(),
         deployment=BadDeploymentDetector(),
         jitter=random.random,
         other_events=other_events.ALL,
     )
-
-
-def _reporter(settings: "PipeSettings") -> "BatchReporter":
-    from publisher.reporting import BatchReporter
-
-    return BatchReporter(
+    reporter = BatchReporter(
         service=settings.service,
         deployment=settings.deployment,
         namespace=settings.metrics_namespace,
     )
+    return {"publisher": publisher, "reporter": reporter, "clock": clock}
 
 
 def _bus(settings: "Settings", session: "Session", executor: "Executor") -> "BatchedBus":

@@ -30,7 +30,10 @@ class Entry:
 def to_entries(transition: StatusTransition, producer: Producer) -> list[Entry]:
     """The event in each major version that the producer writes, lowest first."""
     newest = _newest(transition, producer)
-    return [_entry(_in_version(newest, major)) for major in producer.versions]
+    events = [_in_version(newest, major) for major in producer.versions]
+    return [
+        Entry(event_id=str(event.event_id), event=event, document=encode(event)) for event in events
+    ]
 
 
 # Private functions
@@ -66,7 +69,3 @@ def _in_version(event: CustomerStatusChanged, major: int) -> CustomerStatusChang
         status=downcast(event.status),
         previous_status=event.previous_status and downcast(event.previous_status),
     )
-
-
-def _entry(event: CustomerStatusChanged) -> Entry:
-    return Entry(event_id=str(event.event_id), event=event, document=encode(event))

@@ -18,13 +18,11 @@ KEY_PREFIX = "parked"
 
 
 class S3FailureStore:
-    """Implements the port `FailureStore`.
+    """Implements the port `FailureStore`; the executor overlaps the puts.
 
     Args:
         client_factory: makes the botocore client of `s3`. It is called when the first record is
             parked, since most environments never park one and the client is slow to make.
-        bucket: the failure store.
-        executor: overlaps the puts.
     """
 
     def __init__(

@@ -48,7 +48,8 @@ class EntriesEncoder:
             theirs = urlencode(body, quote_via=quote) if fields else ""
             self._agrees = sorted(theirs.split("&")) == sorted(ours.split("&"))
         elif fields == body:
-            params["body"] = form_encoded(body) + entries_encoded(entries).encode()
+            text = urlencode(body, quote_via=quote) + entries_encoded(entries)
+            params["body"] = text.encode()
         else:
             self._agrees = False
             raise RuntimeError("expected a body without entries; the next call is botocore's own")
@@ -77,14 +78,6 @@ def entries_encoded(entries: Sequence[Mapping[str, Any]]) -> str:
     return "".join(parts)
 
 
-def form_encoded(fields: Mapping[str, str]) -> bytes:
-    """What `urllib.parse.urlencode` makes of fields whose keys need no quoting.
-
-    A blank becomes `%20`, not `+`: replacements must hold nothing that is replaced later.
-    """
-    return "&".join([f"{key}={_quoted(value)}" for key, value in fields.items()]).encode()
-
-
 # Private functions
 
 
@@ -100,7 +93,10 @@ def _attributes_encoded(start: str, attributes: tuple[tuple[str, str], ...]) -> 
 
 
 def _quoted(text: str) -> str:
-    """Replace character by character: JSON has few kinds of them to quote, and many of each."""
+    """Replace character by character: JSON has few kinds of them to quote, and many of each.
+
+    A blank becomes `%20`, not `+`: replacements must hold nothing that is replaced later.
+    """
     odd = set(text) - _PLAIN
     if not odd:
         return text

@@ -19,13 +19,7 @@ IDS_PER_LINE_MAX = 20
 
 
 class BatchReporter:
-    """Writes the line and the blob.
-
-    Args:
-        service: the metrics' dimension `service`, and the line's.
-        deployment: the metrics' dimension `deployment`.
-        namespace: of the metrics.
-    """
+    """Writes the line and the blob; `service` and `deployment` are dimensions of each metric."""
 
     def __init__(self, *, service: str, deployment: str, namespace: str) -> None:
         self._logger = Logger(service=service)
@@ -34,13 +28,7 @@ class BatchReporter:
         )
 
     def report(self, result: BatchResult, *, request_id: str, now_seconds: float | None) -> None:
-        """Report one batch.
-
-        Args:
-            result: what became of the batch; of its records only ids are read.
-            request_id: of the invocation.
-            now_seconds: the instant, in epoch seconds; None where its lag says nothing.
-        """
+        """Report one batch; without the instant (in epoch seconds) no lag of its records."""
         lag_milliseconds = _lag_milliseconds(result, now_seconds)
         self._count(result, lag_milliseconds)
         log = self._logger.warning if result.parked or result.failed else self._logger.info

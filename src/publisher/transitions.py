@@ -150,7 +150,9 @@ def _transition(
     # What an item says that ceases to be a customer is about the change before.
     current = {} if change is Change.REMOVED else new
     status = Status.REMOVED if change is Change.REMOVED else _status(new, rules)
-    occurred_at = _occurred_at(record)
+    occurred_at = record.created_at
+    if occurred_at is None:
+        raise UndecodableImage("epoch seconds", field="dynamodb.ApproximateCreationDateTime")
     reason, reason_left_out = _reason(current, rules)
     number, source = _order(record, rules, change, new, old)
     return StatusTransition(
@@ -218,13 +220,6 @@ def _reason(new: Image, rules: TableRules) -> tuple[str | None, bool]:
     if text is None or not 1 <= len(text) <= REASON_LENGTH_MAX:
         return None, True
     return (text, False) if attribute_values.is_unicode(text) else (None, True)
-
-
-def _occurred_at(record: StreamRecord) -> datetime:
-    occurred_at = record.created_at
-    if occurred_at is None:
-        raise UndecodableImage("epoch seconds", field="dynamodb.ApproximateCreationDateTime")
-    return occurred_at
 
 
 def _changed_at(new: Image, rules: TableRules, occurred_at: datetime) -> datetime:

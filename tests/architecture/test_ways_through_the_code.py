@@ -17,7 +17,6 @@ from event_consumer import bootstrap as consumers
 from event_consumer.guarded_table import GuardedTable
 from event_consumer.latest_state import LatestState
 from event_consumer.settings import from_environment
-from event_consumer.testing.memory import OneByOne
 from payments_consumer.standing import attributes
 from unit.event_consumer.consumer_samples import ENVIRONMENT, Silence, live
 from unit.event_consumer.consumer_samples import record as sqs_record
@@ -25,8 +24,7 @@ from unit.publisher.publisher_fakes import FakeContext, Rig, bus_on
 from unit.publisher.stream_record_samples import modify
 
 OF_A_RECORD = (
-    "publisher/invocation.py",
-    "publisher/stream_handler.py",
+    "publisher/handlers.py",
     "publisher/publish_batch.py",
     "publisher/transitions.py",
     "publisher/events.py",
@@ -127,7 +125,7 @@ def of_a_message():
     table = GuardedTable(rows, "rows", rule=attributes)
     handler = consumers.lambda_handler(
         from_environment(ENVIRONMENT),
-        LatestState(table, writers_max=1, executor=OneByOne()),
+        LatestState(table, writers_max=1),
         sqs=None,
         reporter=Silence(),
     )
@@ -157,12 +155,11 @@ def test_a_call_that_goes_back_is_noticed(of_a_message):
         LatestState(
             GuardedTable(Rows(), "rows", rule=lambda event: dict(back(event))),
             writers_max=1,
-            executor=OneByOne(),
         ).handle([live(1)])
     assert {files[0] for files in trace.came_back} == {"event_consumer/latest_state.py"}
 
 
 def back(event):
     """A rule that calls what calls it."""
-    LatestState(SimpleNamespace(), writers_max=1, executor=OneByOne()).handle([])
+    LatestState(SimpleNamespace(), writers_max=1).handle([])
     return attributes(event)

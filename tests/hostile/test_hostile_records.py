@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from hostile.hostile_values import DYNAMODB_NUMBERS, SCRIPTS, SURROGATES, odd_value, spoiled
-from publisher.invocation import BatchFailed
+from publisher.handlers import BatchFailed
 from publisher.stream_records import StreamRecord
 from publisher.transitions import TableRules
 from unit.publisher.publisher_fakes import FakeFailureStore, Rig, bus_on

@@ -16,7 +16,7 @@ import pytest
 from customer_events.settings import BadSettings
 from integration.aws_on_the_wire import on_the_wire
 from publisher import bootstrap
-from publisher.invocation import BatchFailed
+from publisher.handlers import BatchFailed
 from unit.publisher.publisher_fakes import FakeContext
 from unit.publisher.stream_record_samples import FIRST_SEQUENCE_NUMBER, UNCHANGED, record
 

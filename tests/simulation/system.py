@@ -15,7 +15,7 @@ from event_consumer.consume_batch import BatchConsumer
 from event_consumer.failures import FailureTracker
 from event_consumer.guarded_table import GuardedTable
 from event_consumer.latest_state import GuardedRows, LatestState
-from event_consumer.ports import EventHandler, ParkingLot, Redelivery
+from event_consumer.ports import EventHandler, ParkingLot
 from event_consumer.sqs_handler import SqsHandler
 from event_consumer.sqs_queue import SqsParkingLot, SqsRedelivery
 from payments_consumer.standing import attributes
@@ -25,10 +25,10 @@ from publisher.batched_bus import BatchedBus
 from publisher.eventbridge_bus import EventBridgeBus
 from publisher.events import Producer
 from publisher.failure_store import S3FailureStore
+from publisher.handlers import StreamHandler
 from publisher.ports import Bus, FailureStore
 from publisher.publish_batch import BatchPublisher
 from publisher.sns_bus import SnsTopic
-from publisher.stream_handler import StreamHandler
 from publisher.transitions import TableRules
 from publisher.transports import EVENTBRIDGE, of_bus
 from simulation.calls import Calls, ShuffledExecutor
@@ -182,7 +182,7 @@ class System:
         return SqsParkingLot(clients.queues, clients.dlq_url, consumer="payments")
 
     @part
-    def redelivery(self, clients: Clients) -> Redelivery:
+    def redelivery(self, clients: Clients) -> SqsRedelivery:
         return SqsRedelivery(clients.queues, clients.queue_url, jitter=clients.dice)
 
     @part

@@ -10,7 +10,7 @@ from publisher.batched_bus import BatchedBus
 from publisher.bus_errors import CONFIRMED
 from publisher.dispatch import Dispatch
 from publisher.eventbridge_bus import EventBridgeBus
-from publisher.pipe_handler import PipeHandler
+from publisher.handlers import PipeHandler
 from publisher.sns_bus import SnsTopic
 from transports import transport_checks as checks
 from unit.publisher.stream_record_samples import UNCHANGED, record

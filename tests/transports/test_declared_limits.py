@@ -10,7 +10,7 @@ import pytest
 
 from publisher import transports
 from publisher.events import Producer, to_entries
-from publisher.pipe_handler import PipeHandler
+from publisher.handlers import PipeHandler
 from publisher.ports import Verdict
 from publisher.settings import MESSAGE_SIZE_LIMIT_BYTES
 from publisher.transitions import TableRules

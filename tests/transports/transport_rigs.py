@@ -13,7 +13,7 @@ from uuid import uuid4
 import boto3
 
 from publisher import bootstrap
-from publisher.invocation import BatchFailed
+from publisher.handlers import BatchFailed
 from publisher.transports import EVENTBRIDGE, PIPES, SNS, SNS_FIFO
 from unit.publisher.publisher_fakes import FakeContext
 

@@ -5,9 +5,17 @@ reads the contract's examples from `schemas/`, so it works in a clone of the pro
 Lambda package.
 """
 
-from event_consumer.testing.contract_examples import examples, rejected
-from event_consumer.testing.deliveries import POISON, Poison, duplicated, orders, reordered
-from event_consumer.testing.histories import history, snapshot
+from event_consumer.testing.events import (
+    POISON,
+    Poison,
+    duplicated,
+    examples,
+    history,
+    orders,
+    rejected,
+    reordered,
+    snapshot,
+)
 from event_consumer.testing.kits import EveryEventKit, LatestStateKit, converge
 from event_consumer.testing.memory import Refused
 

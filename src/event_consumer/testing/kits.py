@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import count
-from typing import Any
 
 from customer_events.deadline import UNLIMITED, Deadlines
 from customer_events.encoder import encode
@@ -16,11 +15,10 @@ from event_consumer.messages import Message
 from event_consumer.outcomes import Outcome
 from event_consumer.ports import EventHandler
 from event_consumer.settings import RECEIVES_MAX
-from event_consumer.testing.deliveries import duplicated, reordered
+from event_consumer.testing.events import duplicated, reordered
 from event_consumer.testing.memory import (
     DlqInMemory,
     MarksInMemory,
-    OneByOne,
     RowsInMemory,
     TableRow,
 )
@@ -34,7 +32,7 @@ CONVERGE_TRIES = 50
 class _Kit:
     """Delivers batches to a handler, as Lambda does, and keeps what was parked."""
 
-    def __init__(self, handler: EventHandler[Any]) -> None:
+    def __init__(self, handler: EventHandler) -> None:
         self._dlq = DlqInMemory()
         self._consumer = BatchConsumer(
             handler=handler,
@@ -83,7 +81,7 @@ class LatestStateKit(_Kit):
 
     def __init__(self, rule: Rule) -> None:
         self._table = RowsInMemory(rule)
-        super().__init__(LatestState(self._table, writers_max=1, executor=OneByOne()))
+        super().__init__(LatestState(self._table, writers_max=1))
 
     @property
     def rows(self) -> dict[str, TableRow]:
@@ -104,7 +102,7 @@ class EveryEventKit(_Kit):
 
     def __init__(self, handle: HandleEvent) -> None:
         self._marks = MarksInMemory()
-        super().__init__(EveryEvent(self._marks, handle, workers_max=1, executor=OneByOne()))
+        super().__init__(EveryEvent(self._marks, handle, workers_max=1))
 
     @property
     def writes(self) -> list[Write]:

@@ -1,10 +1,9 @@
 """Fakes of what a consumer writes to: rows, marks, the DLQ. Each keeps the real one's promises."""
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor, Future
 from datetime import datetime
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
 import botocore.session
 from botocore.exceptions import ParamValidationError
@@ -19,7 +18,6 @@ from event_consumer.order_guard import Row, judge
 from event_consumer.ports import Parking
 from event_consumer.processed_events import UnusableWrites, check_writes
 
-T = TypeVar("T")
 TableRow = dict[str, str | None]
 """A row as a test reads it: `customer_id`, `status`, `previous_status`, and the rule's own."""
 
@@ -96,16 +94,6 @@ class DlqInMemory:
         del parked_at, deadline
         self.reasons.extend(parking.reason.code for parking in parkings)
         return {parking.message.message_id: "" for parking in parkings}
-
-
-class OneByOne(Executor):
-    """Runs what it is given at once, so that a failing test stands in the test's own thread."""
-
-    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        """Run it and answer with its result."""
-        future: Future[T] = Future()
-        future.set_result(fn(*args, **kwargs))
-        return future
 
 
 @cache

@@ -65,8 +65,8 @@ def view_all(target: AwsTarget) -> list[SubscriberView]:
     if not subscribers:
         return []
     publisher = find_publisher(target)
-    current = registry.load(EVENT_NAME).current
-    versions = registry.versions_by_subscriber(EVENT_NAME)
+    registered = registry.load(EVENT_NAME)
+    current, versions = registered.current, registered.subscriber_versions
     sqs, cloudwatch, now = target.client("sqs"), target.client("cloudwatch"), datetime.now(UTC)
     return [
         SubscriberView(

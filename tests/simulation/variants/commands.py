@@ -11,7 +11,7 @@ from fanout.dlq import replay, steps
 from fanout.failures import recover, store
 from fanout.runs.journal import intent
 from fanout.sqs.queue import SqsQueue
-from publisher.stream_handler import REPORT_OUTCOMES
+from publisher.handlers import REPORT_OUTCOMES
 from simulation import commands
 from simulation.checkers import (
     CONVERGES,

@@ -17,7 +17,6 @@ from event_consumer.outcomes import (
     parked,
     retry,
 )
-from event_consumer.testing.memory import OneByOne
 from unit.event_consumer.consumer_samples import (
     UNHURRIED,
     Answers,
@@ -231,7 +230,7 @@ def customers(count, **other):
 
 
 def consume_into(rows, messages, *, deadlines=UNHURRIED, **parts):
-    handler = LatestState(rows, writers_max=1, executor=OneByOne())
+    handler = LatestState(rows, writers_max=1)
     return Consumption(handler, **parts).consume(messages, deadlines)
 
 

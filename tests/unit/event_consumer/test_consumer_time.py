@@ -7,7 +7,6 @@ from customer_events.encoder import encode
 from event_consumer import bootstrap
 from event_consumer.latest_state import LatestState
 from event_consumer.settings import from_environment
-from event_consumer.testing.memory import OneByOne
 from unit.event_consumer.consumer_samples import (
     ENVIRONMENT,
     FakeClock,
@@ -38,7 +37,7 @@ def run(records, *, function_seconds=30.0, write_seconds=1.0, call_seconds=0.0):
     sqs = SqsInMemory(lambda: clock.pass_seconds(call_seconds))
     handler = bootstrap.lambda_handler(
         from_environment(ENVIRONMENT),
-        LatestState(rows, writers_max=1, executor=OneByOne()),
+        LatestState(rows, writers_max=1),
         sqs=sqs,
         reporter=Silence(),
         clock=clock,
@@ -107,7 +106,7 @@ def test_a_replay_has_the_same_deadline():
     rows = SlowRows(clock, 5.0)
     handler = bootstrap.lambda_handler(
         from_environment(ENVIRONMENT),
-        LatestState(rows, writers_max=1, executor=OneByOne()),
+        LatestState(rows, writers_max=1),
         sqs=SqsInMemory(),
         reporter=Silence(),
         clock=clock,

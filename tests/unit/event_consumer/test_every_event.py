@@ -6,7 +6,7 @@ from customer_events.errors import OrderContradiction
 from event_consumer.every_event import EveryEvent
 from event_consumer.outcomes import Outcome
 from event_consumer.testing import history, orders, snapshot
-from event_consumer.testing.memory import MarksInMemory, OneByOne
+from event_consumer.testing.memory import MarksInMemory
 from unit.event_consumer.consumer_samples import FakeClock
 
 APPLIED, DUPLICATE, RETRY = Outcome.APPLIED, Outcome.DUPLICATE, Outcome.RETRY
@@ -32,7 +32,7 @@ def put(text):
 
 
 def consumer(work, marks=None, **other):
-    return EveryEvent(marks or MarksInMemory(), work, workers_max=1, executor=OneByOne(), **other)
+    return EveryEvent(marks or MarksInMemory(), work, workers_max=1, **other)
 
 
 def outcomes(answers):

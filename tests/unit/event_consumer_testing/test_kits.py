@@ -20,7 +20,7 @@ from event_consumer.testing import (
     reordered,
     snapshot,
 )
-from event_consumer.testing.histories import BEGIN
+from event_consumer.testing.events import BEGIN
 from payments_consumer.standing import attributes
 from unit.event_consumer.consumer_samples import HOSTILE_NAMES
 from unit.event_consumer.test_guarded_table import REFUSED

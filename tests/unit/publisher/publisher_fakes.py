@@ -13,11 +13,11 @@ from publisher.batched_bus import BatchedBus
 from publisher.eventbridge_bus import EventBridgeBus
 from publisher.events import Entry, Producer
 from publisher.failure_tracker import FailureTracker
+from publisher.handlers import StreamHandler
 from publisher.ports import Answer, ParkedRecord, Verdict
 from publisher.publish_batch import BatchPublisher
 from publisher.reasons import RefusedByBus
 from publisher.sns_bus import SnsTopic
-from publisher.stream_handler import StreamHandler
 from publisher.stream_records import StreamRecord
 from publisher.transitions import TableRules
 from publisher.transports import EVENTBRIDGE, of_bus

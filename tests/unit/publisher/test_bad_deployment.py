@@ -14,8 +14,7 @@ from fanout.streams.mapping import (
 )
 from fanout.streams.records import StreamRecord
 from publisher import publish_batch
-from publisher.invocation import BatchFailed
-from publisher.pipe_handler import PipeHandler
+from publisher.handlers import BatchFailed, PipeHandler
 from publisher.reporting import BatchReporter
 from publisher.transitions import NoTransition, TableRules, detect
 from unit.publisher.publisher_fakes import FakeContext, FakeFailureStore, Rig

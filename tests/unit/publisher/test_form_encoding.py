@@ -1,5 +1,5 @@
 from types import SimpleNamespace
-from urllib.parse import parse_qs, parse_qsl, quote, urlencode
+from urllib.parse import parse_qs, parse_qsl, urlencode
 
 import pytest
 from botocore.awsrequest import AWSResponse
@@ -7,7 +7,7 @@ from botocore.config import Config
 from botocore.session import Session
 
 from publisher.batched_bus import BatchedBus
-from publisher.form_encoding import EntriesEncoder, entries_encoded, form_encoded
+from publisher.form_encoding import EntriesEncoder, entries_encoded
 from publisher.ports import Verdict
 from publisher.sns_bus import SnsTopic
 from publisher.transports import SNS_FIFO
@@ -89,14 +89,6 @@ def renamed(body):
     return {
         name.replace("PublishBatchRequestEntries", "Entries"): one for name, one in body.items()
     }
-
-
-@pytest.mark.parametrize("value", TEXTS)
-def test_the_encoding_is_that_of_the_standard_library(value):
-    fields = {"Action": "PublishBatch", "E.member.1.Message": value}
-    assert form_encoded(fields) == urlencode(fields, quote_via=quote).encode()
-    read_back = parse_qs(form_encoded(fields).decode(), keep_blank_values=True)
-    assert read_back == {key: [text] for key, text in fields.items()}
 
 
 def test_what_leaves_is_field_by_field_what_botocore_would_send():

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from publisher.invocation import BatchFailed
+from publisher.handlers import BatchFailed
 from unit.publisher.publisher_fakes import (
     BUS_FAULT,
     CONFIRMED,

@@ -5,8 +5,7 @@ import pytest
 
 from customer_events.decoder import from_document
 from publisher.events import Producer, to_entries
-from publisher.invocation import BatchFailed
-from publisher.pipe_handler import PipeHandler
+from publisher.handlers import BatchFailed, PipeHandler
 from unit.publisher.publisher_fakes import FakeContext, FakeFailureStore, Rig
 from unit.publisher.stream_record_samples import UNCHANGED, detect, modify, record
 

@@ -7,7 +7,7 @@ import pytest
 from customer_events.settings import BadSettings
 from publisher import bootstrap, other_events
 from publisher.eventbridge_bus import EventBridgeBus
-from publisher.pipe_handler import PipeHandler
+from publisher.handlers import PipeHandler
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:customer-status"
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from publisher.invocation import RESERVES, BatchFailed
+from publisher.handlers import RESERVES, BatchFailed
 from unit.publisher.publisher_fakes import FakeClock, FakeContext, FakeFailureStore, Rig
 from unit.publisher.stream_record_samples import record
 
@@ -38,7 +38,7 @@ def test_a_bug_fails_the_whole_batch_by_its_type_and_never_by_its_text():
 
     handler = replace(Rig().handler, reporter=Breaks())
     line = Breaks.report.__code__.co_firstlineno + 1
-    told = f"a ZeroDivisionError at publisher/test_stream_handler.py:{line} < publisher/stream_ha"
+    told = f"a ZeroDivisionError at publisher/test_stream_handler.py:{line} < publisher/handlers"
     with pytest.raises(BatchFailed, match=told) as failed:
         handler({"Records": [record("ACTIVE", "CLOSED")]}, FakeContext())
     assert "secret" not in "".join(traceback.format_exception(failed.value))
