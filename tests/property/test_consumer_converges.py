@@ -13,7 +13,8 @@ from customer_events.event import Change, CustomerStatusChanged, Status
 from event_consumer.latest_state import LatestState, Written
 from event_consumer.order_guard import Row, judge
 from event_consumer.outcomes import Outcome
-from unit.event_consumer.consumer_samples import RowsInMemory, live, row_after
+from event_consumer.testing.memory import row_after
+from unit.event_consumer.consumer_samples import RowsInMemory, live
 
 CUSTOMERS = ["c-1", "c-2"]
 

@@ -1,4 +1,4 @@
-"""The order of live events, by example. Times are seconds after noon."""
+"""The order guard, by example. Times are seconds after noon."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -7,239 +7,323 @@ import pytest
 
 from customer_events.event import Change, Status
 from customer_events.sequence import SequenceSource, sequence
+from event_consumer.order_guard import CLOCK_TOLERANCE, judge
+from event_consumer.outcomes import Outcome
+from event_consumer.testing.memory import row_after
 from unit.event_consumer.consumer_samples import live, repair, snapshot
-from unit.event_consumer.guard_verdicts import row_of, verdict
 
-VERSION = SequenceSource.VERSION
 ACTIVE, SUSPENDED, CLOSED, REMOVED = (
     Status.ACTIVE,
     Status.SUSPENDED,
     Status.CLOSED,
     Status.REMOVED,
 )
+APPLIES, DUPLICATE, STALE, CONTRADICTS = "APPLIES", "DUPLICATE", "STALE", "OrderContradiction"
+COUNTED = {"sequence_source": SequenceSource.VERSION}
+MINUTE = timedelta(seconds=60)
+
+
+def row_of(*events):
+    """The row that these events leave, each of which must apply."""
+    row = None
+    for event in events:
+        assert judge(row, event) is None, "an example builds its row of events that apply"
+        row = row_after(row, event)
+    return row
+
+
+def counted(number, status=ACTIVE, **other):
+    """A live event under a version counter."""
+    return live(number, status, **COUNTED, **other)
+
+
+def read(number, status=ACTIVE, *, seconds, epoch=1):
+    """A snapshot under a version counter."""
+    order = sequence(number, epoch=epoch)
+    return snapshot(status, seconds=seconds, order=order, **COUNTED)
+
+
+def repaired(event, status=SUSPENDED, *, seconds=900):
+    """The row that a repair left of the row that the event left."""
+    return row_of(event, repair(event, status, seconds=seconds))
+
+
+def check(row, event, says, tolerance=CLOCK_TOLERANCE):
+    answer = judge(row, event, tolerance)
+    if answer is None:
+        assert says == APPLIES
+    elif answer.outcome is Outcome.PARKED:
+        assert (answer.reason.code, answer.reason.field) == (says, "sequence")
+    else:
+        assert answer.outcome == says
+
+
+def examples(**cases):
+    return pytest.mark.parametrize(
+        ("row", "event", "says"), cases.values(), ids=[name.replace("_", " ") for name in cases]
+    )
 
 
 # Rule 1: sequence, then major version
 
-
-def test_an_event_applies_where_no_row_is():
-    assert verdict(None, live(1)) == "APPLIES"
-
-
-def test_a_newer_sequence_applies():
-    assert verdict(row_of(live(1)), live(2)) == "APPLIES"
+PARENT, CHILD = (
+    live(820400000000000001192334, seconds=0),
+    live(1683700000000000001135967, seconds=1),
+)
 
 
-def test_an_older_sequence_is_stale():
-    assert verdict(row_of(live(2)), live(1)) == "STALE"
+@examples(
+    where_no_row_is=(None, live(1), APPLIES),
+    newer=(row_of(live(1)), live(2), APPLIES),
+    older=(row_of(live(2)), live(1), STALE),
+    a_longer_number_is_newer_though_its_text_sorts_first=(row_of(PARENT), CHILD, APPLIES),
+    a_shorter_number_is_older_though_its_text_sorts_last=(row_of(CHILD), PARENT, STALE),
+    the_same_again=(row_of(live(1)), live(1), DUPLICATE),
+    the_newer_major_over_the_older=(row_of(live(1, schema_version=1)), live(1), APPLIES),
+    the_older_major_after_the_newer=(row_of(live(1)), live(1, schema_version=1), STALE),
+    newer_with_an_older_time=(row_of(live(1, seconds=900)), live(2, seconds=0), APPLIES),
+    equal_with_another_status=(row_of(live(1)), live(1, SUSPENDED), CONTRADICTS),
+    equal_with_another_time=(row_of(live(1)), live(1, seconds=120), CONTRADICTS),
+    # A status of the table that was mapped since is read otherwise at a second publication.
+    equal_with_another_previous_status=(
+        row_of(live(1)),
+        replace(live(1), previous_status=None),
+        DUPLICATE,
+    ),
+)
+def test_live_events_go_by_their_sequence_and_then_by_their_major_version(row, event, says):
+    check(row, event, says)
 
 
-def test_a_longer_stream_number_is_newer_although_its_text_sorts_first():
-    parent = live(820400000000000001192334, seconds=0)
-    child = live(1683700000000000001135967, seconds=1)
-    assert verdict(row_of(parent), child) == "APPLIES"
-    assert verdict(row_of(child), parent) == "STALE"
+RAISED = row_of(live(900, seconds=0), live(1, epoch=2, seconds=60))
+SEEDED = row_of(read(9, SUSPENDED, seconds=600))
 
 
-def test_the_same_event_again_is_a_duplicate():
-    assert verdict(row_of(live(1)), live(1)) == "DUPLICATE"
+@examples(
+    raised_though_its_counter_starts_anew=(
+        row_of(live(900, seconds=0)),
+        live(1, epoch=2, seconds=60),
+        APPLIES,
+    ),
+    of_the_epoch_before=(RAISED, live(901, seconds=30), STALE),
+    of_a_publisher_that_still_counts_in_the_old_one=(RAISED, live(901, seconds=120), CONTRADICTS),
+    another_source_in_the_same_epoch_older=(row_of(live(5)), counted(1), CONTRADICTS),
+    another_source_in_the_same_epoch_equal=(row_of(live(5)), counted(5), CONTRADICTS),
+    another_source_in_the_same_epoch_newer=(row_of(live(5)), counted(9), CONTRADICTS),
+    another_source_in_a_raised_epoch=(
+        row_of(live(5)),
+        counted(1, epoch=2, seconds=600),
+        APPLIES,
+    ),
+    # After a failover a mapping at TRIM_HORIZON publishes a day of old changes once more.
+    raised_and_clearly_older_by_time=(
+        row_of(live(900, SUSPENDED, seconds=600)),
+        live(1, epoch=2, seconds=594),
+        STALE,
+    ),
+    raised_and_hardly_older_by_time=(
+        row_of(live(900, SUSPENDED, seconds=600)),
+        live(1, epoch=2, seconds=595),
+        APPLIES,
+    ),
+    raised_and_newer_than_what_was_stale=(
+        row_of(live(900, seconds=600)),
+        live(3, epoch=2, seconds=660),
+        APPLIES,
+    ),
+    raised_older_by_time_and_of_another_counter=(
+        row_of(live(900, seconds=600)),
+        counted(1, epoch=2, seconds=0),
+        STALE,
+    ),
+    newer_within_one_epoch_whatever_its_time=(
+        row_of(live(1, seconds=600)),
+        live(2, seconds=0),
+        APPLIES,
+    ),
+    older_than_a_row_that_was_read_in_the_epoch_before=(
+        SEEDED,
+        counted(8, epoch=2, seconds=60),
+        STALE,
+    ),
+    a_snapshot_of_a_raised_epoch_since_its_time_is_no_changes=(
+        row_of(counted(5, seconds=600)),
+        read(5, seconds=0, epoch=2),
+        APPLIES,
+    ),
+)
+def test_a_raised_epoch_leads_unless_its_event_is_clearly_older_by_time(row, event, says):
+    check(row, event, says)
 
 
-def test_the_newer_major_of_the_same_change_applies_over_the_older():
-    assert verdict(row_of(live(1, schema_version=1)), live(1)) == "APPLIES"
+HIGH, GONE = (
+    row_of(live(900, seconds=0)),
+    row_of(live(8, REMOVED, seconds=0, change=Change.REMOVED)),
+)
+CREATED = {"change": Change.CREATED}
+DRIFTED = counted(9, seconds=0)
+CLOSED_SEED = row_of(read(9, CLOSED, seconds=60))
 
 
-def test_the_older_major_of_the_same_change_is_stale_after_the_newer():
-    assert verdict(row_of(live(1)), live(1, schema_version=1)) == "STALE"
+@examples(
+    clearly_newer=(HIGH, live(1, seconds=6), CONTRADICTS),
+    hardly_newer=(HIGH, live(1, seconds=5), STALE),
+    created_after_a_tombstone=(GONE, live(1, seconds=1, **CREATED), CONTRADICTS),
+    created_in_the_second_of_the_tombstone=(GONE, live(1, seconds=0, **CREATED), STALE),
+    created_before_the_tombstone=(GONE, live(1, seconds=-60, **CREATED), STALE),
+    changed_a_second_after_a_tombstone=(GONE, live(1, seconds=1), STALE),
+    created_again_with_a_higher_counter=(
+        row_of(counted(8, REMOVED, change=Change.REMOVED)),
+        counted(9, **CREATED),
+        APPLIES,
+    ),
+    an_older_major_whatever_its_time=(
+        row_of(live(1, seconds=0)),
+        live(1, seconds=900, schema_version=1),
+        STALE,
+    ),
+    a_snapshot_is_exempt=(row_of(counted(900, seconds=0)), read(1, seconds=900), STALE),
+    # Stale, it would be lost in silence, and so would every change until the next snapshot.
+    clearly_after_a_seed=(row_of(read(9, seconds=0)), counted(1, seconds=6), CONTRADICTS),
+    hardly_after_a_seed=(row_of(read(9, seconds=0)), counted(1, seconds=5), STALE),
+    clearly_after_a_repair=(
+        repaired(live(900, seconds=0), seconds=60),
+        live(1, seconds=66),
+        CONTRADICTS,
+    ),
+    hardly_after_a_repair=(repaired(live(900, seconds=0), seconds=60), live(1, seconds=65), STALE),
+    at_the_sequence_of_a_repaired_row=(
+        repaired(DRIFTED, REMOVED, seconds=60),
+        counted(9, seconds=66),
+        CONTRADICTS,
+    ),
+    what_a_repair_corrected=(repaired(DRIFTED, REMOVED, seconds=60), DRIFTED, STALE),
+    # Its status may be the row's by chance: what came in between is still on its way.
+    at_the_sequence_of_a_seeded_row=(CLOSED_SEED, counted(9, CLOSED, seconds=66), CONTRADICTS),
+    the_change_that_a_seed_holds=(CLOSED_SEED, counted(9, CLOSED, seconds=65), DUPLICATE),
+)
+def test_not_newer_by_sequence_yet_clearly_newer_by_time_means_that_a_counter_restarted(
+    row, event, says
+):
+    check(row, event, says)
 
 
 @pytest.mark.parametrize(
-    "other",
-    [{"status": SUSPENDED}, {"occurred_at": live(2).occurred_at}],
-    ids=lambda other: next(iter(other)),
+    ("event", "says"),
+    [
+        (live(1, epoch=2, seconds=540), APPLIES),
+        (live(1, epoch=2, seconds=539), STALE),
+        (live(1, seconds=660), STALE),
+        (live(1, seconds=661), CONTRADICTS),
+    ],
 )
-def test_equal_order_with_other_content_is_a_contradiction(other):
-    assert verdict(row_of(live(1)), replace(live(1), **other)) == "OrderContradiction"
+def test_how_much_older_or_newer_is_clearly_so_is_a_setting(event, says):
+    check(row_of(live(900, seconds=600)), event, says, MINUTE)
 
 
-def test_another_previous_status_in_the_same_place_is_a_duplicate():
-    """A status of the table that was mapped since is read otherwise at a second publication."""
-    again = replace(live(1), previous_status=None)
-    assert verdict(row_of(live(1)), again) == "DUPLICATE"
+# Rule 3: snapshots
 
 
-def test_a_newer_sequence_applies_even_with_an_older_time():
-    assert verdict(row_of(live(1, seconds=900)), live(2, seconds=0)) == "APPLIES"
+@examples(
+    where_no_row_is=(None, snapshot(seconds=0), APPLIES),
+    over_a_live_row=(row_of(live(1, seconds=0)), snapshot(SUSPENDED, seconds=900), STALE),
+    over_an_earlier_one=(row_of(snapshot(seconds=0)), snapshot(SUSPENDED, seconds=1), APPLIES),
+    over_a_later_one=(row_of(snapshot(seconds=1)), snapshot(SUSPENDED, seconds=0), STALE),
+    over_a_later_one_that_read_the_same=(
+        row_of(snapshot(seconds=1)),
+        snapshot(seconds=0),
+        STALE,
+    ),
+    the_same_again=(row_of(snapshot(seconds=0)), snapshot(seconds=0), DUPLICATE),
+    counted_and_older=(row_of(counted(5)), read(4, seconds=900), STALE),
+    counted_and_equal=(row_of(counted(5)), read(5, seconds=900), DUPLICATE),
+    counted_and_newer=(row_of(counted(5)), read(6, seconds=900), APPLIES),
+    counted_and_equal_with_another_status=(
+        row_of(counted(5)),
+        read(5, CLOSED, seconds=900),
+        CONTRADICTS,
+    ),
+)
+def test_a_snapshot_seeds_and_never_undoes_a_change(row, event, says):
+    check(row, event, says)
 
 
-# Epochs and sources
+SEED = snapshot(SUSPENDED, seconds=600)
 
 
-def test_a_raised_epoch_applies_although_its_counter_starts_anew():
-    assert verdict(row_of(live(900, seconds=0)), live(1, epoch=2, seconds=60)) == "APPLIES"
+@examples(
+    however_low_its_number=(row_of(snapshot(seconds=0)), live(0, seconds=60), APPLIES),
+    recovered_from_before=(row_of(SEED), live(7, seconds=594), STALE),
+    from_five_seconds_before=(row_of(SEED), live(7, seconds=595), APPLIES),
+    from_before_once_a_live_one_was_applied=(
+        row_of(SEED, live(7, seconds=660)),
+        live(8, CLOSED, seconds=30),
+        APPLIES,
+    ),
+    over_a_counted_seed_whatever_its_time=(
+        row_of(read(5, seconds=600)),
+        counted(6, seconds=0),
+        APPLIES,
+    ),
+)
+def test_a_live_event_applies_over_a_seed_unless_the_seed_holds_it(row, event, says):
+    check(row, event, says)
 
 
-def test_an_event_of_the_epoch_before_is_stale():
-    row = row_of(live(900, seconds=0), live(1, epoch=2, seconds=60))
-    assert verdict(row, live(901, seconds=30)) == "STALE"
+def test_a_row_remembers_when_it_was_seeded():
+    assert row_of(SEED, live(7, seconds=660)).snapshot_at == SEED.occurred_at
 
 
-def test_a_publisher_that_still_counts_in_the_old_epoch_is_a_contradiction():
-    row = row_of(live(1, epoch=2, seconds=60))
-    assert verdict(row, live(901, seconds=120)) == "OrderContradiction"
+# Rule 4: repairs
+
+SEEN, KNOWN = live(5), counted(5, seconds=0)
+FOUND_GONE = repaired(KNOWN, REMOVED)
 
 
-@pytest.mark.parametrize("number", [1, 5, 9], ids=["older", "equal", "newer"])
-def test_another_source_in_the_same_epoch_is_a_contradiction(number):
-    row = row_of(live(5))
-    assert verdict(row, live(number, sequence_source=VERSION)) == "OrderContradiction"
+def test_a_repair_applies_to_the_row_that_it_saw_and_keeps_its_sequence():
+    row = repaired(SEEN)
+    assert (row.status, row.sequence) == (SUSPENDED, SEEN.sequence)
 
 
-def test_another_source_in_a_raised_epoch_applies():
-    event = live(1, epoch=2, seconds=600, sequence_source=VERSION)
-    assert verdict(row_of(live(5)), event) == "APPLIES"
-
-
-# Rule 2: an epoch that was raised, and old changes under it
-
-
-def test_a_higher_epoch_clearly_older_by_time_is_stale():
-    """After a failover a mapping at TRIM_HORIZON publishes a day of old changes once more."""
-    row = row_of(live(900, SUSPENDED, seconds=600))
-    assert verdict(row, live(1, ACTIVE, epoch=2, seconds=594)) == "STALE"
-    assert verdict(row, live(1, ACTIVE, epoch=2, seconds=595)) == "APPLIES"
-
-
-def test_how_much_older_is_clearly_older_is_a_setting():
-    row, minute = row_of(live(900, seconds=600)), timedelta(seconds=60)
-    assert verdict(row, live(1, epoch=2, seconds=540), tolerance=minute) == "APPLIES"
-    assert verdict(row, live(1, epoch=2, seconds=539), tolerance=minute) == "STALE"
-
-
-def test_after_what_was_stale_by_its_time_the_newer_changes_of_that_epoch_apply():
-    row = row_of(live(900, seconds=600))
-    assert verdict(row, live(2, epoch=2, seconds=60)) == "STALE"
-    assert verdict(row, live(3, epoch=2, seconds=660)) == "APPLIES"
-
-
-def test_another_counter_of_a_higher_epoch_goes_no_more_backwards_than_the_same():
-    old = live(1, epoch=2, seconds=0, sequence_source=VERSION)
-    assert verdict(row_of(live(900, seconds=600)), old) == "STALE"
-
-
-def test_within_one_epoch_time_does_not_make_a_newer_sequence_stale():
-    assert verdict(row_of(live(1, seconds=600)), live(2, seconds=0)) == "APPLIES"
-
-
-def test_a_row_read_in_the_epoch_before_is_not_taken_back_by_older_changes():
-    """With a version counter: what was read at noon holds all that happened before."""
-    seed = snapshot(SUSPENDED, seconds=600, order=sequence(9, epoch=1), sequence_source=VERSION)
-    old = live(8, epoch=2, seconds=60, sequence_source=VERSION)
-    assert verdict(row_of(seed), old) == "STALE"
-
-
-def test_a_snapshot_of_a_higher_epoch_is_exempt_since_its_time_is_no_changes():
-    row = row_of(live(5, seconds=600, sequence_source=VERSION))
-    read = snapshot(seconds=0, order=sequence(5, epoch=2), sequence_source=VERSION)
-    assert verdict(row, read) == "APPLIES"
-
-
-# Rule 2: a counter that restarted
-
-
-def test_older_by_sequence_yet_clearly_newer_by_time_is_a_contradiction():
-    row = row_of(live(900, seconds=0))
-    assert verdict(row, live(1, seconds=6)) == "OrderContradiction"
-
-
-def test_older_by_sequence_and_hardly_newer_by_time_is_stale():
-    row = row_of(live(900, seconds=0))
-    assert verdict(row, live(1, seconds=5)) == "STALE"
-
-
-def test_how_much_newer_is_clearly_newer_is_a_setting():
-    row = row_of(live(900, seconds=0))
-    minute = timedelta(seconds=60)
-    assert verdict(row, live(1, seconds=60), tolerance=minute) == "STALE"
-    assert verdict(row, live(1, seconds=61), tolerance=minute) == "OrderContradiction"
-
-
-def test_created_after_a_tombstone_is_a_contradiction_if_it_is_newer_at_all():
-    row = row_of(live(8, REMOVED, seconds=0, change=Change.REMOVED))
-    assert verdict(row, live(1, seconds=1, change=Change.CREATED)) == "OrderContradiction"
-
-
-def test_created_in_the_second_of_the_tombstone_or_before_is_stale():
-    row = row_of(live(8, REMOVED, seconds=0, change=Change.REMOVED))
-    assert verdict(row, live(1, seconds=0, change=Change.CREATED)) == "STALE"
-    assert verdict(row, live(1, seconds=-60, change=Change.CREATED)) == "STALE"
-
-
-def test_only_a_creation_is_told_from_the_tombstone_so_exactly():
-    row = row_of(live(8, REMOVED, seconds=0, change=Change.REMOVED))
-    assert verdict(row, live(1, seconds=1)) == "STALE"
-
-
-def test_a_customer_created_again_with_a_higher_counter_applies():
-    row = row_of(live(8, REMOVED, change=Change.REMOVED, sequence_source=VERSION))
-    assert verdict(row, live(9, change=Change.CREATED, sequence_source=VERSION)) == "APPLIES"
-
-
-def test_an_older_major_proves_no_restart_even_if_its_time_is_later():
-    row = row_of(live(1, seconds=0))
-    assert verdict(row, live(1, seconds=900, schema_version=1)) == "STALE"
-
-
-def test_snapshots_are_exempt_from_the_proof_by_time():
-    row = row_of(live(900, seconds=0, sequence_source=VERSION))
-    late = snapshot(seconds=900, order=sequence(1, epoch=1), sequence_source=VERSION)
-    assert verdict(row, late) == "STALE"
-
-
-def test_a_change_long_after_a_reading_and_below_its_counter_is_a_contradiction():
-    """Stale, it would be lost in silence, and so would every change until the next reading."""
-    seed = snapshot(seconds=0, order=sequence(9, epoch=1), sequence_source=VERSION)
-    row = row_of(seed)
-    assert verdict(row, live(1, seconds=6, sequence_source=VERSION)) == "OrderContradiction"
-    assert verdict(row, live(1, seconds=5, sequence_source=VERSION)) == "STALE"
-
-
-def test_a_change_long_after_a_repair_and_below_its_counter_is_a_contradiction():
-    drifted = live(900, seconds=0)
-    row = row_of(drifted, repair(drifted, SUSPENDED, seconds=60))
-    assert verdict(row, live(1, seconds=66)) == "OrderContradiction"
-    assert verdict(row, live(1, seconds=65)) == "STALE"
-
-
-def test_a_restarted_counter_that_reaches_the_place_of_a_repaired_row_is_a_contradiction():
-    """Stale, the one change that counts just as far as the row would be lost in silence."""
-    drifted = live(9, seconds=0, sequence_source=VERSION)
-    row = row_of(drifted, repair(drifted, REMOVED, seconds=60))
-    again = live(9, seconds=66, sequence_source=VERSION)
-    assert verdict(row, again) == "OrderContradiction"
-    assert verdict(row, replace(again, occurred_at=drifted.occurred_at)) == "STALE"
-
-
-def test_a_restarted_counter_that_reaches_the_place_of_a_seeded_row_is_no_duplicate():
-    """Its status may be the row's by chance: what came in between is still on its way."""
-    seed = snapshot(CLOSED, seconds=60, order=sequence(9, epoch=1), sequence_source=VERSION)
-    again = live(9, CLOSED, seconds=66, sequence_source=VERSION)
-    assert verdict(row_of(seed), again) == "OrderContradiction"
-    assert (
-        verdict(row_of(seed), live(9, CLOSED, seconds=65, sequence_source=VERSION)) == "DUPLICATE"
-    )
+@examples(
+    of_a_row_that_moved_on=(row_of(SEEN, live(6)), repair(SEEN, SUSPENDED, seconds=900), STALE),
+    of_no_row=(None, repair(SEEN, SUSPENDED, seconds=900), STALE),
+    a_later_one=(repaired(SEEN, CLOSED), repair(SEEN, SUSPENDED, seconds=901), APPLIES),
+    an_earlier_one=(repaired(SEEN, seconds=901), repair(SEEN, CLOSED, seconds=900), STALE),
+    the_same_again=(repaired(SEEN), repair(SEEN, SUSPENDED, seconds=900), DUPLICATE),
+    the_event_that_it_corrected=(repaired(SEEN), SEEN, STALE),
+    a_recovered_change_from_before=(repaired(SEEN), live(6, CLOSED, seconds=600), STALE),
+    the_next_live_event=(repaired(SEEN), live(6, CLOSED, seconds=960), APPLIES),
+    # Who is gone has no version to read, so the row keeps an older one, and time has to tell.
+    a_version_from_before_a_found_removal=(FOUND_GONE, counted(6, seconds=600), STALE),
+    what_a_found_removal_corrected=(FOUND_GONE, KNOWN, STALE),
+    a_version_from_after_a_found_removal=(FOUND_GONE, counted(8, seconds=960), APPLIES),
+    a_snapshot_from_before_a_found_removal=(FOUND_GONE, read(5, seconds=60), STALE),
+    a_newer_version_that_was_read_before_it=(FOUND_GONE, read(6, seconds=899), STALE),
+    a_newer_version_that_was_read_after_it=(FOUND_GONE, read(6, seconds=901), APPLIES),
+)
+def test_a_repair_corrects_the_row_that_it_saw_and_only_later_events_undo_it(row, event, says):
+    check(row, event, says)
 
 
 # The ends of time
 
-
-def test_a_row_from_the_last_second_of_the_calendar_is_judged_like_any_other():
-    last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
-    assert verdict(row_of(replace(live(5), occurred_at=last)), live(4)) == "STALE"
-    assert verdict(row_of(replace(snapshot(seconds=0), occurred_at=last)), live(4)) == "STALE"
+LAST, FIRST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC)
 
 
-def test_a_row_from_the_first_second_of_the_calendar_is_judged_like_any_other():
-    first = datetime(1, 1, 1, tzinfo=UTC)
-    assert verdict(row_of(replace(live(5), occurred_at=first)), live(4)) == "OrderContradiction"
-    assert verdict(row_of(replace(snapshot(seconds=0), occurred_at=first)), live(4)) == "APPLIES"
+@examples(
+    live_in_the_last_second=(row_of(replace(live(5), occurred_at=LAST)), live(4), STALE),
+    read_in_the_last_second=(
+        row_of(replace(snapshot(seconds=0), occurred_at=LAST)),
+        live(4),
+        STALE,
+    ),
+    live_in_the_first_second=(row_of(replace(live(5), occurred_at=FIRST)), live(4), CONTRADICTS),
+    read_in_the_first_second=(
+        row_of(replace(snapshot(seconds=0), occurred_at=FIRST)),
+        live(4),
+        APPLIES,
+    ),
+)
+def test_a_row_from_the_ends_of_the_calendar_is_judged_like_any_other(row, event, says):
+    check(row, event, says)
