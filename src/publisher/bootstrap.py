@@ -91,10 +91,9 @@ def _shared(settings: "PipeSettings", session: "Session", executor: "Executor") 
     import random
 
     from publisher import other_events
-    from publisher.bad_deployment import BadDeploymentDetector
     from publisher.clock import Clock
+    from publisher.evidence import BadDeploymentDetector, FailureTracker
     from publisher.failure_store import S3FailureStore
-    from publisher.failure_tracker import FailureTracker
     from publisher.publish_batch import BatchPublisher
     from publisher.reporting import BatchReporter
 

@@ -13,7 +13,7 @@ from customer_events.deadline import Deadlines
 from publisher.batch_result import BatchResult
 from publisher.clock import Clock
 from publisher.events import Entry
-from publisher.failure_tracker import GIVE_UP_AFTER_SECONDS, FailureTracker
+from publisher.evidence import GIVE_UP_AFTER_SECONDS, FailureTracker
 from publisher.ports import Answer, Bus, FailureStore, ParkedRecord, Verdict
 from publisher.reasons import BadRecord, BusKeepsFailing, UnexpectedError
 

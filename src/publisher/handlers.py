@@ -7,12 +7,11 @@ from typing import Any
 
 from customer_events.deadline import Deadline, Reserves
 from customer_events.tracebacks import where_raised
-from publisher.bad_deployment import BadDeploymentDetector
 from publisher.batch_result import BatchResult
 from publisher.bus_errors import CONFIRMED, too_large
 from publisher.clock import Clock
 from publisher.events import Entry
-from publisher.failure_tracker import FailureTracker
+from publisher.evidence import BadDeploymentDetector, FailureTracker
 from publisher.ports import Answer, Bus, ParkedRecord
 from publisher.publish_batch import BatchPublisher
 from publisher.reporting import BatchReporter

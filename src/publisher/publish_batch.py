@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from customer_events.deadline import Deadlines
 from customer_events.event import Status
 from customer_events.tracebacks import where_raised
-from publisher.bad_deployment import BadDeploymentDetector
 from publisher.batch_result import BatchResult
 from publisher.clock import Clock
 from publisher.dispatch import Dispatch, PendingEntry
 from publisher.events import Entry, Producer, to_entries
-from publisher.failure_tracker import FailureTracker
+from publisher.evidence import BadDeploymentDetector, FailureTracker
 from publisher.ports import Bus, FailureStore
 from publisher.reasons import BadRecord, UnexpectedError
 from publisher.stream_records import StreamRecord

@@ -34,8 +34,7 @@ OF_A_RECORD = (
 )
 USED_BY_A_RECORD = {
     "publisher/attribute_values.py",
-    "publisher/bad_deployment.py",
-    "publisher/failure_tracker.py",
+    "publisher/evidence.py",
     "publisher/stream_records.py",
     "publisher/transports.py",
 }

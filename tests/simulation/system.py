@@ -19,8 +19,7 @@ from event_consumer.ports import EventHandler, ParkingLot
 from event_consumer.sqs_handler import SqsHandler
 from event_consumer.sqs_queue import SqsParkingLot, SqsRedelivery
 from payments_consumer.standing import attributes
-from publisher import failure_tracker, settings
-from publisher.bad_deployment import BadDeploymentDetector
+from publisher import evidence, settings
 from publisher.batched_bus import BatchedBus
 from publisher.eventbridge_bus import EventBridgeBus
 from publisher.events import Producer
@@ -148,8 +147,8 @@ class System:
             producer=self.producer(clients, epoch=epoch),
             failure_store=self.failure_store(clients),
             clock=clients.clock,
-            tracker=failure_tracker.FailureTracker(),
-            deployment=BadDeploymentDetector(),
+            tracker=evidence.FailureTracker(),
+            deployment=evidence.BadDeploymentDetector(),
             jitter=clients.dice.random,
         )
 

@@ -11,7 +11,7 @@ from event_consumer import sqs_handler
 from event_consumer.outcomes import Cause, parked
 from event_consumer.park_by_customer import ParkByCustomer
 from event_consumer.ports import Note
-from publisher.bad_deployment import BadDeploymentDetector
+from publisher.evidence import BadDeploymentDetector
 from simulation import trials
 from simulation.checkers import (
     BOUNDED,

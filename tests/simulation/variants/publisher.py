@@ -7,7 +7,7 @@ from uuid import UUID
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from publisher.failure_tracker import FailureTracker
+from publisher.evidence import FailureTracker
 from publisher.stream_records import StreamRecord
 from publisher.transitions import detect
 from simulation.checkers import (

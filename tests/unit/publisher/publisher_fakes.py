@@ -8,11 +8,10 @@ from typing import Any
 
 from customer_events.deadline import Deadline, Deadlines
 from customer_events.decoder import decode
-from publisher.bad_deployment import BadDeploymentDetector
 from publisher.batched_bus import BatchedBus
 from publisher.eventbridge_bus import EventBridgeBus
 from publisher.events import Entry, Producer
-from publisher.failure_tracker import FailureTracker
+from publisher.evidence import BadDeploymentDetector, FailureTracker
 from publisher.handlers import StreamHandler
 from publisher.ports import Answer, ParkedRecord, Verdict
 from publisher.publish_batch import BatchPublisher

@@ -1,6 +1,6 @@
 import pytest
 
-from publisher.failure_tracker import GIVE_UP_AFTER_SECONDS, FailureTracker
+from publisher.evidence import GIVE_UP_AFTER_SECONDS, FailureTracker
 
 MINUTE = 60.0
 
