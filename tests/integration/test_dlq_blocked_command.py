@@ -1,4 +1,4 @@
-"""`fanout dlq waiting` on moto: who waits for what, and who waits for something that is gone."""
+"""`fanout dlq blocked` on moto: who waits for what, and who waits for something that is gone."""
 
 import json
 
@@ -6,6 +6,8 @@ import pytest
 
 from aws_parts import create_table
 from event_consumer.parked_groups import ParkedGroupsTable
+from fanout.runs.journal import intent
+from fanout.runs.store import RunStore
 from integration.dlq_on_moto import make_subscriber
 from unit.fanout.dlq.dlq_fakes import body, text
 
@@ -31,7 +33,7 @@ def notes(aws):
         Value=json.dumps(document | {"parked_groups_table": "notes"}),
     )
     made = ParkedGroupsTable(aws.client("dynamodb"), "notes")
-    made.url = subscriber.queue
+    made.subscriber = subscriber
     made.add("A", LOST, sequence_number="1")
     made.add("A", BEHIND, sequence_number="2")
     made.add("B", FIRST, sequence_number="3")
@@ -93,11 +95,34 @@ def test_what_is_not_lost_is_not_unblocked(notes, fanout, arguments, code, sente
 
 def test_what_may_still_be_in_the_queue_is_not_unblocked(aws, notes, fanout):
     aws.client("sqs").send_message(
-        QueueUrl=notes.url, MessageBody="{}", MessageGroupId="A", MessageDeduplicationId="x"
+        QueueUrl=notes.subscriber.queue,
+        MessageBody="{}",
+        MessageGroupId="A",
+        MessageDeduplicationId="x",
     )
     refused = fanout(*BLOCKED, "--unblock", LOST, "--because", "x", "--execute")
     assert refused.code == 3
     assert "may be in the queue" in " ".join(refused.err.split())
+
+
+def test_a_plan_that_is_resumed_asks_again_whether_the_message_is_lost(aws, notes, fanout):
+    planned = fanout(*BLOCKED, "--unblock", LOST, "--because", "expired")
+    assert planned.code == 0
+    park(aws, notes.subscriber, "A", LOST)  # it was hidden, or came from a file
+    refused = fanout("runs", "resume", "last", "--execute")
+    assert refused.code == 3
+    assert "is in the DLQ: replay it" in " ".join(refused.err.split())
+    assert notes.first("A").message_id == LOST
+
+
+def test_a_release_that_was_begun_is_completed_whatever_is_blocked_now(notes, fanout, tmp_path):
+    fanout(*BLOCKED, "--unblock", LOST, "--because", "expired")
+    [path] = (tmp_path / "fanout" / "fanout" / "runs").glob("*.jsonl")
+    with RunStore(path.parent).open(path.stem) as run:
+        run.record(intent("release", [LOST]))
+    notes.withdraw("A", LOST)  # as a process that was killed then
+    assert fanout("runs", "resume", "last", "--execute").code == 0
+    assert notes.first("A").message_id == BEHIND
 
 
 def test_a_subscriber_that_does_not_park_by_customer_has_nobody_blocked(subscriber, fanout):

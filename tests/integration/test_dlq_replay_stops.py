@@ -7,6 +7,7 @@ import pytest
 
 from customer_events.instants import to_wire
 from fanout.aws import AwsTarget
+from fanout.runs.pace import Stopping
 from integration.dlq_on_moto import depth, kill_messages, make_subscriber
 from unit.fanout.dlq.dlq_fakes import text
 
@@ -112,6 +113,29 @@ def test_what_comes_back_later_in_a_replay_stops_it_as_well(aws, subscriber, fan
     assert ended.code == 1
     assert consumer.handled == 40  # 10, 10, 20, and the share of those is too high
     assert json.loads(ended.out)["fates"] == {"waiting": 60, "SENT": 20, "CAME_BACK": 20}
+
+
+@pytest.mark.parametrize("within", [False, True])
+def test_interrupted_in_the_last_watch_it_is_not_done_and_a_resume_watches(
+    aws, subscriber, *, fanout, consumes, monkeypatch, within
+):
+    kill_messages(aws, subscriber, 3)
+    consumer = consumes(subscriber, nth=1)
+    once, asked, park = iter([True]), [], consumer.park
+    monkeypatch.setattr(Stopping, "asked", lambda _: bool(asked))
+    if within:
+        monkeypatch.setattr(Stopping, "wait", lambda *_: asked.extend(once))
+    else:
+        consumer.park = lambda message: (park(message), asked.extend(once))
+    ended = fanout("dlq", "replay", "payments", "--execute", "--watch", "1s", "--json")
+    assert ended.code == 130
+    report = json.loads(ended.out)
+    assert (report["status"], report["fates"]) == ("paused", {"SENT": 3})
+    assert "which of 3 sent messages come back" in report["timeline"][-1]["text"]
+    asked.clear()
+    resumed = fanout("runs", "resume", "last", "--json")
+    assert resumed.code == 1
+    assert json.loads(resumed.out)["fates"] == {"CAME_BACK": 3}
 
 
 def test_what_cannot_be_read_now_is_left_out_of_a_replay(aws, subscriber, fanout, consumes):

@@ -18,7 +18,7 @@ from fanout.accounts import table as accounts_table
 from fanout.dlq import replay as replay_session
 from fanout.failures import recover as recovering
 from fanout.failures import store as object_store
-from fanout.runs import lock, operation, store
+from fanout.runs import function, lock, operation, store
 from fanout.runs import pace as depth_bound
 from fanout.runs.store import Operator, Run
 from fanout.sqs import scan as sweep
@@ -173,6 +173,7 @@ class OperatorMachine:
             (accounts_table, "time"): self,
             (reconcile, "time"): self,
             (replay_session, "time"): self,
+            (function, "time"): self,
             (lock, "secrets"): self,
             (store, "secrets"): self,
             (lock, "_is_alive"): self.is_alive,
@@ -181,6 +182,7 @@ class OperatorMachine:
             (recovering, "ThreadPoolExecutor"): InTurn,
             (object_store, "ThreadPoolExecutor"): InTurn,
             (recovering, "patient_client"): lambda target: target.client("lambda"),
+            (replay_session, "patient_client"): lambda target: target.client("lambda"),
             (tempfile, "tempdir"): str(self.folder),
         }
 

@@ -28,7 +28,7 @@ from fanout.dlq.diagnosis import diagnose
 from fanout.failures.records import Kind, customer_of
 from fanout.failures.store import ObjectStore
 from fanout.runs.pace import Pace, Stopping
-from fanout.sqs.queue import DeadLetters
+from fanout.sqs.queue import SqsQueue
 from fanout.sqs.scan import Sweep
 from publisher.stream_records import StreamRecord
 
@@ -325,11 +325,10 @@ def stored_failures(s3: Any, bucket: str, id_attribute: str) -> Iterator[Failure
                 )
 
 
-def dead_letters(queue: DeadLetters, stopping: Stopping) -> Iterator[Failure]:
+def dead_letters(queue: SqsQueue, stopping: Stopping) -> Iterator[Failure]:
     """Every message in the DLQ. They are hidden from others for some seconds, and kept."""
     with Sweep(queue, stop=stopping.asked) as sweep:
-        messages = (message for page in sweep.pages() for message in page)
-        for message in islice(messages, MESSAGES_MAX):
+        for message in islice(sweep.messages(), MESSAGES_MAX):
             diagnosis = diagnose(message)
             if diagnosis.customer_id is not None:
                 yield Failure(

@@ -21,7 +21,7 @@ from customer_events.sequence import UNCOUNTED, SequenceSource, sequence
 from customer_events.sequence import Sequence as EventSequence
 from fanout.discovery import Publisher, table_rules
 from fanout.errors import Refused
-from fanout.sqs.queue import BATCH_MAX, Destination, Sending
+from fanout.sqs.queue import Sending, SqsQueue, batches
 from publisher import attribute_values
 from publisher.reasons import BadRecord
 from publisher.stream_records import StreamRecord
@@ -166,7 +166,7 @@ _PAUSE_MAX_SECONDS = 5.0
 
 
 def send_events(
-    queue: Destination,
+    queue: SqsQueue,
     events: Sequence[CustomerStatusChanged],
     *,
     fifo: bool,
@@ -180,8 +180,7 @@ def send_events(
     Raises:
         Refused: some are not confirmed after several attempts; the sentence says why.
     """
-    for start in range(0, len(events), BATCH_MAX):
-        batch = [_sending(event, fifo=fifo) for event in events[start : start + BATCH_MAX]]
+    for batch in batches(_sending(event, fifo=fifo) for event in events):
         left, why = batch, ""
         for attempt in range(_ATTEMPTS_MAX):
             if attempt:
@@ -223,7 +222,6 @@ def _event(
 
 
 def _sending(event: CustomerStatusChanged, *, fifo: bool) -> Sending:
-    body = encode(event)
     attributes = {  # what the bus sets for filters
         "type": f"{TYPE_PREFIX}{event.schema_version}",
         "schema_version": str(event.schema_version),
@@ -231,7 +229,7 @@ def _sending(event: CustomerStatusChanged, *, fifo: bool) -> Sending:
         "transition": transition(event),
     }
     entry: dict[str, Any] = {
-        "MessageBody": body,
+        "MessageBody": encode(event),
         "MessageAttributes": {
             name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
         },
@@ -239,7 +237,4 @@ def _sending(event: CustomerStatusChanged, *, fifo: bool) -> Sending:
     if fifo:  # the group that the publisher gives the customer's live events
         entry["MessageGroupId"] = sha256(event.customer_id.encode()).hexdigest()
         entry["MessageDeduplicationId"] = str(event.event_id)
-    size_bytes = len(body) + sum(
-        len(name) + len("String") + len(value) for name, value in attributes.items()
-    )
-    return Sending(message_id=str(event.event_id), entry=entry, size_bytes=size_bytes)
+    return Sending(message_id=str(event.event_id), entry=entry)

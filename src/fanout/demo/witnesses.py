@@ -154,7 +154,7 @@ def read_dlq(deployment: LocalDeployment) -> list[DeadMessage]:
     """Look at every message of the DLQ, once each; none is taken away."""
     queue = SqsQueue(deployment.client("sqs"), deployment.dlq_url, what="the payments DLQ")
     with Sweep(queue, hold_seconds=HOLD_SECONDS_MIN) as sweep:
-        return [message for page in sweep.pages() for message in page]
+        return list(sweep.messages())
 
 
 def _note(parked: Parked | None) -> dict[str, str | None]:

@@ -1,10 +1,10 @@
 """Who is blocked by whom, where a subscriber parks by customer; and how to unblock them."""
 
-from collections.abc import Callable, Container, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from operator import itemgetter
-from typing import Annotated, Any, Self
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -14,25 +14,16 @@ from event_consumer.ports import Note
 from fanout.aws import AwsTarget
 from fanout.console import OUT, print_json, table, warn, working
 from fanout.dlq import selection as options
-from fanout.dlq.replay import same_subscription
-from fanout.dlq.steps import MEANINGS, RELEASE, RELEASED, WELL_ENDS
+from fanout.dlq.replay import DlqOperation
+from fanout.dlq.steps import RELEASE, RELEASED
 from fanout.errors import ExitCode, Refused, WrongUse
 from fanout.runs.journal import clock, ended, intent
-from fanout.runs.operation import (
-    OPEN,
-    Ending,
-    Nothing,
-    Operation,
-    Plan,
-    Selecting,
-    Words,
-    Work,
-    begin,
-)
+from fanout.runs.ledger import State
+from fanout.runs.operation import OPEN, Ending, Nothing, Plan, Selecting, Work, begin
 from fanout.runs.options import Check, Execute, JournalCopy, Json, RunsDir
 from fanout.runs.store import Run
-from fanout.sqs.scan import Sweep
-from fanout.sqs.subscription import Subscription, find_subscription, notes_of, subject_of
+from fanout.sqs.scan import HOLD_SECONDS, Sweep
+from fanout.sqs.subscription import Subscription, find_subscription, notes_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,19 +34,10 @@ class Blocked:
     the DLQ shows it; `count` how many are noted, that one among them.
     """
 
-    group: str
+    message_group: str
     first: str
     in_dlq: bool
     count: int
-
-    def to_document(self) -> dict[str, Any]:
-        """One JSON object."""
-        return {
-            "message_group": self.group,
-            "first": self.first,
-            "in_dlq": self.in_dlq,
-            "count": self.count,
-        }
 
 
 def blocked_groups(notes: Iterable[tuple[str, Note]], in_dlq: Container[str]) -> list[Blocked]:
@@ -63,43 +45,36 @@ def blocked_groups(notes: Iterable[tuple[str, Note]], in_dlq: Container[str]) ->
     groups = []
     for name, of_group in groupby(notes, key=itemgetter(0)):
         first, *rest = [note.message_id for _, note in of_group]
-        groups.append(Blocked(group=name, first=first, in_dlq=first in in_dlq, count=1 + len(rest)))
+        group = Blocked(
+            message_group=name, first=first, in_dlq=first in in_dlq, count=1 + len(rest)
+        )
+        groups.append(group)
     return groups
 
 
 # The operation: unblock those who wait for a message that is gone
 
 
-class DlqUnblock(Operation):
-    """`fanout dlq blocked --unblock`: one item, the lost message."""
+class DlqUnblock(DlqOperation):
+    """`fanout dlq blocked --unblock`: one item, the lost message.
+
+    `lost`: what it blocks, where that was asked just now.
+    """
 
     command = "dlq blocked"
-    words = Words(good=WELL_ENDS, meanings=MEANINGS)
 
     def __init__(
         self, target: AwsTarget, subscription: Subscription, lost: Blocked | None = None
     ) -> None:
-        self.target = target
-        self.subscription = subscription
+        super().__init__(target, subscription)
         self.lost = lost
-        self.lock = f"dlq/{subscription.subscriber.name}"
-
-    @classmethod
-    def reopen(cls, target: AwsTarget, header: Mapping[str, Any]) -> Self:
-        """See `Operation.reopen`."""
-        return cls(target, same_subscription(target, header["subject"]))
-
-    def subject(self) -> dict[str, Any]:
-        """See `Operation.subject`."""
-        return subject_of(self.target, self.subscription)
 
     def select(self, run: Run, selecting: Selecting) -> Nothing:  # noqa: ARG002 (it is one)
         """See `Operation.select`."""
-        if self.lost is not None:
-            lost = {"id": self.lost.first, "reason": "Lost", "message_group": self.lost.group}
-            run.select([lost])
+        lost = self._require_lost(run)
+        run.select([{"id": lost.first, "reason": "Lost", "message_group": lost.message_group}])
         run.freeze(cut_off=clock())
-        return Nothing(sentence="It was killed before it said whom to unblock: repeat the command.")
+        return Nothing()
 
     def plan(self, run: Run) -> Plan:
         """See `Operation.plan`."""
@@ -107,14 +82,16 @@ class DlqUnblock(Operation):
         if self.lost is None:
             return Plan(rows=tuple(rows))
         count = self.lost.count - 1
-        rows.append(("unblocks", f"{count:,} of the message group {self.lost.group}"))
-        return Plan(document=self.lost.to_document(), rows=tuple(rows))
+        rows.append(("unblocks", f"{count:,} of the message group {self.lost.message_group}"))
+        return Plan(document=asdict(self.lost), rows=tuple(rows))
 
     def steps(self, run: Run) -> Callable[[Work], Ending]:
-        """See `Operation.steps`."""
+        """See `Operation.steps`. Raises: Refused: since it was planned, the message turned up."""
+        if run.ledger.count(State.WAITING):
+            self._require_lost(run)
         notes = _notes(self.target, self.subscription)
 
-        def work(_: Work) -> Ending:
+        def unblock(_: Work) -> Ending:
             for item in list(run.ledger.items(*OPEN)):
                 run.record(intent(RELEASE, [item.id]))
                 notes.withdraw(str(item.facts["message_group"]), item.id)
@@ -122,7 +99,14 @@ class DlqUnblock(Operation):
                 run.record(ended([{"id": item.id, "end": RELEASED, "why": why}]))
             return Ending()
 
-        return work
+        return unblock
+
+    def _require_lost(self, run: Run) -> Blocked:
+        """Ask anew in a resumed run: what was lost then may be back by now."""
+        if self.lost is None:
+            notes = _notes(self.target, self.subscription)
+            self.lost = _require_lost(self.subscription, notes, run.options["release"])
+        return self.lost
 
 
 # `fanout dlq blocked`
@@ -154,16 +138,16 @@ def blocked(
     target: AwsTarget = context.obj
     subscription = find_subscription(target, subscriber)
     notes = _notes(target, subscription)
-    with working("reading the DLQ"):
-        groups, saw_all = _read(subscription, notes, options.hold_seconds(hold))
+    hold_seconds = options.hold_seconds(hold)
     if unblock is None:
+        groups, _ = _read(subscription, notes, hold_seconds)
         _show(groups, as_json=as_json)
         if check and any(not group.in_dlq for group in groups):
             raise typer.Exit(int(ExitCode.FOUND))
         return
-    lost = _require_lost(subscription, groups, unblock, saw_all=saw_all)
     if not (because or "").strip():
         raise WrongUse("--because is missing: say why it is never handled, for the journal.")
+    lost = _require_lost(subscription, notes, unblock, hold_seconds)
     how = {"release": unblock, "because": because, "journal": journal, "execute": execute}
     operation = DlqUnblock(target, subscription, lost)
     begin(target, operation, how, runs_dir=runs_dir, as_json=as_json)
@@ -216,20 +200,25 @@ def _read(
     The notes are read first: a message that is parked meanwhile is then not missed.
     """
     noted = list(notes.every())
-    in_dlq: set[str] = set()
-    with Sweep(
-        subscription.dlq, hold_seconds=hold_seconds, patience_seconds=hold_seconds + 5
-    ) as sweep:
-        for page in sweep.pages():
-            in_dlq.update(message.first_delivery.message_id for message in page)
+    with (
+        working("reading the DLQ"),
+        Sweep(
+            subscription.dlq, hold_seconds=hold_seconds, patience_seconds=hold_seconds + 5
+        ) as sweep,
+    ):
+        in_dlq = {message.first_delivery.message_id for message in sweep.messages()}
         saw_all = sweep.came_to_end
     return blocked_groups(noted, in_dlq), saw_all
 
 
 def _require_lost(
-    subscription: Subscription, groups: list[Blocked], name: str, *, saw_all: bool
+    subscription: Subscription,
+    notes: ParkedGroupsTable,
+    name: str,
+    hold_seconds: int = HOLD_SECONDS,
 ) -> Blocked:
     """Raises: WrongUse, Refused: it blocks nobody, or it may still be somewhere."""
+    groups, saw_all = _read(subscription, notes, hold_seconds)
     for group in groups:
         if group.first != name:
             continue
@@ -249,10 +238,10 @@ def _require_lost(
 
 def _show(groups: list[Blocked], *, as_json: bool) -> None:
     if as_json:
-        print_json({"waiting": [group.to_document() for group in groups]})
+        print_json({"waiting": [asdict(group) for group in groups]})
         return
     rows = table("Who is blocked by what", "message group", "noted", "first of them", "where")
     for group in groups:
         where = "in the DLQ" if group.in_dlq else "[yellow]not shown by the DLQ[/]"
-        rows.add_row(escape(group.group), f"{group.count:,}", escape(group.first), where)
+        rows.add_row(escape(group.message_group), f"{group.count:,}", escape(group.first), where)
     OUT.print(rows)

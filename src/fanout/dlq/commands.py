@@ -24,13 +24,19 @@ from fanout.dlq.replay import (
     DlqDiscard,
     DlqEdit,
     DlqReplay,
+    require_function,
+)
+from fanout.dlq.selection import (
+    Conditions,
+    DiscardConditions,
+    RunOptions,
+    Selection,
     what_was_not_seen,
 )
-from fanout.dlq.selection import Conditions, Selection
 from fanout.errors import ExitCode, Found, WrongUse
 from fanout.runs.journal import write_lines
 from fanout.runs.operation import begin
-from fanout.runs.options import Execute, JournalCopy, Json, RunsDir, run_store, seconds_of
+from fanout.runs.options import Execute, JournalCopy, Json, RunsDir, run_store
 from fanout.runs.pace import Stopping
 from fanout.sqs.message import DeadMessage, to_line
 from fanout.sqs.scan import Sweep
@@ -39,7 +45,7 @@ from fanout.sqs.subscription import Subscription, find_subscription
 # `fanout dlq replay`
 
 
-@options.takes_conditions()
+@options.with_options
 def replay(
     context: typer.Context,
     subscriber: options.SubscriberName,
@@ -52,9 +58,7 @@ def replay(
         ),
     ] = "queue",
     conditions: Conditions,
-    limit: options.Limit = None,
     canary: options.Canary = 0,
-    rate: options.Rate = None,
     failure_rate_max: Annotated[
         float, typer.Option(min=0, max=1, help="Stop when more than this part of them fails.")
     ] = options.FAILURE_RATE_MAX,
@@ -66,11 +70,7 @@ def replay(
             help="Also what this version's contract can't read, for a consumer that is newer.",
         ),
     ] = False,
-    hold: options.Hold = options.HOLD_DEFAULT,
-    execute: Execute = False,
-    runs_dir: RunsDir = None,
-    journal: JournalCopy = None,
-    as_json: Json = False,
+    run: RunOptions,
 ) -> None:
     """Bring dead messages back: plan first, and with --execute do it.
 
@@ -81,28 +81,21 @@ def replay(
     target: AwsTarget = context.obj
     subscription = find_subscription(target, subscriber)
     wanted = conditions.selection(subscription)
-    if through == CONSUMER and subscription.subscriber.function_name is None:
-        raise WrongUse(f"{subscriber} names no function in its SSM parameter: use --through queue.")
+    if through == CONSUMER:
+        require_function(subscription.subscriber)
     how = {
+        **run.to_document(wanted, canary=canary, watch=watch, failure_rate_max=failure_rate_max),
         "through": through,
-        "selection": wanted.to_document(),
-        "limit": limit,
-        "canary": canary,
-        "rate": rate,
-        "failure_rate_max": failure_rate_max,
-        "watch_seconds": seconds_of(watch, option="--watch"),
         "even_if_unreadable": even_if_unreadable,
-        "hold_seconds": options.hold_seconds(hold),
-        "journal": journal,
-        "execute": execute,
     }
-    begin(target, DlqReplay(target, subscription), how, runs_dir=runs_dir, as_json=as_json)
+    operation = DlqReplay(target, subscription)
+    begin(target, operation, how, runs_dir=run.runs_dir, as_json=run.as_json)
 
 
 # `fanout dlq discard`: throw away what can never succeed, with a reason, into a file first
 
 
-@options.takes_conditions("--cause")
+@options.with_options
 def discard(
     context: typer.Context,
     subscriber: options.SubscriberName,
@@ -110,20 +103,14 @@ def discard(
     because: Annotated[
         str | None, typer.Option(help="Why they are discarded; the journal keeps it.")
     ] = None,
-    conditions: Conditions,
+    conditions: DiscardConditions,
     old_because: Annotated[str | None, typer.Option("--reason", hidden=True)] = None,
     everything: Annotated[bool, typer.Option("--all", help="All that is dead.")] = False,
-    limit: options.Limit = None,
     to: Annotated[
         Path | None,
         typer.Option("--to", help="The file to write them to; next to the journal if left out."),
     ] = None,
-    rate: options.Rate = None,
-    hold: options.Hold = options.HOLD_DEFAULT,
-    execute: Execute = False,
-    runs_dir: RunsDir = None,
-    journal: JournalCopy = None,
-    as_json: Json = False,
+    run: RunOptions,
 ) -> None:
     """Discard dead messages: write them to a file, then delete them from the DLQ.
 
@@ -143,26 +130,19 @@ def discard(
     wanted = conditions.selection(subscription)
     if everything == bool(wanted.to_document()):
         raise WrongUse("Say which messages: by conditions such as --group, or else by --all.")
-    store = run_store(target, runs_dir)
+    store = run_store(target, run.runs_dir)
     file = (to or _file(store.folder, subscriber)).resolve()
     if file.exists() or (to is not None and not file.parent.is_dir()):
         raise WrongUse(f"{file} exists, or its folder does not: name a new file with --to.")
     how = {
+        **run.to_document(wanted),
         "through": FILE,
         "because": because,
         "file": str(file),
         "notes": subscription.subscriber.parked_groups_table,
-        "selection": wanted.to_document(),
-        "limit": limit,
-        "canary": 0,
-        "rate": rate,
-        "failure_rate_max": options.FAILURE_RATE_MAX,
-        "watch_seconds": 0,
-        "hold_seconds": options.hold_seconds(hold),
-        "journal": journal,
-        "execute": execute,
     }
-    begin(target, DlqDiscard(target, subscription), how, runs_dir=runs_dir, as_json=as_json)
+    operation = DlqDiscard(target, subscription)
+    begin(target, operation, how, runs_dir=run.runs_dir, as_json=run.as_json)
 
 
 def _file(folder: Path, subscriber: str) -> Path:
@@ -173,7 +153,7 @@ def _file(folder: Path, subscriber: str) -> Path:
 # `fanout dlq edit`: change what is dead, so that its subscriber can read it, and send it
 
 
-@options.takes_conditions()
+@options.with_options
 def edit(
     context: typer.Context,
     subscriber: options.SubscriberName,
@@ -185,15 +165,9 @@ def edit(
     editor: Annotated[
         bool, typer.Option("--editor", help="Open the one --message in $VISUAL or $EDITOR.")
     ] = False,
-    limit: options.Limit = None,
     canary: options.Canary = 0,
-    rate: options.Rate = None,
     watch: options.Watch = "15s",
-    hold: options.Hold = options.HOLD_DEFAULT,
-    execute: Execute = False,
-    runs_dir: RunsDir = None,
-    journal: JournalCopy = None,
-    as_json: Json = False,
+    run: RunOptions,
 ) -> None:
     """Change dead messages and send them: plan first, and with --execute do it.
 
@@ -213,23 +187,16 @@ def edit(
         from_patch(_text(patch), str(patch))
         if patch is not None
         else edit_by_hand(
-            _first(subscription, wanted, options.hold_seconds(hold)), subscription.reader
+            _first(subscription, wanted, options.hold_seconds(run.hold)), subscription.reader
         )
     )
     how = {
+        **run.to_document(wanted, canary=canary, watch=watch),
         "through": QUEUE,
         "edit": change.to_document(),
-        "selection": wanted.to_document(),
-        "limit": limit,
-        "canary": canary,
-        "rate": rate,
-        "failure_rate_max": options.FAILURE_RATE_MAX,
-        "watch_seconds": seconds_of(watch, option="--watch"),
-        "hold_seconds": options.hold_seconds(hold),
-        "journal": journal,
-        "execute": execute,
     }
-    begin(target, DlqEdit(target, subscription), how, runs_dir=runs_dir, as_json=as_json)
+    operation = DlqEdit(target, subscription)
+    begin(target, operation, how, runs_dir=run.runs_dir, as_json=run.as_json)
 
 
 def _first(subscription: Subscription, wanted: Selection, hold_seconds: int) -> DeadMessage:
@@ -250,7 +217,7 @@ def _text(path: Path) -> str:
 # `fanout dlq export` and `import`: dead messages to a file, and back
 
 
-@options.takes_conditions()
+@options.with_options
 def export(
     context: typer.Context,
     subscriber: options.SubscriberName,
@@ -331,10 +298,9 @@ def import_(
 
 
 def _matching(sweep: Sweep, subscription: Subscription, wanted: Selection) -> Iterator[DeadMessage]:
-    for page in sweep.pages():
-        for message in page:
-            if wanted.matches(message, diagnose(message, subscription.reader)):
-                yield message
+    for message in sweep.messages():
+        if wanted.matches(message, diagnose(message, subscription.reader)):
+            yield message
 
 
 dlq_app = typer.Typer(

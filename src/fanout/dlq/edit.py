@@ -27,7 +27,7 @@ from event_consumer.unwrap import unwrap
 from fanout.dlq.diagnosis import Diagnosis, diagnose, facts_of
 from fanout.dlq.steps import Unsendable, sendable, sending
 from fanout.errors import Refused, WrongUse
-from fanout.sqs.message import DeadMessage, attributes_size_bytes, to_line
+from fanout.sqs.message import DeadMessage
 from fanout.sqs.queue import QueueFacts, Sending
 
 # Change what a JSON text says, and leave every byte of it that need not change
@@ -228,6 +228,17 @@ class Edit:
             )
         return sendable(text)
 
+    def sending(
+        self, message: DeadMessage, reader: Reader, destination: QueueFacts, run_id: str
+    ) -> Sending:
+        """What is sent in place of a message, marked as edited. Raises: Unsendable, as `apply`."""
+        body = self.apply(message, reader)
+        made = sending(replace(message, body=body), destination, run_id)
+        text = json.dumps({"original_message_id": message.message_id, "run": run_id})
+        mark = {EDITED_FROM: {"DataType": "String", "StringValue": text}}
+        attributes = made.entry["MessageAttributes"] | mark
+        return replace(made, entry={**made.entry, "MessageAttributes": attributes})
+
     # Private functions
 
     def _edited(self, message: DeadMessage) -> str:
@@ -242,31 +253,6 @@ class Edit:
         if (new := rewritten(text, edited)) == text:
             raise Unsendable("Unchanged: the patch changes nothing in this message")
         return new
-
-
-class Edited:
-    """The port `Making` of an edit: what is sent for a message, and what the journal keeps."""
-
-    def __init__(self, edit: Edit, reader: Reader, destination: QueueFacts, run_id: str) -> None:
-        self._edit = edit
-        self._reader = reader
-        self._destination = destination
-        self._run_id = run_id
-
-    def make(self, message: DeadMessage) -> Sending:
-        """See `Making.make`."""
-        body = self._edit.apply(message, self._reader)
-        made = sending(replace(message, body=body), self._destination, self._run_id)
-        text = json.dumps({"original_message_id": message.message_id, "run": self._run_id})
-        mark = {EDITED_FROM: {"DataType": "String", "StringValue": text}}
-        attributes = made.entry["MessageAttributes"] | mark
-        size_bytes = len(body.encode()) + attributes_size_bytes(attributes)
-        entry = {**made.entry, "MessageAttributes": attributes}
-        return Sending(message_id=made.message_id, entry=entry, size_bytes=size_bytes)
-
-    def keep(self, messages: Sequence[DeadMessage]) -> dict[str, Any]:
-        """See `Making.keep`: the originals, whole."""
-        return {"originals": [to_line(message) for message in messages]}
 
 
 def from_document(document: Mapping[str, Any]) -> Edit:
@@ -353,13 +339,15 @@ def _open_editor(text: str) -> str:
             ) from None
 
 
-def facts_after(edit: Edit, reader: Reader, message: DeadMessage, found: Diagnosis) -> Any:
+def facts_after(
+    edit: Edit, reader: Reader, message: DeadMessage, diagnosis: Diagnosis
+) -> dict[str, Any]:
     """What the journal says of a message that is to be edited: `readable` is of the new one."""
     try:
         edit.apply(message, reader)
     except Unsendable as refused:
-        return facts_of(message, found) | {"readable": False, "unreadable": str(refused)}
-    return facts_of(message, found) | {"readable": True}
+        return facts_of(message, diagnosis) | {"readable": False, "unreadable": str(refused)}
+    return facts_of(message, diagnosis) | {"readable": True}
 
 
 def document_of(message: DeadMessage) -> str:

@@ -7,7 +7,7 @@ import inspect
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -20,8 +20,9 @@ from customer_events.instants import from_wire, to_wire
 from fanout.console import warn
 from fanout.dlq.diagnosis import Cause, Diagnosis
 from fanout.errors import WrongUse
-from fanout.runs.options import seconds_of
+from fanout.runs.options import Execute, JournalCopy, Json, RunsDir, seconds_of
 from fanout.sqs.message import DeadMessage
+from fanout.sqs.queue import QueueFacts
 from fanout.sqs.scan import HOLD_SECONDS, HOLD_SECONDS_MIN
 from fanout.sqs.subscription import Subscription
 from fanout.text import instant_or_age
@@ -71,16 +72,9 @@ class Selection:
 
     def to_document(self) -> dict[str, Any]:
         """The conditions that were set, as a journal keeps them."""
-        document = {
-            "cause": self.cause,
-            "customer": self.customer,
-            "reason": self.reason,
-            "version": self.version,
-            "before": self.before and to_wire(self.before),
-            "after": self.after and to_wire(self.after),
-            "where": self.where,
-            "message_id": self.message_id,
-        }
+        document = asdict(self)
+        for name in ("before", "after"):
+            document[name] = document[name] and to_wire(document[name])
         return {name: value for name, value in document.items() if value is not None}
 
     @classmethod
@@ -112,7 +106,9 @@ def facts(message: DeadMessage, diagnosis: Diagnosis) -> dict[str, Any]:
         "customer_id": diagnosis.customer_id,
         "version": diagnosis.version,
         "would_succeed": diagnosis.may_succeed_now,
-        "attributes": {name: one.get("StringValue") for name, one in message.attributes.items()},
+        "attributes": {
+            name: value.get("StringValue") for name, value in message.attributes.items()
+        },
         "body": diagnosis.document,
     }
 
@@ -123,16 +119,38 @@ def dead_since(message: DeadMessage) -> datetime:
     return (parked and parked.parked_at) or message.sent_at
 
 
+def what_was_not_seen(facts: QueueFacts, seen: int) -> list[str]:
+    """Sentences for what a reading of the DLQ may have left out."""
+    remarks = []
+    if facts.fifo:
+        remarks.append(
+            "This DLQ is FIFO: SQS shows only the first messages of each message group until "
+            "they are gone; later ones of the same customers are behind them."
+        )
+    if facts.depth.in_flight:
+        remarks.append(
+            f"{facts.depth.in_flight:,} are hidden just now: somebody else is reading them, or was "
+            "killed while reading; they show up within a minute of that."
+        )
+    missing = facts.depth.waiting - seen
+    if missing > 0 and not facts.fifo:
+        remarks.append(
+            f"{seen:,} of about {facts.depth.waiting:,} were read; SQS hides at most 120,000 of a "
+            "queue at a time, and its own count is approximate. Repeat the command for the rest."
+        )
+    return remarks
+
+
 def _ids(message: DeadMessage) -> tuple[str, str]:
     return message.message_id, message.first_delivery.message_id
 
 
-def _is_true(expression: str, found: dict[str, Any]) -> bool:
+def _is_true(expression: str, facts: dict[str, Any]) -> bool:
     """Raises: WrongUse where the expression fails on this message (a wrong type, say)."""
     try:
-        answer = jmespath.search(expression, json.loads(json.dumps(found)))
+        answer = jmespath.search(expression, json.loads(json.dumps(facts)))
     except JMESPathError as error:
-        raise WrongUse(f"--where {expression!r} fails on {found['message_id']}: {error}") from None
+        raise WrongUse(f"--where {expression!r} fails on {facts['message_id']}: {error}") from None
     return answer is not None and answer is not False and answer not in ("", [], {})
 
 
@@ -171,7 +189,7 @@ class Numbering:
         keys = {str(number): key for key, number in self._numbers.items()}
         if group in keys:
             return keys[group]
-        if len(group) == 8 and all(one in "0123456789abcdef" for one in group):  # noqa: PLR2004 (Cause.key)
+        if len(group) == 8 and set(group) <= set("0123456789abcdef"):  # noqa: PLR2004 (Cause.key)
             return group
         known = ", ".join(sorted(keys, key=int)) or "none yet"
         raise WrongUse(
@@ -182,10 +200,10 @@ class Numbering:
 
     def _read(self) -> dict[str, int]:
         try:
-            found = json.loads(self._path.read_text(encoding="utf-8"))
+            numbers = json.loads(self._path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
-        return {str(key): int(number) for key, number in found.items()}
+        return {str(key): int(number) for key, number in numbers.items()}
 
     def _write(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -211,14 +229,7 @@ Hold = Annotated[
 ]
 HOLD_DEFAULT = f"{HOLD_SECONDS}s"
 HOLD_SECONDS_MAX = 60
-MessageId = Annotated[
-    str | None, typer.Option("--message", help="Only this message, by an id of it.")
-]
-Limit = Annotated[int | None, typer.Option(min=1, help="Select at most this many.")]
 Canary = Annotated[int, typer.Option(min=0, help="Do this many first, then check.")]
-Rate = Annotated[
-    float | None, typer.Option(min=0.01, help="Messages a second; no limit if omitted.")
-]
 Watch = Annotated[
     str,
     typer.Option(
@@ -264,7 +275,8 @@ class Conditions:
             "attributes, reason, field, customer_id, version, origin, sent_at and receive_count.",
         ),
     ] = None
-    message: MessageId = None
+    message: Annotated[str | None, typer.Option(help="Only this message, by an id of it.")] = None
+    old_reason: Annotated[str | None, typer.Option("--reason", hidden=True)] = None
 
     def selection(self, subscription: Subscription) -> Selection:
         """What they mean.
@@ -272,13 +284,16 @@ class Conditions:
         Raises:
             WrongUse: an option can't be read, or names a group that is not known here.
         """
+        if self.old_reason is not None:
+            old = "--cause" if isinstance(self, DiscardConditions) else "--reason"
+            warn(f"{old} is --where-reason now: the old name goes with the next release.")
         now = datetime.now(UTC)
         older, newer = self.older_than, self.newer_than
         numbering = Numbering(subscription.folder, subscription.subscriber.dlq_arn)
         return Selection(
             cause=numbering.key_of(self.group) if self.group else None,
             customer=self.customer,
-            reason=self.where_reason,
+            reason=self.where_reason or self.old_reason,
             version=self.version,
             before=instant_or_age(older, now=now, option="--older-than") if older else None,
             after=instant_or_age(newer, now=now, option="--newer-than") if newer else None,
@@ -287,38 +302,69 @@ class Conditions:
         )
 
 
-def takes_conditions(
-    old_name: str = "--reason",
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options of `Conditions`, which it takes as the argument `conditions`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiscardConditions(Conditions):
+    """Those of a discard, whose `--reason` had another meaning."""
 
-    `old_name` is what `--where-reason` was called, and is called for one release more.
-    """
+    old_reason: Annotated[str | None, typer.Option("--cause", hidden=True)] = None
 
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        def decorated(*arguments: Any, old_reason: str | None = None, **given: Any) -> None:
-            found = {one.name: given.pop(one.name) for one in fields(Conditions)}
-            if old_reason is not None:
-                warn(f"{old_name} is --where-reason now: the old name goes with the next release.")
-                found["where_reason"] = found["where_reason"] or old_reason
-            command(*arguments, conditions=Conditions(**found), **given)
 
-        own = inspect.signature(command).parameters
-        options = [
-            inspect.Parameter(one.name, one.KEYWORD_ONLY, default=None, annotation=one.annotation)
-            for name, one in inspect.signature(Conditions).parameters.items()
-        ]
-        old = Annotated[str | None, typer.Option(old_name, hidden=True)]
-        options.append(
-            inspect.Parameter("old_reason", options[0].kind, default=None, annotation=old)
-        )
-        kept = [one for name, one in own.items() if name != "conditions"]
-        signature = inspect.Signature([*kept[:2], *options, *kept[2:]])
-        decorated.__signature__ = signature  # type: ignore[attr-defined] # what typer reads
-        decorated.__doc__, decorated.__name__ = command.__doc__, command.__name__
-        decorated.__annotations__ = {
-            name: one.annotation for name, one in signature.parameters.items()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """The options of a command that does something with what is selected."""
+
+    limit: Annotated[int | None, typer.Option(min=1, help="Select at most this many.")] = None
+    rate: Annotated[
+        float | None, typer.Option(min=0.01, help="Messages a second; no limit if omitted.")
+    ] = None
+    hold: Hold = HOLD_DEFAULT
+    execute: Execute = False
+    runs_dir: RunsDir = None
+    journal: JournalCopy = None
+    as_json: Json = False
+
+    def to_document(
+        self,
+        selection: Selection,
+        *,
+        canary: int = 0,
+        watch: str = "0s",
+        failure_rate_max: float = FAILURE_RATE_MAX,
+    ) -> dict[str, Any]:
+        """As a journal keeps them. Raises: WrongUse: a duration can't be read."""
+        return {
+            "selection": selection.to_document(),
+            "limit": self.limit,
+            "canary": canary,
+            "rate": self.rate,
+            "failure_rate_max": failure_rate_max,
+            "watch_seconds": seconds_of(watch, option="--watch"),
+            "hold_seconds": hold_seconds(self.hold),
+            "journal": self.journal,
+            "execute": self.execute,
         }
-        return decorated
 
-    return decorate
+
+def with_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the fields of the dataclasses among its parameters as options of its own."""
+    own = inspect.signature(command).parameters
+    groups: dict[str, Any] = {
+        name: option.annotation for name, option in own.items() if is_dataclass(option.annotation)
+    }
+    parameters = [
+        inner
+        for name, option in own.items()
+        for inner in (
+            inspect.signature(groups[name]).parameters.values() if name in groups else [option]
+        )
+    ]
+
+    def decorated(*arguments: Any, **given: Any) -> None:
+        for name, group in groups.items():
+            given[name] = group(**{option.name: given.pop(option.name) for option in fields(group)})
+        command(*arguments, **given)
+
+    decorated.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # for typer
+    decorated.__annotations__ = {option.name: option.annotation for option in parameters}
+    decorated.__doc__, decorated.__name__ = command.__doc__, command.__name__
+    return decorated

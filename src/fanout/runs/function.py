@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -17,7 +18,10 @@ READ_TIMEOUT_SECONDS = 900
 CALL_BYTES_MAX = 4_000_000
 """Of the records of one invocation: Lambda takes 6 MB, and a body grows when JSON escapes it."""
 _Item = TypeVar("_Item")
-_LATER = {"TooManyRequestsException", "ServiceException", "EC2ThrottledException"}
+_BUSY = {"TooManyRequestsException", "EC2ThrottledException"}
+"""Lambda did not begin an invocation: nothing has happened, so it may be repeated at once."""
+_LATER = {*_BUSY, "ServiceException"}
+_RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +58,7 @@ class ReportingFunction:
         """
         payload = json.dumps({"report_outcomes": True, "Records": list(records)}).encode()
         try:
-            response = self.client.invoke(
-                FunctionName=self.name, InvocationType="RequestResponse", Payload=payload
-            )
+            response = self._invoke(payload)
         except self.client.exceptions.ResourceNotFoundException:
             raise Refused(f"There is no function {self.name}. {self.remedy}") from None
         except ClientError as error:
@@ -72,6 +74,22 @@ class ReportingFunction:
             return None, str(answer.get("errorType") or response.get("FunctionError") or "NoAnswer")
         outcomes = answer.get("outcomes")
         return (outcomes if isinstance(outcomes, list) else None), ""
+
+    # Private functions
+
+    def _invoke(self, payload: bytes) -> Any:
+        delays = iter(_RETRY_SECONDS)
+        while True:
+            try:
+                return self.client.invoke(
+                    FunctionName=self.name, InvocationType="RequestResponse", Payload=payload
+                )
+            except ClientError as error:
+                busy = error.response.get("Error", {}).get("Code") in _BUSY
+                delay = next(delays, None) if busy else None
+                if delay is None:
+                    raise
+                time.sleep(delay)
 
 
 def calls(
@@ -92,7 +110,7 @@ def calls(
 
 
 def patient_client(target: AwsTarget) -> Any:
-    """A Lambda client that waits for a long invocation, and does not repeat it by itself."""
+    """A Lambda client that waits for a long invocation, and repeats none whose answer is lost."""
     config = Config(
         read_timeout=READ_TIMEOUT_SECONDS, retries={"mode": "standard", "total_max_attempts": 1}
     )

@@ -389,7 +389,8 @@ def _verdict(operation: Operation, run: Run, ending: Ending, *, interrupted: boo
         ends[tally.end] += tally.count
     badly = sum(count for end, count in ends.items() if end and end not in operation.words.good)
     if interrupted:
-        sentence = f"Interrupted, with {left + ending.left:,} {operation.words.item}s left."
+        count = left + ending.left
+        sentence = ending.sentence or f"Interrupted, with {count:,} {operation.words.item}s left."
         return Result(exit_code=ExitCode.INTERRUPTED, sentence=sentence)
     if ending.sentence:
         return Result(exit_code=ExitCode.FOUND, sentence=ending.sentence)

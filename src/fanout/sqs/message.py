@@ -1,4 +1,4 @@
-"""fanout.sqs.message"""
+"""A dead message as SQS hands it out, and what its attributes say of its way here."""
 
 import base64
 import json
@@ -9,15 +9,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from customer_events.instants import from_wire, to_wire
-
-# A dead message as SQS hands it out, and what its attributes tell of its way here
-
+from event_consumer.sqs_queue import MARKS
 
 PARKED_REASON = "parked_reason"
 PARKED = "parked"
 REPLAYED = "replayed"
-MARKS = frozenset({PARKED_REASON, PARKED, REPLAYED})
-"""Our own message attributes; a replay takes them off, and puts `replayed` on."""
 EVENTBRIDGE_MARKS = frozenset(
     {
         *("RULE_ARN", "TARGET_ARN", "ERROR_CODE", "ERROR_MESSAGE", "EXHAUSTED_RETRY_CONDITION"),
@@ -48,11 +44,9 @@ class FirstDelivery:
 
     def to_attribute(self) -> str:
         """The value of the message attribute `replayed`."""
+        received_at = to_wire(self.received_at)
         return json.dumps(
-            {
-                "original_message_id": self.message_id,
-                "first_received_at": to_wire(self.received_at),
-            }
+            {"original_message_id": self.message_id, "first_received_at": received_at}
         )
 
 
@@ -63,8 +57,8 @@ class DeadMessage:
     `sent_at` is when it came into the DLQ, except for what SQS itself moved from a standard queue:
     there it is the first send, and retention counts from it. `attributes` are the message
     attributes in the SQS API's shape; `source_arn` is the queue that SQS moved it from, else None.
-    `receipt_handle` is good until the message becomes visible again. `sequence_number` is its place
-    among the messages of its group in a FIFO DLQ: a number that only rises.
+    `receipt_handle` is good until the message becomes visible again. `sequence_number` orders the
+    messages of a group in a FIFO DLQ: a number that only rises.
     """
 
     message_id: str
@@ -91,13 +85,8 @@ class DeadMessage:
         if not reason:
             return None
         note = _json_object(self.text_attribute(PARKED))
-        return Parked(
-            reason=reason,
-            field=_text(note.get("field")),
-            expected=_text(note.get("expected")),
-            consumer=_text(note.get("consumer")),
-            parked_at=_instant(note.get("parked_at")),
-        )
+        texts = {name: _text(note.get(name)) for name in ("field", "expected", "consumer")}
+        return Parked(reason=reason, parked_at=_instant(note.get("parked_at")), **texts)
 
     @property
     def first_delivery(self) -> FirstDelivery:
@@ -138,9 +127,9 @@ def from_received(received: Mapping[str, Any]) -> DeadMessage:
     )
 
 
-def attributes_without_marks(message: DeadMessage) -> dict[str, dict[str, Any]]:
-    """The message attributes as they can be sent again, without what brought it here."""
-    return {
+def replayed_attributes(message: DeadMessage) -> dict[str, dict[str, Any]]:
+    """The message attributes of a replay: our marks off, the first delivery kept in `replayed`."""
+    kept = {
         name: {
             key: value
             for key, value in attribute.items()
@@ -149,23 +138,18 @@ def attributes_without_marks(message: DeadMessage) -> dict[str, dict[str, Any]]:
         for name, attribute in message.attributes.items()
         if name not in MARKS | EVENTBRIDGE_MARKS
     }
-
-
-def replayed_attributes(message: DeadMessage) -> dict[str, dict[str, Any]]:
-    """The message attributes of a replay: our marks off, and the first delivery kept."""
-    return attributes_without_marks(message) | {
-        REPLAYED: {"DataType": "String", "StringValue": message.first_delivery.to_attribute()}
-    }
+    first = message.first_delivery.to_attribute()
+    return kept | {REPLAYED: {"DataType": "String", "StringValue": first}}
 
 
 def attributes_size_bytes(attributes: Mapping[str, Mapping[str, Any]]) -> int:
     """Names, types and values, as SQS counts them toward a message's size."""
     return sum(
         len(name.encode())
-        + len(one.get("DataType", ""))
-        + len(one.get("StringValue", "").encode())
-        + len(one.get("BinaryValue", b""))
-        for name, one in attributes.items()
+        + len(value.get("DataType", ""))
+        + len(value.get("StringValue", "").encode())
+        + len(value.get("BinaryValue", b""))
+        for name, value in attributes.items()
     )
 
 
@@ -189,28 +173,20 @@ def to_lambda_record(message: DeadMessage, *, queue_arn: str) -> dict[str, Any]:
         "body": message.body,
         "attributes": system,
         "messageAttributes": {
-            name: _lambda_attribute(one) for name, one in replayed_attributes(message).items()
+            name: {key[0].lower() + key[1:]: value for key, value in _to_json(attribute).items()}
+            for name, attribute in replayed_attributes(message).items()
         },
         "eventSource": "aws:sqs",
         "eventSourceARN": queue_arn,
     }
 
 
-def _lambda_attribute(attribute: Mapping[str, Any]) -> dict[str, Any]:
-    result = {"dataType": attribute["DataType"]}
-    if "BinaryValue" in attribute:
-        result["binaryValue"] = base64.b64encode(attribute["BinaryValue"]).decode()
-    else:
-        result["stringValue"] = attribute.get("StringValue", "")
-    return result
-
-
 def _json_object(text: str | None) -> dict[str, Any]:
     try:
-        found = json.loads(text or "{}")
+        content = json.loads(text or "{}")
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def _text(value: Any) -> str:
@@ -242,29 +218,29 @@ def to_line(message: DeadMessage) -> dict[str, Any]:
         "sent_at": to_wire(message.sent_at),
         "first_received_at": to_wire(message.first_received_at),
         "receive_count": message.receive_count,
-        "attributes": {name: _to_json(one) for name, one in message.attributes.items()},
+        "attributes": {name: _to_json(value) for name, value in message.attributes.items()},
         "body": message.body,
     }
     return line | {name: getattr(message, name) for name in _OPTIONAL if getattr(message, name)}
 
 
-def from_line(found: Mapping[str, Any]) -> DeadMessage:
+def from_line(line: Mapping[str, Any]) -> DeadMessage:
     """Read what `to_line` wrote.
 
     Raises:
         KeyError, TypeError, ValueError: it is no such object.
     """
-    if not isinstance(found["body"], str) or not isinstance(found["message_id"], str):
+    if not isinstance(line["body"], str) or not isinstance(line["message_id"], str):
         raise TypeError("message_id and body are strings")
     return DeadMessage(
-        message_id=found["message_id"],
+        message_id=line["message_id"],
         receipt_handle="",
-        body=found["body"],
-        sent_at=from_wire(found["sent_at"]),
-        first_received_at=from_wire(found["first_received_at"]),
-        receive_count=int(found["receive_count"]),
-        attributes={name: _from_json(one) for name, one in found["attributes"].items()},
-        **{name: found.get(name) for name in _OPTIONAL},
+        body=line["body"],
+        sent_at=from_wire(line["sent_at"]),
+        first_received_at=from_wire(line["first_received_at"]),
+        receive_count=int(line["receive_count"]),
+        attributes={name: _from_json(value) for name, value in line["attributes"].items()},
+        **{name: line.get(name) for name in _OPTIONAL},
     )
 
 

@@ -1,19 +1,18 @@
 """Queues on SQS: read, hide, delete, send. Every entry of every batch answer is looked at."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol
+from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from event_consumer.sqs_queue import BATCH_BYTES_MAX
 from fanout.errors import Refused
-from fanout.sqs.message import DeadMessage, from_received
-
-# What the commands need from the world, as the adapters provide it
-
+from fanout.sqs.message import DeadMessage, attributes_size_bytes, from_received
 
 _LOOK_BACK = timedelta(hours=1)
 BATCH_MAX = 10
@@ -42,7 +41,6 @@ class QueueFacts:
     it tells, since messages are stamped by that one.
     """
 
-    url: str
     arn: str
     fifo: bool
     retention_seconds: int
@@ -65,7 +63,12 @@ class Sending:
 
     message_id: str
     entry: Mapping[str, Any]
-    size_bytes: int
+
+    @property
+    def size_bytes(self) -> int:
+        """Body and message attributes, as SQS counts them."""
+        body, attributes = self.entry["MessageBody"], self.entry["MessageAttributes"]
+        return len(body.encode()) + attributes_size_bytes(attributes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,85 +80,20 @@ class Effect:
     new_id: str = ""
     why: str = ""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What the consumer says became of a message: its outcome, and the reason where it has one."""
-
-    message_id: str
-    outcome: str
-    reason: str = ""
-    field: str = ""
-    expected: str = ""
+    def to_result(self) -> dict[str, Any]:
+        """As a journal's `done` line holds it."""
+        about = {"new_id": self.new_id, "why": self.why}
+        given = {name: text for name, text in about.items() if text}
+        return {"id": self.message_id, "ok": self.ok, **given}
 
 
-class DeadLetters(Protocol):
-    """A DLQ."""
-
-    def receive(self, *, hold_seconds: int, thorough: bool) -> list[DeadMessage]:
-        """Up to `BATCH_MAX` messages, which stay hidden for that long; none: none to be had.
-
-        `thorough`: ask all of SQS's servers and not just some, which takes a second if there are
-        none; only then is an empty answer an answer.
-        """
-        ...
-
-    def hide(self, receipts: Sequence[Receipt], *, seconds: int) -> None:
-        """Hide for that long from now; 0 shows them again. Best effort: they show up by themselves.
-
-        In calls of `BATCH_MAX`.
-        """
-        ...
-
-    def delete(self, receipts: Sequence[Receipt]) -> list[Effect]:
-        """Delete at most `BATCH_MAX`; only what is confirmed is `ok`."""
-        ...
-
-    def facts(self) -> QueueFacts:
-        """What it says of itself now."""
-        ...
-
-
-class Notes(Protocol):
-    """What a FIFO subscriber that parks by customer keeps of its parked messages."""
-
-    def withdraw(self, group: str, message_id: str) -> None:
-        """Nobody waits any more for the message of this first delivery; no effect if repeated."""
-        ...
-
-
-class Destination(Protocol):
-    """The queue that a replay sends to."""
-
-    def send(self, sendings: Sequence[Sending]) -> list[Effect]:
-        """Send at most `BATCH_MAX`; only what is confirmed is `ok`."""
-        ...
-
-    def facts(self) -> QueueFacts:
-        """What it says of itself now."""
-        ...
-
-
-class Consumer(Protocol):
-    """The subscriber's function, asked for true outcomes."""
-
-    def require_reporting(self) -> None:
-        """Raises: CommandError where the function can't report outcomes."""
-        ...
-
-    def handle(self, messages: Sequence[DeadMessage]) -> list[Verdict]:
-        """Hand over at most `BATCH_MAX` messages; a verdict for each, `RETRY` where none came."""
-        ...
-
-
-BATCH_BYTES_MAX = 1_048_576
-"""All bodies and attributes of one SendMessageBatch (1 MiB since August 2025)."""
+_Element = TypeVar("_Element")
 _TOO_MANY_HIDDEN = {"OverLimit", "AWS.SimpleQueueService.OverLimit"}
 _GONE = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
 
 
 class SqsQueue:
-    """A queue or DLQ: the ports `DeadLetters` and `Destination`.
+    """A queue or DLQ.
 
     Args:
         client: a boto3 SQS client.
@@ -169,7 +107,11 @@ class SqsQueue:
         self._what = what
 
     def receive(self, *, hold_seconds: int, thorough: bool) -> list[DeadMessage]:
-        """See `DeadLetters.receive`."""
+        """Up to `BATCH_MAX` messages, which stay hidden for that long; none: none to be had.
+
+        `thorough`: ask all of SQS's servers and not just some, which takes a second if there are
+        none; only then is an empty answer an answer.
+        """
         try:
             with self._named():
                 answer = self._client.receive_message(
@@ -184,14 +126,17 @@ class SqsQueue:
             if error.response.get("Error", {}).get("Code") in _TOO_MANY_HIDDEN:
                 return []
             raise
-        return [from_received(one) for one in answer.get("Messages", [])]
+        return [from_received(message) for message in answer.get("Messages", [])]
 
     def hide(self, receipts: Sequence[Receipt], *, seconds: int) -> None:
-        """See `DeadLetters.hide`."""
-        for start in range(0, len(receipts), BATCH_MAX):
+        """Hide for that long from now; 0 shows them again. Best effort: they show up by themselves.
+
+        In calls of `BATCH_MAX`.
+        """
+        for batch in batches(receipts):
             entries = [
-                {"Id": str(index), "ReceiptHandle": one.handle, "VisibilityTimeout": seconds}
-                for index, one in enumerate(receipts[start : start + BATCH_MAX])
+                {"Id": str(index), "ReceiptHandle": receipt.handle, "VisibilityTimeout": seconds}
+                for index, receipt in enumerate(batch)
             ]
             try:
                 self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
@@ -199,33 +144,33 @@ class SqsQueue:
                 continue  # the timeout, which is short, does the same a little later
 
     def delete(self, receipts: Sequence[Receipt]) -> list[Effect]:
-        """See `DeadLetters.delete`."""
+        """Delete at most `BATCH_MAX`; only what is confirmed is `ok`."""
         entries = [
-            {"Id": str(index), "ReceiptHandle": one.handle} for index, one in enumerate(receipts)
+            {"Id": str(index), "ReceiptHandle": receipt.handle}
+            for index, receipt in enumerate(receipts)
         ]
         with self._named():
             answer = self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)
         return _effects([receipt.message_id for receipt in receipts], answer)
 
     def send(self, sendings: Sequence[Sending]) -> list[Effect]:
-        """See `Destination.send`."""
-        entries = [{**one.entry, "Id": str(index)} for index, one in enumerate(sendings)]
+        """Send at most `BATCH_MAX`; only what is confirmed is `ok`."""
+        entries = [{**made.entry, "Id": str(index)} for index, made in enumerate(sendings)]
         with self._named():
             answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
         return _effects([sending.message_id for sending in sendings], answer)
 
     def facts(self) -> QueueFacts:
-        """See `DeadLetters.facts`."""
+        """What it says of itself now."""
         with self._named():
             answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=["All"])
-        found = answer["Attributes"]
+        attributes = answer["Attributes"]
         return QueueFacts(
-            url=self._url,
-            arn=found["QueueArn"],
-            fifo=found["QueueArn"].endswith(".fifo"),
-            retention_seconds=int(found["MessageRetentionPeriod"]),
-            size_bytes_max=int(found.get("MaximumMessageSize") or BATCH_BYTES_MAX),
-            depth=_depth(found),
+            arn=attributes["QueueArn"],
+            fifo=attributes["QueueArn"].endswith(".fifo"),
+            retention_seconds=int(attributes["MessageRetentionPeriod"]),
+            size_bytes_max=int(attributes.get("MaximumMessageSize") or BATCH_BYTES_MAX),
+            depth=_depth(attributes),
             asked_at=answered_at(answer),
         )
 
@@ -245,6 +190,27 @@ class SqsQueue:
             ) from None
 
 
+def batches(
+    elements: Iterable[_Element],
+    size_of: Callable[[_Element], int] = lambda _: 0,
+    *,
+    count_max: int = BATCH_MAX,
+    bytes_max: float = math.inf,
+) -> Iterator[list[_Element]]:
+    """As many at a time as fit into one call, by number and by size; at least one."""
+    batch: list[_Element] = []
+    batch_bytes = 0
+    for element in elements:
+        size_bytes = size_of(element)
+        if batch and (len(batch) == count_max or batch_bytes + size_bytes > bytes_max):
+            yield batch
+            batch, batch_bytes = [], 0
+        batch.append(element)
+        batch_bytes += size_bytes
+    if batch:
+        yield batch
+
+
 def answered_at(answer: Mapping[str, Any]) -> datetime:
     """AWS's clock by the answer's Date header; this machine's where there is none."""
     date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
@@ -256,8 +222,8 @@ def answered_at(answer: Mapping[str, Any]) -> datetime:
 
 def _effects(message_ids: Sequence[str], answer: dict[str, Any]) -> list[Effect]:
     """An entry that is in neither list has failed."""
-    successful = {one["Id"]: one.get("MessageId", "") for one in answer.get("Successful", [])}
-    failed = {one["Id"]: one for one in answer.get("Failed", [])}
+    successful = {entry["Id"]: entry.get("MessageId", "") for entry in answer.get("Successful", [])}
+    failed = {entry["Id"]: entry for entry in answer.get("Failed", [])}
     effects = []
     for index, message_id in enumerate(message_ids):
         entry = str(index)

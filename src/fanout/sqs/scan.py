@@ -9,6 +9,7 @@ SQS hides at most 120,000 messages of a queue at a time, and of a FIFO queue it 
 first messages of each group; a sweep sees no further, and its user says so.
 """
 
+import math
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,10 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from fanout.sqs.message import DeadMessage
-from fanout.sqs.queue import DeadLetters, Receipt
-
-# What a sweep of a DLQ holds, on the disk and not in memory
-
+from fanout.sqs.queue import Receipt, SqsQueue
 
 _RENEW_CHUNK = 1000
 
@@ -42,18 +40,12 @@ class HeldMessages:
 
     def add(self, message: DeadMessage, until: float) -> bool:
         """Hold a message; whether it is seen for the first time."""
-        known = self._base.execute(
-            "UPDATE held SET handle = ?, until = ? WHERE id = ?",
-            (message.receipt_handle, until, message.message_id),
-        ).rowcount
-        if known:
-            return False
-        self._base.execute(
-            "INSERT INTO held VALUES (?, ?, ?)",
-            (message.message_id, message.receipt_handle, until),
-        )
-        self._count += 1
-        return True
+        row = (message.message_id, message.receipt_handle, until)
+        is_new = self._base.execute("INSERT OR IGNORE INTO held VALUES (?, ?, ?)", row).rowcount
+        if not is_new:
+            self._base.execute("UPDATE held SET handle = ?2, until = ?3 WHERE id = ?1", row)
+        self._count += is_new
+        return bool(is_new)
 
     def get(self, message_id: str) -> tuple[Receipt, float] | None:
         """What is held of a message, and until when."""
@@ -80,31 +72,23 @@ class HeldMessages:
         """How many are held."""
         return self._count
 
-    def expiring(self, now: float, *, before: float) -> Iterator[list[Receipt]]:
-        """What is hidden until then and not longer, and has not shown up yet."""
-        yield from self._chunks("until > ? AND until < ?", now, before)
+    def hidden(self, now: float, *, before: float = math.inf) -> Iterator[list[Receipt]]:
+        """What is still hidden, and shows up before then. Some at a time, and not the expired.
 
-    def unexpired(self, now: float) -> Iterator[list[Receipt]]:
-        """What is still hidden. An old handle might show a message that somebody else has now."""
-        yield from self._chunks("until > ? AND until < ?", now, float("inf"))
+        An old handle might show a message that somebody else has now.
+        """
+        last = ""
+        while rows := self._base.execute(
+            "SELECT id, handle FROM held WHERE id > ? AND until > ? AND until < ?"
+            " ORDER BY id LIMIT ?",
+            (last, now, before, _RENEW_CHUNK),
+        ).fetchall():
+            yield [Receipt(message_id=message_id, handle=handle) for message_id, handle in rows]
+            last = rows[-1][0]
 
     def close(self) -> None:
         """Remove the file."""
         self._base.close()
-
-    # Private functions
-
-    def _chunks(self, condition: str, low: float, high: float) -> Iterator[list[Receipt]]:
-        last = ""
-        while True:
-            rows = self._base.execute(
-                f"SELECT id, handle FROM held WHERE id > ? AND {condition} ORDER BY id LIMIT ?",  # noqa: S608 (constants)
-                (last, low, high, _RENEW_CHUNK),
-            ).fetchall()
-            if not rows:
-                return
-            yield [Receipt(message_id=one, handle=handle) for one, handle in rows]
-            last = rows[-1][0]
 
 
 HOLD_SECONDS = 45
@@ -138,7 +122,7 @@ class Sweep:
 
     def __init__(
         self,
-        queue: DeadLetters,
+        queue: SqsQueue,
         *,
         hold_seconds: int = HOLD_SECONDS,
         stop: Callable[[], bool] = lambda: False,
@@ -173,7 +157,7 @@ class Sweep:
     ) -> None:
         """Show everything again that is still held."""
         try:
-            for receipts in self._held.unexpired(self._monotonic()):
+            for receipts in self._held.hidden(self._monotonic()):
                 self._queue.hide(receipts, seconds=0)
         finally:
             self._held.close()
@@ -214,6 +198,11 @@ class Sweep:
             thorough = not page
             is_settled = is_settled and not page
 
+    def messages(self) -> Iterator[DeadMessage]:
+        """The messages of `pages`, one by one."""
+        for page in self.pages():
+            yield from page
+
     def handle(self, message: DeadMessage) -> Receipt:
         """What to show SQS to delete the message: the newest handle, hidden for long enough.
 
@@ -242,7 +231,7 @@ class Sweep:
             self.reached_limit = True
             return
         now = self._monotonic()
-        for receipts in self._held.expiring(now, before=now + self._hold_seconds / 2):
+        for receipts in self._held.hidden(now, before=now + self._hold_seconds / 2):
             self._queue.hide(receipts, seconds=self._hold_seconds)
             self._held.extend(receipts, self._monotonic() + self._hold_seconds)
 

@@ -1,9 +1,8 @@
-"""fanout.sqs.subscription"""
+"""A subscriber's queues, ready to be worked with."""
 
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from customer_events.decoder import from_document
 from customer_events.event import EVENT_NAME
@@ -13,8 +12,6 @@ from event_consumer.parked_groups import ParkedGroupsTable
 from fanout.aws import AwsTarget
 from fanout.discovery import Bus, Subscriber, find_subscriber, state_folder
 from fanout.sqs.queue import SqsQueue
-
-# A subscriber's queues, ready to be worked with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,15 +66,3 @@ def deliveries(target: AwsTarget, bus: Bus, queue_arn: str) -> list[str]:
         for subscription in page["Subscriptions"]
         if subscription["Endpoint"] == queue_arn
     ]
-
-
-def subject_of(target: AwsTarget, subscription: Subscription) -> dict[str, Any]:
-    """What a run works on; a resume checks it."""
-    subscriber = subscription.subscriber
-    return {
-        "prefix": target.prefix,
-        "subscriber": subscriber.name,
-        "queue_arn": subscriber.queue_arn,
-        "dlq_arn": subscriber.dlq_arn,
-        "function_name": subscriber.function_name,
-    }

@@ -36,13 +36,14 @@ _DEAD = only(
 _GIVEN_UP = only("operators", "poison_records", "mapping_off", "outages", *_CALLS_FAIL)
 _SNAPSHOTS = only("operators", "reordering", "interleavings", "mapping_off")
 _is_moved = replay.is_moved
+_sending = steps.sending
 _repair_for = reconcile.repair_for
 
 
-class DeletingFirst(steps.ThroughQueue):
-    def _send(self, messages, sendings):
-        self._deleting._dlq.delete([self._deleting._receipt(one) for one in messages])
-        return super()._send(messages, sendings)
+class DeletingFirst(replay.Replay):
+    def _move_batch(self, messages, sweep):
+        self._dlq.delete([sweep.handle(message) for message in messages])
+        return super()._move_batch(messages, sweep)
 
 
 class BelievingSend(SqsQueue):
@@ -55,29 +56,23 @@ class BelievingDelete(SqsQueue):
         return [replace(one, ok=True) for one in super().delete(receipts)]
 
 
-class Altering(steps.AsItIs):
-    def make(self, message):
-        made = super().make(message)
-        return replace(made, entry={**made.entry, "MessageBody": message.body.strip() + "\n"})
+def altered(message, destination, run_id):
+    made = _sending(message, destination, run_id)
+    return replace(made, entry={**made.entry, "MessageBody": message.body.strip() + "\n"})
 
 
-class NamedByContent(steps.AsItIs):
-    def __init__(self, destination, run_id):
-        super().__init__(destination, run_id)
-        self._fifo = destination.fifo
-
-    def make(self, message):
-        made = super().make(message)
-        if not self._fifo:
-            return made
-        name = f"{Random(message.body).getrandbits(120):x}"
-        return replace(made, entry={**made.entry, "MessageDeduplicationId": name})
+def named_by_content(message, destination, run_id):
+    made = _sending(message, destination, run_id)
+    if not destination.fifo:
+        return made
+    name = f"{Random(message.body).getrandbits(120):x}"
+    return replace(made, entry={**made.entry, "MessageDeduplicationId": name})
 
 
 class InventingOutcomes(steps.ConsumerFunction):
     def handle(self, messages):
         return [
-            replace(one, outcome="APPLIED") if one.outcome == "RETRY" else one
+            {**one, "outcome": "APPLIED"} if one["outcome"] == "RETRY" else one
             for one in super().handle(messages)
         ]
 
@@ -176,7 +171,7 @@ VARIANTS = (
         "Deletes a dead message, and then sends it to its queue",
         NOTHING_LOST,
         _DEAD,
-        command_parts={(replay, "ThroughQueue"): DeletingFirst},
+        command_parts={(replay, "Replay"): DeletingFirst},
     ),
     Variant(
         "Takes a dead message for sent although its entry was not confirmed",
@@ -189,14 +184,14 @@ VARIANTS = (
         "Sends a dead message's body tidied up",
         PARKED_WHOLE,
         _DEAD,
-        command_parts={(replay, "AsItIs"): Altering},
+        command_parts={(steps, "sending"): altered},
     ),
     Variant(
         "Replays on FIFO under an id of the content, so that a second replay vanishes",
         NOTHING_LOST,
         only("operators", "fifo", "poison_messages"),
         seeds_max=2000,
-        command_parts={(replay, "AsItIs"): NamedByContent},
+        command_parts={(steps, "sending"): named_by_content},
     ),
     Variant(
         "Reports APPLIED of a message for which no outcome came, and deletes it",

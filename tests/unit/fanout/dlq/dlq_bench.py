@@ -1,16 +1,18 @@
 """A DLQ, a queue and runs on them in memory, and processes that end at a line of the journal."""
 
-from functools import partial
+from types import SimpleNamespace
 
 from customer_events.decoder import from_document
 from fanout.dlq import replay as replay_module
-from fanout.dlq.replay import Replay, freeze
+from fanout.dlq.replay import DlqReplay, Replay
 from fanout.dlq.selection import Selection
-from fanout.dlq.steps import Limits, ThroughConsumer, ThroughQueue
+from fanout.dlq.steps import ThroughConsumer, ThroughQueue
+from fanout.runs.operation import Selecting, Work
 from fanout.runs.pace import Pace
 from fanout.runs.report import make_report
 from fanout.runs.store import Operator, RunStore
 from fanout.sqs.scan import Sweep
+from fanout.sqs.subscription import Subscription
 from unit.fanout.dlq.dlq_fakes import Clock, FakeQueue
 
 WHO = Operator(user="jo", host="here", pid=1, identity="arn", account="1")
@@ -36,51 +38,53 @@ class Bench:
         self.dlq = FakeQueue(messages, clock=self.clock, fifo=fifo)
         self.queue = FakeQueue(clock=self.clock, fifo=fifo)
 
-    def plan(self, selection=None, *, limit=None, unreadable_end=""):
-        wanted = selection or Selection()
-        run = self.store.create("dlq replay", subject={}, options={"limit": limit}, operator=WHO)
-        freeze(
-            self.dlq,
-            wanted,
-            run,
+    @property
+    def operation(self):
+        subscription = Subscription(
+            subscriber=SimpleNamespace(name="payments"),
+            queue=self.queue,
+            dlq=self.dlq,
+            folder=None,
             reader=from_document,
-            limit=limit,
-            hold_seconds=HOLD,
-            stop=lambda: False,
-            unreadable_end=unreadable_end,
         )
-        run.close()
-        return run.run_id
+        return DlqReplay(None, subscription)
 
-    def work(
-        self,
-        run_id,
-        *,
-        most=None,
-        selection=None,
-        failures=1.0,
-        rate=None,
-        stop=None,
-        mover=None,
-        notes=None,
-    ):
+    def plan(self, selection=None, *, limit=None, even_if_unreadable=True):
+        options = {
+            "selection": (selection or Selection()).to_document(),
+            "limit": limit,
+            "hold_seconds": HOLD,
+            "failure_rate_max": 1.0,
+            "even_if_unreadable": even_if_unreadable,
+        }
+        with self.store.create("dlq replay", subject={}, options=options, operator=WHO) as run:
+            self.operation.select(run, Selecting())
+            return run.run_id
+
+    def replay(self, run, *, rate=None, stop=None, mover=None, notes=None):
+        """A stretch of work on a run that is open."""
+        return Replay(
+            operation=self.operation,
+            run=run,
+            work=Work(
+                stopping=SimpleNamespace(asked=stop or (lambda: False)),
+                keep_lock=lambda: None,
+                pace=Pace(rate, wait=self.clock.sleep, monotonic=self.clock),
+                progress=lambda _done, _failed: None,
+                say=lambda _sentence: None,
+            ),
+            mover=(mover or self._mover)(run),
+            fifo=self.dlq.fifo,
+            notes=notes,
+        )
+
+    def work(self, run_id, *, most=None, failures=1.0, **how):
         """Open the run, work on it, and let go of it, as a process does; the finished `Replay`."""
         with self.store.open(run_id) as run:
             run.start(WHO)
-            replay = Replay(
-                run=run,
-                dlq=self.dlq,
-                fifo=self.dlq.fifo,
-                selection=selection or Selection(),
-                reader=from_document,
-                mover=partial(mover or self._mover, run),
-                pace=Pace(rate, wait=self.clock.sleep, monotonic=self.clock),
-                limits=Limits(failure_rate_max=failures, hold_seconds=HOLD),
-                keep_lock=lambda: None,
-                stop=stop or (lambda: False),
-                notes=notes,
-            )
-            if replay.work(most=most):
+            run.options["failure_rate_max"] = failures
+            replay = self.replay(run, **how)
+            if replay.move(most=most):
                 replay.end_missing()
             return replay
 
@@ -90,10 +94,10 @@ class Bench:
     def sent_ids(self):
         return [one.message_id for one in self.queue.sent]
 
-    def _mover(self, run, deleting):
+    def _mover(self, run):
         if self.consumer:
-            return ThroughConsumer(run, self.consumer, deleting)
-        return ThroughQueue(run, self.queue, self.queue.facts(), deleting)
+            return ThroughConsumer(run, self.consumer)
+        return ThroughQueue(run, self.queue, self.queue.facts())
 
     def after_the_kill(self, monkeypatch, *, seconds=HOLD):
         """A new process, by default once what the killed one hid shows up again."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from customer_events.encoder import to_document
 from customer_events.instants import to_wire
 from fanout.sqs.message import DeadMessage
-from fanout.sqs.queue import BATCH_MAX, Effect, QueueDepth, QueueFacts, Verdict
+from fanout.sqs.queue import BATCH_MAX, Effect, QueueDepth, QueueFacts
 from unit.event_consumer.consumer_samples import live
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -133,7 +133,6 @@ class FakeQueue:
     def facts(self):
         hidden = [one for one in self.messages if self.hidden_until[one] > self.clock()]
         return QueueFacts(
-            url="https://queue",
             arn=f"{ARN}queue" + (".fifo" if self.fifo else ""),
             fifo=self.fifo,
             retention_seconds=1_209_600,
@@ -177,16 +176,14 @@ class FakeConsumer:
         self.outcomes = outcomes or {}
         self.handled = []
 
-    def require_reporting(self):
-        pass
-
     def handle(self, messages):
         self.handled.extend(one.message_id for one in messages)
+        outcomes = {name: self.outcomes.get(name, "APPLIED") for name in self.handled}
         return [
-            Verdict(
-                message_id=one.message_id,
-                outcome=self.outcomes.get(one.message_id, "APPLIED"),
-                reason="UnknownStatus" if self.outcomes.get(one.message_id) == "PARKED" else "",
-            )
+            {
+                "message_id": one.message_id,
+                "outcome": outcomes[one.message_id],
+                "reason": "UnknownStatus" if outcomes[one.message_id] == "PARKED" else None,
+            }
             for one in messages
         ]

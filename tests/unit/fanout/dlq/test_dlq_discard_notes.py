@@ -48,12 +48,7 @@ def bench(tmp_path, monkeypatch):
 
 
 def discard(bench, run_id):
-    bench.work(
-        run_id,
-        selection=WANTED,
-        mover=lambda run, deleting: Discarding(run, bench.file, deleting),
-        notes=bench.notes,
-    )
+    bench.work(run_id, mover=lambda run: Discarding(run, bench.file), notes=bench.notes)
 
 
 def expect_freed(bench, run_id):

@@ -6,7 +6,7 @@ import pytest
 
 from customer_events.decoder import from_document
 from event_consumer.messages import first_delivery, from_record
-from fanout.dlq.edit import Edit, Edited
+from fanout.dlq.edit import Edit
 from fanout.dlq.steps import sending
 from fanout.sqs.message import from_line, to_lambda_record, to_line
 from unit.fanout.dlq.dlq_fakes import ARN, FakeQueue, body, dead, parked
@@ -39,7 +39,7 @@ def replay(message):
 
 def edit(message):
     patch = ({"op": "replace", "path": "/data/change", "value": "changed"},)
-    return Edited(Edit(patch=patch), from_document, QUEUE, "run").make(message).entry
+    return Edit(patch=patch).sending(message, from_document, QUEUE, "run").entry
 
 
 def export_and_replay(message):

@@ -7,7 +7,7 @@ import jsonpatch
 import pytest
 
 from customer_events.decoder import from_document
-from fanout.dlq.edit import Edit, Edited, dumps, from_editor, from_patch, loads, rewritten, shown
+from fanout.dlq.edit import Edit, dumps, from_editor, from_patch, loads, rewritten, shown
 from fanout.dlq.edit import from_document as from_journal
 from fanout.dlq.steps import BATCH_BYTES_MAX, ThroughQueue, Unsendable, refusal, sending
 from fanout.errors import WrongUse
@@ -168,12 +168,13 @@ def test_a_body_or_an_editors_text_of_50000_brackets_is_refused():
 def test_batches_are_sized_by_what_an_edit_makes_of_the_messages():
     queue = FakeQueue()
     patch = ({"op": "add", "path": "/data/note", "value": "x" * 100_000},)
-    making = Edited(Edit(patch=patch), from_document, queue.facts(), "run")
-    batches = list(
-        ThroughQueue(None, queue, queue.facts(), None, making).batches(
-            [dead(n) for n in range(1, 11)]
-        )
-    )
-    sizes = [sum(making.make(one).size_bytes for one in batch) for batch in batches]
+    facts = queue.facts()
+
+    def make(message):
+        return Edit(patch=patch).sending(message, from_document, facts, "run")
+
+    mover = ThroughQueue(None, queue, facts, make=make)
+    batches = list(mover.batches([dead(n) for n in range(1, 11)]))
+    sizes = [sum(make(one).size_bytes for one in batch) for batch in batches]
     assert max(sizes) <= BATCH_BYTES_MAX
     assert sum(map(len, batches)) == 10

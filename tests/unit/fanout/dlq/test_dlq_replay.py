@@ -5,11 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from customer_events.decoder import from_document
-from fanout.dlq.replay import Replay
+from fanout.dlq.replay import WINDOW_MAX, Replay
 from fanout.dlq.selection import Selection
-from fanout.dlq.steps import UNREADABLE, WINDOW_MAX, Limits
-from fanout.runs.pace import Pace
 from fanout.runs.report import make_report
 from fanout.sqs.queue import QueueDepth, Receipt
 from unit.fanout.dlq.dlq_bench import HOLD, Bench, Killed, kill_at
@@ -25,7 +22,7 @@ def test_what_was_selected_is_sent_and_deleted_and_nothing_else_is_touched(bench
     bench.fill(*(parked(n, "UnknownStatus" if n % 2 else "NotJson") for n in range(1, 31)))
     wanted = Selection(reason="UnknownStatus")
     run_id = bench.plan(wanted)
-    bench.work(run_id, selection=wanted)
+    bench.work(run_id)
     assert bench.fates(run_id) == {"SENT": 15}
     assert len(bench.sent_ids()) == 15
     assert {one.parked.reason for one in bench.dlq.messages.values()} == {"NotJson"}
@@ -139,7 +136,7 @@ def test_of_40_good_and_20_unreadable_ones_40_are_applied_and_20_are_left(bench)
     good, bad = range(1, 41), range(41, 61)
     bench.fill(*(parked(n, "NotJson", document="{") for n in bad), *(parked(n) for n in good))
     bench.consumer = FakeConsumer()
-    run_id = bench.plan(unreadable_end=UNREADABLE)
+    run_id = bench.plan(even_if_unreadable=False)
     assert bench.fates(run_id) == {"waiting": 40, "UNREADABLE": 20}
     bench.work(run_id, failures=0.1)
     assert bench.fates(run_id) == {"APPLIED": 40, "UNREADABLE": 20}
@@ -172,18 +169,7 @@ def test_a_message_that_comes_back_is_not_counted_as_well(bench):
     again = parked(int((cut_off - NOON).total_seconds()) + 60, "SchemaViolation", original=original)
     bench.dlq.messages[again.message_id] = again
     with bench.store.open(run_id) as run:
-        replay = Replay(
-            run=run,
-            dlq=bench.dlq,
-            fifo=False,
-            selection=Selection(),
-            reader=from_document,
-            mover=lambda _deleting: None,
-            pace=Pace(None, wait=bench.clock.sleep),
-            limits=Limits(failure_rate_max=1, hold_seconds=HOLD),
-            keep_lock=lambda: None,
-            stop=lambda: False,
-        )
+        replay = bench.replay(run)
         assert replay.note_comebacks() == 1
         assert replay.note_comebacks() == 0
     assert bench.fates(run_id) == {"SENT": 1, "CAME_BACK": 1}
@@ -317,13 +303,13 @@ def test_memory_holds_a_window_of_messages_however_many_there_are(bench, monkeyp
     bench.fill(*(parked(n) for n in range(1, 401)))
     run_id = bench.plan()
     windows = []
-    move = Replay._move
+    move = Replay._move_window
 
-    def moving(self, window, mover):
+    def moving(self, window, sweep):
         windows.append(len(window))
-        return move(self, window, mover)
+        return move(self, window, sweep)
 
-    monkeypatch.setattr(Replay, "_move", moving)
+    monkeypatch.setattr(Replay, "_move_window", moving)
     bench.work(run_id)
     assert bench.fates(run_id) == {"SENT": 400}
     assert max(windows) == WINDOW_MAX
