@@ -2,7 +2,7 @@
 
 So both sides pay for a real connection and a real answer, and neither for the service's work.
 `python -m bench.aws_stub DELAY_MS` prints its port; the end of its standard input ends it.
-GET /counts tells the calls by action, GET /messages the documents that were published.
+GET /counts returns the calls by action, GET /messages the documents that were published.
 """
 
 import asyncio

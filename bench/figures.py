@@ -61,7 +61,7 @@ class Figure:
 
 
 def figures(sizes: Sizes, show: Show) -> Iterator[Figure]:
-    """Measure one after the other, told to `show` before each."""
+    """Measure one after the other; `show` gets the name of each before it."""
     with tempfile.TemporaryDirectory(prefix="fanout-bench-") as folder, aws() as stub:
         bench = _Bench(sizes, stub.url, Path(folder), show)
         yield from bench.cpu()

@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Bystander:
-    """Takes every message from Payments' queue and counts them by what they tell.
+    """Takes every message from Payments' queue and counts them by their kind of change.
 
     Its consumer is switched off, so that no message goes by unseen.
     """

@@ -12,11 +12,11 @@ from event_consumer.failures import SUSPECT_RECEIVES
 from fanout.runs.ledger import Item, State
 from simulation.accounts import Accounts
 from simulation.bucket import BucketClient
+from simulation.bus import Topic
 from simulation.faults import Setting
 from simulation.queues import QueuedMessage
-from simulation.rows import Row
 from simulation.subscriber import Subscriber
-from simulation.topic import Topic
+from simulation.tables import Row
 from simulation.truth import Change, Fact, Truth, customer_item, status_of
 
 NOTHING_LOST = "nothing lost"
@@ -80,7 +80,7 @@ class Checkers:
         """The topic took a message."""
         fact = self._truth.fact_of(body)
         if fact is None or fact.change is None:
-            raise GuaranteeBroken(NOTHING_INVENTED, "an event was published that tells no change")
+            raise GuaranteeBroken(NOTHING_INVENTED, "an event was published that reports no change")
         change, major = fact.change, fact.major
         self._check_identity(fact)
         document = json.loads(body)
@@ -162,7 +162,7 @@ class Checkers:
         now = self._truth.fact_of_row(after)
         status = after["status"]["S"]
         if now is None:
-            raise GuaranteeBroken(ROWS_ARE_TRUE, "a row was written that tells no change")
+            raise GuaranteeBroken(ROWS_ARE_TRUE, "a row was written from no known change")
         true = now.change.status_in(now.major) if now.change else now.snapshot.status
         if status != true:
             raise GuaranteeBroken(ROWS_ARE_TRUE, f"a row says {status} for {now}, which is {true}")
@@ -262,7 +262,7 @@ class Checkers:
     def _goes_back(self, then: Fact, now: Fact) -> bool:
         published_again = now.epoch > then.epoch and now.change is not None
         if now.index > then.index or (published_again and _hardly_newer(then, now)):
-            return False  # what a failover tells again, the customer's newer changes follow
+            return False  # what a failover publishes again, the customer's newer changes follow
         if now.index == then.index:
             return bool(then.change and now.change and now.major < then.major)
         if self._truth.unraised_generations:

@@ -1,4 +1,4 @@
-"""The world as a command finds it: clients, and what discovery would tell.
+"""The world as a command finds it: clients, and what discovery would return.
 
 Stands in for `fanout.aws.AwsTarget`, with the parameters that a deployment writes.
 """
@@ -28,7 +28,7 @@ from simulation.queues_client import QueuesClient
 from simulation.schedule import INNER, CallFault, Step
 from simulation.subscriber import Subscriber
 from simulation.system import ENTITY_FILTER, SOURCE, STATUS_MAP
-from simulation.tables_client import ACCOUNTS, TablesClient
+from simulation.tables import ACCOUNTS, TablesClient
 from simulation.workers import PUBLISHER
 
 if TYPE_CHECKING:
@@ -47,14 +47,7 @@ class Deployed:
         self._world = world
         self.inner_faults: tuple[CallFault, ...] = ()
         queues = [queue for one in world.subscribers for queue in (one.queue, one.dlq)]
-        self._tables = TablesClient(
-            calls=world.calls,
-            clock=world.clock,
-            truth=world.truth,
-            accounts=world.accounts,
-            tables={one.name: one.client for one in world.subscribers},
-            counted=world.setting.sequence_source == "version",
-        )
+        self._tables = TablesClient(world)
         self._clients: dict[str, Any] = {
             "sqs": QueuesClient(world.calls, queues, world.clock, origin="operator"),
             "ssm": ParametersClient(world.calls),
@@ -83,7 +76,7 @@ class Deployed:
         )
 
     def publisher(self) -> Publisher:
-        """As it is deployed now; what is read from here on is told with this epoch."""
+        """As it is deployed now; what is read from here on is sent with this epoch."""
         world = self._world
         counted = world.setting.sequence_source == "version"
         self._tables.epoch = world.writers.epoch

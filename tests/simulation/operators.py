@@ -94,7 +94,7 @@ class Operators:
         )
 
     def _read_at(self) -> datetime:
-        """Now, and some microseconds that tell which snapshot it is."""
+        """Now, and some microseconds, which name the snapshot."""
         self._snapshots += 1
         seconds = self._world.clock.seconds
         fraction = int((seconds % 1) * 1000) * 1000 + self._snapshots % 1000

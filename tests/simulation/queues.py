@@ -19,7 +19,7 @@ VISIBILITY_SECONDS = 181.0
 
 @dataclass(slots=True, kw_only=True)
 class QueuedMessage:
-    """`attributes` are in the SQS API's shape. `origin` tells the checkers who sent it.
+    """`attributes` are in the SQS API's shape. `origin` says who sent it, for the checkers.
 
     `number` is the SequenceNumber that a FIFO queue gives.
     """

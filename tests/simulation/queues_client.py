@@ -12,7 +12,7 @@ _LONG_POLL_SECONDS = 1.0
 
 
 class QueuesClient:
-    """`origin` tells the checkers who sends through it."""
+    """`origin` says who sends through it, for the checkers."""
 
     def __init__(
         self, calls: Calls, queues: list[Queue], clock: VirtualClock, *, origin: str = "consumer"

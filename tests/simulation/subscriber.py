@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from simulation.bus import FilterPolicy
 from simulation.queues import Queue
-from simulation.rows import RowsClient
-from simulation.topic import FilterPolicy
+from simulation.tables import RowsClient
 from simulation.truth import Change, Fact, Truth
 
 FROM_OR_TO_ACTIVE: FilterPolicy = {

@@ -38,7 +38,7 @@ def test_every_guarantee_holds_where_one_kind_of_fault_occurs_alone(name):
 
 @pytest.mark.slow
 def test_every_guarantee_holds_in_fresh_histories():
-    """CI draws new ones each time; a failure names its seed, and `make simulate` tells it."""
+    """CI draws new ones each time; a failure names its seed, and `make simulate` explains it."""
     first = int.from_bytes(os.urandom(5), "big")
     sys.stdout.write(f"fresh seeds from {first}\n")
     for seed in range(first, first + 150):

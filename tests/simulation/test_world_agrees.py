@@ -24,7 +24,7 @@ from simulation.calls import Calls, Invocation
 from simulation.clock import VirtualClock
 from simulation.queues import Queue
 from simulation.queues_client import QueuesClient
-from simulation.rows import RowsClient
+from simulation.tables import RowsClient
 
 pytestmark = pytest.mark.slow
 

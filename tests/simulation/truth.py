@@ -28,7 +28,7 @@ class Change:
     """A change of a customer's status. `index` counts the customer's changes from 1.
 
     `why_not`: why it can't become an event; "" where it can. `published` and `ids` are by major
-    version. `copies`: the same change as another replica's stream tells it, after a failover.
+    version. `copies`: the same change as another replica's stream carries it, after a failover.
     """
 
     customer: str
@@ -155,7 +155,7 @@ class Truth:
         return len(self.changes.get(customer, ()))
 
     def fact_of(self, body: str) -> Fact | None:
-        """What a message's body tells; None for one that tells nothing true."""
+        """What a message's body says; None where that is nothing true."""
         if body not in self._facts:
             self._facts[body] = self._read(body)
         return self._facts[body]

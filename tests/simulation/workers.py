@@ -1,4 +1,4 @@
-"""Lambda's workers: they run the publisher and the consumers, and die when told to."""
+"""Lambda's workers: they run the publisher and the consumers, and die where a fault says so."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

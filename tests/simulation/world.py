@@ -5,7 +5,7 @@ from random import Random
 
 from simulation.accounts import Accounts
 from simulation.bucket import BucketClient
-from simulation.bus import EventBus
+from simulation.bus import EventBus, FilterPolicy, Subscription, Topic
 from simulation.calls import Calls
 from simulation.checkers import Checkers, CommandChecks
 from simulation.clock import START_SECONDS, VirtualClock
@@ -14,12 +14,11 @@ from simulation.faults import Setting
 from simulation.operators import Operators
 from simulation.queues import Queue, QueuedMessage
 from simulation.queues_client import QueuesClient
-from simulation.rows import RowsClient
 from simulation.schedule import Step
 from simulation.stream_mapping import StreamMapping
 from simulation.subscriber import FROM_OR_TO_ACTIVE, PATTERN_FROM_OR_TO_ACTIVE, Subscriber
 from simulation.system import System
-from simulation.topic import FilterPolicy, Subscription, Topic
+from simulation.tables import RowsClient
 from simulation.truth import Truth
 from simulation.workers import Workers
 from simulation.writers import Writers

@@ -1,52 +1,84 @@
-"""As much of botocore's DynamoDB client as backfill and reconcile read with.
+"""DynamoDB: a subscriber's table, and the tables that backfill and reconcile read.
 
-Each read takes a time of its own, by some microseconds: so the date of a snapshot tells the
-checkers which one it is.
+Each of their reads takes a time of its own, by some microseconds: so the date of a snapshot tells
+the checkers which one it is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-from simulation.accounts import Accounts, Item
-from simulation.calls import Calls
-from simulation.clock import VirtualClock
+from botocore.exceptions import ClientError
+
+from simulation.accounts import Item
+from simulation.calls import Calls, outside_call
+from simulation.conditions import compiled
 from simulation.queues_client import metadata
-from simulation.rows import RowsClient
-from simulation.truth import EPOCH_DIGITS, NUMBER_DIGITS, Snapshot, Truth, customer_item, status_of
+from simulation.truth import EPOCH_DIGITS, NUMBER_DIGITS, Snapshot, customer_item, status_of
+
+if TYPE_CHECKING:
+    from simulation.world import World
 
 ACCOUNTS = "accounts"
 _READ_SECONDS = 0.001
 _ROUND = 200_000
 
 
-class TablesClient:
-    """`epoch` is the publisher's, which a command is told; `tables` the subscribers' by name."""
+Row = dict[str, dict[str, Any]]
+Watch = Callable[[str, Row | None, Row], None]
+"""Hears of each write: the customer, the row before it, and the row after it."""
 
-    def __init__(
-        self,
-        *,
-        calls: Calls,
-        clock: VirtualClock,
-        truth: Truth,
-        accounts: Accounts,
-        tables: Mapping[str, RowsClient],
-        counted: bool,
-    ) -> None:
+
+class RowsClient:
+    """As much of botocore's DynamoDB client as the guarded table uses."""
+
+    def __init__(self, calls: Calls, name: str, watch: Watch) -> None:
         self._calls = calls
-        self._clock = clock
-        self._truth = truth
-        self._accounts = accounts
-        self._tables = tables
-        self._counted = counted
+        self._service = f"table {name}"
+        self._watch = watch
+        self.rows: dict[str, Row] = {}
+
+    @outside_call
+    def get_item(self, **request: Any) -> dict[str, Any]:
+        row = self.rows.get(request["Key"]["customer_id"]["S"])
+        return {"Item": dict(row)} if row else {}
+
+    @outside_call
+    def update_item(self, **request: Any) -> dict[str, Any]:
+        customer = request["Key"]["customer_id"]["S"]
+        before = self.rows.get(customer)
+        names = request.get("ExpressionAttributeNames", {})
+        values = request["ExpressionAttributeValues"]
+        condition = request.get("ConditionExpression")
+        if condition is not None and not compiled(condition, tuple(sorted(names.items())))(
+            before or {}, values
+        ):
+            raise _refused(before)
+        after = {**(before or {}), **request["Key"]}
+        for assignment in request["UpdateExpression"].removeprefix("SET ").split(", "):
+            name, _, value = assignment.partition(" = ")
+            after[names[name]] = values[value]
+        self.rows[customer] = after
+        self._watch(customer, before, after)
+        return {"Attributes": dict(after)}
+
+
+class TablesClient:
+    """As much of botocore's client as backfill and reconcile read with.
+
+    `epoch` is the publisher's, as a command has read it.
+    """
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
         self._reads = 0
         self.epoch = 1
         self.exceptions = SimpleNamespace(ResourceNotFoundException=_NoSuchTable)
 
     def scan(self, **request: Any) -> dict[str, Any]:
-        began = self._clock.seconds
+        began = self._world.clock.seconds
 
         def page() -> tuple[list[tuple[str, Item | None]], dict[str, Any]]:
             table = self._items(request["TableName"])
@@ -70,7 +102,7 @@ class TablesClient:
         return self._read("Scan", request["TableName"], began, page)
 
     def batch_get_item(self, **request: Any) -> dict[str, Any]:
-        began = self._clock.seconds
+        began = self._world.clock.seconds
         ((name, wanted),) = request["RequestItems"].items()
 
         def get() -> tuple[list[tuple[str, Item | None]], dict[str, Any]]:
@@ -85,10 +117,11 @@ class TablesClient:
 
     def _items(self, name: str) -> dict[str, Item]:
         if name != ACCOUNTS:
-            return dict(self._tables[name].rows)
+            [table] = [one.client for one in self._world.subscribers if one.name == name]
+            return dict(table.rows)
         return {
             customer: {"customer_id": {"S": customer}, **item}
-            for customer, item in self._accounts.items.items()
+            for customer, item in self._world.accounts.items.items()
         }
 
     def _read(self, operation: str, name: str, began: float, read: Any) -> dict[str, Any]:
@@ -96,30 +129,31 @@ class TablesClient:
 
         def perform() -> dict[str, Any]:
             found, answer = read()
-            seen.extend((one, item, self._truth.last_index(one)) for one, item in found)
+            seen.extend((one, item, self._world.truth.last_index(one)) for one, item in found)
             return answer
 
         service = "accounts" if name == ACCOUNTS else f"table {name}"
-        answer = self._calls.one(service, operation, perform)
+        answer = self._world.calls.one(service, operation, perform)
         self._reads += 1
-        self._clock.seconds += _READ_SECONDS + (self._reads % _ROUND) * 1e-6
-        answer["ResponseMetadata"] = metadata(self._clock.seconds)
+        self._world.clock.seconds += _READ_SECONDS + (self._reads % _ROUND) * 1e-6
+        answer["ResponseMetadata"] = metadata(self._world.clock.seconds)
         if name == ACCOUNTS:
-            self._note(seen, _dated(began, self._clock.seconds))
+            self._note(seen, _dated(began, self._world.clock.seconds))
         return answer
 
     def _note(self, seen: list[tuple[str, Item | None, int]], at: datetime) -> None:
-        """What a command may tell of this read."""
+        """What a command may send of this read."""
         for customer, read, index in seen:
             item = customer_item(read)
             status = status_of(item) if item else "REMOVED"
             if status is None:
                 continue
             order = None
-            if self._counted and item and "version" in item:
+            counted = self._world.setting.sequence_source == "version"
+            if counted and item and "version" in item:
                 number = item["version"]["N"]
                 order = f"{self.epoch:0{EPOCH_DIGITS}}.{number:0>{NUMBER_DIGITS}}"
-            self._truth.note_snapshot(
+            self._world.truth.note_snapshot(
                 Snapshot(
                     customer=customer,
                     index=index,
@@ -136,6 +170,16 @@ class _NoSuchTable(Exception):
 
 
 # Private functions
+
+
+def _refused(row: Row | None) -> ClientError:
+    response: dict[str, Any] = {
+        "Error": {"Code": "ConditionalCheckFailedException"},
+        "ResponseMetadata": {"HTTPStatusCode": 400},
+    }
+    if row is not None:
+        response["Item"] = dict(row)
+    return ClientError(response, "UpdateItem")
 
 
 def _projected(item: Item, request: Mapping[str, Any]) -> Item:
