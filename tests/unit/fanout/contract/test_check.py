@@ -49,11 +49,15 @@ def test_a_version_that_is_not_published_yet_is_new():
 
 def test_the_subscriber_that_relies_on_the_field_is_told_apart_from_one_that_reads_the_version():
     narrowed = changed(status={"enum": ["ACTIVE"]})
-    both = (reader(statuses=("CLOSED",)), reader("mail", fields=("id",), statuses=()))
-    one = checked(published(subscribers=both), published(narrowed, subscribers=both))
+    readers = (
+        reader(statuses=("CLOSED",)),
+        reader("mail", fields=("id",), statuses=()),
+        reader("risk", statuses=("ACTIVE",)),
+    )
+    one = checked(published(subscribers=readers), published(narrowed, subscribers=readers))
     backward = next(it for it in one.findings if it.rule == "enum")
     assert backward.direction is Direction.BACKWARD
-    assert backward.hits == {"mail": [], "payments": ["status", "CLOSED"]}
+    assert backward.hits == {"mail": [], "payments": ["status", "CLOSED"], "risk": ["status"]}
 
 
 def test_a_field_that_a_subscriber_relies_on_may_not_go_though_it_is_optional():
@@ -73,10 +77,22 @@ def test_a_status_that_a_subscriber_names_has_to_be_one_that_occurs():
     ]
 
 
-def test_a_subscriber_that_is_dropped_in_the_same_change_is_still_hit():
-    broken = changed(status=TEXT)
-    one = checked(published(), published(broken, subscribers=[]))
-    assert list(one.findings[0].hits) == ["payments"]
+@pytest.mark.parametrize("left", [[], [reader(fields=())]], ids=["dropped", "relies on less"])
+def test_a_subscriber_is_hit_by_what_it_relied_on_before_the_change(left):
+    one = checked(published(), published(changed(status=TEXT), subscribers=left))
+    assert one.findings[0].hits == {"payments": ["status"]}
+
+
+def test_of_two_lists_of_constants_the_types_say_nothing_more():
+    one = checked(published(changed(status={"enum": [*STATUSES, None]})), published())
+    assert [it.rule for it in one.findings] == ["enum"]
+
+
+@pytest.mark.parametrize("default", [{"additionalProperties": True}, {"uniqueItems": False}])
+def test_a_default_that_is_written_out_or_left_out_is_no_change(default):
+    plain, written = published(), published({**BODY, **default})
+    assert checked(plain, written).state is State.COMPATIBLE
+    assert checked(written, plain).state is State.COMPATIBLE
 
 
 @pytest.mark.parametrize(
