@@ -6,7 +6,17 @@ from hypothesis import strategies as st
 from ministack.services.eventbridge import _compile_pattern, _InvalidPattern, _matches_detail
 
 from fanout.contract.filter_lint import refusals
-from fanout.contract.filters import Match, Transport, branches, fault_of, kinds_of, matches
+from fanout.contract.filters import (
+    Domain,
+    Match,
+    Transport,
+    branches,
+    fault_of,
+    holds,
+    kinds_of,
+    match,
+    matches,
+)
 from unit.fanout.contract.catalogue_samples import CONTRACT, V1, V2, findings, rules
 
 MANY_STARS = "a*b*c*d*e*f*g"
@@ -233,6 +243,17 @@ def test_a_list_of_prefixes_inside_anything_but_excludes_each_of_them():
     removed_left = {"anything-but": {"prefix": ["PEND", "ACT", "SUSP", "CLO"]}}
     assert rules(detail(status=[removed_left], change=["removed"])) == []
     assert set(rules(detail(status=[removed_left], change=["changed"]))) == {"contradiction"}
+
+
+def test_an_escaped_star_of_a_wildcard_is_a_star():
+    assert holds({"wildcard": "A\\*"}, "A*")
+    assert not holds({"wildcard": "A\\*"}, "AB")
+
+
+@pytest.mark.parametrize("every_text", [{"prefix": ""}, {"suffix": ""}, {"wildcard": "*"}])
+def test_what_matches_every_text_does_not_match_null(every_text):
+    assert match([every_text], Domain()) is Match.ALWAYS
+    assert match([every_text], Domain(types=frozenset({"string", "null"}))) is Match.SOMETIMES
 
 
 def test_or_with_the_name_of_an_operator_inside_is_no_or():
