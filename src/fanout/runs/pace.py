@@ -134,7 +134,6 @@ class DepthBound:
         depth_max: how many may; None: any number, and nobody looks.
         page_size: how many a page may add.
         holding: called with how many wait, the first time that a page has to.
-        monotonic: seconds that only grow.
     """
 
     def __init__(
@@ -152,7 +151,7 @@ class DepthBound:
         self._holding = holding
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._depth = 0.0 if depth_max is None else math.inf
+        self._depth = math.inf  # until the first look, which only a bound asks for
         self._sent_since = 0
         self._being_sent = 0
         self._looked_at = -math.inf
