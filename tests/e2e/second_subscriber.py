@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aws_parts import create_table
+from fanout.local.state_folder import StateFolder
 from fanout.sqs.queue import read_depth
 
 ACCOUNT = "000000000000"
@@ -137,7 +138,7 @@ def _function(deployment: Any, full: str, name: str, *, queue_url: str, dlq_url:
     awslambda = deployment.client("lambda")
     twin = awslambda.get_function_configuration(FunctionName=deployment.payments_function)
     own = {"QUEUE_URL": queue_url, "DLQ_URL": dlq_url, "TABLE_NAME": full, "CONSUMER_NAME": name}
-    [package] = Path(deployment.state_dir).glob("packages/payments_consumer-*.zip")
+    [package] = StateFolder(Path(deployment.state_dir)).packages.glob("payments_consumer-*.zip")
     function = f"{full}-consumer"
     awslambda.create_function(
         FunctionName=function,

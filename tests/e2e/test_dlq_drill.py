@@ -17,6 +17,7 @@ import pytest
 from customer_events.encoder import to_document
 from e2e.fanout_command import Fanout
 from fanout.local.runtime import running
+from fanout.local.state_folder import StateFolder
 from seed_at_scale.watching import looks
 from unit.event_consumer.consumer_samples import live
 from waiting import eventually
@@ -51,7 +52,7 @@ OF_THE_PAGE = Dead(unknown=150, failing=150, misshapen=100, garbage=100)
 def system(tmp_path):
     """A deployment whose consumer is an earlier release, and in which messages die quickly."""
     with running(tmp_path / "state") as deployment:
-        [package] = (tmp_path / "state").glob("packages/payments_consumer-*.zip")
+        [package] = StateFolder(Path(deployment.state_dir)).packages.glob("payments_consumer-*.zip")
         system = SimpleNamespace(
             deployment=deployment,
             package=package.read_bytes(),
