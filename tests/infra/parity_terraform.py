@@ -26,7 +26,7 @@ def applied(terraform: Workspace, example: str) -> list[Values]:
     for service in ("publisher", "payments_consumer"):
         packages.joinpath(f"{service}-arm64.zip").write_bytes(b"any file will do")
     folder.joinpath("packages_override.tf").write_text(
-        f'module "fanout" {{\n  package_folder = "{packages}"\n}}\n'
+        f'module "fanout" {{\n  package_folder = "{packages}"\n  create_accounts_table = true\n}}\n'
     )
     terraform.init(folder)
     printed = terraform.run(folder, "test", "-verbose", "-json")

@@ -22,14 +22,18 @@ EXISTING_TABLE = {
     ),
     "AccountsTableKmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/0f0f",
 }
+TO_TRY = {"CreateAccountsTable": "true"}
+IN_A_VPC = {"VpcSubnetIds": "subnet-1,subnet-2", "VpcSecurityGroupIds": "sg-1"}
 DEPLOYMENTS = {
-    "as it is": {},
-    "another prefix": {"Prefix": "a"},
+    "with a table to try it": TO_TRY,
+    "another prefix": TO_TRY | {"Prefix": "a"},
     "an existing Accounts table": EXISTING_TABLE,
-    "larger batches": {"ConsumerBatchSize": "100"},
-    "the longest queue retention": {"QueueRetentionSeconds": "864000"},
-    "the old version of the event": {"PublishVersions": "1,2", "PaymentsSchemaVersion": "1"},
-    "tables without protection": {"TableDeletionProtection": "false"},
+    "larger batches": TO_TRY | {"ConsumerBatchSize": "100"},
+    "the longest queue retention": TO_TRY | {"QueueRetentionSeconds": "864000"},
+    "the old version of the event": TO_TRY
+    | {"PublishVersions": "1,2", "PaymentsSchemaVersion": "1"},
+    "tables without protection": TO_TRY | {"TableDeletionProtection": "false"},
+    "in a VPC": EXISTING_TABLE | IN_A_VPC,
 }
 ACCOUNT, REGION, PARTITION = "123456789012", "eu-west-1", "aws"
 _NO_VALUE = object()
@@ -110,8 +114,9 @@ class _Deployment:
         assert not unknown, f"no such parameters: {unknown}"
         self._template = template
         self._values = {
-            name: overrides.get(name, parameter.get("Default"))
+            name: given.split(",") if parameter["Type"] == "CommaDelimitedList" else given
             for name, parameter in template["Parameters"].items()
+            for given in [overrides.get(name, parameter.get("Default"))]
         } | {
             "AWS::AccountId": ACCOUNT,
             "AWS::Region": REGION,
@@ -122,14 +127,18 @@ class _Deployment:
         }
 
     def resolve(self) -> dict[str, Any]:
-        present = {
-            name: resource
-            for name, resource in self._template["Resources"].items()
-            if "Condition" not in resource or self._condition(resource["Condition"])
-        }
-        result = self._value({"Resources": present, "Outputs": self._template["Outputs"]})
+        result = self._value(
+            {section: self._present(section) for section in ("Resources", "Outputs")}
+        )
         assert isinstance(result, dict)
         return result
+
+    def _present(self, section: str) -> dict[str, Any]:
+        return {
+            name: entry
+            for name, entry in self._template[section].items()
+            if "Condition" not in entry or self._condition(entry["Condition"])
+        }
 
     def refusals(self) -> list[str]:
         return [
@@ -170,8 +179,10 @@ class _Deployment:
                 found = not self._value(one)
             case "Fn::Or", choices:
                 found = any(self._value(choice) for choice in choices)
-            case "Fn::Select", [index, {"Fn::Split": [separator, text]}]:
-                found = self._value(text).split(separator)[index]
+            case "Fn::Select", [index, choices]:
+                found = self._value(choices)[index]
+            case "Fn::Split", [separator, text]:
+                found = self._value(text).split(separator)
             case "Fn::Sub", _:
                 text, given = argument if isinstance(argument, list) else (argument, {})
                 found = self._substituted(text, {k: self._value(v) for k, v in given.items()})

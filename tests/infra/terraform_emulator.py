@@ -32,7 +32,7 @@ provider "aws" {{
 
 module "fanout" {{
   package_folder            = "{packages}"
-  architecture              = "{architecture}"
+  function_settings         = {{ architecture = "{architecture}" }}
   stream_mapping_enabled    = false
   table_deletion_protection = false
   subscribers               = {{ payments = {{ park_by_customer = {park_by_customer} }} }}
@@ -41,8 +41,9 @@ module "fanout" {{
 # All examples in one configuration: most of an apply waits for SQS, and they wait together.
 EXAMPLE = """
 module "{example}" {{
-  source = "../{example}"
-  prefix = "{prefix}"
+  source                = "../{example}"
+  prefix                = "{prefix}"
+  create_accounts_table = true
 }}
 """
 

@@ -1,5 +1,6 @@
 """What the template's parameters do, and which values they refuse."""
 
+import json
 import re
 
 import pytest
@@ -8,6 +9,8 @@ from samtranslator.yaml_helper import yaml_parse
 from infra.sam_template import (
     DEPLOYMENTS,
     EXISTING_TABLE,
+    IN_A_VPC,
+    TO_TRY,
     FOLDER,
     deployed,
     of_type,
@@ -53,6 +56,59 @@ def test_the_publisher_may_use_the_key_of_an_existing_table_only_where_it_has_on
     [policy] = role["Policies"]
     resources = [one["Resource"] for one in policy["PolicyDocument"]["Statement"]]
     assert (EXISTING_TABLE["AccountsTableKmsKeyArn"] in resources) is may
+
+
+def test_without_payments_topic_publisher_and_their_alarms_are_deployed_alone():
+    template = deployed(DeployPayments="false")
+    assert [it["FunctionName"] for it in of_type(template, "AWS::Lambda::Function").values()] == [
+        "fanout-publisher"
+    ]
+    left = json.dumps(template)
+    assert "payments" not in left.lower().replace("novapay", "")
+    assert "PublisherErrorsAlarm" in template["Resources"]
+
+
+def test_what_a_platform_asks_of_every_function_reaches_both():
+    template = deployed(
+        **IN_A_VPC,
+        LogFormat="JSON",
+        Tracing="PassThrough",
+        LayerArns="arn:layer:1,arn:layer:2",
+        CodeSigningConfigArn="arn:csc",
+        PermissionsBoundaryArn="arn:boundary",
+        RolePath="/fanout/",
+    )
+    functions = of_type(template, "AWS::Lambda::Function").values()
+    roles = of_type(template, "AWS::IAM::Role").values()
+    assert len(functions) == len(roles) == 2
+    for function in functions:
+        assert function["VpcConfig"] == {
+            "SubnetIds": ["subnet-1", "subnet-2"],
+            "SecurityGroupIds": ["sg-1"],
+        }
+        assert function["Layers"] == ["arn:layer:1", "arn:layer:2"]
+        assert function["LoggingConfig"]["LogFormat"] == "JSON"
+        assert function["TracingConfig"] == {"Mode": "PassThrough"}
+        assert function["CodeSigningConfigArn"] == "arn:csc"
+    assert {(it["Path"], it["PermissionsBoundary"]) for it in roles} == {
+        ("/fanout/", "arn:boundary")
+    }
+
+
+def test_in_a_vpc_lambda_may_attach_the_function_and_the_functions_own_code_may_not():
+    template = deployed(**IN_A_VPC)
+    names = {it["FunctionName"] for it in of_type(template, "AWS::Lambda::Function").values()}
+    denied = set()
+    for role in of_type(template, "AWS::IAM::Role").values():
+        allow, deny = (
+            it
+            for it in role["Policies"][0]["PolicyDocument"]["Statement"]
+            if "ec2:CreateNetworkInterface" in it["Action"]
+        )
+        assert (allow["Effect"], deny["Effect"]) == ("Allow", "Deny")
+        assert allow["Action"] == deny["Action"]
+        denied.add(deny["Condition"]["ArnEquals"]["lambda:SourceFunctionArn"].split(":")[-1])
+    assert denied == names
 
 
 @pytest.mark.parametrize(("given", "enabled"), [("true", True), ("false", False)])
@@ -140,8 +196,11 @@ def test_a_value_that_would_do_harm_is_refused(name, value):
 @pytest.mark.parametrize(
     ("parameters", "harm"),
     [
-        ({"PaymentsSchemaVersion": "1"}, "Payments would never get a message"),
-        ({"AccountsTableName": "accounts"}, "the named one never read"),
+        ({}, "there is nothing to read"),
+        (TO_TRY | {"AccountsStreamArn": "arn", "AccountsTableName": "a"}, "give one of the two"),
+        (TO_TRY | {"PaymentsSchemaVersion": "1"}, "Payments would never get a message"),
+        (TO_TRY | {"AccountsTableName": "accounts"}, "the named one never read"),
+        (TO_TRY | {"VpcSubnetIds": "subnet-1"}, "outside of the VPC"),
         (
             {"AccountsStreamArn": EXISTING_TABLE["AccountsStreamArn"]},
             "reconcile cannot find the table",

@@ -246,6 +246,7 @@ def _parameters(
         "Prefix": prefix,
         "Bus": f"/{prefix}/bus",  # where a subscriber's own stack finds the bus
         "Architecture": machine,
+        "CreateAccountsTable": "true",
         # Each concurrent batch is an interpreter here: ten that start at once on a small machine
         # take seconds, and two keep up with the emulator.
         "ConsumerMaximumConcurrency": "2",

@@ -10,10 +10,16 @@ variable "prefix" {
   default     = "fanout"
 }
 
-variable "accounts_stream_arn" {
-  description = "ARN of the existing Accounts table's stream (NEW_AND_OLD_IMAGES); null creates a table to try the system with."
-  type        = string
-  default     = null
+variable "accounts_table" {
+  description = "The existing Accounts table: its `stream_arn` (NEW_AND_OLD_IMAGES), and which attributes hold what, as in the module `fanout`."
+  type        = any
+  default     = {}
+}
+
+variable "create_accounts_table" {
+  description = "Whether to create an Accounts table to try the system with, instead of reading an existing one."
+  type        = bool
+  default     = false
 }
 
 variable "alarm_topic_arns" {

@@ -1,11 +1,11 @@
 module "fanout" {
   source = "../../modules/fanout"
 
-  prefix           = var.prefix
-  transport        = "sns_fifo"
-  accounts_table   = { stream_arn = var.accounts_stream_arn }
-  subscribers      = { payments = {} }
-  package_folder   = "${path.module}/../../../../dist"
-  alarm_topic_arns = var.alarm_topic_arns
-
+  prefix                = var.prefix
+  transport             = "sns_fifo"
+  accounts_table        = var.accounts_table
+  create_accounts_table = var.create_accounts_table
+  subscribers           = { payments = {} }
+  package_folder        = "${path.module}/../../../../dist"
+  alarm_topic_arns      = var.alarm_topic_arns
 }

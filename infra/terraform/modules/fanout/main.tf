@@ -1,9 +1,15 @@
 locals {
-  # Without a stream to read, create an Accounts table to try the system with.
-  creates_accounts_table = var.accounts_table.stream_arn == null
-  stream_arn             = local.creates_accounts_table ? one(aws_dynamodb_table.accounts[*].stream_arn) : var.accounts_table.stream_arn
+  stream_arn = var.create_accounts_table ? one(aws_dynamodb_table.accounts[*].stream_arn) : var.accounts_table.stream_arn
 
   bus_transport = { sns = "sns", sns_fifo = "sns-fifo", eventbridge = "eventbridge", pipes = "eventbridge" }[var.transport]
+
+  architecture = try(var.function_settings.architecture, "arm64")
+  built = var.package_folder == null ? {} : {
+    for name in concat(["publisher"], keys(var.subscribers)) : name => {
+      path = "${var.package_folder}/${name == "publisher" ? name : "${replace(name, "-", "_")}_consumer"}-${local.architecture}.zip"
+    }
+  }
+  packages = merge(local.built, var.packages)
 }
 
 module "event_bus" {
@@ -27,7 +33,7 @@ module "publisher" {
   bus                        = module.event_bus.bus
   kms_key_arn                = module.event_bus.kms_key_arn
   stream_arn                 = local.stream_arn
-  accounts_table_name        = local.creates_accounts_table ? one(aws_dynamodb_table.accounts[*].name) : var.accounts_table.name
+  accounts_table_name        = var.create_accounts_table ? one(aws_dynamodb_table.accounts[*].name) : var.accounts_table.name
   accounts_table_kms_key_arn = var.accounts_table.kms_key_arn
   customer_id_attribute      = var.accounts_table.customer_id_attribute
   status_attribute           = var.accounts_table.status_attribute
@@ -39,8 +45,8 @@ module "publisher" {
   sequence_attribute         = var.accounts_table.sequence_attribute
   sequence_epoch             = var.accounts_table.sequence_epoch
   event_source               = var.event_source
-  package_path               = "${var.package_folder}/publisher-${var.architecture}.zip"
-  architecture               = var.architecture
+  package                    = local.packages["publisher"]
+  function_settings          = var.function_settings
   mapping_enabled            = var.stream_mapping_enabled
   live_version               = var.publisher_live_version
   alarm_topic_arns           = var.alarm_topic_arns
@@ -56,8 +62,8 @@ module "subscriber" {
   settings                  = each.value
   bus                       = module.event_bus.bus
   kms_key                   = module.event_bus.kms_key
-  package_path              = "${var.package_folder}/${replace(each.key, "-", "_")}_consumer-${var.architecture}.zip"
-  architecture              = var.architecture
+  package                   = local.packages[each.key]
+  function_settings         = var.function_settings
   table_deletion_protection = var.table_deletion_protection
   alarm_topic_arns          = var.alarm_topic_arns
   tags                      = var.tags
@@ -71,7 +77,7 @@ module "dashboard" {
 }
 
 resource "aws_dynamodb_table" "accounts" {
-  count = local.creates_accounts_table ? 1 : 0
+  count = var.create_accounts_table ? 1 : 0
 
   name                        = "${var.prefix}-accounts"
   billing_mode                = "PAY_PER_REQUEST"

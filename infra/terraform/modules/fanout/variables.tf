@@ -40,8 +40,7 @@ variable "subscribers" {
 variable "accounts_table" {
   description = <<-EOT
     The existing Accounts table: its stream (view type NEW_AND_OLD_IMAGES), its own key if it has one,
-    and which attributes hold what, as in the module `stream_publisher`. Without `stream_arn`, a table
-    to try the system with is created.
+    and which attributes hold what, as in the module `stream_publisher`.
   EOT
   type = object({
     stream_arn            = optional(string)
@@ -60,9 +59,19 @@ variable "accounts_table" {
   default = {}
 
   validation {
-    condition     = var.accounts_table.stream_arn != null || (var.accounts_table.name == null && var.accounts_table.kms_key_arn == null)
-    error_message = "accounts_table.name and kms_key_arn describe an existing table and need its stream_arn: without it a new table would be read, and the named one never."
+    condition     = (var.accounts_table.stream_arn != null) != var.create_accounts_table
+    error_message = "Must have accounts_table.stream_arn, the stream of your table, or create_accounts_table = true for a new table to try the system with: of both, one table would never be read; with neither there is nothing to read."
   }
+  validation {
+    condition     = !var.create_accounts_table || (var.accounts_table.name == null && var.accounts_table.kms_key_arn == null)
+    error_message = "accounts_table.name and kms_key_arn describe an existing table and need its stream_arn: with create_accounts_table a new table would be read, and the named one never."
+  }
+}
+
+variable "create_accounts_table" {
+  description = "Whether to create an Accounts table to try the system with, instead of reading an existing one."
+  type        = bool
+  default     = false
 }
 
 variable "event_source" {
@@ -96,14 +105,35 @@ variable "subscriber_account_ids" {
 }
 
 variable "package_folder" {
-  description = "Folder with the packages that `make package` built."
+  description = "Folder with the packages that `make package` built; null if `packages` names each."
   type        = string
+  default     = null
 }
 
-variable "architecture" {
-  description = "Processor of the functions, for which the packages were built: arm64 or x86_64."
-  type        = string
-  default     = "arm64"
+variable "packages" {
+  description = "By `publisher` or a subscriber's name: its package by `path`, or in S3, as in the module `lambda_function`; the others come from `package_folder`."
+  type = map(object({
+    path              = optional(string)
+    s3_bucket         = optional(string)
+    s3_key            = optional(string)
+    s3_object_version = optional(string)
+  }))
+  default = {}
+
+  validation {
+    condition     = length(setsubtract(keys(var.packages), concat(["publisher"], keys(var.subscribers)))) == 0
+    error_message = "packages may name publisher and the subscribers only: another name is a function that does not exist, and the one that was meant would get an old package."
+  }
+  validation {
+    condition     = var.package_folder != null || length(setsubtract(concat(["publisher"], keys(var.subscribers)), keys(var.packages))) == 0
+    error_message = "Without package_folder, packages must name the publisher and every subscriber: a function without code cannot be deployed."
+  }
+}
+
+variable "function_settings" {
+  description = "What your platform asks of every function: runtime, architecture, memory, logs, VPC, layers, role and so on, as `settings` of the module `lambda_function`."
+  type        = any
+  default     = {}
 }
 
 variable "stream_mapping_enabled" {

@@ -18,35 +18,95 @@ variable "handler" {
   type        = string
 }
 
-variable "package_path" {
-  description = "Path of the zip file with the code, as `make package` builds it into dist/."
-  type        = string
+variable "package" {
+  description = <<-EOT
+    The zip with the code: `path` of a file, as `make package` and `make release` write it into dist/,
+    or `s3_bucket` and `s3_key` of an uploaded one. Name its `s3_object_version` too, unless each
+    release has a key of its own.
+  EOT
+  type = object({
+    path              = optional(string)
+    s3_bucket         = optional(string)
+    s3_key            = optional(string)
+    s3_object_version = optional(string)
+  })
 
   validation {
-    condition     = fileexists(var.package_path)
-    error_message = "There is no such file: build the packages first (make package PACKAGE=\"--arch arm64\")."
+    condition     = (var.package.path != null) != (var.package.s3_bucket != null && var.package.s3_key != null)
+    error_message = "Must have path, or s3_bucket and s3_key: from neither there is no code, and of both one would be ignored."
+  }
+  validation {
+    condition     = var.package.path == null || try(fileexists(var.package.path), false)
+    error_message = "There is no file at package.path: build the packages first (make package PACKAGE=\"--arch arm64\"), or take those of a release."
   }
 }
 
-variable "runtime" {
-  description = "Lambda's Python; the package holds compiled code for exactly this one."
-  type        = string
-  default     = "python3.13"
+variable "settings" {
+  description = <<-EOT
+    What your platform asks of every function:
+    - `runtime` and `architecture`: those that the package was built for
+    - `memory_megabytes` (128 to 10240): processor time grows with it
+    - `log_level` (no level logs a payload), `log_format` (Text or JSON: Lambda's own lines; the
+      function writes JSON anyway), `log_retention_days`
+    - `tracing`: whether X-Ray gets traces
+    - `snap_start`: new versions start from a snapshot, with shorter cold starts, at a price per
+      snapshot and restore; `provisioned_concurrency`: instances that are kept ready instead
+    - `vpc`: subnets and security groups; the subnets need a way to every AWS service in use
+    - `layer_arns`, `code_signing_config_arn`, `permissions_boundary_arn`, `role_path`
+  EOT
+  type = object({
+    runtime                  = optional(string, "python3.13")
+    architecture             = optional(string, "arm64")
+    memory_megabytes         = optional(number, 512)
+    log_level                = optional(string, "INFO")
+    log_format               = optional(string, "Text")
+    log_retention_days       = optional(number, 90)
+    tracing                  = optional(bool, true)
+    snap_start               = optional(bool, false)
+    provisioned_concurrency  = optional(number, 0)
+    vpc                      = optional(object({ subnet_ids = list(string), security_group_ids = list(string) }))
+    layer_arns               = optional(list(string), [])
+    code_signing_config_arn  = optional(string)
+    permissions_boundary_arn = optional(string)
+    role_path                = optional(string, "/")
+  })
+  default = {}
 
   validation {
-    condition     = contains(["python3.12", "python3.13", "python3.14"], var.runtime)
-    error_message = "Must be python3.12, python3.13 or python3.14, the one that the package was built for; another one finds no compiled dependency and fails at every start."
+    condition     = contains(["python3.12", "python3.13", "python3.14"], var.settings.runtime)
+    error_message = "runtime must be python3.12, python3.13 or python3.14, the one that the package was built for; another one finds no compiled dependency and fails at every start."
   }
-}
-
-variable "architecture" {
-  description = "Processor of the function: arm64 or x86_64."
-  type        = string
-  default     = "arm64"
-
   validation {
-    condition     = contains(["arm64", "x86_64"], var.architecture)
-    error_message = "Must be arm64 or x86_64, as the package was built; a package of the other kind fails at every start."
+    condition     = contains(["arm64", "x86_64"], var.settings.architecture)
+    error_message = "architecture must be arm64 or x86_64, as the package was built; a package of the other kind fails at every start."
+  }
+  validation {
+    condition     = var.settings.memory_megabytes >= 128 && var.settings.memory_megabytes <= 10240
+    error_message = "memory_megabytes must be 128 to 10240, the range of Lambda."
+  }
+  validation {
+    condition     = contains(["DEBUG", "INFO", "WARNING", "ERROR"], var.settings.log_level)
+    error_message = "log_level must be DEBUG, INFO, WARNING or ERROR: the function would refuse to start with anything else."
+  }
+  validation {
+    condition     = contains(["Text", "JSON"], var.settings.log_format)
+    error_message = "log_format must be Text or JSON, or Lambda refuses the function halfway through the apply."
+  }
+  validation {
+    condition     = contains([7, 14, 30, 60, 90, 180, 365, 731, 1827], var.settings.log_retention_days)
+    error_message = "log_retention_days must be 7, 14, 30, 60, 90, 180, 365, 731 or 1827: CloudWatch Logs takes steps only, and less than a week is gone before anybody asks."
+  }
+  validation {
+    condition     = !(var.settings.snap_start && var.settings.provisioned_concurrency > 0)
+    error_message = "Must have snap_start or provisioned_concurrency, not both: Lambda refuses the second one halfway through the apply."
+  }
+  validation {
+    condition     = var.settings.vpc == null || try(length(var.settings.vpc.subnet_ids) > 0 && length(var.settings.vpc.security_group_ids) > 0, false)
+    error_message = "vpc needs at least one subnet and one security group, or Lambda leaves the function outside of the VPC."
+  }
+  validation {
+    condition     = can(regex("^/([!-~]{1,510}/)?$", var.settings.role_path))
+    error_message = "role_path must begin and end with /, or IAM refuses the role halfway through the apply."
   }
 }
 
@@ -57,17 +117,6 @@ variable "timeout_seconds" {
   validation {
     condition     = var.timeout_seconds >= 1 && var.timeout_seconds <= 900
     error_message = "Must be 1 to 900 seconds, the range of Lambda."
-  }
-}
-
-variable "memory_megabytes" {
-  description = "Memory in megabytes (128 to 10240); processor time grows with it."
-  type        = number
-  default     = 512
-
-  validation {
-    condition     = var.memory_megabytes >= 128 && var.memory_megabytes <= 10240
-    error_message = "Must be 128 to 10240 megabytes, the range of Lambda."
   }
 }
 
@@ -98,33 +147,10 @@ variable "policy_name" {
   type        = string
 }
 
-variable "permissions_boundary_arn" {
-  description = "ARN of a permissions boundary for the role; null sets none."
-  type        = string
-  default     = null
-}
-
 variable "kms_key_arn" {
   description = "ARN of the key for logs and environment; null leaves both to keys that AWS owns."
   type        = string
   default     = null
-}
-
-variable "log_retention_days" {
-  description = "Days that logs are kept."
-  type        = number
-  default     = 90
-
-  validation {
-    condition     = contains([7, 14, 30, 60, 90, 180, 365, 731, 1827], var.log_retention_days)
-    error_message = "Must be 7, 14, 30, 60, 90, 180, 365, 731 or 1827 days: CloudWatch Logs takes steps only, and less than a week is gone before anybody asks."
-  }
-}
-
-variable "snap_start" {
-  description = "Whether new versions start from a snapshot: shorter cold starts, at a price per snapshot and restore."
-  type        = bool
-  default     = false
 }
 
 variable "live_version" {

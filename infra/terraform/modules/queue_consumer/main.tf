@@ -12,22 +12,17 @@ locals {
 module "function" {
   source = "../lambda_function"
 
-  name                     = local.name
-  description              = "Applies CustomerStatusChanged events for ${var.subscriber.name}, newest wins."
-  handler                  = coalesce(var.handler, "${local.service_name}.lambda_entry.lambda_handler")
-  package_path             = var.package_path
-  runtime                  = var.runtime
-  architecture             = var.architecture
-  timeout_seconds          = var.timeout_seconds
-  memory_megabytes         = var.memory_megabytes
-  reserved_concurrency     = var.reserved_concurrency
-  kms_key_arn              = var.subscriber.kms_key_arn
-  log_retention_days       = var.log_retention_days
-  snap_start               = var.snap_start
-  live_version             = var.live_version
-  permissions_boundary_arn = var.permissions_boundary_arn
-  policy_name              = "keep-${var.subscriber.name}-standing"
-  tags                     = var.tags
+  name                 = local.name
+  description          = "Applies CustomerStatusChanged events for ${var.subscriber.name}, newest wins."
+  handler              = coalesce(var.handler, "${local.service_name}.lambda_entry.lambda_handler")
+  package              = var.package
+  timeout_seconds      = var.timeout_seconds
+  reserved_concurrency = var.reserved_concurrency
+  kms_key_arn          = var.subscriber.kms_key_arn
+  live_version         = var.live_version
+  settings             = var.function_settings
+  policy_name          = "keep-${var.subscriber.name}-standing"
+  tags                 = var.tags
 
   environment = local.environment
   statements  = local.statements
@@ -38,7 +33,6 @@ locals {
     POWERTOOLS_SERVICE_NAME      = local.service_name
     DEPLOYMENT                   = var.prefix
     POWERTOOLS_METRICS_NAMESPACE = "CustomerStatusFanout"
-    POWERTOOLS_LOG_LEVEL         = var.log_level
     CONSUMER_NAME                = var.subscriber.name
     QUEUE_URL                    = var.subscriber.queue_url
     DLQ_URL                      = var.subscriber.dlq_url

@@ -41,22 +41,17 @@ module "failure_store" {
 module "function" {
   source = "../lambda_function"
 
-  name                     = local.name
-  description              = "Turns stream records of the Accounts table into CustomerStatusChanged events${local.is_pipe ? ", for a pipe" : ""}."
-  handler                  = "publisher.${local.is_pipe ? "pipe_entry" : "lambda_entry"}.lambda_handler"
-  package_path             = var.package_path
-  runtime                  = var.runtime
-  architecture             = var.architecture
-  timeout_seconds          = var.timeout_seconds
-  memory_megabytes         = var.memory_megabytes
-  reserved_concurrency     = var.reserved_concurrency
-  kms_key_arn              = var.kms_key_arn
-  log_retention_days       = var.log_retention_days
-  snap_start               = var.snap_start
-  live_version             = var.live_version
-  permissions_boundary_arn = var.permissions_boundary_arn
-  policy_name              = local.is_pipe ? "transform-status-changes" : "publish-status-changes"
-  tags                     = var.tags
+  name                 = local.name
+  description          = "Turns stream records of the Accounts table into CustomerStatusChanged events${local.is_pipe ? ", for a pipe" : ""}."
+  handler              = "publisher.${local.is_pipe ? "pipe_entry" : "lambda_entry"}.lambda_handler"
+  package              = var.package
+  timeout_seconds      = var.timeout_seconds
+  reserved_concurrency = var.reserved_concurrency
+  kms_key_arn          = var.kms_key_arn
+  live_version         = var.live_version
+  settings             = var.function_settings
+  policy_name          = local.is_pipe ? "transform-status-changes" : "publish-status-changes"
+  tags                 = var.tags
 
   # An empty value counts as not set.
   environment = merge(
@@ -64,7 +59,6 @@ module "function" {
       POWERTOOLS_SERVICE_NAME      = "publisher"
       DEPLOYMENT                   = var.prefix
       POWERTOOLS_METRICS_NAMESPACE = "CustomerStatusFanout"
-      POWERTOOLS_LOG_LEVEL         = var.log_level
       FAILURE_BUCKET               = module.failure_store.bucket_name
       EVENT_SOURCE                 = var.event_source
       PUBLISH_VERSIONS             = local.versions

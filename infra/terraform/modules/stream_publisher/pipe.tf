@@ -34,7 +34,8 @@ resource "aws_iam_role" "pipe" {
       },
     ]
   })
-  permissions_boundary = var.permissions_boundary_arn
+  path                 = try(var.function_settings.role_path, "/")
+  permissions_boundary = try(var.function_settings.permissions_boundary_arn, null)
   tags                 = var.tags
 }
 

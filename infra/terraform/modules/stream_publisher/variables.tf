@@ -87,9 +87,9 @@ variable "bus_kms_key_arn" {
   default     = null
 }
 
-variable "package_path" {
-  description = "Path of the publisher's package, such as dist/publisher-arm64.zip."
-  type        = string
+variable "package" {
+  description = "The zip with the code, by `path` or in S3, as in the module `lambda_function`."
+  type        = any
 }
 
 # ---------------------------------------------------------------- the Accounts table
@@ -301,55 +301,14 @@ variable "failure_bucket_force_destroy" {
 
 # ---------------------------------------------------------------- function, alarms
 
-variable "runtime" {
-  description = "Python version of the function, for which the package was built: python3.12, python3.13 or python3.14."
-  type        = string
-  default     = "python3.13"
-}
-
-variable "architecture" {
-  description = "Processor of the function, for which the package was built: arm64 or x86_64."
-  type        = string
-  default     = "arm64"
-}
-
-variable "memory_megabytes" {
-  description = "Memory in megabytes (128 to 10240); processor time grows with it."
-  type        = number
-  default     = 512
-}
-
-variable "log_level" {
-  description = "Lowest level that the function logs; no level logs a payload."
-  type        = string
-  default     = "INFO"
-
-  validation {
-    condition     = contains(["DEBUG", "INFO", "WARNING", "ERROR"], var.log_level)
-    error_message = "Must be DEBUG, INFO, WARNING or ERROR: the function would refuse to start with anything else."
-  }
-}
-
-variable "log_retention_days" {
-  description = "Days that logs are kept: 7, 14, 30, 60, 90, 180, 365, 731 or 1827."
-  type        = number
-  default     = 90
-}
-
-variable "snap_start" {
-  description = "Whether new versions start from a snapshot: shorter cold starts, at a price per snapshot and restore."
-  type        = bool
-  default     = false
+variable "function_settings" {
+  description = "What your platform asks of every function: runtime, memory, logs, VPC, layers, role and so on, as `settings` of the module `lambda_function`."
+  type        = any
+  default     = {}
 }
 
 variable "live_version" {
   description = "Version that the alias `live` is pinned to, such as \"7\", for a rollback; null follows the newest version."
-  type        = string
-  default     = null
-}
-
-variable "permissions_boundary_arn" {
-  description = "ARN of a permissions boundary for the roles; null sets none."
   type        = string
   default     = null
 }

@@ -20,15 +20,15 @@ module "subscriber" {
 module "consumer" {
   source = "../../queue_consumer"
 
-  prefix           = var.prefix
-  subscriber       = module.subscriber.subscriber
-  table            = { name = aws_dynamodb_table.this.name, arn = aws_dynamodb_table.this.arn }
-  package_path     = var.package_path
-  architecture     = var.architecture
-  park_by_customer = var.settings.park_by_customer
-  live_version     = var.settings.live_version
-  alarm_topic_arns = var.alarm_topic_arns
-  tags             = var.tags
+  prefix            = var.prefix
+  subscriber        = module.subscriber.subscriber
+  table             = { name = aws_dynamodb_table.this.name, arn = aws_dynamodb_table.this.arn }
+  package           = var.package
+  function_settings = var.function_settings
+  park_by_customer  = var.settings.park_by_customer
+  live_version      = var.settings.live_version
+  alarm_topic_arns  = var.alarm_topic_arns
+  tags              = var.tags
 
   parked_groups_deletion_protection = var.table_deletion_protection
 }

@@ -5,8 +5,8 @@ variable "name" { type = string }
 variable "settings" { type = any }
 variable "bus" { type = any }
 variable "kms_key" { type = object({ arn = string }) }
-variable "package_path" { type = string }
-variable "architecture" { type = string }
+variable "package" { type = any }
+variable "function_settings" { type = any }
 variable "table_deletion_protection" { type = bool }
 variable "alarm_topic_arns" { type = list(string) }
 variable "tags" { type = map(string) }

@@ -10,8 +10,9 @@ override_resource {
 }
 
 variables {
-  package_folder = "../../mocks/packages"
-  subscribers    = { fraud-team = { statuses = ["CLOSED"] }, payments = {} }
+  package_folder        = "../../mocks/packages"
+  create_accounts_table = true
+  subscribers           = { fraud-team = { statuses = ["CLOSED"] }, payments = {} }
 }
 
 run "each_subscriber_has_its_queue_its_table_and_its_filter" {
@@ -31,6 +32,7 @@ run "an_existing_table_is_read_as_it_says_and_none_is_created" {
   command = apply
 
   variables {
+    create_accounts_table = false
     accounts_table = {
       stream_arn       = "arn:aws:dynamodb:eu-west-1:111122223333:table/customers/stream/2026-11-23T00:00:00.000"
       status_attribute = "state"
@@ -75,4 +77,60 @@ run "a_named_table_without_its_stream_is_refused" {
   }
 
   expect_failures = [var.accounts_table]
+}
+
+run "a_forgotten_stream_creates_no_table_instead" {
+  command = plan
+
+  variables {
+    create_accounts_table = false
+  }
+
+  expect_failures = [var.accounts_table]
+}
+
+run "a_stream_beside_a_table_to_try_the_system_is_refused" {
+  command = plan
+
+  variables {
+    accounts_table = { stream_arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/customers/stream/2026-11-23T00:00:00.000" }
+  }
+
+  expect_failures = [var.accounts_table]
+}
+
+run "bus_and_publisher_deploy_without_any_subscriber_from_a_release_in_s3" {
+  command = apply
+
+  variables {
+    subscribers    = {}
+    package_folder = null
+    packages       = { publisher = { s3_bucket = "artifacts", s3_key = "publisher-1.0.0.zip" } }
+  }
+
+  assert {
+    condition     = keys(output.live_versions) == ["publisher"]
+    error_message = "The publisher alone."
+  }
+}
+
+run "a_package_of_a_function_that_does_not_exist_is_refused" {
+  command = plan
+
+  variables {
+    packages = { paymets = { s3_bucket = "artifacts", s3_key = "payments.zip" } }
+  }
+
+  expect_failures = [var.packages]
+}
+
+run "a_function_without_a_package_is_refused" {
+  command = plan
+
+  variables {
+    package_folder = null
+    packages       = { publisher = { s3_bucket = "artifacts", s3_key = "publisher-1.0.0.zip" } }
+  }
+
+  expect_failures = [var.packages]
 }

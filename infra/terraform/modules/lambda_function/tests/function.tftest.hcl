@@ -10,7 +10,7 @@ variables {
   policy_name     = "test"
   statements      = [{ Sid = "Publish", Effect = "Allow", Action = "sns:Publish", Resource = "arn:aws:sns:eu-west-1:111122223333:fanout-customer-status" }]
   # Any file will do for a package here.
-  package_path = "./versions.tf"
+  package = { path = "./versions.tf" }
 }
 
 run "every_change_becomes_a_version_and_live_follows_the_newest" {
@@ -78,7 +78,7 @@ run "snap_start_covers_published_versions" {
   command = plan
 
   variables {
-    snap_start = true
+    settings = { snap_start = true }
   }
 
   assert {
@@ -100,36 +100,6 @@ run "its_role_names_what_it_touches_but_for_traces" {
   }
 }
 
-run "a_package_that_was_not_built_is_refused" {
-  command = plan
-
-  variables {
-    package_path = "./missing.zip"
-  }
-
-  expect_failures = [var.package_path]
-}
-
-run "a_runtime_without_compiled_dependencies_is_refused" {
-  command = plan
-
-  variables {
-    runtime = "python3.11"
-  }
-
-  expect_failures = [var.runtime]
-}
-
-run "an_unknown_processor_is_refused" {
-  command = plan
-
-  variables {
-    architecture = "arm"
-  }
-
-  expect_failures = [var.architecture]
-}
-
 run "a_timeout_beyond_15_minutes_is_refused" {
   command = plan
 
@@ -140,16 +110,6 @@ run "a_timeout_beyond_15_minutes_is_refused" {
   expect_failures = [var.timeout_seconds]
 }
 
-run "memory_that_lambda_does_not_offer_is_refused" {
-  command = plan
-
-  variables {
-    memory_megabytes = 64
-  }
-
-  expect_failures = [var.memory_megabytes]
-}
-
 run "a_concurrency_of_none_is_refused" {
   command = plan
 
@@ -158,16 +118,6 @@ run "a_concurrency_of_none_is_refused" {
   }
 
   expect_failures = [var.reserved_concurrency]
-}
-
-run "a_retention_of_logs_that_is_no_step_of_cloudwatch_is_refused" {
-  command = plan
-
-  variables {
-    log_retention_days = 91
-  }
-
-  expect_failures = [var.log_retention_days]
 }
 
 run "a_name_that_lambda_refuses_is_refused" {
@@ -200,4 +150,186 @@ run "a_role_whose_name_would_be_too_long_is_told_apart_by_a_hash" {
     condition     = length(aws_iam_role.this.name) == 64 && startswith(aws_iam_role.this.name, "pppppppppppppppppppp-zzz")
     error_message = "IAM takes 64 characters."
   }
+}
+
+run "a_package_from_s3_is_taken_at_its_version" {
+  command = plan
+
+  variables {
+    package = { s3_bucket = "artifacts", s3_key = "publisher-1.0.0.zip", s3_object_version = "v7" }
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.s3_bucket == "artifacts" && aws_lambda_function.this.s3_key == "publisher-1.0.0.zip" && aws_lambda_function.this.s3_object_version == "v7" && aws_lambda_function.this.filename == null
+    error_message = "From S3 alone."
+  }
+}
+
+run "what_a_platform_asks_of_every_function_is_passed_on" {
+  command = apply
+
+  variables {
+    settings = {
+      log_format               = "JSON"
+      log_level                = "WARNING"
+      tracing                  = false
+      provisioned_concurrency  = 2
+      vpc                      = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] }
+      layer_arns               = ["arn:aws:lambda:eu-west-1:111122223333:layer:agent:3"]
+      code_signing_config_arn  = "arn:aws:lambda:eu-west-1:111122223333:code-signing-config:csc-0123456789abcdef0"
+      permissions_boundary_arn = "arn:aws:iam::111122223333:policy/boundary"
+      role_path                = "/fanout/"
+    }
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.logging_config[0].log_format == "JSON" && aws_lambda_function.this.environment[0].variables.POWERTOOLS_LOG_LEVEL == "WARNING"
+    error_message = "Logs."
+  }
+  assert {
+    condition     = aws_lambda_function.this.tracing_config[0].mode == "PassThrough" && !strcontains(aws_iam_role_policy.this.policy, "xray:")
+    error_message = "No traces, and no permission to send them."
+  }
+  assert {
+    condition     = aws_lambda_provisioned_concurrency_config.live[0].provisioned_concurrent_executions == 2 && aws_lambda_provisioned_concurrency_config.live[0].qualifier == "live"
+    error_message = "What runs is kept ready."
+  }
+  assert {
+    condition     = tolist(aws_lambda_function.this.vpc_config[0].subnet_ids) == tolist(["subnet-1"]) && tolist(aws_lambda_function.this.vpc_config[0].security_group_ids) == tolist(["sg-1"])
+    error_message = "In the VPC."
+  }
+  assert {
+    condition = [for s in jsondecode(aws_iam_role_policy.this.policy).Statement : "${s.Effect} ${try(s.Condition.ArnEquals["lambda:SourceFunctionArn"], "always")}" if contains(flatten([s.Action]), "ec2:CreateNetworkInterface")] == [
+      "Allow always", "Deny arn:aws:lambda:eu-west-1:111122223333:function:fanout-publisher",
+    ]
+    error_message = "Lambda attaches the function; the function's own code does not."
+  }
+  assert {
+    condition     = tolist(aws_lambda_function.this.layers) == tolist(["arn:aws:lambda:eu-west-1:111122223333:layer:agent:3"]) && endswith(aws_lambda_function.this.code_signing_config_arn, "csc-0123456789abcdef0")
+    error_message = "Layers and code signing."
+  }
+  assert {
+    condition     = aws_iam_role.this.path == "/fanout/" && aws_iam_role.this.permissions_boundary == "arn:aws:iam::111122223333:policy/boundary"
+    error_message = "The role."
+  }
+}
+
+run "a_package_that_was_not_built_is_refused" {
+  command = plan
+
+  variables {
+    package = { path = "./missing.zip" }
+  }
+
+  expect_failures = [var.package]
+}
+
+run "a_package_from_nowhere_is_refused" {
+  command = plan
+
+  variables {
+    package = { s3_bucket = "artifacts" }
+  }
+
+  expect_failures = [var.package]
+}
+
+run "a_package_from_two_places_is_refused" {
+  command = plan
+
+  variables {
+    package = { path = "./versions.tf", s3_bucket = "artifacts", s3_key = "publisher.zip" }
+  }
+
+  expect_failures = [var.package]
+}
+
+run "a_runtime_without_compiled_dependencies_is_refused" {
+  command = plan
+
+  variables {
+    settings = { runtime = "python3.11" }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "an_unknown_processor_is_refused" {
+  command = plan
+
+  variables {
+    settings = { architecture = "arm" }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "memory_that_lambda_does_not_offer_is_refused" {
+  command = plan
+
+  variables {
+    settings = { memory_megabytes = 64 }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "an_unknown_log_level_is_refused" {
+  command = plan
+
+  variables {
+    settings = { log_level = "TRACE" }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "an_unknown_log_format_is_refused" {
+  command = plan
+
+  variables {
+    settings = { log_format = "json" }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "a_retention_of_logs_that_is_no_step_of_cloudwatch_is_refused" {
+  command = plan
+
+  variables {
+    settings = { log_retention_days = 91 }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "snapshots_beside_instances_that_are_kept_ready_are_refused" {
+  command = plan
+
+  variables {
+    settings = { snap_start = true, provisioned_concurrency = 1 }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "a_vpc_without_subnets_is_refused" {
+  command = plan
+
+  variables {
+    settings = { vpc = { subnet_ids = [], security_group_ids = ["sg-1"] } }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "a_role_path_that_does_not_end_is_refused" {
+  command = plan
+
+  variables {
+    settings = { role_path = "/fanout" }
+  }
+
+  expect_failures = [var.settings]
 }

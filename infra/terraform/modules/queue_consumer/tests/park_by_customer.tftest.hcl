@@ -16,7 +16,7 @@ variables {
   }
   table = { name = "fanout-payments", arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/fanout-payments" }
   # Any file will do for a package here.
-  package_path = "./versions.tf"
+  package = { path = "./versions.tf" }
 }
 
 run "nobody_waits_and_there_are_no_notes_unless_asked_for" {

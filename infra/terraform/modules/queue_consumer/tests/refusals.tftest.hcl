@@ -16,7 +16,7 @@ variables {
   }
   table = { name = "fanout-payments", arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/fanout-payments" }
   # Any file will do for a package here.
-  package_path = "./versions.tf"
+  package = { path = "./versions.tf" }
 }
 
 run "a_prefix_that_is_no_part_of_a_bucket_name_is_refused" {
@@ -37,16 +37,6 @@ run "alarms_to_a_fifo_topic_are_refused" {
   }
 
   expect_failures = [var.alarm_topic_arns]
-}
-
-run "a_log_level_that_is_none_is_refused" {
-  command = plan
-
-  variables {
-    log_level = "TRACE"
-  }
-
-  expect_failures = [var.log_level]
 }
 
 run "a_window_beyond_lambdas_limit_is_refused" {

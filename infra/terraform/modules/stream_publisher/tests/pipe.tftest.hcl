@@ -12,7 +12,7 @@ variables {
   stream_arn  = "arn:aws:dynamodb:eu-west-1:111122223333:table/accounts/stream/2026-11-23T00:00:00.000"
   kms_key_arn = "arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-000000000009"
   # Any file will do for a package here.
-  package_path = "./versions.tf"
+  package = { path = "./versions.tf" }
 }
 
 run "records_wait_during_an_outage_and_each_becomes_an_event_as_it_is" {

@@ -11,7 +11,7 @@ variables {
   stream_arn  = "arn:aws:dynamodb:eu-west-1:111122223333:table/accounts/stream/2026-11-23T00:00:00.000"
   kms_key_arn = "arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-000000000009"
   # Any file will do for a package here.
-  package_path = "./versions.tf"
+  package = { path = "./versions.tf" }
 }
 
 run "values_that_aws_refuses_halfway_or_that_reach_nobody_are_refused" {
@@ -54,7 +54,6 @@ run "settings_with_which_the_publisher_parks_every_record_or_does_not_start_are_
     entity_filter         = "kind"
     table_status_map      = "active=ACTIVE,gone=REMOVED"
     event_source          = "accounts"
-    log_level             = "TRACE"
   }
 
   expect_failures = [
@@ -68,7 +67,6 @@ run "settings_with_which_the_publisher_parks_every_record_or_does_not_start_are_
     var.entity_filter,
     var.table_status_map,
     var.event_source,
-    var.log_level,
   ]
 }
 
