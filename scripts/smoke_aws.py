@@ -240,6 +240,7 @@ def _create_stack(target: AwsTarget, bucket: str, log: Callable[[str], None]) ->
     document = ephemeral(with_code_at(template, bucket, keys))
     s3.put_object(Bucket=bucket, Key="template.json", Body=json.dumps(document).encode())
     parameters = {
+        "CreateAccountsTable": "true",
         "Prefix": target.prefix,
         "Architecture": ARCH,
         "TableDeletionProtection": "false",

@@ -114,9 +114,8 @@ class _Deployment:
         assert not unknown, f"no such parameters: {unknown}"
         self._template = template
         self._values = {
-            name: given.split(",") if parameter["Type"] == "CommaDelimitedList" else given
+            name: overrides.get(name, parameter.get("Default"))
             for name, parameter in template["Parameters"].items()
-            for given in [overrides.get(name, parameter.get("Default"))]
         } | {
             "AWS::AccountId": ACCOUNT,
             "AWS::Region": REGION,

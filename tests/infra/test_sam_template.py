@@ -9,9 +9,9 @@ from samtranslator.yaml_helper import yaml_parse
 from infra.sam_template import (
     DEPLOYMENTS,
     EXISTING_TABLE,
+    FOLDER,
     IN_A_VPC,
     TO_TRY,
-    FOLDER,
     deployed,
     of_type,
     read,

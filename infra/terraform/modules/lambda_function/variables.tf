@@ -52,7 +52,7 @@ variable "settings" {
     - `snap_start`: new versions start from a snapshot, with shorter cold starts, at a price per
       snapshot and restore; `provisioned_concurrency`: instances that are kept ready instead
     - `vpc`: subnets and security groups; the subnets need a way to every AWS service in use
-    - `layer_arns`, `code_signing_config_arn`, `permissions_boundary_arn`, `role_path`
+    - `layer_arns`, `code_signing_config_arn`, `permissions_boundary_arn`, `role_path`: as Lambda and IAM take them.
   EOT
   type = object({
     runtime                  = optional(string, "python3.13")
