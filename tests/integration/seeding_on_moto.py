@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from typer.testing import CliRunner
 
 from aws_parts import REGION, create_table, drain, moto_account
@@ -94,7 +95,9 @@ PUBLISHER = {
 
 @contextmanager
 def seeding_on_moto(folder: Any, *, fifo: bool = False) -> Iterator[Deployment]:
-    with moto_account() as client:
+    with moto_account() as client, pytest.MonkeyPatch.context() as patch:
+        # On a busy machine moto takes longer than DynamoDB may.
+        patch.setattr("fanout.accounts.table.LONGEST_READ_SECONDS", 60.0)
         names = ("dynamodb", "sns", "sqs", "ssm", "s3", "cloudwatch")
         made = Deployment(clients={one: client(one) for one in names}, folder=folder)
         _build(made, fifo=fifo)

@@ -272,7 +272,7 @@ def test_the_old_name_of_the_limit_on_reads_works_with_a_notice(deployment):
 
 
 def test_a_journal_of_the_previous_release_is_resumed(deployment, monkeypatch, tmp_path):
-    monkeypatch.setattr("fanout.accounts.backfill.FILTER_DELAY", timedelta(0))
+    monkeypatch.setattr("fanout.accounts.backfill.FILTER_DELAY_SECONDS", 0)
     shutil.copy(OLD_JOURNALS / "backfill.jsonl", tmp_path)
     for number in range(6):
         deployment.put(f"customer-{number}", "ACTIVE")

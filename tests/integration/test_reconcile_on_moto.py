@@ -315,6 +315,19 @@ def test_the_customer_among_the_items_of_a_partition_is_compared(deployment):
     ]
 
 
+def test_two_items_that_claim_to_be_one_customer_are_compared_as_one(deployment):
+    create_table(deployment.clients["dynamodb"], "single", sort_key="part")
+    deployment.publisher(accounts_table="single", entity_filter="kind=profile")
+    names = ("customer_id", "part", "kind", "status")
+    for part in ("a", "b"):
+        values = ("c-1", part, "profile", "CLOSED")
+        item = {name: {"S": value} for name, value in zip(names, values, strict=True)}
+        deployment.clients["dynamodb"].put_item(TableName="single", Item=item)
+    good_row(deployment, "c-1", "CLOSED")
+    result, found = reconcile(deployment)
+    assert (result.exit_code, found["rows"]) == (0, 1), result.output
+
+
 def test_a_filter_that_no_item_matches_is_said_before_a_repair_could_remove_everybody(deployment):
     deployment.publisher(entity_filter="kind=CUSTMER")
     deployment.put("c-1", "ACTIVE", kind={"S": "CUSTOMER"})

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from customer_events.event import Status
-from fanout.accounts.backfill import Backfill, SubscriptionChange
+from fanout.accounts.backfill import Backfill
 from fanout.accounts.compare import Expectation, GuardedTableRows, own_attributes
 from fanout.accounts.drift import Sides
 from fanout.accounts.reconcile import Reconcile
@@ -109,14 +109,15 @@ class Deployed:
     def seeding(
         self, subscriber: Subscriber, *, segments: int, page_size: int, depth_max: int | None
     ) -> Backfill:
-        now = self._world.clock.now()
+        publisher = self.publisher()
         return Backfill(
             target=self,
-            publisher=self.publisher(),
+            publisher=publisher,
             subscriber=self.subscriber(subscriber),
-            accounts=_facts(ACCOUNTS, len(self._world.accounts.items)),
+            accounts=self._accounts(publisher),
             followed=frozenset(Status),
-            change=SubscriptionChange(changed_at=now - timedelta(days=1), asked_at=now),
+            changed_at=self._world.clock.now() - timedelta(days=1),
+            unsure_seconds=0.0,
             segments=segments,
             page_size=page_size,
             read_units=None,
@@ -124,16 +125,13 @@ class Deployed:
         )
 
     def comparing(self, subscriber: Subscriber) -> Reconcile:
-        publisher = self.publisher()
-        customers = len(self._world.accounts.items)
+        publisher, customers = self.publisher(), len(self._world.accounts.items)
         return Reconcile(
             target=self,
             publisher=publisher,
             subscriber=self.subscriber(subscriber),
             sides=Sides(
-                accounts=AccountsTable(
-                    self._tables, _facts(ACCOUNTS, customers), ItemReader(publisher)
-                ),
+                accounts=self._accounts(publisher),
                 rows=GuardedTableRows(self._tables, _facts(subscriber.name, customers), _OWN),
                 expectation=Expectation(followed=frozenset(Status), rule=attributes),
             ),
@@ -141,6 +139,10 @@ class Deployed:
         )
 
     # Private functions
+
+    def _accounts(self, publisher: Publisher) -> AccountsTable:
+        facts = _facts(ACCOUNTS, len(self._world.accounts.items))
+        return AccountsTable(self._tables, facts, ItemReader(publisher))
 
     def _run(self, name: str, event: dict[str, Any]) -> dict[str, Any] | None:
         world = self._world

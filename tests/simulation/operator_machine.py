@@ -171,6 +171,7 @@ class OperatorMachine:
     def _parts(self) -> dict[tuple[Any, str], Any]:
         return {
             (accounts_table, "time"): self,
+            (snapshots, "time"): self,
             (reconcile, "time"): self,
             (replay_session, "time"): self,
             (function, "time"): self,
@@ -190,8 +191,6 @@ class OperatorMachine:
 _DEFAULTS: tuple[Any, ...] = (
     sweep.Sweep.__init__,
     lock.Lock.__init__,
-    snapshots.send_events,
-    accounts_table.batch_get,
     depth_bound.DepthBound.__init__,
 )
 """Functions whose keyword defaults are the machine's."""

@@ -53,13 +53,8 @@ class Operators:
         if row is not None and row["status"]["S"] == status:
             return False
         order = Sequence(row["sequence"]["S"]) if row is not None else None
-        if item is None:
-            event = snapshots.removal_event(customer, SOURCE, order, self._read_at())
-        elif order is None:
-            event = snapshots.snapshot_event(self._snapshot(customer, status), SOURCE)
-        else:
-            event = snapshots.repair_event(self._snapshot(customer, status), SOURCE, order)
-        self._keep(subscriber, status, event)
+        snapshot = self._snapshot(customer, status)
+        self._keep(subscriber, status, snapshots.snapshot_event(snapshot, SOURCE, repairs=order))
         return True
 
     def send(self, *, keep: bool) -> int:
@@ -81,7 +76,8 @@ class Operators:
 
     def _snapshot(self, customer: str, status: str) -> snapshots.Snapshot:
         counter = None
-        if self._world.setting.sequence_source == "version":
+        counted = self._world.setting.sequence_source == "version"
+        if counted and status != "REMOVED":
             version = self._world.accounts.items[customer]["version"]["N"]
             counter = sequence(version, epoch=self._world.writers.epoch)
         return snapshots.Snapshot(

@@ -6,40 +6,41 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial, reduce
 from threading import Lock
 from typing import Annotated, Any, ClassVar, Self
 
 import typer
+from pydantic import TypeAdapter
 
 from customer_events.event import NEWEST_MAJOR, CustomerStatusChanged, Status
 from customer_events.instants import to_wire
 from fanout.accounts.snapshots import (
     Item,
-    ItemReader,
+    QueueOperation,
     Snapshot,
     Unreadable,
     nothing_matches,
-    send_events,
+    require_version,
     snapshot_event,
 )
-from fanout.accounts.table import AccountsTable, Page, TableFacts, describe
+from fanout.accounts.table import AccountsTable, Page, find_accounts
 from fanout.aws import AwsTarget
 from fanout.console import ERR, warn
 from fanout.contract.followed import followed_statuses
-from fanout.discovery import Bus, Publisher, Subscriber, find_bus, find_publisher, find_subscriber
+from fanout.discovery import Bus, Subscriber, find_bus, find_publisher, find_subscriber
 from fanout.errors import WrongUse
 from fanout.runs import operation as engine
 from fanout.runs.journal import done, ended, intent
 from fanout.runs.ledger import State
-from fanout.runs.operation import Ending, Nothing, Operation, Plan, Selecting, Words, Work
+from fanout.runs.operation import Ending, Nothing, Plan, Selecting, Words, Work
 from fanout.runs.options import Execute, JournalCopy, Json, Reveal, RunsDir, run_store
 from fanout.runs.pace import DepthBound, Pace, Stopping
 from fanout.runs.store import Run
-from fanout.sqs.queue import SqsQueue, answered_at
+from fanout.sqs.queue import answered_at
 from fanout.sqs.subscription import deliveries
-from fanout.text import mask_customer
+from fanout.text import mask_customer, span
 
 COMMAND = "backfill"
 STEP = "page"
@@ -52,7 +53,7 @@ PAGE_SIZE_DEFAULT = 500
 DEPTH_MAX_DEFAULT = 10_000
 UNIT_BYTES = 4096
 """One strongly consistent read of up to 4 KB consumes one read capacity unit."""
-FILTER_DELAY = timedelta(minutes=15)
+FILTER_DELAY_SECONDS = 900.0
 """SNS applies a new or changed filter policy within 15 minutes.
 
 Source: Amazon SNS developer guide, "Amazon SNS subscription filter policies".
@@ -88,6 +89,9 @@ class Tally:
         )
 
 
+_TALLY = TypeAdapter(Tally)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
     """How far a segment is: the key that its next page begins after; `finished`: at its end."""
@@ -117,18 +121,15 @@ def select_segments(run: Run, segments: int) -> None:
 
 def positions(run: Run) -> list[Position]:
     """How far each segment is."""
-    result = []
-    for item in run.ledger.items():
-        position = Position(segment=item.facts["segment"], finished=item.state is State.ENDED)
-        if "scanned" in item.detail:
-            tally = {name: item.detail[name] for name in Tally.__dataclass_fields__}
-            position = replace(
-                position,
-                next_key=_key_from(item.detail["next_key"]),
-                tally=Tally(**{**tally, "examples": tuple(tally["examples"])}),
-            )
-        result.append(position)
-    return result
+    return [
+        Position(
+            segment=item.facts["segment"],
+            next_key=_key_from(item.detail.get("next_key")),
+            finished=item.state is State.ENDED,
+            tally=_TALLY.validate_python(item.detail),
+        )
+        for item in run.ledger.items()
+    ]
 
 
 def total(run: Run) -> Tally:
@@ -138,19 +139,11 @@ def total(run: Run) -> Tally:
 
 @dataclass(kw_only=True)
 class Seeding:
-    """One scan of the whole table, in as many threads as there are segments.
+    """One scan of the whole table, in as many threads as the run has segments.
 
-    Args:
-        accounts: the table.
-        send: sends events; each is confirmed when it returns.
-        run: has the segments as its items.
-        source: the producer's URI.
-        followed: the statuses whose customers are sent.
-        page_size: items of a page.
-        pace: shared by the segments.
-        bound: on the queue, shared by the segments.
-        stopping: asked before each page.
-        progress: called after each page with how many items have been scanned in all.
+    When `send` returns, each event is confirmed. `pace` and `bound` are shared by the segments, and
+    `stopping` is asked before each page. `progress` is called after each with how many items have
+    been scanned in all.
     """
 
     accounts: AccountsTable
@@ -181,15 +174,14 @@ class Seeding:
 
     def _scan(self, position: Position, segments: int) -> None:
         try:
-            while not position.finished and self._may_continue():
+            while not position.finished:
+                self.pace.take()
+                if not self.bound.wait(self.stopping):
+                    break
                 position = self._next_page(position, segments)
         except BaseException:
             self.stopping.ask()
             raise
-
-    def _may_continue(self) -> bool:
-        self.pace.take()
-        return self.bound.wait(self.stopping)
 
     def _next_page(self, position: Position, segments: int) -> Position:
         page = self.accounts.page(
@@ -204,17 +196,17 @@ class Seeding:
         self._record(reached)
         return reached
 
-    def _send(self, page: Page) -> Tally:
-        snapshots = [one for one in page.customers if isinstance(one, Snapshot)]
-        unreadable = [one for one in page.customers if isinstance(one, Unreadable)]
-        followed = [one for one in snapshots if one.status in self.followed]
-        self.send([snapshot_event(one, self.source) for one in followed])
+    def _send(self, page: Page[Snapshot | Unreadable]) -> Tally:
+        snapshots = [each for each in page.records if isinstance(each, Snapshot)]
+        unreadable = [each for each in page.records if isinstance(each, Unreadable)]
+        followed = [each for each in snapshots if each.status in self.followed]
+        self.send([snapshot_event(each, self.source) for each in followed])
         return Tally(
             scanned=page.scanned,
             sent=len(followed),
             not_followed=len(snapshots) - len(followed),
-            unreadable=Counter(one.code for one in unreadable),
-            examples=tuple(f"{one.customer_id}: {one.code}" for one in unreadable)[:EXAMPLES_MAX],
+            unreadable=Counter(each.code for each in unreadable),
+            examples=tuple(f"{each.customer_id}: {each.code}" for each in unreadable),
         )
 
     def _record(self, position: Position) -> None:
@@ -232,43 +224,26 @@ class Seeding:
             self.progress(total(self.run).scanned)
 
 
-def _key_to(key: Item | None) -> dict[str, Any] | None:
+def _key_to(key: Item | None) -> Item | None:
     """A key in JSON, which has no bytes."""
-    if key is None:
-        return None
-    return {
-        name: {"B64": base64.b64encode(value["B"]).decode()} if "B" in value else dict(value)
+    return key and {
+        name: {"B64": base64.b64encode(value["B"]).decode()} if "B" in value else value
         for name, value in key.items()
     }
 
 
-def _key_from(document: Mapping[str, Any] | None) -> Item | None:
-    if document is None:
-        return None
-    return {
-        name: {"B": base64.b64decode(value["B64"])} if "B64" in value else dict(value)
-        for name, value in document.items()
+def _key_from(key: Item | None) -> Item | None:
+    return key and {
+        name: {"B": base64.b64decode(value["B64"])} if "B64" in value else value
+        for name, value in key.items()
     }
 
 
 # Is the subscriber subscribed with the filter that it states, and since when is that in force?
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubscriptionChange:
-    """When the subscription last changed, and how long it still takes to be in force."""
-
-    changed_at: datetime
-    asked_at: datetime
-
-    @property
-    def seconds_left(self) -> float:
-        """0 where it is in force."""
-        return max(0.0, (self.changed_at + FILTER_DELAY - self.asked_at).total_seconds())
-
-
-def last_change(target: AwsTarget, subscriber: Subscriber) -> SubscriptionChange:
-    """How long ago the subscription or its filter changed, all by AWS's clock.
+def changed_at(target: AwsTarget, subscriber: Subscriber) -> tuple[datetime, float]:
+    """When the subscription or its filter last changed, and how many seconds ago, by AWS's clock.
 
     Deploying a change writes the subscriber's SSM parameter again, since it holds the filter: its
     time counts, or `since`, whichever is later.
@@ -284,7 +259,7 @@ def last_change(target: AwsTarget, subscriber: Subscriber) -> SubscriptionChange
                 f"{name}: since is {subscriber.since!r}; expected an RFC 3339 instant."
             ) from None
         changed_at = max(changed_at, since if since.tzinfo else since.replace(tzinfo=UTC))
-    return SubscriptionChange(changed_at=changed_at, asked_at=answered_at(answer))
+    return changed_at, (answered_at(answer) - changed_at).total_seconds()
 
 
 def require_subscribed(target: AwsTarget, bus: Bus, subscriber: Subscriber) -> None:
@@ -315,29 +290,19 @@ def _filters(target: AwsTarget, bus: Bus, queue_arn: str) -> Iterator[Mapping[st
                 yield json.loads(rule["EventPattern"])
         else:
             answer = target.client("sns").get_subscription_attributes(SubscriptionArn=name)
-            policy = answer["Attributes"].get("FilterPolicy")
-            yield json.loads(policy) if policy else None
-
-
-def require_version(subscriber: Subscriber) -> None:
-    """Raises: WrongUse where the subscriber does not read the version that snapshots have."""
-    if NEWEST_MAJOR not in subscriber.versions:
-        stated = ", ".join(str(major) for major in subscriber.versions)
-        raise WrongUse(
-            f"{subscriber.name} reads version {stated}, and snapshots are version {NEWEST_MAJOR}: "
-            f"let it read version {NEWEST_MAJOR} first."
-        )
+            yield json.loads(answer["Attributes"].get("FilterPolicy") or "null")
 
 
 # The operation
 
 
 @dataclass(kw_only=True)
-class Backfill(Operation):
+class Backfill(QueueOperation):
     """Send snapshots of what one subscriber follows; its items are the segments of the table.
 
-    `read_units` and `depth_max` None: no limit. `tally` is what became of the items, once the
-    steps have ended.
+    `changed_at` is when the subscription or its filter changed; that may take `unsure_seconds` more
+    to be in force. `read_units` and `depth_max` None: no limit. `tally` is what became of the
+    items, and `finished` whether all were read, once the steps have ended.
     """
 
     command: ClassVar[str] = COMMAND
@@ -348,12 +313,10 @@ class Backfill(Operation):
         twice="the order guard keeps the later snapshot",
     )
 
-    target: AwsTarget
-    publisher: Publisher
-    subscriber: Subscriber
-    accounts: TableFacts
+    accounts: AccountsTable
     followed: frozenset[Status]
-    change: SubscriptionChange
+    changed_at: datetime
+    unsure_seconds: float
     segments: int = SEGMENTS_DEFAULT
     page_size: int = PAGE_SIZE_DEFAULT
     read_units: float | None = READ_UNITS_DEFAULT
@@ -375,38 +338,24 @@ class Backfill(Operation):
         require_version(subscriber)
         followed = followed_statuses(subscriber, publisher)
         require_subscribed(target, bus, subscriber)
-        client = target.client("dynamodb")
+        at, seconds_ago = changed_at(target, subscriber)
         return cls(
             target=target,
             publisher=publisher,
             subscriber=subscriber,
-            accounts=describe(client, publisher.accounts_table, publisher.customer_id_attribute),
+            accounts=find_accounts(target, publisher),
             followed=followed,
-            change=last_change(target, subscriber),
+            changed_at=at,
+            unsure_seconds=max(0.0, FILTER_DELAY_SECONDS - seconds_ago),
             **options,
         )
 
-    @classmethod
-    def reopen(cls, target: AwsTarget, header: Mapping[str, Any]) -> Self:
-        """See `Operation.reopen`. Old journals state `segments` alone."""
-        names = ("segments", "page_size", "read_units", "depth_max", "wait", "reveal")
-        options = {name: header["options"][name] for name in names if name in header["options"]}
-        operation = cls.of(target, header["subject"]["subscriber"], **options)
-        if header["subject"] != operation.subject():
-            raise WrongUse(
-                f"Run {header['run_id']} was made for another queue, table or filter than there is "
-                "now: start a new one."
-            )
-        return operation
-
-    def subject(self) -> Mapping[str, Any]:
+    def subject(self) -> dict[str, Any]:
         """See `Operation.subject`."""
-        return {
-            "prefix": self.target.prefix,
-            "subscriber": self.subscriber.name,
-            "queue_arn": self.subscriber.queue_arn,
-            "accounts_table": self.accounts.name,
-            "followed": sorted(self.followed),
+        followed = sorted(self.followed)
+        return super().subject() | {
+            "accounts_table": self.accounts.facts.name,
+            "followed": followed,
         }
 
     def select(self, run: Run, selecting: Selecting) -> Nothing:  # noqa: ARG002 (nothing is read)
@@ -415,17 +364,19 @@ class Backfill(Operation):
         return Nothing()
 
     def plan(self, run: Run) -> Plan:  # noqa: ARG002 (all segments are alike)
-        """See `Operation.plan`; `docs/howto/seed-a-subscriber.md` lists the document's fields."""
-        seconds = self._scan_seconds()
-        wait_seconds = self.change.seconds_left if self.wait else 0.0
+        """See `Operation.plan`."""
+        facts = self.accounts.facts
+        seconds = self.read_units and facts.size_bytes / UNIT_BYTES / self.read_units
+        wait_seconds = self.unsure_seconds if self.wait else 0.0
         risk = self._risk()
+        statuses = sorted(self.followed)
         everybody = self.followed == frozenset(Status)
-        who = "every customer" if everybody else f"customers that are {', '.join(self._statuses)}"
+        who = "every customer" if everybody else f"customers that are {', '.join(statuses)}"
         rate = f"{self.read_units:g} read units/s" if self.read_units else "no limit"
-        about = f", about {_duration(seconds)}" if seconds is not None else ""
+        about = "" if seconds is None else f", about {span(seconds)}"
         rows = [
             ("to", f"{self.subscriber.queue_url} (this queue only)"),
-            ("from", f"{self.accounts.name}, about {self.accounts.item_count:,} items"),
+            ("from", f"{facts.name}, about {facts.item_count:,} items"),
             ("what", f"v{NEWEST_MAJOR} snapshots of {who}"),
             ("how", f"{self.segments} segments, consistent reads, {rate}{about}"),
         ]
@@ -434,15 +385,15 @@ class Backfill(Operation):
                 ("pauses", f"while more than {self.depth_max:,} messages wait in the queue")
             )
         if wait_seconds:
-            rows.append(("waits", f"{_duration(wait_seconds)}: the subscription is that new"))
+            rows.append(("waits", f"{span(wait_seconds)}: the subscription is that new"))
         document = {
             "executed": False,
             "subscriber": self.subscriber.name,
             "queue_arn": self.subscriber.queue_arn,
-            "accounts_table": self.accounts.name,
-            "followed": self._statuses,
-            "customers_about": self.accounts.item_count,
-            "size_bytes_about": self.accounts.size_bytes,
+            "accounts_table": facts.name,
+            "followed": statuses,
+            "customers_about": facts.item_count,
+            "size_bytes_about": facts.size_bytes,
             "segments": self.segments,
             "page_size": self.page_size,
             "units_per_second": self.read_units,
@@ -463,24 +414,13 @@ class Backfill(Operation):
 
     # Private functions
 
-    @property
-    def _statuses(self) -> list[str]:
-        return sorted(self.followed)
-
-    def _scan_seconds(self) -> float | None:
-        """How long the scan takes, by the table's size; None without a limit."""
-        if self.read_units is None:
-            return None
-        return self.accounts.size_bytes / UNIT_BYTES / self.read_units
-
     def _risk(self) -> str | None:
         """What not to wait risks; None where there is nothing to wait for."""
-        left = self.change.seconds_left
-        if self.wait or not left:
+        if self.wait or not self.unsure_seconds:
             return None
         return (
-            f"The subscription or its filter changed at {to_wire(self.change.changed_at)}, and "
-            f"may not be in force everywhere for {_duration(left)}. A change that happens until "
+            f"The subscription or its filter changed at {to_wire(self.changed_at)}, and may not be "
+            f"in force everywhere for {span(self.unsure_seconds)}. A change that happens until "
             "then, after its customer was read, can be missed: its row stays as it was read. "
             "`fanout reconcile` finds such rows."
         )
@@ -488,21 +428,18 @@ class Backfill(Operation):
     def _seed(self, run: Run, work: Work) -> Ending:
         """Wait until the subscription is in force, scan, and say what became of the items."""
         if self.wait:
-            work.stopping.wait(self.change.seconds_left)
-        url, name = self.subscriber.queue_url, self.subscriber.name
-        queue = SqsQueue(self.target.client("sqs"), url, what=f"the queue of {name}")
-        client = self.target.client("dynamodb")
+            work.stopping.wait(self.unsure_seconds)
         Seeding(
-            accounts=AccountsTable(client, self.accounts, ItemReader(self.publisher)),
-            send=partial(send_events, queue, fifo=url.endswith(".fifo")),
+            accounts=self.accounts,
+            send=self.sender(),
             run=run,
             source=self.publisher.source,
             followed=self.followed,
             page_size=self.page_size,
             pace=Pace(self.read_units, wait=work.stopping.wait),
-            bound=self._depth_bound(queue),
+            bound=self._depth_bound(),
             stopping=work.stopping,
-            progress=lambda scanned: work.progress(scanned, total=self.accounts.item_count),
+            progress=lambda scanned: work.progress(scanned, total=self.accounts.facts.item_count),
         ).scan()
         tally = total(run)
         self.finished = all(position.finished for position in positions(run))
@@ -511,7 +448,8 @@ class Backfill(Operation):
         self.tally = tally
         work.say(
             f"{tally.sent:,} snapshots sent of {tally.scanned:,} items; "
-            f"skipped {tally.not_followed:,}: {name} does not subscribe to their status."
+            f"skipped {tally.not_followed:,}: {self.subscriber.name} does not subscribe to their "
+            "status."
         )
         return Ending(sentence=self._complaint(tally) if self.finished else "")
 
@@ -527,7 +465,9 @@ class Backfill(Operation):
             return nothing_matches(self.publisher, tally.scanned)
         return ""
 
-    def _depth_bound(self, queue: SqsQueue) -> DepthBound:
+    def _depth_bound(self) -> DepthBound:
+        queue = self.queue()
+
         def waiting() -> int:
             depth = queue.facts().depth
             return depth.waiting + depth.delayed
@@ -544,11 +484,6 @@ class Backfill(Operation):
 def _masked(example: str) -> str:
     customer_id, _, code = example.rpartition(": ")
     return f"{mask_customer(customer_id)}: {code}"
-
-
-def _duration(seconds: float) -> str:
-    """`0:14:30`."""
-    return str(timedelta(seconds=max(1, round(seconds))))
 
 
 # The command

@@ -1,11 +1,13 @@
 """Compare a customer in Accounts with the subscriber's row, and read the subscriber's rows."""
 
-import importlib.util
 import json
+import pkgutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
+from importlib.util import find_spec
 from itertools import product
 from typing import Any, Final, Protocol, cast
 from uuid import UUID
@@ -19,7 +21,7 @@ from customer_events.sequence import SequenceSource
 from event_consumer.guarded_table import GUARD_ATTRIBUTES, read_row
 from event_consumer.order_guard import Row
 from fanout.accounts.snapshots import Item, Snapshot, Unreadable
-from fanout.accounts.table import TableFacts, batch_get, describe, projection, scan_request
+from fanout.accounts.table import ConsistentTable, Page, TableFacts, describe, page_of
 from fanout.errors import WrongUse
 
 # A customer and its row
@@ -61,8 +63,8 @@ class Difference:
 
     `expected` and `found` are statuses, None: not there. `since` is when the customer changed,
     where Accounts or the cause says so; `row_of` when the row's last change occurred, so that the
-    row can't have been wrong for longer; both as on the wire. `state` changes whenever either side
-    does, `row_state` when the row does.
+    row can't have been wrong for longer; both as on the wire. `account_state` and `row_state`
+    change whenever their side does.
     """
 
     customer_id: str
@@ -71,7 +73,7 @@ class Difference:
     found: str | None
     since: str | None
     row_of: str | None
-    state: str
+    account_state: str
     row_state: str | None
     cause: str | None = None
 
@@ -120,7 +122,7 @@ class Expectation:
             found=stored.status if stored else None,
             since=to_wire(since) if since else None,
             row_of=to_wire(stored.row.occurred_at) if stored and stored.row else None,
-            state=_state(account, stored),
+            account_state=_state(account),
             row_state=stored.raw if stored else None,
         )
 
@@ -136,22 +138,17 @@ class Expectation:
         self, account: Snapshot | None, expected: str, stored: StoredRow | None
     ) -> Drift | None:
         if stored is None:
-            is_followed = account is not None and account.status in self.followed
-            return Drift.MISSING if is_followed else None
-        if account is None:
-            return self._drift_without_account(stored, expected)
-        if stored.row is None or self._own_attributes(account, stored)[0]:
+            return Drift.MISSING if account and account.status in self.followed else None
+        row = stored.row
+        if row is None:
+            return Drift.CHANGED_BY_HAND if account else Drift.EXTRA
+        agrees = stored.status == expected
+        if (agrees or account) and self._own_attributes(account, stored)[0]:
             return Drift.CHANGED_BY_HAND
-        if stored.status == expected or not {account.status, stored.row.status} & self.followed:
+        statuses = {row.status, account.status} if account else {row.status}
+        if agrees or not statuses & self.followed:
             return None
-        return _drift_by_order(account, stored.row)
-
-    def _drift_without_account(self, stored: StoredRow, expected: str) -> Drift | None:
-        if stored.status == expected and stored.row is not None:
-            return Drift.CHANGED_BY_HAND if self._own_attributes(None, stored)[0] else None
-        if stored.row is not None and stored.row.status not in self.followed:
-            return None
-        return Drift.EXTRA
+        return _drift_by_order(account, row) if account else Drift.EXTRA
 
     def _own_attributes(
         self, account: Snapshot | Unreadable | None, stored: StoredRow
@@ -166,13 +163,12 @@ class Expectation:
         known = _known(stored.customer_id, row) | dict(stored.event)
         if row.schema_version == 1:
             known["reason"] = None  # version 1 has none
-        reason = None
+        ordinary = _ordinary(stored.customer_id, row)
         if isinstance(account, Snapshot) and account.status is row.status:
-            reason = account.reason
-        [wanted] = outcomes(self.rule, _usual(row) | {"reason": reason} | known)
-        if wanted is None:
-            names = list(own)
-        else:
+            ordinary["reason"] = account.reason
+        [wanted] = outcomes(self.rule, ordinary | known)
+        names = list(own)
+        if wanted is not None:
             names = [name for name, value in wanted.items() if own.get(name) != value]
         possible = list(outcomes(self.rule, known)) if names else []
         wrong = {name for name in names if _is_impossible(own.get(name), name, possible)}
@@ -188,13 +184,10 @@ def _drift_by_order(account: Snapshot, row: Row) -> Drift:
     return Drift.STALE if row.sequence < account.sequence else Drift.AHEAD
 
 
-def _state(account: Snapshot | Unreadable | None, stored: StoredRow | None) -> str:
-    side: Any = None
+def _state(account: Snapshot | Unreadable | None) -> str:
     if isinstance(account, Snapshot):
-        side = [account.status, account.sequence, str(account.changed_at)]
-    elif account is not None:
-        side = account.code
-    return json.dumps([side, stored.raw if stored else None])
+        return f"{account.status} {account.sequence} {account.changed_at}"
+    return account.code if account else ""
 
 
 def _is_impossible(
@@ -207,23 +200,18 @@ def _is_impossible(
 
 def _known(customer_id: str, row: Row) -> dict[str, Any]:
     """What a row keeps of the event that it was last written by."""
-    return {
-        "customer_id": customer_id,
-        "sequence": row.sequence,
-        "sequence_source": row.sequence_source,
-        "schema_version": row.schema_version,
-        "occurred_at": row.occurred_at,
-        "status": row.status,
-        "previous_status": row.previous_status,
-    }
+    known = {"customer_id": customer_id, **asdict(row)}
+    del known["snapshot_at"]
+    return known
 
 
-def _usual(row: Row) -> dict[str, Any]:
-    """The rest of an ordinary event."""
-    return {
+def _ordinary(customer_id: str, row: Row) -> dict[str, Any]:
+    """An ordinary event that the row can have been written by."""
+    return _known(customer_id, row) | {
         "event_id": UUID(int=0),
         "source": "urn:fanout:reconcile",
         "changed_at": row.occurred_at,
+        "reason": None,
         "traceparent": None,
         "repairs": None,
         "change": Change.CHANGED,
@@ -248,19 +236,25 @@ _CHOICES: Final[Mapping[str, Sequence[Any]]] = {
 
 
 class _Unknown:
-    """A value that is equal to another, and true, in one run of a rule, and not in the next."""
+    """A value of which every question is answered as scripted and, from there on, with yes.
+
+    `given` collects the answers; all unknown fields of one run share script and answers.
+    """
 
     __hash__ = None  # type: ignore[assignment]  # what it can't answer both ways fails
     __class__ = property(lambda _: str)  # for who asks isinstance
 
-    def __init__(self, answer: Callable[[], bool]) -> None:
-        self._answer = answer
-
-    def __eq__(self, other: object) -> bool:
-        return self._answer()
+    def __init__(self, script: Sequence[bool], given: list[bool]) -> None:
+        self._script = script
+        self._given = given
 
     def __bool__(self) -> bool:
-        return self._answer()
+        asked = len(self._given)
+        self._given.append(self._script[asked] if asked < len(self._script) else True)
+        return self._given[-1]
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self)
 
     def __str__(self) -> str:
         raise TypeError
@@ -273,38 +267,34 @@ def outcomes(rule: Rule, known: Mapping[str, Any]) -> Iterator[Mapping[str, Any]
         rule: a function of its argument alone.
         known: fields of the event; all that a row keeps has to be there.
     """
-    names = [name for name in _CHOICES if name not in known]
+    unknown = {name: choices for name, choices in _CHOICES.items() if name not in known}
     left = PATHS_MAX
-    for chosen in product(*(_CHOICES[name] for name in names)):
-        script: list[bool] | None = []
-        while script is not None and left:
+    for chosen in product(*unknown.values()):
+        fields = {**known, **dict(zip(unknown, chosen, strict=True))}
+        scripts: list[list[bool]] = [[]]
+        while scripts:
+            if not left:
+                yield None
+                return
             left -= 1
-            outcome, script = _run(rule, {**known, **dict(zip(names, chosen, strict=True))}, script)
-            yield outcome
-    if not left:
-        yield None
+            script, given = scripts.pop(), list[bool]()
+            yield _outcome(rule, fields, script, given)
+            # What was answered with yes without a script is answered with no in another run.
+            scripts += [[*given[:index], False] for index in range(len(script), len(given))]
 
 
-def _run(
-    rule: Rule, fields: Mapping[str, Any], script: list[bool]
-) -> tuple[Mapping[str, Any] | None, list[bool] | None]:
-    """One run that answers as scripted and then yes; with the next script, None after the last."""
-    given: list[bool] = []
-
-    def answer() -> bool:
-        given.append(script[len(given)] if len(given) < len(script) else True)
-        return given[-1]
-
-    event = {name: _Unknown(answer) if one is _UNKNOWN else one for name, one in fields.items()}
+def _outcome(
+    rule: Rule, fields: Mapping[str, Any], script: Sequence[bool], given: list[bool]
+) -> Mapping[str, Any] | None:
+    event = {
+        name: _Unknown(script, given) if value is _UNKNOWN else value
+        for name, value in fields.items()
+    }
     try:
         made: Mapping[str, Any] = rule(CustomerStatusChanged(**cast("Any", event)))
-        outcome: Mapping[str, Any] | None
-        outcome = {name: None if type(one) is _Unknown else one for name, one in made.items()}
+        return {name: None if type(value) is _Unknown else value for name, value in made.items()}
     except Exception:  # noqa: BLE001 (it asked what has no answer; or it fails on some events)
-        outcome = None
-    while given and not given[-1]:
-        given.pop()
-    return outcome, [*given[:-1], False] if given else None
+        return None
 
 
 def own_attributes(rule: Rule | None) -> list[str]:
@@ -315,34 +305,24 @@ def own_attributes(rule: Rule | None) -> list[str]:
     """
     if rule is None:
         return []
-    made = [one for status in Status for one in outcomes(rule, _known("", _sample(status)))]
-    if all(one is None for one in made):
+    made: list[Mapping[str, Any] | None] = []
+    for status in Status:
+        row = Row(
+            sequence=EventSequence("0001." + "0" * 40),
+            sequence_source=SequenceSource.STREAM,
+            schema_version=NEWEST_MAJOR,
+            status=status,
+            previous_status=None,
+            occurred_at=datetime(2026, 1, 1, tzinfo=UTC),  # any: only names are wanted
+            snapshot_at=None,
+        )
+        made += [*outcomes(rule, _ordinary("", row)), *outcomes(rule, _known("", row))]
+    if all(outcome is None for outcome in made):
         raise WrongUse("The rule fails on every event: fix it, or leave it out with --rule none.")
-    return sorted({name for one in made if one for name in one})
-
-
-def _sample(status: Status) -> Row:
-    return Row(
-        sequence=EventSequence("0001." + "0" * 40),
-        sequence_source=SequenceSource.STREAM,
-        schema_version=NEWEST_MAJOR,
-        status=status,
-        previous_status=None,
-        occurred_at=datetime.min,  # noqa: DTZ901 (no rule looks at it: only names are wanted)
-        snapshot_at=None,
-    )
+    return sorted({name for outcome in made if outcome for name in outcome})
 
 
 # How a subscriber's rows are read
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowPage:
-    """One page of a segment of the subscriber's table; `next_key` is None at its end."""
-
-    rows: tuple[StoredRow, ...]
-    next_key: Item | None
-    units: float
 
 
 class SubscriberRows(Protocol):
@@ -353,7 +333,9 @@ class SubscriberRows(Protocol):
         """What DynamoDB says of it."""
         ...
 
-    def page(self, segment: int, segments: int, *, start: Item | None, limit: int) -> RowPage:
+    def page(
+        self, segment: int, segments: int, *, start: Item | None, limit: int
+    ) -> Page[StoredRow]:
         """One page of a segment."""
         ...
 
@@ -372,36 +354,34 @@ class GuardedTableRows:
     """
 
     def __init__(self, client: Any, facts: TableFacts, own: Sequence[str]) -> None:
-        self._client = client
         self.facts = facts
         self._own = tuple(own)
-        self._projection = projection([*sorted(GUARD_ATTRIBUTES), *own])
+        self._table = ConsistentTable(client, facts, [*sorted(GUARD_ATTRIBUTES), *own])
 
-    def page(self, segment: int, segments: int, *, start: Item | None, limit: int) -> RowPage:
+    def page(
+        self, segment: int, segments: int, *, start: Item | None, limit: int
+    ) -> Page[StoredRow]:
         """See `SubscriberRows.page`."""
-        request = scan_request(
-            self.facts.name, self._projection, segment, segments, start=start, limit=limit
-        )
-        answer = self._client.scan(**request)
-        return RowPage(
-            rows=tuple(self._stored(item) for item in answer["Items"]),
-            next_key=answer.get("LastEvaluatedKey"),
-            units=answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0),
-        )
+        answer = self._table.scan(segment, segments, start=start, limit=limit)
+        return page_of(answer, map(self._stored, answer["Items"]))
 
     def lookup(self, customer_ids: Sequence[str]) -> dict[str, StoredRow]:
         """See `SubscriberRows.lookup`."""
-        keys = [{"customer_id": {"S": customer_id}} for customer_id in customer_ids]
-        items, _ = batch_get(self._client, self.facts.name, keys, self._projection)
+        items, _ = self._table.get(customer_ids)
         return {row.customer_id: row for row in map(self._stored, items)}
 
     # Private functions
 
     def _stored(self, item: Item) -> StoredRow:
-        try:
+        row: Row | None = None
+        event: dict[str, Any] = {}
+        with suppress(OrderContradiction):
             row = read_row(item)
-        except OrderContradiction:
-            row = None
+        with suppress(KeyError, ValueError):
+            event = {
+                "event_id": UUID(item["event_id"]["S"]),
+                "changed_at": from_wire(item["status_changed_at"]["S"]),
+            }
         return StoredRow(
             customer_id=item["customer_id"]["S"],
             row=row,
@@ -409,7 +389,7 @@ class GuardedTableRows:
             status=item.get("status", {}).get("S"),
             own={name: item.get(name, {}).get("S") for name in self._own},
             raw=json.dumps(item, sort_keys=True, default=str),
-            event=_rest_of_event(item),
+            event=event,
         )
 
 
@@ -420,17 +400,6 @@ def guarded_table_rows(client: Any, table: str, own: Sequence[str]) -> GuardedTa
         WrongUse: there is no such table, or its partition key is not `customer_id`.
     """
     return GuardedTableRows(client, describe(client, table, "customer_id"), own)
-
-
-def _rest_of_event(item: Item) -> dict[str, Any]:
-    """What else the row keeps of its last event; {} where it can't be read."""
-    try:
-        return {
-            "event_id": UUID(item["event_id"]["S"]),
-            "changed_at": from_wire(item["status_changed_at"]["S"]),
-        }
-    except (KeyError, ValueError):
-        return {}
 
 
 # What a subscriber brings to the comparison: its business rule, and the adapter of its table
@@ -446,16 +415,21 @@ KNOWN = {"payments": "payments_consumer.standing:attributes"}
 def find_rule(subscriber: str, named: str | None) -> Rule | None:
     """The rule that `named` names as MODULE:FUNCTION, or else the one that is known, if any.
 
-    A rule is a function of its event alone. It is asked with what the row and Accounts keep; what
-    it makes of anything else can't be checked, and is reported so.
+    Known are those above, and those that `fanout subscribers new` has written. A rule is a function
+    of its event alone. It is asked with what the row and Accounts keep; what it makes of anything
+    else can't be checked, and is reported so.
 
     Raises:
         WrongUse: there is no such function.
     """
-    path = named or KNOWN.get(subscriber) or _generated(subscriber)
-    if path is None or path == "none":
-        return None
-    rule: Rule = _import("--rule", path)
+    path = named or KNOWN.get(subscriber)
+    if path is None:
+        package = f"{subscriber.replace('-', '_')}_consumer"
+        if find_spec(package) and find_spec(f"{package}.rule"):
+            path = f"{package}.rule:attributes"
+    rule: Rule | None = None
+    if path not in {None, "none"}:
+        rule = _function("--rule", path)
     return rule
 
 
@@ -465,25 +439,13 @@ def find_adapter(named: str | None) -> RowsFactory:
     Raises:
         WrongUse: there is no such function.
     """
-    if named is None:
-        return guarded_table_rows
-    factory: RowsFactory = _import("--adapter", named)
+    factory: RowsFactory = _function("--adapter", named) if named else guarded_table_rows
     return factory
 
 
-def _generated(subscriber: str) -> str | None:
-    """Where `fanout subscribers new` puts the rule of a subscriber that keeps the latest state."""
-    package = f"{subscriber.replace('-', '_')}_consumer"
-    if importlib.util.find_spec(package) is None:
-        return None
-    module = f"{package}.rule"
-    return f"{module}:attributes" if importlib.util.find_spec(module) is not None else None
-
-
-def _import(option: str, path: str) -> Any:
-    module, _, name = path.partition(":")
+def _function(option: str, path: str) -> Any:
     try:
-        function = getattr(importlib.import_module(module), name)
+        function = pkgutil.resolve_name(path)
     except (ImportError, AttributeError, ValueError) as error:
         raise WrongUse(
             f"{option} {path!r}: expected MODULE:FUNCTION, such as {KNOWN['payments']} ({error})."

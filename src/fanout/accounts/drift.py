@@ -3,27 +3,19 @@
 A first comparison sees many changes in flight; only what stays as it is on both sides is drift.
 """
 
-import json
 import random
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import astuple, dataclass, field, fields, replace
 from datetime import datetime
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from customer_events.instants import to_wire
-from fanout.accounts.compare import (
-    Difference,
-    Drift,
-    Expectation,
-    RowPage,
-    StoredRow,
-    SubscriberRows,
-)
+from fanout.accounts.compare import Difference, Drift, Expectation, StoredRow, SubscriberRows
 from fanout.accounts.snapshots import Item, Snapshot, Unreadable
-from fanout.accounts.table import KEYS_MAX, AccountsTable, Page, TableFacts
+from fanout.accounts.table import KEYS_MAX, AccountsTable, Page
 from fanout.dlq.diagnosis import diagnose
 from fanout.failures.records import Kind, customer_of
 from fanout.failures.store import ObjectStore
@@ -32,7 +24,6 @@ from fanout.sqs.queue import SqsQueue
 from fanout.sqs.scan import Sweep
 from publisher.stream_records import StreamRecord
 
-UNEXPLAINED = "unexplained"
 SEGMENT_ITEMS = 50
 """About how many items a segment has when a sample is drawn."""
 SEGMENTS_MAX = 100_000
@@ -45,8 +36,8 @@ OBJECTS_MAX = 10_000
 _BY = {Kind.PARKED: "parked by the publisher", Kind.BATCH: "given up by the stream mapping"}
 _NOT_THE_BUS = frozenset({Drift.CHANGED_BY_HAND, Drift.AHEAD})
 """Kinds that no undelivered event explains."""
-_Element = TypeVar("_Element")
-_Page = TypeVar("_Page", Page, RowPage)
+_COLUMNS = ", ".join(each.name for each in fields(Difference))
+_T = TypeVar("_T")
 
 
 class DifferenceStore:
@@ -60,8 +51,7 @@ class DifferenceStore:
         self._base = sqlite3.connect("", isolation_level=None)
         self._base.executescript(
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
-            "CREATE TABLE differences (id TEXT PRIMARY KEY, drift TEXT, cause TEXT, since TEXT,"
-            " document TEXT) WITHOUT ROWID;"
+            f"CREATE TABLE differences ({_COLUMNS}, PRIMARY KEY (customer_id)) WITHOUT ROWID;"
         )
 
     def close(self) -> None:
@@ -70,22 +60,17 @@ class DifferenceStore:
 
     def put(self, difference: Difference) -> None:
         """Note a difference, in place of what was known of the customer."""
-        cause, document = difference.cause or UNEXPLAINED, json.dumps(asdict(difference))
-        self._base.execute(
-            "INSERT OR REPLACE INTO differences VALUES (?, ?, ?, ?, ?)",
-            (difference.customer_id, difference.drift, cause, difference.since, document),
-        )
+        values = astuple(difference)
+        places = ", ".join("?" * len(values))
+        self._base.execute(f"INSERT OR REPLACE INTO differences VALUES ({places})", values)  # noqa: S608
 
     def get(self, customer_id: str) -> Difference | None:
         """What is known of a customer."""
-        row = self._base.execute(
-            "SELECT document FROM differences WHERE id = ?", (customer_id,)
-        ).fetchone()
-        return _from_text(row[0]) if row else None
+        return next(self._select("WHERE customer_id = ?", customer_id), None)
 
     def drop(self, customer_id: str) -> None:
         """The customer does not differ any more."""
-        self._base.execute("DELETE FROM differences WHERE id = ?", (customer_id,))
+        self._base.execute("DELETE FROM differences WHERE customer_id = ?", (customer_id,))
 
     def count(self) -> int:
         """How many there are."""
@@ -94,27 +79,28 @@ class DifferenceStore:
     def chunks(self, size: int) -> Iterator[list[Difference]]:
         """All of them, some at a time; they may be put and dropped in between."""
         last = ""
-        while True:
-            rows = self._base.execute(
-                "SELECT id, document FROM differences WHERE id > ? ORDER BY id LIMIT ?",
-                (last, size),
-            ).fetchall()
-            if not rows:
-                return
-            yield [_from_text(document) for _, document in rows]
-            last = rows[-1][0]
-
-    def first(self, count: int) -> Sequence[Difference]:
-        """Some of them, to show."""
-        return next(self.chunks(count), [])
+        while chunk := list(
+            self._select("WHERE customer_id > ? ORDER BY customer_id LIMIT ?", last, size)
+        ):
+            yield chunk
+            last = chunk[-1].customer_id
 
     def groups(self) -> list[dict[str, Any]]:
         """How many there are of each kind and cause, the most first; `oldest` has the earliest."""
         rows = self._base.execute(
-            "SELECT drift, cause, COUNT(*), MIN(since) FROM differences"
+            "SELECT drift, COALESCE(cause, 'unexplained'), COUNT(*), MIN(since) FROM differences"
             " GROUP BY drift, cause ORDER BY COUNT(*) DESC, drift, cause"
         )
         return [dict(zip(("drift", "cause", "count", "oldest"), row, strict=True)) for row in rows]
+
+    # Private functions
+
+    def _select(self, condition: str, *values: Any) -> Iterator[Difference]:
+        rows = self._base.execute(f"SELECT {_COLUMNS} FROM differences {condition}", values)  # noqa: S608
+        for customer_id, drift, *others in rows:
+            yield Difference(
+                **dict(zip(_COLUMNS.split(", "), (customer_id, Drift(drift), *others), strict=True))
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +123,7 @@ class Sides:
         accounts, read_at = self.accounts.lookup(customer_ids)
         return rows, accounts, read_at
 
-    def compare(self, customer_ids: Sequence[str]) -> dict[str, Difference]:
+    def compare(self, customer_ids: Iterable[str]) -> dict[str, Difference]:
         """Read these customers (any number) on both sides; returns those that differ."""
         differences = {}
         for ids in chunks(customer_ids, KEYS_MAX):
@@ -155,19 +141,13 @@ class Sides:
 class Comparison:
     """Compares both tables once, or a sample of about `sample` customers and as many rows.
 
-    Args:
-        sides: the tables.
-        differences: where differences are noted.
-        pace: of consumed capacity, for both scans.
-        stopping: asked before each page.
-        progress: called with how many were compared.
-        sample: None: everything.
-        chance: draws the sample.
+    `differences` gets what differs. `pace` is of the capacity that both scans consume; `stopping`
+    is asked before each page, and `progress` called after it with how many were compared. `chance`
+    draws the sample.
 
-    Attributes:
-        scanned: items of Accounts that were read, those of other kinds included.
-        customers: of Accounts, `row_count`: of the subscriber's table, that were compared.
-        unchecked: of how many rows an attribute can't be checked, by its name.
+    Afterwards `scanned` items of Accounts were read, those of other kinds included; `customers` and
+    `row_count` were compared; `unchecked` has of how many rows an attribute can't be checked, by
+    its name.
     """
 
     sides: Sides
@@ -184,53 +164,44 @@ class Comparison:
 
     def run(self) -> None:
         """Read both tables to their end, or until the sample is full."""
-        self._compare_customers()
-        self._compare_rows()
-
-    # Private functions
-
-    def _compare_customers(self) -> None:
-        """Missing and stale rows: every customer, and the row that there should be."""
         accounts, rows = self.sides.accounts, self.sides.rows
-        for page in self._pages(accounts.facts, accounts.page):
-            for some in chunks(page.customers, KEYS_MAX):
+        # Missing and stale rows: every customer, and the row that there should be.
+        for page in self._pages(accounts):
+            self.scanned += page.scanned
+            self.customers += len(page.records)
+            for some in chunks(page.records, KEYS_MAX):
                 by_id = {customer.customer_id: customer for customer in some}
                 stored = rows.lookup(list(by_id))
                 for customer_id, customer in by_id.items():
                     self._compare(customer_id, customer, stored.get(customer_id))
-            self.customers += len(page.customers)
-            self.scanned += page.scanned
-            self.progress(len(page.customers))
-            if self.sample is not None and self.customers >= self.sample:
-                break
-
-    def _compare_rows(self) -> None:
-        """Extra rows: every row, and the customer that there should be."""
-        rows = self.sides.rows
-        for page in self._pages(rows.facts, rows.page):
-            for some in chunks(page.rows, KEYS_MAX):
-                accounts, _ = self.sides.accounts.lookup([row.customer_id for row in some])
+        # Extra rows: every row, and the customer that there should be.
+        for page in self._pages(rows):
+            self.row_count += len(page.records)
+            for some in chunks(page.records, KEYS_MAX):
+                known, _ = accounts.lookup([row.customer_id for row in some])
                 for row in some:
-                    if row.customer_id not in accounts:
+                    if row.customer_id not in known:
                         self._compare(row.customer_id, None, row)
-            self.row_count += len(page.rows)
-            self.progress(len(page.rows))
-            if self.sample is not None and self.row_count >= self.sample:
-                break
 
-    def _pages(self, facts: TableFacts, read: Callable[..., _Page]) -> Iterator[_Page]:
-        """Every page; for a sample, of segments in any order."""
-        segments = 1
+    # Private functions
+
+    def _pages(self, table: Any) -> Iterator[Page[Any]]:
+        """Every page; for a sample, of segments in any order, until it is full."""
+        segments, limit, read = 1, PAGE_SIZE, 0
         if self.sample is not None:
-            segments = min(SEGMENTS_MAX, max(1, facts.item_count // SEGMENT_ITEMS))
+            segments = min(SEGMENTS_MAX, max(1, table.facts.item_count // SEGMENT_ITEMS))
+            limit = min(PAGE_SIZE, self.sample)
         for segment in self.chance.sample(range(segments), segments):
             start: Item | None = None
             while not self.stopping.asked():
                 self.pace.take()
-                limit = min(PAGE_SIZE, self.sample or PAGE_SIZE)
-                page = read(segment, segments, start=start, limit=limit)
+                page = table.page(segment, segments, start=start, limit=limit)
                 self.pace.spent(page.units)
                 yield page
+                read += len(page.records)
+                self.progress(len(page.records))
+                if self.sample is not None and read >= self.sample:
+                    return
                 start = page.next_key
                 if start is None:
                     break
@@ -256,12 +227,8 @@ def recheck(
 ) -> int:
     """Leave only drift in `differences`; returns how many were changes in flight.
 
-    Args:
-        sides: both tables.
-        differences: of the first comparison.
-        grace_seconds: at least how long a difference stands unchanged to be drift.
-        stopping: asked between two rounds.
-        report: called with a sentence before each wait.
+    Drift is what stands unchanged for `grace_seconds`. `stopping` is asked between two rounds;
+    `report` is called with a sentence before each wait.
     """
     first = differences.count()
     for last in (*[False] * (ROUNDS_MAX - 1), True):
@@ -279,21 +246,24 @@ def _read_again(sides: Sides, differences: DifferenceStore, *, last: bool) -> bo
     """Whether anything has changed. In the last round, what has is not worth another look."""
     changed = False
     for chunk in differences.chunks(KEYS_MAX):
-        differing = sides.compare([difference.customer_id for difference in chunk])
+        differing = sides.compare(difference.customer_id for difference in chunk)
         for before in chunk:
             now = differing.get(before.customer_id)
-            if now is not None and now.state == before.state:
+            row_moved = now is None or now.row_state != before.row_state
+            if now is not None and not row_moved and now.account_state == before.account_state:
                 continue
             changed = True
-            if now is None or last or now.row_state != before.row_state:
+            if now is None or row_moved or last:
                 differences.drop(before.customer_id)
             else:
                 differences.put(now)
     return changed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+# Why a change did not arrive
+
+
+class Failure(NamedTuple):
     """A change of a customer that did not arrive, and why; `since`: when it occurred."""
 
     customer_id: str
@@ -320,34 +290,22 @@ def stored_failures(s3: Any, bucket: str, id_attribute: str) -> Iterator[Failure
             customer_id = customer_of(record, id_attribute)
             if customer_id is not None:
                 at = StreamRecord(record).created_at
-                yield Failure(
-                    customer_id=customer_id, cause=cause, since=to_wire(at) if at else None
-                )
+                yield Failure(customer_id, cause, to_wire(at) if at else None)
 
 
 def dead_letters(queue: SqsQueue, stopping: Stopping) -> Iterator[Failure]:
     """Every message in the DLQ. They are hidden from others for some seconds, and kept."""
     with Sweep(queue, stop=stopping.asked) as sweep:
         for message in islice(sweep.messages(), MESSAGES_MAX):
-            diagnosis = diagnose(message)
-            if diagnosis.customer_id is not None:
-                yield Failure(
-                    customer_id=diagnosis.customer_id,
-                    cause=f"in the DLQ: {diagnosis.cause.code} ({diagnosis.cause.origin})",
-                    since=to_wire(diagnosis.event.occurred_at) if diagnosis.event else None,
-                )
+            seen = diagnose(message)
+            if seen.customer_id is not None:
+                cause = f"in the DLQ: {seen.cause.code} ({seen.cause.origin})"
+                since = to_wire(seen.event.occurred_at) if seen.event else None
+                yield Failure(seen.customer_id, cause, since)
 
 
-def chunks(elements: Iterable[_Element], size: int) -> Iterator[list[_Element]]:
+def chunks(elements: Iterable[_T], size: int) -> Iterator[list[_T]]:
     """Lists of that many, the last one shorter."""
     iterator = iter(elements)
     while chunk := list(islice(iterator, size)):
         yield chunk
-
-
-# Private functions
-
-
-def _from_text(text: str) -> Difference:
-    document = json.loads(text)
-    return Difference(**{**document, "drift": Drift(document["drift"])})

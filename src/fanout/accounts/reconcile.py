@@ -9,25 +9,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
-from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 import typer
 from rich.markup import escape
 
-from customer_events.event import NEWEST_MAJOR, CustomerStatusChanged
+from customer_events.event import NEWEST_MAJOR, CustomerStatusChanged, Status
 from customer_events.instants import from_wire, to_wire
 from customer_events.metrics import DRIFTED_ROWS, NAMESPACE
-from fanout.accounts.backfill import (
-    READ_UNITS_DEFAULT,
-    OldRate,
-    ReadUnits,
-    read_units_limit,
-    require_version,
-)
+from fanout.accounts.backfill import READ_UNITS_DEFAULT, OldRate, ReadUnits, read_units_limit
 from fanout.accounts.compare import (
-    Difference,
     Expectation,
     StoredRow,
     find_adapter,
@@ -37,6 +29,7 @@ from fanout.accounts.compare import (
 from fanout.accounts.drift import (
     Comparison,
     DifferenceStore,
+    Failure,
     Sides,
     chunks,
     dead_letters,
@@ -45,29 +38,27 @@ from fanout.accounts.drift import (
     stored_failures,
 )
 from fanout.accounts.snapshots import (
-    ItemReader,
+    QueueOperation,
     Snapshot,
     Unreadable,
     nothing_matches,
-    removal_event,
-    repair_event,
-    send_events,
+    require_version,
     snapshot_event,
 )
-from fanout.accounts.table import AccountsTable, describe
+from fanout.accounts.table import KEYS_MAX, find_accounts
 from fanout.aws import AwsTarget
 from fanout.console import ERR, OUT, print_json, table, warn, working
 from fanout.contract.followed import followed_statuses
-from fanout.discovery import Publisher, Subscriber, find_publisher, find_subscriber
+from fanout.discovery import find_publisher, find_subscriber
 from fanout.errors import ExitCode, Found, WrongUse
 from fanout.runs.journal import done, ended, intent
 from fanout.runs.ledger import State
-from fanout.runs.operation import Ending, Nothing, Operation, Plan, Selecting, Words, Work, perform
+from fanout.runs.operation import Ending, Nothing, Plan, Selecting, Words, Work, perform
 from fanout.runs.options import JournalCopy, Json, Reveal, RunsDir, run_store
 from fanout.runs.pace import Pace, Stopping
 from fanout.runs.store import Run, find_operator
 from fanout.sqs.queue import SqsQueue
-from fanout.text import mask_customer
+from fanout.text import mask_customer, span
 
 COMMAND = "reconcile"
 STEP = "repair"
@@ -90,43 +81,37 @@ class End(StrEnum):
     IMPOSSIBLE = "can't be repaired"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repair:
+class Repair(NamedTuple):
     """What to do for a customer: an event to send, or why there is none."""
 
     customer_id: str
-    event: CustomerStatusChanged | None
     end: End
+    event: CustomerStatusChanged | None = None
     why: str = ""
 
 
 def repair_for(
-    difference: Difference,
+    customer_id: str,
     account: Snapshot | Unreadable | None,
     stored: StoredRow | None,
     *,
     source: str,
     read_at: datetime,
 ) -> Repair:
-    """What repairs a difference; `read_at` is when Accounts was read."""
-    customer_id = difference.customer_id
+    """What repairs a row that differs; `read_at` is when Accounts was read."""
     row = stored.row if stored else None
-    event, why = None, ""
     if isinstance(account, Unreadable):
         why = f"Accounts' item can't become an event: {account.code}. Fix the item."
-    elif stored is not None and row is None and stored.has_sequence:
+        return Repair(customer_id, End.IMPOSSIBLE, why=why)
+    if stored is not None and row is None and stored.has_sequence:
         why = (
             "The row has a sequence, but not the guard's other attributes: it was changed by hand. "
             "Delete the row, then repair again."
         )
-    elif account is None:
-        event = removal_event(customer_id, source, row.sequence if row else None, read_at)
-    elif row is None:
-        event = snapshot_event(account, source)
-    else:
-        event = repair_event(account, source, row.sequence)
-    end = End.SENT if event else End.IMPOSSIBLE
-    return Repair(customer_id=customer_id, event=event, end=end, why=why)
+        return Repair(customer_id, End.IMPOSSIBLE, why=why)
+    gone = Snapshot(customer_id=customer_id, status=Status.REMOVED, read_at=read_at)
+    event = snapshot_event(account or gone, source, repairs=row.sequence if row else None)
+    return Repair(customer_id, End.SENT, event)
 
 
 def repairs(sides: Sides, customer_ids: Sequence[str], source: str) -> Iterator[Repair]:
@@ -134,11 +119,10 @@ def repairs(sides: Sides, customer_ids: Sequence[str], source: str) -> Iterator[
     rows, accounts, read_at = sides.read(customer_ids)
     for customer_id in customer_ids:
         account, stored = accounts.get(customer_id), rows.get(customer_id)
-        difference = sides.expectation.compare(customer_id, account, stored)
-        if difference is None:
-            yield Repair(customer_id=customer_id, event=None, end=End.AGREES)
+        if sides.expectation.compare(customer_id, account, stored) is None:
+            yield Repair(customer_id, End.AGREES)
         else:
-            yield repair_for(difference, account, stored, source=source, read_at=read_at)
+            yield repair_for(customer_id, account, stored, source=source, read_at=read_at)
 
 
 def send_repairs(
@@ -183,26 +167,21 @@ def still_differing(
     None: somebody asked to stop before that was known.
     """
     ends_at = time.monotonic() + patience_seconds
-    with closing(DifferenceStore()) as left:
-        for ids in chunks((item.id for item in run.ledger.items()), 500):
-            for difference in sides.compare(ids).values():
-                left.put(difference)
-        while left.count() and time.monotonic() < ends_at:
+    left = 0
+    for ids in chunks((item.id for item in run.ledger.items()), KEYS_MAX):
+        while (differing := sides.compare(ids)) and time.monotonic() < ends_at:
             stopping.wait(_POLL_SECONDS)
             if stopping.asked():
                 return None
-            for chunk in left.chunks(500):
-                ids = [difference.customer_id for difference in chunk]
-                for customer_id in set(ids) - sides.compare(ids).keys():
-                    left.drop(customer_id)
-        return left.count()
+        left += len(differing)
+    return left
 
 
 # The operation
 
 
 @dataclass(kw_only=True)
-class Reconcile(Operation):
+class Reconcile(QueueOperation):
     """Compare both tables; as an operation, repair the customers of a run.
 
     `rule` and `adapter` are as their options. `differences` are what a new run is to repair;
@@ -222,9 +201,6 @@ class Reconcile(Operation):
         twice="the second repair has no effect",
     )
 
-    target: AwsTarget
-    publisher: Publisher
-    subscriber: Subscriber
     sides: Sides
     rule: str | None = None
     adapter: str | None = None
@@ -240,7 +216,7 @@ class Reconcile(Operation):
         target: AwsTarget,
         name: str,
         *,
-        repair: bool,
+        repair: bool = True,
         rule: str | None = None,
         adapter: str | None = None,
         **options: Any,
@@ -257,12 +233,11 @@ class Reconcile(Operation):
             raise WrongUse(
                 f"{name} states no table in its SSM parameter: there is nothing to compare."
             )
-        client = target.client("dynamodb")
-        function = find_rule(name, rule)
-        accounts = describe(client, publisher.accounts_table, publisher.customer_id_attribute)
+        function, table_of = find_rule(name, rule), find_adapter(adapter)
+        own = own_attributes(function)
         sides = Sides(
-            accounts=AccountsTable(client, accounts, ItemReader(publisher)),
-            rows=find_adapter(adapter)(client, subscriber.table, own_attributes(function)),
+            accounts=find_accounts(target, publisher),
+            rows=table_of(target.client("dynamodb"), subscriber.table, own),
             expectation=Expectation(
                 followed=followed_statuses(subscriber, publisher),
                 rule=function,
@@ -279,31 +254,9 @@ class Reconcile(Operation):
             **options,
         )
 
-    @classmethod
-    def reopen(cls, target: AwsTarget, header: Mapping[str, Any]) -> Self:
-        """See `Operation.reopen`. Old journals state no options."""
-        names = ("rule", "adapter", "grace_seconds")
-        options = {name: header["options"][name] for name in names if name in header["options"]}
-        operation = cls.of(target, header["subject"]["subscriber"], repair=True, **options)
-        if header["subject"] != operation.subject():
-            raise WrongUse(
-                f"Run {header['run_id']} was made for another queue or table than there is now: "
-                "start a new one."
-            )
-        return operation
-
-    def subject(self) -> Mapping[str, Any]:
+    def subject(self) -> dict[str, Any]:
         """See `Operation.subject`."""
-        return {
-            "prefix": self.target.prefix,
-            "subscriber": self.subscriber.name,
-            "queue_arn": self.subscriber.queue_arn,
-            "table": self.subscriber.table,
-        }
-
-    def options(self) -> dict[str, Any]:
-        """What a resume needs."""
-        return {"rule": self.rule, "adapter": self.adapter, "grace_seconds": self.grace_seconds}
+        return super().subject() | {"table": self.subscriber.table}
 
     def select(self, run: Run, selecting: Selecting) -> Nothing:  # noqa: ARG002 (it was compared)
         """See `Operation.select`.
@@ -317,9 +270,9 @@ class Reconcile(Operation):
                 f"`fanout reconcile {self.subscriber.name} --repair --execute` again."
             )
         run.select(
-            {"id": one.customer_id, "drift": one.drift.value, "cause": one.cause}
+            {"id": each.customer_id, "drift": each.drift.value, "cause": each.cause}
             for chunk in self.differences.chunks(500)
-            for one in chunk
+            for each in chunk
         )
         run.freeze(cut_off=datetime.now(UTC))
         return Nothing()
@@ -374,7 +327,7 @@ class Reconcile(Operation):
             )
         if differences.count():
             with working("looking for causes"):
-                self._explain(differences, stopping)
+                explain(differences, self._failures(stopping))
         return self._report(comparison, differences, in_flight)
 
     # Private functions
@@ -383,6 +336,7 @@ class Reconcile(Operation):
         self, comparison: Comparison, differences: DifferenceStore, in_flight: int
     ) -> dict[str, Any]:
         drifted = differences.count()
+        examples = next(differences.chunks(EXAMPLES_MAX), [])
         return {
             "subscriber": self.subscriber.name,
             "at": to_wire(datetime.now(UTC)),
@@ -394,27 +348,25 @@ class Reconcile(Operation):
             "drifted": drifted,
             "unchecked": dict(comparison.unchecked),
             "groups": differences.groups(),
-            "differences": [one.to_document() for one in differences.first(EXAMPLES_MAX)],
+            "differences": [difference.to_document() for difference in examples],
             "run_id": None,
             "repairs": None,
             "left": None,
         }
 
-    def _explain(self, differences: DifferenceStore, stopping: Stopping) -> None:
+    def _failures(self, stopping: Stopping) -> Iterator[Failure]:
         publisher, subscriber = self.publisher, self.subscriber
-        stored = stored_failures(
+        yield from stored_failures(
             self.target.client("s3"), publisher.failure_bucket, publisher.customer_id_attribute
         )
         sqs = self.target.client("sqs")
         dlq = SqsQueue(sqs, subscriber.dlq_url, what=f"the DLQ of {subscriber.name}")
-        explain(differences, chain(stored, dead_letters(dlq, stopping)))
+        yield from dead_letters(dlq, stopping)
 
     def _repair(self, run: Run, work: Work) -> Ending:
-        url, name = self.subscriber.queue_url, self.subscriber.name
-        queue = SqsQueue(self.target.client("sqs"), url, what=f"the queue of {name}")
         send_repairs(
             self.sides,
-            partial(send_events, queue, fifo=url.endswith(".fifo")),
+            self.sender(),
             run,
             source=self.publisher.source,
             stop=work.stop,
@@ -430,7 +382,8 @@ class Reconcile(Operation):
             self.left = still_differing(self.sides, run, patience_seconds, work.stopping)
         if self.left is None:
             return Ending(left=run.ledger.count(State.ENDED))  # repaired, not known to agree
-        return Ending(sentence=f"{self.left:,} rows of {name} have drifted." if self.left else "")
+        drifted = f"{self.left:,} rows of {self.subscriber.name} have drifted."
+        return Ending(sentence=drifted if self.left else "")
 
 
 # The command
@@ -526,10 +479,11 @@ def repair_drift(
     """Repair `operation.differences` in a run of its own; returns what it adds to the report."""
     target = operation.target
     operator = find_operator(target)
+    options = {name: getattr(operation, name) for name in ("rule", "adapter", "grace_seconds")}
     run = run_store(target, runs_dir).create(
         COMMAND,
         subject=operation.subject(),
-        options=operation.options() | {"journal": journal, "execute": True},
+        options=options | {"journal": journal, "execute": True},
         operator=operator,
     )
     with run:
@@ -587,21 +541,18 @@ def print_report(report: Mapping[str, Any]) -> None:
             groups.add_row(group["drift"], escape(group["cause"]), f"{group['count']:,}", oldest)
         OUT.print(groups)
         examples = table("Such as", "customer", "drift", "Accounts", "row", "for")
-        for one in report["differences"][:ROWS_MAX]:
-            expected, found = (escape(one[name] or "not there") for name in ("expected", "found"))
-            age = _how_long(one, from_wire(report["at"]))
-            examples.add_row(escape(one["customer_id"]), one["drift"], expected, found, age)
+        now = from_wire(report["at"])
+        for difference in report["differences"][:ROWS_MAX]:
+            expected, found = (
+                escape(difference[side] or "not there") for side in ("expected", "found")
+            )
+            since = difference["since"] or difference["row_of"]
+            age = span((now - from_wire(since)).total_seconds()) if since else "unknown"
+            at_most = "at most " if since and not difference["since"] else ""
+            customer = escape(difference["customer_id"])
+            examples.add_row(customer, difference["drift"], expected, found, f"{at_most}{age}")
         OUT.print(examples)
     if report["repairs"] is not None:
         ends = ", ".join(f"{count:,} {end}" for end, count in report["repairs"].items() if count)
         left = "" if report["left"] is None else f"; {report['left']:,} still differ"
         OUT.print(f"Repairs (run {report['run_id']}): {ends or 'none'}{left}.")
-
-
-def _how_long(difference: Mapping[str, Any], now: datetime) -> str:
-    """`2 days, 3:04:05`."""
-    since = difference["since"] or difference["row_of"]
-    if since is None:
-        return "unknown"
-    age = str(max(now - from_wire(since), now - now)).partition(".")[0]
-    return age if difference["since"] else f"at most {age}"

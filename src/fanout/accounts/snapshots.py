@@ -1,26 +1,23 @@
-"""A customer's state as it was read, and the event a subscriber gets of it: snapshot or repair."""
+"""A customer's state as it was read, and the event that one subscriber's queue gets of it."""
 
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
-from typing import Any
+from typing import Any, Self
 
 from customer_events.encoder import encode
-from customer_events.event import (
-    NEWEST_MAJOR,
-    TYPE_PREFIX,
-    Change,
-    CustomerStatusChanged,
-    Status,
-    transition,
-)
+from customer_events.event import NEWEST_MAJOR, Change, CustomerStatusChanged, Status
 from customer_events.identity import snapshot_id
 from customer_events.sequence import UNCOUNTED, SequenceSource, sequence
 from customer_events.sequence import Sequence as EventSequence
-from fanout.discovery import Publisher, table_rules
-from fanout.errors import Refused
+from fanout.aws import AwsTarget
+from fanout.discovery import Publisher, Subscriber, table_rules
+from fanout.errors import Refused, WrongUse
+from fanout.runs.operation import Operation
 from fanout.sqs.queue import Sending, SqsQueue, batches
 from publisher import attribute_values
 from publisher.reasons import BadRecord
@@ -41,10 +38,10 @@ class Snapshot:
 
     customer_id: str
     status: Status
-    reason: str | None
-    sequence: EventSequence | None
-    changed_at: datetime | None
     read_at: datetime
+    reason: str | None = None
+    sequence: EventSequence | None = None
+    changed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,57 +118,43 @@ def nothing_matches(publisher: Publisher, scanned: int) -> str:
     )
 
 
-def snapshot_event(snapshot: Snapshot, source: str) -> CustomerStatusChanged:
-    """A customer's state. With a version counter it is ordered among the live events."""
-    return _event(snapshot, source, snapshot.sequence or UNCOUNTED, repairs=None)
-
-
-def repair_event(
-    snapshot: Snapshot, source: str, row_sequence: EventSequence
+def snapshot_event(
+    snapshot: Snapshot, source: str, *, repairs: EventSequence | None = None
 ) -> CustomerStatusChanged:
-    """A customer's state for a row that has drifted.
-
-    Where Accounts counts, and counts higher than the row, the state competes by its own sequence.
-    Else it applies only if the row still has the sequence that it had when it was read.
-    """
-    if snapshot.sequence is not None and snapshot.sequence > row_sequence:
-        return snapshot_event(snapshot, source)
-    return _event(snapshot, source, UNCOUNTED, repairs=row_sequence)
-
-
-def removal_event(
-    customer_id: str, source: str, row_sequence: EventSequence | None, read_at: datetime
-) -> CustomerStatusChanged:
-    """For a row whose customer Accounts does not have: the row says `REMOVED`, and stays.
+    """A customer's state. With a version counter it is ordered among the live events.
 
     Args:
-        customer_id: the customer.
+        snapshot: the state.
         source: the producer's URI.
-        row_sequence: the row's; None where a row without one was put there by hand.
-        read_at: when Accounts had no such customer.
+        repairs: the sequence of the row that has drifted. Where Accounts counts higher than that,
+            the state competes by its own sequence. Else it applies only if the row still has this
+            one.
     """
-    removed = Snapshot(
-        customer_id=customer_id,
-        status=Status.REMOVED,
-        reason=None,
-        sequence=None,
-        changed_at=None,
-        read_at=read_at,
+    order = snapshot.sequence or UNCOUNTED
+    if repairs is not None:
+        repairs, order = (None, order) if order > repairs else (repairs, UNCOUNTED)
+    return CustomerStatusChanged(
+        event_id=snapshot_id(source, snapshot.customer_id, order, NEWEST_MAJOR, snapshot.read_at),
+        source=source,
+        customer_id=snapshot.customer_id,
+        sequence=order,
+        sequence_source=SequenceSource.STREAM if order == UNCOUNTED else SequenceSource.VERSION,
+        schema_version=NEWEST_MAJOR,
+        occurred_at=snapshot.read_at,
+        status=snapshot.status,
+        previous_status=None,
+        reason=snapshot.reason,
+        change=Change.SNAPSHOT,
+        changed_at=snapshot.changed_at or snapshot.read_at,
+        repairs=repairs,
     )
-    return _event(removed, source, UNCOUNTED, repairs=row_sequence)
 
 
 _ATTEMPTS_MAX = 6
 _PAUSE_MAX_SECONDS = 5.0
 
 
-def send_events(
-    queue: SqsQueue,
-    events: Sequence[CustomerStatusChanged],
-    *,
-    fifo: bool,
-    sleep: Callable[[float], object] = time.sleep,
-) -> None:
+def send_events(queue: SqsQueue, events: Sequence[CustomerStatusChanged], *, fifo: bool) -> None:
     """Send events to one subscriber's queue as the bus would, and again what was not confirmed.
 
     In tens: at most some 40 kB a call (an id of 2,048 escaped characters), far below 1 MiB. When
@@ -184,7 +167,7 @@ def send_events(
         left, why = batch, ""
         for attempt in range(_ATTEMPTS_MAX):
             if attempt:
-                sleep(min(_PAUSE_MAX_SECONDS, 0.1 * 2**attempt))
+                time.sleep(min(_PAUSE_MAX_SECONDS, 0.1 * 2**attempt))
             failed = {one.message_id: one.why for one in queue.send(left) if not one.ok}
             left = [sending for sending in left if sending.message_id in failed]
             if not left:
@@ -197,44 +180,79 @@ def send_events(
             )
 
 
+@dataclass(kw_only=True)
+class QueueOperation(Operation):
+    """Sends events about customers to the queue of one subscriber, and to nobody else's.
+
+    A field that is also an option in a run's header is set from there in a resume.
+    """
+
+    target: AwsTarget
+    publisher: Publisher
+    subscriber: Subscriber
+
+    @classmethod
+    @abstractmethod
+    def of(cls, target: AwsTarget, name: str, **options: Any) -> Self:
+        """Look everything up for the subscriber of this name, and change nothing.
+
+        Raises:
+            WrongUse: no such subscriber, or one that can't be worked on as it is.
+        """
+
+    @classmethod
+    def reopen(cls, target: AwsTarget, header: Mapping[str, Any]) -> Self:
+        """See `Operation.reopen`. Old journals state fewer options, or none."""
+        names = {field.name for field in fields(cls)}
+        options = {name: value for name, value in header["options"].items() if name in names}
+        operation = cls.of(target, header["subject"]["subscriber"], **options)
+        if header["subject"] != operation.subject():
+            raise WrongUse(
+                f"Run {header['run_id']} was made for another queue, table or filter than there is "
+                "now: start a new one."
+            )
+        return operation
+
+    def subject(self) -> dict[str, Any]:
+        """See `Operation.subject`."""
+        return {
+            "prefix": self.target.prefix,
+            "subscriber": self.subscriber.name,
+            "queue_arn": self.subscriber.queue_arn,
+        }
+
+    def queue(self) -> SqsQueue:
+        """The subscriber's queue."""
+        name, url = self.subscriber.name, self.subscriber.queue_url
+        return SqsQueue(self.target.client("sqs"), url, what=f"the queue of {name}")
+
+    def sender(self) -> Callable[[Sequence[CustomerStatusChanged]], None]:
+        """Sends events to the queue; see `send_events`."""
+        fifo = self.subscriber.queue_url.endswith(".fifo")
+        return partial(send_events, self.queue(), fifo=fifo)
+
+
+def require_version(subscriber: Subscriber) -> None:
+    """Raises: WrongUse where the subscriber does not read the version that snapshots have."""
+    if NEWEST_MAJOR not in subscriber.versions:
+        stated = ", ".join(str(major) for major in subscriber.versions)
+        raise WrongUse(
+            f"{subscriber.name} reads version {stated}, and snapshots are version {NEWEST_MAJOR}: "
+            f"let it read version {NEWEST_MAJOR} first."
+        )
+
+
 # Private functions
 
 
-def _event(
-    snapshot: Snapshot, source: str, order: EventSequence, *, repairs: EventSequence | None
-) -> CustomerStatusChanged:
-    counted = order != UNCOUNTED
-    return CustomerStatusChanged(
-        event_id=snapshot_id(source, snapshot.customer_id, order, NEWEST_MAJOR, snapshot.read_at),
-        source=source,
-        customer_id=snapshot.customer_id,
-        sequence=order,
-        sequence_source=SequenceSource.VERSION if counted else SequenceSource.STREAM,
-        schema_version=NEWEST_MAJOR,
-        occurred_at=snapshot.read_at,
-        status=snapshot.status,
-        previous_status=None,
-        reason=snapshot.reason,
-        change=Change.SNAPSHOT,
-        changed_at=snapshot.changed_at or snapshot.read_at,
-        repairs=repairs,
-    )
-
-
 def _sending(event: CustomerStatusChanged, *, fifo: bool) -> Sending:
-    attributes = {  # what the bus sets for filters
-        "type": f"{TYPE_PREFIX}{event.schema_version}",
-        "schema_version": str(event.schema_version),
-        "status": event.status.value,
-        "transition": transition(event),
+    name = str(event.event_id)
+    attributes = {
+        each: {"DataType": "String", "StringValue": value}
+        for each, value in event.filter_attributes()
     }
-    entry: dict[str, Any] = {
-        "MessageBody": encode(event),
-        "MessageAttributes": {
-            name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
-        },
-    }
+    entry: dict[str, Any] = {"MessageBody": encode(event), "MessageAttributes": attributes}
     if fifo:  # the group that the publisher gives the customer's live events
         entry["MessageGroupId"] = sha256(event.customer_id.encode()).hexdigest()
-        entry["MessageDeduplicationId"] = str(event.event_id)
-    return Sending(message_id=str(event.event_id), entry=entry)
+        entry["MessageDeduplicationId"] = name
+    return Sending(message_id=name, entry=entry)

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from fanout.accounts.snapshots import Item, ItemReader, Snapshot, Unreadable
+from fanout.aws import AwsTarget
+from fanout.discovery import Publisher
 from fanout.errors import Refused, WrongUse
 from publisher import attribute_values
 
@@ -28,6 +30,7 @@ _READS_MAX = 5
 _SMALLEST = timedelta(microseconds=1)
 
 T = TypeVar("T")
+Answer = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,112 +46,6 @@ class TableFacts:
     id_attribute: str
     id_type: str
     sort_key: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """One page of a segment. `next_key` is None at its end; `units`: what it consumed."""
-
-    customers: tuple[Snapshot | Unreadable, ...]
-    scanned: int
-    next_key: Item | None
-    units: float
-
-
-class AccountsTable:
-    """Reads customers.
-
-    Args:
-        client: a boto3 DynamoDB client.
-        facts: of the table; see `describe`.
-        reader: reads the items.
-    """
-
-    def __init__(self, client: Any, facts: TableFacts, reader: ItemReader) -> None:
-        self._client = client
-        self.facts = facts
-        self._reader = reader
-        key = [facts.id_attribute, *([facts.sort_key] if facts.sort_key else [])]
-        self._projection = projection(dict.fromkeys([*key, *reader.attributes]))
-
-    def page(self, segment: int, segments: int, *, start: Item | None, limit: int) -> Page:
-        """Scan one page of a segment, strongly consistent.
-
-        Raises:
-            ClientError, BotoCoreError: AWS refuses, after botocore's own retries.
-        """
-        request = scan_request(
-            self.facts.name, self._projection, segment, segments, start=start, limit=limit
-        )
-
-        def scan() -> tuple[Any, Mapping[str, Any]]:
-            answer = self._client.scan(**request)
-            return answer, answer
-
-        answer, read_at = dated(scan)
-        customers = (self._reader.read(item, read_at) for item in answer["Items"])
-        return Page(
-            customers=tuple(customer for customer in customers if customer is not None),
-            scanned=answer["ScannedCount"],
-            next_key=answer.get("LastEvaluatedKey"),
-            units=answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0),
-        )
-
-    def lookup(
-        self, customer_ids: Sequence[str]
-    ) -> tuple[dict[str, Snapshot | Unreadable], datetime]:
-        """Read at most 100 customers, strongly consistent; those that don't exist are left out.
-
-        Returns:
-            The customers, and an instant at or before all of the reads.
-        """
-        ids = [customer_id for customer_id in customer_ids if self._can_be_key(customer_id)]
-        if self.facts.sort_key is None or not ids:
-            reads = [dated(lambda: self._items(ids))]
-        else:
-            reads = [dated(partial(self._partition, customer_id)) for customer_id in ids]
-        customers: dict[str, Snapshot | Unreadable] = {}
-        for items, read_at in reads:
-            for item in items:
-                customer = self._reader.read(item, read_at)
-                if customer is not None:
-                    customers.setdefault(customer.customer_id, customer)
-        return customers, min(read_at for _, read_at in reads)
-
-    # Private functions
-
-    def _can_be_key(self, customer_id: str) -> bool:
-        """A subscriber's row may hold any text, and Accounts' key may be a number.
-
-        A customer's id is the number as DynamoDB writes it; another text of the same number is
-        nobody's, and BatchGetItem refuses to be asked for one key twice.
-        """
-        return self.facts.id_type == "S" or attribute_values.number_text(customer_id) == customer_id
-
-    def _items(self, ids: Sequence[str]) -> tuple[list[Item], Mapping[str, Any]]:
-        if not ids:  # none of them can exist; the answer has the time all the same
-            return [], self._client.describe_table(TableName=self.facts.name)
-        keys = [{self.facts.id_attribute: {self.facts.id_type: one}} for one in ids]
-        return batch_get(self._client, self.facts.name, keys, self._projection)
-
-    def _partition(self, customer_id: str) -> tuple[list[Item], Mapping[str, Any]]:
-        """Every item of a partition, and the last answer; the filter says which is the customer."""
-        names = {**self._projection["ExpressionAttributeNames"], "#id": self.facts.id_attribute}
-        request: dict[str, Any] = {
-            **self._projection,
-            "TableName": self.facts.name,
-            "ConsistentRead": True,
-            "KeyConditionExpression": "#id = :id",
-            "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": {":id": {self.facts.id_type: customer_id}},
-        }
-        items: list[Item] = []
-        while True:
-            answer = self._client.query(**request)
-            items += answer["Items"]
-            if "LastEvaluatedKey" not in answer:
-                return items, answer
-            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
 
 def describe(client: Any, table: str, id_attribute: str) -> TableFacts:
@@ -171,7 +68,7 @@ def describe(client: Any, table: str, id_attribute: str) -> TableFacts:
             "customers can't be looked up by their id."
         )
     attributes = description["AttributeDefinitions"]
-    types = {one["AttributeName"]: one["AttributeType"] for one in attributes}
+    types = {attribute["AttributeName"]: attribute["AttributeType"] for attribute in attributes}
     return TableFacts(
         name=table,
         item_count=description.get("ItemCount", 0),
@@ -182,69 +79,175 @@ def describe(client: Any, table: str, id_attribute: str) -> TableFacts:
     )
 
 
-def projection(names: Iterable[str]) -> Mapping[str, Any]:
-    """Ask for these attributes alone; placeholders, since some are reserved words."""
-    placeholders = {f"#a{index}": name for index, name in enumerate(names)}
-    return {
-        "ProjectionExpression": ", ".join(placeholders),
-        "ExpressionAttributeNames": placeholders,
-    }
+# Any table, strongly consistent
 
 
-def scan_request(
-    table: str,
-    projection: Mapping[str, Any],
-    segment: int,
-    segments: int,
-    *,
-    start: Item | None,
-    limit: int,
-) -> dict[str, Any]:
-    """What Scan takes for one strongly consistent page of a segment."""
-    return {
-        "TableName": table,
-        "ConsistentRead": True,
-        "Segment": segment,
-        "TotalSegments": segments,
-        "Limit": limit,
-        "ReturnConsumedCapacity": "TOTAL",
-        **projection,
-        **({"ExclusiveStartKey": start} if start is not None else {}),
-    }
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[T]):
+    """One page of a segment, of which `scanned` items were read.
 
-
-def batch_get(
-    client: Any,
-    table: str,
-    keys: Sequence[Mapping[str, Any]],
-    projection: Mapping[str, Any],
-    *,
-    sleep: Callable[[float], object] = time.sleep,
-) -> tuple[list[Item], Mapping[str, Any]]:
-    """Read 1 to 100 distinct keys, strongly consistent.
-
-    Returns:
-        The items that exist, and the last answer.
-
-    Raises:
-        Refused: DynamoDB keeps leaving some unprocessed.
+    `next_key` is None at the segment's end; `units` is the read capacity that was consumed.
     """
-    items: list[Item] = []
-    wanted = {table: {"Keys": list(keys), "ConsistentRead": True, **projection}}
-    for attempt in range(_ROUNDS_MAX):
-        answer = client.batch_get_item(RequestItems=wanted)
-        items += answer["Responses"].get(table, [])
-        wanted = answer.get("UnprocessedKeys") or {}
-        if not wanted:
-            return items, answer
-        sleep(min(_PAUSE_MAX_SECONDS, 0.05 * 2**attempt))
-    raise Refused(
-        f"DynamoDB left reads of {table} unprocessed {_ROUNDS_MAX} times: it is throttled. Raise "
-        "its capacity, or try again with fewer --read-units."
+
+    records: tuple[T, ...]
+    scanned: int
+    next_key: Item | None
+    units: float
+
+
+class ConsistentTable:
+    """A table of which the key and some attributes are read.
+
+    Raises, from each method:
+        ClientError, BotoCoreError: AWS refuses, after botocore's own retries.
+    """
+
+    def __init__(self, client: Any, facts: TableFacts, attributes: Iterable[str]) -> None:
+        self.client = client
+        self.facts = facts
+        key = [facts.id_attribute, *([facts.sort_key] if facts.sort_key else [])]
+        names = dict.fromkeys([*key, *attributes])
+        # Placeholders, since some names are reserved words.
+        placeholders = {f"#a{index}": name for index, name in enumerate(names)}
+        self._projection = {
+            "ProjectionExpression": ", ".join(placeholders),
+            "ExpressionAttributeNames": placeholders,
+        }
+
+    def scan(self, segment: int, segments: int, *, start: Item | None, limit: int) -> Answer:
+        """The answer to Scan for one page of a segment, at most `limit` items."""
+        answer: Answer = self.client.scan(
+            TableName=self.facts.name,
+            ConsistentRead=True,
+            Segment=segment,
+            TotalSegments=segments,
+            Limit=limit,
+            ReturnConsumedCapacity="TOTAL",
+            **self._projection,
+            **({"ExclusiveStartKey": start} if start is not None else {}),
+        )
+        return answer
+
+    def get(self, ids: Sequence[str]) -> tuple[list[Item], Answer]:
+        """The items with these at most 100 distinct partition keys, and the last answer.
+
+        Raises:
+            Refused: DynamoDB keeps leaving some unprocessed.
+        """
+        name = self.facts.name
+        items: list[Item] = []
+        if not ids:  # nothing to find; an answer tells the time all the same
+            return items, self.client.describe_table(TableName=name)
+        keys = [{self.facts.id_attribute: {self.facts.id_type: each}} for each in ids]
+        wanted = {name: {"Keys": keys, "ConsistentRead": True, **self._projection}}
+        for attempt in range(_ROUNDS_MAX):
+            answer = self.client.batch_get_item(RequestItems=wanted)
+            items += answer["Responses"].get(name, [])
+            wanted = answer.get("UnprocessedKeys") or {}
+            if not wanted:
+                return items, answer
+            time.sleep(min(_PAUSE_MAX_SECONDS, 0.05 * 2**attempt))
+        raise Refused(
+            f"DynamoDB left reads of {name} unprocessed {_ROUNDS_MAX} times: it is throttled. "
+            "Raise its capacity, or try again with fewer --read-units."
+        )
+
+    def partition(self, key: str) -> tuple[list[Item], Answer]:
+        """Every item of a partition, and the last answer."""
+        pages = self.client.get_paginator("query").paginate(
+            TableName=self.facts.name,
+            ConsistentRead=True,
+            KeyConditionExpression="#a0 = :id",  # the key comes first in the projection
+            ExpressionAttributeValues={":id": {self.facts.id_type: key}},
+            **self._projection,
+        )
+        answers = list(pages)
+        return [item for answer in answers for item in answer["Items"]], answers[-1]
+
+
+def page_of(answer: Answer, records: Iterable[T | None]) -> Page[T]:
+    """The page of a Scan's answer, with what its items say; what says nothing is left out."""
+    return Page(
+        records=tuple(record for record in records if record is not None),
+        scanned=answer["ScannedCount"],
+        next_key=answer.get("LastEvaluatedKey"),
+        units=answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0),
     )
 
 
-def dated(read: Callable[[], tuple[T, Mapping[str, Any]]]) -> tuple[T, datetime]:
+# Customers, each with the time at which it was read
+
+
+class AccountsTable:
+    """Reads customers.
+
+    Args:
+        client: a boto3 DynamoDB client.
+        facts: of the table; see `describe`.
+        reader: reads the items.
+    """
+
+    def __init__(self, client: Any, facts: TableFacts, reader: ItemReader) -> None:
+        self.facts = facts
+        self._table = ConsistentTable(client, facts, reader.attributes)
+        self._reader = reader
+
+    def page(
+        self, segment: int, segments: int, *, start: Item | None, limit: int
+    ) -> Page[Snapshot | Unreadable]:
+        """One page of a segment."""
+
+        def scan() -> tuple[Answer, Answer]:
+            answer = self._table.scan(segment, segments, start=start, limit=limit)
+            return answer, answer
+
+        answer, read_at = dated(scan)
+        return page_of(answer, (self._reader.read(item, read_at) for item in answer["Items"]))
+
+    def lookup(
+        self, customer_ids: Sequence[str]
+    ) -> tuple[dict[str, Snapshot | Unreadable], datetime]:
+        """Read at most 100 customers; those that don't exist are left out.
+
+        Returns:
+            The customers, and an instant at or before all of the reads.
+        """
+        ids = [customer_id for customer_id in customer_ids if self._can_be_key(customer_id)]
+        if self.facts.sort_key is None or not ids:
+            reads = [dated(partial(self._table.get, ids))]
+        else:  # the entity filter says which item of a partition is the customer
+            reads = [dated(partial(self._table.partition, customer_id)) for customer_id in ids]
+        customers: dict[str, Snapshot | Unreadable] = {}
+        for items, read_at in reads:
+            for item in items:
+                customer = self._reader.read(item, read_at)
+                if customer is not None:
+                    customers.setdefault(customer.customer_id, customer)
+        return customers, min(read_at for _, read_at in reads)
+
+    # Private functions
+
+    def _can_be_key(self, customer_id: str) -> bool:
+        """A subscriber's row may hold any text, and Accounts' key may be a number.
+
+        A customer's id is the number as DynamoDB writes it; another text of the same number is
+        nobody's, and BatchGetItem refuses to be asked for one key twice.
+        """
+        return self.facts.id_type == "S" or attribute_values.number_text(customer_id) == customer_id
+
+
+def find_accounts(target: AwsTarget, publisher: Publisher) -> AccountsTable:
+    """The Accounts table of a deployment.
+
+    Raises:
+        WrongUse: there is no such table, or it is not as the publisher's parameter says.
+    """
+    client = target.client("dynamodb")
+    facts = describe(client, publisher.accounts_table, publisher.customer_id_attribute)
+    return AccountsTable(client, facts, ItemReader(publisher))
+
+
+def dated(read: Callable[[], tuple[T, Answer]]) -> tuple[T, datetime]:
     """Read, and again where that took long.
 
     Args:

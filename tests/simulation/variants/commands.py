@@ -140,7 +140,7 @@ def dated_late(date_header, *, call_seconds):
 def leaving_the_removed(*arguments, **options):
     repair = _repair_for(*arguments, **options)
     if arguments[1] is None:
-        return replace(repair, event=None, end=reconcile.End.AGREES)
+        return reconcile.Repair(repair.customer_id, reconcile.End.AGREES)
     return repair
 
 
@@ -149,12 +149,11 @@ def accounts_first(sides, customer_ids, source):
     accounts, read_at = sides.accounts.lookup(customer_ids)
     rows = sides.rows.lookup(customer_ids)
     for one in customer_ids:
-        difference = sides.expectation.compare(one, accounts.get(one), rows.get(one))
-        if difference is None:
-            yield reconcile.Repair(customer_id=one, event=None, end=reconcile.End.AGREES)
+        if sides.expectation.compare(one, accounts.get(one), rows.get(one)) is None:
+            yield reconcile.Repair(one, reconcile.End.AGREES)
         else:
             yield reconcile.repair_for(
-                difference, accounts.get(one), rows.get(one), source=source, read_at=read_at
+                one, accounts.get(one), rows.get(one), source=source, read_at=read_at
             )
 
 
@@ -268,7 +267,7 @@ VARIANTS = (
         SEEDED,
         _OPERATING,
         shown_by=69,
-        command_parts={(backfill, "send_events"): send_once},
+        command_parts={(snapshots, "send_events"): send_once},
     ),
     Variant(
         "Orders snapshots above every live event",
@@ -289,7 +288,7 @@ VARIANTS = (
         CONVERGES,
         _SNAPSHOTS,
         command_parts={
-            (reconcile, "repair_event"): lambda one, source, _: snapshots.snapshot_event(
+            (reconcile, "snapshot_event"): lambda one, source, **_: snapshots.snapshot_event(
                 one, source
             )
         },

@@ -6,7 +6,7 @@ from typing import Any
 
 from customer_events.event import Status
 from event_consumer.order_guard import Row
-from fanout.accounts.compare import Expectation, RowPage, StoredRow
+from fanout.accounts.compare import Expectation, StoredRow
 from fanout.accounts.drift import Sides
 from fanout.accounts.snapshots import Snapshot
 from fanout.accounts.table import Page, TableFacts
@@ -55,9 +55,9 @@ class _Accounts:
     def facts(self) -> TableFacts:
         return _facts(len(self._tables.accounts))
 
-    def page(self, segment: int, segments: int, *, start: Any, limit: int) -> Page:
+    def page(self, segment: int, segments: int, *, start: Any, limit: int) -> Page[Any]:
         found, last, scanned = _slice(self._tables.accounts, segment, segments, start, limit)
-        return Page(customers=tuple(found), scanned=scanned, next_key=last, units=1)
+        return Page(records=tuple(found), scanned=scanned, next_key=last, units=1)
 
     def lookup(self, customer_ids: Any) -> tuple[dict[str, Snapshot], Any]:
         accounts = self._tables.accounts
@@ -72,9 +72,9 @@ class _Rows:
     def facts(self) -> TableFacts:
         return _facts(len(self._tables.rows))
 
-    def page(self, segment: int, segments: int, *, start: Any, limit: int) -> RowPage:
-        found, last, _ = _slice(self._tables.rows, segment, segments, start, limit)
-        return RowPage(rows=tuple(found), next_key=last, units=1)
+    def page(self, segment: int, segments: int, *, start: Any, limit: int) -> Page[StoredRow]:
+        found, last, scanned = _slice(self._tables.rows, segment, segments, start, limit)
+        return Page(records=tuple(found), scanned=scanned, next_key=last, units=1)
 
     def lookup(self, customer_ids: Any) -> dict[str, StoredRow]:
         rows = self._tables.rows

@@ -117,7 +117,8 @@ def test_a_difference_tells_since_when_as_far_as_it_is_known():
 
 def test_the_state_changes_with_either_side_and_not_with_time():
     def state(account, found):
-        return EXPECTATION.compare("c-1", account, found).state
+        difference = EXPECTATION.compare("c-1", account, found)
+        return difference.account_state, difference.row_state
 
     account, found = snapshot(status=Status.CLOSED), stored()
     assert state(account, found) == state(replace(account, read_at=at(99)), found)

@@ -41,7 +41,6 @@ def test_chunks_hold_everything_while_some_are_dropped(store):
         store.drop(chunk[0].customer_id)
     assert seen == [f"c-{number:03}" for number in range(10)]
     assert store.count() == 6
-    assert len(store.first(4)) == 4
 
 
 def test_groups_count_by_kind_and_cause_and_state_the_oldest(store):

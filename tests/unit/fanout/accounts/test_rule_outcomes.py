@@ -122,6 +122,13 @@ def test_the_names_of_what_a_rule_writes_do_not_depend_on_a_reason(name):
     assert own_attributes(RULES[name]) == ["payments", "why"]
 
 
+def test_a_rule_that_puts_times_and_ids_into_texts_has_names_too():
+    def rule(event):
+        return {"last": f"{event.event_id} {event.changed_at.isoformat()} {event.source}"}
+
+    assert own_attributes(rule) == ["last"]
+
+
 def test_a_rule_with_endless_questions_ends_as_not_checked():
     def rule(event):
         return {"why": str(sum(event.reason == str(n) for n in range(50)))}

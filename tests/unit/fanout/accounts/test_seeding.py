@@ -26,7 +26,7 @@ class FakeAccounts:
         numbers = after[:limit]
         last = {"id": {"N": str(numbers[-1])}} if len(after) > limit else None
         return Page(
-            customers=tuple(self.readings[n] for n in numbers),
+            records=tuple(self.readings[n] for n in numbers),
             scanned=len(numbers),
             next_key=last,
             units=1.0,

@@ -1,6 +1,9 @@
+from types import SimpleNamespace
+
 import pytest
 
 from customer_events.decoder import decode
+from fanout.accounts import snapshots
 from fanout.accounts.snapshots import send_events, snapshot_event
 from fanout.errors import Refused
 from fanout.sqs.queue import Effect
@@ -28,12 +31,17 @@ class FakeQueue:
         return Effect(message_id=sending.message_id, ok=True)
 
 
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch):
+    monkeypatch.setattr(snapshots, "time", SimpleNamespace(sleep=lambda _: None))
+
+
 def events(count):
     return [snapshot_event(snapshot(f"c-{number}"), SOURCE) for number in range(count)]
 
 
 def send(queue, count, *, fifo=False):
-    send_events(queue, events(count), fifo=fifo, sleep=lambda _: None)
+    send_events(queue, events(count), fifo=fifo)
 
 
 @pytest.mark.parametrize(("count", "calls"), [(0, 0), (1, 1), (10, 1), (11, 2), (95, 10)])

@@ -3,7 +3,7 @@ from customer_events.encoder import encode
 from customer_events.event import Change, Status
 from customer_events.sequence import UNCOUNTED, SequenceSource
 from event_consumer.order_guard import Kind, judge, kind
-from fanout.accounts.snapshots import removal_event, repair_event, snapshot_event
+from fanout.accounts.snapshots import snapshot_event
 from unit.fanout.backfill_samples import SOURCE, at, position, row, snapshot
 
 
@@ -37,34 +37,23 @@ def test_every_event_can_be_written_and_read_again():
     for event in (
         snapshot_event(snapshot(), SOURCE),
         snapshot_event(snapshot(sequence=position(3)), SOURCE),
-        repair_event(snapshot(), SOURCE, position(7)),
-        removal_event("c-1", SOURCE, position(7), at(0.5)),
+        snapshot_event(snapshot(), SOURCE, repairs=position(7)),
     ):
         assert decode(encode(event)) == event
 
 
 def test_a_repair_applies_to_the_row_that_it_saw_and_to_no_other():
-    event = repair_event(snapshot(status=Status.CLOSED), SOURCE, position(7))
+    event = snapshot_event(snapshot(status=Status.CLOSED), SOURCE, repairs=position(7))
     assert judge(row(), event) is None
     assert judge(row(sequence=position(8)), event).outcome == "STALE"
     assert judge(None, event).outcome == "STALE"
 
 
 def test_where_accounts_counts_higher_a_repair_competes_by_its_place():
-    event = repair_event(snapshot(sequence=position(9)), SOURCE, position(7))
+    event = snapshot_event(snapshot(sequence=position(9)), SOURCE, repairs=position(7))
     assert (event.repairs, event.sequence) == (None, position(9))
 
 
 def test_where_accounts_counts_the_same_a_repair_names_the_row():
-    event = repair_event(snapshot(sequence=position(7)), SOURCE, position(7))
+    event = snapshot_event(snapshot(sequence=position(7)), SOURCE, repairs=position(7))
     assert (event.repairs, event.sequence) == (position(7), UNCOUNTED)
-
-
-def test_a_removal_names_the_row_or_comes_as_a_snapshot_where_the_row_has_no_sequence():
-    named = removal_event("c-1", SOURCE, position(7), at(0.5))
-    assert (named.status, named.repairs, named.occurred_at) == (
-        Status.REMOVED,
-        position(7),
-        at(0.5),
-    )
-    assert removal_event("c-1", SOURCE, None, at(0.5)).repairs is None
