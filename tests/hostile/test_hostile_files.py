@@ -123,6 +123,14 @@ def test_a_spoiled_journal_is_read_or_refused(tmp_path, chance):
         assert sentence is None or str(path) in sentence
 
 
+def test_half_a_surrogate_pair_in_a_journals_id_is_refused_by_its_line(tmp_path):
+    path = tmp_path / "bad.jsonl"
+    lines = a_run(tmp_path / "good.jsonl")
+    lines[3] = lines[3].replace(b'"a"', b'"\\uD800"')
+    path.write_bytes(b"\n".join([*lines, b""]))
+    assert f"{path}, line 4" in refused(lambda: everything(path))
+
+
 def test_a_journal_cut_anywhere_is_read_as_far_as_it_is_whole(tmp_path, chance):
     a_run(tmp_path / "good.jsonl")
     whole = (tmp_path / "good.jsonl").read_bytes()
@@ -239,6 +247,18 @@ def test_a_spoiled_registry_is_read_or_refused(tmp_path, chance, read):
         made = spoiled(chance, registry)
         folder = registry_folder(tmp_path, yaml.safe_dump(made, allow_unicode=True))
         refused(lambda folder=folder: read(folder))
+
+
+@pytest.mark.parametrize("filters", [{"status": "x" * 5_000}, {"other": {}}, {"other": ["x"]}])
+@pytest.mark.parametrize("read", READERS, ids=["check", "contract"])
+def test_filters_of_a_registry_with_a_long_name_or_one_too_many_are_read_or_refused(
+    tmp_path, read, filters
+):
+    source = (ROOT / "schemas/customer_status_changed/registry.yaml").read_text(encoding="utf-8")
+    registry = yaml.safe_load(source)
+    for version in registry["versions"]:
+        version["filters"] |= filters
+    refused(lambda: read(registry_folder(tmp_path, yaml.safe_dump(registry))))
 
 
 @pytest.mark.parametrize("read", READERS, ids=["check", "contract"])

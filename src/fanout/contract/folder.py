@@ -164,7 +164,7 @@ def _sentence(where: str, fault: ErrorDetails) -> str:
     path = "".join(parts).removeprefix(".")[:100]
     if fault["type"] == "missing":
         return f"{where} has no `{path}`."
-    said = fault["msg"].removeprefix("Value error, ").removesuffix(".")
+    said = fault["msg"].removeprefix("Value error, ").removesuffix(".")[:300]
     if fault["type"] == "model_type":  # the library names a class of this module
         said = "expected an object"
     return f"{where}: `{path}`: {said}." if path else f"{where}: {said}."
@@ -401,7 +401,8 @@ def _event(source: Source, folder: str, *, complete: bool) -> EventContract:
 
 def _version(source: Source, folder: str, entry: dict[str, Any]) -> EventVersion:
     examples = f"{folder}/examples/v{entry['major']}"
-    listed = (entry.get("filters") or {}).values()
+    filters = entry.get("filters") or {}
+    listed = [filters[name] for name in _Filters.model_fields if name in filters]
     return EventVersion(
         major=entry["major"],
         entry=entry,
@@ -419,5 +420,5 @@ def _schema(source: Source, name: str, *listed: str) -> dict[str, Any]:
     _require(_Schema, schema, where)
     for field in listed:
         if not isinstance(schema["properties"].get(field, {}).get("enum"), list):
-            raise WrongUse(f"{where}: the field `{field}` has no `enum`, which lists its values.")
+            raise WrongUse(f"{where}: `{field[:100]}` has no `enum`, which lists its values.")
     return dict(schema)

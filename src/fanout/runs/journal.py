@@ -307,6 +307,8 @@ def _record(path: Path, number: int, line: bytes) -> Record:
     where = f"{path}, line {number}"
     try:
         fields = json.loads(line, parse_constant=_refuse, parse_float=_finite)
+        if b"\\ud" in line.lower():  # half a pair is no text: SQLite could not store it
+            json.dumps(fields, ensure_ascii=False).encode()
         n, at, kind = int(fields.pop("n")), from_wire(fields.pop("at")), Kind(fields.pop("kind"))
     except MALFORMED as error:
         raise WrongUse(f"{where}, can't be read: {str(error)[:_SAID_LENGTH_MAX]}") from None
