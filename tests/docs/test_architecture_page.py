@@ -29,6 +29,14 @@ def test_every_path_of_the_page_exists():
     assert [path for path in PATHS if not (ROOT / path).exists()] == []
 
 
+def test_every_test_file_of_the_page_exists():
+    names = set(re.findall(r"`(\w+\.py|\w+\.tftest\.hcl)`", PAGE)) - {"ports.py", "rule.py"}
+    known = {path.name for path in [*ROOT.glob("tests/**/*"), *ROOT.glob("infra/**/*.hcl")]}
+    known |= {path.name for path in ROOT.glob("src/**/*.py")}
+    assert names - known - {"handling.py"} == set()
+    assert len(names) > 15
+
+
 def test_every_symbol_is_defined_in_its_file():
     for path, *symbols in SYMBOLS:
         for symbol in filter(None, symbols):
