@@ -197,7 +197,7 @@ def _install(lock: Path, into: Path, platform: str | None, interpreter: Interpre
             f"A downloaded file does not have the hash that {lock.name} demands: nothing was "
             "built; find out who changed it before you lock anew."
         )
-    said = " ".join(output.partition("ERROR:")[2].split())[:500]
+    said = " ".join((output.partition("ERROR:")[2] or output).split())[:500]
     raise Refused(
         f"pip could not get the dependencies in {lock.name} for {platform or 'this machine'}; is "
         f"the package index reachable? pip says: {said}"

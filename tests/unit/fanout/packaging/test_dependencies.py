@@ -5,6 +5,7 @@ import shutil
 import zipfile
 from importlib.metadata import distribution
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from botocore.regions import EndpointResolver
@@ -150,6 +151,13 @@ def test_a_wheel_that_cannot_be_had_is_named_with_a_hint(plum, tmp_path):
     says = r"is the package index reachable, .* for plum-preserves==2\.0"
     with pytest.raises(Refused, match=says):
         staged(plum(version="2.0"), tmp_path, "manylinux2014_aarch64")
+
+
+def test_where_pip_itself_is_missing_its_words_are_shown(tmp_path, shop, monkeypatch):
+    missing = SimpleNamespace(returncode=1, stdout="", stderr="python: No module named pip\n")
+    monkeypatch.setattr(dependencies.subprocess, "run", lambda *_, **__: missing)
+    with pytest.raises(Refused, match=r"pip says: python: No module named pip$"):
+        staged(shop("six==0.1\n"), tmp_path)
 
 
 @pytest.mark.parametrize("line", ["six>=1.17", "git+https://example.com/six", "-r more.txt"])
