@@ -109,11 +109,11 @@ def _clear(folder: StateFolder) -> None:
     if state is not None and state.is_running():
         raise WrongUse(f"A deployment already runs on {folder.path}: `fanout local down` ends it.")
     stop(folder.path)
-    folder.prepare()
 
 
 def _spawn(folder: StateFolder, settings: Settings) -> subprocess.Popen[str]:
     """Start the supervisor; its standard input ends with this process, however that ends."""
+    folder.prepare()
     # The person's environment, as building may need their package index; but nothing of AWS.
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     with folder.supervisor_log.open("w", encoding="utf-8") as log:

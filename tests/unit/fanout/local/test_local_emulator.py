@@ -3,7 +3,7 @@ import socket
 import pytest
 
 from fanout.errors import WrongUse
-from fanout.local import emulator
+from fanout.local import emulator, runtime
 
 
 def test_a_free_port_is_found_where_none_is_wanted():
@@ -15,15 +15,19 @@ def test_a_wanted_port_is_taken_where_it_is_free():
     assert emulator.choose_port(free) == free
 
 
-def test_a_port_in_use_is_named():
+def test_a_port_in_use_is_named_and_nothing_is_left_behind(tmp_path):
     with socket.socket() as taken:
         taken.bind((emulator.HOST, 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(
-            WrongUse, match=rf"Port {port} can't be opened .*\(Address already in use\)"
+        with (
+            pytest.raises(
+                WrongUse, match=rf"Port {port} can't be opened .*\(Address already in use\)"
+            ),
+            runtime.running(tmp_path / "state", port=port),
         ):
-            emulator.choose_port(port)
+            pass
+    assert not (tmp_path / "state").exists()
 
 
 def test_nothing_of_the_persons_aws_python_or_proxy_settings_is_handed_on(tmp_path, monkeypatch):
