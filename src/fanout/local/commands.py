@@ -70,10 +70,12 @@ def up(
         iam=iam,
         progress=lambda step: ERR.print(f"{step} …", style="dim", markup=False),
     ) as deployment:
-        _show(deployment, as_json=as_json)
         if not detach:
+            _show(deployment, as_json=as_json)
             ERR.print("Running until Ctrl-C.")
             _await_end(state)
+    if detach:  # only now, as it runs on where nobody reads this to its end
+        _show(deployment, as_json=as_json)
 
 
 @local_app.command()

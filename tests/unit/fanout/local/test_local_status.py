@@ -1,9 +1,11 @@
-"""What `fanout local status` says of the publisher's lag."""
+"""What `fanout local status` says of the publisher's lag, and whom `up --detach` shows it to."""
 
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
 
+from fanout.aws import AwsTarget
 from fanout.local import commands
 from fanout.streams.poller import PollerStatus
 from unit.fanout.local.test_local_deployment import DEPLOYMENT
@@ -30,3 +32,27 @@ def test_the_lag_is_the_age_of_the_oldest_pending_record(
     [row] = [line for line in capsys.readouterr().out.splitlines() if "lag" in line]
     assert status["lag_seconds"] == seconds
     assert shown in row
+
+
+def test_what_runs_on_does_not_end_because_nobody_reads_its_names_to_the_end(monkeypatch, tmp_path):
+    """`fanout local up --detach | head -1`"""
+    ended = []
+
+    @contextmanager
+    def running(_state, *, keep, **_):
+        assert keep
+        try:
+            yield DEPLOYMENT
+        except BaseException:
+            ended.append("it")
+            raise
+
+    def show(*_, **__):
+        raise BrokenPipeError
+
+    monkeypatch.setattr(commands.runtime, "running", running)
+    monkeypatch.setattr(commands, "_show", show)
+    context = SimpleNamespace(obj=AwsTarget(prefix="fanout"))
+    with pytest.raises(BrokenPipeError):
+        commands.up(context, state=tmp_path / "state", detach=True)
+    assert ended == []
