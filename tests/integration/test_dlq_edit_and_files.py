@@ -255,6 +255,21 @@ def test_an_export_is_complete_and_takes_nothing_away(aws, subscriber, fanout, t
     assert fanout("dlq", "export", "payments", "--to", str(path)).code == 2
 
 
+def test_on_fifo_what_the_queue_never_takes_holds_up_nothing_behind_it(aws, fanout, tmp_path):
+    subscriber = make_subscriber(aws, queue_suffix=".fifo", MaximumMessageSize="2048")
+    path = tmp_path / "all.jsonl"
+    kill_messages(aws, subscriber, 4)
+    fanout("dlq", "export", "payments", "--to", str(path))
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for line in lines[2:]:
+        line["group_id"] = "g"  # the first two have none, as of a standard queue
+    lines[2]["body"] = "x" * 4_000
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    arguments = ("--from", str(path), "--through", "queue", "--execute", "--json")
+    report = json.loads(fanout("dlq", "import", "payments", *arguments).out)
+    assert (report["fates"], report["status"]) == ({"REFUSED": 3, "IMPORTED": 1}, "finished")
+
+
 def test_an_import_whose_file_was_changed_meanwhile_sends_nothing(
     aws, subscriber, fanout, tmp_path
 ):

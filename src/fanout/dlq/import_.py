@@ -7,6 +7,7 @@ keeps. A file that holds a message twice (a discard that crashed writes such) ha
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from event_consumer.sqs_queue import ATTRIBUTES_MAX
 from fanout.dlq import files as export_file
@@ -88,12 +89,13 @@ class DlqImport(DlqOperation):
                 if not messages:
                     continue
                 work.keep_lock()
-                sent = _send(run, mover, messages)
-                score.well += len(sent)
-                score.failed += len(messages) - len(sent)
-                if facts.fifo:
+                results = _send(run, mover, messages)
+                failed = {result["id"] for result in results if not result["ok"]}
+                score.well += len(results) - len(failed)
+                score.failed += len(messages) - len(results) + len(failed)
+                if facts.fifo:  # what SQS will never take blocks nobody
                     blocked_groups.update(
-                        dead.group_id for dead in messages if dead.message_id not in sent
+                        dead.group_id for dead in messages if dead.message_id in failed
                     )
                 work.progress(score.handled, score.failed)
 
@@ -119,13 +121,13 @@ def _is_left(run: Run, item: Item, score: Score) -> bool:
     return item.state is not State.ENDED
 
 
-def _send(run: Run, mover: ThroughQueue, messages: list[DeadMessage]) -> set[str]:
-    """The ids of those that were sent."""
+def _send(run: Run, mover: ThroughQueue, messages: list[DeadMessage]) -> list[dict[str, Any]]:
+    """The results of those that SQS could take."""
     results = mover.attempt(messages)
     endings = [{"end": IMPORTED, **result} for result in results if result["ok"]]
     if results:
         run.record(done(SEND, results), *([ended(endings)] if endings else []))
-    return {ending["id"] for ending in endings}
+    return results
 
 
 def _as_dead(facts: QueueFacts, run_id: str) -> Callable[[DeadMessage], Sending]:
