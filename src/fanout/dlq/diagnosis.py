@@ -51,7 +51,7 @@ class Cause:
     def key(self) -> str:
         """Eight hexadecimal digits that name this cause anywhere, at any time."""
         text = f"{self.origin}\n{self.code}\n{self.field}\n{self.expected}"
-        return hashlib.sha256(text.encode()).hexdigest()[:8]
+        return hashlib.sha256(text.encode(errors="backslashreplace")).hexdigest()[:8]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

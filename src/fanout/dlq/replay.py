@@ -522,6 +522,7 @@ class Stages:
         began = time.monotonic()
         settled = began + min(seconds, _SETTLE_SECONDS)
         while True:
+            self._work.keep_lock()
             empty = not self._subscription.queue.facts().depth.total
             end = settled if empty else began + seconds
             if self._work.stop() or time.monotonic() >= end:

@@ -132,9 +132,17 @@ class _Run(_Started):
     options: dict[str, Any]
 
 
+def _whole(text: str) -> str:
+    text.encode()  # SQLite can't store half a surrogate pair
+    return text
+
+
+_Text = Annotated[str, AfterValidator(_whole)]
+
+
 class _Item(_Fields):
-    id: str
-    alias: str | None = None
+    id: _Text
+    alias: _Text | None = None
 
 
 class _Selected(_Fields):
@@ -148,8 +156,8 @@ class _Frozen(_Fields):
 
 
 class _Intent(_Fields):
-    step: str
-    ids: list[str]
+    step: _Text
+    ids: list[_Text]
 
 
 class _Result(_Item):
@@ -157,12 +165,12 @@ class _Result(_Item):
 
 
 class _Done(_Fields):
-    step: str
+    step: _Text
     results: list[_Result]
 
 
 class _End(_Item):
-    end: str
+    end: _Text
 
 
 class _Ended(_Fields):
@@ -307,8 +315,6 @@ def _record(path: Path, number: int, line: bytes) -> Record:
     where = f"{path}, line {number}"
     try:
         fields = json.loads(line, parse_constant=_refuse, parse_float=_finite)
-        if b"\\ud" in line.lower():  # half a pair is no text: SQLite could not store it
-            json.dumps(fields, ensure_ascii=False).encode()
         n, at, kind = int(fields.pop("n")), from_wire(fields.pop("at")), Kind(fields.pop("kind"))
     except MALFORMED as error:
         raise WrongUse(f"{where}, can't be read: {str(error)[:_SAID_LENGTH_MAX]}") from None

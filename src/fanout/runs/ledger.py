@@ -106,6 +106,9 @@ class Ledger:
 
     def __init__(self) -> None:
         self._base = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._base.text_factory = lambda text: text.decode(
+            errors="replace"
+        )  # half a pair, in facts
         self._base.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;" + _TABLE)
         self._count = 0
         self.header: Mapping[str, Any] = {}

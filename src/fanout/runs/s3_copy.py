@@ -44,16 +44,18 @@ class JournalCopy:
         self._monotonic = monotonic
         self._due_at = monotonic() + LAG_SECONDS
         self._warned = False
+        self._copied_bytes = 0
 
     def update(self, path: Path, *, at_once: bool = False) -> None:
-        """Copy the file, if it is time to."""
-        began = self._monotonic()
-        if began < self._due_at and not at_once:
+        """Copy the file, if it has grown and it is time to."""
+        began, size_bytes = self._monotonic(), path.stat().st_size
+        if size_bytes == self._copied_bytes or (began < self._due_at and not at_once):
             return
         try:
             with path.open("rb") as file:
                 key = f"{self._prefix}{path.name}"
                 self._client.put_object(Bucket=self._bucket, Key=key, Body=file)
+            self._copied_bytes = size_bytes
         except (BotoCoreError, ClientError) as error:
             if not self._warned:
                 warn(f"The journal's copy in s3://{self._bucket} is not kept: {error}")

@@ -114,8 +114,9 @@ class Run:
         """Write lines; they are on the disk when this returns, and may be acted upon."""
         for record in self._journal.append(*entries):
             self.ledger.apply(record)
-        if self._copy is not None:
-            self._copy.update(self._journal.path)
+        # Between an intent and its step a long upload would let the lock expire unnoticed.
+        if self.is_frozen and all(entry.kind is not Kind.INTENT for entry in entries):
+            self._update_copy(at_once=False)
 
     def select(self, items: Iterable[Mapping[str, Any]]) -> None:
         """Add items to the selection, each with an `id`."""
@@ -141,10 +142,12 @@ class Run:
         """Work stops with items left, which a resume does."""
         left = self.ledger.count() - self.ledger.count(State.ENDED)
         self.record(Entry(kind=Kind.PAUSED, fields={"why": why, "left": left}))
+        self._update_copy()
 
     def finish(self, complaint: str = "") -> None:
         """Every item has been dealt with; `complaint` says what is wrong all the same."""
         self.record(Entry(kind=Kind.FINISHED, fields={"why": complaint} if complaint else {}))
+        self._update_copy()
 
     def drop(self) -> None:
         """Close it and remove its journal: nothing was selected, so there is nothing to resume."""
@@ -160,9 +163,9 @@ class Run:
 
     # Private functions
 
-    def _update_copy(self) -> None:
+    def _update_copy(self, *, at_once: bool = True) -> None:
         if self._copy is not None:
-            self._copy.update(self._journal.path, at_once=True)
+            self._copy.update(self._journal.path, at_once=at_once)
 
 
 _SECOND_LENGTH = len("20261126-142433")

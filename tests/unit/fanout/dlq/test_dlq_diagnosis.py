@@ -230,3 +230,9 @@ def test_a_cause_keeps_its_number_when_others_come_and_go(tmp_path):
     assert again.key_of("3") == again.key_of(causes[2].key) == causes[2].key
     with pytest.raises(WrongUse, match="known on this machine: 1, 2, 3"):
         again.key_of("4")
+
+
+def test_a_note_with_half_a_surrogate_pair_has_a_cause_as_any_other():
+    note = json.dumps({"field": "data.\ud800"})
+    attributes = {"parked_reason": text("UnknownStatus"), "parked": text(note)}
+    assert re.fullmatch("[0-9a-f]{8}", diagnose(dead(1, attributes=attributes)).cause.key)

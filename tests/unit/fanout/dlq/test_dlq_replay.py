@@ -2,14 +2,18 @@
 
 from contextlib import suppress
 from dataclasses import replace
+from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 
-from fanout.dlq.replay import WINDOW_MAX, Replay
+from fanout.dlq import replay as replay_module
+from fanout.dlq.replay import QUEUE, WINDOW_MAX, Replay, Stages
 from fanout.dlq.selection import Selection
+from fanout.runs.lock import EXTEND_SECONDS
 from fanout.runs.report import make_report
 from fanout.sqs.queue import QueueDepth, Receipt
-from unit.fanout.dlq.dlq_bench import HOLD, Bench, Killed, kill_at
+from unit.fanout.dlq.dlq_bench import HOLD, WHO, Bench, Killed, kill_at
 from unit.fanout.dlq.dlq_fakes import NOON, FakeConsumer, FakeQueue, body, dead, parked
 
 
@@ -157,6 +161,23 @@ def test_a_message_that_somebody_else_hides_is_waited_for(bench):
     bench.dlq.hidden_until[parked(2).message_id] = bench.clock() + 40
     bench.work(run_id)
     assert bench.fates(run_id) == {"SENT": 2}
+
+
+def test_the_lock_is_kept_while_a_long_watch_lasts(bench, monkeypatch):
+    bench.fill(dead(1))
+    clock, kept = bench.clock, []
+    bench.queue = FakeQueue([dead(2)], clock=clock)  # which nobody handles
+    monkeypatch.setattr(replay_module, "time", SimpleNamespace(monotonic=clock))
+    with bench.store.open(bench.plan()) as run:
+        run.options |= {"through": QUEUE, "watch_seconds": 600.0, "canary": 0}
+        run.start(WHO)
+        replay = bench.replay(run)
+        stopping = SimpleNamespace(asked=lambda: False, wait=clock.sleep)
+        keep_lock = lambda: kept.append(clock())  # noqa: E731
+        replay.work = replace(replay.work, stopping=stopping, keep_lock=keep_lock)
+        Stages(replay, bench.dlq.facts()).run()
+    assert kept[-1] - kept[0] >= 600
+    assert max(later - earlier for earlier, later in pairwise(kept)) < EXTEND_SECONDS
 
 
 def test_a_message_that_comes_back_is_not_counted_as_well(bench):

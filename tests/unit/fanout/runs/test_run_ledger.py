@@ -1,6 +1,7 @@
 """The ledger: where each item stands, as the journal's lines say."""
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -131,3 +132,30 @@ def test_of_two_runs_of_one_second_the_last_is_the_later_one(tmp_path):
         run.close()
     assert [run.run_id for run in store.runs()] == made
     assert store.find("last").run_id == made[-1]
+
+
+HALF = "caf\udce9"
+"""What Python makes of an argument that is no UTF-8."""
+
+
+def test_half_a_surrogate_pair_in_an_option_or_a_fact_spoils_no_journal(store):
+    with store.create("dlq discard", subject={}, options={"because": HALF}, operator=WHO) as made:
+        made.select([{"id": "m-0", "reason": HALF}])
+        made.freeze(cut_off=clock())
+        made.record(ended([{"id": "m-0", "end": "DISCARDED", "why": HALF}]))
+    with store.open("last") as again:
+        assert again.options == {"because": HALF}
+        assert again.ledger.get("m-0").detail["why"] == HALF
+    assert make_report(store.records("last")).fates == {"DISCARDED": 1}
+
+
+def test_no_copy_is_made_between_the_intent_of_a_step_and_its_end(run):
+    copied = []
+    run._copy = SimpleNamespace(update=lambda _path, *, at_once=False: copied.append(at_once))
+    sent = [{"id": "m-0", "ok": True}]
+    run.record(intent("send", ["m-0"]))
+    run.record(done("send", sent), intent("delete", ["m-0"]))
+    assert copied == []
+    run.record(done("delete", sent), ended([{"id": "m-0", "end": "SENT"}]))
+    run.finish()
+    assert copied == [False, False, True]
