@@ -113,8 +113,8 @@ def is_of_earlier_stream(records: Iterable[Record], stream_arn: str) -> bool:
 
     A record that does not say where it comes from counts as today's.
     """
-    arns = {as_object(record).get("eventSourceARN") or stream_arn for record in records}
-    return not arns <= {stream_arn}
+    arns = (as_object(record).get("eventSourceARN") for record in records)
+    return any(arn and arn != stream_arn for arn in arns)
 
 
 def _parked(key: str, document: Mapping[str, Any]) -> Failure | None:

@@ -93,3 +93,11 @@ def test_a_record_that_no_code_foresaw_is_told_by_its_type_and_line_and_never_by
         f"a {surprise.__name__} at failures/test_failure_documents.py:{line} < " in found.expected
     )
     assert "secret" not in found.expected
+
+
+@pytest.mark.parametrize(
+    ("arns", "earlier"), [([ARN, None], False), ([ARN, "another"], True), ([ARN, ["odd"]], True)]
+)
+def test_a_record_of_an_earlier_stream_is_known_by_its_arn_whatever_that_is(arns, earlier):
+    records = [{"eventSourceARN": arn} for arn in arns]
+    assert module.is_of_earlier_stream(records, ARN) is earlier
