@@ -104,6 +104,13 @@ def test_the_list_of_runs_breaks_no_word_on_80_columns(put, fanout, monkeypatch)
 
 
 @pytest.mark.usefixtures("aws")
+def test_a_run_is_shown_as_a_page_whatever_its_reason_holds(put, fanout, tmp_path):
+    run_id = put("dlq-discard", [("test customers", r"caf\udce9")])  # an argument that is no UTF-8
+    assert fanout("runs", "show", run_id, "--html", str(tmp_path / "page.html")).code == 1
+    assert r"caf\udce9" in (tmp_path / "page.html").read_text()
+
+
+@pytest.mark.usefixtures("aws")
 def test_last_is_the_last_run_of_that_group_where_a_group_is_named(put, fanout):
     put("backfill", run_id=LAST_OF_ALL)
     replay = put("dlq-replay")
@@ -170,6 +177,8 @@ def test_a_run_is_resumed_on_another_machine_from_the_copy_of_its_journal(
     assert (done.code, json.loads(done.out)["fates"]) == (0, {"SENT": 3})
     copy = bucket.get_object(Bucket="journals", Key=f"runs/{run_id}.jsonl")["Body"].read()
     assert copy == (tmp_path / "elsewhere" / f"{run_id}.jsonl").read_bytes()
+    here = fanout("runs", "resume", run_id, "--journal", COPY, "--json")  # where it was planned
+    assert (here.code, json.loads(here.out)["fates"]) == (0, {"SENT": 3})
 
 
 def test_a_copy_of_an_earlier_release_is_fetched_from_its_parts(aws, bucket, tmp_path):
@@ -178,8 +187,10 @@ def test_a_copy_of_an_earlier_release_is_fetched_from_its_parts(aws, bucket, tmp
         bucket.put_object(Bucket="journals", Key=key, Body=f"{number}\n".encode())
     fetch(aws, COPY, "r-1", tmp_path)
     assert (tmp_path / "r-1.jsonl").read_text() == "1\n3\n"
-    with pytest.raises(WrongUse, match="No run 'r'"):
-        fetch(aws, COPY, "r", tmp_path)
+    for part in ("r", "runs"):
+        bucket.put_object(Bucket="journals", Key="runs/runs-1/000000000001.jsonl", Body=b"")
+        with pytest.raises(WrongUse, match=f"No run '{part}'"):
+            fetch(aws, COPY, part, tmp_path)
 
 
 def test_a_copy_that_is_refused_is_said_once_and_the_run_continues(aws, subscriber, fanout):

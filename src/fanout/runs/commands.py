@@ -134,7 +134,7 @@ def resume_run(
     What was begun with --execute resumes without it. Exit codes as of the run's own command.
     """
     store = run_store(context.obj, runs_dir)
-    if journal is not None and not any(known.run_id == run for known in store.runs()):
+    if journal is not None:
         fetch(context.obj, journal, run, store.folder)
     stored = store.find(run, of=of)
     operation = operation_of(context, stored)
@@ -177,7 +177,7 @@ def _originals(records: Iterable[Record]) -> Iterator[dict[str, Any]]:
 def _write(path: Path, parts: Iterable[str]) -> None:
     """Raises: WrongUse where the file can't be written."""
     try:
-        with path.open("w", encoding="utf-8") as file:
+        with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
             file.writelines(parts)
     except OSError as error:
         raise WrongUse(f"{path} can't be written: {error.strerror}.") from None

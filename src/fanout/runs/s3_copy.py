@@ -70,7 +70,7 @@ def copy_for(target: AwsTarget, uri: str) -> JournalCopy:
 
 
 def fetch(target: AwsTarget, uri: str, run_id: str, folder: Path) -> None:
-    """Bring a run's journal from its copy into a folder of journals, which has it not.
+    """Bring a run's journal from its copy into a folder of journals, where that has less of it.
 
     Earlier releases copied a journal in parts, `RUN/000000000001.jsonl` and so on.
 
@@ -80,13 +80,16 @@ def fetch(target: AwsTarget, uri: str, run_id: str, folder: Path) -> None:
     bucket, prefix = _split(uri)
     client = target.client("s3")
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix + run_id)
-    listed = {entry["Key"] for page in pages for entry in page.get("Contents", [])}
+    listed = {entry["Key"]: entry["Size"] for page in pages for entry in page.get("Contents", [])}
     whole = f"{prefix}{run_id}.jsonl"
-    parts = [whole] if whole in listed else [key for key in sorted(listed) if f"{run_id}/" in key]
+    of_run = sorted(key for key in listed if key.startswith(f"{prefix}{run_id}/"))
+    parts = [whole] if whole in listed else of_run
+    path = folder / f"{run_id}.jsonl"
+    if path.exists() and path.stat().st_size >= sum(listed[part] for part in parts):
+        return
     if not parts:
         raise WrongUse(f"No run {run_id!r} under {uri}.")
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{run_id}.jsonl"
     with path.with_suffix(".part").open("wb") as file:
         for part in parts:
             copyfileobj(client.get_object(Bucket=bucket, Key=part)["Body"], file)
