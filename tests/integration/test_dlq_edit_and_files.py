@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from fanout.sqs.message import to_line
 from integration.dlq_on_moto import depth, kill_messages, make_subscriber
-from unit.fanout.dlq.dlq_fakes import body, text
+from unit.fanout.dlq.dlq_fakes import body, dead, text
 
 pytestmark = pytest.mark.slow
 
@@ -304,6 +305,7 @@ def test_an_import_whose_file_was_changed_meanwhile_sends_nothing(
         (("edit", "payments", "--patch", "{patch}"), "Say which messages"),
         (("import", "payments", "--from", "{none}"), "can't be read"),
         (("import", "payments", "--from", "{here}"), "line 1, is no exported message"),
+        (("import", "payments", "--from", "{half}"), "line 1, is no exported message"),
     ],
 )
 @pytest.mark.usefixtures("subscriber")
@@ -311,7 +313,10 @@ def test_wrong_use_of_the_file_and_edit_commands_is_one_sentence(
     fanout, tmp_path, arguments, sentence
 ):
     (tmp_path / "here").write_text('{"message_id": 1}\n')
-    names = {"here": tmp_path / "here", "none": tmp_path / "none", "patch": patch_file(tmp_path)}
+    half_a_pair = to_line(dead(1)) | {"body": "\ud800"}
+    (tmp_path / "half").write_text(json.dumps(half_a_pair) + "\n")
+    names = {name: tmp_path / name for name in ("here", "half", "none")}
+    names["patch"] = patch_file(tmp_path)
     ended = fanout("dlq", *(one.format(**names) for one in arguments))
     assert ended.code == 2
     assert sentence in ended.err

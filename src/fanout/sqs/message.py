@@ -232,6 +232,7 @@ def from_line(line: Mapping[str, Any]) -> DeadMessage:
     """
     if not isinstance(line["body"], str) or not isinstance(line["message_id"], str):
         raise TypeError("message_id and body are strings")
+    (line["message_id"] + line["body"]).encode()  # half a surrogate pair can't be sent
     return DeadMessage(
         message_id=line["message_id"],
         receipt_handle="",
