@@ -7,7 +7,7 @@ WORKERS ?= 3
 LICENCES := 'Apache;BSD;ISC;MIT;MPL;Mozilla;PSF;Python Software Foundation'
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test mutate test-infra test-fast simulate chaos seed-at-scale bench check audit check-policies contract format lock package smoke-aws clean
+.PHONY: help install demo test mutate test-infra test-fast simulate chaos seed-at-scale bench check audit check-policies contract format lock package release smoke-aws clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -79,6 +79,9 @@ lock: install ## Lock the dependencies anew, with hashes and without addresses.
 
 package: $(VENV)/local.stamp ## Build the Lambda packages into dist/.
 	$(BIN)/fanout package $(PACKAGE)
+
+release: $(VENV)/local.stamp ## Build a release into dist/: packages, wheel, SBOMs, checksums: RUNTIMES="3.13".
+	@sh scripts/release.sh $(BIN) $(RUNTIMES)
 
 smoke-aws: $(VENV)/local.stamp ## Deploy on AWS, drill, tear down: SMOKE="--execute", or "--local".
 	$(BIN)/python scripts/smoke_aws.py smoke $(SMOKE)

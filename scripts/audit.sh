@@ -4,14 +4,7 @@
 # package index, so it is no part of `make check`.
 set -eu
 bin=$1
-venv=build/audit-venv
-lock=requirements/audit/audit.txt
-if ! cmp -s "$lock" "$venv/installed.txt"; then
-    rm -rf "$venv"
-    "$bin/python" -m venv "$venv"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"
-    cp "$lock" "$venv/installed.txt"
-fi
+venv=$(sh scripts/audit_venv.sh "$bin")
 
 for locked in publisher payments_consumer local dev; do
     echo "audit: requirements/$locked.txt"

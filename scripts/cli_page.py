@@ -22,7 +22,7 @@ fanout --version
 ```
 
 Global options can stand before or after the command. The standard AWS variables and \
-`FANOUT_PREFIX` work too.
+`FANOUT_PREFIX` work too. `fanout --install-completion` sets up completion in your shell.
 
 - Output is tables and colour on a terminal, plain text when piped, and with `--json` one document \
 on standard output. Everything else goes to standard error.

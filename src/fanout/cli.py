@@ -106,6 +106,8 @@ class LazyCommands(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Take global options from after the command too, and old names; see `TyperGroup`."""
+        if ctx.resilient_parsing and args[-1:] and args[-1] in GLOBAL_OPTIONS:
+            args = args[:-1]  # a shell completes its value
         options, words = _global_options_first(args)
         return super().parse_args(ctx, [*options, *_renamed(words)])
 
@@ -139,7 +141,6 @@ app = typer.Typer(
     f"{', '.join(GLOBAL_OPTIONS)} may stand before or after the command.",
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 

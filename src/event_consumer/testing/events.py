@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
-from pathlib import Path
 from typing import Any
 
 from customer_events.encoder import to_document
 from customer_events.event import NEWEST_MAJOR, TYPE_PREFIX, Change, CustomerStatusChanged, Status
 from customer_events.identity import event_id, snapshot_id
 from customer_events.sequence import UNCOUNTED, SequenceSource, sequence
+from customer_events.shipped import project_root
 
 SOURCE = "urn:novapay:accounts"
 BEGIN = datetime(2026, 1, 1, 12, tzinfo=UTC)
 COPIES_MAX = 3
 ORDERS_OF_MAX = 6
 """Events of which every order is tried: 720 of them."""
-_CONTRACT = Path(__file__).parents[3] / "schemas" / "customer_status_changed"
+_CONTRACT = project_root() / "schemas" / "customer_status_changed"
 
 
 def history(

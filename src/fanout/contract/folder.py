@@ -27,6 +27,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from customer_events.shipped import project_root
 from fanout.errors import WrongUse
 
 # The form of a registry and of a schema: every field that this project reads of them
@@ -382,8 +383,7 @@ def contract_of(source: Source, *, complete: bool = True) -> Contract:
 @cache
 def installed_contract() -> Contract:
     """The contract that came with this program, for commands that run outside of a clone."""
-    packaged, clone = Path(__file__).parent / "schemas", Path(__file__).resolve().parents[3]
-    return read_contract(packaged if packaged.is_dir() else clone / "schemas")
+    return read_contract(project_root() / "schemas")
 
 
 def _event(source: Source, folder: str, *, complete: bool) -> EventContract:

@@ -11,10 +11,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError, WaiterError
 
+from customer_events.shipped import project_root
 from fanout.errors import Refused, WrongUse
 from fanout.local.state_folder import StateFolder
 
-TEMPLATE = Path(__file__).resolve().parents[3] / "infra" / "sam" / "template.yaml"
+TEMPLATE = project_root() / "infra" / "sam" / "template.yaml"
 _FUNCTION_TYPE = "AWS::Serverless::Function"
 _POLL_INTERVAL_SECONDS = 0.05
 _POLLS_MAX = 6_000
@@ -106,17 +107,14 @@ def load_template(path: Path = TEMPLATE) -> dict[str, Any]:
     """Read the template; CloudFormation's short tags become their long form.
 
     Raises:
-        WrongUse: there is no template; the project is not installed from a checkout.
+        WrongUse: there is no such template.
     """
     from samtranslator.yaml_helper import yaml_parse
 
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise WrongUse(
-            f"The template {path} can't be read ({error.strerror}): "
-            "`fanout local` works from a checkout of the project."
-        ) from None
+        raise WrongUse(f"The template {path} can't be read ({error.strerror}).") from None
     template: dict[str, Any] = yaml_parse(text)
     return template
 

@@ -17,6 +17,7 @@ from modulefinder import ModuleFinder
 from pathlib import Path
 from typing import Final
 
+from customer_events.shipped import SHIPPED, project_root
 from fanout.errors import Refused, WrongUse
 from fanout.packaging import dependencies
 from fanout.packaging.dependencies import Interpreter
@@ -38,7 +39,7 @@ _LEVEL: Final = 6  # 9 takes three times as long and saves less than a hundredth
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """A clone of the repository.
+    """A clone of the repository, or what a wheel brings of it.
 
     A service is a package in `src/` that has a `lambda_entry` module and a lock,
     `requirements/<service>.txt`.
@@ -54,6 +55,9 @@ class Project:
     @property
     def cache(self) -> Path:
         """What builds share: compiled dependencies."""
+        if self.root == SHIPPED:
+            base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+            return Path(base, "fanout", "packages")
         return self.root / "build" / "packages"
 
     def lock(self, service: str) -> Path:
@@ -91,18 +95,8 @@ class BuiltPackage:
 
 
 def here() -> Project:
-    """The clone that this program runs from.
-
-    Raises:
-        WrongUse: the program was installed elsewhere, so there is nothing to package.
-    """
-    root = Path(__file__).resolve().parents[3]
-    if not (root / "requirements").is_dir():
-        raise WrongUse(
-            "Packages are built from a clone of the repository, and this is an installation: "
-            "run `make install` in a clone and use the `fanout` in its .venv/bin."
-        )
-    return Project(root=root)
+    """The clone that this program runs from, or what it was installed with."""
+    return Project(root=project_root())
 
 
 def choose_python(arch: str, python_version: str | None) -> str:

@@ -7,11 +7,11 @@ import typer
 from rich.markup import escape
 
 from customer_events.event import NEWEST_MAJOR
+from customer_events.shipped import SHIPPED, project_root
 from fanout.aws import AwsTarget
 from fanout.console import ERR, OUT, print_json, progress, table
 from fanout.contract.filters import Transport
 from fanout.errors import ExitCode, Found, WrongUse
-from fanout.packaging.build import here
 from fanout.runs.options import Json
 from fanout.subscribers import creation
 from fanout.subscribers.creation import Choices, Plan, RuleKind
@@ -106,7 +106,11 @@ def new(
     Exit code 0 when written; 2 where the name or the filter is wrong, a file is in the way, or one
     that has to change holds uncommitted changes. Then nothing was written.
     """
-    root = project or here().root
+    root = project or project_root()
+    if root == SHIPPED:
+        raise WrongUse(
+            "A subscriber is written into a clone of the repository: --project names it."
+        )
     words = [word.strip() for text in status or [] for word in text.split(",")]
     choices = Choices(
         name=name,

@@ -245,3 +245,23 @@ def test_a_command_waits_longer_than_a_long_poll_and_gives_up_on_silence_within_
     config = AwsTarget(region="eu-west-1").client("sqs").meta.config
     assert 20 < config.read_timeout <= 60  # a long poll lasts 20 seconds
     assert 1 < config.connect_timeout <= 10
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        (["dl"], ["dlq"]),
+        (["dlq", "repl"], ["replay"]),
+        (["dlq", "--prefix", "mine", "repl"], ["replay"]),
+        (["--prefix", ""], []),
+        (["dlq", "list", "--prefix", ""], []),
+    ],
+)
+def test_a_shell_completes_commands_and_survives_an_option_without_its_value(typed, offered):
+    environment = {
+        "_F_COMPLETE": "complete_bash",
+        "COMP_WORDS": " ".join(["f", *typed]),
+        "COMP_CWORD": str(len(typed)),
+    }
+    done = subprocess.run(RUN, env=environment, capture_output=True, text=True, check=True)
+    assert (done.stdout.split(), done.stderr) == (offered, "")

@@ -1,19 +1,11 @@
-import json
-import subprocess
-import sys
-import zipfile
-from pathlib import Path
-
 import pytest
 
 from customer_events.event import Status
-from fanout.contract.folder import read_contract
 from fanout.contract.followed import followed_statuses
 from fanout.discovery import Subscriber
 from fanout.errors import WrongUse
 from unit.fanout.backfill_samples import SOURCE, publisher
 
-ROOT = Path(__file__).parents[4]
 EVERY = frozenset(Status)
 V1, V2 = "novapay.accounts.CustomerStatusChanged.v1", "novapay.accounts.CustomerStatusChanged.v2"
 STREAM = "arn:aws:dynamodb:eu-west-1:123456789012:table/accounts/stream/1"
@@ -154,25 +146,3 @@ def test_a_filter_that_the_lint_can_not_read_is_refused(policy):
 def test_the_counter_of_the_deployment_decides_a_filter_on_it():
     policy = {"detail": {"sequencesource": ["version"]}}
     assert followed(policy, sequence_attribute="version") == EVERY
-
-
-def test_an_installed_program_judges_filters_by_the_same_contract(tmp_path):
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path]
-    subprocess.run(build, check=True, cwd=ROOT, capture_output=True)
-    [wheel] = tmp_path.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(tmp_path / "site")
-    code = (
-        "from fanout.contract.folder import installed_contract as one; import json;"
-        "print(json.dumps([one().envelope, [v.schema for e in one().events for v in e.versions]]))"
-    )
-    said = subprocess.run(
-        [sys.executable, "-c", code],
-        check=True,
-        capture_output=True,
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(tmp_path / "site")},
-    )
-    here = read_contract(ROOT / "schemas")
-    schemas = [version.schema for event in here.events for version in event.versions]
-    assert json.loads(said.stdout) == [here.envelope, schemas]
