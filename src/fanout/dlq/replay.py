@@ -271,6 +271,7 @@ class Replay:
         # On FIFO, what is taken hides the rest of its group until it is gone.
         window_max = 1 if self.fifo else self.work.pace.ahead(WINDOW_MAX)
         for page in sweep.pages():
+            self.work.keep_lock()
             for message in page:
                 self._missing.see(message)
                 if self._quota and self._is_to_be_moved(message, sweep):

@@ -180,6 +180,26 @@ def test_the_lock_is_kept_while_a_long_watch_lasts(bench, monkeypatch):
     assert max(later - earlier for earlier, later in pairwise(kept)) < EXTEND_SECONDS
 
 
+def test_the_lock_is_kept_while_a_pass_meets_only_what_is_not_meant(bench):
+    bench.fill(*(dead(n) for n in range(1, 201)))
+    run_id = bench.plan(Selection(customer="customer-0200"))
+    receive, kept = bench.dlq.receive, []
+
+    def slowly(**how):
+        bench.clock.sleep(EXTEND_SECONDS / 4)
+        return receive(**how)
+
+    bench.dlq.receive = slowly
+    with bench.store.open(run_id) as run:
+        run.start(WHO)
+        replay = bench.replay(run)
+        replay.work = replace(replay.work, keep_lock=lambda: kept.append(bench.clock()))
+        began = bench.clock()
+        replay.move()
+    assert bench.fates(run_id) == {"SENT": 1}
+    assert max(later - earlier for earlier, later in pairwise([began, *kept])) < EXTEND_SECONDS
+
+
 def test_a_message_that_comes_back_is_not_counted_as_well(bench):
     bench.fill(parked(1), parked(2))
     run_id = bench.plan()
