@@ -179,6 +179,8 @@ def test_a_run_is_resumed_on_another_machine_from_the_copy_of_its_journal(
     assert copy == (tmp_path / "elsewhere" / f"{run_id}.jsonl").read_bytes()
     here = fanout("runs", "resume", run_id, "--journal", COPY, "--json")  # where it was planned
     assert (here.code, json.loads(here.out)["fates"]) == (0, {"SENT": 3})
+    [older] = tmp_path.rglob(f"{run_id}.older")
+    assert copy.startswith(older.read_bytes())
 
 
 def test_a_copy_of_an_earlier_release_is_fetched_from_its_parts(aws, bucket, tmp_path):

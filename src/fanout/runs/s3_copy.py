@@ -72,6 +72,7 @@ def copy_for(target: AwsTarget, uri: str) -> JournalCopy:
 def fetch(target: AwsTarget, uri: str, run_id: str, folder: Path) -> None:
     """Bring a run's journal from its copy into a folder of journals, where that has less of it.
 
+    What the folder had stays beside it, as `RUN.older`.
     Earlier releases copied a journal in parts, `RUN/000000000001.jsonl` and so on.
 
     Raises:
@@ -93,6 +94,8 @@ def fetch(target: AwsTarget, uri: str, run_id: str, folder: Path) -> None:
     with path.with_suffix(".part").open("wb") as file:
         for part in parts:
             copyfileobj(client.get_object(Bucket=bucket, Key=part)["Body"], file)
+    if path.exists():
+        path.replace(path.with_suffix(".older"))
     path.with_suffix(".part").replace(path)
 
 
