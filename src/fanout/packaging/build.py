@@ -236,7 +236,9 @@ def write_zip(path: Path, files: Mapping[str, Path]) -> bytes:
             archive.writestr(entry, files[name].read_bytes(), zipfile.ZIP_DEFLATED, _LEVEL)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(packed.getvalue())
+        unfinished = path.with_suffix(".unfinished")  # a full disk leaves no half package in place
+        unfinished.write_bytes(packed.getvalue())
+        unfinished.replace(path)
     except OSError as error:
         raise Refused(
             f"The output folder {path.parent} can't be written ({error.strerror}): "
