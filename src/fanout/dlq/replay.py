@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Self
 
@@ -48,7 +48,7 @@ from fanout.runs.ledger import Item, State
 from fanout.runs.operation import OPEN, Ending, Nothing, Operation, Plan, Selecting, Words, Work
 from fanout.runs.store import SELECTED_PER_LINE, Run
 from fanout.sqs.message import DeadMessage
-from fanout.sqs.queue import QueueFacts, Sending, SqsQueue
+from fanout.sqs.queue import BATCH_MAX, QueueFacts, Sending, SqsQueue, batches
 from fanout.sqs.scan import Sweep
 from fanout.sqs.subscription import Subscription, find_subscription, notes_of
 
@@ -332,7 +332,9 @@ class Replay:
             self._count([message], gone)
 
     def _move_window(self, window: Sequence[DeadMessage], sweep: Sweep) -> None:
-        for batch in self.mover.batches(self._in_order(window)):
+        at_once = self.work.pace.ahead(BATCH_MAX)
+        whole = self.mover.batches(self._in_order(window))
+        for batch in chain.from_iterable(batches(batch, count_max=at_once) for batch in whole):
             if self._must_stop():
                 return
             messages = [dead for dead in batch if dead.group_id not in self._blocked_groups]
@@ -341,6 +343,8 @@ class Replay:
             self.work.pace.take(len(messages))
             if self._must_stop():
                 return
+            if at_once < BATCH_MAX:
+                sweep.renew()  # so slowly, a window takes longer than a hold
             self.work.keep_lock()
             self._count(messages, self._move_batch(messages, sweep))
 

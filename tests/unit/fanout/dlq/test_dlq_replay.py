@@ -226,6 +226,27 @@ def test_no_message_is_held_ahead_of_a_slow_rate(bench):
     assert len(bench.sent_ids()) == 40
 
 
+class ExpiringQueue(FakeQueue):
+    """A FIFO queue, where the receipt of what shows again can't be used any more."""
+
+    def hide(self, receipts, *, seconds):
+        hidden = self.hidden()
+        super().hide([one for one in receipts if one.message_id in hidden], seconds=seconds)
+
+    def delete(self, receipts):
+        self.keeps = self.messages.keys() - self.hidden()
+        return super().delete(receipts)
+
+
+def test_at_a_slow_rate_no_message_shows_again_before_its_turn(bench):
+    messages = [dead(n, group_id=f"g-{n}") for n in range(1, 16)]
+    bench.fill(fifo=True)
+    bench.dlq = ExpiringQueue(messages, clock=bench.clock, fifo=True)
+    run_id = bench.plan()
+    bench.work(run_id, rate=0.1)
+    assert bench.fates(run_id) == {"SENT": 15}
+
+
 def test_on_fifo_what_is_behind_a_head_is_found_by_the_cut_off_time(bench):
     bench.fill(
         *(dead(n, group_id="g", body=body(n, customer_id="c")) for n in range(1, 36)), fifo=True
