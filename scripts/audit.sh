@@ -4,7 +4,7 @@
 # package index, so it is no part of `make check`.
 set -eu
 bin=$1
-venv=$(sh scripts/audit_venv.sh "$bin")
+venv=$(sh scripts/tool_venv.sh "$bin" audit)
 
 for locked in publisher payments_consumer local dev; do
     echo "audit: requirements/$locked.txt"

@@ -10,6 +10,10 @@ from pathlib import Path
 import parliament
 
 _KEY = "--Key-KeyPolicy.json"
+_IN_A_VPC = (
+    "in-a-VPC--ConsumerRole-keep-payments-standing.json",
+    "in-a-VPC--PublisherRole-publish-status-changes.json",
+)
 MEANT = {
     (_KEY, "RESOURCE_STAR"): "in a key policy it means that key, and nothing else may stand there",
     (_KEY, "MISMATCHED_TYPE"): (
@@ -21,6 +25,10 @@ MEANT = {
     ("--PublisherRole-publish-status-changes.json", "RESOURCE_MISMATCH"): (
         "ListStreams on a stream, as SAM's DynamoDBStreamReadPolicy grants it; Lambda asks for it"
     ),
+} | {
+    (role, issue): "as Lambda's guide has it: Configuring VPC access, Required IAM permissions"
+    for role in _IN_A_VPC
+    for issue in ("RESOURCE_STAR", "UNKNOWN_CONDITION_FOR_ACTION")
 }
 
 

@@ -4,14 +4,7 @@
 # in a virtual environment of their own: checkov pins a boto3 that nothing here could run with.
 set -eu
 bin=$1
-venv=build/policy-venv
-lock=requirements/policy/policy.txt
-if ! cmp -s "$lock" "$venv/installed.txt"; then
-    rm -rf "$venv"
-    "$bin/python" -m venv "$venv"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"
-    cp "$lock" "$venv/installed.txt"
-fi
+venv=$(sh scripts/tool_venv.sh "$bin" policy)
 
 PYTHONPATH=tests "$bin/python" -m infra.sam_policies build/policies
 "$venv/bin/python" scripts/lint_policies.py build/policies

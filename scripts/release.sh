@@ -53,7 +53,7 @@ for runtime in "$@"; do
     done
 done
 "$bin/python" -m hatchling build --target wheel --directory dist >/dev/null
-venv=$(sh scripts/audit_venv.sh "$bin")
+venv=$(sh scripts/tool_venv.sh "$bin" audit)
 for lock in requirements/*.in requirements/local.txt; do
     name=$(basename "${lock%.*}")
     PYTHONWARNINGS=ignore "$venv/bin/cyclonedx-py" requirements "requirements/$name.txt" --pyproject pyproject.toml --output-reproducible --output-file "dist/$name-$version.cdx.json"

@@ -1,10 +1,11 @@
 #!/bin/sh
-# Usage: scripts/audit_venv.sh BIN
-# Makes the virtual environment of the tools that judge and describe what is locked; prints it.
+# Usage: scripts/tool_venv.sh BIN NAME
+# Makes a virtual environment of requirements/NAME/NAME.txt, for tools that could not run beside our
+# own dependencies; prints its folder.
 set -eu
 bin=$1
-venv=build/audit-venv
-lock=requirements/audit/audit.txt
+venv=build/$2-venv
+lock=requirements/$2/$2.txt
 if ! cmp -s "$lock" "$venv/installed.txt"; then
     rm -rf "$venv"
     "$bin/python" -m venv "$venv"
