@@ -12,6 +12,7 @@ import pytest
 # The longest first, by the time that each takes alone.
 LONGEST = (
     "tests/infra/test_terraform_examples.py",
+    "tests/docs/test_beside_your_own_table.py",
     "tests/infra/test_terraform_modules.py",
     "accounts-alone",
     "tests/e2e/test_demo.py",

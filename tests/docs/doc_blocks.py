@@ -23,12 +23,14 @@ class Command:
 
 
 def pages() -> list[Path]:
-    """Every Markdown page of the project."""
-    skipped = {"node_modules", ".venv", "build", "dist", ".fanout", ".terraform"}
+    """Every Markdown page of the project, and no look at what other tests build meanwhile."""
+    skipped = {"node_modules", ".git", ".venv", "build", "dist", ".fanout", ".terraform"}
     return sorted(
         path
-        for path in ROOT.rglob("*.md")
-        if not skipped.intersection(path.relative_to(ROOT).parts)
+        for top in ROOT.iterdir()
+        if top.name not in skipped
+        for path in ([top] if top.is_file() else top.rglob("*.md"))
+        if path.suffix == ".md" and not skipped.intersection(path.relative_to(ROOT).parts)
     )
 
 

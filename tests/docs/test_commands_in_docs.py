@@ -29,7 +29,8 @@ def test_every_fanout_command_that_is_shown_has_its_form():
 def parse(command: Command) -> None:
     """Read the arguments as the command line does, without running anything."""
     root = typer.main.get_command(app)
-    context, words = None, [*command.words[1:]]
+    words = [word for word in command.words[1:] if not word.startswith("${")]  # but arrays of such
+    context = None
     while True:
         context = root.make_context(root.name, words, parent=context)
         if not isinstance(root, click.Group) and not hasattr(root, "resolve_command"):

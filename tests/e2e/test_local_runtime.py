@@ -114,6 +114,12 @@ def test_up_makes_the_payments_table_follow_the_accounts_table_and_down_leaves_n
     assert fanout("local", "status", "--state", state).returncode == ExitCode.FOUND
 
 
+def test_a_parameter_of_a_template_that_is_not_deployed_is_refused_before_anything_starts(state):
+    answer = fanout("local", "up", "--bare", "--parameter", "LogLevel=INFO", "--state", state)
+    assert answer.returncode == ExitCode.WRONG_USE
+    assert "fanout local deploy" in one_sentence(answer)
+
+
 def test_a_prefix_as_a_parameter_of_the_template_is_refused_before_anything_starts(state):
     answer = fanout("local", "up", "--detach", "--state", state, "--parameter", "Prefix=other")
     assert answer.returncode == ExitCode.WRONG_USE

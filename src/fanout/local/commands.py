@@ -43,6 +43,10 @@ def up(
     state: StateDir = runtime.DEFAULT_STATE_DIR,
     parameter: Parameters = None,
     iam: Annotated[bool, typer.Option("--iam", help="Check permissions, as AWS does.")] = False,
+    bare: Annotated[
+        bool,
+        typer.Option("--bare", help="Deploy nothing, to deploy beside a table of your own."),
+    ] = False,
     detach: Annotated[
         bool, typer.Option("--detach", help="Run in the background; `down` ends it.")
     ] = False,
@@ -59,6 +63,8 @@ def up(
         ERR.print(f"It already runs (since {recorded.deployment.started_at}).")
         _show(recorded.deployment, as_json=as_json)
         return
+    if bare and parameter:
+        raise WrongUse("--bare deploys nothing: give --parameter to `fanout local deploy`.")
     target: AwsTarget = context.obj
     with runtime.running(
         state,
@@ -68,6 +74,7 @@ def up(
         prefix=target.prefix,
         region=target.region or runtime.DEFAULT_REGION,
         iam=iam,
+        bare=bare,
         progress=lambda step: ERR.print(f"{step} …", style="dim", markup=False),
     ) as deployment:
         if not detach:
@@ -117,13 +124,13 @@ def env(state: StateDir = runtime.DEFAULT_STATE_DIR) -> None:
 
 @local_app.command()
 def deploy(
-    template: Annotated[Path, typer.Argument(help="A subscriber's SAM template.")],
+    template: Annotated[Path, typer.Argument(help="The SAM template to deploy.")],
     *,
     state: StateDir = runtime.DEFAULT_STATE_DIR,
     parameter: Parameters = None,
     as_json: Json = False,
 ) -> None:
-    """Build and deploy another stack on what runs: a subscriber beside Payments.
+    """Build and deploy another stack on what runs: a subscriber, or all of it after `up --bare`.
 
     Again: it is updated. Exit code 0 when deployed, 1 where nothing runs, 2 for a template or a
     parameter that does not exist, 3 where a resource is refused.
@@ -156,16 +163,17 @@ def read_status(deployment: LocalDeployment, poller: PollerStatus, *, now: float
 
     Returns:
         `deployment`, `queue` and `dlq` (messages as SQS counts them: waiting, received and not
-        deleted, delayed), `poller`, and `lag_seconds`: the age of the oldest record that was read
-        and is not done; 0 where all are, None (unknown) where the stream has not been read to its
+        deleted, delayed; None after `up --bare`), `poller`, and `lag_seconds`: the age of the
+        oldest record that was read and is not done; 0 where all are, None (unknown) where the
+        stream has not been read to its
         end.
     """
     sqs, oldest_at = deployment.client("sqs"), poller.oldest_pending_at
     lag_seconds = 0.0 if poller.is_caught_up else None
+    queues = {"queue": deployment.queue_url, "dlq": deployment.dlq_url}
     return {
         "deployment": asdict(deployment),
-        "queue": asdict(read_depth(sqs, deployment.queue_url)),
-        "dlq": asdict(read_depth(sqs, deployment.dlq_url)),
+        **{name: asdict(read_depth(sqs, url)) if url else None for name, url in queues.items()},
         "poller": asdict(poller),
         "lag_seconds": lag_seconds if oldest_at is None else max(0.0, now - oldest_at),
     }
@@ -210,10 +218,13 @@ def _show(deployment: LocalDeployment, *, as_json: bool) -> None:
         return
     names = table("The embedded AWS", "what", "name")
     for name, value in asdict(deployment).items():
-        names.add_row(name.replace("_", " "), str(value))
+        if value != "" and not (deployment.is_bare and name == "example_item"):
+            names.add_row(name.replace("_", " "), str(value))
     OUT.print(names)
     OUT.print("\nPoint any AWS client at it:\n")
     OUT.print(f"  {deployment.export_line()}", markup=False)
+    if deployment.is_bare:
+        return
     OUT.print("\nChange a customer, and look at the Payments row:\n")
     for line in deployment.example():
         OUT.print(f"  {line}", markup=False)
@@ -225,7 +236,8 @@ def _show_status(now: Mapping[str, Any]) -> None:
     rows.add_row("running since", now["deployment"]["started_at"])
     rows.add_row("endpoint", now["deployment"]["endpoint_url"])
     for name, depth in (("payments queue", now["queue"]), ("payments DLQ", now["dlq"])):
-        rows.add_row(name, f"{depth['waiting']} waiting, {depth['in_flight']} in flight")
+        if depth:
+            rows.add_row(name, f"{depth['waiting']} waiting, {depth['in_flight']} in flight")
     rows.add_row("stream records read", str(poller["records_read"]))
     rows.add_row("stream records pending", str(poller["pending_records"]))
     rows.add_row(

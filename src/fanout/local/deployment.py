@@ -4,7 +4,7 @@ import json
 import os
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -20,27 +20,35 @@ SECRET_ACCESS_KEY = "test"  # noqa: S105 - the embedded AWS takes any; nothing r
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalDeployment:
-    """Names, ARNs, URLs and process ids of everything that runs; `up --json` prints all fields."""
+    """Names, ARNs, URLs and process ids of everything that runs; `up --json` prints all fields.
+
+    With `up --bare` nothing is deployed at the start, and what would be has an empty name.
+    """
 
     endpoint_url: str
     region: str
     prefix: str
-    accounts_table: str
-    payments_table: str
-    topic_arn: str
-    queue_url: str
-    dlq_url: str
-    failure_bucket: str
-    stream_arn: str
-    publisher_function: str
-    payments_function: str
-    publisher_mapping_id: str
-    payments_mapping_id: str
     state_dir: str
     supervisor_pid: int
     emulator_pid: int
     started_at: str
+    accounts_table: str = ""
+    payments_table: str = ""
+    topic_arn: str = ""
+    queue_url: str = ""
+    dlq_url: str = ""
+    failure_bucket: str = ""
+    stream_arn: str = ""
+    publisher_function: str = ""
+    payments_function: str = ""
+    publisher_mapping_id: str = ""
+    payments_mapping_id: str = ""
     example_item: str = '{"customer_id":{"S":"c-1"},"status":{"S":"ACTIVE"}}'
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether it started with nothing deployed."""
+        return not self.accounts_table
 
     def client(self, service: str) -> Any:
         """The boto3 client of a service, with the dummy credentials; made once per process."""
@@ -117,6 +125,20 @@ def local_target(endpoint_url: str, region: str, prefix: str) -> AwsTarget:
 SUBSCRIBER = "payments"
 
 
+def describe_bare(target: AwsTarget, *, state_dir: Path, emulator_pid: int) -> LocalDeployment:
+    """Describe an embedded AWS on which this process deployed nothing."""
+    meta = target.client("sqs").meta
+    return LocalDeployment(
+        endpoint_url=meta.endpoint_url,
+        region=meta.region_name,
+        prefix=target.prefix,
+        state_dir=str(state_dir),
+        supervisor_pid=os.getpid(),
+        emulator_pid=emulator_pid,
+        started_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+    )
+
+
 def describe(target: AwsTarget, *, state_dir: Path, emulator_pid: int) -> LocalDeployment:
     """Describe the deployment that this process supervises.
 
@@ -133,11 +155,8 @@ def describe(target: AwsTarget, *, state_dir: Path, emulator_pid: int) -> LocalD
     mappings = target.client("lambda").list_event_source_mappings(
         FunctionName=payments.function_name, EventSourceArn=payments.queue_arn
     )["EventSourceMappings"]
-    client = target.client("sqs")
-    return LocalDeployment(
-        endpoint_url=client.meta.endpoint_url,
-        region=client.meta.region_name,
-        prefix=target.prefix,
+    return replace(
+        describe_bare(target, state_dir=state_dir, emulator_pid=emulator_pid),
         accounts_table=publisher.accounts_table,
         payments_table=payments.table,
         topic_arn=find_bus(target).arn,
@@ -149,11 +168,7 @@ def describe(target: AwsTarget, *, state_dir: Path, emulator_pid: int) -> LocalD
         payments_function=payments.function_name,
         publisher_mapping_id=publisher.mapping_id,
         payments_mapping_id=mappings[0]["UUID"],
-        state_dir=str(state_dir),
-        supervisor_pid=os.getpid(),
-        emulator_pid=emulator_pid,
         example_item=_example_item(publisher),
-        started_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     )
 
 

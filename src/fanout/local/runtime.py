@@ -36,6 +36,7 @@ def running(
     prefix: str = "fanout",
     region: str = DEFAULT_REGION,
     iam: bool = False,
+    bare: bool = False,
     progress: Callable[[str], None] = lambda _step: None,
 ) -> Iterator[LocalDeployment]:
     """Run a deployment for the length of a `with` block; leave no process and no file behind.
@@ -48,6 +49,7 @@ def running(
         prefix: What the SSM parameters, the stack and the bucket of packages are named by.
         region: What the embedded AWS takes for its region.
         iam: Whether the embedded AWS checks permissions, as AWS does.
+        bare: Whether to deploy nothing; every stream mapping that comes later is driven.
         progress: Called with each step, while it starts.
 
     Raises:
@@ -63,6 +65,7 @@ def running(
         region=region,
         prefix=prefix,
         iam=iam,
+        bare=bare,
         detached=keep,
         parameters=dict(parameters or {}),
     )

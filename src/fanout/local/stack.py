@@ -244,7 +244,7 @@ def _parameters(
         "Prefix": prefix,
         "Bus": f"/{prefix}/bus",  # where a subscriber's own stack finds the bus
         "Architecture": machine,
-        "CreateAccountsTable": "true",
+        "CreateAccountsTable": str("AccountsStreamArn" not in overrides).lower(),
         # Each concurrent batch is an interpreter here: ten that start at once on a small machine
         # take seconds, and two keep up with the emulator.
         "ConsumerMaximumConcurrency": "2",

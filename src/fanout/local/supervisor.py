@@ -16,20 +16,24 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from fanout.errors import CommandError, Refused, WrongUse
 from fanout.local import emulator, stack
-from fanout.local.deployment import describe, local_target
+from fanout.local.deployment import LocalDeployment, describe, describe_bare, local_target
 from fanout.local.state_folder import RecordedProcess, RecordedState, StateFolder
-from fanout.streams.poller import StreamPoller
+from fanout.streams.poller import PollerStatus, StreamPoller, merged
 
 _WATCH_INTERVAL_SECONDS = 0.2
+_LOOK_INTERVAL_SECONDS = 1
 _CONNECT_TIMEOUT_SECONDS = 2
 # Longer than the publisher's timeout of 60 seconds: an answer that comes late is still one.
 _READ_TIMEOUT_SECONDS = 70
@@ -45,6 +49,7 @@ class Settings:
     region: str
     prefix: str
     iam: bool
+    bare: bool
     detached: bool
     parameters: dict[str, str]
 
@@ -68,7 +73,7 @@ def main(argument: str) -> int:
     keep_files = False
     try:
         _end_when_told(stop, detached=settings.detached)
-        _serve(settings, folder, state, stop)
+        _serve(settings, folder, state)
         keep_files = True
     except CommandError as error:
         _report(failed=str(error))
@@ -106,52 +111,106 @@ def _await_end_of_input() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _serve(
-    settings: Settings, folder: StateFolder, state: RecordedState, stop: threading.Event
-) -> None:
+def _serve(settings: Settings, folder: StateFolder, state: RecordedState) -> None:
     """Start, build meanwhile, deploy, report, supervise; returns only where a part has ended."""
     with emulator.started(
         folder, port=settings.port, region=settings.region, iam=settings.iam
     ) as child:
         state = replace(state, emulator=RecordedProcess.of(child.pid))
         folder.write(state)
-        _report(step="building the Lambda packages")
-        template = stack.load_template()
-        packages = stack.build_packages(template, folder)
-        emulator.await_ready(child, port=settings.port, folder=folder)
-        _report(step="deploying the template")
         endpoint_url = f"http://{emulator.HOST}:{settings.port}"
         target = local_target(endpoint_url, settings.region, settings.prefix)
-        stack.deploy(target, packages=packages, parameters=settings.parameters, template=template)
-        deployment = describe(target, state_dir=folder.path, emulator_pid=child.pid)
+        if settings.bare:
+            emulator.await_ready(child, port=settings.port, folder=folder)
+            deployment = describe_bare(target, state_dir=folder.path, emulator_pid=child.pid)
+        else:
+            _deploy(target, settings, folder, child)
+            deployment = describe(target, state_dir=folder.path, emulator_pid=child.pid)
         state = replace(state, deployment=deployment)
         folder.write(state)
         _report(ready=asdict(deployment))
-        _supervise(make_poller(target, deployment.publisher_mapping_id), folder, state, child, stop)
+        _supervise(StreamPollers(target), deployment, folder, state, child)
+
+
+def _deploy(
+    target: Any, settings: Settings, folder: StateFolder, child: subprocess.Popen[bytes]
+) -> None:
+    """Build the packages while the emulator starts, and deploy the template."""
+    _report(step="building the Lambda packages")
+    template = stack.load_template()
+    packages = stack.build_packages(template, folder)
+    emulator.await_ready(child, port=settings.port, folder=folder)
+    _report(step="deploying the template")
+    stack.deploy(target, packages=packages, parameters=settings.parameters, template=template)
 
 
 def _supervise(
-    poller: StreamPoller,
+    pollers: "StreamPollers",
+    deployment: LocalDeployment,
     folder: StateFolder,
     state: RecordedState,
     child: subprocess.Popen[bytes],
-    stop: threading.Event,
 ) -> None:
-    """Run the stream poller beside MiniStack; returns only where one of the two has ended."""
-    thread = threading.Thread(target=poller.run, args=[stop], name="stream-poller")
-    thread.start()
+    """Keep the stream pollers at work beside MiniStack; returns only where either has ended."""
+    look_at = 0.0
     try:
-        while child.poll() is None and thread.is_alive():
-            thread.join(timeout=_WATCH_INTERVAL_SECONDS)
-            now = replace(state, poller=poller.status())
+        if not deployment.is_bare:
+            pollers.follow({deployment.publisher_mapping_id})
+        while child.poll() is None and pollers.are_alive():
+            if deployment.is_bare and time.monotonic() > look_at:
+                pollers.follow_all()
+                look_at = time.monotonic() + _LOOK_INTERVAL_SECONDS
+            time.sleep(_WATCH_INTERVAL_SECONDS)
+            now = replace(state, poller=pollers.status())
             if now != state:
                 state = now
                 folder.write(state)
     finally:
-        stop.set()
-        thread.join(timeout=emulator.GRACE_SECONDS)
+        pollers.end()
     ended = "MiniStack" if child.poll() is not None else "The stream poller"
     LOG.error("%s has ended by itself, and the deployment with it", ended)
+
+
+class StreamPollers:
+    """A poller, in a thread of its own, for each followed stream mapping."""
+
+    def __init__(self, target: Any) -> None:
+        self._target = target
+        self._pollers: dict[str, tuple[StreamPoller, threading.Thread, threading.Event]] = {}
+
+    def follow(self, mapping_ids: Collection[str]) -> None:
+        """Start to poll for new mappings, and end it for those that are gone."""
+        for mapping_id in self._pollers.keys() - set(mapping_ids):
+            self._pollers.pop(mapping_id)[2].set()
+        for mapping_id in set(mapping_ids) - self._pollers.keys():
+            poller, stop = make_poller(self._target, mapping_id), threading.Event()
+            thread = threading.Thread(target=poller.run, args=[stop], name="stream-poller")
+            self._pollers[mapping_id] = (poller, thread, stop)
+            thread.start()
+
+    def follow_all(self) -> None:
+        """Follow every mapping of a table's stream that is deployed now, whoever deployed it."""
+        try:
+            pages = self._target.client("lambda").get_paginator("list_event_source_mappings")
+            mappings = [each for page in pages.paginate() for each in page["EventSourceMappings"]]
+            self.follow({it["UUID"] for it in mappings if ":dynamodb:" in it["EventSourceArn"]})
+        except (BotoCoreError, ClientError, CommandError) as error:
+            LOG.warning("Stream mappings can't be followed, and are looked at again: %s", error)
+
+    def are_alive(self) -> bool:
+        """Whether no poller has ended by itself."""
+        return all(thread.is_alive() for _, thread, _ in self._pollers.values())
+
+    def status(self) -> PollerStatus:
+        """What all of them have done, as if they were one."""
+        return merged([poller.status() for poller, _, _ in self._pollers.values()])
+
+    def end(self) -> None:
+        """End them, and wait for what is under way, but not for long."""
+        for _, _, stop in self._pollers.values():
+            stop.set()
+        for _, thread, _ in self._pollers.values():
+            thread.join(timeout=emulator.GRACE_SECONDS)
 
 
 def make_poller(target: Any, mapping_id: str) -> StreamPoller:

@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -45,6 +45,15 @@ _DRAIN_SECONDS = 2.0
 _POLL_SECONDS_MIN = 0.02
 _POLL_SECONDS_MAX = 0.25
 _POLL_SHARE_OF_QUIET = 0.05
+_COUNTS = (
+    "pending_records",
+    "invocations",
+    "invocations_failed",
+    "records_read",
+    "records_succeeded",
+    "records_discarded",
+    "trims",
+)
 
 
 # The calls: an invocation of the function, and the on-failure record of a batch that is given up
@@ -165,6 +174,24 @@ class PollerStatus:
     records_discarded: int = 0
     trims: int = 0
     last_error: str | None = None
+
+
+def merged(statuses: Sequence[PollerStatus]) -> PollerStatus:
+    """What several pollers have done; of a shard that two of them read, the earlier checkpoint."""
+    if len(statuses) == 1:
+        return statuses[0]
+    checkpoints: dict[str, str] = {}
+    for status in statuses:
+        for shard, sequence in status.checkpoints.items():
+            checkpoints[shard] = min(checkpoints.get(shard, sequence), sequence, key=int)
+    oldest = [at for status in statuses if (at := status.oldest_pending_at) is not None]
+    return PollerStatus(
+        checkpoints=checkpoints,
+        is_caught_up=all(status.is_caught_up for status in statuses),
+        oldest_pending_at=min(oldest, default=None),
+        last_error=next((it.last_error for it in statuses if it.last_error), None),
+        **{name: sum(getattr(status, name) for status in statuses) for name in _COUNTS},
+    )
 
 
 class _Shard:

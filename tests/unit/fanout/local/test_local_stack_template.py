@@ -50,3 +50,10 @@ def test_no_mapping_refers_to_a_number_parameter(template):
 def test_a_template_that_is_not_there_is_named(tmp_path):
     with pytest.raises(WrongUse, match=r"nowhere\.yaml can't be read"):
         stack.load_template(tmp_path / "nowhere.yaml")
+
+
+def test_a_trial_table_is_made_unless_the_stream_of_a_table_is_given(template):
+    arn = "arn:aws:dynamodb:eu-west-1:000000000000:table/prod-accounts/stream/1"
+    alone = stack._parameters(template, "prod", {})
+    beside = stack._parameters(template, "prod", {"AccountsStreamArn": arn})
+    assert (alone["CreateAccountsTable"], beside["CreateAccountsTable"]) == ("true", "false")

@@ -7,6 +7,7 @@ import pytest
 
 from fanout.aws import AwsTarget
 from fanout.local import commands
+from fanout.local.deployment import LocalDeployment
 from fanout.streams.poller import PollerStatus
 from unit.fanout.local.test_local_deployment import DEPLOYMENT
 
@@ -56,3 +57,23 @@ def test_what_runs_on_does_not_end_because_nobody_reads_its_names_to_the_end(mon
     with pytest.raises(BrokenPipeError):
         commands.up(context, state=tmp_path / "state", detach=True)
     assert ended == []
+
+
+def test_where_nothing_was_deployed_the_status_names_no_queue(capsys):
+    bare = LocalDeployment(
+        endpoint_url="http://127.0.0.1:4566",
+        region="eu-west-1",
+        prefix="prod",
+        state_dir="/state",
+        supervisor_pid=1,
+        emulator_pid=2,
+        started_at="2026-11-23T09:30:00Z",
+    )
+    status = commands.read_status(bare, PollerStatus(records_read=5), now=0.0)
+    commands._show_status(status)
+    commands._show(bare, as_json=False)
+    assert (status["queue"], status["dlq"]) == (None, None)
+    shown = capsys.readouterr().out
+    assert "queue" not in shown
+    assert "put-item" not in shown
+    assert "FANOUT_PREFIX=prod" in shown
