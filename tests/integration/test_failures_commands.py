@@ -138,6 +138,7 @@ def test_the_plan_says_what_would_be_refused_again_and_moves_nothing(filled, fan
     planned = fanout(*FAILURES, "recover")
     assert planned.code == 0
     assert "would be refused again: UnknownStatus" in planned.out
+    assert "TABLE_STATUS_MAP" in planned.err
     assert "write the item anew" in planned.err
     assert "Nothing was changed" in planned.err
     assert function.calls == []

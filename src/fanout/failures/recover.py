@@ -484,9 +484,9 @@ class FailuresRecover(_FailuresOperation):
     folder = "recovered"
     end = end_if_missing = RECOVERED  # what is missing was published, and moved by somebody else
     if_refused = (
-        "{:,} records would be refused again, unless the deployed publisher knows better. A stream "
-        "record can't be edited: write the item anew in Accounts, then `fanout failures discard` "
-        "what that supersedes."
+        "{:,} records would be refused again: first do what `fanout failures list` advises, such "
+        "as setting TABLE_STATUS_MAP. A stream record can't be edited: where the item is wrong, "
+        "write the item anew in Accounts, then `fanout failures discard` what that supersedes."
     )
 
     def why_left_out(self, failure: Failure, options: Mapping[str, Any]) -> str:
