@@ -1,4 +1,4 @@
-"""What a consumer is told by its environment, read once and checked before any work."""
+"""A consumer's settings, read from its environment once, and checked before any work."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -146,7 +146,7 @@ ALL = (SNS, SNS_FIFO, EVENTBRIDGE, PIPES)
 
 
 def of_bus(bus_arn: str) -> Transport:
-    """The transport of a topic or bus, by its ARN; a pipe has none that the publisher is told."""
+    """The transport of a topic or bus, by its ARN; a pipe names none to the publisher."""
     if bus_arn.split(":")[2] == "events":
         return EVENTBRIDGE
     return SNS_FIFO if bus_arn.endswith(".fifo") else SNS

@@ -90,7 +90,7 @@ def test_a_replayed_message_keeps_its_body_and_its_first_delivery_and_loses_its_
         (("replay", "payments", "--older-than", "soon"), 2, "expected an age"),
         (("replay", "payments", "--through", "consumer"), 2, "names no function"),
         (("resume", "nothing"), 2, "No run 'nothing'"),
-        (("show", "payments", "--message", "none"), 1, "Nothing dead"),
+        (("show", "payments", "--message", "none"), 1, "Nothing in the DLQ"),
     ],
 )
 @pytest.mark.usefixtures("subscriber")

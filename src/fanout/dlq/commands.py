@@ -204,7 +204,9 @@ def _first(subscription: Subscription, wanted: Selection, hold_seconds: int) -> 
     with Sweep(subscription.dlq, hold_seconds=hold_seconds) as sweep:
         for message in _matching(sweep, subscription, wanted):
             return message
-    raise Found(f"Nothing dead in {subscription.subscriber.name} matches {wanted.message_id} now.")
+    raise Found(
+        f"Nothing in the DLQ of {subscription.subscriber.name} matches {wanted.message_id} now."
+    )
 
 
 def _text(path: Path) -> str:

@@ -280,7 +280,7 @@ def show(
         _show_groups(subscriber, groups, numbers, sweep.seen, remarks, as_json=as_json)
         return
     if example is None:
-        raise Found(f"Nothing dead in {subscriber} matches {group or message} now.")
+        raise Found(f"Nothing in the DLQ of {subscriber} matches {group or message} now.")
     number = numbers.get(example[1].cause.key, 0)
     document = _message_document(*example, number=number, reveal=reveal)
     if as_json:
