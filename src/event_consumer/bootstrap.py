@@ -1,15 +1,16 @@
 """Build a subscriber's Lambda handler from its environment and its business rule.
 
 What is heavy is imported here, inside the functions: the command line imports this package too, and
-makes no handler.
+makes no handler. Garbage collection is off meanwhile.
 """
 
 import os
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
+from cold_start.building import without_collecting
 from customer_events.deadline import MonotonicClock
 from customer_events.event import EVENT_NAME, CustomerStatusChanged
 from customer_events.registry import load
@@ -41,18 +42,7 @@ def latest_state_consumer(
     Raises:
         BadSettings: names every variable that is missing or wrong.
     """
-    from botocore.session import get_session
-
-    from event_consumer.guarded_table import GuardedTable
-    from event_consumer.latest_state import LatestState
-
-    settings = from_environment(os.environ if environ is None else environ)
-    tolerance = settings.clock_tolerance
-    session = get_session()
-    client = _client(session, "dynamodb", settings)
-    table = GuardedTable(client, settings.table_name, rule=rule, tolerance=tolerance)
-    handler = LatestState(table, writers_max=settings.writers_max, tolerance=tolerance)
-    return _with_notes(settings, handler, session)
+    return without_collecting(partial(_latest_state, rule, environ))
 
 
 def every_event_consumer(
@@ -69,18 +59,7 @@ def every_event_consumer(
     Raises:
         BadSettings: names every variable that is missing or wrong.
     """
-    from botocore.session import get_session
-
-    from event_consumer.every_event import EveryEvent
-    from event_consumer.processed_events import ProcessedEventsTable
-
-    settings = from_environment(os.environ if environ is None else environ)
-    session = get_session()
-    # The writes that it commits are the subscriber's own: botocore says what is wrong with them.
-    client = _client(session, "dynamodb", settings, parameter_validation=True)
-    processed = ProcessedEventsTable(client, settings.table_name)
-    handler = EveryEvent(processed, handle, workers_max=settings.writers_max)
-    return _with_notes(settings, handler, session)
+    return without_collecting(partial(_every_event, handle, environ))
 
 
 def lambda_handler(
@@ -133,6 +112,38 @@ def lambda_handler(
 # Private functions
 
 
+def _latest_state(
+    rule: Callable[[CustomerStatusChanged], Mapping[str, str]], environ: Mapping[str, str] | None
+) -> LambdaHandler:
+    from botocore.session import get_session
+
+    from event_consumer.guarded_table import GuardedTable
+    from event_consumer.latest_state import LatestState
+
+    settings = from_environment(os.environ if environ is None else environ)
+    tolerance = settings.clock_tolerance
+    session = get_session()
+    client = _client(session, "dynamodb", settings)
+    table = GuardedTable(client, settings.table_name, rule=rule, tolerance=tolerance)
+    handler = LatestState(table, writers_max=settings.writers_max, tolerance=tolerance)
+    return _with_notes(settings, handler, session)
+
+
+def _every_event(handle: "HandleEvent", environ: Mapping[str, str] | None) -> LambdaHandler:
+    from botocore.session import get_session
+
+    from event_consumer.every_event import EveryEvent
+    from event_consumer.processed_events import ProcessedEventsTable
+
+    settings = from_environment(os.environ if environ is None else environ)
+    session = get_session()
+    # The writes that it commits are the subscriber's own: botocore says what is wrong with them.
+    client = _client(session, "dynamodb", settings, parameter_validation=True)
+    processed = ProcessedEventsTable(client, settings.table_name)
+    handler = EveryEvent(processed, handle, workers_max=settings.writers_max)
+    return _with_notes(settings, handler, session)
+
+
 def _with_notes(settings: ConsumerSettings, handler: "EventHandler", session: Any) -> LambdaHandler:
     from event_consumer.parked_groups import ParkedGroupsTable
 
@@ -140,24 +151,36 @@ def _with_notes(settings: ConsumerSettings, handler: "EventHandler", session: An
     if settings.parked_groups_table is not None:
         client = _client(session, "dynamodb", settings)
         groups = ParkedGroupsTable(client, settings.parked_groups_table)
-    return lambda_handler(settings, handler, sqs=_client(session, "sqs", settings), groups=groups)
+    sqs = _MadeWhenUsed(partial(_client, session, "sqs", settings))
+    return lambda_handler(settings, handler, sqs=sqs, groups=groups)
+
+
+class _MadeWhenUsed:
+    """A client that is made at its first call: most batches park and delay nothing."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+
+    def __getattr__(self, operation: str) -> Any:
+        return getattr(self._client, operation)
+
+    @cached_property
+    def _client(self) -> Any:
+        return self._make()
 
 
 def _client(
     session: Any, service: str, settings: ConsumerSettings, *, parameter_validation: bool = False
 ) -> Any:
-    """What the adapters pass is well-formed, and botocore would put its user agent together anew
-    for each call: a quarter of what a call cost.
-    """
-    from botocore import __version__
-    from botocore.config import Config
+    from cold_start.clients import create_client
 
-    config = Config(
+    return create_client(
+        session,
+        service,
+        component="consumer",
+        attempts_max=ATTEMPTS_MAX,
+        connections_max=settings.writers_max,
+        connect_timeout_seconds=CONNECT_TIMEOUT_SECONDS,
+        read_timeout_seconds=READ_TIMEOUT_SECONDS,
         parameter_validation=parameter_validation,
-        user_agent=f"customer-status-fanout consumer botocore/{__version__}",
-        connect_timeout=CONNECT_TIMEOUT_SECONDS,
-        read_timeout=READ_TIMEOUT_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": ATTEMPTS_MAX},
-        max_pool_connections=settings.writers_max,
     )
-    return session.create_client(service, config=config)

@@ -1,30 +1,26 @@
 """Put the publisher together, from the environment.
 
-What is heavy is imported here, inside the functions, with garbage collection off: nothing that an
-import makes is garbage, and looking for some took a sixth of the cold start.
+What is heavy is imported here, inside the functions, with garbage collection off.
 """
 
-import gc
 import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
+
+from cold_start.building import without_collecting
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from botocore.config import Config
     from botocore.session import Session
 
     from publisher.batched_bus import BatchedBus
     from publisher.handlers import PipeHandler, StreamHandler
     from publisher.settings import PipeSettings, Settings
 
-WORKERS = 10
+WORKERS = 20
 CONNECT_TIMEOUT_SECONDS = 1
 READ_TIMEOUT_SECONDS = 4
 PARKING_ATTEMPTS = 2
-
-Result = TypeVar("Result")
 
 
 def build() -> "StreamHandler":
@@ -33,27 +29,15 @@ def build() -> "StreamHandler":
     Raises:
         customer_events.settings.BadSettings: names every variable that is missing or wrong.
     """
-    return _without_collecting(_stream_handler)
+    return without_collecting(_stream_handler)
 
 
 def build_for_pipe() -> "PipeHandler":
     """The handler of a pipe's enrichment; raises as `build` does."""
-    return _without_collecting(_pipe_handler)
+    return without_collecting(_pipe_handler)
 
 
 # Private functions
-
-
-def _without_collecting(make: Callable[[], Result]) -> Result:
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        made = make()
-        gc.freeze()
-    finally:
-        if collecting:
-            gc.enable()
-    return made
 
 
 def _stream_handler() -> "StreamHandler":
@@ -102,9 +86,7 @@ def _shared(settings: "PipeSettings", session: "Session", executor: "Executor") 
         rules=settings.rules,
         producer=settings.producer,
         failure_store=S3FailureStore(
-            client_factory=lambda: session.create_client(
-                "s3", region_name=settings.region, config=_config(PARKING_ATTEMPTS)
-            ),
+            client_factory=lambda: _client(session, "s3", settings.region, PARKING_ATTEMPTS),
             bucket=settings.failure_bucket,
             executor=executor,
         ),
@@ -129,7 +111,7 @@ def _bus(settings: "Settings", session: "Session", executor: "Executor") -> "Bat
 
     transport = of_bus(settings.bus_arn)
     service = "events" if transport is EVENTBRIDGE else "sns"
-    client = session.create_client(service, region_name=settings.bus_region, config=_config(1))
+    client = _client(session, service, settings.bus_region, 1)
     if transport is EVENTBRIDGE:
         from publisher.eventbridge_bus import EventBridgeBus
 
@@ -148,20 +130,17 @@ def _bus(settings: "Settings", session: "Session", executor: "Executor") -> "Bat
     )
 
 
-def _config(attempts: int) -> "Config":
-    """Short timeouts, since a call that hangs must end before the invocation does.
+def _client(session: "Session", service: str, region: "str | None", attempts: int) -> Any:
+    """Short timeouts, since a call that hangs must end before the invocation does."""
+    from cold_start.clients import create_client
 
-    The rest saves time on every call: what the adapters pass is well-formed, and botocore would
-    put its user agent together anew each time.
-    """
-    from botocore import __version__
-    from botocore.config import Config
-
-    return Config(
-        parameter_validation=False,
-        user_agent=f"customer-status-fanout publisher botocore/{__version__}",
-        connect_timeout=CONNECT_TIMEOUT_SECONDS,
-        read_timeout=READ_TIMEOUT_SECONDS,
-        max_pool_connections=WORKERS,
-        retries={"mode": "standard", "total_max_attempts": attempts},
+    return create_client(
+        session,
+        service,
+        component="publisher",
+        attempts_max=attempts,
+        connections_max=WORKERS,
+        connect_timeout_seconds=CONNECT_TIMEOUT_SECONDS,
+        read_timeout_seconds=READ_TIMEOUT_SECONDS,
+        region_name=region,
     )

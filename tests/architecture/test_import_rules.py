@@ -23,7 +23,7 @@ from architecture.source_tree import (
     top_level_imports,
 )
 
-LAYERED = ("customer_events", "event_consumer", *CONSUMERS, "publisher")
+LAYERED = ("cold_start", "customer_events", "event_consumer", *CONSUMERS, "publisher")
 AT_THE_EDGE = {"boto3", "botocore", "os"}
 EDGE = {
     "publisher": {"bootstrap", "bus_errors"},
@@ -32,6 +32,7 @@ EDGE = {
         "memory",  # the test kit's: it checks a subscriber's writes as botocore does
     },
     **{name: {"bootstrap", "settings"} for name in CONSUMERS},
+    "cold_start": {"clients"},
     "customer_events": set(),
 }
 PROBE = Path(__file__).parent / "import_probe.py"

@@ -270,9 +270,9 @@ def test_parking_gives_up_after_two_tries_and_the_record_fails(publisher):
     assert publisher.wire.services == ["s3", "s3"]
 
 
-def test_ten_calls_are_under_way_at_once(publisher):
+def test_twenty_calls_are_under_way_at_once(publisher):
     """They wait for each other, so fewer would never end."""
-    together = Barrier(10, timeout=30)
+    together = Barrier(20, timeout=30)
 
     def status(call):
         if call.entries:
@@ -281,11 +281,11 @@ def test_ten_calls_are_under_way_at_once(publisher):
 
     publisher.wire.status = status
     publisher.build()
-    batch = 100 if publisher.transport != "pipes" else 1
+    batch = 200 if publisher.transport != "pipes" else 1
     publisher.publish(*(change(number) for number in range(batch)))
     assert len(publisher.events) == batch
     clients = _clients(publisher)
-    assert {client.meta.config.max_pool_connections for client in clients} == {10}
+    assert {client.meta.config.max_pool_connections for client in clients} == {20}
 
 
 def test_no_call_takes_longer_than_five_seconds_so_that_time_is_left_to_park(publisher):

@@ -28,7 +28,7 @@ def environment(monkeypatch):
 def test_the_client_speaks_to_the_topics_region_with_a_connection_for_each_worker(environment):
     client = bootstrap.build().bus.calls.client
     assert client.meta.region_name == "eu-west-1"
-    assert client.meta.config.max_pool_connections == 10
+    assert client.meta.config.max_pool_connections == 20
     assert client.meta.config.retries["total_max_attempts"] == 1
     assert client.meta.config.read_timeout == 4
 

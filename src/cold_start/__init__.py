@@ -1,0 +1,1 @@
+"""What makes a Lambda function start fast, the publisher and every consumer alike."""
