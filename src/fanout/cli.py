@@ -23,6 +23,10 @@ COMMANDS: Final = {
         "fanout.local.commands:local_app",
         "Run the whole system on this machine, on an embedded AWS.",
     ),
+    "status": (
+        "fanout.watch.status:status",
+        "Show the whole path at once: what is wrong first, and what to type next.",
+    ),
     "demo": (
         "fanout.demo.commands:demo",
         "Play status changes through the whole system, here, and account for each of them.",

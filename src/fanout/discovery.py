@@ -61,7 +61,8 @@ class Subscriber:
 
     `filter` is the rendered filter policy (None: every event); `since` is an RFC 3339 instant;
     `parked_groups_table` holds the notes of what is parked, where a customer's events wait behind a
-    parked one, else None; `stack` is the CloudFormation stack's name, None where Terraform made it.
+    parked one, else None; `stack` is the CloudFormation stack's name, None where Terraform made it;
+    `mapping_id` is the consumer's event source mapping.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Subscriber:
     versions: tuple[int, ...]
     since: str | None
     parked_groups_table: str | None = None
+    mapping_id: str | None = None
     stack: str | None = None
 
 

@@ -28,6 +28,7 @@ _OF_THE_AWS_CLI = {
     "--max-number-of-messages",
     "--table-name",
     "--item",
+    *("--enabled", "--uuid", "--name", "--since"),
 }
 
 

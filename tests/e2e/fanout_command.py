@@ -18,7 +18,13 @@ class Fanout:
 
     def __call__(self, *arguments: str, expect: int = 0, timeout: float = 400) -> dict[str, Any]:
         """Run to the end; the command's JSON document."""
-        done = subprocess.run(
+        done = self.ended(*arguments, timeout=timeout)
+        assert done.returncode == expect, done.stdout + done.stderr
+        return json.loads(done.stdout)
+
+    def ended(self, *arguments: str, timeout: float = 400) -> subprocess.CompletedProcess[str]:
+        """Run to the end, however that is."""
+        return subprocess.run(
             self._command(*arguments),
             env=self._environment(),
             capture_output=True,
@@ -26,8 +32,6 @@ class Fanout:
             check=False,
             timeout=timeout,
         )
-        assert done.returncode == expect, done.stdout + done.stderr
-        return json.loads(done.stdout)
 
     def start(self, *arguments: str, output: Path | None = None) -> subprocess.Popen[bytes]:
         """Run without waiting; `output`: a file for the JSON document."""

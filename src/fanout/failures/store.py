@@ -52,6 +52,11 @@ class ObjectStore:
                     # One that is gone by now was recovered or discarded meanwhile.
                     yield from filter(None, pool.map(self.read, page))
 
+    def count(self, most: int) -> int:
+        """How many objects there are; counts no further than `most` of each kind."""
+        kinds = (PARKED_PREFIX, LAMBDA_PREFIX)
+        return sum(1 for prefix in kinds for _ in self._keys(prefix, most))
+
     def read(self, key: str) -> Failure | None:
         """One object; None where there is none."""
         try:

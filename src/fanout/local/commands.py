@@ -163,19 +163,15 @@ def read_status(deployment: LocalDeployment, poller: PollerStatus, *, now: float
 
     Returns:
         `deployment`, `queue` and `dlq` (messages as SQS counts them: waiting, received and not
-        deleted, delayed; None after `up --bare`), `poller`, and `lag_seconds`: the age of the
-        oldest record that was read and is not done; 0 where all are, None (unknown) where the
-        stream has not been read to its
-        end.
+        deleted, delayed; None after `up --bare`), `poller`, and its `lag_seconds`.
     """
-    sqs, oldest_at = deployment.client("sqs"), poller.oldest_pending_at
-    lag_seconds = 0.0 if poller.is_caught_up else None
+    sqs = deployment.client("sqs")
     queues = {"queue": deployment.queue_url, "dlq": deployment.dlq_url}
     return {
         "deployment": asdict(deployment),
         **{name: asdict(read_depth(sqs, url)) if url else None for name, url in queues.items()},
         "poller": asdict(poller),
-        "lag_seconds": lag_seconds if oldest_at is None else max(0.0, now - oldest_at),
+        "lag_seconds": poller.lag_seconds(now),
     }
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from fanout.aws import AwsTarget
 from fanout.discovery import Publisher, find_bus, find_publisher, find_subscriber
 from fanout.errors import Refused
+from fanout.runs.function import log_texts
 
 ACCESS_KEY_ID = "test"
 SECRET_ACCESS_KEY = "test"  # noqa: S105 - the embedded AWS takes any; nothing real opens with it
@@ -60,12 +61,7 @@ class LocalDeployment:
 
     def log_lines(self, function_name: str) -> Iterator[str]:
         """Every line that a Lambda function has printed so far, with Lambda's own, oldest first."""
-        configuration = self.client("lambda").get_function_configuration(FunctionName=function_name)
-        group = configuration.get("LoggingConfig", {}).get("LogGroup")
-        pages = self.client("logs").get_paginator("filter_log_events")
-        for page in pages.paginate(logGroupName=group or f"/aws/lambda/{function_name}"):
-            for event in page["events"]:
-                yield from event["message"].splitlines()
+        return log_texts(self.target(), function_name)
 
     def example(self) -> list[str]:
         """Two commands of the AWS CLI that show the system at work."""

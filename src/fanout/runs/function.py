@@ -1,10 +1,11 @@
-"""A deployed Lambda function that reports an outcome for each record, as a run asks it."""
+"""A deployed Lambda function: what it logged, and the outcomes that it reports to a run."""
 
 import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 from botocore.config import Config
@@ -107,6 +108,42 @@ def calls(
         call_bytes += size_bytes
     if call:
         yield call
+
+
+def log_lines(
+    target: AwsTarget, function_name: str, *, since: datetime | None = None, pattern: str = ""
+) -> Iterator[dict[str, Any]]:
+    """What a function logged as JSON objects, oldest first; nothing where it has no log yet.
+
+    Only from `since` on, and what CloudWatch Logs' filter pattern lets through.
+    """
+    for text in log_texts(target, function_name, since=since, pattern=pattern):
+        try:
+            line = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(line, dict):
+            yield line
+
+
+def log_texts(
+    target: AwsTarget, function_name: str, *, since: datetime | None = None, pattern: str = ""
+) -> Iterator[str]:
+    """Every line of a function's log, with Lambda's own; see `log_lines`."""
+    configuration = target.client("lambda").get_function_configuration(FunctionName=function_name)
+    group = configuration.get("LoggingConfig", {}).get("LogGroup")
+    request: dict[str, Any] = {"logGroupName": group or f"/aws/lambda/{function_name}"}
+    if since is not None:
+        request["startTime"] = int(since.timestamp() * 1000)
+    if pattern:
+        request["filterPattern"] = pattern
+    logs = target.client("logs")
+    try:
+        for page in logs.get_paginator("filter_log_events").paginate(**request):
+            for event in page["events"]:
+                yield from event["message"].splitlines()
+    except logs.exceptions.ResourceNotFoundException:
+        return
 
 
 def patient_client(target: AwsTarget) -> Any:

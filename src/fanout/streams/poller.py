@@ -175,6 +175,15 @@ class PollerStatus:
     trims: int = 0
     last_error: str | None = None
 
+    def lag_seconds(self, now: float) -> float | None:
+        """The age of the oldest record that was read and is not done.
+
+        0 where all are done; None (unknown) where the stream has not been read to its end.
+        """
+        if self.oldest_pending_at is not None:
+            return max(0.0, now - self.oldest_pending_at)
+        return 0.0 if self.is_caught_up else None
+
 
 def merged(statuses: Sequence[PollerStatus]) -> PollerStatus:
     """What several pollers have done; of a shard that two of them read, the earlier checkpoint."""

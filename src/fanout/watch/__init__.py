@@ -1,0 +1,1 @@
+"""See what the system does now, where one customer's changes are, and what is set up wrongly."""

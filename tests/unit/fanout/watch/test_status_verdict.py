@@ -1,0 +1,214 @@
+"""What `fanout status` says of the facts: what is wrong, for how many messages, and what to do."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from customer_events import metrics
+from fanout.discovery import Bus
+from fanout.sqs.queue import QueueDepth, QueueFacts
+from fanout.watch.findings import Severity
+from fanout.watch.status import (
+    MappingFacts,
+    PublisherFacts,
+    Status,
+    SubscriberFacts,
+    is_ours,
+    judge,
+)
+
+NOW = datetime(2026, 11, 27, 9, 30, tzinfo=UTC)
+TOPIC = "arn:aws:sns:eu-west-1:123456789012:fanout-customer-status"
+MAPPING = "47bd6eae-828b-45af-a5a7-f1ac970fcd1e"
+ENABLED = MappingFacts(mapping_id=MAPPING, state="Enabled", last_result="OK - 3 records")
+COUNTS = {
+    one.name: 0
+    for one in (
+        *(metrics.RECORDS_FAILED, metrics.RECORDS_HELD, metrics.BUS_FAULTS),
+        *(metrics.DEPENDENCY_FAULTS, metrics.UNEXPECTED_EXCEPTIONS),
+    )
+} | {"Errors": None, "Throttles": None}
+PUBLISHER = PublisherFacts(
+    function="fanout-publisher",
+    mapping=ENABLED,
+    lag_seconds=1.0,
+    counts=COUNTS,
+    codes={},
+    is_failing=False,
+    failures=0,
+)
+
+
+def queue(waiting):
+    return QueueFacts(
+        arn="arn:aws:sqs:eu-west-1:123456789012:q",
+        fifo=False,
+        retention_seconds=604_800,
+        size_bytes_max=262_144,
+        depth=QueueDepth(waiting=waiting, in_flight=0, delayed=0),
+        asked_at=NOW,
+    )
+
+
+PAYMENTS = SubscriberFacts(
+    name="payments",
+    function="fanout-payments-consumer",
+    table="fanout-payments",
+    mapping=ENABLED,
+    queue=queue(0),
+    dlq=queue(0),
+    oldest_age_seconds=None,
+    counts=COUNTS,
+    codes={},
+    lag_seconds=None,
+)
+
+
+def found(*, publisher=None, payments=None, **other):
+    status = Status(
+        **{
+            "at": NOW,
+            "source": "CloudWatch",
+            "bus": Bus(transport="sns", arn=TOPIC),
+            "publisher": replace(PUBLISHER, **(publisher or {})),
+            "subscribers": [replace(PAYMENTS, **(payments or {}))],
+            "alarms": [],
+            "unread": [],
+        }
+        | other
+    )
+    return judge(status)
+
+
+def counted(**values):
+    return COUNTS | {getattr(metrics, name).name: value for name, value in values.items()}
+
+
+def test_nothing_is_wrong_with_a_healthy_deployment():
+    assert found() == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "subject", "words"),
+    [
+        pytest.param(
+            {
+                "publisher": {
+                    "counts": counted(RECORDS_FAILED=7, BUS_FAULTS=7),
+                    "codes": {"AuthorizationError": 7},
+                    "is_failing": True,
+                }
+            },
+            "publisher",
+            ["fanout-publisher", "AuthorizationError (7 times)", "sns:Publish", TOPIC, "12 hours"],
+            id="the bus refuses",
+        ),
+        pytest.param(
+            {"publisher": {"mapping": replace(ENABLED, state="Disabled", state_reason="by Ada")}},
+            "publisher",
+            ["is disabled (by Ada)", "24 hours", f"--enabled --uuid {MAPPING}"],
+            id="the publisher is off",
+        ),
+        pytest.param(
+            {"publisher": {"mapping": replace(ENABLED, last_result="PROBLEM: It failed")}},
+            "publisher",
+            ["PROBLEM: It failed"],
+            id="Lambda sees a problem",
+        ),
+        pytest.param(
+            {"publisher": {"mapping": MappingFacts(mapping_id="fanout-pipe", state="STOPPED")}},
+            "publisher",
+            ["its pipe is stopped", "start-pipe --name fanout-pipe"],
+            id="the pipe is off",
+        ),
+        pytest.param(
+            {"publisher": {"failures": 3}},
+            "publisher",
+            ["the failure store holds 3", "fanout failures list"],
+            id="failure store",
+        ),
+        pytest.param(
+            {"publisher": {"lag_seconds": 1_200.0}},
+            "publisher",
+            ["20 min old"],
+            id="the publisher is late",
+        ),
+        pytest.param(
+            {
+                "payments": {
+                    "counts": counted(DEPENDENCY_FAULTS=4),
+                    "codes": {"ResourceNotFoundException": 4},
+                    "queue": queue(2),
+                }
+            },
+            "payments",
+            [
+                *("fanout-payments-consumer", "ResourceNotFoundException (4 times)"),
+                *("2 messages wait", "Deploy its table (fanout-payments) again"),
+            ],
+            id="the table is gone",
+        ),
+        pytest.param(
+            {"payments": {"mapping": replace(ENABLED, state="Disabled"), "queue": queue(5)}},
+            "payments",
+            ["is disabled", "Nothing is consumed", "5 messages wait"],
+            id="the consumer is off",
+        ),
+        pytest.param(
+            {"payments": {"counts": COUNTS | {"Errors": 2}, "queue": queue(2)}},
+            "payments",
+            [
+                "fanout-payments-consumer ended with an error 2 times",
+                "2 messages wait",
+                "logs tail",
+            ],
+            id="the function fails",
+        ),
+        pytest.param(
+            {"payments": {"dlq": queue(1)}},
+            "payments",
+            ["1 message is dead", "fanout dlq show payments"],
+            id="dead",
+        ),
+        pytest.param(
+            {"payments": {"queue": None}}, "payments", ["its queue does not exist"], id="no queue"
+        ),
+        pytest.param(
+            {"payments": {"oldest_age_seconds": 900, "queue": queue(1)}},
+            "payments",
+            ["oldest message waits for 15 min"],
+            id="behind",
+        ),
+        pytest.param(
+            {"alarms": ["fanout-payments-drift"]}, "alarm", ["payments-drift is on"], id="alarm"
+        ),
+        pytest.param(
+            {"unread": ["CloudWatch can't be read (AccessDenied)"]},
+            "this command",
+            ["CloudWatch can't be read (AccessDenied)", "permission"],
+            id="what can't be seen is not fine",
+        ),
+    ],
+)
+def test_a_finding_names_what_is_wrong_and_what_to_do(facts, subject, words):
+    [finding] = found(**facts)
+    text = f"{finding.what} {finding.harm} {finding.fix}"
+    assert (finding.severity, finding.subject) == (Severity.WRONG, subject)
+    assert [word for word in words if word not in text] == []
+
+
+def test_what_has_recovered_is_noted_and_is_not_wrong():
+    noted = found(
+        publisher={"counts": counted(RECORDS_FAILED=7, BUS_FAULTS=7), "codes": {"NotFound": 7}},
+        payments={"counts": counted(DEPENDENCY_FAULTS=4), "codes": {"Throttled": 4}},
+    )
+    assert [finding.severity for finding in noted] == [Severity.NOTE] * 2
+    assert "recovered: NotFound (7 times)" in noted[0].what
+
+
+def test_an_alarm_of_another_deployment_whose_prefix_begins_alike_is_not_ours():
+    assert is_ours("fanout-publisher-errors", "fanout", ["payments"])
+    assert is_ours("fanout-payments", "fanout", ["payments"])
+    assert not is_ours("fanout-eu-publisher-errors", "fanout", ["payments"])
+    assert not is_ours("fanout-paymentsx-drift", "fanout", ["payments"])
