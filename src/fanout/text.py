@@ -5,6 +5,7 @@ import re
 import string
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,8 +63,9 @@ def moment(instant: datetime | None) -> str:
     return to_wire(instant)[:19].replace("T", " ") if instant else "-"
 
 
+@cache
 def templates(folder: Path, *, html: bool) -> "Environment":
-    """The jinja templates of a folder; in HTML everything that is filled in is escaped."""
+    """The jinja templates of a folder, each compiled once; in HTML what is filled in is escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     return Environment(

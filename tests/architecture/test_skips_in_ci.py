@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parents[1]
+NO_OTHER_PLUGINS = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 PASSES = "def test_it_passes():\n    pass\n"
 SKIPS = """import pytest
 
@@ -34,7 +35,7 @@ def outcome(tmp_path):
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-p", "no_skips", "-q", *arguments, "test_it.py"],
             cwd=tmp_path,
-            env=inherited | {"PYTHONPATH": str(TESTS)} | environment,
+            env=inherited | {"PYTHONPATH": str(TESTS)} | NO_OTHER_PLUGINS | environment,
             capture_output=True,
             text=True,
             check=False,
@@ -45,7 +46,7 @@ def outcome(tmp_path):
     return run
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "in workers"])
+@pytest.mark.parametrize("workers", [(), ("-p", "xdist", "-n", "2")], ids=["alone", "in workers"])
 def test_a_skip_in_ci_fails_the_run_and_is_named_with_its_reason(outcome, workers):
     code, said = outcome(PASSES + SKIPS, *workers, CI="true")
     assert code == pytest.ExitCode.TESTS_FAILED

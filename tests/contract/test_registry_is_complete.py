@@ -23,7 +23,7 @@ FOLDER = "schemas/customer_status_changed"
 
 
 @pytest.fixture
-def clone(tmp_path, monkeypatch):
+def clone(tmp_path, monkeypatch, libyaml):
     """A folder with the contract, in which commands run."""
     shutil.copytree(SCHEMAS, tmp_path / "schemas")
     monkeypatch.chdir(tmp_path)
@@ -62,7 +62,7 @@ SPOILED = [
 
 
 @pytest.mark.parametrize("registry", SPOILED)
-def test_a_registry_that_is_read_serves_every_command_that_reads_it(tmp_path, registry):
+def test_a_registry_that_is_read_serves_every_command_that_reads_it(tmp_path, registry, libyaml):
     text = yaml.safe_dump(registry)
     try:
         parse_registry(text, "registry.yaml", complete=True)

@@ -125,14 +125,12 @@ def field_paths(document: dict[str, Any]) -> list[tuple[str, ...]]:
 
 
 def changed(document: Any, path: tuple[str | int, ...], value: Any) -> Any:
-    """A copy with one field replaced, or taken away where `value` is MISSING."""
-    copied = copy.deepcopy(document)
-    target = copied
-    for name in path[:-1]:
-        target = target[name]
-    target[path[-1]] = value
-    if value is MISSING:
-        del target[path[-1]]
+    """The document with one field replaced, or taken away where `value` is MISSING."""
+    name, *inner = path
+    copied = copy.copy(document)
+    copied[name] = changed(document[name], tuple(inner), value) if inner else value
+    if copied[name] is MISSING:
+        del copied[name]
     return copied
 
 

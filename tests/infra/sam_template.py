@@ -10,7 +10,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,6 +65,8 @@ def _expanded() -> dict[str, Any]:
 
 
 def _transformed(template: dict[str, Any]) -> dict[str, Any]:
+    from samtranslator.translator.transform import transform  # half a second
+
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = "s3://packages/package.zip"

@@ -192,11 +192,8 @@ def test_a_wrong_aws_setting_is_a_sentence_and_an_exit_code(
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["--help"],
         ["dlq", "list", "--help"],
         ["schema", "filter", "--status", "ACTIVE", "--latest-state"],
-        ["schema", "check", "--json"],
-        ["local", "status", "--json"],
     ],
     ids=" ".join,
 )
@@ -257,11 +254,14 @@ def test_a_command_waits_longer_than_a_long_poll_and_gives_up_on_silence_within_
         (["dlq", "list", "--prefix", ""], []),
     ],
 )
-def test_a_shell_completes_commands_and_survives_an_option_without_its_value(typed, offered):
-    environment = {
-        "_F_COMPLETE": "complete_bash",
-        "COMP_WORDS": " ".join(["f", *typed]),
-        "COMP_CWORD": str(len(typed)),
-    }
-    done = subprocess.run(RUN, env=environment, capture_output=True, text=True, check=True)
-    assert (done.stdout.split(), done.stderr) == (offered, "")
+def test_a_shell_completes_commands_and_survives_an_option_without_its_value(
+    typed, offered, monkeypatch, capsys
+):
+    monkeypatch.setenv("_F_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", " ".join(["f", *typed]))
+    monkeypatch.setenv("COMP_CWORD", str(len(typed)))
+    monkeypatch.setattr(sys, "argv", ["f"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    said = capsys.readouterr()
+    assert (ended.value.code, said.out.split(), said.err) == (0, offered, "")

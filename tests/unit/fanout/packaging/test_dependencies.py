@@ -64,10 +64,15 @@ def test_botocore_keeps_the_stated_services_and_the_same_endpoints(botocore_alon
         ("# botocore services: sqs sqz\n", "unknown: {'sqz'}"),
     ],
 )
-def test_services_that_are_not_stated_or_not_known_are_named(tmp_path, shop, services, says):
-    lock = shop(f"botocore=={distribution('botocore').version}\n", services)
+def test_services_that_are_not_stated_or_not_known_are_named(
+    tmp_path, shop, services, says, monkeypatch
+):
+    def copy_one_service(_lock, into):
+        return shutil.copytree(SITE / "botocore/data/sqs", into / "botocore/data/sqs")
+
+    monkeypatch.setattr(dependencies, "copy_installed", copy_one_service)
     with pytest.raises(WrongUse, match=says):
-        staged(lock, tmp_path)
+        staged(shop("", services), tmp_path)
 
 
 @pytest.mark.parametrize("version", ["3.99", "2.7"])
