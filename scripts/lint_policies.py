@@ -11,8 +11,8 @@ import parliament
 
 _KEY = "--Key-KeyPolicy.json"
 _IN_A_VPC = (
-    "in-a-VPC--ConsumerRole-keep-payments-standing.json",
-    "in-a-VPC--PublisherRole-publish-status-changes.json",
+    "with-every-setting--ConsumerRole-keep-payments-standing.json",
+    "with-every-setting--PublisherRole-publish-status-changes.json",
 )
 MEANT = {
     (_KEY, "RESOURCE_STAR"): "in a key policy it means that key, and nothing else may stand there",

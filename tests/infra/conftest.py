@@ -8,6 +8,7 @@ from functools import cache
 import pytest
 
 from infra import parity_terraform
+from infra.parity_settings import DEPLOYMENTS
 from infra.terraform_workspace import one_provider, workspace
 
 
@@ -20,17 +21,18 @@ def terraform(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def applied_state(terraform, tmp_path_factory):
-    """What Terraform deploys with an example, by its name; one worker computes it for all."""
+    """What Terraform deploys with an example, by its name and the deployment's; computed once."""
     folder = tmp_path_factory.getbasetemp()
     shared = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
 
     @cache
-    def state(example):
-        path = shared / f"{example}.json"
+    def state(example, deployment="to try it"):
+        path = shared / f"{example} {deployment}.json"
         with path.with_suffix(".lock").open("w") as lock:
             flock(lock, LOCK_EX)
             if not path.exists():
-                path.write_text(json.dumps(parity_terraform.applied(terraform, example)))
+                settings = DEPLOYMENTS[deployment].terraform
+                path.write_text(json.dumps(parity_terraform.applied(terraform, example, settings)))
         return json.loads(path.read_text())
 
     return state
@@ -39,4 +41,4 @@ def applied_state(terraform, tmp_path_factory):
 @pytest.fixture(scope="session")
 def applied_example(applied_state):
     """Type and values of each resource of a fan-out example, by the example's name."""
-    return cache(lambda example: [(it["type"], it["values"]) for it in applied_state(example)])
+    return cache(lambda *name: [(it["type"], it["values"]) for it in applied_state(*name)])

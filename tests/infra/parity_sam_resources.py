@@ -46,6 +46,7 @@ def _query(it: Properties) -> str:
 
 def function(it: Properties) -> Read:
     """A function and its environment."""
+    vpc = it.get("VpcConfig", {})
     yield (
         "function",
         it["FunctionName"],
@@ -57,8 +58,11 @@ def function(it: Properties) -> Read:
             "concurrency": number(it.get("ReservedConcurrentExecutions")),
             "role": it["Role"],
             "key": key_name(it["KmsKeyArn"]),
-            "log group": it["LoggingConfig"]["LogGroup"],
+            "logs": [it["LoggingConfig"]["LogGroup"], it["LoggingConfig"].get("LogFormat", "Text")],
             "tracing": it["TracingConfig"]["Mode"],
+            "VPC": [vpc.get("SubnetIds", []), vpc.get("SecurityGroupIds", [])],
+            "layers": it.get("Layers", []),
+            "signed by": it.get("CodeSigningConfigArn"),
         },
     )
     variables = it["Environment"]["Variables"]
@@ -180,6 +184,8 @@ def role(it: Properties) -> Properties:
         "policy": policy["PolicyName"],
         "may": statements(policy["PolicyDocument"]),
         "managed policies": it.get("ManagedPolicyArns", []),
+        "path": it.get("Path", "/"),
+        "boundary": it.get("PermissionsBoundary"),
     }
 
 

@@ -14,28 +14,40 @@ from infra.parity_terraform_resources import Values, bucket_encryption, first
 from infra.terraform_workspace import Workspace
 
 MOCKS = Path(__file__).with_name("parity.tftest.hcl")
+TO_TRY = {"create_accounts_table": True}
 
 
-def applied(terraform: Workspace, example: str) -> list[Values]:
-    """Each resource of an example: address, type and values."""
+def applied(terraform: Workspace, example: str, settings: Values = TO_TRY) -> list[Values]:
+    """Each resource of an example: address, type and values.
+
+    Args:
+        settings: What the module `fanout` is given instead of what the example gives it.
+    """
     folder = terraform.folder("examples", example)
     suffix = ".fifo" if "fifo" in example else ""
     folder.joinpath(MOCKS.name).write_text(MOCKS.read_text().replace("@fifo", suffix))
     packages = folder / "packages"
-    packages.mkdir()
+    packages.mkdir(exist_ok=True)
     for service in ("publisher", "payments_consumer"):
         packages.joinpath(f"{service}-arm64.zip").write_bytes(b"any file will do")
-    folder.joinpath("packages_override.tf").write_text(
-        f'module "fanout" {{\n  package_folder = "{packages}"\n  create_accounts_table = true\n}}\n'
+    given = {"package_folder": str(packages)} | settings
+    folder.joinpath("settings_override.tf.json").write_text(
+        json.dumps({"module": {"fanout": given}})
     )
     terraform.init(folder)
+    [resources] = applied_by_each_run(terraform, folder)
+    return resources
+
+
+def applied_by_each_run(terraform: Workspace, folder: Path) -> list[list[Values]]:
+    """The resources that stand after each run of a folder's tests."""
     printed = terraform.run(folder, "test", "-verbose", "-json")
-    [state] = [
-        message["test_state"]
-        for message in (json.loads(line) for line in printed.splitlines() if line.startswith("{"))
+    messages = (json.loads(line) for line in printed.splitlines() if line.startswith("{"))
+    return [
+        list(_managed(message["test_state"]["root_module"]))
+        for message in messages
         if "test_state" in message
     ]
-    return list(_managed(state["root_module"]))
 
 
 def facts(resources: list[tuple[str, Values]]) -> Facts:
@@ -106,6 +118,8 @@ READERS: dict[str, Callable[[Values], Read]] = {
         lambda it: {
             "trusts": statements(it["assume_role_policy"]),
             "managed policies": [],
+            "path": it["path"],
+            "boundary": it["permissions_boundary"],
         },
     ),
     "aws_iam_role_policy": reader("role", "role", read.role_policy),

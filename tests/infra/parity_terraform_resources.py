@@ -49,6 +49,7 @@ def function(it: Values) -> Read:
     """A function and its environment."""
     name = it["function_name"]
     limit = number(it["reserved_concurrent_executions"])
+    logs, vpc = first(it["logging_config"]), first(it["vpc_config"])
     yield (
         "function",
         name,
@@ -60,8 +61,11 @@ def function(it: Values) -> Read:
             "concurrency": None if limit == -1 else limit,
             "role": it["role"],
             "key": key_name(it["kms_key_arn"]),
-            "log group": first(it["logging_config"])["log_group"],
+            "logs": [logs["log_group"], logs["log_format"]],
             "tracing": first(it["tracing_config"])["mode"],
+            "VPC": [sorted(vpc.get(key, [])) for key in ("subnet_ids", "security_group_ids")],
+            "layers": it["layers"] or [],
+            "signed by": it["code_signing_config_arn"],
         },
     )
     yield "environment", name, first(it["environment"])["variables"]
@@ -144,9 +148,7 @@ def table(it: Values) -> Values:
         "recovery": first(it["point_in_time_recovery"])["enabled"],
         "protected": it["deletion_protection_enabled"],
         "stream": it["stream_view_type"] if it["stream_enabled"] else None,
-        "with the stack": "refused while it is protected"
-        if it["deletion_protection_enabled"]
-        else "deleted",
+        "with the stack": "refused while it is protected",
     }
 
 

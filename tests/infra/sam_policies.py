@@ -29,7 +29,7 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.json"):
         old.unlink()
-    for title in ("with a table to try it", "an existing Accounts table", "in a VPC"):
+    for title in ("with a table to try it", "an existing Accounts table", "with every setting"):
         for name, document in policies(deployed(**DEPLOYMENTS[title])):
             path = folder / f"{title.replace(' ', '-')}--{name}.json"
             path.write_text(json.dumps(document, indent=1), encoding="utf-8")

@@ -23,6 +23,41 @@ EXISTING_TABLE = {
 }
 TO_TRY = {"CreateAccountsTable": "true"}
 IN_A_VPC = {"VpcSubnetIds": "subnet-1,subnet-2", "VpcSecurityGroupIds": "sg-1"}
+EVERY_SETTING = (
+    EXISTING_TABLE
+    | IN_A_VPC
+    | {
+        "Architecture": "x86_64",
+        "Runtime": "python3.12",
+        "LogLevel": "WARNING",
+        "LogFormat": "JSON",
+        "LogRetentionDays": "30",
+        "Tracing": "PassThrough",
+        "LayerArns": "arn:aws:lambda:eu-west-1:123456789012:layer:agent:3",
+        "CodeSigningConfigArn": (
+            "arn:aws:lambda:eu-west-1:123456789012:code-signing-config:csc-0123456789abcdef0"
+        ),
+        "PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary",
+        "RolePath": "/fanout/",
+        "AlarmTopicArn": "arn:aws:sns:eu-west-1:123456789012:on-call",
+        "CustomerIdAttribute": "accountId",
+        "StatusAttribute": "state",
+        "ReasonAttribute": "why",
+        "ChangedAtAttribute": "changedAt",
+        "TraceparentAttribute": "trace",
+        "EntityFilter": "type=CUSTOMER",
+        "TableStatusMap": "active=ACTIVE,frozen=SUSPENDED",
+        "SequenceAttribute": "version",
+        "SequenceEpoch": "2",
+        "EventSource": "urn:bank:accounts",
+        "PublishVersions": "1,2",
+        "PaymentsSchemaVersion": "1",
+        "PaymentsSubscribedSince": "2026-01-31T12:00:00Z",
+        "StreamMappingEnabled": "false",
+        "TableDeletionProtection": "false",
+    }
+)
+"""All that the module `fanout` of Terraform takes too; `parity_settings` calls it as that does."""
 DEPLOYMENTS = {
     "with a table to try it": TO_TRY,
     "another prefix": TO_TRY | {"Prefix": "a"},
@@ -32,7 +67,7 @@ DEPLOYMENTS = {
     "the old version of the event": TO_TRY
     | {"PublishVersions": "1,2", "PaymentsSchemaVersion": "1"},
     "tables without protection": TO_TRY | {"TableDeletionProtection": "false"},
-    "in a VPC": EXISTING_TABLE | IN_A_VPC,
+    "with every setting": EVERY_SETTING,
 }
 ACCOUNT, REGION, PARTITION = "123456789012", "eu-west-1", "aws"
 _NO_VALUE = object()

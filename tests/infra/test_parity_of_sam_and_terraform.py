@@ -7,12 +7,21 @@ import pytest
 
 from infra import parity_sam, parity_terraform
 from infra.parity_exceptions import MEANT
-from infra.parity_facts import Facts, differences
-from infra.sam_template import deployed
+from infra.parity_facts import differences
+from infra.parity_settings import DEPLOYMENTS, OF_SINGLE_MODULES, TAGS
+from infra.sam_template import deployed, read
 
+_PUBLISHER = "function fanout-publisher"
+_ROLE = "role fanout-publisher-eu-west-1"
 # Where one value of the SAM template is changed, to what, and the one fact that then differs.
 CHANGED: list[tuple[str, str, Any, str]] = [
-    ("a timeout", "PublisherFunction Timeout", 61, "function fanout-publisher: timeout"),
+    ("a timeout", "PublisherFunction Timeout", 61, f"{_PUBLISHER}: timeout"),
+    ("a VPC", "PublisherFunction VpcConfig", {"SubnetIds": ["subnet-1"]}, f"{_PUBLISHER}: VPC"),
+    ("layers", "PublisherFunction Layers", ["arn"], f"{_PUBLISHER}: layers"),
+    ("signing", "PublisherFunction CodeSigningConfigArn", "arn", f"{_PUBLISHER}: signed by"),
+    ("a log format", "PublisherFunction LoggingConfig LogFormat", "JSON", f"{_PUBLISHER}: logs"),
+    ("a path", "PublisherRole Path", "/a/", f"{_ROLE}: path"),
+    ("a boundary", "PublisherRole PermissionsBoundary", "arn", f"{_ROLE}: boundary"),
     ("retries", "PublisherMapping MaximumRetryAttempts", 3, "mapping fanout-publisher: attempts"),
     ("a batch size", "ConsumerMapping BatchSize", 11, "mapping fanout-payments-consumer: batch"),
     (
@@ -67,29 +76,41 @@ CHANGED: list[tuple[str, str, Any, str]] = [
 ]
 
 
-@pytest.fixture(scope="session")
-def terraform_resources(applied_example):
-    return applied_example("sns_fanout")
-
-
-@pytest.fixture(scope="session")
-def terraform_facts(terraform_resources) -> Facts:
-    return parity_terraform.facts(terraform_resources)
+@pytest.mark.slow
+@pytest.mark.infra
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_sam_and_terraform_deploy_the_same_but_for_what_is_meant(applied_example, name):
+    terraform = parity_terraform.facts(applied_example("sns_fanout", name))
+    found = differences(parity_sam.facts(deployed(**DEPLOYMENTS[name].sam)), terraform)
+    meant = {fact: (one.sam, one.terraform) for fact, one in MEANT.items()}
+    assert [
+        f"{fact}: SAM {said[0]!r}, Terraform {said[1]!r}"
+        for fact, said in found.items()
+        if meant.get(fact) != said
+    ] == []
+    gone = meant.keys() - found.keys() if name == "to try it" else []
+    assert sorted(gone) == [], "no longer different: take these out of the list"
 
 
 @pytest.mark.slow
 @pytest.mark.infra
-def test_sam_and_terraform_deploy_the_same_but_for_what_is_meant(terraform_facts):
-    found = differences(parity_sam.facts(deployed()), terraform_facts)
-    meant = {name: (one.sam, one.terraform) for name, one in MEANT.items()}
-    unmeant = {name: said for name, said in found.items() if meant.get(name) != said}
-    named = [
-        f"{name}: SAM {sam!r}, Terraform {terraform!r}"
-        for name, (sam, terraform) in unmeant.items()
-    ]
-    assert named == []
-    gone = sorted(meant.keys() - found.keys())
-    assert gone == [], "no longer different: take these out of the list"
+def test_terraform_tags_all_that_takes_tags(applied_state):
+    resources = applied_state("sns_fanout", "with every setting")
+    tagged = [it for it in resources if "tags" in it["values"]]
+    assert len(tagged) > len(resources) / 2
+    assert [it["address"] for it in tagged if it["values"]["tags"] != TAGS] == []
+
+
+def test_every_setting_of_sam_is_compared_but_what_takes_a_single_module():
+    parameters = read()["Parameters"]
+    compared = {
+        name
+        for deployment in DEPLOYMENTS.values()
+        for name, value in deployment.sam.items()
+        if value != str(parameters[name]["Default"])
+    }
+    # Every name depends on the prefix, and a test of its own puts in the longest.
+    assert parameters.keys() - compared == OF_SINGLE_MODULES | {"Prefix"}
 
 
 def test_every_resource_that_sam_deploys_is_compared():

@@ -27,6 +27,12 @@ def blocks_of(text: str) -> list[tuple[str, str, str]]:
     return re.findall(r'^(variable|output) "([^"]+)" \{\n(.*?)^\}', text, re.MULTILINE | re.DOTALL)
 
 
+def refused_in(module: str) -> str:
+    """What the runs of a module's tests expect to fail."""
+    tests = text_of(Path("modules", module), "tests/*")
+    return " ".join(re.findall(r"expect_failures = \[(.*?)\]\n", tests, re.DOTALL))
+
+
 def test_what_is_generated_is_up_to_date():
     outdated = [
         path for path in GENERATE["FILES"] if path.read_text() != GENERATE["render_vocabulary"]()
@@ -103,14 +109,23 @@ def test_a_run_is_named_by_its_rule(name: str):
 @pytest.mark.parametrize("name", MODULES)
 def test_every_validation_has_a_run_that_it_refuses(name: str):
     """A variable is refused in at least as many runs as it has rules."""
-    tests = text_of(Path("modules", name), "tests/*")
-    expected = re.findall(r"expect_failures = \[(.*?)\]", tests, re.DOTALL)
-    refused = re.findall(r"\bvar\.(\w+)", " ".join(expected))
+    refused = re.findall(r"\bvar\.(\w+)", refused_in(name))
     rules = {
         variable: len(re.findall(r"^  validation \{", body, re.MULTILINE))
         for _, variable, body in blocks_of(text_of(Path("modules", name), "variables.tf"))
     }
     assert {variable for variable in rules if refused.count(variable) < rules[variable]} == set()
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_precondition_has_a_run_that_it_refuses(name: str):
+    resources = re.findall(
+        r'^resource "(\w+)" "(\w+)" \{\n(.*?)^\}',
+        text_of(Path("modules", name), "*.tf"),
+        re.MULTILINE | re.DOTALL,
+    )
+    guarded = {f"{kind}.{label}" for kind, label, body in resources if "precondition {" in body}
+    assert [address for address in guarded if address not in refused_in(name)] == []
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -74,6 +74,16 @@ run "a_prefix_that_is_no_part_of_a_bucket_name_is_refused" {
   expect_failures = [var.prefix]
 }
 
+run "a_prefix_beyond_20_characters_which_would_not_fit_every_name_is_refused" {
+  command = plan
+
+  variables {
+    prefix = "ppppppppppppppppppppp"
+  }
+
+  expect_failures = [var.prefix]
+}
+
 run "a_name_that_says_fifo_itself_is_refused" {
   command = plan
 

@@ -355,6 +355,36 @@ run "a_name_of_another_subscribers_dlq_is_refused" {
   expect_failures = [var.name]
 }
 
+run "a_name_beyond_30_characters_which_would_not_fit_a_functions_is_refused" {
+  command = plan
+
+  variables {
+    name = "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "a_filter_that_eventbridge_finds_too_long_is_refused" {
+  command = plan
+
+  variables {
+    bus = {
+      transport        = "eventbridge"
+      arn              = "arn:aws:events:eu-west-1:111122223333:event-bus/fanout-customer-status"
+      publish_versions = [1, 2]
+    }
+    schema_versions    = [1, 2]
+    keeps_latest_state = false
+    transitions = [
+      for pair in setproduct(["*", "NONE", "PENDING", "ACTIVE", "SUSPENDED", "CLOSED", "REMOVED"], ["*", "PENDING", "ACTIVE", "SUSPENDED", "CLOSED", "REMOVED"]) :
+      "${pair[0]}>${pair[1]}" if pair[0] != pair[1]
+    ]
+  }
+
+  expect_failures = [aws_cloudwatch_event_rule.this]
+}
+
 run "an_instant_that_nobody_can_read_is_refused" {
   command = plan
 
