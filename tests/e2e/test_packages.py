@@ -59,6 +59,34 @@ print(json.dumps(failed))
 """
 
 
+def test_make_package_without_the_target_python_fails_with_one_sentence(tmp_path):
+    other = "3.14" if dependencies.running_version() == "3.13" else "3.13"
+    tmp_path.joinpath("sh").symlink_to(shutil.which("sh"))
+    done = subprocess.run(
+        [
+            shutil.which("make"),
+            "--silent",
+            "--assume-old=.venv/local.stamp",
+            "package",
+            f"BIN={Path(sys.executable).parent}",
+            f"PACKAGE=--arch arm64 --python-version {other} --output {tmp_path}",
+        ],
+        cwd=here().root,
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    progress, sentence, of_make = done.stderr.splitlines()
+    assert progress.startswith("Packaging ")
+    assert sentence == (
+        f"fanout: No working python{other} on the PATH, which compiles the package: install it, "
+        "or name another with --python-version."
+    )
+    assert of_make.endswith("Error 3")
+    assert list(tmp_path.glob("*.zip")) == []
+
+
 def run_isolated(folder, code, stdin=""):
     """Run code in an interpreter that sees the standard library and one folder."""
     script = f"import sys; sys.path.insert(0, {str(folder)!r})\n{code}"

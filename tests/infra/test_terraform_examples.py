@@ -1,5 +1,9 @@
 """The examples, deployed for real on the embedded AWS with the real packages, and taken down."""
 
+import hashlib
+import shutil
+from base64 import b64encode
+
 import pytest
 
 from bare_emulator import emulator_in
@@ -21,6 +25,25 @@ resource "aws_kms_key" "mine" {
 module "event_bus" {
   source  = "../../modules/event_bus"
   kms_key = { arn = aws_kms_key.mine.arn }
+}
+"""
+RELEASED = """
+provider "aws" {
+  region                      = "us-east-1"
+  access_key                  = "test"
+  secret_key                  = "test"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_region_validation      = true
+}
+
+module "fanout" {
+  create_accounts_table = true
+  package_folder        = null
+  packages = {
+    publisher = { path = "publisher-1.0.0-python3.13-arm64.zip" }
+    payments  = { s3_bucket = "artifacts", s3_key = "payments_consumer-1.0.0-python3.13-arm64.zip" }
+  }
 }
 """
 
@@ -70,6 +93,28 @@ def carries_a_change(target):
                 lambda wanted=payments: embedded.row_of(target, "C-1").get("payments") == wanted,
                 f"{target.prefix}: the row is {payments}",
             )
+
+
+def test_released_packages_are_planned_where_there_is_no_python(tmp_path, aws, packages):
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    programs.joinpath("terraform").symlink_to(shutil.which("terraform"))
+    settings = {"AWS_ENDPOINT_URL": aws.endpoint_url, "NO_PROXY": "*", "PATH": str(programs)}
+    with workspace(tmp_path / "clone", **settings) as terraform:
+        folder = terraform.folder("examples", "sns_fanout")
+        folder.joinpath("released_override.tf").write_text(RELEASED)
+        released = folder / "publisher-1.0.0-python3.13-arm64.zip"
+        shutil.copy(packages["publisher"], released)
+        terraform.init(folder)
+        terraform.run(folder, "plan", "-out=released.plan")
+        planned = {
+            change["change"]["after"]["function_name"]: change["change"]["after"]
+            for change in terraform.changes(folder, "released.plan")
+            if change["type"] == "aws_lambda_function"
+        }
+    hashed = b64encode(hashlib.sha256(released.read_bytes()).digest()).decode()
+    assert planned["fanout-publisher"]["source_code_hash"] == hashed
+    assert planned["fanout-payments-consumer"]["s3_bucket"] == "artifacts"
 
 
 def test_a_given_key_takes_its_policy_from_the_module_that_uses_it(terraform: Workspace):

@@ -55,9 +55,12 @@ resource "aws_sns_topic" "this" {
   content_based_deduplication = local.is_fifo ? false : null
   # Per customer's group, instead of one limit for all of them.
   fifo_throughput_scope = local.is_fifo ? "MessageGroup" : null
-  archive_policy = local.is_fifo && var.archive_retention_days != null ? jsonencode({
-    MessageRetentionPeriod = tostring(var.archive_retention_days)
-  }) : null
+  # SNS switches an archive off by {}, and refuses the empty text that the provider sends for null.
+  archive_policy = (
+    !local.is_fifo || var.archive_retention_days == null ? null :
+    var.archive_retention_days == 0 ? "{}" :
+    jsonencode({ MessageRetentionPeriod = tostring(var.archive_retention_days) })
+  )
 }
 
 resource "aws_sns_topic_policy" "this" {

@@ -56,7 +56,7 @@ variable "publish_versions" {
 }
 
 variable "archive_retention_days" {
-  description = "Days that events are kept for replay (1 to 365 on sns-fifo); null keeps none. A standard topic has no archive."
+  description = "Days that events are kept for replay (1 to 365 on sns-fifo); null keeps none; 0 switches off the archive that a FIFO topic has, and deletes its events. A standard topic has no archive."
   type        = number
   default     = null
 
@@ -65,8 +65,8 @@ variable "archive_retention_days" {
     error_message = "A standard SNS topic has no archive: nothing would be kept, and a replay would find nothing. Use sns-fifo or eventbridge."
   }
   validation {
-    condition     = var.archive_retention_days == null || try(var.archive_retention_days >= 1 && (var.transport != "sns-fifo" || var.archive_retention_days <= 365), false)
-    error_message = "Must be at least 1 day, and at most 365 on sns-fifo: SNS refuses more, and the apply would fail halfway."
+    condition     = var.archive_retention_days == null || try(var.transport == "sns-fifo" ? var.archive_retention_days >= 0 && var.archive_retention_days <= 365 : var.archive_retention_days >= 1, false)
+    error_message = "Must be at least 1 day on eventbridge, which keeps events forever with 0, and 0 to 365 on sns-fifo: SNS refuses more, and the apply would fail halfway."
   }
 }
 

@@ -87,7 +87,7 @@ variable "publish_versions" {
 }
 
 variable "archive_retention_days" {
-  description = "Days that the bus keeps events for replay; null keeps none. A standard SNS topic has no archive."
+  description = "Days that the bus keeps events for replay; null keeps none; 0 switches off the archive that a FIFO topic has. A standard SNS topic has no archive."
   type        = number
   default     = null
 }

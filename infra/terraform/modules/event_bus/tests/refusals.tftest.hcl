@@ -64,6 +64,17 @@ run "an_archive_of_a_fifo_topic_beyond_a_year_is_refused" {
   expect_failures = [var.archive_retention_days]
 }
 
+run "an_archive_of_a_bus_that_would_keep_events_forever_is_refused" {
+  command = plan
+
+  variables {
+    transport              = "eventbridge"
+    archive_retention_days = 0
+  }
+
+  expect_failures = [var.archive_retention_days]
+}
+
 run "a_prefix_that_is_no_part_of_a_bucket_name_is_refused" {
   command = plan
 

@@ -102,6 +102,20 @@ run "a_fifo_topic_has_an_archive_where_one_is_asked_for" {
   }
 }
 
+run "an_archive_of_a_fifo_topic_is_switched_off_as_sns_wants_it" {
+  command = plan
+
+  variables {
+    transport              = "sns-fifo"
+    archive_retention_days = 0
+  }
+
+  assert {
+    condition     = aws_sns_topic.this[0].archive_policy == "{}"
+    error_message = "SNS refuses an empty text."
+  }
+}
+
 run "deliveries_that_fail_alarm" {
   command = plan
 
