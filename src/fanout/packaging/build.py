@@ -54,7 +54,7 @@ class Project:
 
     @property
     def cache(self) -> Path:
-        """What builds share: compiled dependencies."""
+        """What builds share: compiled dependencies, and the last package of each service."""
         if self.root == SHIPPED:
             base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
             return Path(base, "fanout", "packages")
@@ -153,21 +153,18 @@ def build_package(
         interpreter=interpreter,
         cache=project.cache,
     )
-    with tempfile.TemporaryDirectory(prefix="fanout-package-") as scratch:
-        root = Path(scratch)
-        _copy_first_party(project, service, root)
-        dependencies.compile_tree(root, interpreter)
-        files = {
-            path.relative_to(folder).as_posix(): path
-            for folder in (staged, root)
-            for path in folder.rglob("*")
-            if path.is_file()
-        }
-        path = output / f"{service}-{arch}.zip"
-        content = write_zip(path, files)
-        unzipped_bytes = sum(file.stat().st_size for file in files.values())
-    if arch == "local":
-        require_start(path, service, interpreter)
+    path = output / f"{service}-{arch}.zip"
+    kept = project.cache / f"{service}-{arch}-{_digest(project, staged)}.zip"
+    try:
+        _place(path, kept.read_bytes())
+    except FileNotFoundError:
+        _pack(project, service, staged, path=path, interpreter=interpreter)
+        if arch == "local":
+            require_start(path, service, interpreter)
+        _keep(path, kept)
+    content = path.read_bytes()
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        unzipped_bytes = sum(entry.file_size for entry in archive.infolist())
     return BuiltPackage(
         service=service,
         arch=arch,
@@ -234,20 +231,59 @@ def write_zip(path: Path, files: Mapping[str, Path]) -> bytes:
             entry.create_system = _UNIX
             entry.external_attr = 0o100644 << 16
             archive.writestr(entry, files[name].read_bytes(), zipfile.ZIP_DEFLATED, _LEVEL)
+    _place(path, packed.getvalue())
+    return packed.getvalue()
+
+
+# Private functions
+
+
+def _pack(
+    project: Project, service: str, staged: Path, *, path: Path, interpreter: Interpreter
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="fanout-package-") as scratch:
+        root = Path(scratch)
+        _copy_first_party(project, service, root)
+        dependencies.compile_tree(root, interpreter)
+        files = {
+            file.relative_to(folder).as_posix(): file
+            for folder in (staged, root)
+            for file in folder.rglob("*")
+            if file.is_file()
+        }
+        write_zip(path, files)
+
+
+def _place(path: Path, content: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(".unfinished")  # a full disk leaves no half package in place
-        unfinished.write_bytes(packed.getvalue())
+        unfinished.write_bytes(content)
         unfinished.replace(path)
     except OSError as error:
         raise Refused(
             f"The output folder {path.parent} can't be written ({error.strerror}): "
             "make it writable or name another with --output."
         ) from None
-    return packed.getvalue()
 
 
-# Private functions
+def _digest(project: Project, staged: Path) -> str:
+    """What a package follows from: its dependencies, every source, and this module."""
+    digest = hashlib.sha256(staged.name.encode() + Path(__file__).read_bytes())
+    for folder, folders, names in os.walk(project.sources, followlinks=True):
+        folders[:] = sorted(name for name in folders if name != "__pycache__")
+        for file in (Path(folder, name) for name in sorted(names)):
+            digest.update(file.relative_to(project.sources).as_posix().encode())
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:32]
+
+
+def _keep(path: Path, kept: Path) -> None:
+    """Keep the package for the next build, in place of the one before."""
+    for older in kept.parent.glob(f"{path.stem}-*.zip"):
+        older.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory(dir=kept.parent, prefix="partial-") as folder:
+        shutil.copyfile(path, Path(folder, path.name)).replace(kept)
 
 
 def _copy_first_party(project: Project, service: str, root: Path) -> None:

@@ -3,10 +3,12 @@ import json
 import marshal
 import sys
 import zipfile
+from dataclasses import replace
 
 import pytest
 
 from fanout.errors import Refused, WrongUse
+from fanout.packaging import build
 from fanout.packaging.build import build_package
 
 
@@ -40,6 +42,21 @@ def test_a_second_build_reads_dependencies_anew_only_for_another_lock(
     project.lock("shop").write_text(project.lock("shop").read_text() + "# changed\n")
     build_shop(project)
     assert "dependencies in shop.txt" in capsys.readouterr().err
+
+
+def test_a_package_of_the_same_sources_is_taken_from_the_last_build(
+    small_clone, build_shop, monkeypatch
+):
+    project = small_clone()
+    first = build_shop(project)
+    with monkeypatch.context() as patch:
+        patch.setattr(build, "write_zip", None)
+        assert replace(build_shop(project, "again"), path=first.path) == first
+    (project.sources / "contract" / "prices.json").write_text('{"apple": 4}')
+    changed = build_shop(project)
+    assert changed.sha256 != first.sha256
+    [kept] = project.cache.glob("*.zip")
+    assert kept.read_bytes() == changed.path.read_bytes()
 
 
 def test_every_source_has_a_compiled_file_never_checked_naming_its_path_on_lambda(
