@@ -27,6 +27,10 @@ COMMANDS: Final = {
         "fanout.watch.status:status",
         "Show the whole path at once: what is wrong first, and what to type next.",
     ),
+    "where": (
+        "fanout.watch.where:where",
+        "Follow one customer: the item, its changes of the last day, and where each of them is.",
+    ),
     "demo": (
         "fanout.demo.commands:demo",
         "Play status changes through the whole system, here, and account for each of them.",

@@ -1,0 +1,492 @@
+"""`fanout where`: one customer's changes of the last day, and what became of each everywhere.
+
+The stream says what changed; the failure store, each subscriber's row, DLQ and log say where it
+went. Live queues are never read, as that would use up attempts, and a DLQ only where a change is
+found nowhere else.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from itertools import islice
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from customer_events.encoder import encode
+from customer_events.event import CustomerStatusChanged
+from customer_events.instants import to_wire
+from customer_events.sequence import Sequence as EventSequence
+from event_consumer.order_guard import CLOCK_TOLERANCE
+from fanout.accounts.compare import StoredRow, guarded_table_rows
+from fanout.accounts.snapshots import Snapshot, Unreadable
+from fanout.accounts.table import find_accounts
+from fanout.aws import AwsTarget
+from fanout.console import OUT, print_facts, print_json, table, working
+from fanout.contract.filters import Domain, Kind, Match, branches, matches
+from fanout.discovery import Subscriber, list_subscribers
+from fanout.dlq.diagnosis import diagnose
+from fanout.dlq.selection import dead_since
+from fanout.errors import WrongUse
+from fanout.failures.records import Record, customer_of
+from fanout.failures.store import Deployment, find_deployment
+from fanout.runs.function import log_lines
+from fanout.runs.options import Json
+from fanout.sqs.scan import Sweep
+from fanout.sqs.subscription import Subscription, of_subscriber
+from fanout.streams.records import shape_record
+from fanout.streams.shards import ShardReader, describe
+from fanout.text import moment
+from publisher.events import Producer, to_entries
+from publisher.failure_store import key_of
+from publisher.ports import ParkedRecord
+from publisher.reasons import BadRecord
+from publisher.stream_records import StreamRecord
+from publisher.transitions import NoTransition, detect
+
+RECORDS_MAX = 200_000
+"""Of the whole stream, which holds a day of everybody's changes."""
+DEAD_MAX = 10_000
+"""Messages of a DLQ."""
+_EMPTY_PAGES_MAX = 5
+"""In a row, of a shard that is still written to: GetRecords may answer some before the data."""
+_HOLD_SECONDS = 10
+_LINES_MAX = 100
+_BLINDED_RECEIVES = 3
+"""From this receive on CloudWatch leaves a message out of its queue's age (SQS metrics page)."""
+
+# What became of a change at a subscriber, by what was found
+
+
+class State(StrEnum):
+    """Where a change is."""
+
+    APPLIED = "applied"
+    SUPERSEDED = "superseded"
+    DEAD = "dead"
+    RETRIED = "retried"
+    PARKED = "parked"
+    NOT_SELECTED = "not selected"
+    WAITING = "in its queue"
+    NOT_FOUND = "not found"
+    UNKNOWN = "not known"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a change is at one subscriber, since when, and what there is to know."""
+
+    subscriber: str
+    state: State
+    at: str | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayChange:
+    """A change of the customer in the stream; `events` are what the publisher makes of it.
+
+    `record_id` is the stream's `eventID`; `refused` is where it is where it can't be an event.
+    """
+
+    record_id: str
+    number: int
+    at: datetime | None
+    events: Sequence[CustomerStatusChanged] = ()
+    refused: Place | None = None
+
+    @property
+    def sequence(self) -> EventSequence | None:
+        """Its place in the customer's order; None where it is no event."""
+        return self.events[0].sequence if self.events else None
+
+    @property
+    def transition(self) -> str:
+        """`ACTIVE>SUSPENDED`, in the newest version's words; `?` where it is no event."""
+        if not self.events:
+            return "?"
+        return f"{self.events[-1].previous_status or 'NONE'}>{self.events[-1].status}"
+
+    @property
+    def ids(self) -> list[str]:
+        """Of its events, or of the stream's record where it is none."""
+        return [str(event.event_id) for event in self.events] or [self.record_id]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadOne:
+    """A dead message of the customer; no `event_id`: its body can't be read."""
+
+    message_id: str
+    reason: str
+    event_id: str | None
+    since: datetime
+
+
+@dataclass(slots=True, kw_only=True)
+class Seen:
+    """What one subscriber shows of the customer.
+
+    `waiting`: messages in its queue, anybody's; `logged`: the last problem line by event id, of
+    those that were looked for.
+    """
+
+    subscriber: Subscriber
+    row: StoredRow | None
+    waiting: int
+    dead: Sequence[DeadOne] = ()
+    logged: Mapping[str, Mapping[str, Any]]
+
+
+def place(change: DayChange, seen: Seen) -> Place:
+    """What became of an event at a subscriber; the surest evidence first."""
+    ids = {str(event.event_id) for event in change.events if selects(seen.subscriber, event)}
+    if not ids:
+        state, at, detail = State.NOT_SELECTED, None, "its filter does not let it through"
+    else:
+        state, at, detail = (
+            _applied(change, seen)
+            or _is_dead(ids, seen)
+            or _superseded(change, seen)
+            or _logged(ids, seen)
+            or _elsewhere(seen)
+        )
+    return Place(subscriber=seen.subscriber.name, state=state, at=at, detail=detail)
+
+
+_Found = tuple[State, str | None, str]
+
+
+def _applied(change: DayChange, seen: Seen) -> _Found | None:
+    if seen.row and seen.row.row and seen.row.row.sequence == change.sequence:
+        return State.APPLIED, seen.row.own["applied_at"], ""
+    return None
+
+
+def _is_dead(ids: Collection[str], seen: Seen) -> _Found | None:
+    for dead in seen.dead:
+        if dead.event_id in ids:
+            return State.DEAD, to_wire(dead.since), f"{dead.reason}, message {dead.message_id}"
+    return None
+
+
+def _superseded(change: DayChange, seen: Seen) -> _Found | None:
+    """By the order guard's rule: what is older by sequence and newer by time is parked instead."""
+    row = seen.row and seen.row.row
+    if not row or not change.events or row.sequence <= change.events[0].sequence:
+        return None
+    if change.events[0].occurred_at > row.occurred_at + CLOCK_TOLERANCE:
+        return None
+    return State.SUPERSEDED, None, "the row holds a later change"
+
+
+def _logged(ids: Collection[str], seen: Seen) -> _Found | None:
+    for line in (seen.logged[event_id] for event_id in ids if event_id in seen.logged):
+        if line["outcome"] == "RETRY":
+            detail = f"{line['reason']}, received {line['receive_count']} times; it waits"
+            return State.RETRIED, line["at"], detail
+        return State.DEAD, line["at"], f"{line['reason']}, by the consumer's log"
+    return None
+
+
+def _elsewhere(seen: Seen) -> _Found:
+    if seen.subscriber.table is None:
+        return State.UNKNOWN, None, "it has no table that is known here"
+    if seen.waiting:
+        return State.WAITING, None, f"or on its way; {seen.waiting:,} messages wait, anybody's"
+    return State.NOT_FOUND, None, f"compare with: fanout reconcile {seen.subscriber.name}"
+
+
+def selects(subscriber: Subscriber, event: CustomerStatusChanged) -> bool:
+    """Whether a subscriber's filter lets an event through."""
+    if event.schema_version not in subscriber.versions:
+        return False
+    if not subscriber.filter:
+        return True
+    values = dict(event.filter_attributes())
+    if {"detail", "detail-type"} & subscriber.filter.keys():
+        document = json.loads(encode(event))
+        envelope = {"source": event.source, "detail-type": "CustomerStatusChanged"}
+        values = dict(_flat(envelope | {"detail": document}))
+    kind = Kind(
+        type="",
+        major=event.schema_version,
+        previous_status="",
+        status="",
+        fields={name: Domain(values=(value,)) for name, value in values.items()},
+    )
+    return matches(branches(dict(subscriber.filter)), kind) is not Match.NEVER
+
+
+def _flat(document: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in document.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", value
+
+
+# How it is found out
+
+
+class Search:
+    """One customer, looked for everywhere.
+
+    Attributes:
+        remarks: what could not be looked at, or was touched by looking, one sentence each.
+    """
+
+    def __init__(self, target: AwsTarget, customer: str) -> None:
+        self._target = target
+        self._customer = customer
+        self._deployment: Deployment = find_deployment(target)
+        self._accounts = find_accounts(target, self._deployment.publisher)
+        self.remarks: list[str] = []
+
+    def account(self) -> Snapshot | Unreadable | None:
+        """The customer in Accounts, as it is now."""
+        return self._accounts.lookup([self._customer])[0].get(self._customer)
+
+    def changes(self, records_max: int) -> list[DayChange]:
+        """The customer's changes in the stream, oldest first; reads so many records at most."""
+        found: list[Record] = []
+        read = 0
+        with working("reading the stream") as advance:
+            for page in self._pages():
+                found += [each for each in page if self._is_meant(each)]
+                read += len(page)
+                advance(len(page))
+                if read >= records_max:
+                    self.remarks.append(
+                        f"The stream was read to {read:,} records only; there may be later "
+                        "changes: raise --records-max."
+                    )
+                    break
+        changes = [change for record in found if (change := self._change(record))]
+        return sorted(changes, key=lambda change: change.number)
+
+    def seen(self, subscriber: Subscriber, changes: Sequence[DayChange]) -> Seen:
+        """What one subscriber shows; its DLQ and its log only where a change is not in its row."""
+        subscription = of_subscriber(self._target, subscriber)
+        waiting = subscription.queue.facts().depth.total
+        row = self._row(subscriber)
+        seen = Seen(subscriber=subscriber, row=row, waiting=waiting, logged={})
+        settled = {State.APPLIED, State.SUPERSEDED, State.NOT_SELECTED}
+        missing = [
+            str(event.event_id)
+            for change in changes
+            if place(change, seen).state not in settled
+            for event in change.events
+        ]
+        if missing and subscription.dlq.facts().depth.total:
+            seen.dead = list(self._dead(subscription))
+        if subscriber.function_name:
+            seen.logged = self._logged(subscriber.function_name, missing)
+        return seen
+
+    # Private functions
+
+    def _pages(self) -> Iterator[list[Record]]:
+        client, arn = self._target.client("dynamodbstreams"), self._deployment.publisher.stream_arn
+        for shard in describe(client, arn).shards:
+            reader, empty, last = ShardReader(client, stream_arn=arn, shard_id=shard), 0, None
+            while not reader.is_ended and empty < _EMPTY_PAGES_MAX:
+                page = reader.read(after=last)
+                empty = 0 if page else empty + 1
+                last = page[-1]["dynamodb"]["SequenceNumber"] if page else last
+                yield [shape_record(raw, stream_arn=arn) for raw in page]
+
+    def _is_meant(self, record: Record) -> bool:
+        name = self._deployment.publisher.customer_id_attribute
+        return customer_of(record, name) == self._customer
+
+    def _change(self, raw: Record) -> DayChange | None:
+        """What a record is to the publisher; None where it changes no status."""
+        record, publisher = StreamRecord(raw), self._deployment.publisher
+        about: dict[str, Any] = {
+            "record_id": record.record_id,
+            "number": int(record.sequence_number or 0),
+            "at": record.created_at,
+        }
+        try:
+            transition = detect(record, self._deployment.rules)
+        except BadRecord as bad:
+            refused = self._refused(record, bad)
+            return DayChange(**about, refused=refused)
+        if isinstance(transition, NoTransition):
+            return None
+        producer = Producer(
+            source=publisher.source,
+            epoch=publisher.sequence_epoch,
+            versions=publisher.publish_versions,
+        )
+        return DayChange(
+            **about,
+            events=[
+                entry.event
+                for entry in to_entries(transition, producer)
+                if isinstance(entry.event, CustomerStatusChanged)
+            ],
+        )
+
+    def _refused(self, record: StreamRecord, bad: BadRecord) -> Place:
+        """Where a record is that can't become an event."""
+        parked = ParkedRecord(record=record, reason=bad, parked_at=datetime.now(UTC))
+        stored = self._deployment.store.read(key_of(parked))
+        if stored is None:
+            detail = f"{bad.code}; not in the failure store, or not yet"
+            return Place(subscriber="publisher", state=State.NOT_FOUND, detail=detail)
+        at = to_wire(stored.at) if stored.at else None
+        detail = f"{bad.code}: {bad.expected}; fanout failures list"
+        return Place(subscriber="publisher", state=State.PARKED, at=at, detail=detail)
+
+    def _row(self, subscriber: Subscriber) -> StoredRow | None:
+        if subscriber.table is None:
+            return None
+        try:
+            client = self._target.client("dynamodb")
+            rows = guarded_table_rows(client, subscriber.table, ["applied_at"])
+            return rows.lookup([self._customer]).get(self._customer)
+        except WrongUse as error:
+            self.remarks.append(str(error))
+            return None
+
+    def _dead(self, subscription: Subscription) -> Iterator[DeadOne]:
+        name, blinded = subscription.subscriber.name, 0
+        with Sweep(subscription.dlq, hold_seconds=_HOLD_SECONDS) as sweep:
+            for message in islice(sweep.messages(), DEAD_MAX):
+                blinded += message.receive_count >= _BLINDED_RECEIVES
+                found = diagnose(message, subscription.reader)
+                if found.customer_id == self._customer:
+                    yield DeadOne(
+                        message_id=message.message_id,
+                        reason=found.cause.code,
+                        event_id=str(found.event.event_id) if found.event else None,
+                        since=dead_since(message),
+                    )
+            self.remarks.append(
+                f"Reading the DLQ of {name} counted as a receive of each of its {sweep.seen:,} "
+                f"messages. {blinded:,} of them have {_BLINDED_RECEIVES} or more now, so "
+                "CloudWatch leaves them out of the DLQ's age: see fanout dlq list."
+            )
+
+    def _logged(self, function: str, event_ids: Iterable[str]) -> dict[str, Mapping[str, Any]]:
+        """The last problem line of each event, with its time."""
+        since = datetime.now(UTC) - timedelta(days=1)
+        found: dict[str, Mapping[str, Any]] = {}
+        for event_id in event_ids:
+            lines = log_lines(self._target, function, since=since, pattern=f'"{event_id}"')
+            for line in islice(lines, _LINES_MAX):
+                for problem in line.get("problems") or []:
+                    if problem["event_id"] == event_id:
+                        found[event_id] = problem | {"at": line.get("timestamp")}
+        return found
+
+
+# How it is shown
+
+
+def where(
+    context: typer.Context,
+    customer: Annotated[str, typer.Argument(help="The customer's id.")],
+    *,
+    records_max: Annotated[
+        int, typer.Option(min=1, help="Records of the stream to read at most.")
+    ] = RECORDS_MAX,
+    as_json: Json = False,
+) -> None:
+    """Follow one customer: the item, its changes of the last day, and where each of them is.
+
+    Reads the whole stream, and a DLQ where a change is found nowhere else; it says so. Exit code 0,
+    2 where nothing is deployed under this prefix.
+    """
+    search = Search(context.obj, customer)
+    account, changes = search.account(), search.changes(records_max)
+    seen = [search.seen(each, changes) for each in list_subscribers(context.obj)]
+    places = [
+        [change.refused] if change.refused else [place(change, each) for each in seen]
+        for change in changes
+    ]
+    remarks = [*search.remarks, *_unknowable(seen, places)]
+    if as_json:
+        found = [_document(*pair) for pair in zip(changes, places, strict=True)]
+        rows = {each.subscriber.name: each.row and json.loads(each.row.raw) for each in seen}
+        now = account and asdict(account)
+        print_json(
+            {"customer": customer, "account": now, "rows": rows, "changes": found}
+            | {"remarks": remarks}
+        )
+        return
+    _show_customer(customer, account, seen)
+    _show_changes(changes, places)
+    for remark in remarks:
+        OUT.print(f"· {escape(remark)}", style="dim", soft_wrap=False)
+
+
+def _document(change: DayChange, places: Sequence[Place]) -> dict[str, Any]:
+    return {
+        "at": change.at and to_wire(change.at),
+        "transition": change.transition,
+        "sequence": change.sequence,
+        "ids": change.ids,
+        "places": [asdict(each) for each in places],
+    }
+
+
+def _unknowable(seen: Sequence[Seen], places: Sequence[Sequence[Place]]) -> Iterator[str]:
+    states = {each.state for found in places for each in found}
+    yield "The stream keeps 24 hours: of earlier changes only the rows tell."
+    if State.SUPERSEDED in states:
+        yield "Superseded: a row does not tell whether it ever held the earlier change."
+    if State.WAITING in states or State.NOT_FOUND in states:
+        yield (
+            "No live queue was read, as that uses up attempts: what no row, log or DLQ shows may "
+            "wait there, or is not published yet. See fanout status."
+        )
+    for each in seen:
+        for dead in each.dead:
+            if dead.event_id is None:
+                name, reason = each.subscriber.name, dead.reason
+                yield f"Dead at {name}, and not readable: {dead.message_id} ({reason})."
+
+
+def _show_customer(
+    customer: str, account: Snapshot | Unreadable | None, seen: Sequence[Seen]
+) -> None:
+    now = "not there"
+    if isinstance(account, Unreadable):
+        now = f"{account.code}: {account.expected}"
+    elif account:
+        now = f"{account.status}, read at {moment(account.read_at)}"
+    rows = [(f"row of {each.subscriber.name}", _row_text(each)) for each in seen]
+    print_facts(f"Customer {customer}", [("Accounts", now), *rows])
+
+
+def _row_text(seen: Seen) -> str:
+    if seen.row is None:
+        return "none" if seen.subscriber.table else "no table is known here"
+    order = f"\nsequence {seen.row.row.sequence}" if seen.row.row else ""
+    return f"{seen.row.status}, applied at {_short(seen.row.own['applied_at'])}{order}"
+
+
+def _show_changes(changes: Sequence[DayChange], places: Sequence[Sequence[Place]]) -> None:
+    rows = table(f"{len(changes)} changes in the last day", "at (UTC)", "change", "where it is")
+    for change, found in zip(changes, places, strict=True):
+        lines = [*map(_place_text, found), *(f"id {each}" for each in change.ids)]
+        at, what = moment(change.at)[11:], escape(change.transition)
+        rows.add_row(at, what, escape("\n".join(lines)), end_section=True)
+    OUT.print(rows)
+
+
+def _place_text(place: Place) -> str:
+    at = f" at {_short(place.at)}" if place.at else ""
+    detail = f" ({place.detail})" if place.detail else ""
+    return f"{place.subscriber}: {place.state}{at}{detail}"
+
+
+def _short(at: str | None) -> str:
+    """To the second, as tables show it; `-` for none."""
+    return (at or "-")[:19].replace("T", " ")

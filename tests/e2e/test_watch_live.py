@@ -1,0 +1,160 @@
+"""What an operator sees on the embedded AWS, which checks permissions, in outages made for real.
+
+Each test ends with the deployment whole again, so that they run in any order.
+"""
+
+import json
+from contextlib import contextmanager
+
+import pytest
+
+from e2e.fanout_command import Fanout
+from fanout.local.runtime import running
+from waiting import eventually
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("watch")]
+WITHIN_SECONDS = 60
+RECOVERS_SECONDS = 120
+PUBLISHER = "fanout-publisher-us-east-1"
+CONSUMER = "fanout-payments-consumer-us-east-1"
+
+
+@pytest.fixture(scope="module")
+def deployment(tmp_path_factory):
+    with running(tmp_path_factory.mktemp("watch") / "state", iam=True) as up:
+        yield up
+
+
+@pytest.fixture
+def fanout(deployment, tmp_path):
+    return Fanout(deployment=deployment, state=tmp_path)
+
+
+@pytest.fixture
+def status(deployment, fanout):
+    """Await that `fanout status payments --check` says these words of one thing and exits with 1.
+
+    Without words: that nothing is wrong with payments, and nothing waits for it.
+    """
+
+    def says(*words):
+        ended = fanout.ended("status", "payments", "--check", "--state", deployment.state_dir)
+        found = [one for one in json.loads(ended.stdout)["findings"] if one["severity"] == "wrong"]
+        assert ended.returncode == bool(found), ended.stderr
+        texts = [" ".join(finding.values()) for finding in found]
+        if words:
+            return any(all(word in text for word in words) for text in texts)
+        return not any("wait" in text for text in texts)
+
+    def awaits(*words):
+        seconds = WITHIN_SECONDS if words else RECOVERS_SECONDS
+        eventually(lambda: says(*words), f"{words or 'nothing'} is wrong", deadline_seconds=seconds)
+
+    return awaits
+
+
+@contextmanager
+def without(deployment, role, policy, action):
+    """A role that may not do one thing for a while."""
+    iam, name = deployment.client("iam"), {"RoleName": role, "PolicyName": policy}
+    allowed = iam.get_role_policy(**name)["PolicyDocument"]
+    kept = [one for one in allowed["Statement"] if action not in json.dumps(one["Action"])]
+    assert len(kept) < len(allowed["Statement"])
+    iam.put_role_policy(**name, PolicyDocument=json.dumps(allowed | {"Statement": kept}))
+    try:
+        yield
+    finally:
+        iam.put_role_policy(**name, PolicyDocument=json.dumps(allowed))
+
+
+def put(deployment, customer, status="ACTIVE"):
+    deployment.client("dynamodb").put_item(
+        TableName=deployment.accounts_table,
+        Item={"customer_id": {"S": customer}, "status": {"S": status}},
+    )
+
+
+def test_a_publisher_that_may_not_publish_is_named_with_its_error(deployment, status):
+    with without(deployment, PUBLISHER, "publish-status-changes", "sns:Publish"):
+        put(deployment, "not-published")
+        status(deployment.publisher_function, "AuthorizationError", "Allow sns:Publish")
+    status()
+
+
+def test_a_consumer_whose_table_is_gone_is_named_with_its_error(deployment, status):
+    dynamodb, table = deployment.client("dynamodb"), deployment.payments_table
+    described = dynamodb.describe_table(TableName=table)["Table"]
+    dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
+    dynamodb.delete_table(TableName=table)
+    try:
+        put(deployment, "not-stored")
+        status(deployment.payments_function, "ResourceNotFoundException", "1 message waits", table)
+    finally:
+        dynamodb.create_table(
+            TableName=table,
+            KeySchema=described["KeySchema"],
+            AttributeDefinitions=described["AttributeDefinitions"],
+            BillingMode="PAY_PER_REQUEST",
+        )
+    status()
+
+
+def test_a_mapping_that_is_off_is_named_with_the_messages_that_wait(deployment, status):
+    client, mapping = deployment.client("lambda"), deployment.payments_mapping_id
+    client.update_event_source_mapping(UUID=mapping, Enabled=False)
+    try:
+        put(deployment, "not-consumed")
+        status("payments", "is disabled", "1 message waits", mapping)
+    finally:
+        client.update_event_source_mapping(UUID=mapping, Enabled=True)
+    status()
+
+
+def test_one_customer_is_followed_through_everything_that_can_become_of_a_change(
+    deployment, fanout, status
+):
+    def places(count):
+        """Of each change by its transition: where it is, and why."""
+        shown = fanout("where", "followed")
+        assert len(shown["changes"]) <= count
+        return {
+            change["transition"]: (place["state"], place["detail"], place["at"])
+            for change in shown["changes"]
+            for place in change["places"]
+        }
+
+    def becomes(count, transition, state, words=""):
+        def found():
+            at = places(count).get(transition, ("", "", ""))
+            return at if at[0] == state and words in at[1] else None
+
+        return eventually(found, f"{transition} is {state}")
+
+    put(deployment, "followed")
+    assert becomes(1, "NONE>ACTIVE", "applied")[2]
+    put(deployment, "followed", "SUSPENDED")
+    becomes(2, "ACTIVE>SUSPENDED", "applied")
+    becomes(2, "NONE>ACTIVE", "superseded")
+    put(deployment, "followed", "FROZEN")
+    becomes(3, "?", "parked", "UnknownStatus")
+
+    with without(deployment, CONSUMER, "keep-payments-standing", "dynamodb:UpdateItem"):
+        put(deployment, "followed", "CLOSED")
+        becomes(4, "NONE>CLOSED", "retried", "AccessDenied")
+    becomes(4, "NONE>CLOSED", "applied")
+
+    # A counter that restarted, as the guard sees it: the consumer parks what is newer by time only.
+    deployment.client("dynamodb").update_item(
+        TableName=deployment.payments_table,
+        Key={"customer_id": {"S": "followed"}},
+        UpdateExpression="SET #s = :s, occurred_at = :o",
+        ExpressionAttributeNames={"#s": "sequence"},
+        ExpressionAttributeValues={
+            ":s": {"S": f"0001.{'9' * 40}"},
+            ":o": {"S": "2026-01-01T00:00:00.000000Z"},
+        },
+    )
+    put(deployment, "followed", "ACTIVE")
+    _, detail, _ = becomes(5, "CLOSED>ACTIVE", "dead", "OrderContradiction")
+    assert "message " in detail
+    status()

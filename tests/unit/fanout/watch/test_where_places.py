@@ -1,0 +1,118 @@
+"""Where a change is at a subscriber, by what its row, its DLQ, its log and its queue show."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from customer_events.event import Change, CustomerStatusChanged, Status
+from customer_events.sequence import SequenceSource, sequence
+from event_consumer.order_guard import Row
+from fanout.accounts.compare import StoredRow
+from fanout.discovery import Subscriber
+from fanout.watch.where import DayChange, DeadOne, Seen, State, place
+
+NOW = datetime(2026, 11, 27, 9, 30, tzinfo=UTC)
+EVENT_ID = UUID(int=7)
+SUBSCRIBER = Subscriber(
+    name="payments",
+    queue_url="",
+    queue_arn="",
+    dlq_url="",
+    dlq_arn="",
+    function_name="consumer",
+    table="payments",
+    filter=None,
+    versions=(2,),
+    since=None,
+)
+
+
+def change(number=5):
+    event = CustomerStatusChanged(
+        event_id=EVENT_ID,
+        source="urn:novapay:accounts",
+        customer_id="c-1",
+        sequence=sequence(number, epoch=1),
+        sequence_source=SequenceSource.STREAM,
+        schema_version=2,
+        occurred_at=NOW,
+        status=Status.SUSPENDED,
+        previous_status=Status.ACTIVE,
+        reason=None,
+        change=Change.CHANGED,
+        changed_at=NOW,
+        traceparent=None,
+    )
+    return DayChange(record_id="r", number=number, at=NOW, events=[event])
+
+
+def row(number, occurred_at=NOW):
+    kept = Row(
+        sequence=sequence(number, epoch=1),
+        sequence_source=SequenceSource.STREAM,
+        schema_version=2,
+        status=Status.ACTIVE,
+        previous_status=None,
+        occurred_at=occurred_at,
+        snapshot_at=None,
+    )
+    return StoredRow(
+        customer_id="c-1",
+        row=kept,
+        has_sequence=True,
+        status="ACTIVE",
+        own={"applied_at": "2026-11-27T09:30:01Z"},
+        raw="",
+    )
+
+
+def seen(subscriber=SUBSCRIBER, **other):
+    facts = {"row": None, "waiting": 0, "logged": {}} | other
+    return Seen(subscriber=subscriber, **facts)
+
+
+def logged(outcome):
+    line = {"outcome": outcome, "reason": "Code", "receive_count": 3, "at": "2026-11-27T09:31:00Z"}
+    return {str(EVENT_ID): line}
+
+
+DEAD = DeadOne(message_id="m-1", reason="KeepsFailing", event_id=str(EVENT_ID), since=NOW)
+
+
+@pytest.mark.parametrize(
+    ("found", "state", "words"),
+    [
+        (seen(row=row(5)), State.APPLIED, ""),
+        (seen(row=row(5), dead=[DEAD], waiting=3), State.APPLIED, ""),
+        (seen(row=row(4), dead=[DEAD]), State.DEAD, "KeepsFailing, message m-1"),
+        (seen(row=row(6), dead=[DEAD]), State.DEAD, "KeepsFailing"),
+        (seen(row=row(10)), State.SUPERSEDED, "a later change"),
+        (seen(row=row(10, NOW - timedelta(days=1)), logged=logged("PARKED")), State.DEAD, "Code"),
+        (seen(logged=logged("RETRY"), waiting=1), State.RETRIED, "Code, received 3 times"),
+        (seen(logged=logged("PARKED")), State.DEAD, "Code, by the consumer's log"),
+        (seen(row=row(4), waiting=2), State.WAITING, "2 messages wait, anybody's"),
+        (seen(row=row(4)), State.NOT_FOUND, "fanout reconcile payments"),
+        (seen(replace(SUBSCRIBER, table=None)), State.UNKNOWN, "no table"),
+        (seen(replace(SUBSCRIBER, versions=(1,)), row=row(9)), State.NOT_SELECTED, "filter"),
+    ],
+)
+def test_the_surest_evidence_decides(found, state, words):
+    result = place(change(), found)
+    assert result.state is state
+    assert words in result.detail
+
+
+@pytest.mark.parametrize(
+    ("policy", "selected"),
+    [
+        ({"transition": [{"suffix": ">SUSPENDED"}]}, True),
+        ({"transition": [{"prefix": "CLOSED>"}]}, False),
+        ({"source": ["urn:novapay:accounts"], "detail": {"data": {"status": ["SUSPENDED"]}}}, True),
+        ({"detail": {"data": {"status": ["CLOSED"]}}}, False),
+    ],
+)
+def test_a_filter_of_either_bus_says_whether_a_change_comes_at_all(policy, selected):
+    result = place(change(), seen(replace(SUBSCRIBER, filter=policy)))
+    assert (result.state is not State.NOT_SELECTED) == selected
