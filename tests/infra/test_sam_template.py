@@ -175,24 +175,34 @@ def test_every_pattern_refuses_something():
     }
 
 
-@pytest.mark.parametrize(
-    ("parameters", "harm"),
-    [
-        ({}, "there is nothing to read"),
-        (TO_TRY | {"AccountsStreamArn": "arn", "AccountsTableName": "a"}, "give one of the two"),
-        (TO_TRY | {"PaymentsSchemaVersion": "1"}, "Payments would never get a message"),
-        (TO_TRY | {"AccountsTableName": "accounts"}, "the named one never read"),
-        (TO_TRY | {"VpcSubnetIds": "subnet-1"}, "outside of the VPC"),
-        (TO_TRY | {"VpcSecurityGroupIds": "sg-1"}, "outside of the VPC"),
-        (
-            {"AccountsStreamArn": EXISTING_TABLE["AccountsStreamArn"]},
-            "reconcile cannot find the table",
-        ),
-    ],
-)
+CONTRADICTIONS = [
+    ({}, "there is nothing to read"),
+    (TO_TRY | {"AccountsStreamArn": "arn", "AccountsTableName": "a"}, "give one of the two"),
+    (TO_TRY | {"PaymentsSchemaVersion": "1"}, "Payments would never get a message"),
+    (TO_TRY | {"AccountsTableName": "accounts"}, "the named one never read"),
+    (TO_TRY | {"VpcSubnetIds": "subnet-1"}, "outside of the VPC"),
+    (TO_TRY | {"VpcSecurityGroupIds": "sg-1"}, "outside of the VPC"),
+    (
+        {"AccountsStreamArn": EXISTING_TABLE["AccountsStreamArn"]},
+        "reconcile cannot find the table",
+    ),
+]
+
+
+@pytest.mark.parametrize(("parameters", "harm"), CONTRADICTIONS)
 def test_parameters_that_contradict_each_other_are_refused_with_the_harm(parameters, harm):
     [refusal] = refusals(**parameters)
     assert harm in refusal
+
+
+def test_every_rule_refuses_something():
+    rules = [
+        assertion["AssertDescription"]
+        for rule in read()["Rules"].values()
+        for assertion in rule["Assertions"]
+    ]
+    refused = [sentence for given, _ in CONTRADICTIONS for sentence in refusals(**given)]
+    assert sorted(refused) == sorted(rules)
 
 
 @pytest.mark.parametrize("parameters", DEPLOYMENTS.values(), ids=DEPLOYMENTS)
