@@ -1,8 +1,9 @@
 """What must hold for every deployment of the template; each rule lists its violations.
 
-With its default parameters the template deploys what Terraform does, value by value. So the rules
-of `transport_rules.py`, of `permission_needs.py` and of the modules' own tests hold here too. These
-are the rules that depend on parameters, or that only CloudFormation has.
+With its default parameters, and with every setting that both tools take, the template deploys what
+Terraform does, value by value. So the rules of `transport_rules.py`, `permission_needs.py` and
+the modules' own tests hold here too. These are the rules that depend on parameters, or that only
+CloudFormation has.
 
 They are functions, and not only tests, so that `test_sam_rules.py` can show that each of them
 notices a template in which it is broken.

@@ -5,7 +5,7 @@ variable "prefix" {
 
   validation {
     condition     = can(regex("^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$", var.prefix))
-    error_message = "Must be 1 to 20 of a-z, 0-9 and -, start with a letter and not end with -: S3 refuses anything else in a bucket name, and the apply would fail halfway."
+    error_message = "Must be 1 to 20 of a-z, 0-9 and -, start with a letter and not end with -: otherwise names made of it, such as the failure bucket's, are invalid, and the apply would fail halfway."
   }
 }
 
@@ -15,7 +15,7 @@ variable "name" {
 
   validation {
     condition     = can(regex("^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$", var.name)) && !endswith(var.name, "-dlq")
-    error_message = "Must be 1 to 30 of a-z, 0-9 and -, start with a letter, and not end with - or -dlq: another subscriber's DLQ would have the same name."
+    error_message = "Must be 1 to 30 of a-z, 0-9 and -, start with a letter, and not end with - or -dlq: a longer one does not fit its function's name, and with -dlq another subscriber's DLQ would have the same name."
   }
 }
 
