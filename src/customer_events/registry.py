@@ -69,6 +69,11 @@ def load(event: str, file: Path = FILE) -> Registry:
     )
 
 
+def events(file: Path = FILE) -> tuple[str, ...]:
+    """The names of the events that ship with this package."""
+    return tuple(json.loads(file.read_text(encoding="utf-8")))
+
+
 # Private functions
 
 

@@ -109,6 +109,24 @@ def lambda_handler(
     )
 
 
+def aws_client(
+    session: Any, service: str, settings: ConsumerSettings, *, parameter_validation: bool = False
+) -> Any:
+    """A client with the timeouts that the deadlines count on."""
+    from cold_start.clients import create_client
+
+    return create_client(
+        session,
+        service,
+        component="consumer",
+        attempts_max=ATTEMPTS_MAX,
+        connections_max=settings.writers_max,
+        connect_timeout_seconds=CONNECT_TIMEOUT_SECONDS,
+        read_timeout_seconds=READ_TIMEOUT_SECONDS,
+        parameter_validation=parameter_validation,
+    )
+
+
 # Private functions
 
 
@@ -123,7 +141,7 @@ def _latest_state(
     settings = from_environment(os.environ if environ is None else environ)
     tolerance = settings.clock_tolerance
     session = get_session()
-    client = _client(session, "dynamodb", settings)
+    client = aws_client(session, "dynamodb", settings)
     table = GuardedTable(client, settings.table_name, rule=rule, tolerance=tolerance)
     handler = LatestState(table, writers_max=settings.writers_max, tolerance=tolerance)
     return _with_notes(settings, handler, session)
@@ -138,7 +156,7 @@ def _every_event(handle: "HandleEvent", environ: Mapping[str, str] | None) -> La
     settings = from_environment(os.environ if environ is None else environ)
     session = get_session()
     # The writes that it commits are the subscriber's own: botocore says what is wrong with them.
-    client = _client(session, "dynamodb", settings, parameter_validation=True)
+    client = aws_client(session, "dynamodb", settings, parameter_validation=True)
     processed = ProcessedEventsTable(client, settings.table_name)
     handler = EveryEvent(processed, handle, workers_max=settings.writers_max)
     return _with_notes(settings, handler, session)
@@ -149,9 +167,9 @@ def _with_notes(settings: ConsumerSettings, handler: "EventHandler", session: An
 
     groups = None
     if settings.parked_groups_table is not None:
-        client = _client(session, "dynamodb", settings)
+        client = aws_client(session, "dynamodb", settings)
         groups = ParkedGroupsTable(client, settings.parked_groups_table)
-    sqs = _MadeWhenUsed(partial(_client, session, "sqs", settings))
+    sqs = _MadeWhenUsed(partial(aws_client, session, "sqs", settings))
     return lambda_handler(settings, handler, sqs=sqs, groups=groups)
 
 
@@ -167,20 +185,3 @@ class _MadeWhenUsed:
     @cached_property
     def _client(self) -> Any:
         return self._make()
-
-
-def _client(
-    session: Any, service: str, settings: ConsumerSettings, *, parameter_validation: bool = False
-) -> Any:
-    from cold_start.clients import create_client
-
-    return create_client(
-        session,
-        service,
-        component="consumer",
-        attempts_max=ATTEMPTS_MAX,
-        connections_max=settings.writers_max,
-        connect_timeout_seconds=CONNECT_TIMEOUT_SECONDS,
-        read_timeout_seconds=READ_TIMEOUT_SECONDS,
-        parameter_validation=parameter_validation,
-    )

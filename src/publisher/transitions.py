@@ -92,17 +92,64 @@ def detect(record: StreamRecord, rules: TableRules) -> StatusTransition | NoTran
     Raises:
         BadRecord: it holds one that can't become an event; see the subclasses in `reasons`.
     """
-    kind, stream = record.kind, record.stream
-    if kind not in _EVENT_NAMES or not stream:
-        raise UndecodableImage("INSERT, MODIFY or REMOVE, with its images", field="eventName")
-    new = _image(stream, "NewImage", wanted=kind != "REMOVE")
-    old = _image(stream, "OldImage", wanted=kind != "INSERT")
-    change = _change(kind, new, old, rules)
+    change, new, old = customer_change(record, rules)
     if change is None:
         return NoTransition.NO_CUSTOMER
     if change is Change.CHANGED and _status_stays(new, old, rules):
         return NoTransition.STATUS_STAYS
     return _transition(record, rules, change, new, old)
+
+
+def customer_change(record: StreamRecord, rules: TableRules) -> tuple[Change | None, Image, Image]:
+    """What happened to the customer, and its new and old image; None where the item is no customer.
+
+    Raises:
+        UndecodableImage: the record lacks its kind or an image.
+    """
+    kind, stream = record.kind, record.stream
+    if kind not in _EVENT_NAMES or not stream:
+        raise UndecodableImage("INSERT, MODIFY or REMOVE, with its images", field="eventName")
+    new = _image(stream, "NewImage", wanted=kind != "REMOVE")
+    old = _image(stream, "OldImage", wanted=kind != "INSERT")
+    return _change(kind, new, old, rules), new, old
+
+
+def customer_id(record: StreamRecord, rules: TableRules) -> str:
+    """Raises: MissingCustomerId where the key holds none that an event can carry."""
+    keys = record.stream.get("Keys")
+    key = keys.get(rules.customer_id_attribute) if isinstance(keys, dict) else None
+    name = attribute_values.scalar(key)
+    if not name or len(name) > CUSTOMER_ID_LENGTH_MAX:
+        raise MissingCustomerId(
+            "a string or a number in the item's key; CUSTOMER_ID_ATTRIBUTE names the partition key",
+            field=f"dynamodb.Keys.{rules.customer_id_attribute}",
+        )
+    return name
+
+
+def occurred_at(record: StreamRecord) -> datetime:
+    """Raises: UndecodableImage where the record has no time."""
+    at = record.created_at
+    if at is None:
+        raise UndecodableImage("epoch seconds", field="dynamodb.ApproximateCreationDateTime")
+    return at
+
+
+def order(
+    record: StreamRecord, rules: TableRules, change: Change, new: Image, old: Image
+) -> tuple[str | int, SequenceSource]:
+    """The number that orders the change, and the counter that it comes from.
+
+    Raises:
+        BadRecord: it has no such number, or a version that did not rise.
+    """
+    if rules.sequence_attribute is not None:
+        version = _version_number(change, new, old, rules.sequence_attribute)
+        return version, SequenceSource.VERSION
+    number = record.sequence_number
+    if number is None:
+        raise UndecodableImage("1 to 40 digits", field="dynamodb.SequenceNumber")
+    return number, SequenceSource.STREAM
 
 
 def is_customer(image: Image, rules: TableRules) -> bool:
@@ -150,20 +197,18 @@ def _transition(
     # What an item says that ceases to be a customer is about the change before.
     current = {} if change is Change.REMOVED else new
     status = Status.REMOVED if change is Change.REMOVED else _status(new, rules)
-    occurred_at = record.created_at
-    if occurred_at is None:
-        raise UndecodableImage("epoch seconds", field="dynamodb.ApproximateCreationDateTime")
-    reason, reason_left_out = _reason(current, rules)
-    number, source = _order(record, rules, change, new, old)
+    at = occurred_at(record)
+    reason, reason_left_out = _code(current, rules.reason_attribute)
+    number, source = order(record, rules, change, new, old)
     return StatusTransition(
-        customer_id=_customer_id(record.stream, rules),
+        customer_id=customer_id(record, rules),
         status=status,
         previous_status=None if change is Change.CREATED else known_status(old, rules),
         change=change,
         number=number,
         sequence_source=source,
-        occurred_at=occurred_at,
-        changed_at=_changed_at(current, rules, occurred_at),
+        occurred_at=at,
+        changed_at=_changed_at(current, rules, at),
         reason=reason,
         reason_left_out=reason_left_out,
         traceparent=well_formed_traceparent(
@@ -182,18 +227,6 @@ def _image(stream: dict[str, Any], name: str, *, wanted: bool) -> Image:
     return image
 
 
-def _customer_id(stream: dict[str, Any], rules: TableRules) -> str:
-    keys = stream.get("Keys")
-    key = keys.get(rules.customer_id_attribute) if isinstance(keys, dict) else None
-    customer_id = attribute_values.scalar(key)
-    if not customer_id or len(customer_id) > CUSTOMER_ID_LENGTH_MAX:
-        raise MissingCustomerId(
-            "a string or a number in the item's key; CUSTOMER_ID_ATTRIBUTE names the partition key",
-            field=f"dynamodb.Keys.{rules.customer_id_attribute}",
-        )
-    return customer_id
-
-
 def _status(new: Image, rules: TableRules) -> Status:
     status = known_status(new, rules)
     if status is not None:
@@ -209,11 +242,9 @@ def _status(new: Image, rules: TableRules) -> Status:
     )
 
 
-def _reason(new: Image, rules: TableRules) -> tuple[str | None, bool]:
-    """The reason, and whether there was one that had to be left out; a removal has none."""
-    if rules.reason_attribute is None:
-        return None, False
-    value = new.get(rules.reason_attribute)
+def _code(new: Image, attribute: str | None) -> tuple[str | None, bool]:
+    """A code of Accounts' own, and whether there was one that had to be left out."""
+    value = None if attribute is None else new.get(attribute)
     if value is None:
         return None, False
     text = attribute_values.text(value)
@@ -222,24 +253,11 @@ def _reason(new: Image, rules: TableRules) -> tuple[str | None, bool]:
     return (text, False) if attribute_values.is_unicode(text) else (None, True)
 
 
-def _changed_at(new: Image, rules: TableRules, occurred_at: datetime) -> datetime:
+def _changed_at(new: Image, rules: TableRules, default: datetime) -> datetime:
     if rules.changed_at_attribute is None:
-        return occurred_at
+        return default
     value = new.get(rules.changed_at_attribute)
-    return (None if value is None else attribute_values.instant(value)) or occurred_at
-
-
-def _order(
-    record: StreamRecord, rules: TableRules, change: Change, new: Image, old: Image
-) -> tuple[str | int, SequenceSource]:
-    """The number that orders the change, and the counter that it comes from."""
-    if rules.sequence_attribute is not None:
-        version = _version_number(change, new, old, rules.sequence_attribute)
-        return version, SequenceSource.VERSION
-    number = record.sequence_number
-    if number is None:
-        raise UndecodableImage("1 to 40 digits", field="dynamodb.SequenceNumber")
-    return number, SequenceSource.STREAM
+    return (None if value is None else attribute_values.instant(value)) or default
 
 
 def _version_number(change: Change, new: Image, old: Image, attribute: str) -> int:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from customer_events import registry
-from customer_events.event import EVENT_NAME, Status
+from customer_events.event import Status
 from fanout.aws import AwsTarget
 from fanout.contract.followed import followed_statuses
 from fanout.discovery import Publisher, Subscriber, find_publisher, list_subscribers
@@ -65,8 +65,11 @@ def view_all(target: AwsTarget) -> list[SubscriberView]:
     if not subscribers:
         return []
     publisher = find_publisher(target)
-    registered = registry.load(EVENT_NAME)
-    current, versions = registered.current, registered.subscriber_versions
+    registered = {
+        name: (versions, contract.current)
+        for contract in map(registry.load, registry.events())
+        for name, versions in contract.subscriber_versions.items()
+    }
     sqs, cloudwatch, now = target.client("sqs"), target.client("cloudwatch"), datetime.now(UTC)
     return [
         SubscriberView(
@@ -75,10 +78,11 @@ def view_all(target: AwsTarget) -> list[SubscriberView]:
             queue=read_depth(sqs, each.queue_url),
             dlq=read_depth(sqs, each.dlq_url),
             oldest_age_seconds=read_oldest_age(cloudwatch, each.queue_arn, now),
-            registered_versions=versions.get(each.name),
-            coverage=coverage(each.versions, versions.get(each.name), current),
+            registered_versions=versions,
+            coverage=coverage(each.versions, versions, current),
         )
         for each in subscribers
+        for versions, current in [registered.get(each.name, (None, 0))]
     ]
 
 

@@ -95,7 +95,7 @@ def test_a_client_gives_a_call_up_after_two_attempts_of_a_second_and_three(servi
     """So that nine seconds, a second between the attempts included, are enough for any call."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     settings = from_environment(ENVIRONMENT)
-    config = bootstrap._client(get_session(), service, settings).meta.config
+    config = bootstrap.aws_client(get_session(), service, settings).meta.config
     assert (config.connect_timeout, config.read_timeout) == (1, 3)
     assert config.retries["total_max_attempts"] == 2
     assert config.max_pool_connections == settings.writers_max

@@ -1,12 +1,13 @@
 """A rule that reads what neither table keeps: never accused, and what is certain still compared."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from uuid import UUID
 
 import pytest
 
-from customer_events.event import Change, Status
-from fanout.accounts.compare import Drift, Expectation, own_attributes
+from customer_events.event import Change, CustomerStatusChanged, Status
+from event_consumer.order_guard import Row
+from fanout.accounts.compare import _CHOICES, Drift, Expectation, own_attributes
 from fanout.errors import WrongUse
 from unit.fanout.backfill_samples import at, row, snapshot
 from unit.fanout.reconcile_fakes import stored
@@ -142,3 +143,9 @@ def test_a_rule_with_endless_questions_ends_as_not_checked():
 def test_a_rule_that_fails_on_every_event_is_refused_since_nothing_would_be_compared():
     with pytest.raises(WrongUse, match="fails on every event"):
         own_attributes(lambda event: {"why": event.nothing_of_the_kind})
+
+
+def test_of_each_field_of_the_event_it_is_known_that_the_row_keeps_it_or_what_it_can_be():
+    """A field that is in neither would be None to every rule, and its rows would be accused."""
+    kept = {"customer_id", *(field.name for field in fields(Row))}
+    assert {field.name for field in fields(CustomerStatusChanged)} <= kept | _CHOICES.keys()
