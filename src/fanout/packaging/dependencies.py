@@ -26,6 +26,7 @@ from fanout.errors import Refused, WrongUse
 
 DEPLOYED_AT: Final = "/var/task"
 _PINNED: Final = re.compile(r"([A-Za-z0-9][\w.-]*)(?:\[[^]]*\])?==([^\s;\\]+)")
+_COMMENT: Final = re.compile(r"^ *#.*\n", re.MULTILINE)
 _SERVICES: Final = re.compile(r"^# botocore services: (.+)$", re.MULTILINE)
 _SHARED_DATA: Final = {"_retry.json", "partitions.json", "sdk-default-configuration.json"}
 LEFT_OUT: Final = (
@@ -88,7 +89,8 @@ def stage(lock: Path, *, platform: str | None, interpreter: Interpreter, cache: 
     source = lock.with_suffix(".in")
     stated = _SERVICES.search(source.read_text(encoding="utf-8")) if source.is_file() else None
     services = set(stated[1].split()) if stated else set()
-    facts = [lock.read_text(encoding="utf-8"), platform, interpreter.build, sorted(services)]
+    locked = _COMMENT.sub("", lock.read_text(encoding="utf-8"))  # services that lock alike share
+    facts = [locked, platform, interpreter.build, sorted(services)]
     facts.append(Path(__file__).read_text(encoding="utf-8"))
     folder = cache / hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
     if folder.is_dir():

@@ -178,3 +178,9 @@ def test_what_is_installed_in_the_locked_version_is_copied(tmp_path, shop, monke
     shutil.rmtree(tmp_path / "cache")
     with pytest.raises(TypeError):  # it would be installed
         staged(shop("six==0.1\n", services=""), tmp_path)
+
+
+def test_locks_that_differ_in_their_comments_share_what_was_built(tmp_path, shop):
+    lock = f"six=={distribution('six').version}\n"
+    first = staged(shop(f"{lock}    # via -r shop.in\n", services=""), tmp_path)
+    assert staged(shop(f"{lock}    # via -r kiosk.in\n", services=""), tmp_path) == first
