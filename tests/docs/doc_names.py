@@ -101,7 +101,7 @@ def _current() -> Iterator[tuple[str, str]]:
 
 def _sources() -> Iterator[Path]:
     kept = {".py", ".json", ".jinja", ".yaml", ".tf", ".hcl", ".sh", ".toml", ".js", ".mjs"}
-    for folder in ("src", "infra", "schemas", "scripts", "bench"):
+    for folder in ("src", "infra", "schemas", "scripts", "bench", "examples"):
         for path in sorted((ROOT / folder).rglob("*")):
             parts = path.relative_to(ROOT).parts
             if path.suffix in kept and ".terraform" not in parts:

@@ -38,8 +38,11 @@ AWS_WORDS = {
     "ValidationException": "DynamoDB developer guide, Error handling",
     "ThrottlingException": "DynamoDB developer guide, Error handling",
 }
-# Values in the tables of examples.
-OF_EXAMPLES = {"CARD", "CUSTOMER"}
+# Values in the tables of examples, and the field that a how-to adds.
+OF_EXAMPLES = {
+    *("CARD", "CUSTOMER", "FRAUD_DESK"),
+    *("changed_by", "changed_by_attribute", "ChangedByAttribute", "set_by"),
+}
 # Options of other people's tools.
 THEIR_OPTIONS = {
     "--ff": "pytest",
@@ -51,8 +54,9 @@ THEIR_OPTIONS = {
 }
 # What the how-tos make in the reader's clone, what tools make, and what lies in S3.
 MADE = re.compile(
-    r"(src|tests/unit|infra/(sam|terraform)/subscribers)/fraud.*|tests/contract/test_fraud_.*"
-    r"|(.*/)?customer_email_changed.*|(build|dist)/.*|src/fanout/demo/data"
+    r"(src|tests/unit|infra/(sam|terraform)/subscribers)/(fraud|takeover).*"
+    r"|tests/contract/test_(fraud|takeover)_.*"
+    r"|(.*/)?(test_)?(customer_email_changed|changed_by_on_moto).*|(build|dist)/.*|src/fanout/demo/data"
     r"|(parked|recovered|discarded|aws/lambda)/.*|mutation/.*|policy/.*|(alias|application)/.*"
     r"|(handling|rule|calm)\.py"
 )

@@ -2,17 +2,14 @@
 
 import ast
 import json
-import os
 import re
-import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from contract.contract_files import read_registry
 from docs.doc_blocks import ROOT, blocks
+from project_copy import copy_project, run
 
 pytestmark = pytest.mark.slow
 
@@ -38,63 +35,9 @@ def clone(tmp_path):
     """This project as it stands, committed in a repository of its own."""
     if taken := {one["name"] for one in read_registry()["subscribers"]} & NEWCOMERS:
         pytest.skip(f"{taken} subscribed here for good: the exercise has been done")
-    folder = tmp_path / "clone"
-    listed = subprocess.run(
-        ["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
-    compiled = ROOT / "build" / "packages"  # which an empty cache would get; see test_packages.py
-    if compiled.is_dir():
-        unfinished = shutil.ignore_patterns("partial-*")
-        shutil.copytree(compiled, folder / "build" / "packages", ignore=unfinished)
-    git = ["git", "-C", folder, "-c", "user.name=t", "-c", "user.email=t@example.com"]
-    subprocess.run(["git", "init", "-q", folder], check=True)
-    subprocess.run([*git, "add", "-A"], check=True)
-    subprocess.run([*git, "commit", "-qm", "As it is"], check=True)
+    folder = copy_project(tmp_path / "clone")
     yield folder
     run(folder, "fanout local down", check=False)
-
-
-def run(clone, script, *, check=True):
-    """In the clone, with this interpreter's packages and the clone's own sources before them."""
-    programs = clone / "programs"
-    if not programs.exists():
-        programs.mkdir()
-        for name, call in (
-            ("fanout", "-c 'from fanout.cli import main; main()'"),
-            ("python", ""),
-            ("pytest", "-m pytest"),
-        ):
-            path = programs / name
-            path.write_text(f'#!/bin/sh\nexec "{sys.executable}" {call} "$@"\n')
-            path.chmod(0o755)
-    environment = {name: text for name, text in os.environ.items() if not name.startswith("AWS_")}
-    environment |= {
-        "PATH": os.pathsep.join(
-            [str(programs), str(Path(sys.executable).parent), os.environ["PATH"]]
-        ),
-        "PYTHONPATH": str(clone / "src"),
-        "NO_PROXY": "127.0.0.1",
-        "no_proxy": "127.0.0.1",
-        "XDG_STATE_HOME": str(clone / "programs" / "state"),
-    }
-    done = subprocess.run(
-        ["bash", "-c", f"set -euo pipefail\n{script}"],
-        cwd=clone,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=400,
-        check=False,
-    )
-    assert not check or done.returncode == 0, done.stdout + done.stderr
-    return done
 
 
 def changed_files(clone):
@@ -175,7 +118,7 @@ def test_what_is_generated_passes_the_linters_as_it_stands(clone):
         f"python -m ruff check {packages} {tests} {contract}\n"
         f"python -m ruff format --check {packages} {tests} {contract}\n"
         f"python -m mypy {packages}\n"
-        f"python -c 'from importlinter.cli import lint_imports_command as c; c()' --no-cache\n"
+        f"lint-imports --no-cache\n"
         f"cfn-lint infra/sam/subscribers/*.yaml\n"
         f"pytest -q -p no:cacheprovider {tests} {contract} tests/architecture -m 'not slow' "
         "-k 'letters or credit_risk or contracts or every_folder'\n"
