@@ -27,7 +27,7 @@ def deployment(tmp_path_factory):
 
 @pytest.fixture
 def fanout(deployment, tmp_path):
-    return Fanout(deployment=deployment, state=tmp_path)
+    return Fanout(deployment=deployment, state=tmp_path, is_process=True)
 
 
 @pytest.fixture
