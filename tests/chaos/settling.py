@@ -27,7 +27,7 @@ class Settling:
     def __init__(self, deployment: LocalDeployment, watch: Watch, folder: Path) -> None:
         self._deployment = deployment
         self._watch = watch
-        self._fanout = Fanout(deployment=deployment, state=folder)
+        self._fanout = Fanout(deployment=deployment, state=folder, is_process=True)
         self._replayed = self._recovered = 0
         self._failed: list[str] = []
 

@@ -1,4 +1,4 @@
-"""A DLQ of a test's own on the embedded AWS, and `fanout` as a process that may be killed."""
+"""A DLQ of a test's own on the embedded AWS, and `fanout`, which may be killed."""
 
 import json
 import subprocess
@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
+from e2e.fanout_command import run_here
 from fanout.local.deployment import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 
 KILLED = Path(__file__).parent / "dlq_killed.py"
@@ -55,7 +56,7 @@ def dlq_rig(bare_emulator, tmp_path, messages):
 
 
 def command_line(bare_emulator, tmp_path, prefix):
-    """`fanout` for a deployment on the emulator, as a process; `killed` ends it at a point."""
+    """`fanout` for a deployment on the emulator; `killed` is a process that ends at a point."""
     target = bare_emulator.target
     environment = {
         "PATH": "/usr/bin:/bin",
@@ -67,11 +68,10 @@ def command_line(bare_emulator, tmp_path, prefix):
         "FANOUT_PREFIX": prefix,
     }
     runs = ("--runs-dir", str(tmp_path / "runs"))
-    fanout_main = ("-c", "from fanout.cli import main; main()")
 
-    def run(*command):
+    def killed(point, number, *arguments):
         return subprocess.run(
-            [sys.executable, *command],
+            [sys.executable, KILLED, point, str(number), *arguments, *runs],
             env=environment,
             capture_output=True,
             text=True,
@@ -79,14 +79,11 @@ def command_line(bare_emulator, tmp_path, prefix):
             check=False,
         )
 
-    def killed(point, number, *arguments):
-        return run(str(KILLED), point, str(number), *arguments, *runs)
-
     def fanout(*arguments):
-        return run(*fanout_main, *arguments, *runs)
+        return run_here(*arguments, *runs, environment=environment)
 
     def look(*arguments):
         """A command that makes no run."""
-        return run(*fanout_main, *arguments)
+        return run_here(*arguments, environment=environment)
 
     return SimpleNamespace(killed=killed, fanout=fanout, look=look)

@@ -34,7 +34,7 @@ def run(settings: Settings, folder: Path, show: Show) -> Report:
         traffic = Traffic(deployment, "c", settings.customers, seed=1)
         show("writing the customers")
         filled_seconds, _ = _timed(lambda: fill(deployment, traffic, bystander))
-        fanout = Fanout(deployment=deployment, state=folder / "home")
+        fanout = Fanout(deployment=deployment, state=folder / "home", is_process=True)
         with subscribed(deployment, NAME) as subscriber:
             backfill = Backfill(settings, fanout, subscriber, folder=folder)
             pause = 1 / settings.changes_per_second
