@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 MESSAGES_MAX = 5_000
+_SET = re.compile(r'SET "([^"]+)" = \?')
 _ID = re.compile(r"\.Id=([^&]+)")
 _SNS = (
     '<{0}Response xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><{0}Result>{1}</{0}Result>'
@@ -57,9 +58,11 @@ class Stub:
         return _SNS.format(action, f"<Failed/><Successful>{confirmed}</Successful>")
 
     def _dynamodb(self, action: str, body: str) -> str:
+        request = json.loads(body)
+        if action == "BatchExecuteStatement":
+            return json.dumps({"Responses": list(map(_executed, request["Statements"]))})
         if action != "UpdateItem":
             return "{}"
-        request = json.loads(body)
         if request.get("ReturnValues") != "ALL_NEW":
             return "{}"
         row = dict(request["Key"])
@@ -69,6 +72,16 @@ class Stub:
                 value
             ]
         return json.dumps({"Attributes": row})
+
+
+def _executed(statement: dict[str, Any]) -> dict[str, Any]:
+    """Success; an UPDATE that asks for the row gets what it set."""
+    done: dict[str, Any] = {"TableName": "payments"}
+    if statement["Statement"].endswith(" RETURNING ALL NEW *"):
+        done["Item"] = dict(
+            zip(_SET.findall(statement["Statement"]), statement["Parameters"], strict=False)
+        )
+    return done
 
 
 class Connection(asyncio.Protocol):

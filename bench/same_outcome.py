@@ -8,13 +8,20 @@ import json
 import random
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from bench.running import ROOT, aws, environment, work
 from bench.samples import queue_batches
 from bench.sides import CONSUMER, IDEMPOTENT, NAIVE, OURS, PUBLISHER, Context, build
 
-_ROW = ("customer_id", "status", "previous_status", "payments", "sequence", "event_id")
+from fanout.local import emulator
+from fanout.local.state_folder import StateFolder
+
 _EVENT = ("id", "source", "type", "subject", "partitionkey", "time", "sequence", "sequencesource")
 
 
@@ -27,7 +34,8 @@ def check(records: int) -> None:
     events = {side: _published(side, records) for side in (OURS, NAIVE, IDEMPOTENT)}
     if not events[OURS] == events[NAIVE] == events[IDEMPOTENT] or len(events[OURS]) != records:
         raise NotTheSame("the publishers send different events")
-    rows = {side: _rows(side, records) for side in (OURS, NAIVE)}
+    with _embedded_aws() as url:
+        rows = {side: _rows(side, records, url) for side in (OURS, NAIVE)}
     if rows[OURS] != rows[NAIVE] or not rows[OURS]:
         raise NotTheSame("the consumers leave different rows")
 
@@ -47,12 +55,24 @@ def _event(document: dict[str, Any]) -> str:
     return json.dumps([{name: document[name] for name in _EVENT}, data], sort_keys=True)
 
 
-def _rows(side: str, records: int) -> list[dict[str, Any]]:
+@contextmanager
+def _embedded_aws() -> Iterator[str]:
+    """It evaluates conditions and statements, as moto does not."""
+    with tempfile.TemporaryDirectory(prefix="fanout-bench-") as path:
+        folder = StateFolder(Path(path))
+        folder.prepare()
+        port = emulator.choose_port(None)
+        with emulator.started(folder, port=port, region="eu-west-1", iam=False) as process:
+            emulator.await_ready(process, port=port, folder=folder)
+            yield f"http://{emulator.HOST}:{port}"
+
+
+def _rows(side: str, records: int, url: str) -> list[dict[str, Any]]:
     """What a consumer leaves, in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-m", "bench.same_outcome", side, str(records)],
         cwd=ROOT,
-        env=environment() | {"AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled"},
+        env=environment() | {"AWS_ENDPOINT_URL": url},
         capture_output=True,
         text=True,
         check=False,
@@ -64,28 +84,36 @@ def _rows(side: str, records: int) -> list[dict[str, Any]]:
 
 
 def _consume(side: str, records: int) -> list[dict[str, Any]]:
-    """The table after shuffled and doubled messages; moto evaluates the conditions."""
+    """The table after shuffled and doubled messages, in tables that are made for this."""
     import boto3
-    from moto import mock_aws
 
-    with mock_aws():
-        client = boto3.client("dynamodb")
-        for table, key in (("payments", "customer_id"), ("idempotency", "id")):
-            client.create_table(
-                TableName=table,
-                KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
-                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
-                BillingMode="PAY_PER_REQUEST",
-            )
-        handler = build(CONSUMER, side)
-        [batch] = queue_batches(records, size=records, per_customer=4)
-        messages = batch["Records"] * 2
-        random.Random(7).shuffle(messages)
-        for start in range(0, len(messages), 10):
-            handler({"Records": messages[start : start + 10]}, Context())
-        rows = client.scan(TableName="payments")["Items"]
-    kept = [{name: row[name] for name in _ROW} for row in rows]
-    return sorted(kept, key=lambda row: str(row["customer_id"]))
+    client = boto3.client("dynamodb")
+    keys = {"payments": "customer_id", "idempotency": "id"}
+    for table, key in keys.items():
+        client.create_table(
+            TableName=table,
+            KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+    handler = build(CONSUMER, side)
+    [batch] = queue_batches(records, size=records, per_customer=4)
+    messages = batch["Records"] * 2
+    random.Random(7).shuffle(messages)
+    for start in range(0, len(messages), 10):
+        handler({"Records": messages[start : start + 10]}, Context())
+    rows = client.scan(TableName="payments")["Items"]
+    for table in keys:
+        client.delete_table(TableName=table)
+    return sorted(map(_row, rows), key=lambda row: str(row["customer_id"]))
+
+
+def _row(item: dict[str, Any]) -> dict[str, Any]:
+    """All columns but the one that says when it was written; times in one form."""
+    row: dict[str, Any] = {name: value for name, value in item.items() if name != "applied_at"}
+    for name in ("status_changed_at", "occurred_at"):
+        row[name] = datetime.fromisoformat(row[name]["S"]).isoformat()
+    return row
 
 
 if __name__ == "__main__":

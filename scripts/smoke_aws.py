@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -27,9 +28,13 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 from rich.markup import escape
 
+from customer_events.deadline import UNLIMITED
 from customer_events.encoder import to_document
 from customer_events.event import NEWEST_MAJOR, TYPE_PREFIX, Change, CustomerStatusChanged, Status
 from customer_events.sequence import SequenceSource, sequence
+from event_consumer.guarded_batches import STATEMENTS_MAX, GuardedBatches
+from event_consumer.guarded_table import GuardedTable
+from event_consumer.latest_state import Written
 from fanout.aws import AwsTarget
 from fanout.cli import main, target
 from fanout.console import ERR, OUT, print_json, table
@@ -570,6 +575,66 @@ def receives_after_a_redrive(site: Site) -> str:
     return f"yes: counted as receive {count}" if count == "1" else f"no: it is receive {count}"
 
 
+def guard_in_statements(site: Site) -> str:
+    """Rows that are made, changed with the new row asked for, and left alone as they are newer."""
+    _, batches = _guard(site)
+    customers = [f"smoke-guard-{number}" for number in range(3)]
+    seen = [
+        batches.write([_change(one, number, change) for one in customers], [True] * 3, UNLIMITED)
+        for number, change in ((2, Change.CREATED), (3, Change.CHANGED), (1, Change.CHANGED))
+    ]
+    if batches.size_max == 1:
+        return "NO: refused, so the consumer writes each row by UpdateItem"
+    rows = [one for results in seen for one in results if isinstance(one, Written)]
+    applied = [one.applied for one in rows]
+    if applied != [True] * 6 + [False] * 3:
+        return f"NO: of 9, the first 6 of which should apply, {applied}"
+    return (
+        "yes" if all(one.row for one in rows) else "yes, but without the rows that were asked for"
+    )
+
+
+def latency_of_a_batch(site: Site) -> str:
+    """The median of ten, of a batch of 25 rows and of one UpdateItem, each of which applies."""
+    table, batches = _guard(site)
+    customers = [f"smoke-batch-{number}" for number in range(STATEMENTS_MAX)]
+    together, alone = [], []
+    for number in range(1, 11):
+        events = [_change(one, number, Change.CHANGED) for one in customers]
+        began = time.perf_counter()
+        batches.write(events, [False] * len(events), UNLIMITED)
+        together.append(time.perf_counter() - began)
+        event = _change("smoke-alone", number, Change.CHANGED)
+        began = time.perf_counter()
+        table.write(event)
+        alone.append(time.perf_counter() - began)
+    return f"{median(together) * 1000:.1f} ms, and {median(alone) * 1000:.1f} ms for one row alone"
+
+
+def _guard(site: Site) -> tuple[GuardedTable, GuardedBatches]:
+    client, name = site.client("dynamodb"), site.payments.table
+    table = GuardedTable(client, name, rule=lambda _: {})
+    return table, GuardedBatches(client, name, table)
+
+
+def _change(customer: str, number: int, change: Change) -> CustomerStatusChanged:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    return CustomerStatusChanged(
+        event_id=uuid4(),
+        source="urn:smoke",
+        customer_id=customer,
+        sequence=sequence(number, epoch=1),
+        sequence_source=SequenceSource.STREAM,
+        schema_version=NEWEST_MAJOR,
+        occurred_at=at,
+        status=Status.ACTIVE,
+        previous_status=None,
+        reason=None,
+        change=change,
+        changed_at=at,
+    )
+
+
 @contextmanager
 def _queue(site: Site, name: str, **attributes: str) -> Iterator[tuple[str, str]]:
     """A queue for one question: its URL and ARN."""
@@ -643,6 +708,14 @@ QUESTIONS: dict[str, tuple[str, Callable[[Site], str]]] = {
         eleven_attributes,
     ),
     "Does a redrive by SQS reset a message's count of receives?": ("yes", receives_after_a_redrive),
+    "Does a batch of statements take the guard's condition and `RETURNING ALL NEW *`?": (
+        "yes; else each row is written by UpdateItem",
+        guard_in_statements,
+    ),
+    "How long does a batch of 25 statements take?": (
+        "not much longer than one row alone",
+        latency_of_a_batch,
+    ),
 }
 """Question, expected answer, and how to ask it."""
 

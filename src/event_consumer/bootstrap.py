@@ -135,6 +135,7 @@ def _latest_state(
 ) -> LambdaHandler:
     from botocore.session import get_session
 
+    from event_consumer.guarded_batches import GuardedBatches
     from event_consumer.guarded_table import GuardedTable
     from event_consumer.latest_state import LatestState
 
@@ -143,7 +144,13 @@ def _latest_state(
     session = get_session()
     client = aws_client(session, "dynamodb", settings)
     table = GuardedTable(client, settings.table_name, rule=rule, tolerance=tolerance)
-    handler = LatestState(table, writers_max=settings.writers_max, tolerance=tolerance)
+    batches = GuardedBatches(client, settings.table_name, table)
+    handler = LatestState(
+        table,
+        batches=batches if settings.write_in_batches else None,
+        writers_max=settings.writers_max,
+        tolerance=tolerance,
+    )
     return _with_notes(settings, handler, session)
 
 

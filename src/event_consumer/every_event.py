@@ -13,12 +13,13 @@ are committed in one transaction with the mark: they happen exactly once. What i
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from typing import Any, Protocol
 
-from customer_events.deadline import Deadline
+from customer_events.deadline import UNLIMITED, Deadline
 from customer_events.event import Change, CustomerStatusChanged
 from event_consumer.failures import failed
-from event_consumer.latest_state import CustomersSideBySide
+from event_consumer.latest_state import worker_pool
 from event_consumer.outcomes import APPLIED, DUPLICATE, OUT_OF_TIME, STALE, Handled, Outcome, retry
 
 Write = Mapping[str, Any]
@@ -41,8 +42,8 @@ class ProcessedEvents(Protocol):
         """
 
 
-class EveryEvent(CustomersSideBySide):
-    """Each transition once, a customer's in order.
+class EveryEvent:
+    """An `EventHandler`: each transition once, a customer's in order.
 
     Within a batch a customer's events wait for one another. The first one that fails holds back
     those behind it (`BehindFailedEvent`); one that is parked does not, since they would wait for
@@ -55,7 +56,8 @@ class EveryEvent(CustomersSideBySide):
         processed: which events were processed.
         handle: the subscriber's own work. A `PermanentError` parks the message; any other
             exception lets it come back (`DependencyFault`: for as long as it takes).
-        workers_max, executor: see `CustomersSideBySide`.
+        workers_max: customers under way at once; they do not wait for one another.
+        executor: overlaps customers; by default a pool of `workers_max` threads.
     """
 
     def __init__(
@@ -66,11 +68,26 @@ class EveryEvent(CustomersSideBySide):
         workers_max: int,
         executor: Executor | None = None,
     ) -> None:
-        super().__init__(workers_max=workers_max, executor=executor)
+        self._executor = executor or worker_pool(workers_max)
         self._processed = processed
         self._handle = handle
 
-    def handle_customer(
+    def handle(
+        self, events: Sequence[CustomerStatusChanged], deadline: Deadline = UNLIMITED
+    ) -> list[Handled]:
+        """Answer each event, in the order given."""
+        customers: dict[str, list[int]] = {}
+        for index, event in enumerate(events):
+            customers.setdefault(event.customer_id, []).append(index)
+        run = self._executor.map if self._executor and len(customers) > 1 else map
+        answers: dict[int, Handled] = {}
+        for ends in run(partial(self._handle_customer, events, deadline), customers.values()):
+            answers |= ends
+        return [answers[index] for index in range(len(events))]
+
+    # Private functions
+
+    def _handle_customer(
         self, events: Sequence[CustomerStatusChanged], deadline: Deadline, indexes: list[int]
     ) -> dict[int, Handled]:
         """Oldest first; nothing is begun behind a failure."""
@@ -85,8 +102,6 @@ class EveryEvent(CustomersSideBySide):
                 end = self._handle_event(events[index], deadline)
             answers[index] = end
         return answers
-
-    # Private functions
 
     def _handle_event(self, event: CustomerStatusChanged, deadline: Deadline) -> Handled:
         if event.change is Change.SNAPSHOT:

@@ -6,6 +6,7 @@ Where the condition fails, DynamoDB sends the stored row back with the refusal
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -59,6 +60,22 @@ _AFTER_SNAPSHOT = (
 _READ_LATER = "(attribute_not_exists(#snapshot_at) OR #snapshot_at < :snapshot_at)"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardedWrite:
+    """What an event changes in its row, and the condition under which it may.
+
+    `assigned` are the guard's attributes and `own` the rule's, each as DynamoDB holds it;
+    `condition` is a condition expression, whose `operands` have names of their own (`:epoch`), or
+    that of an assigned attribute. An UpdateItem and a PartiQL statement are made of the same.
+    """
+
+    customer_id: str
+    assigned: dict[str, dict[str, Any]]
+    own: dict[str, dict[str, Any]]
+    condition: str
+    operands: dict[str, dict[str, Any]]
+
+
 class GuardedTable:
     """`GuardedRows` on a DynamoDB table whose partition key is `customer_id`.
 
@@ -85,37 +102,47 @@ class GuardedTable:
         self._clock = clock
         self._tolerance = tolerance
 
-    def write(self, event: CustomerStatusChanged) -> Written:
-        """See `GuardedRows.write`."""
+    def prepare(self, event: CustomerStatusChanged) -> GuardedWrite:
+        """Call the rule, and put together what its event writes.
+
+        Raises:
+            Exception: the rule's own, or `UnusableAttributes`.
+        """
         assigned = self._assigned(event)
         own = own_attributes(self._rule, event)
         condition, operands = _condition(event, self._tolerance)
+        return GuardedWrite(
+            customer_id=event.customer_id,
+            assigned=assigned,
+            own={name: {"S": value} for name, value in own.items()},
+            condition=condition,
+            operands={f":{name}": value for name, value in assigned.items()} | operands,
+        )
+
+    def write(self, event: CustomerStatusChanged) -> Written:
+        """See `GuardedRows.write`."""
+        change = self.prepare(event)
         # Named by position: whatever the rule calls them, they can't meet the guard's placeholders.
-        names = {f"#own{index}": name for index, name in enumerate(own)}
-        values = {f":own{index}": {"S": value} for index, value in enumerate(own.values())}
-        values |= operands | {f":{name}": value for name, value in assigned.items()}
-        placeholders = [*assigned, *(name[1:] for name in names)]
+        names = {f"#own{index}": name for index, name in enumerate(change.own)}
+        values = {f":own{index}": value for index, value in enumerate(change.own.values())}
+        placeholders = [*change.assigned, *(name[1:] for name in names)]
         text = f"SET {', '.join(f'#{name} = :{name}' for name in placeholders)}"
         try:
             answer = self._client.update_item(
                 TableName=self._table_name,
                 Key={"customer_id": {"S": event.customer_id}},
                 UpdateExpression=text,
-                ConditionExpression=condition,
-                ExpressionAttributeNames=_names(f"{text} {condition}") | names,
-                ExpressionAttributeValues=values,
+                ConditionExpression=change.condition,
+                ExpressionAttributeNames=_names(f"{text} {change.condition}") | names,
+                ExpressionAttributeValues=values | change.operands,
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
-            item: Any = error.response.get("Item")
-            return Written(applied=False, row=read_row(item) if item else None)
-        row: Row | None = None
-        with suppress(OrderContradiction):  # changed by hand: what was written stays written
-            row = read_row(answer["Attributes"])
-        return Written(applied=True, row=row)
+            return refused(error.response.get("Item"))
+        return applied(answer["Attributes"])
 
     def _assigned(self, event: CustomerStatusChanged) -> dict[str, dict[str, Any]]:
         assigned: dict[str, dict[str, Any]] = {
@@ -184,6 +211,23 @@ def read_row(item: Mapping[str, Mapping[str, Any]]) -> Row:
         raise OrderContradiction(
             "expected a stored row with the guard's attributes", field="sequence"
         ) from None
+
+
+def applied(item: Mapping[str, Mapping[str, Any]]) -> Written:
+    """The event was written, and the row is this now."""
+    row: Row | None = None
+    with suppress(OrderContradiction):  # changed by hand: what was written stays written
+        row = read_row(item)
+    return Written(applied=True, row=row)
+
+
+def refused(item: Any) -> Written:
+    """The condition did not hold for this row; None where there is none.
+
+    Raises:
+        OrderContradiction: see `read_row`.
+    """
+    return Written(applied=False, row=read_row(item) if item else None)
 
 
 # Private functions

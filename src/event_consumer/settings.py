@@ -18,6 +18,7 @@ class ConsumerSettings:
     """A consumer's settings.
 
     `consumer` is the subscriber's name; `writers_max` the writes under way at once (1 to 64);
+    `write_in_batches` lets several customers share a call (`guarded_batches`);
     `parked_groups_table` is the table of notes where a customer's events wait behind a parked one
     (PARK_BY_CUSTOMER), else None; `clock_tolerance` see `order_guard.CLOCK_TOLERANCE`; `service`
     names the consumer in logs and metrics, which go to `metrics_namespace`; `deployment` is the
@@ -35,6 +36,7 @@ class ConsumerSettings:
     service: str
     metrics_namespace: str
     parked_groups_table: str | None = None
+    write_in_batches: bool = True
     receives_max: int = RECEIVES_MAX
 
 
@@ -69,6 +71,7 @@ def from_environment(environ: Mapping[str, str]) -> ConsumerSettings:
         service=reader.get("POWERTOOLS_SERVICE_NAME") or f"{consumer}_consumer",
         metrics_namespace=reader.get("POWERTOOLS_METRICS_NAMESPACE") or NAMESPACE,
         parked_groups_table=_parked_groups_table(reader, queue_url or ""),
+        write_in_batches=_truth(reader, "WRITE_IN_BATCHES", default=True),
         receives_max=reader.whole("MAX_RECEIVE_COUNT", default=RECEIVES_MAX, low=5, high=1000),
     )
     reader.finish()
@@ -82,12 +85,16 @@ def _url(text: str) -> str | None:
     return text if text.startswith(("https://", "http://")) else None
 
 
+def _truth(reader: SettingsReader, name: str, *, default: bool) -> bool:
+    words = {"true": True, "false": False}
+    expected = "true or false"
+    truth: bool = reader.optional(name, lambda text: words.get(text.lower()), expected, default)
+    return truth
+
+
 def _parked_groups_table(reader: SettingsReader, queue_url: str) -> str | None:
-    name, words = "PARK_BY_CUSTOMER", {"true": True, "false": False}
-    parks = reader.optional(
-        name, lambda text: words.get(text.lower()), "true or false", default=False
-    )
-    if not parks:
+    name = "PARK_BY_CUSTOMER"
+    if not _truth(reader, name, default=False):
         return None
     reader.expect(queue_url.endswith(".fifo"), name, "true only with a FIFO queue")
     table_name: str | None = reader.text(

@@ -28,7 +28,14 @@ AT_THE_EDGE = {"boto3", "botocore", "os"}
 EDGE = {
     "publisher": {"bootstrap", "bus_errors"},
     "event_consumer": {
-        *("bootstrap", "guarded_table", "processed_events", "settings", "sqs_queue"),
+        *(
+            "bootstrap",
+            "guarded_batches",
+            "guarded_table",
+            "processed_events",
+            "settings",
+            "sqs_queue",
+        ),
         "memory",  # the test kit's: it checks a subscriber's writes as botocore does
     },
     **{name: {"bootstrap", "settings"} for name in CONSUMERS},

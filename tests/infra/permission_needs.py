@@ -1,8 +1,8 @@
 """What the roles of both functions may do, and why: each action with the source that asks for it.
 
 The embedded AWS proves the statements in `PROVED`. What it can't check stands here with its source:
-MiniStack 1.5.33 looks for permissions on a stream, on a log group and through another service under
-names of its own, so there it refuses what AWS allows, and X-Ray it does not have.
+MiniStack 1.5.33 looks for permissions on a stream, on a log group, for PartiQL and through another
+service under names of its own, so there it refuses what AWS allows, and X-Ray it does not have.
 """
 
 from dataclasses import dataclass
@@ -112,6 +112,14 @@ NEEDS = {
                 "dynamodb:UpdateItem": "the conditional write of a row, without a read before"
             },
             source="Service authorization reference, Amazon DynamoDB",
+        ),
+        "WriteStandingsInBatches": Need(
+            on=(":table/fanout-payments",),
+            actions={
+                "dynamodb:PartiQLInsert": "a row of a batch, where there is none yet",
+                "dynamodb:PartiQLUpdate": "a row of a batch, where there is one",
+            },
+            source="DynamoDB developer guide, IAM security policies with PartiQL for DynamoDB",
         ),
         "UseTheKey": Need(
             on=_KEY,

@@ -23,12 +23,22 @@ DENIED = {
     "AuthorizationErrorException",
 }
 # What MiniStack 1.5.33 refuses to a role that may do it.
-MISTAKEN: dict[str, Call] = {
-    "ReadTheStream": lambda client, up, _: client("dynamodbstreams").describe_stream(
-        StreamArn=up.stream_arn
-    ),
-    "WriteItsOwnLogs": lambda client, up, _: client("logs").create_log_stream(
+MISTAKEN: dict[tuple[str, str], Call] = {
+    ("PublisherRole", "ReadTheStream"): lambda client, up, _: client(
+        "dynamodbstreams"
+    ).describe_stream(StreamArn=up.stream_arn),
+    ("PublisherRole", "WriteItsOwnLogs"): lambda client, up, _: client("logs").create_log_stream(
         logGroupName=f"/aws/lambda/{up.publisher_function}", logStreamName="of-the-test"
+    ),
+    ("ConsumerRole", "WriteStandingsInBatches"): lambda client, up, _: client(
+        "dynamodb"
+    ).batch_execute_statement(
+        Statements=[
+            {
+                "Statement": f"INSERT INTO \"{up.payments_table}\" VALUE {{'customer_id': ?}}",
+                "Parameters": [{"S": "of-the-test"}],
+            }
+        ]
     ),
 }
 
@@ -85,11 +95,11 @@ def test_without_an_action_its_call_is_refused(up, logical_id, sid, action):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("sid", "call"), MISTAKEN.items())
-def test_what_the_emulator_checks_under_a_wrong_name_is_left_to_the_table(up, sid, call):
+@pytest.mark.parametrize(("role", "sid"), MISTAKEN)
+def test_what_the_emulator_checks_under_a_wrong_name_is_left_to_the_table(up, role, sid):
     """Fails once the emulator is right: then the statement belongs to those that are proved."""
-    assert _refusal(call, Role.of(up, "PublisherRole")) in DENIED
-    assert sid not in PROVED["PublisherRole"]
+    assert _refusal(MISTAKEN[role, sid], Role.of(up, role)) in DENIED
+    assert sid not in PROVED[role]
 
 
 # ---------------------------------------------------------------- from the table to the row

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,8 @@ def test_a_small_run_prints_every_figure_as_json():
 def test_sides_that_do_not_do_the_same_are_not_compared(same_outcome, monkeypatch):
     rows = {"ours": [{"status": "ACTIVE"}], "naive": [{"status": "CLOSED"}]}
     monkeypatch.setattr(same_outcome, "_published", lambda side, records: {f"{records}"})
-    monkeypatch.setattr(same_outcome, "_rows", lambda side, records: rows[side])
+    monkeypatch.setattr(same_outcome, "_rows", lambda side, records, url: rows[side])
+    monkeypatch.setattr(same_outcome, "_embedded_aws", nullcontext)
     with pytest.raises(same_outcome.NotTheSame, match="rows"):
         same_outcome.check(1)
     monkeypatch.setattr(same_outcome, "_published", lambda side, records: {side})

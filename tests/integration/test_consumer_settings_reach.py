@@ -25,6 +25,7 @@ SHOWN = {
     "clock_tolerance": "the_clock_tolerance_reaches",
     "service": "log_and_metrics_name_deployment_service_and_namespace",
     "metrics_namespace": "log_and_metrics_name_deployment_service_and_namespace",
+    "write_in_batches": "customers_share_a_call_unless",
     "receives_max": "on_its_last_receive",
     "parked_groups_table": "notes_of_what_is_parked_go_to_their_table",
 }
@@ -207,8 +208,19 @@ def test_as_many_writers_as_there_may_be_and_no_more_are_at_work(environ, builde
             at_work.remove(event)
 
     events = [live(1, customer_id=f"c-{number}") for number in range(9)]
-    assert outcomes(build(builder, environ, work), *events) == ["APPLIED"] * 9
+    alone = environ | {"WRITE_IN_BATCHES": "false"}
+    assert outcomes(build(builder, alone, work), *events) == ["APPLIED"] * 9
     assert max(most) == 3
+
+
+@pytest.mark.parametrize(("setting", "refusals"), [("true", 1), ("false", 0)])
+def test_customers_share_a_call_unless_it_is_switched_off(environ, setting, refusals, caplog):
+    """moto refuses the call, which is told once; the rows are written all the same."""
+    handler = build("latest state", environ | {"WRITE_IN_BATCHES": setting})
+    for _ in range(2):
+        events = [live(next(names), customer_id=f"c-{number}") for number in range(2)]
+        assert outcomes(handler, *events) == ["APPLIED"] * 2
+    assert len([one for one in caplog.messages if "BatchExecuteStatement" in one]) == refusals
 
 
 @pytest.mark.parametrize("builder", BUILDERS)

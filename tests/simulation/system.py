@@ -13,8 +13,9 @@ from typing import Any
 from customer_events.event import CustomerStatusChanged
 from event_consumer.consume_batch import BatchConsumer
 from event_consumer.failures import FailureTracker
+from event_consumer.guarded_batches import GuardedBatches
 from event_consumer.guarded_table import GuardedTable
-from event_consumer.latest_state import GuardedRows, LatestState
+from event_consumer.latest_state import GuardedRows, LatestState, RowBatches
 from event_consumer.ports import EventHandler, ParkingLot
 from event_consumer.sqs_handler import SqsHandler
 from event_consumer.sqs_queue import SqsParkingLot, SqsRedelivery
@@ -169,8 +170,15 @@ class System:
         return GuardedTable(clients.rows, "rows", rule=self.rule, clock=clients.clock.now)
 
     @part
+    def row_batches(self, clients: Clients, *, table: GuardedTable) -> RowBatches:
+        return GuardedBatches(clients.rows, "rows", table)
+
+    @part
     def event_handler(self, clients: Clients) -> EventHandler:
-        return LatestState(self.guarded_rows(clients), writers_max=1, executor=clients.executor)
+        rows = self.guarded_rows(clients)
+        # A broken guard of one row is tried by itself: batches would hide what it does.
+        batches = self.row_batches(clients, table=rows) if type(rows) is GuardedTable else None
+        return LatestState(rows, batches=batches, writers_max=1, executor=clients.executor)
 
     @part
     def tracker(self, clients: Clients) -> FailureTracker:

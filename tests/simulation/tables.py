@@ -16,12 +16,19 @@ from simulation.accounts import Item
 from simulation.calls import Calls, outside_call
 from simulation.conditions import compiled
 from simulation.queues_client import metadata
+from simulation.statements import Insert, Update, read_statement
 from simulation.truth import EPOCH_DIGITS, NUMBER_DIGITS, Snapshot, customer_item, status_of
 
 if TYPE_CHECKING:
     from simulation.world import World
 
 ACCOUNTS = "accounts"
+STATEMENTS_MAX = 25
+_CODES_OF_STATEMENTS = {
+    "InternalError": "InternalServerError",
+    "InvalidParameter": "ProvisionedThroughputExceeded",
+}
+"""What the faults of an entry are for a statement."""
 _READ_SECONDS = 0.001
 _ROUND = 200_000
 
@@ -60,9 +67,45 @@ class RowsClient:
         for assignment in request["UpdateExpression"].removeprefix("SET ").split(", "):
             name, _, value = assignment.partition(" = ")
             after[names[name]] = values[value]
+        self._store(customer, after)
+        return {"Attributes": dict(after)}
+
+    def batch_execute_statement(self, **request: Any) -> dict[str, Any]:
+        """Each statement by itself; a fault may leave one's response out of the list."""
+        statements = [{"Id": str(at), **one} for at, one in enumerate(request["Statements"])]
+        assert len(statements) <= STATEMENTS_MAX
+        done = self._calls.batch(self._service, "BatchExecuteStatement", statements, self._execute)
+        responses = {one.pop("Id"): one for one in done["Successful"]}
+        for failed in done["Failed"]:
+            code = _CODES_OF_STATEMENTS[failed["Code"]]
+            responses[failed["Id"]] = {"Error": {"Code": code}}
+        in_order = [responses.get(one["Id"]) for one in statements]
+        return {"Responses": [one for one in in_order if one is not None]}
+
+    # Private functions
+
+    def _execute(self, request: dict[str, Any]) -> dict[str, Any]:
+        statement = read_statement(request["Statement"], request["Parameters"])
+        before = self.rows.get(statement.customer)
+        match statement:
+            case Insert():
+                if before is not None:
+                    return {"Error": {"Code": "DuplicateItem"}}
+                after = {"customer_id": {"S": statement.customer}, **statement.values}
+            case Update():
+                if before is None or not statement.may_change(before):
+                    error: dict[str, Any] = {"Code": "ConditionalCheckFailed"}
+                    asked = request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
+                    return {"Error": error | ({"Item": dict(before)} if before and asked else {})}
+                after = {**before, **statement.values}
+        self._store(statement.customer, after)
+        returns = isinstance(statement, Update) and statement.returns
+        return {"Item": dict(after)} if returns else {}
+
+    def _store(self, customer: str, after: Row) -> None:
+        before = self.rows.get(customer)
         self.rows[customer] = after
         self._watch(customer, before, after)
-        return {"Attributes": dict(after)}
 
 
 class TablesClient:

@@ -16,8 +16,10 @@ import pytest
 
 from aws_parts import create_table, moto_account
 from bare_emulator import emulator_in
+from customer_events.deadline import UNLIMITED
 from customer_events.event import Change, CustomerStatusChanged, Status
 from customer_events.sequence import UNCOUNTED, SequenceSource, sequence
+from event_consumer.guarded_batches import GuardedBatches
 from event_consumer.guarded_table import GuardedTable
 from payments_consumer.standing import attributes
 from simulation.calls import Calls, Invocation
@@ -277,6 +279,26 @@ def test_the_guards_writes_apply_or_not(backend, agrees):
     seen = [(one.applied, one.row and one.row.status.value) for one in written]
     statuses = [*["ACTIVE"] * 3, "SUSPENDED", *["CLOSED"] * 5, *["ACTIVE"] * 2]
     agrees(seen, [(applies, now) for (_, applies), now in zip(HISTORY, statuses, strict=True)])
+
+
+def test_the_guards_batches_apply_or_not(backend, agrees):
+    """A customer with a row and one without, in the same call each time."""
+    client, name = backend.rows()
+    table = GuardedTable(client, name, rule=attributes, clock=lambda: START)
+    batches = GuardedBatches(client, name, table)
+    written = []
+    for at, (one, _) in enumerate(HISTORY):
+        other = replace(one, customer_id=f"c-{at}")
+        written.append(batches.write([one, other], [True, True], UNLIMITED))
+    seen = [
+        [(one.applied, one.row and one.row.status.value) for one in results] for results in written
+    ]
+    statuses = [*["ACTIVE"] * 3, "SUSPENDED", *["CLOSED"] * 5, *["ACTIVE"] * 2]
+    expected = [
+        [(applies, now), (not one.repairs, None if one.repairs else one.status.value)]
+        for (one, applies), now in zip(HISTORY, statuses, strict=True)
+    ]
+    agrees(seen, expected)
 
 
 # What the scripts are made of

@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError
 
 from customer_events.deadline import UNLIMITED
 from customer_events.event import Change, Status
+from event_consumer.guarded_batches import GuardedBatches
 from event_consumer.guarded_table import GuardedTable, read_row
 from event_consumer.latest_state import Written
 from event_consumer.order_guard import judge
@@ -184,6 +185,38 @@ class NewestOnly:
         return [found.get(index, STALE) for index in range(len(events))]
 
 
+class Misreading(GuardedBatches):
+    """Takes one kind of answer to a statement for something else."""
+
+    def __init__(self, inner, _, *, code, meaning):
+        super().__init__(inner._client, inner._table_name, inner._table)
+        self._code = code
+        self._meaning = meaning
+
+    def _read(self, index, one, response, call):
+        error = response.get("Error", {})
+        if error.get("Code") == self._code and "Item" not in error:
+            call.answers[index] = self._meaning
+        else:
+            super()._read(index, one, response, call)
+
+
+class Shifted:
+    """A client whose responses to statements stand one place further on."""
+
+    def __init__(self, inner):
+        self.update_item = inner.update_item
+        self._inner = inner
+
+    def batch_execute_statement(self, **request):
+        last, *others = reversed(self._inner.batch_execute_statement(**request)["Responses"])
+        return {"Responses": [last, *reversed(others)]}
+
+
+def shifted(inner, clients):
+    return GuardedBatches(Shifted(clients.rows), "rows", inner._table)
+
+
 VARIANTS = (
     Variant(
         "Writes whatever comes, without a condition",
@@ -278,5 +311,23 @@ VARIANTS = (
         only("throttles", "reordering"),
         seeds_max=1000,
         event_handler=NewestOnly,
+    ),
+    Variant(
+        "Takes a row that is missing for one that is newer",
+        NOTHING_LOST,
+        only(),
+        row_batches=partial(Misreading, code="ConditionalCheckFailed", meaning=STALE),
+    ),
+    Variant(
+        "Takes the refusal of a second row for the first one's success",
+        NOTHING_LOST,
+        only("reordering"),
+        row_batches=partial(Misreading, code="DuplicateItem", meaning=APPLIED),
+    ),
+    Variant(
+        "Takes each statement's response for the next one's",
+        NOTHING_LOST,
+        only("reordering"),
+        row_batches=shifted,
     ),
 )

@@ -70,6 +70,7 @@ def test_a_required_variable_that_is_missing_or_empty_is_named(name, how):
         ("QUEUE_URL", "arn:aws:sqs:eu-west-1:123456789012:payments"),
         ("DLQ_URL", "fanout-payments-dlq"),
         ("DLQ_URL", QUEUE_URL),
+        ("WRITE_IN_BATCHES", "yes"),
         ("WRITERS_MAX", "0"),
         ("WRITERS_MAX", "65"),
         ("WRITERS_MAX", "many"),

@@ -38,6 +38,7 @@ locals {
     DLQ_URL                      = var.subscriber.dlq_url
     MAX_RECEIVE_COUNT            = var.subscriber.max_receive_count
     TABLE_NAME                   = var.table.name
+    WRITE_IN_BATCHES             = tostring(var.write_in_batches)
     }, var.park_by_customer ? {
     PARK_BY_CUSTOMER    = "true"
     PARKED_GROUPS_TABLE = local.parked_groups_table
@@ -61,6 +62,12 @@ locals {
         Sid      = "WriteStandings"
         Effect   = "Allow"
         Action   = "dynamodb:UpdateItem"
+        Resource = var.table.arn
+      },
+      {
+        Sid      = "WriteStandingsInBatches"
+        Effect   = "Allow"
+        Action   = ["dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate"]
         Resource = var.table.arn
       },
       # For the queues and the environment.

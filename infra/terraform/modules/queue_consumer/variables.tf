@@ -50,6 +50,12 @@ variable "handler" {
   default     = null
 }
 
+variable "write_in_batches" {
+  description = "Whether the rows of up to 25 customers are written in one call; false writes each in its own."
+  type        = bool
+  default     = true
+}
+
 variable "extra_environment" {
   description = "Further environment variables of the consumer."
   type        = map(string)

@@ -1,0 +1,235 @@
+"""The order guard in batches: up to 25 customers in one call (PartiQL, BatchExecuteStatement).
+
+An UPDATE changes a row only where there is one; an INSERT makes one only where there is none. So
+each event is tried as the likelier of the two, then as the other where the answer says that it was
+wrong, and at last by UpdateItem, which does both. Every statement is conditional: nothing is read
+and then written.
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchStatementError.html
+"""
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from customer_events.deadline import Deadline
+from customer_events.event import Change, CustomerStatusChanged
+from event_consumer.failures import failed
+from event_consumer.guarded_table import GuardedTable, GuardedWrite, applied, refused
+from event_consumer.latest_state import Written
+from event_consumer.outcomes import OUT_OF_TIME, Cause, Handled, retry
+
+STATEMENTS_MAX = 25
+ATTEMPTS_MAX = 2
+"""As an INSERT and as an UPDATE, in either order."""
+OWN_NAMES_MAX_BYTES = 6_000
+"""A statement takes 8,192 characters. The guard's own attributes, its condition and a table's name
+need 1,100, and each name of the rule's 13 more than its length."""
+_REFUSALS_TEXT = """
+AccessDenied AccessDeniedException UnknownOperationException ValidationError ValidationException
+"""
+_REFUSALS = frozenset(_REFUSALS_TEXT.split())
+"""Codes of what is never taken as a statement, but may be as an UpdateItem: an older stack's role
+does not allow PartiQL, or DynamoDB does not take our text."""
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+_TOKEN = re.compile(r"attribute_not_exists\(#(\w+)\)|#(\w+)|:(\w+)")
+_LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Pending:
+    """An event that has no answer yet; `inserts` is how it is tried next."""
+
+    event: CustomerStatusChanged
+    change: GuardedWrite
+    row_wanted: bool
+    inserts: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class _Call:
+    """What one call left: answers by index, what to try the other way, and how many refusals."""
+
+    answers: dict[int, Written | Handled] = field(default_factory=dict)
+    again: dict[int, _Pending] = field(default_factory=dict)
+    refusals: int = 0
+
+
+class GuardedBatches:
+    """`RowBatches` on the same table, and under the same condition, as a `GuardedTable`.
+
+    Where DynamoDB refuses statements as such, this falls back to UpdateItem, for the rest of the
+    process: a batch is then one event.
+    """
+
+    def __init__(self, client: Any, table_name: str, table: GuardedTable) -> None:
+        self._client = client
+        self._table_name = table_name
+        self._table = table
+        self.size_max = STATEMENTS_MAX
+
+    def write(
+        self,
+        events: Sequence[CustomerStatusChanged],
+        rows_wanted: Sequence[bool],
+        deadline: Deadline,
+    ) -> list[Written | Handled]:
+        """See `RowBatches.write`."""
+        answers: dict[int, Written | Handled] = {}
+        pending: dict[int, _Pending] = {}
+        for index, (event, row_wanted) in enumerate(zip(events, rows_wanted, strict=True)):
+            try:
+                change = self._table.prepare(event)
+            except Exception as error:  # noqa: BLE001 (the rule's own fault: this event's alone)
+                answers[index] = failed(error)
+                continue
+            if _is_sayable(change.own):
+                inserts = event.repairs is None and event.change in _MAKES_ROWS
+                pending[index] = _Pending(
+                    event=event, change=change, row_wanted=row_wanted, inserts=inserts
+                )
+        for _ in range(ATTEMPTS_MAX):
+            if not pending or deadline.is_over():
+                break
+            call = self._call(pending)
+            answers |= call.answers
+            if call.refusals == len(pending):
+                self._give_up()
+            pending = call.again
+        return [
+            answers[index] if index in answers else self._write_alone(event, deadline)
+            for index, event in enumerate(events)
+        ]
+
+    # Private functions
+
+    def _call(self, pending: Mapping[int, _Pending]) -> _Call:
+        """Try each event once; what has neither an answer nor another try is written alone."""
+        call = _Call()
+        statements = [self._statement(one) for one in pending.values()]
+        try:
+            responses = self._client.batch_execute_statement(Statements=statements)["Responses"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _REFUSALS:
+                call.refusals = len(pending)
+            else:
+                call.answers = dict.fromkeys(pending, failed(error))
+            return call
+        except Exception as error:  # noqa: BLE001 (no answer: all of it comes back)
+            call.answers = dict.fromkeys(pending, failed(error))
+            return call
+        if len(responses) != len(statements):
+            mismatch = retry("ResponsesDoNotMatchStatements", Cause.UNEXPECTED)
+            call.answers = dict.fromkeys(pending, mismatch)
+            return call
+        for (index, one), response in zip(pending.items(), responses, strict=True):
+            self._read(index, one, response, call)
+        return call
+
+    def _read(self, index: int, one: _Pending, response: Mapping[str, Any], call: _Call) -> None:
+        error = response.get("Error")
+        if error is None:
+            call.answers[index] = _applied(one, response.get("Item"))
+            return
+        code, item = error.get("Code"), error.get("Item")
+        other_way = "DuplicateItem" if one.inserts else "ConditionalCheckFailed"
+        if code in _REFUSALS:
+            call.refusals += 1
+        elif code != other_way:
+            refusal = ClientError({"Error": {"Code": str(code)}}, "BatchExecuteStatement")
+            call.answers[index] = failed(refusal)
+        elif one.inserts or (item is None and one.event.repairs is None):
+            one.inserts = not one.inserts
+            call.again[index] = one
+        else:
+            try:
+                call.answers[index] = refused(item)
+            except Exception as contradiction:  # noqa: BLE001 (a row that was changed by hand)
+                call.answers[index] = failed(contradiction)
+
+    def _statement(self, one: _Pending) -> dict[str, Any]:
+        values = {**one.change.assigned, **one.change.own}
+        key = {"S": one.change.customer_id}
+        if one.inserts:
+            text = _insert_text(self._table_name, tuple(values))
+            return {"Statement": text, "Parameters": [key, *values.values()]}
+        condition, returns = one.change.condition, one.row_wanted
+        text, operands = _update_text(self._table_name, tuple(values), condition, returns=returns)
+        return {
+            "Statement": text,
+            "Parameters": [
+                *values.values(),
+                key,
+                *(one.change.operands[operand] for operand in operands),
+            ],
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+
+    def _write_alone(self, event: CustomerStatusChanged, deadline: Deadline) -> Written | Handled:
+        if deadline.is_over():
+            return OUT_OF_TIME
+        try:
+            return self._table.write(event)
+        except Exception as error:  # noqa: BLE001 (a customer's failure is its own)
+            return failed(error)
+
+    def _give_up(self) -> None:
+        self.size_max = 1
+        _LOGGER.warning(
+            "DynamoDB refuses BatchExecuteStatement on %s, so each row takes an UpdateItem of its "
+            "own: allow dynamodb:PartiQLInsert and dynamodb:PartiQLUpdate, or set "
+            "WRITE_IN_BATCHES=false.",
+            self._table_name,
+        )
+
+
+# Private functions
+
+_MAKES_ROWS = frozenset({Change.CREATED, Change.SNAPSHOT})
+"""Changes that mostly find no row."""
+
+
+def _is_sayable(own: Mapping[str, Any]) -> bool:
+    """Whether a statement can name the rule's attributes, which may be called anything."""
+    length = sum(len(name) + 13 for name in own)
+    return length <= OWN_NAMES_MAX_BYTES and all(map(_PLAIN_NAME.fullmatch, own))
+
+
+def _applied(one: _Pending, item: Any) -> Written:
+    """The row is known where it was asked for and came, or is all of what was inserted."""
+    if one.inserts:
+        item = {**one.change.assigned}
+    return applied(item) if one.row_wanted and item else Written(applied=True, row=None)
+
+
+@lru_cache(maxsize=256)
+def _insert_text(table_name: str, names: tuple[str, ...]) -> str:
+    fields = ", ".join(f"'{name}': ?" for name in ("customer_id", *names))
+    return f'INSERT INTO "{table_name}" VALUE {{{fields}}}'
+
+
+@lru_cache(maxsize=256)
+def _update_text(
+    table_name: str, names: tuple[str, ...], condition: str, *, returns: bool
+) -> tuple[str, tuple[str, ...]]:
+    """An UPDATE, and the operands of its condition in their order."""
+    operands: list[str] = []
+
+    def translate(token: re.Match[str]) -> str:
+        absent, name, operand = token.groups()
+        if absent:
+            return f'"{absent}" IS MISSING'
+        if name:
+            return f'"{name}"'
+        operands.append(f":{operand}")
+        return "?"
+
+    where = _TOKEN.sub(translate, condition)
+    sets = " ".join(f'SET "{name}" = ?' for name in names)
+    # An OR beside the key hides the key from MiniStack 1.5.33, and perhaps from others.
+    text = f'UPDATE "{table_name}" {sets} WHERE "customer_id" = ? AND NOT (NOT ({where}))'
+    return f"{text}{' RETURNING ALL NEW *' if returns else ''}", tuple(operands)

@@ -1,0 +1,280 @@
+"""Several customers in one call: what each answer of a statement means, and what is tried next.
+
+What the statements' conditions mean is tested on the embedded AWS (`test_guard_table_agrees`).
+"""
+
+import re
+
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from customer_events.event import Change, Status
+from event_consumer.guarded_batches import STATEMENTS_MAX, GuardedBatches
+from event_consumer.guarded_table import GuardedTable
+from event_consumer.latest_state import LatestState
+from event_consumer.outcomes import Cause
+from unit.event_consumer.consumer_samples import (
+    HOSTILE_NAMES,
+    FakeClock,
+    at,
+    live,
+    outcomes,
+    repair,
+    snapshot,
+)
+
+ITEM = {
+    "customer_id": {"S": "c-1"},
+    "status": {"S": "ACTIVE"},
+    "previous_status": {"NULL": True},
+    "sequence": {"S": live(7).sequence},
+    "sequence_source": {"S": "stream"},
+    "schema_version": {"N": "2"},
+    "occurred_at": {"S": "2026-11-23T12:07:00.000000Z"},
+}
+DONE = {}
+
+
+def error(code, **more):
+    return {"Error": {"Code": code, **more}}
+
+
+NO_ROW = error("ConditionalCheckFailed")
+DUPLICATE_ITEM = error("DuplicateItem")
+
+
+class Dynamo:
+    """Answers a customer's statements by a script, and any other with success.
+
+    `calls` are the customers of each BatchExecuteStatement, `statements` their texts, and `alone`
+    the customers of each UpdateItem. `refusal` is raised instead of an answer.
+    """
+
+    def __init__(self, script=None, refusal=None, lose=0, before=lambda: None):
+        self.calls, self.statements, self.alone = [], [], []
+        self._script = {customer: list(one) for customer, one in (script or {}).items()}
+        self._refusal = refusal
+        self._lose = lose
+        self._before = before
+
+    def batch_execute_statement(self, **request):
+        self._before()
+        customers = [_customer(one) for one in request["Statements"]]
+        self.calls.append(customers)
+        self.statements += [one["Statement"] for one in request["Statements"]]
+        if self._refusal:
+            raise self._refusal
+        responses = [(self._script.get(one) or [DONE]).pop(0) for one in customers]
+        return {"Responses": responses[self._lose :]}
+
+    def update_item(self, **request):
+        self.alone.append(request["Key"]["customer_id"]["S"])
+        return {"Attributes": ITEM}
+
+
+def _customer(statement):
+    [key] = [one["S"] for one in statement["Parameters"] if one.get("S", "").startswith("c-")]
+    return key
+
+
+def handler_of(client, rule=lambda _: {}):
+    table = GuardedTable(client, "rows", rule=rule, clock=lambda: at(500))
+    batches = GuardedBatches(client, "rows", table)
+    return LatestState(table, batches=batches, writers_max=1)
+
+
+def of_customers(count, **fields):
+    return [live(8, customer_id=f"c-{number}", **fields) for number in range(1, count + 1)]
+
+
+def client_error(code, status=400):
+    answer = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "BatchExecuteStatement")
+
+
+def test_one_customer_takes_an_update_item():
+    client = Dynamo()
+    assert outcomes(handler_of(client).handle([live(6), live(8)])) == ["STALE", "APPLIED"]
+    assert (client.calls, client.alone) == ([], ["c-1"])
+
+
+def test_two_customers_share_a_call():
+    client = Dynamo()
+    assert outcomes(handler_of(client).handle(of_customers(2))) == ["APPLIED"] * 2
+    assert (client.calls, client.alone) == ([["c-1", "c-2"]], [])
+
+
+def test_a_call_holds_25_customers_at_most():
+    client = Dynamo()
+    events = of_customers(STATEMENTS_MAX + 3)
+    assert outcomes(handler_of(client).handle(events)) == ["APPLIED"] * len(events)
+    assert [len(one) for one in client.calls] == [25, 3]
+
+
+def test_a_change_is_an_update_and_makes_the_row_where_there_is_none():
+    client = Dynamo({"c-1": [NO_ROW]})
+    assert outcomes(handler_of(client).handle(of_customers(2))) == ["APPLIED"] * 2
+    assert client.calls == [["c-1", "c-2"], ["c-1"]]
+    assert [one[:6] for one in client.statements] == ["UPDATE", "UPDATE", "INSERT"]
+
+
+@pytest.mark.parametrize("change", [Change.CREATED, Change.SNAPSHOT])
+def test_what_mostly_makes_a_row_is_an_insert_and_changes_the_row_where_there_is_one(change):
+    client = Dynamo({"c-1": [DUPLICATE_ITEM]})
+    events = of_customers(2, change=change)
+    assert outcomes(handler_of(client).handle(events)) == ["APPLIED"] * 2
+    assert [one[:6] for one in client.statements] == ["INSERT", "INSERT", "UPDATE"]
+
+
+@pytest.mark.parametrize("script", [[NO_ROW, DUPLICATE_ITEM], [error("ValidationError")]])
+def test_what_statements_do_not_settle_an_update_item_does(script):
+    """A row that comes and goes meanwhile; a statement that DynamoDB does not take."""
+    client = Dynamo({"c-1": script})
+    handler = handler_of(client)
+    assert outcomes(handler.handle(of_customers(2))) == ["APPLIED"] * 2
+    assert client.alone == ["c-1"]
+    handler.handle(of_customers(2))
+    assert client.calls[-1] == ["c-1", "c-2"]
+
+
+def test_a_refused_repair_of_an_absent_row_makes_none():
+    client = Dynamo({"c-1": [NO_ROW]})
+    missing = repair(live(7), Status.CLOSED, seconds=900)
+    answers = handler_of(client).handle([missing, *of_customers(2)[1:]])
+    assert outcomes(answers) == ["STALE", "APPLIED"]
+    assert len(client.calls) == 1
+
+
+def test_the_row_that_refused_an_event_decides_what_it_is():
+    client = Dynamo({"c-1": [error("ConditionalCheckFailed", Item=ITEM)]})
+    events = [live(7, seconds=420), *of_customers(2)[1:]]
+    assert outcomes(handler_of(client).handle(events)) == ["DUPLICATE", "APPLIED"]
+
+
+def test_a_row_that_was_changed_by_hand_parks_its_event_alone():
+    spoiled = {"customer_id": {"S": "c-1"}}
+    client = Dynamo({"c-1": [error("ConditionalCheckFailed", Item=spoiled)]})
+    answers = handler_of(client).handle(of_customers(2))
+    assert outcomes(answers) == ["PARKED", "APPLIED"]
+    assert answers[0].reason.code == "OrderContradiction"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "ProvisionedThroughputExceeded",
+        "RequestLimitExceeded",
+        "ThrottlingError",
+        "InternalServerError",
+        "TransactionConflict",
+        "ResourceNotFound",
+    ],
+)
+def test_a_fault_of_one_statement_is_a_dependency_fault_of_its_message(code):
+    client = Dynamo({"c-1": [error(code)]})
+    answers = handler_of(client).handle(of_customers(2))
+    assert outcomes(answers) == ["RETRY", "APPLIED"]
+    assert (answers[0].error_type, answers[0].cause) == (code, Cause.DEPENDENCY_FAULT)
+    assert client.alone == []
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        client_error("ThrottlingException"),
+        client_error("RequestLimitExceeded"),
+        client_error("InternalServerError", 500),
+        ReadTimeoutError(endpoint_url="https://dynamodb"),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_a_fault_of_the_call_is_a_dependency_fault_of_all_its_messages(fault):
+    client = Dynamo(refusal=fault)
+    answers = handler_of(client).handle(of_customers(2))
+    assert {(one.outcome, one.cause) for one in answers} == {("RETRY", Cause.DEPENDENCY_FAULT)}
+    assert client.alone == []
+
+
+@pytest.mark.parametrize(
+    "client",
+    [
+        Dynamo(refusal=client_error("AccessDeniedException")),
+        Dynamo(refusal=client_error("ValidationException")),
+        Dynamo({f"c-{number}": [error("AccessDenied")] for number in (1, 2)}),
+    ],
+    ids=["access", "text", "access of each"],
+)
+def test_where_statements_are_refused_each_row_takes_an_update_item_from_then_on(client, caplog):
+    handler = handler_of(client)
+    for _ in range(2):
+        assert outcomes(handler.handle(of_customers(2))) == ["APPLIED"] * 2
+    assert (len(client.calls), client.alone) == (1, ["c-1", "c-2"] * 2)
+    [warning] = caplog.messages
+    assert "allow dynamodb:PartiQLInsert and dynamodb:PartiQLUpdate" in warning
+
+
+def test_fewer_responses_than_statements_answer_nobody():
+    client = Dynamo(lose=1)
+    answers = handler_of(client).handle(of_customers(3))
+    assert {(one.outcome, one.error_type) for one in answers} == {
+        ("RETRY", "ResponsesDoNotMatchStatements")
+    }
+
+
+def test_a_rule_that_fails_for_one_event_fails_for_no_other():
+    def rule(event):
+        return {"sequence": "mine"} if event.customer_id == "c-1" else {"payments": "ALLOWED"}
+
+    client = Dynamo()
+    answers = handler_of(client, rule).handle(of_customers(3))
+    assert outcomes(answers) == ["RETRY", "APPLIED", "APPLIED"]
+    assert answers[0].error_type == "UnusableAttributes"
+    assert client.calls == [["c-2", "c-3"]]
+
+
+PLAIN = re.compile("[0-9A-Za-z_-]+")
+UNSAYABLE = {
+    **{name: {name: "x"} for name in HOSTILE_NAMES if not PLAIN.fullmatch(name)},
+    "names too long for a statement": {f"n{'x' * 200}{number}": "x" for number in range(40)},
+}
+
+
+@pytest.mark.parametrize("own", UNSAYABLE.values(), ids=UNSAYABLE)
+def test_attributes_that_a_statement_could_not_name_are_written_by_update_item(own):
+    client = Dynamo()
+    answers = handler_of(client, lambda event: own if event.customer_id == "c-1" else {}).handle(
+        of_customers(3)
+    )
+    assert outcomes(answers) == ["APPLIED"] * 3
+    assert (client.calls, client.alone) == ([["c-2", "c-3"]], ["c-1"])
+
+
+def test_a_row_is_asked_for_only_where_an_older_event_of_its_customer_waits():
+    newest = {"Item": ITEM | {"sequence": {"S": live(8).sequence}}}
+    client = Dynamo({"c-1": [newest]})
+    events = [live(7), *of_customers(2)]
+    assert outcomes(handler_of(client).handle(events)) == ["STALE", "APPLIED", "APPLIED"]
+    assert [one.endswith(" RETURNING ALL NEW *") for one in client.statements] == [True, False]
+
+
+def test_what_was_inserted_is_the_row_that_older_events_are_judged_by():
+    client = Dynamo()
+    seed = snapshot(seconds=600)
+    answers = handler_of(client).handle([snapshot(seconds=500), seed, *of_customers(2)[1:]])
+    assert outcomes(answers) == ["STALE", "APPLIED", "APPLIED"]
+    assert len(client.calls) == 1
+
+
+def test_a_failure_of_the_newest_gives_the_next_one_its_turn():
+    client = Dynamo({"c-1": [error("ThrottlingError")]})
+    answers = handler_of(client).handle([live(7), *of_customers(2)])
+    assert outcomes(answers) == ["APPLIED", "RETRY", "APPLIED"]
+
+
+def test_no_call_begins_after_the_deadline():
+    clock = FakeClock()
+    client = Dynamo({"c-1": [NO_ROW]}, before=lambda: clock.pass_seconds(9))
+    answers = handler_of(client).handle(of_customers(2), clock.deadline(5))
+    assert outcomes(answers) == ["RETRY", "APPLIED"]
+    assert answers[0].error_type == "OutOfTime"
+    assert (len(client.calls), client.alone) == (1, [])
