@@ -31,6 +31,10 @@ COMMANDS: Final = {
         "fanout.watch.where:where",
         "Follow one customer: the item, its changes of the last day, and where each of them is.",
     ),
+    "doctor": (
+        "fanout.watch.doctor:doctor",
+        "Check how everything is set up, against what has to be so that nothing is lost.",
+    ),
     "demo": (
         "fanout.demo.commands:demo",
         "Play status changes through the whole system, here, and account for each of them.",

@@ -34,21 +34,25 @@ def fanout(deployment, tmp_path):
 def status(deployment, fanout):
     """Await that `fanout status payments --check` says these words of one thing and exits with 1.
 
-    Without words: that nothing is wrong with payments, and nothing waits for it.
+    Without words: that nothing waits in the queue any more.
     """
 
     def says(*words):
         ended = fanout.ended("status", "payments", "--check", "--state", deployment.state_dir)
-        found = [one for one in json.loads(ended.stdout)["findings"] if one["severity"] == "wrong"]
+        shown = json.loads(ended.stdout)
+        found = [one for one in shown["findings"] if one["severity"] == "wrong"]
         assert ended.returncode == bool(found), ended.stderr
         texts = [" ".join(finding.values()) for finding in found]
         if words:
             return any(all(word in text for word in words) for text in texts)
-        return not any("wait" in text for text in texts)
+        [payments] = shown["subscribers"]
+        return not any(payments["queue"]["depth"].values())
 
     def awaits(*words):
         seconds = WITHIN_SECONDS if words else RECOVERS_SECONDS
-        eventually(lambda: says(*words), f"{words or 'nothing'} is wrong", deadline_seconds=seconds)
+        eventually(
+            lambda: says(*words), f"status says {words or 'no message'}", deadline_seconds=seconds
+        )
 
     return awaits
 
@@ -158,3 +162,32 @@ def test_one_customer_is_followed_through_everything_that_can_become_of_a_change
     _, detail, _ = becomes(5, "CLOSED>ACTIVE", "dead", "OrderContradiction")
     assert "message " in detail
     status()
+
+
+def test_the_doctor_finds_nothing_in_what_is_deployed_and_what_is_changed_by_hand(
+    deployment, fanout
+):
+    sqs, sns = deployment.client("sqs"), deployment.client("sns")
+
+    def found(code):
+        ended = fanout.ended("doctor", "--check")
+        assert ended.returncode == code, ended.stderr
+        return [one["what"] for one in json.loads(ended.stdout)["findings"]]
+
+    assert found(0) == []
+    arn = sns.list_subscriptions_by_topic(TopicArn=deployment.topic_arn)["Subscriptions"][0]
+    name = {"SubscriptionArn": arn["SubscriptionArn"], "AttributeName": "FilterPolicy"}
+    policy = sns.get_subscription_attributes(SubscriptionArn=arn["SubscriptionArn"])["Attributes"]
+    queue = {"QueueUrl": deployment.dlq_url}
+    with without(deployment, PUBLISHER, "publish-status-changes", "sns:Publish"):
+        sns.set_subscription_attributes(**name, AttributeValue='{"type": ["other"]}')
+        sqs.set_queue_attributes(**queue, Attributes={"MessageRetentionPeriod": "3600"})
+        try:
+            retention, role, policy_differs = sorted(found(1))
+        finally:
+            sns.set_subscription_attributes(**name, AttributeValue=policy["FilterPolicy"])
+            sqs.set_queue_attributes(**queue, Attributes={"MessageRetentionPeriod": "1209600"})
+    assert "keeps messages for 3,600 seconds" in retention
+    assert f"may not sns:Publish on {deployment.topic_arn}" in role
+    assert "another filter" in policy_differs
+    assert found(0) == []

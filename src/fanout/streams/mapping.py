@@ -26,7 +26,7 @@ PAYLOAD_BYTES_MAX = 6 * 1024 * 1024 - 1024
 """What Lambda takes in one synchronous call, less room for what frames the records."""
 RECORD_AGE_EXCEEDED = "RecordAgeExceeded"
 """`requestContext.condition` of the on-failure record of a batch that became too old."""
-_FOLLOWED: Mapping[str, tuple[Any, ...]] = {
+FIXED_SETTINGS: Mapping[str, tuple[Any, ...]] = {
     "StartingPosition": ("TRIM_HORIZON", None),
     "FilterCriteria": ({"Filters": []}, {}, None),
     "FunctionResponseTypes": (["ReportBatchItemFailures"],),
@@ -70,7 +70,7 @@ class MappingSettings:
             WrongUse: it has a setting that our templates don't, or no bucket for failures.
         """
         name = f"Event source mapping {answer['UUID']}"
-        for setting, followed in _FOLLOWED.items():
+        for setting, followed in FIXED_SETTINGS.items():
             if answer.get(setting) not in followed:
                 raise WrongUse(
                     f"{name}: {setting} is {answer.get(setting)!r}; expected {followed[0]!r}, as "

@@ -1,14 +1,19 @@
 """What is wrong: one shape, whoever finds it."""
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.markup import escape
 from rich.padding import Padding
 
 from fanout.console import OUT
+
+T = TypeVar("T")
 
 
 class Severity(StrEnum):
@@ -44,6 +49,29 @@ class Finding:
         return asdict(self)
 
 
+@dataclass(slots=True)
+class Asking:
+    """Asks AWS, and notes what it refuses to say, so that one refusal hides nothing else."""
+
+    _unread: dict[str, None] = field(default_factory=dict)
+
+    def ask(self, what: str, call: Callable[[], T], otherwise: T) -> T:
+        """The answer; `otherwise` where AWS refuses. `what` is the subject of a sentence."""
+        try:
+            return call()
+        except (BotoCoreError, ClientError) as error:
+            answer: Any = getattr(error, "response", {})
+            code = answer.get("Error", {}).get("Code") or type(error).__name__
+            self._unread[f"{what} can't be read ({code})."] = None
+            return otherwise
+
+    def findings(self) -> list[Finding]:
+        """What was not seen may be wrong, so it is no good news."""
+        fix = "Give your role that permission."
+        about = partial(Finding, severity=Severity.WRONG, subject="this command", fix=fix)
+        return [about(what=what) for what in self._unread]
+
+
 _MARKS = {
     Severity.WRONG: "[bold red]✗[/]",
     Severity.WARNING: "[yellow]![/]",
@@ -59,10 +87,12 @@ def sort(findings: Iterable[Finding]) -> list[Finding]:
 
 def verdict(findings: Iterable[Finding]) -> str:
     """How many things are wrong, in a few words."""
-    wrong = sum(finding.severity is Severity.WRONG for finding in findings)
+    found = Counter(finding.severity for finding in findings)
+    wrong, warnings = found[Severity.WRONG], found[Severity.WARNING]
+    many = f"; warnings: {warnings}" if warnings else ""
     if not wrong:
-        return "[bold green]nothing is wrong[/]"
-    return f"[bold red]{wrong} thing{' is' if wrong == 1 else 's are'} wrong[/]"
+        return f"[bold green]nothing is wrong[/]{many}"
+    return f"[bold red]{wrong} thing{' is' if wrong == 1 else 's are'} wrong[/]{many}"
 
 
 def show(findings: Iterable[Finding]) -> None:

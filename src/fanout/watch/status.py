@@ -7,17 +7,16 @@ metric of a queue goes blind.
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.markup import escape
 
 from customer_events import metrics
@@ -42,7 +41,7 @@ from fanout.sqs.subscription import of_subscriber
 from fanout.streams.poller import PollerStatus
 from fanout.text import moment, span
 from fanout.watch import findings as findings_module
-from fanout.watch.findings import Finding, Severity
+from fanout.watch.findings import Asking, Finding, Severity
 from fanout.watch.telemetry import (
     NOTHING,
     WINDOW_MINUTES,
@@ -66,7 +65,6 @@ _WATCH_SECONDS = 5
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _MAPPING_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _READERS = 8
-T = TypeVar("T")
 
 # What is known
 
@@ -124,10 +122,7 @@ class SubscriberFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """A deployment at an instant; `alarms` are those that are on, None: none to be had here.
-
-    `unread` says what AWS did not let us see.
-    """
+    """A deployment at an instant; `alarms` are those that are on, None: none to be had here."""
 
     at: datetime
     source: str
@@ -135,23 +130,19 @@ class Status:
     publisher: PublisherFacts
     subscribers: Sequence[SubscriberFacts]
     alarms: Sequence[str] | None
-    unread: Sequence[str]
 
 
 # What is wrong, by the facts alone
 
 
 def judge(status: Status) -> list[Finding]:
-    """What is wrong, the worst first."""
-    found = [
-        *(_wrong("this command", f"{each}.", fix="Give your role that permission.")
-          for each in status.unread),
+    """What is wrong, by the facts."""
+    page = "docs/runbooks/README.md names its page."
+    return [
         *_judge_publisher(status.publisher, status.bus),
         *(finding for each in status.subscribers for finding in _judge_subscriber(each)),
-        *(_wrong("alarm", f"{name} is on.", fix="docs/runbooks/README.md lists its page.")
-          for name in status.alarms or ()),
-    ]  # fmt: skip
-    return findings_module.sort(found)
+        *(_wrong("alarm", f"{name} is on.", fix=page) for name in status.alarms or ()),
+    ]
 
 
 def _judge_publisher(facts: PublisherFacts, bus: Bus) -> Iterator[Finding]:
@@ -247,10 +238,13 @@ def _judge_mapping(subject: str, mapping: MappingFacts | None, harm: str) -> Ite
         yield wrong(f"its event source mapping {mapping.mapping_id} is gone.", fix="Deploy again.")
     elif not mapping.runs:
         why = f" ({mapping.state_reason})" if mapping.state_reason else ""
-        is_mapping = _MAPPING_ID.fullmatch(mapping.mapping_id)
-        what = "event source mapping" if is_mapping else "pipe"
-        fix = f"aws lambda update-event-source-mapping --enabled --uuid {mapping.mapping_id}"
-        fix = fix if is_mapping else f"aws pipes start-pipe --name {mapping.mapping_id}"
+        what, fix = (
+            "event source mapping",
+            "aws lambda update-event-source-mapping --enabled --uuid ",
+        )
+        fix += mapping.mapping_id
+        if not is_mapping(mapping.mapping_id):
+            what, fix = "pipe", f"aws pipes start-pipe --name {mapping.mapping_id}"
         yield wrong(f"its {what} is {mapping.state.lower()}{why}.", fix=fix)
     elif mapping.last_result.startswith("PROBLEM"):
         yield wrong(f"its event source mapping says: {mapping.last_result}.")
@@ -288,7 +282,7 @@ class Look:
         state: the state folder of `fanout local up`, where that runs.
     """
 
-    def __init__(self, target: AwsTarget, *, state: Path, now: datetime) -> None:
+    def __init__(self, target: AwsTarget, *, state: Path, now: datetime, asking: Asking) -> None:
         self._target = target
         self._now = now
         self._publisher = find_publisher(target)
@@ -296,7 +290,7 @@ class Look:
         self._poller = _poller(target, state) if self._is_local else None
         self._telemetry: Telemetry = CloudWatch(target, now)
         self._series: Mapping[Wanted, Series] = {}
-        self._unread: dict[str, None] = {}
+        self._ask = asking.ask
 
     def status(self, name: str | None) -> Status:
         """Ask AWS for everything; `name`: of one subscriber only.
@@ -324,42 +318,21 @@ class Look:
             publisher=self._publisher_facts(),
             subscribers=subscribers,
             alarms=None if self._is_local else self._alarms_on([each.name for each in chosen]),
-            unread=list(self._unread),
         )
 
     # Private functions
 
-    def _ask(self, what: str, call: Callable[[], T], otherwise: T) -> T:
-        try:
-            return call()
-        except (BotoCoreError, ClientError) as error:
-            answer: Any = getattr(error, "response", {})
-            code = answer.get("Error", {}).get("Code") or type(error).__name__
-            self._unread[f"{what} can't be read ({code})"] = None
-            return otherwise
-
     def _alarms_on(self, subscribers: Sequence[str]) -> list[str] | None:
-        pages = self._target.client("cloudwatch").get_paginator("describe_alarms")
-        request = {"AlarmNamePrefix": f"{self._target.prefix}-", "StateValue": "ALARM"}
-        answers = pages.paginate(AlarmTypes=["MetricAlarm", "CompositeAlarm"], **request)
-        found: list[dict[str, Any]] | None = self._ask(
-            "CloudWatch's alarms", lambda: list(answers), None
-        )
-        if found is None:
-            return None
-        alarms = [
-            alarm["AlarmName"]
-            for page in found
-            for alarm in (*page.get("MetricAlarms", []), *page.get("CompositeAlarms", []))
-        ]
-        return [name for name in alarms if is_ours(name, self._target.prefix, subscribers)]
+        read = partial(alarms_of, self._target, subscribers, StateValue="ALARM")
+        alarms = self._ask("CloudWatch's alarms", read, None)
+        return None if alarms is None else [each["AlarmName"] for each in alarms]
 
     def _service(self, subscriber: Subscriber) -> str:
         """The dimension `service` of its metrics, as `event_consumer.settings` has it."""
         answer: dict[str, Any] = {}
         if name := subscriber.function_name:
             read = self._target.client("lambda").get_function_configuration
-            answer = self._ask(f"the function {name}", partial(read, FunctionName=name), {})
+            answer = self._ask(f"The function {name}", partial(read, FunctionName=name), {})
         variables = answer.get("Environment", {}).get("Variables", {})
         usual = f"{subscriber.name.replace('-', '_')}_consumer"
         return str(variables.get("POWERTOOLS_SERVICE_NAME") or usual)
@@ -398,7 +371,7 @@ class Look:
             counts=counts,
             codes=dict(codes),
             is_failing=bool(poller.pending_records if poller else failing),
-            failures=self._ask("the failure store", lambda: store.count(FAILURES_MAX), None),
+            failures=self._ask("The failure store", lambda: store.count(FAILURES_MAX), None),
         )
 
     def _subscriber(self, subscriber: Subscriber, service: str) -> SubscriberFacts:
@@ -431,17 +404,17 @@ class Look:
     def _lines(self, function: str, term: str) -> list[Mapping[str, Any]]:
         nothing: list[Mapping[str, Any]] = []
         read = partial(self._telemetry.lines, function, term)
-        return self._ask(f"the log of {function}", read, nothing)
+        return self._ask(f"The log of {function}", read, nothing)
 
     def _queue(self, queue: SqsQueue) -> QueueFacts | None:
         try:
-            return self._ask("a queue", queue.facts, None)
+            return self._ask("A queue", queue.facts, None)
         except Refused:  # it does not exist
             return None
 
     def _mapping(self, mapping_id: str) -> MappingFacts | None:
         read = partial(read_mapping, self._target, mapping_id)
-        return self._ask(f"the mapping {mapping_id}", read, None)
+        return self._ask(f"The mapping {mapping_id}", read, None)
 
 
 _PUBLISHER_COUNTS = (
@@ -497,6 +470,24 @@ def is_embedded(target: AwsTarget) -> bool:
     return urlsplit(target.client("sqs").meta.endpoint_url).hostname in _LOOPBACK
 
 
+def alarms_of(target: AwsTarget, subscribers: Sequence[str], **which: Any) -> list[Any]:
+    """The deployment's alarms, composite ones included, as CloudWatch describes them."""
+    pages = target.client("cloudwatch").get_paginator("describe_alarms").paginate(
+        AlarmNamePrefix=f"{target.prefix}-", AlarmTypes=["MetricAlarm", "CompositeAlarm"], **which
+    )  # fmt: skip
+    return [
+        alarm
+        for page in pages
+        for alarm in (*page.get("MetricAlarms", []), *page.get("CompositeAlarms", []))
+        if is_ours(alarm["AlarmName"], target.prefix, subscribers)
+    ]
+
+
+def is_mapping(mapping_id: str) -> bool:
+    """Whether it is an event source mapping's id; else it is a pipe's name."""
+    return _MAPPING_ID.fullmatch(mapping_id) is not None
+
+
 def is_ours(alarm: str, prefix: str, subscribers: Iterable[str]) -> bool:
     """Whether an alarm is of this deployment: another's prefix may begin like ours."""
     groups = ("publisher", "pipe", "topic", "bus", *subscribers)
@@ -508,7 +499,7 @@ def read_mapping(target: AwsTarget, mapping_id: str) -> MappingFacts:
     functions, pipes = target.client("lambda"), target.client("pipes")
     gone = (functions.exceptions.ResourceNotFoundException, pipes.exceptions.NotFoundException)
     try:
-        if not _MAPPING_ID.fullmatch(mapping_id):
+        if not is_mapping(mapping_id):
             pipe = pipes.describe_pipe(Name=mapping_id)
             state, result = pipe["CurrentState"], ""
             reason = pipe.get("StateReason") or ""
@@ -556,8 +547,10 @@ def status(
     if watch and (check or as_json):
         raise WrongUse("--watch is for a person: leave it out with --check or --json.")
     while True:
-        now = Look(context.obj, state=state, now=datetime.now(UTC)).status(subscriber)
-        found = judge(now)
+        asking = Asking()
+        look = Look(context.obj, state=state, now=datetime.now(UTC), asking=asking)
+        now = look.status(subscriber)
+        found = findings_module.sort([*asking.findings(), *judge(now)])
         if as_json:
             print_json(to_document(now, found))
             break

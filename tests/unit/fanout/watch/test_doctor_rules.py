@@ -1,0 +1,222 @@
+"""Each rule of `fanout doctor`: what the templates deploy breaks none, and one flaw breaks one."""
+
+import json
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from fanout.contract.folder import installed_contract
+from fanout.discovery import Bus, Publisher, Subscriber
+from fanout.watch.findings import Severity
+from fanout.watch.rules import (
+    PublisherFacts,
+    SubscriberFacts,
+    check_alarms,
+    check_publisher,
+    check_subscriber,
+)
+
+TODAY = date(2026, 11, 27)
+STREAM = "arn:aws:dynamodb:eu-west-1:123456789012:table/accounts/stream/2026"
+DLQ = "arn:aws:sqs:eu-west-1:123456789012:fanout-payments-dlq"
+FILTER = {"type": ["novapay.accounts.CustomerStatusChanged.v2"]}
+WRONG, WARNING = Severity.WRONG, Severity.WARNING
+PUBLISHER = PublisherFacts(
+    publisher=Publisher(
+        function_name="publisher",
+        mapping_id="m",
+        accounts_table="accounts",
+        stream_arn=STREAM,
+        failure_bucket="failures",
+        source="urn:novapay:accounts",
+        customer_id_attribute="customer_id",
+        status_attribute="status",
+        sequence_attribute=None,
+        sequence_epoch=1,
+        publish_versions=(2,),
+    ),
+    bus=Bus(transport="sns", arn="arn:aws:sns:eu-west-1:123456789012:events"),
+    table={
+        "StreamSpecification": {"StreamViewType": "NEW_AND_OLD_IMAGES"},
+        "LatestStreamArn": STREAM,
+    },
+    mapping={
+        "StartingPosition": "TRIM_HORIZON",
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "BisectBatchOnFunctionError": True,
+        "MaximumRetryAttempts": -1,
+        "MaximumRecordAgeInSeconds": 43_200,
+        "DestinationConfig": {"OnFailure": {"Destination": "arn:aws:s3:::failures"}},
+    },
+    function={"Runtime": "python3.13"},
+    topic={"KmsMasterKeyId": "key"},
+    versioned=True,
+    encrypted=True,
+)
+ADMITTED = {"KmsMasterKeyId": "key", "Policy": '{"Service": "sns.amazonaws.com"}'}
+QUEUE = ADMITTED | {
+    "RedrivePolicy": json.dumps({"deadLetterTargetArn": DLQ, "maxReceiveCount": 240}),
+    "MessageRetentionPeriod": "604800",
+    "VisibilityTimeout": "181",
+}
+DELIVERY = {"RedrivePolicy": "{}", "FilterPolicy": json.dumps(FILTER)}
+PAYMENTS = SubscriberFacts(
+    subscriber=Subscriber(
+        name="payments",
+        queue_url="q",
+        queue_arn="arn:q",
+        dlq_url="d",
+        dlq_arn=DLQ,
+        function_name="consumer",
+        table="payments",
+        filter=FILTER,
+        versions=(2,),
+        since=None,
+    ),
+    bus=PUBLISHER.bus,
+    queue=QUEUE,
+    dlq=ADMITTED | {"MessageRetentionPeriod": "1209600"},
+    mapping={"State": "Enabled", "FunctionResponseTypes": ["ReportBatchItemFailures"]},
+    function={"Runtime": "python3.13", "Timeout": 30},
+    deliveries=[DELIVERY],
+)
+
+
+def of_publisher(**other):
+    return list(check_publisher(replace(PUBLISHER, **other), today=TODAY))
+
+
+def of_payments(**other):
+    facts = replace(PAYMENTS, **other)
+    return list(check_subscriber(facts, installed_contract(), today=TODAY))
+
+
+def without(given, name, **other):
+    return {key: value for key, value in (given | other).items() if key != name}
+
+
+def streamed(**other):
+    return {"mapping": PUBLISHER.mapping | other}
+
+
+def consumed(**other):
+    return {"mapping": PAYMENTS.mapping | other}
+
+
+def test_what_the_templates_deploy_breaks_no_rule():
+    assert of_publisher() == []
+    assert of_payments() == []
+    assert list(check_alarms([{"AlarmName": "a", "AlarmActions": ["arn"]}])) == []
+
+
+@pytest.mark.parametrize(
+    ("other", "severity", "words"),
+    [
+        (
+            {"table": PUBLISHER.table | {"StreamSpecification": {"StreamViewType": "NEW_IMAGE"}}},
+            WRONG,
+            "view type NEW_IMAGE",
+        ),
+        ({"table": PUBLISHER.table | {"StreamSpecification": None}}, WRONG, "it is off"),
+        ({"table": PUBLISHER.table | {"LatestStreamArn": f"{STREAM}-2"}}, WRONG, f"{STREAM}-2"),
+        (streamed(FunctionResponseTypes=[]), WRONG, "FunctionResponseTypes"),
+        (streamed(StartingPosition="LATEST"), WRONG, "LATEST"),
+        (streamed(BisectBatchOnFunctionError=False), WRONG, "Bisect"),
+        (streamed(MaximumRetryAttempts=3), WRONG, "MaximumRetryAttempts 3"),
+        (streamed(FilterCriteria={"Filters": [{"Pattern": "{}"}]}), WRONG, "FilterCriteria"),
+        (
+            streamed(DestinationConfig={"OnFailure": {"Destination": "arn:aws:sqs:x"}}),
+            WRONG,
+            "no bucket",
+        ),
+        (streamed(MaximumRecordAgeInSeconds=-1), WARNING, "keeps trying"),
+        ({"topic": {}}, WARNING, "topic is not encrypted"),
+        ({"versioned": False}, WARNING, "keeps no versions"),
+        ({"encrypted": False}, WARNING, "no encryption"),
+        ({"denied": ["sns:Publish on x"]}, WRONG, "may not sns:Publish on x"),
+        (
+            {"function": {"Runtime": "python3.10"}},
+            WARNING,
+            "python3.10 is deprecated since 2026-10-31",
+        ),
+    ],
+)
+def test_a_flaw_of_the_publisher_is_found_with_its_harm_and_its_fix(other, severity, words):
+    [finding] = of_publisher(**other)
+    assert (finding.severity, finding.subject) == (severity, "publisher")
+    assert words in finding.what
+    assert finding.harm
+    assert finding.fix
+
+
+@pytest.mark.parametrize(
+    ("other", "severity", "words"),
+    [
+        ({"queue": without(QUEUE, "KmsMasterKeyId")}, WARNING, "queue is not encrypted"),
+        ({"queue": QUEUE | {"Policy": ""}}, WRONG, "policy of its queue does not admit sns"),
+        ({"dlq": PAYMENTS.dlq | {"Policy": ""}}, WRONG, "policy of its DLQ does not admit sns"),
+        ({"queue": without(QUEUE, "RedrivePolicy")}, WRONG, "does not move dead messages"),
+        (
+            {
+                "queue": QUEUE
+                | {"RedrivePolicy": json.dumps({"deadLetterTargetArn": DLQ, "maxReceiveCount": 5})}
+            },
+            WARNING,
+            "maxReceiveCount is 5",
+        ),
+        (
+            {"dlq": PAYMENTS.dlq | {"MessageRetentionPeriod": "604800"}},
+            WRONG,
+            "keeps messages for 604,800",
+        ),
+        ({"queue": QUEUE | {"VisibilityTimeout": "30"}}, WARNING, "visibility timeout is 30"),
+        ({"queue": None}, WRONG, "its queue does not exist"),
+        ({"deliveries": []}, WRONG, "nothing delivers"),
+        (
+            {"deliveries": [DELIVERY | {"PendingConfirmation": "true"}]},
+            WRONG,
+            "waits for confirmation",
+        ),
+        (
+            {"deliveries": [DELIVERY | {"State": "DISABLED", "Name": "r"}]},
+            WRONG,
+            "rule is disabled",
+        ),
+        ({"deliveries": [without(DELIVERY, "RedrivePolicy")]}, WARNING, "has no DLQ"),
+        ({"deliveries": [DELIVERY | {"FilterPolicy": '{"type": ["x"]}'}]}, WRONG, "another filter"),
+        (consumed(FunctionResponseTypes=[]), WRONG, "lacks ReportBatchItemFailures"),
+        (consumed(FilterCriteria={"Filters": [{}]}), WRONG, "mapping filters"),
+        (consumed(State="Disabled"), WRONG, "mapping is disabled"),
+        ({"denied": ["dynamodb:UpdateItem on t"]}, WRONG, "may not dynamodb:UpdateItem on t"),
+    ],
+)
+def test_a_flaw_of_a_subscriber_is_found_with_its_harm_and_its_fix(other, severity, words):
+    [finding] = of_payments(**other)
+    assert (finding.severity, finding.subject) == (severity, "payments")
+    assert words in finding.what
+    assert finding.harm
+    assert finding.fix
+
+
+def test_a_filter_that_can_not_match_is_found():
+    policy = {"type": ["novapay.accounts.CustomerStatusChange"]}
+    subscriber = replace(PAYMENTS.subscriber, filter=policy)
+    [finding] = of_payments(
+        subscriber=subscriber, deliveries=[DELIVERY | {"FilterPolicy": json.dumps(policy)}]
+    )
+    assert finding.what.startswith("its filter: ")
+
+
+def test_a_subscriber_that_is_paused_on_purpose_has_no_flaw():
+    assert of_payments(mapping=PAYMENTS.mapping | {"State": "Disabled"}, is_paused=True) == []
+
+
+def test_alarms_that_nobody_hears_and_missing_ones_are_found():
+    heard = {"AlarmName": "fanout-a", "AlarmActions": ["arn"]}
+    [silent] = check_alarms([heard, {"AlarmName": "fanout-b", "AlarmActions": []}])
+    assert "1 of 2 notify nobody: fanout-b" in silent.what
+    [off] = check_alarms([heard | {"ActionsEnabled": False}])
+    assert "1 of 1" in off.what
+    [none] = check_alarms([])
+    assert (none.severity, none.what) == (WRONG, "there are none.")
