@@ -42,7 +42,7 @@ ROOT = {
     "variable": {"transport": {}},
     "module": {"fanout": COMPOSITION},
 }
-STREAM = "arn:aws:dynamodb:eu-west-1:111122223333:table/a-table/stream/2026-11-23T00:00:00.000"
+TABLE = f"arn:aws:dynamodb:{REGION}:111122223333:table/{PREFIX}-accounts"
 RUNS = f"""
 mock_provider "aws" {{
   source = "./mocks"
@@ -50,7 +50,7 @@ mock_provider "aws" {{
 
 override_resource {{
   target = module.fanout.aws_dynamodb_table.accounts
-  values = {{ stream_arn = "{STREAM}" }}
+  values = {{ stream_arn = "{TABLE}/stream/2026-11-23T00:00:00.000" }}
 }}
 
 run "fifo" {{

@@ -63,6 +63,11 @@ variable "accounts_table_name" {
   description = "Name of the Accounts table, for backfill and reconcile; null takes it from the stream's ARN."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.accounts_table_name == null || var.accounts_table_name == split("/", var.stream_arn)[1]
+    error_message = "Must be the table of stream_arn: otherwise backfill and reconcile read another table than the publisher, and a repair writes its statuses."
+  }
 }
 
 variable "accounts_table_kms_key_arn" {

@@ -40,6 +40,16 @@ run "values_that_aws_refuses_halfway_or_that_reach_nobody_are_refused" {
   ]
 }
 
+run "a_table_that_is_not_the_streams_is_refused" {
+  command = plan
+
+  variables {
+    accounts_table_name = "customers"
+  }
+
+  expect_failures = [var.accounts_table_name]
+}
+
 run "settings_with_which_the_publisher_parks_every_record_or_does_not_start_are_refused" {
   command = plan
 
