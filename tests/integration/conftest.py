@@ -1,4 +1,4 @@
-"""The dlq commands on moto: an account, a subscriber in it, and the command line."""
+"""On moto: an account, a subscriber in it, the command line, and the Payments consumer."""
 
 from types import SimpleNamespace
 
@@ -8,6 +8,7 @@ from aws_parts import REGION, moto_account
 from fanout import cli
 from fanout.aws import AwsTarget
 from integration.dlq_on_moto import make_subscriber
+from integration.payments_on_moto import payments_on_moto
 
 
 @pytest.fixture
@@ -35,3 +36,23 @@ def fanout(monkeypatch, capsys):
         return SimpleNamespace(code=ended.value.code or 0, out=said.out, err=said.err)
 
     return run
+
+
+@pytest.fixture(scope="module")
+def build():
+    """Make a Payments consumer, each time on queues and a table of its own."""
+    with payments_on_moto() as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def shared(build):
+    return build()
+
+
+@pytest.fixture
+def payments(shared):
+    """The module's Payments consumer, with nothing stored and nothing dead."""
+    shared.forget()
+    shared.dead()
+    return shared

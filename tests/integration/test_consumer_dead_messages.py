@@ -8,29 +8,10 @@ import pytest
 from customer_events.encoder import encode
 from customer_events.event import Status
 from customer_events.sequence import SequenceSource, sequence
-from integration.payments_on_moto import payments_on_moto
 from unit.event_consumer.consumer_samples import (
     at,
     live,
 )
-
-
-@pytest.fixture(scope="module")
-def build():
-    with payments_on_moto() as make:
-        yield make
-
-
-@pytest.fixture(scope="module")
-def shared(build):
-    return build()
-
-
-@pytest.fixture
-def payments(shared):
-    shared.forget()
-    shared.dead()
-    return shared
 
 
 def test_poison_is_in_the_dlq_with_its_reason_and_the_queue_keeps_flowing(payments):

@@ -9,7 +9,6 @@ import pytest
 from customer_events.encoder import encode, to_document
 from customer_events.event import Change, Status
 from customer_events.sequence import SequenceSource, sequence
-from integration.payments_on_moto import payments_on_moto
 from unit.event_consumer.consumer_samples import (
     live,
     repair,
@@ -39,24 +38,6 @@ HISTORY = [
     live(2, Status.CLOSED, customer_id="c-2"),
     live(1, Status.ACTIVE, customer_id="c-3"),
 ]
-
-
-@pytest.fixture(scope="module")
-def build():
-    with payments_on_moto() as make:
-        yield make
-
-
-@pytest.fixture(scope="module")
-def shared(build):
-    return build()
-
-
-@pytest.fixture
-def payments(shared):
-    shared.forget()
-    shared.dead()
-    return shared
 
 
 def test_a_row_has_exactly_the_attributes_of_the_contract(payments):

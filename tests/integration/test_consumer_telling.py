@@ -15,7 +15,6 @@ from customer_events.event import Status
 from customer_events.sequence import SequenceSource
 from event_consumer.messages import from_record
 from event_consumer.reporting import COUNTS
-from integration.payments_on_moto import payments_on_moto
 from unit.event_consumer.consumer_samples import (
     UNHURRIED,
     Answers,
@@ -25,12 +24,6 @@ from unit.event_consumer.consumer_samples import (
     repair,
     text_attribute,
 )
-
-
-@pytest.fixture(scope="module")
-def build():
-    with payments_on_moto() as make:
-        yield make
 
 
 @pytest.mark.parametrize(

@@ -1,29 +1,17 @@
 """Messages are parked in batches, each entry of whose answer is inspected."""
 
-import botocore.session
 import pytest
-from botocore.config import Config
-from botocore.stub import ANY, Stubber
+from botocore.stub import ANY
 
-from unit.event_consumer.consumer_samples import DLQ_URL, REGION, SqsInMemory, message, message_id
+from stubbed_client import stubbed_client
+from unit.event_consumer.consumer_samples import DLQ_URL, SqsInMemory, message, message_id
 from unit.event_consumer.dlq_in_memory import park
 
 
-@pytest.fixture(scope="module")
-def client():
-    return botocore.session.get_session().create_client(
-        "sqs",
-        region_name=REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        config=Config(retries={"total_max_attempts": 1}),
-    )
-
-
 @pytest.fixture
-def stubbed(client):
-    with Stubber(client) as stubber:
-        yield client, stubber
+def stubbed():
+    with stubbed_client("sqs") as made:
+        yield made
 
 
 def test_messages_are_parked_ten_to_a_call():

@@ -2,15 +2,14 @@
 
 import random
 
-import botocore.session
 import pytest
-from botocore.config import Config
 from botocore.exceptions import EndpointConnectionError
-from botocore.stub import ANY, Stubber
+from botocore.stub import ANY
 
 from customer_events.deadline import UNLIMITED
 from event_consumer.sqs_queue import SqsRedelivery
-from unit.event_consumer.consumer_samples import QUEUE_URL, REGION, SqsInMemory, message
+from stubbed_client import stubbed_client
+from unit.event_consumer.consumer_samples import QUEUE_URL, SqsInMemory, message
 
 
 def delays(receive_count, draws=200):
@@ -58,14 +57,7 @@ def test_a_delay_that_fails_is_let_go():
 
 
 def test_a_throttled_or_partly_failed_delay_is_let_go():
-    client = botocore.session.get_session().create_client(
-        "sqs",
-        region_name=REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        config=Config(retries={"total_max_attempts": 1}),
-    )
-    with Stubber(client) as stubber:
+    with stubbed_client("sqs") as (client, stubber):
         failed = {"Id": "0", "SenderFault": True, "Code": "MessageNotInflight"}
         stubber.add_response(
             "change_message_visibility_batch",

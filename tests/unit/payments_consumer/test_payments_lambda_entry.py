@@ -32,11 +32,3 @@ def test_without_settings_the_entry_fails_and_names_them_all(environment):
         importlib.import_module(ENTRY)
     for name in ENVIRONMENT:
         assert f"{name}: is not set" in str(failure.value)
-
-
-@pytest.mark.parametrize("name", sorted(ENVIRONMENT))
-def test_the_one_setting_that_is_missing_is_the_one_that_is_named(environment, name):
-    for key, value in ENVIRONMENT.items():
-        environment.setenv(key, value if key != name else "")
-    with pytest.raises(BadSettings, match=f"^{name}: is not set; expected .+$"):
-        importlib.import_module(ENTRY)

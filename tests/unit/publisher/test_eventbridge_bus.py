@@ -2,13 +2,13 @@ from datetime import UTC, datetime
 
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError, ReadTimeoutError
-from botocore.session import Session
-from botocore.stub import ANY, Stubber
+from botocore.stub import ANY
 
 from publisher.batched_bus import BatchedBus
 from publisher.eventbridge_bus import EventBridgeBus
 from publisher.ports import Verdict
 from publisher.transports import EVENTBRIDGE
+from stubbed_client import stubbed_client
 from unit.publisher.publisher_fakes import FakeClock, Rig
 from unit.publisher.stream_record_samples import entries, record
 
@@ -74,10 +74,7 @@ def verdicts(answers):
 
 @pytest.fixture
 def stubbed():
-    session = Session()
-    session.set_credentials("test", "test")
-    client = session.create_client("events", region_name="eu-west-1")
-    with Stubber(client) as stubber:
+    with stubbed_client("events") as (client, stubber):
         stubber.add_response("describe_event_bus", {"Arn": BUS}, {"Name": "customer-status"})
         yield client, stubber
 

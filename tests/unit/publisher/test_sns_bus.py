@@ -1,12 +1,12 @@
 from hashlib import sha256
 
 import pytest
-from botocore.session import Session
-from botocore.stub import ANY, Stubber
+from botocore.stub import ANY
 
 from publisher.ports import Verdict
 from publisher.sns_bus import SnsTopic
 from publisher.transports import SNS
+from stubbed_client import stubbed_client
 from unit.publisher.publisher_fakes import FakeClock, bus_on
 from unit.publisher.stream_record_samples import entries
 
@@ -43,10 +43,7 @@ def verdicts(answers):
 
 @pytest.fixture
 def stubbed():
-    session = Session()
-    session.set_credentials("test", "test")
-    client = session.create_client("sns", region_name="eu-west-1")
-    with Stubber(client) as stubber:
+    with stubbed_client("sns") as (client, stubber):
         yield client, stubber
 
 

@@ -1,12 +1,11 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import boto3
 import pytest
-from botocore.stub import Stubber
 
 from fanout.errors import Refused
 from fanout.failures.records import StreamRange, read_again
+from stubbed_client import stubbed_client
 
 ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/accounts/stream/2026-11-01T08:00:00.000"
 RANGE = StreamRange(
@@ -16,14 +15,8 @@ RANGE = StreamRange(
 
 @pytest.fixture
 def streams():
-    client = boto3.client(
-        "dynamodbstreams",
-        region_name="eu-west-1",
-        aws_access_key_id="x",
-        aws_secret_access_key="x",
-    )
-    with Stubber(client) as stubber:
-        yield client, stubber
+    with stubbed_client("dynamodbstreams") as made:
+        yield made
 
 
 def raw(number):
