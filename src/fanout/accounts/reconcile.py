@@ -233,13 +233,14 @@ class Reconcile(QueueOperation):
             raise WrongUse(
                 f"{name} states no table in its SSM parameter: there is nothing to compare."
             )
+        followed = followed_statuses(subscriber, publisher)
         function, table_of = find_rule(name, rule), find_adapter(adapter)
         own = own_attributes(function)
         sides = Sides(
             accounts=find_accounts(target, publisher),
             rows=table_of(target.client("dynamodb"), subscriber.table, own),
             expectation=Expectation(
-                followed=followed_statuses(subscriber, publisher),
+                followed=followed,
                 rule=function,
                 newest=NEWEST_MAJOR in subscriber.versions,
             ),

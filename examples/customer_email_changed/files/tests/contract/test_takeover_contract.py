@@ -40,5 +40,12 @@ def test_what_breaks_the_contract_is_refused(path: Path):
     assert refused.value.field == f"data.{path.stem.rpartition('_')[0]}"
 
 
+def test_the_data_of_another_customer_than_the_envelope_names_is_refused():
+    document = json.loads((FOLDER / "examples/v1/changed.json").read_text())
+    with pytest.raises(PermanentError) as refused:
+        from_document(document | {"subject": "C-2", "partitionkey": "C-2"})
+    assert refused.value.field == "data.customer_id"
+
+
 def test_the_version_that_accounts_publishes_now_is_read():
     assert load("CustomerEmailChanged").current == 1
