@@ -4,11 +4,13 @@ import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from fanout.errors import Refused, WrongUse
 
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 _DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 ATTEMPTS_MAX: Final = 5
 CONNECT_TIMEOUT_SECONDS: Final = 5
 READ_TIMEOUT_SECONDS: Final = 60
@@ -41,6 +43,11 @@ class AwsTarget:
             return boto3.Session(profile_name=self.profile, region_name=region)
         except ProfileNotFound as error:
             raise Refused(f"{error}; name one from `aws configure list-profiles`.") from None
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether this is an emulator on this machine, which keeps no metrics and no alarms."""
+        return urlsplit(self.client("sqs").meta.endpoint_url).hostname in _LOOPBACK
 
     def client(self, service: str) -> Any:
         """The boto3 client of a service, made once; thread-safe, as boto3 clients are.

@@ -41,7 +41,7 @@ COMMANDS: Final = {
     ),
     "subscribers": (
         "fanout.subscribers.commands:subscribers_app",
-        "List the subscribers, add a new one, remove one.",
+        "List the subscribers; add, remove, pause or resume one.",
     ),
     "backfill": (
         "fanout.accounts.backfill:backfill",

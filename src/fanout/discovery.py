@@ -6,6 +6,7 @@
 
 import json
 import os
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,28 @@ def list_subscribers(target: AwsTarget) -> list[Subscriber]:
     if not documents:
         find_bus(target)
     return sorted((_subscriber(document) for document in documents), key=lambda each: each.name)
+
+
+SHARED_GROUPS = ("publisher", "pipe", "topic", "bus")
+"""What an alarm's name goes on with behind the prefix, unless it is a subscriber's."""
+
+
+def list_alarms(target: AwsTarget, groups: Sequence[str], **which: Any) -> list[dict[str, Any]]:
+    """The deployment's alarms of these groups, composite ones included, as CloudWatch has them."""
+    pages = target.client("cloudwatch").get_paginator("describe_alarms")
+    kinds = ["MetricAlarm", "CompositeAlarm"]
+    answers = pages.paginate(AlarmNamePrefix=f"{target.prefix}-", AlarmTypes=kinds, **which)
+    return [
+        alarm
+        for page in answers
+        for alarm in (*page.get("MetricAlarms", []), *page.get("CompositeAlarms", []))
+        if is_ours(alarm["AlarmName"], target.prefix, groups)
+    ]
+
+
+def is_ours(alarm: str, prefix: str, groups: Iterable[str]) -> bool:
+    """Whether an alarm is of this deployment: another's prefix may begin like ours."""
+    return any(f"{alarm}-".startswith(f"{prefix}-{group}-") for group in groups)
 
 
 # Private functions

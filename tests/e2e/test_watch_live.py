@@ -108,10 +108,25 @@ def test_a_mapping_that_is_off_is_named_with_the_messages_that_wait(deployment, 
     client.update_event_source_mapping(UUID=mapping, Enabled=False)
     try:
         put(deployment, "not-consumed")
-        status("payments", "is disabled", "1 message waits", mapping)
+        status("is disabled", "1 message waits", "fanout subscribers resume payments")
     finally:
         client.update_event_source_mapping(UUID=mapping, Enabled=True)
     status()
+
+
+def test_a_paused_subscriber_waits_on_purpose_and_catches_up(deployment, fanout, status):
+    pause = ("subscribers", "pause", "payments", "--for", "1h", "--because", "a test")
+    assert fanout(*pause, "--execute")["executed"]
+    try:
+        put(deployment, "paused")
+        ended = fanout.ended("status", "payments")
+        [noted] = [one for one in json.loads(ended.stdout)["findings"] if "paused" in one["what"]]
+        assert noted["severity"] == "note"
+    finally:
+        fanout("subscribers", "resume", "payments", "--execute")
+    rows, key = deployment.client("dynamodb"), {"customer_id": {"S": "paused"}}
+    row = {"TableName": deployment.payments_table, "Key": key}
+    eventually(lambda: "Item" in rows.get_item(**row), "the change is stored")
 
 
 def test_one_customer_is_followed_through_everything_that_can_become_of_a_change(

@@ -16,6 +16,20 @@ pytestmark = pytest.mark.slow
 GROUP = "/aws/lambda/publisher"
 
 
+def add_function(aws, name):
+    """A Lambda function that does nothing."""
+    role = aws.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]
+    archive = io.BytesIO()
+    zipfile.ZipFile(archive, "w").close()
+    aws.client("lambda").create_function(
+        FunctionName=name,
+        Runtime="python3.13",
+        Role=role["Arn"],
+        Handler="any.any",
+        Code={"ZipFile": archive.getvalue()},
+    )
+
+
 @pytest.fixture
 def deployed(aws):
     """A publisher and a subscriber whose consumer runs elsewhere."""
@@ -28,16 +42,7 @@ def deployed(aws):
         aws.client("ssm").put_parameter(
             Name=f"/fanout/{name}", Type="String", Value=json.dumps(document)
         )
-    role = aws.client("iam").create_role(RoleName="any", AssumeRolePolicyDocument="{}")["Role"]
-    archive = io.BytesIO()
-    zipfile.ZipFile(archive, "w").close()
-    aws.client("lambda").create_function(
-        FunctionName="publisher",
-        Runtime="python3.13",
-        Role=role["Arn"],
-        Handler="any.any",
-        Code={"ZipFile": archive.getvalue()},
-    )
+    add_function(aws, "publisher")
     return make_subscriber(aws)
 
 

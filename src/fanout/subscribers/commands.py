@@ -1,5 +1,6 @@
-"""`fanout subscribers list | new | remove`."""
+"""`fanout subscribers list | new | remove | pause | resume`."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,20 +10,21 @@ from rich.markup import escape
 from customer_events.event import NEWEST_MAJOR
 from customer_events.shipped import SHIPPED, project_root
 from fanout.aws import AwsTarget
-from fanout.console import ERR, OUT, print_json, progress, table
+from fanout.console import ERR, OUT, print_facts, print_json, progress, table
 from fanout.contract.filters import Transport
 from fanout.errors import ExitCode, Found, WrongUse
-from fanout.runs.options import Json
-from fanout.subscribers import creation
+from fanout.runs.options import Execute, Json, seconds_of
+from fanout.subscribers import creation, pausing
 from fanout.subscribers.creation import Choices, Plan, RuleKind
 from fanout.subscribers.listing import Coverage, SubscriberView, view_all
 from fanout.subscribers.removal import Removal, drain, read_removal, require_consumer, unsubscribe
+from fanout.text import moment
 
 TIMEOUT_DEFAULT_SECONDS = 600
 
 subscribers_app = typer.Typer(
     name="subscribers",
-    help="List the subscribers, add a new one, remove one.",
+    help="List the subscribers; add, remove, pause or resume one.",
     no_args_is_help=True,
 )
 
@@ -275,3 +277,74 @@ def _removal_document(removal: Removal, *, executed: bool) -> dict[str, Any]:
         "losses": removal.losses(),
         "next": _delete_steps(removal),
     }
+
+
+# `fanout subscribers pause | resume`
+
+Name = Annotated[str, typer.Argument(help="The subscriber.")]
+
+
+@subscribers_app.command("pause")
+def pause(
+    context: typer.Context,
+    name: Name,
+    *,
+    length: Annotated[
+        str, typer.Option("--for", help="How long: 30m, 2h, 3d. Then its alarms are heard again.")
+    ],
+    because: Annotated[str, typer.Option(help="Why; everybody sees it in fanout status.")],
+    execute: Execute = False,
+    as_json: Json = False,
+) -> None:
+    """Switch a consumer off for a while: its events wait in the queue, its alarms notify nobody.
+
+    It stays off until `fanout subscribers resume`. Exit code 0 when planned or paused; 2 for no
+    such subscriber, or a pause in which its queue would lose messages; 3 where AWS refuses.
+    """
+    length_of = timedelta(seconds=seconds_of(length, option="--for"))
+    now = datetime.now(UTC)
+    plan = pausing.plan_pause(context.obj, name, length=length_of, because=because, now=now)
+    _carry_out(context.obj, plan, execute=execute, as_json=as_json)
+
+
+@subscribers_app.command("resume")
+def resume(
+    context: typer.Context, name: Name, *, execute: Execute = False, as_json: Json = False
+) -> None:
+    """Switch a consumer on again: it handles what waits, and its alarms are heard.
+
+    Exit code 0 when planned or resumed; 2 for no such subscriber, 3 where AWS refuses.
+    """
+    plan = pausing.plan_resume(context.obj, name)
+    _carry_out(context.obj, plan, execute=execute, as_json=as_json)
+
+
+def _carry_out(target: AwsTarget, plan: pausing.Plan, *, execute: bool, as_json: bool) -> None:
+    if execute:
+        pausing.carry_out(target, plan)
+    pause, alarms, waiting = plan.pause, plan.alarms, plan.queue.depth.total
+    if as_json:
+        print_json(
+            {
+                "name": plan.name,
+                "executed": execute,
+                "pause": pause and pause.to_document(),
+                "waiting": waiting,
+                "alarms": alarms,
+            }
+        )
+        return
+    known = "none are here" if alarms is None else f"{len(alarms)} of {plan.name}"
+    facts: list[tuple[str, object]] = [("messages that wait", f"{waiting:,}")]
+    if pause:
+        facts += [
+            ("mapping", f"{plan.mapping_id} is disabled"),
+            ("until", f"{moment(pause.until)} UTC; then its alarms are heard, and it stays off"),
+            ("muted alarms", known),
+            ("starts to lose", f"{moment(pause.loses_at)} UTC, by the queue's retention"),
+            ("switched on early by", "a deployment with Terraform"),
+        ]
+    else:
+        facts += [("mapping", f"{plan.mapping_id} is enabled"), ("alarms", f"heard: {known}")]
+    print_facts(f"{'Pause' if pause else 'Resume'} {plan.name}", facts)
+    OUT.print("Done." if execute else "Nothing was changed. Add --execute to do it.")

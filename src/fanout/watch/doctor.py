@@ -11,14 +11,24 @@ from rich.markup import escape
 from fanout.aws import AwsTarget
 from fanout.console import OUT, print_json
 from fanout.contract.folder import installed_contract
-from fanout.discovery import Bus, Publisher, Subscriber, find_bus, find_publisher, list_subscribers
+from fanout.discovery import (
+    SHARED_GROUPS,
+    Bus,
+    Publisher,
+    Subscriber,
+    find_bus,
+    find_publisher,
+    list_alarms,
+    list_subscribers,
+)
 from fanout.errors import ExitCode
 from fanout.runs.options import Check, Json
 from fanout.sqs.subscription import deliveries
+from fanout.subscribers.pausing import Pause, paused
 from fanout.watch import findings as findings_module
 from fanout.watch import rules
 from fanout.watch.findings import Asking, Finding, Severity
-from fanout.watch.status import alarms_of, is_embedded, is_mapping
+from fanout.watch.status import is_mapping
 
 _GONE = {
     *("ResourceNotFoundException", "NotFoundException", "NotFound", "NoSuchEntity"),
@@ -33,6 +43,8 @@ class Examination:
         self._target = target
         self._asking = asking
         self._bus = find_bus(target)
+        nothing: dict[str, Pause] = {}
+        self._paused = asking.ask("The marks of pauses", partial(paused, target), nothing)
 
     def publisher(self) -> rules.PublisherFacts:
         """The publisher, its table, its bus and its failure store."""
@@ -45,7 +57,7 @@ class Examination:
         if is_mapping(publisher.mapping_id):
             mapping = self._mapping(publisher.mapping_id)
         # The embedded AWS does not keep a topic's key.
-        if self._bus.transport != "eventbridge" and not is_embedded(self._target):
+        if self._bus.transport != "eventbridge" and not self._target.is_embedded:
             topic = self._read("sns", "get_topic_attributes", "Attributes", TopicArn=self._bus.arn)
         table = publisher.accounts_table
         return rules.PublisherFacts(
@@ -74,12 +86,13 @@ class Examination:
             function=function,
             deliveries=list(self._deliveries(subscriber)),
             denied=self._denied(function, _needs_of_consumer(subscriber, function)),
+            is_paused=subscriber.name in self._paused,
         )
 
     def alarms(self, subscribers: Sequence[str]) -> Sequence[rules.Answer] | None:
         """The deployment's alarms; None where there are none to be had."""
-        read = partial(alarms_of, self._target, subscribers)
-        return None if is_embedded(self._target) else self._asking.ask("Alarms", read, None)
+        read = partial(list_alarms, self._target, [*SHARED_GROUPS, *subscribers])
+        return None if self._target.is_embedded else self._asking.ask("Alarms", read, None)
 
     # Private functions
 
@@ -204,7 +217,7 @@ def doctor(
         prefix = escape(context.obj.prefix)
         OUT.print(f"[bold]{prefix}[/]: {findings_module.verdict(found)}")
         findings_module.show(found)
-        if is_embedded(context.obj):
+        if context.obj.is_embedded:
             OUT.print("Alarms are not available here.", style="dim")
     order = list(Severity)
     if check and any(order.index(each.severity) <= order.index(severity) for each in found):

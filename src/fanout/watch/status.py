@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 import typer
 from rich.markup import escape
@@ -25,11 +24,13 @@ from customer_events.metrics import Metric
 from fanout.aws import AwsTarget
 from fanout.console import OUT, print_facts, print_json, table
 from fanout.discovery import (
+    SHARED_GROUPS,
     Bus,
     Subscriber,
     find_bus,
     find_publisher,
     find_subscriber,
+    list_alarms,
     list_subscribers,
 )
 from fanout.errors import ExitCode, Refused, WrongUse
@@ -39,6 +40,7 @@ from fanout.runs.options import Check, Json
 from fanout.sqs.queue import QueueFacts, SqsQueue
 from fanout.sqs.subscription import of_subscriber
 from fanout.streams.poller import PollerStatus
+from fanout.subscribers.pausing import Pause, paused
 from fanout.text import moment, span
 from fanout.watch import findings as findings_module
 from fanout.watch.findings import Asking, Finding, Severity
@@ -62,7 +64,6 @@ FAILURES_MAX = 1_000
 LATE_SECONDS = 300
 """Older than this, what waits is late, as the alarms have it by default."""
 _WATCH_SECONDS = 5
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _MAPPING_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _READERS = 8
 
@@ -111,6 +112,7 @@ class SubscriberFacts:
     function: str | None
     table: str | None
     mapping: MappingFacts | None
+    pause: Pause | None
     queue: QueueFacts | None
     dlq: QueueFacts | None
     oldest_age_seconds: int | None
@@ -140,7 +142,7 @@ def judge(status: Status) -> list[Finding]:
     page = "docs/runbooks/README.md names its page."
     return [
         *_judge_publisher(status.publisher, status.bus),
-        *(finding for each in status.subscribers for finding in _judge_subscriber(each)),
+        *(finding for each in status.subscribers for finding in _judge_subscriber(each, status.at)),
         *(_wrong("alarm", f"{name} is on.", fix=page) for name in status.alarms or ()),
     ]
 
@@ -182,14 +184,17 @@ def _judge_publisher(facts: PublisherFacts, bus: Bus) -> Iterator[Finding]:
         yield wrong(what, harm=lost, fix="docs/runbooks/publisher-behind.md")
 
 
-def _judge_subscriber(facts: SubscriberFacts) -> Iterator[Finding]:
+def _judge_subscriber(facts: SubscriberFacts, now: datetime) -> Iterator[Finding]:
     wrong, counts = partial(_wrong, facts.name), facts.counts
     waiting = facts.queue.depth.total if facts.queue else 0
     wait = f"{waiting:,} {'message waits' if waiting == 1 else 'messages wait'}."
     for queue, what in ((facts.queue, "queue"), (facts.dlq, "DLQ")):
         if queue is None:
             yield wrong(f"its {what} does not exist or can't be read.", fix="Deploy it again.")
-    yield from _judge_mapping(facts.name, facts.mapping, f"Nothing is consumed. {wait}")
+    if facts.pause and facts.mapping and not facts.mapping.runs:
+        yield _paused(facts, facts.pause, wait, now)
+    else:
+        yield from _judge_mapping(facts.name, facts.mapping, f"Nothing is consumed. {wait}")
     faults, bugs = (
         counts[each.name] for each in (metrics.DEPENDENCY_FAULTS, metrics.UNEXPECTED_EXCEPTIONS)
     )
@@ -220,6 +225,18 @@ def _judge_subscriber(facts: SubscriberFacts) -> Iterator[Finding]:
         yield wrong(what, harm=wait, fix="docs/runbooks/consumer-behind.md")
 
 
+def _paused(facts: SubscriberFacts, pause: Pause, wait: str, now: datetime) -> Finding:
+    over = now > pause.until
+    return Finding(
+        severity=Severity.WRONG if over else Severity.NOTE,
+        subject=facts.name,
+        what=f"it {'was to be' if over else 'is'} paused until {moment(pause.until)} UTC"
+        f" ({pause.because}){', and is still off' if over else ''}.",
+        harm=f"{wait} Its queue starts to lose messages at {moment(pause.loses_at)} UTC.",
+        fix=f"fanout subscribers resume {facts.name} --execute",
+    )
+
+
 def _judge_function(
     subject: str, function: str | None, counts: Mapping[str, int | None], harm: str
 ) -> Iterator[Finding]:
@@ -238,13 +255,11 @@ def _judge_mapping(subject: str, mapping: MappingFacts | None, harm: str) -> Ite
         yield wrong(f"its event source mapping {mapping.mapping_id} is gone.", fix="Deploy again.")
     elif not mapping.runs:
         why = f" ({mapping.state_reason})" if mapping.state_reason else ""
-        what, fix = (
-            "event source mapping",
-            "aws lambda update-event-source-mapping --enabled --uuid ",
-        )
-        fix += mapping.mapping_id
+        what, fix = "event source mapping", f"fanout subscribers resume {subject} --execute"
         if not is_mapping(mapping.mapping_id):
             what, fix = "pipe", f"aws pipes start-pipe --name {mapping.mapping_id}"
+        elif subject == "publisher":
+            fix = f"aws lambda update-event-source-mapping --enabled --uuid {mapping.mapping_id}"
         yield wrong(f"its {what} is {mapping.state.lower()}{why}.", fix=fix)
     elif mapping.last_result.startswith("PROBLEM"):
         yield wrong(f"its event source mapping says: {mapping.last_result}.")
@@ -286,10 +301,11 @@ class Look:
         self._target = target
         self._now = now
         self._publisher = find_publisher(target)
-        self._is_local = is_embedded(target)
+        self._is_local = target.is_embedded
         self._poller = _poller(target, state) if self._is_local else None
         self._telemetry: Telemetry = CloudWatch(target, now)
         self._series: Mapping[Wanted, Series] = {}
+        self._pauses: Mapping[str, Pause] = {}
         self._ask = asking.ask
 
     def status(self, name: str | None) -> Status:
@@ -308,6 +324,7 @@ class Look:
         for each, service in zip(chosen, services, strict=True):
             wanted += _of_subscriber(target.prefix, each, service)
         self._series = self._ask("CloudWatch", partial(self._telemetry.series, wanted), {})
+        self._pauses = self._ask("The marks of pauses", partial(paused, target), {})
         target.client("sqs")  # boto3 makes clients in one thread only
         with ThreadPoolExecutor(_READERS) as pool:
             subscribers = list(pool.map(self._subscriber, chosen, services))
@@ -323,7 +340,8 @@ class Look:
     # Private functions
 
     def _alarms_on(self, subscribers: Sequence[str]) -> list[str] | None:
-        read = partial(alarms_of, self._target, subscribers, StateValue="ALARM")
+        groups = [*SHARED_GROUPS, *subscribers]
+        read = partial(list_alarms, self._target, groups, StateValue="ALARM")
         alarms = self._ask("CloudWatch's alarms", read, None)
         return None if alarms is None else [each["AlarmName"] for each in alarms]
 
@@ -392,6 +410,7 @@ class Look:
             function=function,
             table=subscriber.table,
             mapping=self._mapping(subscriber.mapping_id) if subscriber.mapping_id else None,
+            pause=self._pauses.get(name),
             queue=self._queue(subscription.queue),
             dlq=self._queue(subscription.dlq),
             oldest_age_seconds=None if age is None else int(age),
@@ -465,33 +484,9 @@ def _of_subscriber(prefix: str, subscriber: Subscriber, service: str) -> list[Wa
     return queue + of_ours + [_lambda(metric, function) for metric in _OF_LAMBDA]
 
 
-def is_embedded(target: AwsTarget) -> bool:
-    """Whether this is an emulator on this machine, which keeps no metrics and no alarms."""
-    return urlsplit(target.client("sqs").meta.endpoint_url).hostname in _LOOPBACK
-
-
-def alarms_of(target: AwsTarget, subscribers: Sequence[str], **which: Any) -> list[Any]:
-    """The deployment's alarms, composite ones included, as CloudWatch describes them."""
-    pages = target.client("cloudwatch").get_paginator("describe_alarms").paginate(
-        AlarmNamePrefix=f"{target.prefix}-", AlarmTypes=["MetricAlarm", "CompositeAlarm"], **which
-    )  # fmt: skip
-    return [
-        alarm
-        for page in pages
-        for alarm in (*page.get("MetricAlarms", []), *page.get("CompositeAlarms", []))
-        if is_ours(alarm["AlarmName"], target.prefix, subscribers)
-    ]
-
-
 def is_mapping(mapping_id: str) -> bool:
     """Whether it is an event source mapping's id; else it is a pipe's name."""
     return _MAPPING_ID.fullmatch(mapping_id) is not None
-
-
-def is_ours(alarm: str, prefix: str, subscribers: Iterable[str]) -> bool:
-    """Whether an alarm is of this deployment: another's prefix may begin like ours."""
-    groups = ("publisher", "pipe", "topic", "bus", *subscribers)
-    return any(f"{alarm}-".startswith(f"{prefix}-{group}-") for group in groups)
 
 
 def read_mapping(target: AwsTarget, mapping_id: str) -> MappingFacts:

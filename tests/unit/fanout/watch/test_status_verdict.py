@@ -1,20 +1,20 @@
 """What `fanout status` says of the facts: what is wrong, for how many messages, and what to do."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from customer_events import metrics
-from fanout.discovery import Bus
+from fanout.discovery import Bus, is_ours
 from fanout.sqs.queue import QueueDepth, QueueFacts
+from fanout.subscribers.pausing import Pause
 from fanout.watch.findings import Severity
 from fanout.watch.status import (
     MappingFacts,
     PublisherFacts,
     Status,
     SubscriberFacts,
-    is_ours,
     judge,
 )
 
@@ -56,6 +56,7 @@ PAYMENTS = SubscriberFacts(
     function="fanout-payments-consumer",
     table="fanout-payments",
     mapping=ENABLED,
+    pause=None,
     queue=queue(0),
     dlq=queue(0),
     oldest_age_seconds=None,
@@ -201,7 +202,26 @@ def test_what_has_recovered_is_noted_and_is_not_wrong():
 
 
 def test_an_alarm_of_another_deployment_whose_prefix_begins_alike_is_not_ours():
-    assert is_ours("fanout-publisher-errors", "fanout", ["payments"])
+    assert is_ours("fanout-payments-drift", "fanout", ["payments"])
     assert is_ours("fanout-payments", "fanout", ["payments"])
     assert not is_ours("fanout-eu-publisher-errors", "fanout", ["payments"])
     assert not is_ours("fanout-paymentsx-drift", "fanout", ["payments"])
+
+
+def test_a_pause_is_noted_until_it_is_over():
+    mark = Pause(
+        since=NOW,
+        until=NOW + timedelta(hours=1),
+        loses_at=NOW + timedelta(days=7),
+        because="moving",
+    )
+    off = {"mapping": replace(ENABLED, state="Disabled"), "pause": mark, "queue": queue(5)}
+    [noted] = found(payments=off)
+    assert noted.severity is Severity.NOTE
+    assert "is paused until 2026-11-27 10:30:00 UTC (moving)" in noted.what
+    assert "5 messages wait" in noted.harm
+    assert "2026-12-04 09:30:00" in noted.harm
+    [over] = found(payments=off, at=NOW + timedelta(hours=2))
+    assert over.severity is Severity.WRONG
+    assert "still off" in over.what
+    assert over.fix == "fanout subscribers resume payments --execute"
