@@ -10,6 +10,7 @@ compile --extra local --extra dev pyproject.toml -o requirements/dev.txt
 compile -c requirements/dev.txt --extra local pyproject.toml -o requirements/local.txt
 compile requirements/audit/audit.in -o requirements/audit/audit.txt
 compile requirements/policy/policy.in -o requirements/policy/policy.txt
+compile requirements/sam/sam.in -o requirements/sam/sam.txt
 compile -c requirements/dev.txt requirements/mutation/mutation.in -o requirements/mutation/mutation.txt
 for service in requirements/*.in; do
     compile -c requirements/dev.txt "$service" -o "${service%.in}.txt"

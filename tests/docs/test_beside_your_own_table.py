@@ -1,8 +1,8 @@
 """The page about a table of one's own, word for word on one embedded AWS, with both tools.
 
-Once both have deployed, what needs no tool is typed for the prefix of each. `make` and `sam` are
-stand-ins that write down what they were given: `fanout local deploy` gets the same settings, for
-the same template.
+Once both have deployed, what needs no tool is typed for the prefix of each. `sam` is a stand-in:
+it writes down what it was given last. `fanout local deploy` gets the same settings, for the same
+template.
 """
 
 import json
@@ -31,7 +31,6 @@ _MARK = "=== "
 PROGRAMS = {
     "fanout": f'exec "{sys.executable}" -c "from fanout.cli import main; main()" "$@"',
     "python": f'exec "{sys.executable}" "$@"',
-    "make": 'echo "make $*" >>"$TYPED"',
     "sam": 'printf "%s\\n" "$@" >"$TYPED.sam"',
     # MiniStack 1.5.33 now and then creates a parameter and closes the connection; the provider
     # asks again, and learns that it exists: see `infra.terraform_emulator`.
@@ -140,7 +139,6 @@ def test_what_is_typed_on_aws_are_the_same_settings(typed):
     settings = {name: value for name, _, value in pairs}
     assert settings["EntityFilter"] == "type=CUSTOMER"
     assert settings["TableStatusMap"] == "active=ACTIVE,frozen=SUSPENDED,closed=CLOSED"
-    assert (folder / "typed").read_text() == "make package PACKAGE=--arch arm64\n"
 
 
 def test_the_producer_is_renamed_as_the_page_of_the_contract_says(tmp_path):

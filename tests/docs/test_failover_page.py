@@ -112,6 +112,8 @@ class TwoRegions:
             case ["aws", "ssm", "get-parameter", *_]:
                 name = words[words.index("--name") + 1]
                 self._deployment.clients["ssm"].get_parameter(Name=name)
+            case ["sam", "build"]:
+                pass
             case ["sam", "deploy", *_]:
                 given = words[words.index("--parameter-overrides") + 1 :]
                 self.settings[region_of(words)] |= dict(one.split("=") for one in given)

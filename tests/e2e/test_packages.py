@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from fanout.cli import app
 from fanout.packaging import dependencies
 from fanout.packaging.build import Project, build_package, here
+from fanout.packaging.dependencies import running_version
 
 pytestmark = pytest.mark.slow
 
@@ -205,13 +206,22 @@ def test_a_clone_elsewhere_with_an_empty_cache_builds_the_same_bytes(package, se
 
 @of_one_service
 def test_an_arm64_package_holds_native_modules_for_arm64(service, tmp_path):
-    running = f"{sys.version_info.major}.{sys.version_info.minor}"
-    built = build_package(service, arch="arm64", python_version=running, output=tmp_path)
+    built = build_package(service, arch="arm64", python_version=running_version(), output=tmp_path)
     path = built.path
     with zipfile.ZipFile(path) as archive:
         native = [name for name in archive.namelist() if name.endswith(".so")]
     assert path.name == f"{service}-arm64.zip"
     assert all("aarch64" in Path(name).name for name in native)
+
+
+@of_one_service
+def test_a_package_for_both_processors_adds_the_others_native_modules_alone(service, tmp_path):
+    def files(arch):
+        built = build_package(service, arch=arch, python_version=running_version(), output=tmp_path)
+        with zipfile.ZipFile(built.path) as archive:
+            return {entry.filename: entry.CRC for entry in archive.infolist()}
+
+    assert files("both") == files("arm64") | files("x86_64")
 
 
 @of_one_service

@@ -2,15 +2,18 @@
 
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
-from samtranslator.yaml_helper import yaml_parse
+from samtranslator.model.exceptions import InvalidDocumentException
+from samtranslator.translator.transform import transform
 
 from infra.sam_template import (
     DEPLOYMENTS,
     EXISTING_TABLE,
     FOLDER,
     IN_A_VPC,
+    REGION,
     TO_TRY,
     deployed,
     of_type,
@@ -234,19 +237,13 @@ def test_the_readme_names_the_runbook_of_each_alarm():
         assert f"`{alarm['AlarmDescription'].rpartition(' ')[2]}`" in line
 
 
-def test_replacing_the_architecture_throughout_changes_packages_and_default_together():
-    text = (FOLDER / "template.yaml").read_text(encoding="utf-8").replace("arm64", "x86_64")
-    template = yaml_parse(text)
-    assert template["Parameters"]["Architecture"]["Default"] == "x86_64"
-    packages = {
-        resource["Properties"]["CodeUri"]
-        for resource in template["Resources"].values()
-        if resource["Type"] == "AWS::Serverless::Function"
-    }
-    assert packages == {
-        "../../dist/publisher-x86_64.zip",
-        "../../dist/payments_consumer-x86_64.zip",
-    }
+def test_cloudformation_refuses_a_template_that_sam_did_not_build(monkeypatch):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    with pytest.raises(InvalidDocumentException) as refused:
+        transform(read(), {}, SimpleNamespace(load=dict))
+    publisher, consumer = (one.message for one in refused.value.causes)
+    assert "[PublisherFunction] is invalid. 'CodeUri' requires Bucket and Key" in publisher
+    assert "[ConsumerFunction] is invalid. 'CodeUri' requires Bucket and Key" in consumer
 
 
 # Private functions

@@ -2,6 +2,7 @@
 dependencies, compiled files, and nothing else. The same bytes every time.
 """
 
+import filecmp
 import hashlib
 import io
 import os
@@ -25,11 +26,12 @@ from fanout.packaging.dependencies import Interpreter
 LAMBDA_PYTHON: Final = "3.13"
 ENTRY_MODULE: Final = "lambda_entry"
 PLATFORMS: Final = {
-    "local": None,
-    "arm64": "manylinux2014_aarch64",
-    "x86_64": "manylinux2014_x86_64",
+    "local": (None,),
+    "arm64": ("manylinux2014_aarch64",),
+    "x86_64": ("manylinux2014_x86_64",),
+    "both": ("manylinux2014_aarch64", "manylinux2014_x86_64"),
 }
-"""The wheels' platform by architecture, as every Lambda runtime from Python 3.11 on takes it."""
+"""The wheels' platforms by architecture, as every Lambda runtime from Python 3.11 on takes them."""
 _VERSION: Final = re.compile(r"3\.(1[1-9]|[2-9][0-9])")
 _NOT_DATA: Final = {".py", ".pyc", ".pyi", ".md"}
 _DATE: Final = (1980, 1, 1, 0, 0, 0)
@@ -135,24 +137,23 @@ def build_package(
     Args:
         service: The name of its package in `src/`, such as `publisher`.
         output: The folder for the package; made if it is missing.
-        arch: `local` (this machine and interpreter), `arm64` or `x86_64` (Lambda).
+        arch: `local` (this machine and interpreter), `arm64`, `x86_64` or `both` (Lambda).
         python_version: `3.13` and the like; see `choose_python`.
         project: The clone to build from; this one if left out.
 
     Raises:
         WrongUse: an unknown service, architecture or version; AWS services that are not stated.
         Refused: the target's Python is missing, the output can't be written, a dependency is not
-            locked or can't be downloaded, or the package does not start.
+            locked or can't be downloaded or differs between `both`, or the package does not start.
     """
     project = project or here()
     project.require(service)
     interpreter = dependencies.find_interpreter(choose_python(arch, python_version))
-    staged = dependencies.stage(
-        project.lock(service),
-        platform=PLATFORMS[arch],
-        interpreter=interpreter,
-        cache=project.cache,
-    )
+    lock, cache = project.lock(service), project.cache
+    staged = [
+        dependencies.stage(lock, platform=platform, interpreter=interpreter, cache=cache)
+        for platform in PLATFORMS[arch]
+    ]
     path = output / f"{service}-{arch}.zip"
     kept = project.cache / f"{service}-{arch}-{_digest(project, staged)}.zip"
     try:
@@ -239,19 +240,38 @@ def write_zip(path: Path, files: Mapping[str, Path]) -> bytes:
 
 
 def _pack(
-    project: Project, service: str, staged: Path, *, path: Path, interpreter: Interpreter
+    project: Project, service: str, staged: list[Path], *, path: Path, interpreter: Interpreter
 ) -> None:
     with tempfile.TemporaryDirectory(prefix="fanout-package-") as scratch:
         root = Path(scratch)
         _copy_first_party(project, service, root)
         dependencies.compile_tree(root, interpreter)
-        files = {
-            file.relative_to(folder).as_posix(): file
-            for folder in (staged, root)
-            for file in folder.rglob("*")
-            if file.is_file()
-        }
-        write_zip(path, files)
+        write_zip(path, _merge(staged) | _files(root))
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """Each file by its name in the package."""
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path for path in paths}
+
+
+def _merge(folders: list[Path]) -> dict[str, Path]:
+    """The files of all folders; compiled modules have the name of their processor.
+
+    Raises:
+        Refused: a file differs between processors.
+    """
+    merged: dict[str, Path] = {}
+    for folder in folders:
+        files = _files(folder)
+        for name in merged.keys() & files.keys():
+            if not filecmp.cmp(merged[name], files[name], shallow=False):
+                raise Refused(
+                    f"{name} differs between arm64 and x86_64, so one package can't serve both: "
+                    "build one with `fanout package --arch arm64` or `--arch x86_64`."
+                )
+        merged |= files
+    return merged
 
 
 def _place(path: Path, content: bytes) -> None:
@@ -267,9 +287,11 @@ def _place(path: Path, content: bytes) -> None:
         ) from None
 
 
-def _digest(project: Project, staged: Path) -> str:
+def _digest(project: Project, staged: list[Path]) -> str:
     """What a package follows from: its dependencies, every source, and this module."""
-    digest = hashlib.sha256(staged.name.encode() + Path(__file__).read_bytes())
+    digest = hashlib.sha256(Path(__file__).read_bytes())
+    for dependency in staged:
+        digest.update(dependency.name.encode())
     for folder, folders, names in os.walk(project.sources, followlinks=True):
         folders[:] = sorted(name for name in folders if name != "__pycache__")
         for file in (Path(folder, name) for name in sorted(names)):

@@ -15,7 +15,7 @@ def package(
         list[str] | None, typer.Option(help="A service to package; may be given again. [all]")
     ] = None,
     arch: Annotated[
-        str, typer.Option(help="local (this machine), arm64 or x86_64 (Lambda).")
+        str, typer.Option(help="local (this machine), or arm64, x86_64 or both (Lambda).")
     ] = "local",
     python_version: Annotated[
         str | None,

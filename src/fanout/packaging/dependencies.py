@@ -5,6 +5,7 @@ For Lambda pip gets the wheels, held to the lock's hashes. The result is compile
 build cache under everything that it follows from.
 """
 
+import gzip
 import hashlib
 import importlib.metadata
 import json
@@ -19,9 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from botocore.loaders import Loader
-
-from fanout.console import ERR
 from fanout.errors import Refused, WrongUse
 
 DEPLOYED_AT: Final = "/var/task"
@@ -95,7 +93,7 @@ def stage(lock: Path, *, platform: str | None, interpreter: Interpreter, cache: 
     folder = cache / hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
     if folder.is_dir():
         return folder
-    ERR.print(f"Installing and compiling the dependencies in {lock.name}.", markup=False)
+    sys.stderr.write(f"Installing and compiling the dependencies in {lock.name}.\n")
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(
         dir=cache, prefix="partial-", ignore_cleanup_errors=True
@@ -221,24 +219,27 @@ def _cut_botocore(data: Path, lock: Path, services: set[str]) -> None:
     """Keep the newest model of each service, and their share of the endpoints (16 ms to parse)."""
     if not data.is_dir():
         return
-    loader = Loader(extra_search_paths=[str(data)], include_default_search_paths=False)
-    unknown = services - set(loader.list_available_services("service-2"))
+    models = {
+        service: max(data.glob(f"{service}/*/service-2.json.gz"), default=None)
+        for service in services
+    }
+    newest = {service: path for service, path in models.items() if path}
+    unknown = services - newest.keys()
     if unknown or not services:
         raise WrongUse(
             f"{lock.stem}.in has to state which AWS services are called, as botocore names them, "
             f"in a line such as `# botocore services: dynamodb sqs`; unknown: {unknown or 'none'}."
         )
-    models = [loader.load_service_model(service, "service-2") for service in services]
-    _cut_endpoints(
-        data / "endpoints.json",
-        services | {model["metadata"]["endpointPrefix"] for model in models},
-    )
-    for service in services:
-        newest = loader.determine_latest_version(service, "service-2")
+    prefixes = {
+        json.loads(gzip.decompress(path.read_bytes()))["metadata"]["endpointPrefix"]
+        for path in newest.values()
+    }
+    _cut_endpoints(data / "endpoints.json", services | prefixes)
+    for service, model in newest.items():
         for path in (data / service).iterdir():
-            if path.name != newest:
+            if path != model.parent:
                 shutil.rmtree(path)
-        for example in (data / service / newest).glob("examples-*"):
+        for example in model.parent.glob("examples-*"):
             example.unlink()
     for path in data.iterdir():
         if path.is_dir() and path.name not in services:

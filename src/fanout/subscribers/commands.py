@@ -174,7 +174,7 @@ def _next_steps(choices: Choices) -> list[str]:
     return [
         f"Write src/{choices.package}/{choices.module}.py and its tests",
         "make check && make test",
-        f"fanout local deploy {template}   (on AWS: make package, then sam deploy or terraform)",
+        f"fanout local deploy {template}   (on AWS: sam build and sam deploy, or terraform)",
         *([f"fanout backfill {choices.name} --execute"] * seeded),
     ]
 

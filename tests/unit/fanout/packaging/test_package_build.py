@@ -1,6 +1,7 @@
 import importlib.util
 import json
 import marshal
+import subprocess
 import sys
 import zipfile
 from dataclasses import replace
@@ -8,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from fanout.errors import Refused, WrongUse
-from fanout.packaging import build
-from fanout.packaging.build import build_package
+from fanout.packaging import build, dependencies
+from fanout.packaging.build import build_package, here
 
 
 def names_in(package):
@@ -75,6 +76,35 @@ def test_every_source_has_a_compiled_file_never_checked_naming_its_path_on_lambd
         code = marshal.loads(compiled[16:])
         assert code.co_filename == f"/var/task/{source.relative_to(folder)}"
     assert sources
+
+
+def test_a_file_that_differs_between_processors_is_refused(small_clone, tmp_path, monkeypatch):
+    def stage(lock, *, platform, **_):
+        (tmp_path / platform).mkdir()
+        (tmp_path / platform / "pip.so").write_text(platform)
+        return tmp_path / platform
+
+    monkeypatch.setattr(dependencies, "stage", stage)
+    with pytest.raises(Refused, match=r"pip\.so differs between arm64 and x86_64.*--arch x86_64"):
+        build_package(
+            "shop",
+            output=tmp_path,
+            arch="both",
+            python_version=dependencies.running_version(),
+            project=small_clone(),
+        )
+
+
+def test_what_sam_build_runs_needs_no_distribution_to_tell_what_is_wrong(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-S", "-m", "fanout.packaging.sam_build", "fraud", str(tmp_path)],
+        env={"PYTHONPATH": str(here().sources)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("No service 'fraud'; known: payments_consumer, publisher.")
 
 
 def test_a_source_that_does_not_compile_is_named(small_clone, build_shop):

@@ -131,6 +131,17 @@ def test_the_stack_and_the_registry_say_the_same_filter(project):
     assert entry["filter_statuses"] == ["SUSPENDED"]
 
 
+def test_sam_builds_the_subscribers_package_with_the_makefiles_of_the_whole_system(project):
+    write(project, make_plan(project, choices()))
+    folder = project / "infra/sam/subscribers"
+    template = yaml_parse((folder / "nobody.yaml").read_text())
+    function = template["Resources"]["ConsumerFunction"]
+    working_directory = (folder / function["Metadata"]["WorkingDirectory"]).resolve()
+    assert working_directory == project / "src" / choices().package
+    makefiles = (folder / function["Properties"]["CodeUri"]["Fn::Sub"]).resolve()
+    assert makefiles == project / "infra/sam/functions/${Runtime}"
+
+
 def test_external_writes_no_code_and_hands_out_the_contract(project, tmp_path):
     handout = tmp_path / "handout"
     options = ["--external", "--project", str(project), "--handout", str(handout), "--json"]
