@@ -313,6 +313,18 @@ def test_lanes_call_the_function_side_by_side(streams):
     assert Counter(function.delivered) == Counter(str(number) for number in range(1, 9))
 
 
+@pytest.mark.parametrize(
+    ("quiet_seconds", "next_look_seconds"), [(0, 0.02), (2, 0.02), (10, 0.1), (60, 0.25)]
+)
+def test_a_shard_is_looked_at_soon_after_records_and_more_rarely_the_longer_it_is_quiet(
+    quiet_seconds, next_look_seconds
+):
+    shard = stream_poller._Shard(None, stream_poller.MappingSettings.from_answer(SETTINGS))
+    shard.has_read(records=1, now=1000.0)
+    shard.has_read(records=0, now=1000.0 + quiet_seconds)
+    assert shard.read_at - 1000.0 - quiet_seconds == pytest.approx(next_look_seconds)
+
+
 def test_the_end_is_quiet_when_the_emulator_is_gone_first(streams, caplog):
     stop = threading.Event()
 
