@@ -35,6 +35,10 @@ COMMANDS: Final = {
         "fanout.watch.doctor:doctor",
         "Check how everything is set up, against what has to be so that nothing is lost.",
     ),
+    "tail": (
+        "fanout.watch.tail:tail",
+        "Watch events pass from now on: ids, transition, version and lag; bodies with --reveal.",
+    ),
     "demo": (
         "fanout.demo.commands:demo",
         "Play status changes through the whole system, here, and account for each of them.",

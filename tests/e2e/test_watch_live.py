@@ -4,6 +4,7 @@ Each test ends with the deployment whole again, so that they run in any order.
 """
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -127,6 +128,24 @@ def test_a_paused_subscriber_waits_on_purpose_and_catches_up(deployment, fanout,
     rows, key = deployment.client("dynamodb"), {"customer_id": {"S": "paused"}}
     row = {"TableName": deployment.payments_table, "Key": key}
     eventually(lambda: "Item" in rows.get_item(**row), "the change is stored")
+
+
+def test_events_are_watched_as_they_pass_and_nothing_stays_behind(deployment, fanout):
+    sqs, prefix = deployment.client("sqs"), f"{deployment.prefix}-tail-"
+
+    def listens():
+        return sqs.list_queues(QueueNamePrefix=prefix).get("QueueUrls")
+
+    with ThreadPoolExecutor(1) as pool:
+        watching = pool.submit(fanout, "tail", "payments", "--for", "20s", "--reveal")
+        eventually(
+            lambda: len(deployment.client("sns").list_subscriptions()["Subscriptions"]) > 1,
+            "it has subscribed",
+        )
+        put(deployment, "watched")
+        passed = watching.result()["events"]
+    assert ("watched", "NONE>ACTIVE") in {(one["customer"], one["transition"]) for one in passed}
+    assert not listens()
 
 
 def test_one_customer_is_followed_through_everything_that_can_become_of_a_change(
