@@ -38,11 +38,11 @@ from event_consumer.latest_state import Written
 from fanout.aws import AwsTarget
 from fanout.cli import main, target
 from fanout.console import ERR, OUT, print_json, table
-from fanout.discovery import Bus, Publisher, Subscriber, find_bus, find_publisher, find_subscriber
 from fanout.errors import Found, Refused, WrongUse
 from fanout.local import runtime
 from fanout.local.stack import load_template, services, with_code_at
 from fanout.packaging.build import build_package
+from sentinel.discovery import Bus, Publisher, Subscriber, find_bus, find_publisher, find_subscriber
 
 # The deployment
 

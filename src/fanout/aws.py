@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -48,6 +49,12 @@ class AwsTarget:
     def is_embedded(self) -> bool:
         """Whether this is an emulator on this machine, which keeps no metrics and no alarms."""
         return urlsplit(self.client("sqs").meta.endpoint_url).hostname in _LOOPBACK
+
+    @property
+    def state_folder(self) -> Path:
+        """Where this person's state for the deployment lives, by the XDG base directories."""
+        base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+        return Path(base) / "fanout" / self.prefix
 
     def client(self, service: str) -> Any:
         """The boto3 client of a service, made once; thread-safe, as boto3 clients are.

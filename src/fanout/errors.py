@@ -1,35 +1,8 @@
 """What a command says and how it exits when it can't do its work."""
 
-from enum import IntEnum
+from sentinel.errors import CommandError, ExitCode, Refused, WrongUse
 
-
-class ExitCode(IntEnum):
-    """Documented in `docs/reference/cli.md`; scripts branch on them."""
-
-    DONE = 0
-    FOUND = 1
-    WRONG_USE = 2
-    REFUSED = 3
-    INTERRUPTED = 130
-
-
-class CommandError(Exception):
-    """A clear sentence for the person at the terminal, and the exit code for their script.
-
-    The sentence names the thing at fault, what was expected, and what to do.
-    """
-
-    exit_code = ExitCode.WRONG_USE
-
-
-class WrongUse(CommandError):
-    """The call itself is wrong: a bad file, an unknown name, a contradiction."""
-
-
-class Refused(CommandError):
-    """AWS (or the machine) said no, or could not be reached."""
-
-    exit_code = ExitCode.REFUSED
+__all__ = ["CommandError", "ExitCode", "Found", "Refused", "WrongUse"]
 
 
 class Found(CommandError):

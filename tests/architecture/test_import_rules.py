@@ -23,7 +23,7 @@ from architecture.source_tree import (
     top_level_imports,
 )
 
-LAYERED = ("cold_start", "customer_events", "event_consumer", *CONSUMERS, "publisher")
+LAYERED = ("cold_start", "customer_events", "event_consumer", *CONSUMERS, "publisher", "sentinel")
 AT_THE_EDGE = {"boto3", "botocore", "os"}
 EDGE = {
     "publisher": {"bootstrap", "bus_errors"},
@@ -41,6 +41,7 @@ EDGE = {
     **{name: {"bootstrap", "settings"} for name in CONSUMERS},
     "cold_start": {"clients"},
     "customer_events": set(),
+    "sentinel": {"findings", "folder"},
 }
 PROBE = Path(__file__).parent / "import_probe.py"
 

@@ -5,9 +5,9 @@ import shutil
 import pytest
 
 from contract.contract_files import SCHEMAS
-from fanout.contract.folder import read_contract
 from fanout.contract.generated import ENVELOPE, GENERATED, produce
 from fanout.errors import Found
+from sentinel.contract.folder import read_contract
 
 ROOT = SCHEMAS.parent
 FILES = [pytest.param(file, id=file.path.name) for file in GENERATED.values()]

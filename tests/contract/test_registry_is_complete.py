@@ -14,9 +14,9 @@ from contract.contract_files import SCHEMAS, read_json, read_registry
 from contract.wire_strategies import MISSING, changed
 from customer_events.registry import load
 from fanout.contract.commands import schema_app
-from fanout.contract.folder import parse_registry, read_contract
 from fanout.contract.generated import GENERATED, produce
 from fanout.errors import WrongUse
+from sentinel.contract.folder import parse_registry, read_contract
 
 COMMANDS = [["generate", kind] for kind in GENERATED] + [["record"]]
 FOLDER = "schemas/customer_status_changed"

@@ -5,7 +5,7 @@ import pytest
 from contract.contract_files import SCHEMAS, read_registry, read_schema
 from customer_events.event import Status
 from customer_events.wire_models import StatusTextV1
-from fanout.contract.folder import read_contract
+from sentinel.contract.folder import read_contract
 
 REGISTRY = read_registry()
 IN_EVERY_VERSION = set(StatusTextV1.__args__) & set(Status)

@@ -11,9 +11,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from fanout.contract.folder import read_contract
 from fanout.local.stack import load_template
 from fanout.packaging.build import build_package, here
+from sentinel.contract.folder import read_contract
 
 pytestmark = pytest.mark.slow
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 WHAT_IT_FINDS = """
 import json
 import event_consumer.testing.events as kit
-from fanout.contract.folder import installed_contract
+from sentinel.contract.folder import installed_contract
 from fanout.local.stack import TEMPLATE, load_template
 from fanout.packaging.build import here
 versions = [one for event in installed_contract().events for one in event.versions]

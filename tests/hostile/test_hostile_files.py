@@ -7,9 +7,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fanout.contract import filter_lint
-from fanout.contract.filters import Transport
-from fanout.contract.folder import Source, contract_of, read_contract
 from fanout.demo import changes as changes_file
 from fanout.dlq import files as export_file
 from fanout.errors import WrongUse
@@ -21,6 +18,9 @@ from fanout.runs.ledger import Ledger
 from fanout.runs.report import make_report
 from fanout.sqs.message import from_line, to_line
 from hostile.hostile_values import SCRIPTS, deep, spoiled
+from sentinel.contract import filter_lint
+from sentinel.contract.filters import Transport
+from sentinel.contract.folder import Source, contract_of, read_contract
 
 ROOT = Path(__file__).resolve().parents[2]
 ROUNDS = 150

@@ -1,12 +1,12 @@
 """What a subscriber that is scaffolded for SAM deploys, as facts."""
 
 from customer_events.event import EVENT_NAME
-from fanout.contract.filters import Transport
-from fanout.contract.folder import read_contract
 from fanout.subscribers.creation import Choices, RuleKind, infrastructure_files
 from infra import parity_sam
 from infra.parity_facts import Facts
 from infra.sam_template import deployed_subscriber
+from sentinel.contract.filters import Transport
+from sentinel.contract.folder import read_contract
 
 BUSES = {
     Transport.SNS: "arn:aws:sns:eu-west-1:123456789012:fanout-customer-status",

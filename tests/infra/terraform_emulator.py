@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from fanout.aws import AwsTarget
-from fanout.discovery import find_publisher, find_subscriber
 from fanout.streams.poller import StreamPoller
 from infra.terraform_workspace import Workspace
+from sentinel.discovery import find_publisher, find_subscriber
 
 REGION = "us-east-1"
 ARCHITECTURE = "x86_64"

@@ -16,7 +16,6 @@ from event_consumer import reporting
 from event_consumer.failures import DependencyFault, failed
 from event_consumer.outcomes import APPLIED, Delivery
 from fanout.accounts.reconcile import put_drifted_rows
-from fanout.contract.filters import Transport
 from fanout.subscribers.creation import RuleKind
 from infra import parity_sam, parity_terraform
 from infra.sam_template import DEPLOYMENTS, deployed, of_type, read
@@ -26,6 +25,7 @@ from infra.watched_metrics import AWS, OURS, by_alarms, by_widgets, names_of, pr
 from publisher.batch_result import BatchResult
 from publisher.reporting import BatchReporter
 from publisher.stream_records import StreamRecord
+from sentinel.contract.filters import Transport
 from unit.event_consumer.consumer_samples import live, message
 from unit.publisher.stream_record_samples import record
 

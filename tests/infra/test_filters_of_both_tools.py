@@ -9,16 +9,9 @@ from itertools import chain, combinations, product
 import pytest
 
 from customer_events.event import Status
-from fanout.contract.filters import (
-    Match,
-    Transport,
-    branches,
-    kinds_of,
-    matches,
-    render,
-)
 from fanout.subscribers.creation import Choices, RuleKind
 from infra.terraform_workspace import Workspace
+from sentinel.contract.filters import Match, Transport, branches, kinds_of, matches, render
 from unit.fanout.contract.catalogue_samples import CONTRACT, EVENT, findings
 
 pytestmark = [pytest.mark.slow, pytest.mark.infra]

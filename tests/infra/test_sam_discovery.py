@@ -5,9 +5,9 @@ import pytest
 from moto import mock_aws
 
 from fanout.aws import AwsTarget
-from fanout.discovery import find_bus, find_publisher, find_subscriber
 from infra.sam_template import deployed, of_type
 from publisher import settings as publisher_settings
+from sentinel.discovery import find_bus, find_publisher, find_subscriber
 
 
 @pytest.mark.parametrize("prefix", ["fanout", "a", "z" * 20])

@@ -2,10 +2,10 @@
 
 import pytest
 
-from fanout.contract.filters import Transport
-from fanout.contract.folder import read_contract
 from fanout.subscribers.creation import Choices, RuleKind, infrastructure_files
 from infra.terraform_workspace import TERRAFORM, Workspace
+from sentinel.contract.filters import Transport
+from sentinel.contract.folder import read_contract
 
 pytestmark = [pytest.mark.slow, pytest.mark.infra]
 EVENT = read_contract(TERRAFORM.parents[1] / "schemas").event("CustomerStatusChanged")

@@ -2,12 +2,12 @@
 
 import pytest
 
-from fanout.contract.filters import Transport
 from infra import parity_sam, parity_terraform
 from infra.parity_exceptions import MEANT
 from infra.parity_facts import ABSENT, Facts, differences
 from infra.sam_template import deployed
 from infra.scaffolds import scaffolded
+from sentinel.contract.filters import Transport
 
 OF_ITS_OWN = {
     # CloudFormation names the role, as the longest names would not fit.

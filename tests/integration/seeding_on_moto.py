@@ -97,7 +97,7 @@ PUBLISHER = {
 def seeding_on_moto(folder: Any, *, fifo: bool = False) -> Iterator[Deployment]:
     with moto_account() as client, pytest.MonkeyPatch.context() as patch:
         # On a busy machine moto takes longer than DynamoDB may.
-        patch.setattr("fanout.accounts.table.LONGEST_READ_SECONDS", 60.0)
+        patch.setattr("sentinel.table.LONGEST_READ_SECONDS", 60.0)
         names = ("dynamodb", "sns", "sqs", "ssm", "s3", "cloudwatch")
         made = Deployment(clients={one: client(one) for one in names}, folder=folder)
         _build(made, fifo=fifo)

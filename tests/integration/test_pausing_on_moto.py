@@ -7,9 +7,10 @@ import pytest
 from botocore.stub import ANY, Stubber
 
 from fanout.errors import WrongUse
-from fanout.subscribers.pausing import carry_out, paused, plan_pause, plan_resume
+from fanout.subscribers.pausing import carry_out, plan_pause, plan_resume
 from integration.dlq_on_moto import make_subscriber
 from integration.test_status_on_moto import add_function
+from sentinel.discovery import paused
 
 pytestmark = pytest.mark.slow
 

@@ -16,7 +16,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 from customer_events.decoder import from_document
 from fanout.accounts import backfill, reconcile
 from fanout.accounts.backfill import Backfill
-from fanout.accounts.drift import DifferenceStore
 from fanout.dlq.replay import DlqReplay
 from fanout.errors import CommandError, WrongUse
 from fanout.failures.recover import FailuresRecover
@@ -24,6 +23,7 @@ from fanout.runs.operation import OPEN, Operation, Selecting, perform
 from fanout.runs.store import Operator, Run
 from fanout.sqs.queue import SqsQueue
 from fanout.sqs.subscription import Subscription
+from sentinel.drift import DifferenceStore
 from simulation.calls import Crash, Invocation, in_short
 from simulation.checkers import COMMANDS_END, GuaranteeBroken
 from simulation.deployment import Deployed

@@ -14,15 +14,15 @@ from botocore.exceptions import ClientError
 
 from customer_events.event import Status
 from fanout.accounts.backfill import Backfill
-from fanout.accounts.compare import Expectation, GuardedTableRows, own_attributes
-from fanout.accounts.drift import Sides
 from fanout.accounts.reconcile import Reconcile
-from fanout.accounts.snapshots import ItemReader
-from fanout.accounts.table import AccountsTable, TableFacts
-from fanout.discovery import Publisher, table_rules
-from fanout.discovery import Subscriber as Found
 from fanout.failures.store import Deployment, ObjectStore
 from payments_consumer.standing import attributes
+from sentinel.compare import Expectation, GuardedTableRows, own_attributes
+from sentinel.discovery import Publisher, table_rules
+from sentinel.discovery import Subscriber as Found
+from sentinel.drift import Sides
+from sentinel.snapshots import ItemReader
+from sentinel.table import AccountsTable, TableFacts
 from simulation.calls import Calls, outside_call
 from simulation.queues_client import QueuesClient
 from simulation.schedule import INNER, CallFault, Step

@@ -14,7 +14,6 @@ from typing import Any, Self
 
 from fanout import console
 from fanout.accounts import backfill, reconcile, snapshots
-from fanout.accounts import table as accounts_table
 from fanout.dlq import replay as replay_session
 from fanout.failures import recover as recovering
 from fanout.failures import store as object_store
@@ -22,6 +21,7 @@ from fanout.runs import function, lock, operation, store
 from fanout.runs import pace as depth_bound
 from fanout.runs.store import Operator, Run
 from fanout.sqs import scan as sweep
+from sentinel import table as accounts_table
 from simulation.clock import VirtualClock
 
 _LEAP = 20.0

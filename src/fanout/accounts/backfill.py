@@ -16,31 +16,31 @@ from pydantic import TypeAdapter
 
 from customer_events.event import NEWEST_MAJOR, CustomerStatusChanged, Status
 from customer_events.instants import to_wire
-from fanout.accounts.snapshots import (
-    Item,
-    QueueOperation,
-    Snapshot,
-    Unreadable,
-    nothing_matches,
-    require_version,
-    snapshot_event,
-)
-from fanout.accounts.table import AccountsTable, Page, find_accounts
+from fanout.accounts.snapshots import QueueOperation, require_version, snapshot_event
 from fanout.aws import AwsTarget
 from fanout.console import ERR, warn
-from fanout.contract.followed import followed_statuses
-from fanout.discovery import Bus, Subscriber, find_bus, find_publisher, find_subscriber
 from fanout.errors import WrongUse
 from fanout.runs import operation as engine
 from fanout.runs.journal import done, ended, intent
 from fanout.runs.ledger import State
 from fanout.runs.operation import Ending, Nothing, Plan, Selecting, Words, Work
 from fanout.runs.options import Execute, JournalCopy, Json, Reveal, RunsDir, run_store
-from fanout.runs.pace import DepthBound, Pace, Stopping
+from fanout.runs.pace import DepthBound, Stopping
 from fanout.runs.store import Run
 from fanout.sqs.queue import answered_at
-from fanout.sqs.subscription import deliveries
 from fanout.text import mask_customer, span
+from sentinel.contract.followed import followed_statuses
+from sentinel.discovery import (
+    Bus,
+    Subscriber,
+    deliveries,
+    find_bus,
+    find_publisher,
+    find_subscriber,
+)
+from sentinel.pace import Pace
+from sentinel.snapshots import Item, Snapshot, Unreadable, nothing_matches
+from sentinel.table import AccountsTable, Page, find_accounts
 
 COMMAND = "backfill"
 STEP = "page"

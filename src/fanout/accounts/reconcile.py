@@ -18,47 +18,28 @@ from rich.markup import escape
 from customer_events.event import NEWEST_MAJOR, CustomerStatusChanged, Status
 from customer_events.instants import from_wire, to_wire
 from customer_events.metrics import DRIFTED_ROWS, NAMESPACE
+from fanout.accounts.adapters import find_adapter, find_rule
 from fanout.accounts.backfill import READ_UNITS_DEFAULT, OldRate, ReadUnits, read_units_limit
-from fanout.accounts.compare import (
-    Expectation,
-    StoredRow,
-    find_adapter,
-    find_rule,
-    own_attributes,
-)
-from fanout.accounts.drift import (
-    Comparison,
-    DifferenceStore,
-    Failure,
-    Sides,
-    chunks,
-    dead_letters,
-    explain,
-    recheck,
-    stored_failures,
-)
-from fanout.accounts.snapshots import (
-    QueueOperation,
-    Snapshot,
-    Unreadable,
-    nothing_matches,
-    require_version,
-    snapshot_event,
-)
-from fanout.accounts.table import KEYS_MAX, find_accounts
+from fanout.accounts.causes import Failure, dead_letters, explain, stored_failures
+from fanout.accounts.snapshots import QueueOperation, require_version, snapshot_event
 from fanout.aws import AwsTarget
 from fanout.console import ERR, OUT, print_json, table, warn, working
-from fanout.contract.followed import followed_statuses
-from fanout.discovery import find_publisher, find_subscriber
 from fanout.errors import ExitCode, Found, WrongUse
 from fanout.runs.journal import done, ended, intent
 from fanout.runs.ledger import State
 from fanout.runs.operation import Ending, Nothing, Plan, Selecting, Words, Work, perform
 from fanout.runs.options import JournalCopy, Json, Reveal, RunsDir, run_store
-from fanout.runs.pace import Pace, Stopping
+from fanout.runs.pace import Stopping
 from fanout.runs.store import Run, find_operator
 from fanout.sqs.queue import SqsQueue
 from fanout.text import mask_customer, span
+from sentinel.compare import Expectation, StoredRow, own_attributes
+from sentinel.contract.followed import followed_statuses
+from sentinel.discovery import find_publisher, find_subscriber
+from sentinel.drift import Comparison, DifferenceStore, Sides, chunks, recheck
+from sentinel.pace import Pace
+from sentinel.snapshots import Snapshot, Unreadable, nothing_matches
+from sentinel.table import KEYS_MAX, find_accounts
 
 COMMAND = "reconcile"
 STEP = "repair"

@@ -9,9 +9,8 @@ from typing import Any, ClassVar
 
 from customer_events.instants import to_wire
 from fanout.aws import AwsTarget
-from fanout.discovery import Bus, Subscriber
 from fanout.errors import Refused, WrongUse
-from fanout.sqs.subscription import deliveries
+from sentinel.discovery import Bus, Subscriber, deliveries
 
 ARCHIVING_TAKES = timedelta(minutes=10)
 """How long an event may take to reach the archive (EventBridge user guide, archive and replay)."""

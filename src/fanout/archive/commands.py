@@ -11,12 +11,12 @@ from rich.markup import escape
 from fanout.archive.archives import EventBridgeArchive, Plan, Progress, SnsArchive
 from fanout.aws import AwsTarget
 from fanout.console import ERR, OUT, print_facts, print_json, progress, warn
-from fanout.discovery import find_bus, find_subscriber
 from fanout.errors import WrongUse
 from fanout.runs.lock import Lock
 from fanout.runs.options import Execute, Json
 from fanout.runs.store import find_operator
 from fanout.text import instant_or_age, moment
+from sentinel.discovery import find_bus, find_subscriber
 
 POLL_SECONDS = 5.0
 ARCHIVES: Mapping[str, type[EventBridgeArchive | SnsArchive]] = {

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from fanout.console import OUT, print_json, working
-from fanout.contract import filter_lint
-from fanout.contract.filters import Transport, render
-from fanout.contract.folder import DEFAULT_FOLDER, read_contract, read_json
 from fanout.errors import ExitCode, Found, WrongUse
+from sentinel.contract import filter_lint
+from sentinel.contract.filters import Transport, render
+from sentinel.contract.folder import DEFAULT_FOLDER, read_contract, read_json
 
 STATUS_EVENT = "CustomerStatusChanged"
 

@@ -27,8 +27,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from fanout.console import table
-from fanout.contract.folder import ENVELOPE_FILE, Contract, Source, checked_out, contract_of
 from fanout.errors import WrongUse
+from sentinel.contract.folder import ENVELOPE_FILE, Contract, Source, checked_out, contract_of
 
 ANNOTATIONS = frozenset(
     {"$schema", "$id", "$comment", "title", "description", "examples", "default"}

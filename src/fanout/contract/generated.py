@@ -12,16 +12,16 @@ from typing import Any, NamedTuple
 import yaml
 from markupsafe import Markup
 
-from fanout.contract.filters import render_entry
-from fanout.contract.folder import (
+from fanout.errors import Found
+from fanout.text import templates
+from sentinel.contract.filters import render_entry
+from sentinel.contract.folder import (
     DEFAULT_FOLDER,
     ENVELOPE_FILE,
     Contract,
     EventContract,
     EventVersion,
 )
-from fanout.errors import Found
-from fanout.text import templates
 
 _TEMPLATES = Path(__file__).parent
 

@@ -14,8 +14,8 @@ from itertools import zip_longest
 from customer_events.event import Status
 from customer_events.identity import event_id
 from customer_events.sequence import Sequence, sequence
-from fanout.discovery import Publisher
 from fanout.text import mask_customer
+from sentinel.discovery import Publisher
 
 # What the witnesses see of a change on its way
 

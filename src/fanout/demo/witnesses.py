@@ -16,13 +16,13 @@ from customer_events.instants import from_wire, to_wire
 from customer_events.sequence import Sequence, sequence
 from fanout.demo.audit import Ledger, Published, Recorded, Stored, Write
 from fanout.demo.changes import Change, Op
-from fanout.discovery import find_publisher, find_subscriber
 from fanout.failures.store import ObjectStore
 from fanout.local.deployment import SUBSCRIBER, LocalDeployment
 from fanout.sqs.message import DeadMessage, Parked
 from fanout.sqs.queue import Receipt, SqsQueue
 from fanout.sqs.scan import HOLD_SECONDS_MIN, Sweep
 from fanout.streams.shards import ShardReader, describe, readable_shards
+from sentinel.discovery import find_publisher, find_subscriber
 
 UNKNOWN_MAJOR = 9
 WAIT_SECONDS_MAX = 120

@@ -15,7 +15,6 @@ from rich.markup import escape
 from customer_events.instants import to_wire
 from fanout.aws import AwsTarget
 from fanout.console import ERR, OUT, print_facts, print_json, progress, table, warn
-from fanout.discovery import list_subscribers
 from fanout.dlq import selection as options
 from fanout.dlq.diagnosis import Cause, Diagnosis, Origin, advice, diagnose
 from fanout.dlq.selection import Conditions, Numbering, dead_since, what_was_not_seen
@@ -26,6 +25,7 @@ from fanout.sqs.queue import QueueDepth, SqsQueue, read_metric, read_oldest_age
 from fanout.sqs.scan import Sweep
 from fanout.sqs.subscription import Subscription, find_subscription, of_subscriber
 from fanout.text import mask_body, mask_customer, moment, reveal_body, span
+from sentinel.discovery import list_subscribers
 
 # `fanout dlq list`
 

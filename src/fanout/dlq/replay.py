@@ -19,7 +19,6 @@ from typing import Any, Self
 from customer_events.instants import to_wire
 from event_consumer.parked_groups import ParkedGroupsTable
 from fanout.aws import AwsTarget
-from fanout.discovery import Subscriber
 from fanout.dlq.diagnosis import Diagnosis, diagnose, facts_of
 from fanout.dlq.edit import facts_after, from_document
 from fanout.dlq.files import ExportFile
@@ -51,6 +50,7 @@ from fanout.sqs.message import DeadMessage
 from fanout.sqs.queue import BATCH_MAX, QueueFacts, Sending, SqsQueue, batches
 from fanout.sqs.scan import Sweep
 from fanout.sqs.subscription import Subscription, find_subscription, notes_of
+from sentinel.discovery import Subscriber
 
 DATE_RESOLUTION = timedelta(seconds=1)
 """AWS's Date header has whole seconds."""

@@ -11,7 +11,6 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from fanout.aws import AwsTarget
-from fanout.discovery import Publisher, find_publisher, table_rules
 from fanout.errors import Refused, WrongUse
 from fanout.failures.records import (
     LAMBDA_PREFIX,
@@ -25,6 +24,7 @@ from fanout.failures.records import (
 )
 from fanout.runs.function import ReportingFunction
 from publisher.transitions import TableRules
+from sentinel.discovery import Publisher, find_publisher, table_rules
 
 READERS = 8
 """Objects read at once. A batch is 6 MB at most, which bounds the memory as well."""

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from fanout.aws import AwsTarget
-from fanout.discovery import Publisher, find_bus, find_publisher, find_subscriber
 from fanout.errors import Refused
 from fanout.runs.function import log_texts
+from sentinel.discovery import Publisher, find_bus, find_publisher, find_subscriber
 
 ACCESS_KEY_ID = "test"
 SECRET_ACCESS_KEY = "test"  # noqa: S105 - the embedded AWS takes any; nothing real opens with it

@@ -37,9 +37,10 @@ from fanout.errors import CommandError, ExitCode, Found, WrongUse
 from fanout.runs.ledger import State
 from fanout.runs.lock import Lock
 from fanout.runs.options import run_store
-from fanout.runs.pace import Pace, Stopping
+from fanout.runs.pace import Stopping
 from fanout.runs.report import Report, report_of
 from fanout.runs.store import Operator, Run, RunStore, find_operator
+from sentinel.pace import Pace
 
 OPEN = (State.WAITING, State.DOING, State.DID, State.FAILED)
 """Where an item stands that a run is not done with."""

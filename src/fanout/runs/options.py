@@ -8,7 +8,6 @@ import typer
 
 from fanout.aws import AwsTarget
 from fanout.console import warn
-from fanout.discovery import state_folder
 from fanout.errors import WrongUse
 from fanout.runs.store import RunStore
 
@@ -47,7 +46,7 @@ RunsDir = Annotated[
 
 def run_store(target: AwsTarget, runs_dir: Path | None) -> RunStore:
     """Where the journals are."""
-    return RunStore(runs_dir or state_folder(target.prefix) / "runs", target=target)
+    return RunStore(runs_dir or target.state_folder / "runs", target=target)
 
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}

@@ -10,8 +10,8 @@ from customer_events.registry import load
 from event_consumer.consume_batch import Reader
 from event_consumer.parked_groups import ParkedGroupsTable
 from fanout.aws import AwsTarget
-from fanout.discovery import Bus, Subscriber, find_subscriber, state_folder
 from fanout.sqs.queue import SqsQueue
+from sentinel.discovery import Subscriber, find_subscriber
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,21 +48,6 @@ def of_subscriber(target: AwsTarget, subscriber: Subscriber) -> Subscription:
         subscriber=subscriber,
         queue=SqsQueue(sqs, subscriber.queue_url, what=f"the queue of {name}"),
         dlq=SqsQueue(sqs, subscriber.dlq_url, what=f"the DLQ of {name}"),
-        folder=state_folder(target.prefix),
+        folder=target.state_folder,
         reader=partial(from_document, status_map=load(EVENT_NAME).status_map(name)),
     )
-
-
-def deliveries(target: AwsTarget, bus: Bus, queue_arn: str) -> list[str]:
-    """What delivers to a queue: ARNs of SNS subscriptions, or names of EventBridge rules."""
-    if bus.transport == "eventbridge":
-        pages = target.client("events").get_paginator("list_rule_names_by_target")
-        answers = pages.paginate(TargetArn=queue_arn, EventBusName=bus.name)
-        return [name for page in answers for name in page["RuleNames"]]
-    pages = target.client("sns").get_paginator("list_subscriptions_by_topic")
-    return [
-        subscription["SubscriptionArn"]
-        for page in pages.paginate(TopicArn=bus.arn)
-        for subscription in page["Subscriptions"]
-        if subscription["Endpoint"] == queue_arn
-    ]

@@ -21,19 +21,12 @@ from zlib import crc32
 
 from fanout.errors import WrongUse
 from fanout.streams.records import StreamRecord
+from sentinel.rules import FIXED_SETTINGS
 
 PAYLOAD_BYTES_MAX = 6 * 1024 * 1024 - 1024
 """What Lambda takes in one synchronous call, less room for what frames the records."""
 RECORD_AGE_EXCEEDED = "RecordAgeExceeded"
 """`requestContext.condition` of the on-failure record of a batch that became too old."""
-FIXED_SETTINGS: Mapping[str, tuple[Any, ...]] = {
-    "StartingPosition": ("TRIM_HORIZON", None),
-    "FilterCriteria": ({"Filters": []}, {}, None),
-    "FunctionResponseTypes": (["ReportBatchItemFailures"],),
-    "BisectBatchOnFunctionError": (True,),
-    "MaximumRetryAttempts": (-1, None),
-}
-"""Settings that our templates fix, with each value that means the same; None: left out."""
 _S3_ARN = re.compile(r"arn:[^:]+:s3:::(.+)")
 
 

@@ -11,7 +11,6 @@ from customer_events.event import NEWEST_MAJOR
 from customer_events.shipped import SHIPPED, project_root
 from fanout.aws import AwsTarget
 from fanout.console import ERR, OUT, print_facts, print_json, progress, table
-from fanout.contract.filters import Transport
 from fanout.errors import ExitCode, Found, WrongUse
 from fanout.runs.options import Execute, Json, seconds_of
 from fanout.subscribers import creation, pausing
@@ -19,6 +18,7 @@ from fanout.subscribers.creation import Choices, Plan, RuleKind
 from fanout.subscribers.listing import Coverage, SubscriberView, view_all
 from fanout.subscribers.removal import Removal, drain, read_removal, require_consumer, unsubscribe
 from fanout.text import moment
+from sentinel.contract.filters import Transport
 
 TIMEOUT_DEFAULT_SECONDS = 600
 

@@ -11,11 +11,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from customer_events.event import NEWEST_MAJOR
-from fanout.contract.filters import Filter, Transport, render
-from fanout.contract.folder import ENVELOPE_FILE, EventContract, git, read_contract, read_text
 from fanout.contract.generated import GENERATED
 from fanout.errors import WrongUse
 from fanout.text import templates
+from sentinel.contract.filters import Filter, Transport, render
+from sentinel.contract.folder import ENVELOPE_FILE, EventContract, git, read_contract, read_text
 
 # What is chosen for a new subscriber, and every name that follows from it
 

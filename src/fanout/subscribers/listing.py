@@ -8,10 +8,10 @@ from typing import Any
 from customer_events import registry
 from customer_events.event import Status
 from fanout.aws import AwsTarget
-from fanout.contract.followed import followed_statuses
-from fanout.discovery import Publisher, Subscriber, find_publisher, list_subscribers
 from fanout.errors import WrongUse
 from fanout.sqs.queue import QueueDepth, read_depth, read_oldest_age
+from sentinel.contract.followed import followed_statuses
+from sentinel.discovery import Publisher, Subscriber, find_publisher, list_subscribers
 
 
 class Coverage(StrEnum):

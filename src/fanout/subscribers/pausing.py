@@ -8,31 +8,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import ceil
 
-from customer_events.instants import from_wire, to_wire
+from customer_events.instants import to_wire
 from fanout.aws import AwsTarget
-from fanout.discovery import find_subscriber, list_alarms
 from fanout.errors import WrongUse
 from fanout.sqs.queue import QueueFacts, read_oldest_age
 from fanout.sqs.subscription import of_subscriber
+from sentinel.discovery import Pause, find_subscriber, list_alarms
 
 PAUSE_MAX = timedelta(days=15)
 """The longest that an alarm can be muted, and how many by one rule: API_PutAlarmMuteRule."""
 MUTED_ALARMS_MAX = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pause:
-    """A subscriber's mark; `loses_at` is when retention starts to delete what waits."""
-
-    since: datetime
-    until: datetime
-    loses_at: datetime
-    because: str
-
-    def to_document(self) -> dict[str, str]:
-        """As the SSM parameter has it."""
-        instants = {name: to_wire(getattr(self, name)) for name in ("since", "until", "loses_at")}
-        return {**instants, "because": self.because}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,17 +90,6 @@ def carry_out(target: AwsTarget, plan: Plan) -> None:
     ssm.delete_parameters(Names=[mark])
 
 
-def paused(target: AwsTarget) -> dict[str, Pause]:
-    """Every subscriber that is marked as paused."""
-    pages = target.client("ssm").get_paginator("get_parameters_by_path")
-    answers = pages.paginate(Path=f"/{target.prefix}/paused/")
-    return {
-        parameter["Name"].rpartition("/")[2]: _pause(parameter["Value"])
-        for page in answers
-        for parameter in page["Parameters"]
-    }
-
-
 # Private functions
 
 
@@ -136,9 +110,3 @@ def _mute(target: AwsTarget, plan: Plan, pause: Pause) -> None:
 
 def _rule(target: AwsTarget, plan: Plan) -> str:
     return f"{target.prefix}-{plan.name}-paused"
-
-
-def _pause(text: str) -> Pause:
-    document = json.loads(text)
-    instants = {name: from_wire(document[name]) for name in ("since", "until", "loses_at")}
-    return Pause(**instants, because=document["because"])

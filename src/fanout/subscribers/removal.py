@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from fanout.aws import AwsTarget
-from fanout.discovery import Bus, Subscriber, find_bus, find_subscriber
 from fanout.errors import Refused, WrongUse
 from fanout.sqs.queue import QueueDepth, read_depth
-from fanout.sqs.subscription import deliveries
+from sentinel.discovery import Bus, Subscriber, deliveries, find_bus, find_subscriber
 
 POLL_INTERVAL_SECONDS = 1.0
 EMPTY_READS = 3

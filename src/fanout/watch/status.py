@@ -4,7 +4,6 @@ Only attributes, metrics and logs are read: no message is received, so no attemp
 metric of a queue goes blind.
 """
 
-import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,16 +22,6 @@ from customer_events.instants import to_wire
 from customer_events.metrics import Metric
 from fanout.aws import AwsTarget
 from fanout.console import OUT, print_facts, print_json, table
-from fanout.discovery import (
-    SHARED_GROUPS,
-    Bus,
-    Subscriber,
-    find_bus,
-    find_publisher,
-    find_subscriber,
-    list_alarms,
-    list_subscribers,
-)
 from fanout.errors import ExitCode, Refused, WrongUse
 from fanout.failures.store import ObjectStore
 from fanout.local import runtime
@@ -40,10 +29,8 @@ from fanout.runs.options import Check, Json
 from fanout.sqs.queue import QueueFacts, SqsQueue
 from fanout.sqs.subscription import of_subscriber
 from fanout.streams.poller import PollerStatus
-from fanout.subscribers.pausing import Pause, paused
 from fanout.text import moment, span
 from fanout.watch import findings as findings_module
-from fanout.watch.findings import Asking, Finding, Severity
 from fanout.watch.telemetry import (
     NOTHING,
     WINDOW_MINUTES,
@@ -58,13 +45,27 @@ from fanout.watch.telemetry import (
     sparkline,
     total,
 )
+from sentinel.discovery import (
+    SHARED_GROUPS,
+    Bus,
+    Pause,
+    Subscriber,
+    find_bus,
+    find_publisher,
+    find_subscriber,
+    is_mapping,
+    list_alarms,
+    list_subscribers,
+    paused,
+)
+from sentinel.findings import Asking, Finding, Severity, worst_first
 
 FAILURES_MAX = 1_000
 """Objects of each kind that are counted in the failure store."""
 LATE_SECONDS = 300
 """Older than this, what waits is late, as the alarms have it by default."""
 _WATCH_SECONDS = 5
-_MAPPING_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
 _READERS = 8
 
 # What is known
@@ -484,11 +485,6 @@ def _of_subscriber(prefix: str, subscriber: Subscriber, service: str) -> list[Wa
     return queue + of_ours + [_lambda(metric, function) for metric in _OF_LAMBDA]
 
 
-def is_mapping(mapping_id: str) -> bool:
-    """Whether it is an event source mapping's id; else it is a pipe's name."""
-    return _MAPPING_ID.fullmatch(mapping_id) is not None
-
-
 def read_mapping(target: AwsTarget, mapping_id: str) -> MappingFacts:
     """What Lambda says of an event source mapping, or EventBridge of a pipe."""
     functions, pipes = target.client("lambda"), target.client("pipes")
@@ -545,7 +541,7 @@ def status(
         asking = Asking()
         look = Look(context.obj, state=state, now=datetime.now(UTC), asking=asking)
         now = look.status(subscriber)
-        found = findings_module.sort([*asking.findings(), *judge(now)])
+        found = worst_first([*asking.findings(), *judge(now)])
         if as_json:
             print_json(to_document(now, found))
             break

@@ -21,13 +21,8 @@ from customer_events.event import CustomerStatusChanged
 from customer_events.instants import to_wire
 from customer_events.sequence import Sequence as EventSequence
 from event_consumer.order_guard import CLOCK_TOLERANCE
-from fanout.accounts.compare import StoredRow, guarded_table_rows
-from fanout.accounts.snapshots import Snapshot, Unreadable
-from fanout.accounts.table import find_accounts
 from fanout.aws import AwsTarget
 from fanout.console import OUT, print_facts, print_json, table, working
-from fanout.contract.filters import Domain, Kind, Match, branches, matches
-from fanout.discovery import Subscriber, list_subscribers
 from fanout.dlq.diagnosis import diagnose
 from fanout.dlq.selection import dead_since
 from fanout.errors import WrongUse
@@ -46,6 +41,11 @@ from publisher.ports import ParkedRecord
 from publisher.reasons import BadRecord
 from publisher.stream_records import StreamRecord
 from publisher.transitions import NoTransition, detect
+from sentinel.compare import StoredRow, guarded_table_rows
+from sentinel.contract.filters import Domain, Kind, Match, branches, matches
+from sentinel.discovery import Subscriber, list_subscribers
+from sentinel.snapshots import Snapshot, Unreadable
+from sentinel.table import find_accounts
 
 RECORDS_MAX = 200_000
 """Of the whole stream, which holds a day of everybody's changes."""

@@ -6,12 +6,12 @@ from random import Random
 
 from customer_events.sequence import sequence
 from fanout.accounts import backfill, reconcile, snapshots
-from fanout.accounts import table as accounts_table
 from fanout.dlq import replay, steps
 from fanout.failures import recover, store
 from fanout.runs.journal import intent
 from fanout.sqs.queue import SqsQueue
 from publisher.handlers import REPORT_OUTCOMES
+from sentinel import table as accounts_table
 from simulation import commands
 from simulation.checkers import (
     CONVERGES,

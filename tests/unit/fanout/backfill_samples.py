@@ -6,8 +6,8 @@ from typing import Any
 from customer_events.event import Status
 from customer_events.sequence import Sequence, SequenceSource
 from event_consumer.order_guard import Row
-from fanout.accounts.snapshots import Snapshot
-from fanout.discovery import Publisher
+from sentinel.discovery import Publisher
+from sentinel.snapshots import Snapshot
 
 SOURCE = "urn:novapay:accounts"
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

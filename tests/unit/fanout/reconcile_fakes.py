@@ -6,11 +6,11 @@ from typing import Any
 
 from customer_events.event import Status
 from event_consumer.order_guard import Row
-from fanout.accounts.compare import Expectation, StoredRow
-from fanout.accounts.drift import Sides
-from fanout.accounts.snapshots import Snapshot
-from fanout.accounts.table import Page, TableFacts
 from payments_consumer.standing import attributes
+from sentinel.compare import Expectation, StoredRow
+from sentinel.drift import Sides
+from sentinel.snapshots import Snapshot
+from sentinel.table import Page, TableFacts
 from unit.fanout.backfill_samples import at, row, snapshot
 
 EXPECTATION = Expectation(followed=frozenset(Status), rule=attributes)

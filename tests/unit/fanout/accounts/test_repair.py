@@ -5,9 +5,9 @@ import pytest
 from customer_events.event import Status
 from event_consumer.order_guard import judge
 from fanout.accounts.reconcile import End, send_repairs
-from fanout.accounts.snapshots import Unreadable
 from fanout.runs.ledger import State
 from fanout.runs.store import Operator, RunStore
+from sentinel.snapshots import Unreadable
 from unit.fanout.backfill_samples import NOON, SOURCE, at, row, snapshot
 from unit.fanout.reconcile_fakes import Tables, stored
 

@@ -1,8 +1,9 @@
 import pytest
 
-from fanout.accounts.compare import find_adapter, find_rule, guarded_table_rows
+from fanout.accounts.adapters import find_adapter, find_rule
 from fanout.errors import WrongUse
 from payments_consumer.standing import attributes
+from sentinel.compare import guarded_table_rows
 
 
 def test_payments_has_a_rule_and_others_have_none_unless_named():
@@ -24,7 +25,7 @@ def test_a_rule_that_is_no_function_is_named():
 
 
 def test_the_kits_tables_have_an_adapter_and_others_bring_one():
-    place = "fanout.accounts.compare:guarded_table_rows"
+    place = "sentinel.compare:guarded_table_rows"
     assert find_adapter(None) is find_adapter(place) is guarded_table_rows
     with pytest.raises(WrongUse, match="--adapter"):
         find_adapter("nowhere:rows")

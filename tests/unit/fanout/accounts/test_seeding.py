@@ -2,11 +2,12 @@ import pytest
 
 from customer_events.event import Status
 from fanout.accounts.backfill import Position, Seeding, Tally, positions, select_segments, total
-from fanout.accounts.snapshots import Unreadable
-from fanout.accounts.table import Page
 from fanout.errors import Refused
-from fanout.runs.pace import DepthBound, Pace, Stopping
+from fanout.runs.pace import DepthBound, Stopping
 from fanout.runs.store import Operator, RunStore
+from sentinel.pace import Pace
+from sentinel.snapshots import Unreadable
+from sentinel.table import Page
 from unit.fanout.backfill_samples import NOON, SOURCE, snapshot
 
 OPERATOR = Operator(user="jo", host="here", pid=1, identity="unknown", account="unknown")

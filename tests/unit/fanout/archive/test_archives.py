@@ -10,8 +10,8 @@ from botocore.stub import ANY, Stubber
 
 from fanout.archive.archives import EventBridgeArchive, SnsArchive
 from fanout.archive.commands import window
-from fanout.discovery import Bus
 from fanout.errors import Refused, WrongUse
+from sentinel.discovery import Bus
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:fraud"

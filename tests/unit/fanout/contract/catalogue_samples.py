@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from fanout.contract.filter_lint import Finding, lint, transport_of
-from fanout.contract.folder import Contract, read_contract
+from sentinel.contract.filter_lint import Finding, lint, transport_of
+from sentinel.contract.folder import Contract, read_contract
 
 SCHEMAS = Path(__file__).parents[4] / "schemas"
 _ALL = read_contract(SCHEMAS)

@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from fanout.contract.folder import Contract
 from fanout.contract.generated import render_page, side_by_side
+from sentinel.contract.folder import Contract
 from unit.fanout.contract.catalogue_samples import CONTRACT, EVENT
 
 PAGE = render_page(CONTRACT)

@@ -8,11 +8,11 @@ from fanout.dlq.replay import DlqReplay, Replay
 from fanout.dlq.selection import Selection
 from fanout.dlq.steps import ThroughConsumer, ThroughQueue
 from fanout.runs.operation import Selecting, Work
-from fanout.runs.pace import Pace
 from fanout.runs.report import make_report
 from fanout.runs.store import Operator, RunStore
 from fanout.sqs.scan import Sweep
 from fanout.sqs.subscription import Subscription
+from sentinel.pace import Pace
 from unit.fanout.dlq.dlq_fakes import Clock, FakeQueue
 
 WHO = Operator(user="jo", host="here", pid=1, identity="arn", account="1")

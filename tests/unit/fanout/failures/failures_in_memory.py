@@ -11,9 +11,9 @@ from fanout.failures.recover import FailuresRecover
 from fanout.failures.store import Deployment, ObjectStore
 from fanout.runs.journal import Journal
 from fanout.runs.operation import Selecting, Work
-from fanout.runs.pace import Pace
 from fanout.runs.report import make_report
 from fanout.runs.store import Operator, RunStore
+from sentinel.pace import Pace
 from unit.publisher.publisher_fakes import FakeBus, FakeContext, Rig
 from unit.publisher.stream_record_samples import ARN
 

@@ -6,7 +6,7 @@ from customer_events.decoder import decode
 from fanout.errors import Refused
 from fanout.failures.records import StreamRange
 from fanout.failures.recover import RECORDS_PER_CALL_MAX
-from fanout.runs.pace import Pace
+from sentinel.pace import Pace
 from unit.fanout.dlq.dlq_fakes import Clock
 from unit.fanout.failures.failures_in_memory import (
     Bench,

@@ -2,7 +2,8 @@ import threading
 
 import pytest
 
-from fanout.runs.pace import Pace, Stopping
+from fanout.runs.pace import Stopping
+from sentinel.pace import Pace
 
 
 class Clock:

@@ -10,8 +10,6 @@ import yaml
 from samtranslator.yaml_helper import yaml_parse
 from typer.testing import CliRunner
 
-from fanout.contract.filters import Transport
-from fanout.contract.folder import read_contract
 from fanout.errors import WrongUse
 from fanout.subscribers.commands import subscribers_app
 from fanout.subscribers.creation import (
@@ -22,6 +20,8 @@ from fanout.subscribers.creation import (
     with_import_rules,
     write,
 )
+from sentinel.contract.filters import Transport
+from sentinel.contract.folder import read_contract
 
 ROOT = Path(__file__).parents[4]
 COPIED = (

@@ -6,10 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from customer_events import metrics
-from fanout.discovery import Bus, is_ours
 from fanout.sqs.queue import QueueDepth, QueueFacts
-from fanout.subscribers.pausing import Pause
-from fanout.watch.findings import Severity
 from fanout.watch.status import (
     MappingFacts,
     PublisherFacts,
@@ -17,6 +14,8 @@ from fanout.watch.status import (
     SubscriberFacts,
     judge,
 )
+from sentinel.discovery import Bus, Pause, is_ours
+from sentinel.findings import Severity
 
 NOW = datetime(2026, 11, 27, 9, 30, tzinfo=UTC)
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:fanout-customer-status"

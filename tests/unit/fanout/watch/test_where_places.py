@@ -9,9 +9,9 @@ import pytest
 from customer_events.event import Change, CustomerStatusChanged, Status
 from customer_events.sequence import SequenceSource, sequence
 from event_consumer.order_guard import Row
-from fanout.accounts.compare import StoredRow
-from fanout.discovery import Subscriber
 from fanout.watch.where import DayChange, DeadOne, Seen, State, place
+from sentinel.compare import StoredRow
+from sentinel.discovery import Subscriber
 
 NOW = datetime(2026, 11, 27, 9, 30, tzinfo=UTC)
 EVENT_ID = UUID(int=7)

@@ -5,9 +5,9 @@ import pytest
 from customer_events.event import Status
 from customer_events.instants import to_wire
 from customer_events.sequence import SequenceSource
-from fanout.accounts.compare import Drift, Expectation, own_attributes
-from fanout.accounts.snapshots import Unreadable
 from payments_consumer.standing import attributes
+from sentinel.compare import Drift, Expectation, own_attributes
+from sentinel.snapshots import Unreadable
 from unit.fanout.backfill_samples import at, position, row, snapshot
 from unit.fanout.reconcile_fakes import EXPECTATION, stored
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from customer_events.instants import to_wire
-from fanout.accounts.drift import DifferenceStore
+from sentinel.drift import DifferenceStore
 from unit.fanout.backfill_samples import at, snapshot
 from unit.fanout.reconcile_fakes import EXPECTATION
 

@@ -4,8 +4,9 @@ from contextlib import closing
 import pytest
 
 from customer_events.event import Status
-from fanout.accounts.drift import Comparison, DifferenceStore, recheck
-from fanout.runs.pace import Pace, Stopping
+from fanout.runs.pace import Stopping
+from sentinel.drift import Comparison, DifferenceStore, recheck
+from sentinel.pace import Pace
 from unit.fanout.backfill_samples import at, position, row, snapshot
 from unit.fanout.reconcile_fakes import Tables, stored
 

@@ -1,9 +1,9 @@
 import pytest
 
 from customer_events.event import Status
-from fanout.contract.followed import followed_statuses
-from fanout.discovery import Subscriber
 from fanout.errors import WrongUse
+from sentinel.contract.followed import followed_statuses
+from sentinel.discovery import Subscriber
 from unit.fanout.backfill_samples import SOURCE, publisher
 
 EVERY = frozenset(Status)

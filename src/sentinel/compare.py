@@ -1,13 +1,11 @@
 """Compare a customer in Accounts with the subscriber's row, and read the subscriber's rows."""
 
 import json
-import pkgutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from importlib.util import find_spec
 from itertools import product
 from typing import Any, Final, Protocol, cast
 from uuid import UUID
@@ -20,9 +18,9 @@ from customer_events.sequence import Sequence as EventSequence
 from customer_events.sequence import SequenceSource
 from event_consumer.guarded_table import GUARD_ATTRIBUTES, read_row
 from event_consumer.order_guard import Row
-from fanout.accounts.snapshots import Item, Snapshot, Unreadable
-from fanout.accounts.table import ConsistentTable, Page, TableFacts, describe, page_of
-from fanout.errors import WrongUse
+from sentinel.errors import WrongUse
+from sentinel.snapshots import Item, Snapshot, Unreadable
+from sentinel.table import ConsistentTable, Page, TableFacts, describe, page_of
 
 # A customer and its row
 
@@ -400,56 +398,3 @@ def guarded_table_rows(client: Any, table: str, own: Sequence[str]) -> GuardedTa
         WrongUse: there is no such table, or its partition key is not `customer_id`.
     """
     return GuardedTableRows(client, describe(client, table, "customer_id"), own)
-
-
-# What a subscriber brings to the comparison: its business rule, and the adapter of its table
-
-
-RowsFactory = Callable[[Any, str, Sequence[str]], SubscriberRows]
-"""Makes an adapter of a boto3 DynamoDB client, the table's name and the rule's attributes."""
-
-KNOWN = {"payments": "payments_consumer.standing:attributes"}
-"""Where the rule of a subscriber is that is built here."""
-
-
-def find_rule(subscriber: str, named: str | None) -> Rule | None:
-    """The rule that `named` names as MODULE:FUNCTION, or else the one that is known, if any.
-
-    Known are those above, and those that `fanout subscribers new` has written. A rule is a function
-    of its event alone. It is asked with what the row and Accounts keep; what it makes of anything
-    else can't be checked, and is reported so.
-
-    Raises:
-        WrongUse: there is no such function.
-    """
-    path = named or KNOWN.get(subscriber)
-    if path is None:
-        package = f"{subscriber.replace('-', '_')}_consumer"
-        if find_spec(package) and find_spec(f"{package}.rule"):
-            path = f"{package}.rule:attributes"
-    rule: Rule | None = None
-    if path not in {None, "none"}:
-        rule = _function("--rule", path)
-    return rule
-
-
-def find_adapter(named: str | None) -> RowsFactory:
-    """The factory that `named` names as MODULE:FUNCTION; else the one of the kit's tables.
-
-    Raises:
-        WrongUse: there is no such function.
-    """
-    factory: RowsFactory = _function("--adapter", named) if named else guarded_table_rows
-    return factory
-
-
-def _function(option: str, path: str) -> Any:
-    try:
-        function = pkgutil.resolve_name(path)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise WrongUse(
-            f"{option} {path!r}: expected MODULE:FUNCTION, such as {KNOWN['payments']} ({error})."
-        ) from None
-    if not callable(function):
-        raise WrongUse(f"{option} {path!r} names no function.")
-    return function

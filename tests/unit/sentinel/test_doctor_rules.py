@@ -6,10 +6,10 @@ from datetime import date
 
 import pytest
 
-from fanout.contract.folder import installed_contract
-from fanout.discovery import Bus, Publisher, Subscriber
-from fanout.watch.findings import Severity
-from fanout.watch.rules import (
+from sentinel.contract.folder import installed_contract
+from sentinel.discovery import Bus, Publisher, Subscriber
+from sentinel.findings import Severity
+from sentinel.rules import (
     PublisherFacts,
     SubscriberFacts,
     check_alarms,

@@ -11,11 +11,10 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from fanout.accounts.snapshots import Item, ItemReader, Snapshot, Unreadable
-from fanout.aws import AwsTarget
-from fanout.discovery import Publisher
-from fanout.errors import Refused, WrongUse
 from publisher import attribute_values
+from sentinel.discovery import Publisher, Target
+from sentinel.errors import Refused, WrongUse
+from sentinel.snapshots import Item, ItemReader, Snapshot, Unreadable
 
 KEYS_MAX = 100
 """Keys in one BatchGetItem."""
@@ -236,7 +235,7 @@ class AccountsTable:
         return self.facts.id_type == "S" or attribute_values.number_text(customer_id) == customer_id
 
 
-def find_accounts(target: AwsTarget, publisher: Publisher) -> AccountsTable:
+def find_accounts(target: Target, publisher: Publisher) -> AccountsTable:
     """The Accounts table of a deployment.
 
     Raises:

@@ -11,11 +11,10 @@ from datetime import date
 from functools import partial
 from typing import Any, Final
 
-from fanout.contract.filter_lint import lint, transport_of
-from fanout.contract.folder import Contract
-from fanout.discovery import Bus, Publisher, Subscriber
-from fanout.streams.mapping import FIXED_SETTINGS
-from fanout.watch.findings import Finding, Severity
+from sentinel.contract.filter_lint import lint, transport_of
+from sentinel.contract.folder import Contract
+from sentinel.discovery import Bus, Publisher, Subscriber
+from sentinel.findings import Finding, Severity
 
 RECEIVES_MIN = 240
 """So often a message is received in an outage of 12 hours, at most (docs/guarantees.md)."""
@@ -28,6 +27,14 @@ DEPRECATED_FROM: Final = {
     "python3.14": date(2029, 6, 30),
 }
 """Lambda developer guide, "Lambda runtimes"."""
+FIXED_SETTINGS: Mapping[str, tuple[Any, ...]] = {
+    "StartingPosition": ("TRIM_HORIZON", None),
+    "FilterCriteria": ({"Filters": []}, {}, None),
+    "FunctionResponseTypes": (["ReportBatchItemFailures"],),
+    "BisectBatchOnFunctionError": (True,),
+    "MaximumRetryAttempts": (-1, None),
+}
+"""Settings that our templates fix, with each value that means the same; None: left out."""
 _VIEW_TYPE = "NEW_AND_OLD_IMAGES"
 _REPORTS = "ReportBatchItemFailures"
 _VISIBILITY_PER_TIMEOUT = 6

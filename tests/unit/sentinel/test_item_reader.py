@@ -1,8 +1,8 @@
 import pytest
 
 from customer_events.event import Status
-from fanout.accounts.snapshots import ItemReader, Unreadable
 from fanout.errors import WrongUse
+from sentinel.snapshots import ItemReader, Unreadable
 from unit.fanout.backfill_samples import at, item, position, publisher
 
 READ_AT = at(0.5)

@@ -5,17 +5,34 @@
 """
 
 import json
-import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 
+from customer_events.instants import from_wire, to_wire
 from customer_events.settings import SettingsReader
-from fanout.aws import AwsTarget
-from fanout.errors import WrongUse
 from publisher import settings
 from publisher.transitions import TableRules
+from sentinel.errors import WrongUse
+
+_MAPPING_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class Target(Protocol):
+    """A deployment in an account: the prefix of its names, and boto3 or botocore clients."""
+
+    prefix: str
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether this is an emulator on this machine, which keeps no metrics and no alarms."""
+        ...
+
+    def client(self, service: str) -> Any:
+        """The client of a service."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,13 +98,13 @@ class Subscriber:
     stack: str | None = None
 
 
-def find_bus(target: AwsTarget) -> Bus:
+def find_bus(target: Target) -> Bus:
     """Raises: WrongUse where no deployment has this prefix."""
     document = _parameter(target, "bus")
     return Bus(transport=document["transport"], arn=document["arn"])
 
 
-def find_publisher(target: AwsTarget) -> Publisher:
+def find_publisher(target: Target) -> Publisher:
     """Raises: WrongUse where no deployment has this prefix."""
     document = _parameter(target, "publisher")
     return Publisher(
@@ -99,7 +116,7 @@ def find_publisher(target: AwsTarget) -> Publisher:
     )
 
 
-def find_subscriber(target: AwsTarget, name: str) -> Subscriber:
+def find_subscriber(target: Target, name: str) -> Subscriber:
     """Raises: WrongUse where the deployment has no such subscriber; names those that it has."""
     subscribers = {each.name: each for each in list_subscribers(target)}
     if name not in subscribers:
@@ -110,7 +127,7 @@ def find_subscriber(target: AwsTarget, name: str) -> Subscriber:
     return subscribers[name]
 
 
-def list_subscribers(target: AwsTarget) -> list[Subscriber]:
+def list_subscribers(target: Target) -> list[Subscriber]:
     """Every subscriber of the deployment, by name.
 
     Raises: WrongUse where there is none, and no deployment has this prefix.
@@ -131,7 +148,7 @@ SHARED_GROUPS = ("publisher", "pipe", "topic", "bus")
 """What an alarm's name goes on with behind the prefix, unless it is a subscriber's."""
 
 
-def list_alarms(target: AwsTarget, groups: Sequence[str], **which: Any) -> list[dict[str, Any]]:
+def list_alarms(target: Target, groups: Sequence[str], **which: Any) -> list[dict[str, Any]]:
     """The deployment's alarms of these groups, composite ones included, as CloudWatch has them."""
     pages = target.client("cloudwatch").get_paginator("describe_alarms")
     kinds = ["MetricAlarm", "CompositeAlarm"]
@@ -149,36 +166,50 @@ def is_ours(alarm: str, prefix: str, groups: Iterable[str]) -> bool:
     return any(f"{alarm}-".startswith(f"{prefix}-{group}-") for group in groups)
 
 
-# Private functions
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """A subscriber's mark; `loses_at` is when retention starts to delete what waits."""
+
+    since: datetime
+    until: datetime
+    loses_at: datetime
+    because: str
+
+    def to_document(self) -> dict[str, str]:
+        """As the SSM parameter has it."""
+        instants = {name: to_wire(getattr(self, name)) for name in ("since", "until", "loses_at")}
+        return {**instants, "because": self.because}
 
 
-def _subscriber(document: dict[str, Any]) -> Subscriber:
-    versions = _versions(document.get("versions", "2"))
-    return Subscriber(**_texts(Subscriber, document) | {"versions": versions})
+def paused(target: Target) -> dict[str, Pause]:
+    """Every subscriber that is marked as paused."""
+    pages = target.client("ssm").get_paginator("get_parameters_by_path")
+    answers = pages.paginate(Path=f"/{target.prefix}/paused/")
+    return {
+        parameter["Name"].rpartition("/")[2]: _pause(parameter["Value"])
+        for page in answers
+        for parameter in page["Parameters"]
+    }
 
 
-def _texts(kind: type, document: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a parameter by name; an empty one is not configured, like a missing one."""
-    return {each.name: document.get(each.name) or None for each in fields(kind)}
+def deliveries(target: Target, bus: Bus, queue_arn: str) -> list[str]:
+    """What delivers to a queue: ARNs of SNS subscriptions, or names of EventBridge rules."""
+    if bus.transport == "eventbridge":
+        pages = target.client("events").get_paginator("list_rule_names_by_target")
+        answers = pages.paginate(TargetArn=queue_arn, EventBusName=bus.name)
+        return [name for page in answers for name in page["RuleNames"]]
+    pages = target.client("sns").get_paginator("list_subscriptions_by_topic")
+    return [
+        subscription["SubscriptionArn"]
+        for page in pages.paginate(TopicArn=bus.arn)
+        for subscription in page["Subscriptions"]
+        if subscription["Endpoint"] == queue_arn
+    ]
 
 
-def _versions(value: str | list[int]) -> tuple[int, ...]:
-    parts = value.split(",") if isinstance(value, str) else value
-    return tuple(int(part) for part in parts)
-
-
-def _parameter(target: AwsTarget, name: str) -> dict[str, Any]:
-    ssm = target.client("ssm")
-    path = f"/{target.prefix}/{name}"
-    try:
-        value = ssm.get_parameter(Name=path)["Parameter"]["Value"]
-    except ssm.exceptions.ParameterNotFound:
-        raise WrongUse(
-            f"No SSM parameter {path}: nothing is deployed under this prefix in this region; "
-            "check --prefix, --region and --profile."
-        ) from None
-    document: dict[str, Any] = json.loads(value)
-    return document
+def is_mapping(mapping_id: str) -> bool:
+    """Whether it is an event source mapping's id; else it is a pipe's name."""
+    return _MAPPING_ID.fullmatch(mapping_id) is not None
 
 
 def table_rules(publisher: Publisher) -> TableRules:
@@ -200,7 +231,39 @@ def table_rules(publisher: Publisher) -> TableRules:
     return rules
 
 
-def state_folder(prefix: str) -> Path:
-    """Where this person's state for a deployment lives, by the XDG base directories."""
-    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(base) / "fanout" / prefix
+# Private functions
+
+
+def _subscriber(document: dict[str, Any]) -> Subscriber:
+    versions = _versions(document.get("versions", "2"))
+    return Subscriber(**_texts(Subscriber, document) | {"versions": versions})
+
+
+def _texts(kind: type, document: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a parameter by name; an empty one is not configured, like a missing one."""
+    return {each.name: document.get(each.name) or None for each in fields(kind)}
+
+
+def _versions(value: str | list[int]) -> tuple[int, ...]:
+    parts = value.split(",") if isinstance(value, str) else value
+    return tuple(int(part) for part in parts)
+
+
+def _parameter(target: Target, name: str) -> dict[str, Any]:
+    ssm = target.client("ssm")
+    path = f"/{target.prefix}/{name}"
+    try:
+        value = ssm.get_parameter(Name=path)["Parameter"]["Value"]
+    except ssm.exceptions.ParameterNotFound:
+        raise WrongUse(
+            f"No SSM parameter {path}: nothing is deployed under this prefix in this region; "
+            "check --prefix, --region and --profile."
+        ) from None
+    document: dict[str, Any] = json.loads(value)
+    return document
+
+
+def _pause(text: str) -> Pause:
+    document = json.loads(text)
+    instants = {name: from_wire(document[name]) for name in ("since", "until", "loses_at")}
+    return Pause(**instants, because=document["because"])

@@ -16,8 +16,8 @@ from enum import IntEnum, StrEnum
 from itertools import product
 from typing import Any, Final, NamedTuple
 
-from fanout.contract.folder import Contract, EventContract, EventVersion
-from fanout.errors import WrongUse
+from sentinel.contract.folder import Contract, EventContract, EventVersion
+from sentinel.errors import WrongUse
 
 Filter = dict[str, Any]
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from fanout.contract.filters import (
+from sentinel.contract.filters import (
     NO_STATUS,
     Clause,
     Domain,
@@ -22,7 +22,7 @@ from fanout.contract.filters import (
     matches,
     text_of,
 )
-from fanout.contract.folder import Contract
+from sentinel.contract.folder import Contract
 
 _EVENTBRIDGE_KEYS = frozenset(
     {"source", "detail-type", "detail", "account", "region", "resources", "version", "id", "time"}

@@ -10,8 +10,8 @@ from moto.events.models import EventPattern
 from moto.sns.utils import FilterPolicyMatcher
 
 from customer_events.event import Status
-from fanout.contract.filters import Match, Transport, branches, kinds_of, matches, render
 from fanout.errors import WrongUse
+from sentinel.contract.filters import Match, Transport, branches, kinds_of, matches, render
 from unit.fanout.contract.catalogue_samples import CONTRACT, EVENT, V1, V2, findings, rules
 
 SNS_KINDS = kinds_of(CONTRACT, Transport.SNS)

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ministack.services.eventbridge import _compile_pattern, _InvalidPattern, _matches_detail
 
-from fanout.contract.filter_lint import refusals
-from fanout.contract.filters import (
+from sentinel.contract.filter_lint import refusals
+from sentinel.contract.filters import (
     Domain,
     Match,
     Transport,

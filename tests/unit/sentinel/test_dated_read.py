@@ -3,9 +3,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from event_consumer.order_guard import CLOCK_TOLERANCE
-from fanout.accounts import table as dated_read
-from fanout.accounts.table import LONGEST_READ_SECONDS, dated
 from fanout.errors import Refused
+from sentinel import table as dated_read
+from sentinel.table import LONGEST_READ_SECONDS, dated
 
 BEGAN = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 

@@ -28,7 +28,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from customer_events.shipped import project_root
-from fanout.errors import WrongUse
+from sentinel.errors import WrongUse
 
 # The form of a registry and of a schema: every field that this project reads of them
 

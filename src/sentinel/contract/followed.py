@@ -13,8 +13,8 @@ from itertools import product
 
 from customer_events.encoder import downcast
 from customer_events.event import EVENT_NAME, Status
-from fanout.contract.filter_lint import refusals, transport_of
-from fanout.contract.filters import (
+from sentinel.contract.filter_lint import refusals, transport_of
+from sentinel.contract.filters import (
     ABSENT,
     NO_STATUS,
     Clause,
@@ -27,9 +27,9 @@ from fanout.contract.filters import (
     match,
     matches,
 )
-from fanout.contract.folder import Contract, installed_contract
-from fanout.discovery import Publisher, Subscriber
-from fanout.errors import WrongUse
+from sentinel.contract.folder import Contract, installed_contract
+from sentinel.discovery import Publisher, Subscriber
+from sentinel.errors import WrongUse
 
 _Transition = tuple[Status | None, Status]
 

@@ -7,8 +7,8 @@ import pytest
 
 from customer_events.event import Change, CustomerStatusChanged, Status
 from event_consumer.order_guard import Row
-from fanout.accounts.compare import _CHOICES, Drift, Expectation, own_attributes
 from fanout.errors import WrongUse
+from sentinel.compare import _CHOICES, Drift, Expectation, own_attributes
 from unit.fanout.backfill_samples import at, row, snapshot
 from unit.fanout.reconcile_fakes import stored
 

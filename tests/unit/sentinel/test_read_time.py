@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fanout.accounts.table import read_time
+from sentinel.table import read_time
 
 HEADER = "Mon, 23 Nov 2026 09:30:05 GMT"
 STAMPED = datetime(2026, 11, 23, 9, 30, 5, tzinfo=UTC)

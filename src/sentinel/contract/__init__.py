@@ -1,0 +1,1 @@
+"""The contract as the folder `schemas/` has it, and what filters select of it."""

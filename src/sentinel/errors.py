@@ -1,0 +1,32 @@
+"""Why something can't be done, in a sentence, and how a command exits then."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Documented in `docs/reference/cli.md`; scripts branch on them."""
+
+    DONE = 0
+    FOUND = 1
+    WRONG_USE = 2
+    REFUSED = 3
+    INTERRUPTED = 130
+
+
+class CommandError(Exception):
+    """A clear sentence for the person at the terminal, and the exit code for their script.
+
+    The sentence names the thing at fault, what was expected, and what to do.
+    """
+
+    exit_code = ExitCode.WRONG_USE
+
+
+class WrongUse(CommandError):
+    """The call itself is wrong: a bad file, an unknown name, a contradiction."""
+
+
+class Refused(CommandError):
+    """AWS (or the machine) said no, or could not be reached."""
+
+    exit_code = ExitCode.REFUSED

@@ -1,0 +1,73 @@
+"""What is wrong: one shape, whoever finds it."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from functools import partial
+from typing import Any, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+T = TypeVar("T")
+
+
+class Severity(StrEnum):
+    """How bad a finding is; in the order in which they are shown."""
+
+    WRONG = "wrong"
+    """Something is lost, late or will be: act."""
+    WARNING = "warning"
+    """It works, but one more fault would hurt."""
+    NOTE = "note"
+    """Nothing is wrong; a person should know."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that a person should know.
+
+    Attributes:
+        subject: what it is about: the publisher, a subscriber, an alarm.
+        what: what is the case, in one sentence.
+        harm: what follows from it; "" where the sentence says so.
+        fix: what to do, or to type.
+    """
+
+    severity: Severity
+    subject: str
+    what: str
+    harm: str = ""
+    fix: str = ""
+
+    def to_document(self) -> dict[str, Any]:
+        """One JSON object with every field."""
+        return asdict(self)
+
+
+@dataclass(slots=True)
+class Asking:
+    """Asks AWS, and notes what it refuses to say, so that one refusal hides nothing else."""
+
+    _unread: dict[str, None] = field(default_factory=dict)
+
+    def ask(self, what: str, call: Callable[[], T], otherwise: T) -> T:
+        """The answer; `otherwise` where AWS refuses. `what` is the subject of a sentence."""
+        try:
+            return call()
+        except (BotoCoreError, ClientError) as error:
+            answer: Any = getattr(error, "response", {})
+            code = answer.get("Error", {}).get("Code") or type(error).__name__
+            self._unread[f"{what} can't be read ({code})."] = None
+            return otherwise
+
+    def findings(self) -> list[Finding]:
+        """What was not seen may be wrong, so it is no good news."""
+        fix = "Give your role that permission."
+        about = partial(Finding, severity=Severity.WRONG, subject="this command", fix=fix)
+        return [about(what=what) for what in self._unread]
+
+
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """The worst first, else in their order."""
+    order = list(Severity)
+    return sorted(findings, key=lambda finding: order.index(finding.severity))
