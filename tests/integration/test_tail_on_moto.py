@@ -6,11 +6,10 @@ from datetime import timedelta
 import pytest
 
 from customer_events.instants import from_wire
-from fanout.discovery import find_bus
-from fanout.sqs.subscription import deliveries
 from fanout.watch import tail
 from fanout.watch.tail import listening
 from integration.test_subscribers_on_moto import deploy
+from sentinel.discovery import deliveries, find_bus
 from unit.fanout.dlq.dlq_fakes import NOON, body
 
 pytestmark = pytest.mark.slow

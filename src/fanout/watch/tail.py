@@ -18,11 +18,10 @@ from customer_events.instants import to_wire
 from event_consumer.unwrap import unwrap
 from fanout.aws import AwsTarget
 from fanout.console import ERR, OUT, print_json
-from fanout.discovery import Bus, find_bus, find_subscriber
 from fanout.errors import WrongUse
 from fanout.runs.options import Json, Reveal, seconds_of
-from fanout.sqs.subscription import deliveries
 from fanout.text import mask_customer, reveal_body
+from sentinel.discovery import Bus, deliveries, find_bus, find_subscriber
 
 _TARGET = "tail"
 _WAIT_SECONDS = 5
