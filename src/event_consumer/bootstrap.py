@@ -29,6 +29,7 @@ READ_TIMEOUT_SECONDS = 3
 ATTEMPTS_MAX = 2
 
 
+@without_collecting
 def latest_state_consumer(
     rule: Callable[[CustomerStatusChanged], Mapping[str, str]],
     environ: Mapping[str, str] | None = None,
@@ -42,9 +43,28 @@ def latest_state_consumer(
     Raises:
         BadSettings: names every variable that is missing or wrong.
     """
-    return without_collecting(partial(_latest_state, rule, environ))
+    from botocore.session import get_session
+
+    from event_consumer.guarded_batches import GuardedBatches
+    from event_consumer.guarded_table import GuardedTable
+    from event_consumer.latest_state import LatestState
+
+    settings = from_environment(os.environ if environ is None else environ)
+    tolerance = settings.clock_tolerance
+    session = get_session()
+    client = aws_client(session, "dynamodb", settings)
+    table = GuardedTable(client, settings.table_name, rule=rule, tolerance=tolerance)
+    batches = GuardedBatches(client, settings.table_name, table)
+    handler = LatestState(
+        table,
+        batches=batches if settings.write_in_batches else None,
+        writers_max=settings.writers_max,
+        tolerance=tolerance,
+    )
+    return _with_notes(settings, handler, session)
 
 
+@without_collecting
 def every_event_consumer(
     handle: "HandleEvent", environ: Mapping[str, str] | None = None
 ) -> LambdaHandler:
@@ -59,7 +79,18 @@ def every_event_consumer(
     Raises:
         BadSettings: names every variable that is missing or wrong.
     """
-    return without_collecting(partial(_every_event, handle, environ))
+    from botocore.session import get_session
+
+    from event_consumer.every_event import EveryEvent
+    from event_consumer.processed_events import ProcessedEventsTable
+
+    settings = from_environment(os.environ if environ is None else environ)
+    session = get_session()
+    # The writes that it commits are the subscriber's own: botocore says what is wrong with them.
+    client = aws_client(session, "dynamodb", settings, parameter_validation=True)
+    processed = ProcessedEventsTable(client, settings.table_name)
+    handler = EveryEvent(processed, handle, workers_max=settings.writers_max)
+    return _with_notes(settings, handler, session)
 
 
 def lambda_handler(
@@ -128,45 +159,6 @@ def aws_client(
 
 
 # Private functions
-
-
-def _latest_state(
-    rule: Callable[[CustomerStatusChanged], Mapping[str, str]], environ: Mapping[str, str] | None
-) -> LambdaHandler:
-    from botocore.session import get_session
-
-    from event_consumer.guarded_batches import GuardedBatches
-    from event_consumer.guarded_table import GuardedTable
-    from event_consumer.latest_state import LatestState
-
-    settings = from_environment(os.environ if environ is None else environ)
-    tolerance = settings.clock_tolerance
-    session = get_session()
-    client = aws_client(session, "dynamodb", settings)
-    table = GuardedTable(client, settings.table_name, rule=rule, tolerance=tolerance)
-    batches = GuardedBatches(client, settings.table_name, table)
-    handler = LatestState(
-        table,
-        batches=batches if settings.write_in_batches else None,
-        writers_max=settings.writers_max,
-        tolerance=tolerance,
-    )
-    return _with_notes(settings, handler, session)
-
-
-def _every_event(handle: "HandleEvent", environ: Mapping[str, str] | None) -> LambdaHandler:
-    from botocore.session import get_session
-
-    from event_consumer.every_event import EveryEvent
-    from event_consumer.processed_events import ProcessedEventsTable
-
-    settings = from_environment(os.environ if environ is None else environ)
-    session = get_session()
-    # The writes that it commits are the subscriber's own: botocore says what is wrong with them.
-    client = aws_client(session, "dynamodb", settings, parameter_validation=True)
-    processed = ProcessedEventsTable(client, settings.table_name)
-    handler = EveryEvent(processed, handle, workers_max=settings.writers_max)
-    return _with_notes(settings, handler, session)
 
 
 def _with_notes(settings: ConsumerSettings, handler: "EventHandler", session: Any) -> LambdaHandler:

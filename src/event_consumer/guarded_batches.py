@@ -10,9 +10,9 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchStatemen
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from botocore.exceptions import ClientError
 
@@ -41,22 +41,15 @@ _LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, kw_only=True)
-class _Pending:
-    """An event that has no answer yet; `inserts` is how it is tried next."""
+class _Try:
+    """An event under way: `inserts` is how it is tried next, if it `is_open` for a statement."""
 
     event: CustomerStatusChanged
-    change: GuardedWrite
     row_wanted: bool
-    inserts: bool
-
-
-@dataclass(slots=True, kw_only=True)
-class _Call:
-    """What one call left: answers by index, what to try the other way, and how many refusals."""
-
-    answers: dict[int, Written | Handled] = field(default_factory=dict)
-    again: dict[int, _Pending] = field(default_factory=dict)
-    refusals: int = 0
+    change: GuardedWrite | None = None
+    inserts: bool = False
+    is_open: bool = False
+    answer: Written | Handled | None = None
 
 
 class GuardedBatches:
@@ -79,93 +72,80 @@ class GuardedBatches:
         deadline: Deadline,
     ) -> list[Written | Handled]:
         """See `RowBatches.write`."""
-        answers: dict[int, Written | Handled] = {}
-        pending: dict[int, _Pending] = {}
-        for index, (event, row_wanted) in enumerate(zip(events, rows_wanted, strict=True)):
-            try:
-                change = self._table.prepare(event)
-            except Exception as error:  # noqa: BLE001 (the rule's own fault: this event's alone)
-                answers[index] = failed(error)
-                continue
-            if _is_sayable(change.own):
-                inserts = event.repairs is None and event.change in _MAKES_ROWS
-                pending[index] = _Pending(
-                    event=event, change=change, row_wanted=row_wanted, inserts=inserts
-                )
+        tries = list(map(self._begin, events, rows_wanted))
         for _ in range(ATTEMPTS_MAX):
-            if not pending or deadline.is_over():
+            still_open = [one for one in tries if one.is_open]
+            if not still_open or deadline.is_over():
                 break
-            call = self._call(pending)
-            answers |= call.answers
-            if call.refusals == len(pending):
-                self._give_up()
-            pending = call.again
-        return [
-            answers[index] if index in answers else self._write_alone(event, deadline)
-            for index, event in enumerate(events)
-        ]
+            self._call(still_open)
+        return [one.answer or self._write_alone(one.event, deadline) for one in tries]
 
     # Private functions
 
-    def _call(self, pending: Mapping[int, _Pending]) -> _Call:
-        """Try each event once; what has neither an answer nor another try is written alone."""
-        call = _Call()
-        statements = [self._statement(one) for one in pending.values()]
+    def _begin(self, event: CustomerStatusChanged, row_wanted: bool) -> _Try:
+        one = _Try(event=event, row_wanted=row_wanted)
         try:
-            responses = self._client.batch_execute_statement(Statements=statements)["Responses"]
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _REFUSALS:
-                call.refusals = len(pending)
-            else:
-                call.answers = dict.fromkeys(pending, failed(error))
-            return call
-        except Exception as error:  # noqa: BLE001 (no answer: all of it comes back)
-            call.answers = dict.fromkeys(pending, failed(error))
-            return call
-        if len(responses) != len(statements):
-            mismatch = retry("ResponsesDoNotMatchStatements", Cause.UNEXPECTED)
-            call.answers = dict.fromkeys(pending, mismatch)
-            return call
-        for (index, one), response in zip(pending.items(), responses, strict=True):
-            self._read(index, one, response, call)
-        return call
+            one.change = self._table.prepare(event)
+        except Exception as error:  # noqa: BLE001 (the rule's own fault: this event's alone)
+            one.answer = failed(error)
+            return one
+        one.inserts = event.repairs is None and event.change in _MAKES_ROWS
+        one.is_open = _is_sayable(one.change.own)
+        return one
 
-    def _read(self, index: int, one: _Pending, response: Mapping[str, Any], call: _Call) -> None:
+    def _call(self, tries: Sequence[_Try]) -> None:
+        """Try each event once; what is left open may be tried again, the other way."""
+        trouble = retry("ResponsesDoNotMatchStatements", Cause.UNEXPECTED)
+        try:
+            statements = [self._statement(one) for one in tries]
+            responses = self._client.batch_execute_statement(Statements=statements)["Responses"]
+        except Exception as error:  # noqa: BLE001 (no answer: all of it comes back)
+            responses, trouble = [], failed(error)
+            if isinstance(error, ClientError) and error.response["Error"]["Code"] in _REFUSALS:
+                responses = [{"Error": error.response["Error"]}] * len(tries)
+        for one in tries:
+            one.is_open = False
+            one.answer = None if len(responses) == len(tries) else trouble
+        if len(responses) != len(tries):
+            return
+        refusals = list(map(self._read, tries, responses)).count(True)
+        if 1 < len(tries) == refusals:  # one alone may be refused for what is in it
+            self._give_up()
+
+    def _read(self, one: _Try, response: Mapping[str, Any]) -> bool:
+        """Take a statement's response; whether it was refused as a statement."""
         error = response.get("Error")
         if error is None:
-            call.answers[index] = _applied(one, response.get("Item"))
-            return
+            one.answer = _applied(one, response.get("Item"))
+            return False
         code, item = error.get("Code"), error.get("Item")
-        other_way = "DuplicateItem" if one.inserts else "ConditionalCheckFailed"
         if code in _REFUSALS:
-            call.refusals += 1
-        elif code != other_way:
-            refusal = ClientError({"Error": {"Code": str(code)}}, "BatchExecuteStatement")
-            call.answers[index] = failed(refusal)
+            return True
+        if code != ("DuplicateItem" if one.inserts else "ConditionalCheckFailed"):
+            fault = ClientError({"Error": {"Code": str(code)}}, "BatchExecuteStatement")
+            one.answer = failed(fault)
         elif one.inserts or (item is None and one.event.repairs is None):
-            one.inserts = not one.inserts
-            call.again[index] = one
+            one.inserts, one.is_open = not one.inserts, True
         else:
             try:
-                call.answers[index] = refused(item)
+                one.answer = refused(item)
             except Exception as contradiction:  # noqa: BLE001 (a row that was changed by hand)
-                call.answers[index] = failed(contradiction)
+                one.answer = failed(contradiction)
+        return False
 
-    def _statement(self, one: _Pending) -> dict[str, Any]:
-        values = {**one.change.assigned, **one.change.own}
-        key = {"S": one.change.customer_id}
+    def _statement(self, one: _Try) -> dict[str, Any]:
+        change = cast("GuardedWrite", one.change)
+        values = {**change.assigned, **change.own}
+        key = {"S": change.customer_id}
         if one.inserts:
             text = _insert_text(self._table_name, tuple(values))
             return {"Statement": text, "Parameters": [key, *values.values()]}
-        condition, returns = one.change.condition, one.row_wanted
-        text, operands = _update_text(self._table_name, tuple(values), condition, returns=returns)
+        text, operands = _update_text(
+            self._table_name, tuple(values), change.condition, returns=one.row_wanted
+        )
         return {
             "Statement": text,
-            "Parameters": [
-                *values.values(),
-                key,
-                *(one.change.operands[operand] for operand in operands),
-            ],
+            "Parameters": [*values.values(), key, *map(change.operands.__getitem__, operands)],
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
 
@@ -199,10 +179,10 @@ def _is_sayable(own: Mapping[str, Any]) -> bool:
     return length <= OWN_NAMES_MAX_BYTES and all(map(_PLAIN_NAME.fullmatch, own))
 
 
-def _applied(one: _Pending, item: Any) -> Written:
+def _applied(one: _Try, item: Any) -> Written:
     """The row is known where it was asked for and came, or is all of what was inserted."""
-    if one.inserts:
-        item = {**one.change.assigned}
+    if one.inserts and one.change:
+        item = one.change.assigned
     return applied(item) if one.row_wanted and item else Written(applied=True, row=None)
 
 

@@ -23,24 +23,13 @@ READ_TIMEOUT_SECONDS = 4
 PARKING_ATTEMPTS = 2
 
 
+@without_collecting
 def build() -> "StreamHandler":
     """The handler of the stream's event source mapping.
 
     Raises:
         customer_events.settings.BadSettings: names every variable that is missing or wrong.
     """
-    return without_collecting(_stream_handler)
-
-
-def build_for_pipe() -> "PipeHandler":
-    """The handler of a pipe's enrichment; raises as `build` does."""
-    return without_collecting(_pipe_handler)
-
-
-# Private functions
-
-
-def _stream_handler() -> "StreamHandler":
     from publisher.handlers import StreamHandler
     from publisher.settings import from_environment
 
@@ -50,7 +39,9 @@ def _stream_handler() -> "StreamHandler":
     return StreamHandler(bus=bus, **_shared(settings, session, executor))
 
 
-def _pipe_handler() -> "PipeHandler":
+@without_collecting
+def build_for_pipe() -> "PipeHandler":
+    """The handler of a pipe's enrichment; raises as `build` does."""
     from publisher.handlers import PipeHandler
     from publisher.settings import for_pipe
 
@@ -60,6 +51,9 @@ def _pipe_handler() -> "PipeHandler":
         batch_size_max=settings.batch_size_max,
         **_shared(settings, *_session_and_executor()),
     )
+
+
+# Private functions
 
 
 def _session_and_executor() -> "tuple[Session, Executor]":

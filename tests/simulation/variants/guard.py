@@ -193,12 +193,12 @@ class Misreading(GuardedBatches):
         self._code = code
         self._meaning = meaning
 
-    def _read(self, index, one, response, call):
+    def _read(self, one, response):
         error = response.get("Error", {})
-        if error.get("Code") == self._code and "Item" not in error:
-            call.answers[index] = self._meaning
-        else:
-            super()._read(index, one, response, call)
+        if error.get("Code") != self._code or "Item" in error:
+            return super()._read(one, response)
+        one.answer = self._meaning
+        return False
 
 
 class Shifted:

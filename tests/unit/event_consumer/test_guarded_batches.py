@@ -137,6 +137,14 @@ def test_what_statements_do_not_settle_an_update_item_does(script):
     assert client.calls[-1] == ["c-1", "c-2"]
 
 
+def test_one_insert_that_is_refused_ends_no_batches():
+    client = Dynamo({"c-1": [NO_ROW, error("ValidationError")]})
+    handler = handler_of(client)
+    for _ in range(2):
+        assert outcomes(handler.handle(of_customers(2))) == ["APPLIED"] * 2
+    assert (len(client.calls), client.alone) == (3, ["c-1"])
+
+
 def test_a_refused_repair_of_an_absent_row_makes_none():
     client = Dynamo({"c-1": [NO_ROW]})
     missing = repair(live(7), Status.CLOSED, seconds=900)
