@@ -12,8 +12,10 @@ from urllib.request import urlopen
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from ministack.services import dynamodb as emulated
 
 from aws_parts import create_table
+from fanout.demo.witnesses import StreamTap
 from fanout.local import stack
 from waiting import eventually
 
@@ -135,6 +137,21 @@ def test_the_emulators_stream_mapping_loses_what_a_partial_answer_reports(bare_e
     dynamodb.put_item(TableName="lossy", Item={"customer_id": {"S": "second"}})
     eventually(lambda: len(seen()) > 1, "the second batch was answered")
     assert seen() == ["seen first", "seen second"]
+
+
+def test_a_partiql_write_is_in_the_stream_only_by_our_repair(bare_emulator):
+    dynamodb = bare_emulator.client("dynamodb")
+    stream_arn = create_table(dynamodb, "by-statement", streamed=True)
+    insert = "INSERT INTO \"by-statement\" VALUE {'customer_id': 'c-1', 'status': 'ACTIVE'}"
+    update = "UPDATE \"by-statement\" SET status = 'CLOSED' WHERE customer_id = 'c-1'"
+    for statement in (insert, update):
+        dynamodb.batch_execute_statement(Statements=[{"Statement": statement}])
+    records = StreamTap(bare_emulator.client("dynamodbstreams"), stream_arn).read()
+    changes = [(each["eventName"], each["dynamodb"]["NewImage"]["status"]["S"]) for each in records]
+    assert changes == [("INSERT", "ACTIVE"), ("MODIFY", "CLOSED")]
+
+    for statement in (emulated._partiql_insert, emulated._partiql_update):
+        assert "_emit_stream_event" not in statement.__code__.co_names
 
 
 def test_a_batch_call_asks_for_an_action_that_aws_does_not_have(strict_emulator):

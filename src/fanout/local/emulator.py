@@ -60,7 +60,7 @@ def started(
     """MiniStack in a process group of its own, until the block ends; see also `await_ready`."""
     with folder.emulator_log.open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "ministack"],
+            [sys.executable, "-m", "fanout.local.ministack_main"],
             env=clean_environment(folder.temporary)
             | _settings(folder.temporary, port=port, region=region, iam=iam),
             cwd=folder.temporary,
