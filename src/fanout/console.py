@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import Any, Final
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -27,6 +28,8 @@ from rich.progress import (
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
+
+from customer_events.instants import to_wire
 
 PIPED_COLUMNS: Final = 200
 """How wide a table may become in a pipe, where the 80 columns that Rich takes would fold its cells
@@ -75,8 +78,8 @@ ERR = _Output(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 def print_json(document: Any) -> None:
     """Write the command's one JSON document to standard output, in ASCII that prints."""
-    text = json.dumps(document, indent=2, sort_keys=False, default=str).replace("\x7f", "\\u007f")
-    OUT.file.write(text + "\n")
+    text = json.dumps(document, indent=2, sort_keys=False, default=_as_text)
+    OUT.file.write(text.replace("\x7f", "\\u007f") + "\n")
 
 
 def table(title: str, *columns: str) -> Table:
@@ -144,6 +147,10 @@ def working(what: str, total: float | None = None) -> Iterator[Callable[[float],
 
 
 # Private functions
+
+
+def _as_text(value: object) -> str:
+    return to_wire(value) if isinstance(value, datetime) else str(value)
 
 
 def _line(task: Task) -> str:

@@ -1,10 +1,10 @@
 """What is wrong: one shape, whoever finds it."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -39,10 +39,6 @@ class Finding:
     harm: str = ""
     fix: str = ""
 
-    def to_document(self) -> dict[str, Any]:
-        """One JSON object with every field."""
-        return asdict(self)
-
 
 @dataclass(slots=True)
 class Asking:
@@ -55,9 +51,10 @@ class Asking:
         try:
             return call()
         except (BotoCoreError, ClientError) as error:
-            answer: Any = getattr(error, "response", {})
-            code = answer.get("Error", {}).get("Code") or type(error).__name__
-            self._unread[f"{what} can't be read ({code})."] = None
+            why = type(error).__name__
+            if isinstance(error, ClientError):
+                why = f"{error.operation_name}: {error.response.get('Error', {}).get('Code')}"
+            self._unread[f"{what} can't be read ({why})."] = None
             return otherwise
 
     def findings(self) -> list[Finding]:

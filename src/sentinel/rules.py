@@ -39,6 +39,8 @@ _VIEW_TYPE = "NEW_AND_OLD_IMAGES"
 _REPORTS = "ReportBatchItemFailures"
 _VISIBILITY_PER_TIMEOUT = 6
 """As Lambda's guide asks ("Using Lambda with Amazon SQS"), or a second worker gets the message."""
+MISSING = "Missing"
+"""The `State` of a mapping that does not exist."""
 Answer = Mapping[str, Any]
 
 
@@ -46,8 +48,8 @@ Answer = Mapping[str, Any]
 class PublisherFacts:
     """The publisher, and what it reads and writes.
 
-    `mapping` is None with a pipe; `denied` are actions that its role lacks; `versioned` and
-    `encrypted` are of the failure store.
+    `mapping` is None with a pipe; `denied` are actions that its role lacks; `bucket_lacks`: what
+    the failure store has not.
     """
 
     publisher: Publisher
@@ -57,8 +59,7 @@ class PublisherFacts:
     function: Answer | None
     topic: Answer | None
     denied: Sequence[str] = ()
-    versioned: bool | None = None
-    encrypted: bool | None = None
+    bucket_lacks: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,15 +93,13 @@ def check_publisher(facts: PublisherFacts, *, today: date) -> Iterator[Finding]:
             harm="Customers' statuses lie in SNS in clear text.",
             fix="Set the topic's KmsMasterKeyId, as the templates do.",
         )
-    if facts.versioned is False:
+    if facts.bucket_lacks:
+        lacks = " and no ".join(facts.bucket_lacks)
         yield warning(
-            f"the bucket {facts.publisher.failure_bucket} keeps no versions.",
-            harm="A record that is deleted by mistake is lost for good.",
-            fix="Enable versioning on it.",
+            f"the bucket {facts.publisher.failure_bucket} has no {lacks}.",
+            harm="It holds customers' records; what is deleted by mistake is lost for good.",
+            fix="Deploy the bucket of the templates again.",
         )
-    if facts.encrypted is False:
-        what = f"the bucket {facts.publisher.failure_bucket} has no encryption of its own."
-        yield warning(what, harm="It holds customers' records.", fix="Encrypt it with the key.")
 
 
 def _check_stream(facts: PublisherFacts) -> Iterator[Finding]:
@@ -126,6 +125,9 @@ def _check_stream(facts: PublisherFacts) -> Iterator[Finding]:
 
 def _check_stream_mapping(mapping: Answer) -> Iterator[Finding]:
     wrong, warning = _about("publisher")
+    if mapping.get("State") == MISSING:
+        yield wrong("its mapping is gone.", harm="No change is published.", fix="Deploy it again.")
+        return
     harms = {
         "FunctionResponseTypes": "Records that fail are not delivered again: they are lost.",
         "FilterCriteria": "What it filters out leaves no trace.",
@@ -263,6 +265,9 @@ def _check_deliveries(facts: SubscriberFacts) -> Iterator[Finding]:
 def _check_queue_mapping(facts: SubscriberFacts) -> Iterator[Finding]:
     wrong, _ = _about(facts.subscriber.name)
     mapping = facts.mapping or {}
+    if mapping.get("State") == MISSING:
+        yield wrong("its mapping is gone.", harm="Nothing is consumed.", fix="Deploy it again.")
+        return
     if _REPORTS not in (mapping.get("FunctionResponseTypes") or []):
         yield wrong(
             f"its mapping lacks {_REPORTS}.",

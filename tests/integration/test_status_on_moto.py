@@ -120,7 +120,7 @@ def test_what_it_may_not_read_is_named_and_counts_as_wrong(aws, fanout, deployed
     aws.client("s3").delete_bucket(Bucket="failures")
     ended = fanout("status", "--check")
     assert ended.code == 1
-    assert "The failure store can't be read (NoSuchBucket)" in ended.out
+    assert "The failure store can't be read (ListObjectsV2: NoSuchBucket)" in ended.out
     assert "its DLQ does not exist" in ended.out
 
 

@@ -1,5 +1,6 @@
 """`fanout doctor`: the deployment against the rules, each finding with its harm and its fix."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -29,7 +30,7 @@ def doctor(
     """
     found = examine(context.obj, Asking())
     if as_json:
-        print_json({"findings": [finding.to_document() for finding in found]})
+        print_json({"findings": [asdict(finding) for finding in found]})
     else:
         prefix = escape(context.obj.prefix)
         OUT.print(f"[bold]{prefix}[/]: {findings_module.verdict(found)}")

@@ -4,121 +4,106 @@ On AWS the metrics come from CloudWatch. The embedded AWS keeps none, so there t
 the embedded metric format (EMF) in the functions' logs, and AWS's own metrics are not known.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 from customer_events.metrics import NAMESPACE, Metric
 from fanout.aws import AwsTarget
 from fanout.runs.function import log_lines
-from fanout.sqs.queue import batches
 
 WINDOW_MINUTES = 15
-_WINDOW = timedelta(minutes=WINDOW_MINUTES)
-_QUERIES_MAX = 500
-"""In one GetMetricData."""
-_LINES_MAX = 1_000
-Series = tuple[float | None, ...]
+_LINES_MAX = 10_000
+Series = Sequence[float | None]
 """A value for each minute of the window, the oldest first; None where none was written."""
-NOTHING: Series = (None,) * WINDOW_MINUTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A metric to ask for; `statistic` is `Sum` or `Maximum`."""
+    """A metric to ask for; values of a minute are added up, or else their maximum is taken."""
 
     name: str
-    dimensions: tuple[tuple[str, str], ...]
-    statistic: str = "Sum"
+    dimensions: Mapping[str, str]
+    is_sum: bool = True
     namespace: str = NAMESPACE
 
 
 def ours(metric: Metric, deployment: str, service: str) -> Wanted:
     """One of our own metrics, of the publisher or of a consumer."""
-    return Wanted(
-        name=metric.name,
-        dimensions=(("deployment", deployment), ("service", service)),
-        statistic="Sum" if metric.unit == "Count" else "Maximum",
-    )
+    dimensions = {"deployment": deployment, "service": service}
+    return Wanted(name=metric.name, dimensions=dimensions, is_sum=metric.unit == "Count")
 
 
-class Telemetry(Protocol):
+@dataclass(slots=True)
+class Telemetry:
     """Reads what was written in the `WINDOW_MINUTES` up to an instant."""
 
-    source: str
-    """Where the numbers come from, for a person."""
+    target: AwsTarget
+    now: datetime
+    _logs: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
-    def series(self, wanted: Collection[Wanted]) -> dict[Wanted, Series]:
-        """Each metric's values."""
+    @property
+    def source(self) -> str:
+        """Where the numbers come from, for a person."""
+        return "the functions' logs" if self.target.is_embedded else "CloudWatch"
 
-    def lines(self, function_name: str, term: str) -> list[Mapping[str, Any]]:
-        """The log lines of a function that hold a word, oldest first; not all of very many."""
+    def series(self, function: str | None, wanted: Sequence[Wanted]) -> dict[str, Series]:
+        """The values of a function's metrics, by their names."""
+        read = self._embedded(function, wanted) if self.target.is_embedded else self._kept(wanted)
+        minutes: dict[str, list[float | None]] = {
+            one.name: [None] * WINDOW_MINUTES for one in wanted
+        }
+        for one, at, value in read:
+            index = int((at - self._start) / timedelta(minutes=1))
+            if 0 <= index < WINDOW_MINUTES:
+                known = minutes[one.name][index] or 0
+                minutes[one.name][index] = known + value if one.is_sum else max(known, value)
+        return dict(minutes)
 
-
-class CloudWatch:
-    """CloudWatch's metrics and logs, as AWS keeps them."""
-
-    source = "CloudWatch"
-
-    def __init__(self, target: AwsTarget, now: datetime) -> None:
-        self._target = target
-        self._start = now.replace(second=0, microsecond=0) - _WINDOW + timedelta(minutes=1)
-
-    def series(self, wanted: Collection[Wanted]) -> dict[Wanted, Series]:
-        """See `Telemetry`."""
-        found: dict[Wanted, Series] = {}
-        for batch in batches(wanted, count_max=_QUERIES_MAX):
-            pages = self._target.client("cloudwatch").get_paginator("get_metric_data")
-            answers = pages.paginate(
-                MetricDataQueries=[_query(index, one) for index, one in enumerate(batch)],
-                StartTime=self._start,
-                EndTime=self._start + _WINDOW,
-            )
-            values: dict[str, list[tuple[datetime, float]]] = {}
-            for result in (result for page in answers for result in page["MetricDataResults"]):
-                points = zip(result["Timestamps"], result["Values"], strict=True)
-                values.setdefault(result["Id"], []).extend(points)
-            for index, one in enumerate(batch):
-                found[one] = _series(values.get(f"m{index}", []), one, self._start)
-        return found
-
-    def lines(self, function_name: str, term: str) -> list[Mapping[str, Any]]:
-        """See `Telemetry`."""
-        lines = log_lines(self._target, function_name, since=self._start, pattern=f'"{term}"')
+    def lines(self, function: str, term: str) -> list[Mapping[str, Any]]:
+        """The lines of a function's log that hold a word, oldest first; not all of very many."""
+        if self.target.is_embedded:
+            return [line for line in self._log(function) if term in str(line)]
+        lines = log_lines(self.target, function, since=self._start, pattern=f'"{term}"')
         return list(islice(lines, _LINES_MAX))
 
+    # Private functions
 
-class Logs:
-    """The functions' logs alone, as the embedded AWS keeps them."""
+    @property
+    def _start(self) -> datetime:
+        return self.now.replace(second=0, microsecond=0) - timedelta(minutes=WINDOW_MINUTES - 1)
 
-    source = "the functions' logs"
+    def _log(self, function: str) -> list[dict[str, Any]]:
+        if function and function not in self._logs:
+            self._logs[function] = list(log_lines(self.target, function, since=self._start))
+        return self._logs.get(function, [])
 
-    def __init__(self, target: AwsTarget, now: datetime, functions: Iterable[str]) -> None:
-        self._start = now.replace(second=0, microsecond=0) - _WINDOW + timedelta(minutes=1)
-        self._lines = {name: list(log_lines(target, name, since=self._start)) for name in functions}
+    def _kept(self, wanted: Sequence[Wanted]) -> Iterator[tuple[Wanted, datetime, float]]:
+        """What CloudWatch has; a call takes 500 metrics."""
+        pages = self.target.client("cloudwatch").get_paginator("get_metric_data").paginate(
+            MetricDataQueries=[_query(index, one) for index, one in enumerate(wanted)],
+            StartTime=self._start,
+            EndTime=self._start + timedelta(minutes=WINDOW_MINUTES),
+        )  # fmt: skip
+        for result in (result for page in pages for result in page["MetricDataResults"]):
+            for at, value in zip(result["Timestamps"], result["Values"], strict=True):
+                yield wanted[int(result["Id"][1:])], at, value
 
-    def series(self, wanted: Collection[Wanted]) -> dict[Wanted, Series]:
-        """See `Telemetry`."""
-        points: dict[tuple[str, str, tuple[tuple[str, str], ...]], list[tuple[datetime, float]]]
-        points = {}
-        for line in (line for lines in self._lines.values() for line in lines if "_aws" in line):
-            for namespace, name, dimensions, value in _embedded(line):
-                at = datetime.fromtimestamp(line["_aws"]["Timestamp"] / 1000, UTC)
-                points.setdefault((namespace, name, dimensions), []).append((at, value))
-        return {
-            one: _series(
-                points.get((one.namespace, one.name, tuple(sorted(one.dimensions))), []),
-                one,
-                self._start,
-            )
-            for one in wanted
-        }
-
-    def lines(self, function_name: str, term: str) -> list[Mapping[str, Any]]:
-        """See `Telemetry`."""
-        return [line for line in self._lines.get(function_name, []) if term in str(line)]
+    def _embedded(
+        self, function: str | None, wanted: Sequence[Wanted]
+    ) -> Iterator[tuple[Wanted, datetime, float]]:
+        for line in (line for line in self._log(function or "") if "_aws" in line):
+            at = datetime.fromtimestamp(line["_aws"]["Timestamp"] / 1000, UTC)
+            for group in line["_aws"]["CloudWatchMetrics"]:
+                given = {name: line.get(name) for name in group["Dimensions"][0]}
+                names = {metric["Name"] for metric in group["Metrics"]}
+                for one in wanted:
+                    if one.name in names and one.dimensions == given:
+                        value = line[one.name]
+                        for each in value if isinstance(value, list) else [value]:
+                            yield one, at, each
 
 
 def total(series: Series) -> int | None:
@@ -137,7 +122,7 @@ def added(many: Sequence[Series]) -> Series:
     minutes = (
         [value for value in minute if value is not None] for minute in zip(*many, strict=True)
     )
-    return tuple(sum(known) if known else None for known in minutes)
+    return [sum(known) if known else None for known in minutes]
 
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -146,40 +131,14 @@ _BARS = "▁▂▃▄▅▆▇█"
 def sparkline(series: Series) -> str:
     """A bar for each minute, a blank where nothing was written."""
     top = max((value for value in series if value), default=1)
-    return "".join(
-        " " if value is None else _BARS[min(int(value / top * 7.999), 7)] for value in series
-    )
+    return "".join(" " if value is None else _BARS[int(value / top * 7)] for value in series)
 
 
 # Private functions
 
 
 def _query(index: int, wanted: Wanted) -> dict[str, Any]:
-    dimensions = [{"Name": name, "Value": value} for name, value in wanted.dimensions]
+    dimensions = [{"Name": name, "Value": value} for name, value in wanted.dimensions.items()]
     metric = {"Namespace": wanted.namespace, "MetricName": wanted.name, "Dimensions": dimensions}
-    stat = {"Metric": metric, "Period": 60, "Stat": wanted.statistic}
-    return {"Id": f"m{index}", "MetricStat": stat}
-
-
-def _series(points: Sequence[tuple[datetime, float]], wanted: Wanted, start: datetime) -> Series:
-    """The points by their minute, those of one minute as the statistic says."""
-    minutes: list[float | None] = [None] * WINDOW_MINUTES
-    for at, value in points:
-        index = int((at - start) / timedelta(minutes=1))
-        if 0 <= index < WINDOW_MINUTES:
-            known = minutes[index] or 0
-            minutes[index] = max(known, value) if wanted.statistic == "Maximum" else known + value
-    return tuple(minutes)
-
-
-def _embedded(
-    line: Mapping[str, Any],
-) -> Iterator[tuple[str, str, tuple[tuple[str, str], ...], float]]:
-    """Namespace, name, sorted dimensions and value of each metric that a line of EMF holds."""
-    for group in line["_aws"].get("CloudWatchMetrics", []):
-        for names in group["Dimensions"]:
-            dimensions = tuple(sorted((name, str(line.get(name))) for name in names))
-            for metric in group["Metrics"]:
-                value = line.get(metric["Name"], 0)
-                for each in value if isinstance(value, list) else [value]:
-                    yield group["Namespace"], metric["Name"], dimensions, float(each)
+    statistic = "Sum" if wanted.is_sum else "Maximum"
+    return {"Id": f"m{index}", "MetricStat": {"Metric": metric, "Period": 60, "Stat": statistic}}

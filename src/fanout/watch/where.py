@@ -6,12 +6,13 @@ found nowhere else.
 """
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from itertools import islice
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 from rich.markup import escape
@@ -19,7 +20,6 @@ from rich.markup import escape
 from customer_events.encoder import encode
 from customer_events.event import CustomerStatusChanged
 from customer_events.instants import to_wire
-from customer_events.sequence import Sequence as EventSequence
 from event_consumer.order_guard import CLOCK_TOLERANCE
 from fanout.aws import AwsTarget
 from fanout.console import OUT, print_facts, print_json, table, working
@@ -77,19 +77,19 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a change is at one subscriber, since when, and what there is to know."""
+    """Where a change is (`where`: at a subscriber, or the publisher), and since when."""
 
-    subscriber: str
+    where: str
     state: State
-    at: str | None = None
     detail: str = ""
+    at: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayChange:
     """A change of the customer in the stream; `events` are what the publisher makes of it.
 
-    `record_id` is the stream's `eventID`; `refused` is where it is where it can't be an event.
+    `record_id` is the stream's `eventID`; `refused` is where it is if it can't be an event.
     """
 
     record_id: str
@@ -97,11 +97,6 @@ class DayChange:
     at: datetime | None
     events: Sequence[CustomerStatusChanged] = ()
     refused: Place | None = None
-
-    @property
-    def sequence(self) -> EventSequence | None:
-        """Its place in the customer's order; None where it is no event."""
-        return self.events[0].sequence if self.events else None
 
     @property
     def transition(self) -> str:
@@ -117,87 +112,40 @@ class DayChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeadOne:
-    """A dead message of the customer; no `event_id`: its body can't be read."""
-
-    message_id: str
-    reason: str
-    event_id: str | None
-    since: datetime
-
-
-@dataclass(slots=True, kw_only=True)
 class Seen:
     """What one subscriber shows of the customer.
 
-    `waiting`: messages in its queue, anybody's; `logged`: the last problem line by event id, of
-    those that were looked for.
+    `waiting`: messages in its queue, anybody's; `evidence`: by event id, what its DLQ or its log
+    says of the events that were looked for.
     """
 
     subscriber: Subscriber
     row: StoredRow | None
     waiting: int
-    dead: Sequence[DeadOne] = ()
-    logged: Mapping[str, Mapping[str, Any]]
+    evidence: Mapping[str, Place]
 
 
 def place(change: DayChange, seen: Seen) -> Place:
     """What became of an event at a subscriber; the surest evidence first."""
-    ids = {str(event.event_id) for event in change.events if selects(seen.subscriber, event)}
-    if not ids:
-        state, at, detail = State.NOT_SELECTED, None, "its filter does not let it through"
-    else:
-        state, at, detail = (
-            _applied(change, seen)
-            or _is_dead(ids, seen)
-            or _superseded(change, seen)
-            or _logged(ids, seen)
-            or _elsewhere(seen)
-        )
-    return Place(subscriber=seen.subscriber.name, state=state, at=at, detail=detail)
-
-
-_Found = tuple[State, str | None, str]
-
-
-def _applied(change: DayChange, seen: Seen) -> _Found | None:
-    if seen.row and seen.row.row and seen.row.row.sequence == change.sequence:
-        return State.APPLIED, seen.row.own["applied_at"], ""
-    return None
-
-
-def _is_dead(ids: Collection[str], seen: Seen) -> _Found | None:
-    for dead in seen.dead:
-        if dead.event_id in ids:
-            return State.DEAD, to_wire(dead.since), f"{dead.reason}, message {dead.message_id}"
-    return None
-
-
-def _superseded(change: DayChange, seen: Seen) -> _Found | None:
-    """By the order guard's rule: what is older by sequence and newer by time is parked instead."""
-    row = seen.row and seen.row.row
-    if not row or not change.events or row.sequence <= change.events[0].sequence:
-        return None
-    if change.events[0].occurred_at > row.occurred_at + CLOCK_TOLERANCE:
-        return None
-    return State.SUPERSEDED, None, "the row holds a later change"
-
-
-def _logged(ids: Collection[str], seen: Seen) -> _Found | None:
-    for line in (seen.logged[event_id] for event_id in ids if event_id in seen.logged):
-        if line["outcome"] == "RETRY":
-            detail = f"{line['reason']}, received {line['receive_count']} times; it waits"
-            return State.RETRIED, line["at"], detail
-        return State.DEAD, line["at"], f"{line['reason']}, by the consumer's log"
-    return None
-
-
-def _elsewhere(seen: Seen) -> _Found:
+    said, row = partial(Place, where=seen.subscriber.name), seen.row and seen.row.row
+    chosen = [event for event in change.events if selects(seen.subscriber, event)]
+    if not chosen:
+        return said(state=State.NOT_SELECTED, detail="its filter does not let it through")
+    event = chosen[0]
+    if seen.row and row and row.sequence == event.sequence:
+        return said(state=State.APPLIED, at=seen.row.own["applied_at"])
+    for event_id in seen.evidence.keys() & set(change.ids):
+        return seen.evidence[event_id]
+    # By the order guard: what is older by sequence and clearly newer by time is parked instead.
+    is_older = row and row.sequence > event.sequence
+    if row and is_older and event.occurred_at <= row.occurred_at + CLOCK_TOLERANCE:
+        return said(state=State.SUPERSEDED, detail="the row holds a later change")
+    state, detail = State.NOT_FOUND, f"compare: fanout reconcile {seen.subscriber.name}"
     if seen.subscriber.table is None:
-        return State.UNKNOWN, None, "it has no table that is known here"
-    if seen.waiting:
-        return State.WAITING, None, f"or on its way; {seen.waiting:,} messages wait, anybody's"
-    return State.NOT_FOUND, None, f"compare with: fanout reconcile {seen.subscriber.name}"
+        state, detail = State.UNKNOWN, "it has no table that is known here"
+    elif seen.waiting:
+        state, detail = State.WAITING, f"or on its way; {seen.waiting:,} messages wait, anybody's"
+    return said(state=state, detail=detail)
 
 
 def selects(subscriber: Subscriber, event: CustomerStatusChanged) -> bool:
@@ -252,11 +200,11 @@ class Search:
 
     def changes(self, records_max: int) -> list[DayChange]:
         """The customer's changes in the stream, oldest first; reads so many records at most."""
+        key, read = self._deployment.publisher.customer_id_attribute, 0
         found: list[Record] = []
-        read = 0
         with working("reading the stream") as advance:
             for page in self._pages():
-                found += [each for each in page if self._is_meant(each)]
+                found += [each for each in page if customer_of(each, key) == self._customer]
                 read += len(page)
                 advance(len(page))
                 if read >= records_max:
@@ -269,23 +217,22 @@ class Search:
         return sorted(changes, key=lambda change: change.number)
 
     def seen(self, subscriber: Subscriber, changes: Sequence[DayChange]) -> Seen:
-        """What one subscriber shows; its DLQ and its log only where a change is not in its row."""
+        """What one subscriber shows: its row, then its log of what is missing, then its DLQ."""
         subscription = of_subscriber(self._target, subscriber)
         waiting = subscription.queue.facts().depth.total
         row = self._row(subscriber)
-        seen = Seen(subscriber=subscriber, row=row, waiting=waiting, logged={})
+        seen = Seen(subscriber=subscriber, row=row, waiting=waiting, evidence={})
         settled = {State.APPLIED, State.SUPERSEDED, State.NOT_SELECTED}
         missing = [
-            str(event.event_id)
+            event_id
             for change in changes
-            if place(change, seen).state not in settled
-            for event in change.events
+            if change.events and place(change, seen).state not in settled
+            for event_id in change.ids
         ]
-        if missing and subscription.dlq.facts().depth.total:
-            seen.dead = list(self._dead(subscription))
-        if subscriber.function_name:
-            seen.logged = self._logged(subscriber.function_name, missing)
-        return seen
+        evidence = dict(self._logged(subscriber, missing))
+        if set(missing) - evidence.keys() and subscription.dlq.facts().depth.total:
+            evidence |= dict(self._dead(subscription))
+        return replace(seen, evidence=evidence)
 
     # Private functions
 
@@ -299,10 +246,6 @@ class Search:
                 last = page[-1]["dynamodb"]["SequenceNumber"] if page else last
                 yield [shape_record(raw, stream_arn=arn) for raw in page]
 
-    def _is_meant(self, record: Record) -> bool:
-        name = self._deployment.publisher.customer_id_attribute
-        return customer_of(record, name) == self._customer
-
     def _change(self, raw: Record) -> DayChange | None:
         """What a record is to the publisher; None where it changes no status."""
         record, publisher = StreamRecord(raw), self._deployment.publisher
@@ -314,8 +257,7 @@ class Search:
         try:
             transition = detect(record, self._deployment.rules)
         except BadRecord as bad:
-            refused = self._refused(record, bad)
-            return DayChange(**about, refused=refused)
+            return DayChange(**about, refused=self._refused(record, bad))
         if isinstance(transition, NoTransition):
             return None
         producer = Producer(
@@ -323,14 +265,8 @@ class Search:
             epoch=publisher.sequence_epoch,
             versions=publisher.publish_versions,
         )
-        return DayChange(
-            **about,
-            events=[
-                entry.event
-                for entry in to_entries(transition, producer)
-                if isinstance(entry.event, CustomerStatusChanged)
-            ],
-        )
+        events = [entry.event for entry in to_entries(transition, producer)]
+        return DayChange(**about, events=cast("list[CustomerStatusChanged]", events))
 
     def _refused(self, record: StreamRecord, bad: BadRecord) -> Place:
         """Where a record is that can't become an event."""
@@ -338,10 +274,13 @@ class Search:
         stored = self._deployment.store.read(key_of(parked))
         if stored is None:
             detail = f"{bad.code}; not in the failure store, or not yet"
-            return Place(subscriber="publisher", state=State.NOT_FOUND, detail=detail)
-        at = to_wire(stored.at) if stored.at else None
-        detail = f"{bad.code}: {bad.expected}; fanout failures list"
-        return Place(subscriber="publisher", state=State.PARKED, at=at, detail=detail)
+            return Place(where="publisher", state=State.NOT_FOUND, detail=detail)
+        return Place(
+            where="publisher",
+            state=State.PARKED,
+            detail=f"{bad.code}: {bad.expected}; fanout failures list",
+            at=to_wire(stored.at) if stored.at else None,
+        )
 
     def _row(self, subscriber: Subscriber) -> StoredRow | None:
         if subscriber.table is None:
@@ -354,36 +293,47 @@ class Search:
             self.remarks.append(str(error))
             return None
 
-    def _dead(self, subscription: Subscription) -> Iterator[DeadOne]:
+    def _dead(self, subscription: Subscription) -> Iterator[tuple[str, Place]]:
         name, blinded = subscription.subscriber.name, 0
         with Sweep(subscription.dlq, hold_seconds=_HOLD_SECONDS) as sweep:
             for message in islice(sweep.messages(), DEAD_MAX):
                 blinded += message.receive_count >= _BLINDED_RECEIVES
                 found = diagnose(message, subscription.reader)
-                if found.customer_id == self._customer:
-                    yield DeadOne(
-                        message_id=message.message_id,
-                        reason=found.cause.code,
-                        event_id=str(found.event.event_id) if found.event else None,
-                        since=dead_since(message),
-                    )
+                if found.customer_id != self._customer:
+                    continue
+                detail = f"{found.cause.code}, message {message.message_id}"
+                if found.event is None:
+                    self.remarks.append(f"Dead at {name}, and not readable: {detail}.")
+                    continue
+                at = to_wire(dead_since(message))
+                dead = Place(where=name, state=State.DEAD, detail=detail, at=at)
+                yield str(found.event.event_id), dead
             self.remarks.append(
                 f"Reading the DLQ of {name} counted as a receive of each of its {sweep.seen:,} "
                 f"messages. {blinded:,} of them have {_BLINDED_RECEIVES} or more now, so "
                 "CloudWatch leaves them out of the DLQ's age: see fanout dlq list."
             )
 
-    def _logged(self, function: str, event_ids: Iterable[str]) -> dict[str, Mapping[str, Any]]:
-        """The last problem line of each event, with its time."""
+    def _logged(
+        self, subscriber: Subscriber, event_ids: Iterable[str]
+    ) -> Iterator[tuple[str, Place]]:
+        """What the consumer logged of each event; of several lines the last counts."""
         since = datetime.now(UTC) - timedelta(days=1)
-        found: dict[str, Mapping[str, Any]] = {}
-        for event_id in event_ids:
-            lines = log_lines(self._target, function, since=since, pattern=f'"{event_id}"')
+        for event_id in event_ids if subscriber.function_name else ():
+            function, pattern = str(subscriber.function_name), f'"{event_id}"'
+            lines = log_lines(self._target, function, since=since, pattern=pattern)
             for line in islice(lines, _LINES_MAX):
                 for problem in line.get("problems") or []:
                     if problem["event_id"] == event_id:
-                        found[event_id] = problem | {"at": line.get("timestamp")}
-        return found
+                        yield event_id, _logged_place(subscriber.name, problem, line["timestamp"])
+
+
+def _logged_place(name: str, problem: Mapping[str, Any], at: str) -> Place:
+    said, reason = partial(Place, where=name, at=at), problem["reason"]
+    if problem["outcome"] == "RETRY":
+        times = f"received {problem['receive_count']} times; it waits"
+        return said(state=State.RETRIED, detail=f"{reason}, {times}")
+    return said(state=State.DEAD, detail=f"{reason}, by the consumer's log")
 
 
 # How it is shown
@@ -410,14 +360,16 @@ def where(
         [change.refused] if change.refused else [place(change, each) for each in seen]
         for change in changes
     ]
-    remarks = [*search.remarks, *_unknowable(seen, places)]
+    remarks = [*search.remarks, *_unknowable(places)]
     if as_json:
-        found = [_document(*pair) for pair in zip(changes, places, strict=True)]
-        rows = {each.subscriber.name: each.row and json.loads(each.row.raw) for each in seen}
-        now = account and asdict(account)
         print_json(
-            {"customer": customer, "account": now, "rows": rows, "changes": found}
-            | {"remarks": remarks}
+            {
+                "customer": customer,
+                "account": account and asdict(account),
+                "rows": {each.subscriber.name: each.row and each.row.status for each in seen},
+                "changes": list(map(_document, changes, places)),
+                "remarks": remarks,
+            }
         )
         return
     _show_customer(customer, account, seen)
@@ -428,15 +380,15 @@ def where(
 
 def _document(change: DayChange, places: Sequence[Place]) -> dict[str, Any]:
     return {
-        "at": change.at and to_wire(change.at),
+        "at": change.at,
         "transition": change.transition,
-        "sequence": change.sequence,
+        "sequence": change.events[0].sequence if change.events else None,
         "ids": change.ids,
         "places": [asdict(each) for each in places],
     }
 
 
-def _unknowable(seen: Sequence[Seen], places: Sequence[Sequence[Place]]) -> Iterator[str]:
+def _unknowable(places: Sequence[Sequence[Place]]) -> Iterator[str]:
     states = {each.state for found in places for each in found}
     yield "The stream keeps 24 hours: of earlier changes only the rows tell."
     if State.SUPERSEDED in states:
@@ -446,11 +398,6 @@ def _unknowable(seen: Sequence[Seen], places: Sequence[Sequence[Place]]) -> Iter
             "No live queue was read, as that uses up attempts: what no row, log or DLQ shows may "
             "wait there, or is not published yet. See fanout status."
         )
-    for each in seen:
-        for dead in each.dead:
-            if dead.event_id is None:
-                name, reason = each.subscriber.name, dead.reason
-                yield f"Dead at {name}, and not readable: {dead.message_id} ({reason})."
 
 
 def _show_customer(
@@ -484,7 +431,7 @@ def _show_changes(changes: Sequence[DayChange], places: Sequence[Sequence[Place]
 def _place_text(place: Place) -> str:
     at = f" at {_short(place.at)}" if place.at else ""
     detail = f" ({place.detail})" if place.detail else ""
-    return f"{place.subscriber}: {place.state}{at}{detail}"
+    return f"{place.where}: {place.state}{at}{detail}"
 
 
 def _short(at: str | None) -> str:

@@ -10,6 +10,7 @@ from sentinel.contract.folder import installed_contract
 from sentinel.discovery import Bus, Publisher, Subscriber
 from sentinel.findings import Severity
 from sentinel.rules import (
+    MISSING,
     PublisherFacts,
     SubscriberFacts,
     check_alarms,
@@ -51,8 +52,6 @@ PUBLISHER = PublisherFacts(
     },
     function={"Runtime": "python3.13"},
     topic={"KmsMasterKeyId": "key"},
-    versioned=True,
-    encrypted=True,
 )
 ADMITTED = {"KmsMasterKeyId": "key", "Policy": '{"Service": "sns.amazonaws.com"}'}
 QUEUE = ADMITTED | {
@@ -132,8 +131,8 @@ def test_what_the_templates_deploy_breaks_no_rule():
         ),
         (streamed(MaximumRecordAgeInSeconds=-1), WARNING, "keeps trying"),
         ({"topic": {}}, WARNING, "topic is not encrypted"),
-        ({"versioned": False}, WARNING, "keeps no versions"),
-        ({"encrypted": False}, WARNING, "no encryption"),
+        ({"bucket_lacks": ["versions", "encryption"]}, WARNING, "no versions and no encryption"),
+        ({"mapping": {"State": MISSING}}, WRONG, "its mapping is gone"),
         ({"denied": ["sns:Publish on x"]}, WRONG, "may not sns:Publish on x"),
         (
             {"function": {"Runtime": "python3.10"}},
@@ -188,6 +187,7 @@ def test_a_flaw_of_the_publisher_is_found_with_its_harm_and_its_fix(other, sever
         (consumed(FunctionResponseTypes=[]), WRONG, "lacks ReportBatchItemFailures"),
         (consumed(FilterCriteria={"Filters": [{}]}), WRONG, "mapping filters"),
         (consumed(State="Disabled"), WRONG, "mapping is disabled"),
+        ({"mapping": {"State": MISSING}}, WRONG, "its mapping is gone"),
         ({"denied": ["dynamodb:UpdateItem on t"]}, WRONG, "may not dynamodb:UpdateItem on t"),
     ],
 )

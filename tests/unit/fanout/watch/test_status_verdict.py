@@ -29,6 +29,7 @@ COUNTS = {
     )
 } | {"Errors": None, "Throttles": None}
 PUBLISHER = PublisherFacts(
+    name="publisher",
     function="fanout-publisher",
     mapping=ENABLED,
     lag_seconds=1.0,
@@ -61,6 +62,7 @@ PAYMENTS = SubscriberFacts(
     oldest_age_seconds=None,
     counts=COUNTS,
     codes={},
+    is_failing=True,
     lag_seconds=None,
 )
 
@@ -77,7 +79,7 @@ def found(*, publisher=None, payments=None, **other):
         }
         | other
     )
-    return judge(status)
+    return list(judge(status))
 
 
 def counted(**values):
@@ -194,7 +196,11 @@ def test_a_finding_names_what_is_wrong_and_what_to_do(facts, subject, words):
 def test_what_has_recovered_is_noted_and_is_not_wrong():
     noted = found(
         publisher={"counts": counted(RECORDS_FAILED=7, BUS_FAULTS=7), "codes": {"NotFound": 7}},
-        payments={"counts": counted(DEPENDENCY_FAULTS=4), "codes": {"Throttled": 4}},
+        payments={
+            "counts": counted(DEPENDENCY_FAULTS=4),
+            "codes": {"Throttled": 4},
+            "is_failing": False,
+        },
     )
     assert [finding.severity for finding in noted] == [Severity.NOTE] * 2
     assert "recovered: NotFound (7 times)" in noted[0].what

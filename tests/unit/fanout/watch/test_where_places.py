@@ -9,7 +9,7 @@ import pytest
 from customer_events.event import Change, CustomerStatusChanged, Status
 from customer_events.sequence import SequenceSource, sequence
 from event_consumer.order_guard import Row
-from fanout.watch.where import DayChange, DeadOne, Seen, State, place
+from fanout.watch.where import DayChange, Place, Seen, State, place
 from sentinel.compare import StoredRow
 from sentinel.discovery import Subscriber
 
@@ -69,29 +69,24 @@ def row(number, occurred_at=NOW):
 
 
 def seen(subscriber=SUBSCRIBER, **other):
-    facts = {"row": None, "waiting": 0, "logged": {}} | other
+    facts = {"row": None, "waiting": 0, "evidence": {}} | other
     return Seen(subscriber=subscriber, **facts)
 
 
-def logged(outcome):
-    line = {"outcome": outcome, "reason": "Code", "receive_count": 3, "at": "2026-11-27T09:31:00Z"}
-    return {str(EVENT_ID): line}
-
-
-DEAD = DeadOne(message_id="m-1", reason="KeepsFailing", event_id=str(EVENT_ID), since=NOW)
+def evidence(state):
+    return {str(EVENT_ID): Place(where="payments", state=state, detail="why")}
 
 
 @pytest.mark.parametrize(
     ("found", "state", "words"),
     [
         (seen(row=row(5)), State.APPLIED, ""),
-        (seen(row=row(5), dead=[DEAD], waiting=3), State.APPLIED, ""),
-        (seen(row=row(4), dead=[DEAD]), State.DEAD, "KeepsFailing, message m-1"),
-        (seen(row=row(6), dead=[DEAD]), State.DEAD, "KeepsFailing"),
+        (seen(row=row(5), evidence=evidence(State.DEAD), waiting=3), State.APPLIED, ""),
+        (seen(row=row(4), evidence=evidence(State.DEAD)), State.DEAD, "why"),
+        (seen(row=row(6), evidence=evidence(State.DEAD)), State.DEAD, "why"),
+        (seen(evidence=evidence(State.RETRIED), waiting=1), State.RETRIED, "why"),
         (seen(row=row(10)), State.SUPERSEDED, "a later change"),
-        (seen(row=row(10, NOW - timedelta(days=1)), logged=logged("PARKED")), State.DEAD, "Code"),
-        (seen(logged=logged("RETRY"), waiting=1), State.RETRIED, "Code, received 3 times"),
-        (seen(logged=logged("PARKED")), State.DEAD, "Code, by the consumer's log"),
+        (seen(row=row(10, NOW - timedelta(days=1))), State.NOT_FOUND, ""),
         (seen(row=row(4), waiting=2), State.WAITING, "2 messages wait, anybody's"),
         (seen(row=row(4)), State.NOT_FOUND, "fanout reconcile payments"),
         (seen(replace(SUBSCRIBER, table=None)), State.UNKNOWN, "no table"),

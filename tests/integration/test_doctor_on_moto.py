@@ -1,0 +1,37 @@
+"""`fanout doctor` on either bus: what it reads of a subscriber that was deployed without care."""
+
+import json
+
+import pytest
+
+from integration.test_subscribers_on_moto import deploy
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("transport", ["sns", "eventbridge"])
+def test_it_reads_queues_and_deliveries_and_says_what_it_can_not_read(aws, fanout, transport):
+    deploy(transport)
+    ended = fanout("doctor", "--check", "--json")
+    found = {(one["subject"], one["what"]) for one in json.loads(ended.out)["findings"]}
+    service = "sns" if transport == "sns" else "events"
+    assert ended.code == 1
+    assert found >= {
+        ("this command", "The publisher can't be read (GetBucketVersioning: NoSuchBucket)."),
+        ("risk", f"the policy of its queue does not admit {service}.amazonaws.com."),
+        ("risk", f"the policy of its DLQ does not admit {service}.amazonaws.com."),
+        ("risk", "its queue does not move dead messages to its DLQ."),
+        ("risk", "what delivers to its queue has no DLQ."),
+        ("risk", "what delivers to its queue has another filter than its SSM parameter says."),
+        ("alarms", "there are none."),
+    }
+
+
+def test_nobody_delivers_to_a_queue_after_its_subscription_is_gone(aws, fanout):
+    deployed = deploy("sns")
+    sns = deployed.target.client("sns")
+    for each in sns.list_subscriptions()["Subscriptions"]:
+        sns.unsubscribe(SubscriptionArn=each["SubscriptionArn"])
+    shown = fanout("doctor").out
+    assert "✗ risk: nothing delivers to its queue." in shown
+    assert "It sees no change." in shown
