@@ -8,13 +8,19 @@ its version; a test fails once the fault is gone.
 from contextvars import ContextVar
 from typing import Any
 
-from ministack import app
-from ministack.services import dynamodb
-
 _in_statement: ContextVar[bool] = ContextVar("in_statement", default=False)
 
 
-def record_partiql_writes() -> None:
+def main() -> None:
+    """Serve, until a signal ends it."""
+    from ministack import app  # its import starts threads
+    from ministack.services import dynamodb
+
+    record_partiql_writes(dynamodb)
+    app.main()
+
+
+def record_partiql_writes(dynamodb: Any) -> None:
     """Make INSERT and UPDATE statements write stream records, as PutItem and UpdateItem do."""
     execute, set_item = dynamodb._execute_statement, dynamodb._set_item  # noqa: SLF001
 
@@ -37,5 +43,4 @@ def record_partiql_writes() -> None:
 
 
 if __name__ == "__main__":
-    record_partiql_writes()
-    app.main()
+    main()
