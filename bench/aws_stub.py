@@ -1,13 +1,15 @@
 """Answers SNS and DynamoDB calls at once, or after a set time, in a process of its own.
 
 So both sides pay for a real connection and a real answer, and neither for the service's work.
-`python -m bench.aws_stub DELAY_MS` prints its port; the end of its standard input ends it.
-GET /counts returns the calls by action, GET /messages the documents that were published.
+`python -m bench.aws_stub DELAY_MS [CERTIFICATE]` prints its port; the end of its standard input
+ends it. With a certificate it speaks TLS. GET /counts returns the calls by action, GET /messages
+what was published: each document with its message attributes.
 """
 
 import asyncio
 import json
 import re
+import ssl
 import sys
 from collections import Counter
 from typing import Any
@@ -28,7 +30,7 @@ class Stub:
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
-        self.messages: list[str] = []
+        self.messages: list[tuple[str, dict[str, str]]] = []
 
     def answer(self, method: str, path: str, target: str, body: str) -> tuple[str, str]:
         """The content type and the body of an answer."""
@@ -46,10 +48,10 @@ class Stub:
 
     def _sns(self, action: str, body: str) -> str:
         if len(self.messages) < MESSAGES_MAX:
-            fields = parse_qs(body)
+            fields = {name: value for name, (value, *_) in parse_qs(body).items()}
             self.messages += [
-                value
-                for name, (value, *_) in fields.items()
+                (text, _attributes(fields, name.removesuffix("Message")))
+                for name, text in fields.items()
                 if name == "Message" or name.endswith(".Message")
             ]
         if action == "Publish":
@@ -72,6 +74,13 @@ class Stub:
                 value
             ]
         return json.dumps({"Attributes": row})
+
+
+def _attributes(fields: dict[str, str], start: str) -> dict[str, str]:
+    """The message attributes of the message whose fields begin so."""
+    entry = re.compile(re.escape(f"{start}MessageAttributes.entry.") + r"\d+\.Name")
+    names = [name.removesuffix("Name") for name in fields if entry.fullmatch(name)]
+    return {fields[f"{name}Name"]: fields[f"{name}Value.StringValue"] for name in names}
 
 
 def _executed(statement: dict[str, Any]) -> dict[str, Any]:
@@ -121,14 +130,20 @@ class Connection(asyncio.Protocol):
         self._transport.write(f"{head}\r\n\r\n{body}".encode())
 
 
-async def serve(delay_seconds: float) -> None:
+async def serve(delay_seconds: float, certificate: str | None = None) -> None:
     loop = asyncio.get_running_loop()
     stub = Stub()
-    server = await loop.create_server(lambda: Connection(stub, delay_seconds), "127.0.0.1", 0)
+    tls = None
+    if certificate:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(certificate)
+    server = await loop.create_server(
+        lambda: Connection(stub, delay_seconds), "127.0.0.1", 0, ssl=tls
+    )
     print(server.sockets[0].getsockname()[1], flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
     server.close()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(float(sys.argv[1]) / 1000))
+    asyncio.run(serve(float(sys.argv[1]) / 1000, *sys.argv[2:]))

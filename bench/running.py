@@ -2,8 +2,10 @@
 
 import json
 import os
+import ssl
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench import certificate
 from bench.sides import ENVIRONMENT
 
 ROOT = Path(__file__).parents[1]
@@ -21,18 +24,26 @@ _BOOT = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aws:
-    """The stub, and what has been asked of it."""
+    """The stub, and what has been asked of it. `bundle`: the CA bundle that trusts it, over TLS."""
 
     url: str
+    bundle: Path | None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """How a worker reaches it."""
+        trust = {"AWS_CA_BUNDLE": str(self.bundle)} if self.bundle else {}
+        return {"AWS_ENDPOINT_URL": self.url, **trust}
 
     def counts(self) -> dict[str, int]:
         return self._get("counts")
 
-    def messages(self) -> list[str]:
+    def messages(self) -> list[tuple[str, dict[str, str]]]:
         return self._get("messages")
 
     def _get(self, what: str) -> Any:
-        with urllib.request.urlopen(f"{self.url}/{what}") as answer:
+        trust = ssl.create_default_context(cafile=self.bundle) if self.bundle else None
+        with urllib.request.urlopen(f"{self.url}/{what}", context=trust) as answer:
             return json.load(answer)
 
 
@@ -42,23 +53,35 @@ def environment() -> dict[str, str]:
 
 
 @contextmanager
-def aws(*, delay_ms: float = 0) -> Iterator[Aws]:
+def aws(*, delay_ms: float = 0, tls: bool = True) -> Iterator[Aws]:
     """The stub, for as long as the block runs."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bench.aws_stub", str(delay_ms)],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    try:
-        yield Aws(url=f"http://127.0.0.1:{int(process.stdout.readline())}")
-    finally:
-        process.communicate()
+    with tempfile.TemporaryDirectory(prefix="fanout-bench-") as folder:
+        made = certificate.make(Path(folder)) if tls else None
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "bench.aws_stub",
+                str(delay_ms),
+                *([made.server] if made else []),
+            ],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        try:
+            address = f"127.0.0.1:{int(process.stdout.readline())}"
+            if made:
+                yield Aws(url=f"https://{address}", bundle=made.bundle)
+            else:
+                yield Aws(url=f"http://{address}", bundle=None)
+        finally:
+            process.communicate()
 
 
-def work(url: str, *, paths: list[Path] | None = None, **job: Any) -> dict[str, float]:
+def work(stub: Aws, *, paths: list[Path] | None = None, **job: Any) -> dict[str, float]:
     """Let a worker do a job (`bench.worker.Job`); its findings.
 
     Args:
@@ -71,7 +94,7 @@ def work(url: str, *, paths: list[Path] | None = None, **job: Any) -> dict[str, 
     done = subprocess.run(
         [sys.executable, *start, json.dumps(job)],
         cwd=ROOT,
-        env=environment() | {"AWS_ENDPOINT_URL": url},
+        env=environment() | stub.environment,
         capture_output=True,
         text=True,
         check=False,

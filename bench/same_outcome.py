@@ -1,7 +1,7 @@
 """Both sides do the same work, or comparing what it costs would mean nothing.
 
-The publishers send the same events; the consumers leave the same rows, on shuffled and doubled
-messages.
+The publishers send the same events with the same message attributes; the consumers leave the same
+rows, on shuffled and doubled messages.
 """
 
 import json
@@ -45,14 +45,15 @@ def check(records: int) -> None:
 
 def _published(side: str, records: int) -> set[str]:
     with aws() as stub:
-        work(stub.url, which=PUBLISHER, side=side, records=records, batch_size=records, warm=False)
-        return {_event(json.loads(text)) for text in stub.messages()}
+        work(stub, which=PUBLISHER, side=side, records=records, batch_size=records, warm=False)
+        return {_event(json.loads(text), attributes) for text, attributes in stub.messages()}
 
 
-def _event(document: dict[str, Any]) -> str:
+def _event(document: dict[str, Any], attributes: dict[str, str]) -> str:
     """What the event says, whichever optional fields are written out as null."""
     data = {name: value for name, value in document["data"].items() if value is not None}
-    return json.dumps([{name: document[name] for name in _EVENT}, data], sort_keys=True)
+    event = {name: document[name] for name in _EVENT}
+    return json.dumps([event, data, attributes], sort_keys=True)
 
 
 @contextmanager

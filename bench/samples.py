@@ -19,11 +19,13 @@ _OTHER = {
 }
 
 
-def stream_batches(count: int, *, size: int) -> Iterator[dict[str, Any]]:
-    """Lambda events of a stream mapping: `count` changes of status, each of another customer."""
+def stream_batches(count: int, *, size: int, quiet: bool = False) -> Iterator[dict[str, Any]]:
+    """Lambda events of a stream mapping: `count` changes, each of another customer; of the status,
+    unless `quiet`.
+    """
     for start in range(0, count, size):
         numbers = range(start, min(start + size, count))
-        yield {"Records": [_stream_record(number) for number in numbers]}
+        yield {"Records": [_stream_record(number, quiet=quiet) for number in numbers]}
 
 
 def queue_batches(count: int, *, size: int, per_customer: int) -> Iterator[dict[str, Any]]:
@@ -36,8 +38,8 @@ def queue_batches(count: int, *, size: int, per_customer: int) -> Iterator[dict[
 # Private functions
 
 
-def _stream_record(number: int) -> dict[str, Any]:
-    old, new = STATUSES[number % 4], STATUSES[(number + 1) % 4]
+def _stream_record(number: int, *, quiet: bool) -> dict[str, Any]:
+    old, new = STATUSES[number % 4], STATUSES[(number + (not quiet)) % 4]
     customer_id = f"c-{number}"
     return {
         "eventID": f"{number:032x}",

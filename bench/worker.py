@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 
 class Job(NamedTuple):
-    """`warm`: one batch goes before what is measured."""
+    """`warm`: one batch goes before what is measured. `quiet`: no record changes a status."""
 
     which: str
     side: str
@@ -22,6 +22,7 @@ class Job(NamedTuple):
     batch_size: int
     per_customer: int = 1
     warm: bool = True
+    quiet: bool = False
 
 
 def main() -> None:
@@ -58,7 +59,7 @@ def _batches(job: Job, count: int) -> Iterator[dict[str, Any]]:
     from bench import samples
 
     if job.which == "publisher":
-        return samples.stream_batches(count, size=job.batch_size)
+        return samples.stream_batches(count, size=job.batch_size, quiet=job.quiet)
     return samples.queue_batches(count, size=job.batch_size, per_customer=job.per_customer)
 
 

@@ -37,8 +37,21 @@ def test_a_small_run_prints_every_figure_as_json():
     assert found["versions"]["botocore"]
     figures = {one["name"]: one for one in found["figures"]}
     assert all(one.keys() == FIELDS and one["ours"] > 0 for one in figures.values())
-    assert len(figures) == len(found["figures"]) == 15
+    assert len(figures) == len(found["figures"]) == 23
+    assert found["load_before"] >= 0
     assert figures["PublishBatch calls for 200 events"]["ratio"] == 1.0
+
+
+def test_the_published_table_is_not_written_on_a_busy_machine(monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(ROOT))
+    from bench import __main__ as bench
+
+    monkeypatch.setattr("os.getloadavg", lambda: (1.1, 0.0, 0.0))
+    monkeypatch.setattr("sys.argv", ["bench", "--write"])
+    assert bench.main() == 1
+    assert "a load of at most 1 before the start, not 1.1" in " ".join(
+        capsys.readouterr().err.split()
+    )
 
 
 def test_sides_that_do_not_do_the_same_are_not_compared(same_outcome, monkeypatch):
