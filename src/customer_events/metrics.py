@@ -50,6 +50,9 @@ UNEXPECTED_EXCEPTIONS = Metric(
     "UnexpectedExceptions", "Count", "retried: a bug, of the message or of the deployment"
 )
 DEPRECATED_EVENTS = Metric("DeprecatedVersionEvents", "Count", "events of a deprecated version")
+SUNSET_VERSION_EVENTS = Metric(
+    "SunsetVersionEvents", "Count", "those of a version whose sunset is near, or has passed"
+)
 END_TO_END_LAG = Metric(
     "EndToEndLagMilliseconds", "Milliseconds", "from the change to its row, the worst of a batch"
 )

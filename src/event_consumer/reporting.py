@@ -6,7 +6,7 @@ held, with its sunset.
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -25,6 +25,7 @@ COUNTS = {
     Outcome.RETRY: metrics.MESSAGES_RETRIED,
 }
 PROBLEMS_LOGGED_MAX = 100
+SUNSET_NEAR = timedelta(days=30)
 
 
 class BatchReporter:
@@ -45,6 +46,9 @@ class BatchReporter:
         deprecated = self._deprecated_versions(deliveries, now)
         values = {metric: counts[outcome] for outcome, metric in COUNTS.items()}
         values[metrics.DEPRECATED_EVENTS] = sum(version["events"] for version in deprecated)
+        values[metrics.SUNSET_VERSION_EVENTS] = sum(
+            version["events"] for version in deprecated if version["sunset_near"]
+        )
         self._count(values, deliveries, now)
         problems = [_problem(end) for end in deliveries if end.handled.outcome not in WELL]
         log = self._logger.warning if deprecated else self._logger.info
@@ -95,6 +99,8 @@ class BatchReporter:
                 "events": majors[major],
                 "current_version": self._registry.current,
                 "sunset": version.sunset and version.sunset.isoformat(),
+                "sunset_near": version.sunset is not None
+                and now.date() > version.sunset - SUNSET_NEAR,
                 "sunset_passed": version.sunset is not None and now.date() > version.sunset,
             }
             for major in sorted(majors)

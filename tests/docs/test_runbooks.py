@@ -13,7 +13,10 @@ from publisher import reasons
 
 FOLDER = ROOT / "docs" / "runbooks"
 PAGES = sorted(FOLDER.glob("*.md"))
-NAMED = re.compile(r"docs/runbooks/([a-z-]+\.md)")
+NAMED = re.compile(
+    r"\$\{RunbookBaseUrl\}/([A-Za-z-]+)\.md|"  # in SAM's descriptions
+    r'runbook += "([a-z-]+)"|/([A-Za-z-]+)\.md"'  # in Terraform's
+)
 TERRAFORM = ROOT / "infra" / "terraform" / "modules"
 
 
@@ -30,15 +33,16 @@ PUBLISHER = [one for one in codes(reasons, base=reasons.BadRecord) if one != "Ba
 
 
 def alarm_names():
-    alarms = of_type(deployed(Prefix="p"), "AWS::CloudWatch::Alarm").values()
-    return [alarm["AlarmName"] for alarm in alarms]
+    template = deployed(Prefix="p")
+    kinds = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
+    return [it["AlarmName"] for kind in kinds for it in of_type(template, kind).values()]
 
 
 def test_every_page_that_an_alarm_names_exists():
     texts = [(ROOT / "infra/sam/template.yaml").read_text(encoding="utf-8")]
     texts += [path.read_text(encoding="utf-8") for path in TERRAFORM.rglob("alarms.tf")]
-    named = {page for text in texts for page in NAMED.findall(re.sub(r"\s+", " ", text))}
-    assert len(named) >= 8
+    named = {f"{''.join(found)}.md" for text in texts for found in NAMED.findall(text)}
+    assert len(named) >= 11
     assert named <= {page.name for page in PAGES}
 
 

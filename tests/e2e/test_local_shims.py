@@ -79,6 +79,14 @@ def test_an_alarm_on_a_metric_expression_fails_the_stack(bare_emulator):
     assert kept["Resources"] == {"Queue": QUEUE}
 
 
+def test_an_alarm_on_alarms_fails_the_stack(bare_emulator):
+    alarm = {"Type": "AWS::CloudWatch::CompositeAlarm", "Properties": {"AlarmRule": "TRUE"}}
+    with pytest.raises(ClientError, match="Unrecognized resource types"):
+        create_stack(bare_emulator, "page", Resources={"Page": alarm})
+    kept = stack.for_emulator({"Resources": {"Page": alarm, "Queue": QUEUE}}, {})
+    assert kept["Resources"] == {"Queue": QUEUE}
+
+
 def test_a_mappings_number_from_a_parameter_stays_a_string(bare_emulator):
     create_function(bare_emulator, "reader", LOSING_HANDLER)
     template = {

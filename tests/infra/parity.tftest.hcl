@@ -66,6 +66,14 @@ override_resource {
 }
 
 override_resource {
+  target = module.fanout.module.publisher.module.failure_store.aws_sqs_queue.notices
+  values = {
+    arn = "arn:aws:sqs:eu-west-1:123456789012:fanout-failure-notices"
+    id  = "https://sqs.eu-west-1.amazonaws.com/123456789012/fanout-failure-notices"
+  }
+}
+
+override_resource {
   target = module.fanout.module.publisher.aws_sqs_queue.dlq
   values = {
     arn = "arn:aws:sqs:eu-west-1:123456789012:fanout-publisher-dlq"

@@ -30,6 +30,7 @@ STATEFUL = {"bucket", "key", "log group", "queue", "table"}
 
 READERS: dict[str, Callable[[Properties], Read]] = {
     "AWS::CloudWatch::Alarm": reader("alarm", "AlarmName", read.alarm),
+    "AWS::CloudWatch::CompositeAlarm": reader("composite alarm", "AlarmName", read.composite),
     "AWS::DynamoDB::Table": reader("table", "TableName", read.table),
     "AWS::Events::Rule": reader("rule", "Name", read.event_rule),
     "AWS::IAM::Role": reader(

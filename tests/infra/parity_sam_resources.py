@@ -27,6 +27,15 @@ def alarm(it: Properties) -> Properties:
     }
 
 
+def composite(it: Properties) -> Properties:
+    """An alarm on alarms."""
+    return {
+        "on": sorted(it["AlarmRule"].split(" OR ")),
+        "notifies": [it.get("AlarmActions", []), it.get("OKActions", [])],
+        "runbook": runbook(it["AlarmDescription"]),
+    }
+
+
 def _query(it: Properties) -> str:
     stat = it.get("MetricStat", {})
     metric = stat.get("Metric", {})
@@ -96,10 +105,9 @@ def queue(it: Properties) -> Properties:
         "kind": "FIFO" if it.get("FifoQueue") else "standard",
         "visibility": number(it.get("VisibilityTimeout", 30)),
         "retention": number(it["MessageRetentionPeriod"]),
-        "key": [
-            key_name(it.get("KmsMasterKeyId")),
-            number(it.get("KmsDataKeyReusePeriodSeconds")),
-        ],
+        "key": "SQS's own"
+        if it.get("SqsManagedSseEnabled")
+        else [key_name(it.get("KmsMasterKeyId")), number(it.get("KmsDataKeyReusePeriodSeconds"))],
         "DLQ": [redrive.get("deadLetterTargetArn"), number(redrive.get("maxReceiveCount"))],
         "is the DLQ of": it.get("RedriveAllowPolicy"),
         "by group": None,
@@ -172,7 +180,11 @@ def bucket(it: Properties) -> Properties:
         "forgets what is current": sorted(
             name for name, rule in rules.items() if "ExpirationInDays" in rule
         ),
-        "counts": [[one["Id"], one["Prefix"]] for one in it["MetricsConfigurations"]],
+        "tells": [
+            [one["Queue"], [one["Event"]], rule["Value"]]
+            for one in it["NotificationConfiguration"]["QueueConfigurations"]
+            for rule in one["Filter"]["S3Key"]["Rules"]
+        ],
     }
 
 

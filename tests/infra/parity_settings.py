@@ -76,6 +76,8 @@ DEPLOYMENTS = {
             "package_folder": None,
             "packages": {"publisher": _S3, "payments": _S3},
             "alarm_topic_arns": [EVERY_SETTING["AlarmTopicArn"]],
+            "ticket_topic_arns": [EVERY_SETTING["TicketTopicArn"]],
+            "runbook_base_url": EVERY_SETTING["RunbookBaseUrl"],
             "stream_mapping_enabled": False,
             "table_deletion_protection": False,
             "tags": TAGS,

@@ -110,6 +110,7 @@ READERS: dict[str, Callable[[Values], Read]] = {
             "with the stack": "deleted",
         },
     ),
+    "aws_cloudwatch_composite_alarm": reader("composite alarm", "alarm_name", read.composite),
     "aws_cloudwatch_metric_alarm": reader("alarm", "alarm_name", read.alarm),
     "aws_dynamodb_table": reader("table", "name", read.table),
     "aws_iam_role": reader(
@@ -150,8 +151,14 @@ READERS: dict[str, Callable[[Values], Read]] = {
         },
     ),
     "aws_s3_bucket_lifecycle_configuration": reader("bucket", "bucket", read.lifecycle),
-    "aws_s3_bucket_metric": reader(
-        "bucket", "bucket", lambda it: {"counts": [[it["name"], first(it["filter"])["prefix"]]]}
+    "aws_s3_bucket_notification": reader(
+        "bucket",
+        "bucket",
+        lambda it: {
+            "tells": [
+                [one["queue_arn"], one["events"], one["filter_prefix"]] for one in it["queue"]
+            ]
+        },
     ),
     "aws_s3_bucket_ownership_controls": reader(
         "bucket", "bucket", lambda it: {"kind": first(it["rule"])["object_ownership"]}

@@ -29,6 +29,15 @@ def alarm(it: Values) -> Values:
     }
 
 
+def composite(it: Values) -> Values:
+    """An alarm on alarms."""
+    return {
+        "on": sorted(it["alarm_rule"].split(" OR ")),
+        "notifies": [it["alarm_actions"] or [], it["ok_actions"] or []],
+        "runbook": runbook(it["alarm_description"]),
+    }
+
+
 def _query(it: Values) -> str:
     metric = first(it["metric"])
     return json.dumps(
@@ -109,10 +118,9 @@ def queue(it: Values) -> Values:
         "kind": "FIFO" if it["fifo_queue"] else "standard",
         "visibility": number(it["visibility_timeout_seconds"] or _VISIBILITY_OF_AWS),
         "retention": number(it["message_retention_seconds"]),
-        "key": [
-            key_name(it["kms_master_key_id"]),
-            number(it["kms_data_key_reuse_period_seconds"]),
-        ],
+        "key": [key_name(it["kms_master_key_id"]), number(it["kms_data_key_reuse_period_seconds"])]
+        if it["kms_master_key_id"]
+        else "SQS's own",
         "DLQ": [redrive.get("deadLetterTargetArn"), number(redrive.get("maxReceiveCount"))],
         "is the DLQ of": json.loads(allow) if _is_json(allow) else None,
         "by group": [it["deduplication_scope"], it["fifo_throughput_limit"]]

@@ -10,6 +10,7 @@ notices a template in which it is broken.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
 from typing import Any
@@ -22,6 +23,7 @@ RUNBOOKS = {
     "consumer-dependency-faults",
     "consumer-failing",
     "dead-letters",
+    "deprecated-version",
     "delivery-failing",
     "drift",
     "failure-store",
@@ -79,13 +81,27 @@ def data_outlives_the_stack(template: dict[str, Any]) -> Iterator[str]:
 
 
 def each_alarm_names_its_runbook(template: dict[str, Any]) -> Iterator[str]:
-    """An alarm that says what happened, and where to read what to do."""
+    """An alarm that says what happened, what to type, and where to read what to do."""
     for name, alarm in of_type(template, "AWS::CloudWatch::Alarm").items():
-        _, _, path = alarm["AlarmDescription"].partition(" Runbook: ")
-        if path not in {f"docs/runbooks/{runbook}.md" for runbook in RUNBOOKS}:
+        said, _, path = alarm["AlarmDescription"].partition(" Runbook: ")
+        if path.rpartition("/")[2] not in {f"{runbook}.md" for runbook in RUNBOOKS}:
             yield f"{name}: names the runbook {path!r}"
-        if alarm["TreatMissingData"] != "notBreaching":
-            yield f"{name}: alarms in a quiet hour"
+        if " Type: fanout --prefix " not in said:
+            yield f"{name}: says nothing to type"
+        # What polls writes a zero where there is nothing.
+        polls = alarm.get("MetricName") == "PolledEventCount"
+        if alarm["TreatMissingData"] != ("breaching" if polls else "notBreaching"):
+            yield f"{name}: alarms in a quiet hour, or not where nobody polls"
+
+
+def each_alarm_reaches_somebody_once(template: dict[str, Any]) -> Iterator[str]:
+    """A ticket notifies by itself, a page through an alarm on alarms: one outage is one page."""
+    pages = of_type(template, "AWS::CloudWatch::CompositeAlarm").values()
+    paged = [name for it in pages for name in re.findall(r'ALARM\("([^"]+)"\)', it["AlarmRule"])]
+    for name, alarm in of_type(template, "AWS::CloudWatch::Alarm").items():
+        ways = bool(alarm.get("AlarmActions")) + paged.count(alarm["AlarmName"])
+        if ways != 1:
+            yield f"{name}: tells of itself in {ways} ways"
 
 
 def subscription_and_discovery_agree(template: dict[str, Any]) -> Iterator[str]:
@@ -109,5 +125,6 @@ RULES: tuple[Rule, ...] = (
     dead_letters_leave_time_to_decide,
     data_outlives_the_stack,
     each_alarm_names_its_runbook,
+    each_alarm_reaches_somebody_once,
     subscription_and_discovery_agree,
 )

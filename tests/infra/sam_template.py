@@ -40,6 +40,8 @@ EVERY_SETTING = (
         "PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary",
         "RolePath": "/fanout/",
         "AlarmTopicArn": "arn:aws:sns:eu-west-1:123456789012:on-call",
+        "TicketTopicArn": "arn:aws:sns:eu-west-1:123456789012:tickets",
+        "RunbookBaseUrl": "https://wiki.example.com/runbooks",
         "CustomerIdAttribute": "accountId",
         "StatusAttribute": "state",
         "ReasonAttribute": "why",
@@ -72,6 +74,7 @@ DEPLOYMENTS = {
 ACCOUNT, REGION, PARTITION = "123456789012", "eu-west-1", "aws"
 _NO_VALUE = object()
 _NAMES = {
+    "AWS::CloudWatch::Alarm": ("AlarmName", "cloudwatch", "alarm:"),
     "AWS::DynamoDB::Table": ("TableName", "dynamodb", "table/"),
     "AWS::IAM::Role": ("RoleName", "iam", "role/"),
     "AWS::KMS::Key": ("", "kms", "key/"),

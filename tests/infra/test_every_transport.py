@@ -150,6 +150,8 @@ def test_a_copy_of_an_older_example_loses_nothing(applied_state):
         text_of("examples/sns_fanout/moved.tf")
     }
     moves += moves_of("examples/sns_fanout")
+    payments = 'module.fanout.module.subscriber["payments"].module.subscriber.'
+    moves += moves_of("modules/subscriber", payments)
     assert [address for address in old if moved(address, moves) not in have] == []
 
 

@@ -9,6 +9,8 @@ from infra import sam_rules
 from infra.sam_rules import RULES, Rule
 from infra.sam_template import DEPLOYMENTS, deployed
 
+NOTIFIED = {"AlarmTopicArn": "arn:aws:sns:eu-west-1:123456789012:on-call"}
+
 # Where in the deployed template one value breaks one rule: path, value (None removes).
 BROKEN: list[tuple[Rule, str, Any]] = [
     (sam_rules.visibility_covers_six_timeouts, "PaymentsQueue VisibilityTimeout", 179),
@@ -21,6 +23,13 @@ BROKEN: list[tuple[Rule, str, Any]] = [
         1_000_000,
     ),
     (sam_rules.each_alarm_names_its_runbook, "BusFaultsAlarm AlarmDescription", "The bus failed."),
+    (
+        sam_rules.each_alarm_names_its_runbook,
+        "ConsumerStoppedAlarm TreatMissingData",
+        "notBreaching",
+    ),
+    (sam_rules.each_alarm_reaches_somebody_once, "PublisherPage AlarmRule", 'ALARM("other")'),
+    (sam_rules.each_alarm_reaches_somebody_once, "BusFaultsAlarm AlarmActions", ["arn:topic"]),
     (sam_rules.subscription_and_discovery_agree, "PaymentsSubscription FilterPolicy", {}),
     (sam_rules.subscription_and_discovery_agree, "PaymentsSubscription RawMessageDelivery", False),
 ]
@@ -29,14 +38,14 @@ BROKEN: list[tuple[Rule, str, Any]] = [
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 @pytest.mark.parametrize("parameters", DEPLOYMENTS.values(), ids=DEPLOYMENTS)
 def test_the_template_keeps_the_rule(rule, parameters):
-    assert list(rule(deployed(**parameters))) == []
+    assert list(rule(deployed(**NOTIFIED | parameters))) == []
 
 
 @pytest.mark.parametrize(
     ("rule", "path", "value"), BROKEN, ids=[f"{rule.__name__}: {path}" for rule, path, _ in BROKEN]
 )
 def test_the_rule_notices_when_it_is_broken(rule, path, value):
-    template = copy.deepcopy(deployed())
+    template = copy.deepcopy(deployed(**NOTIFIED))
     logical_id, *steps, last = path.split()
     node = template["Resources"][logical_id]["Properties"]
     for step in steps:

@@ -103,11 +103,34 @@ def test_the_consumer_waits_for_a_batch_only_where_lambda_demands_it(size, windo
     assert mapping["ScalingConfig"]["MaximumConcurrency"] == 10
 
 
-@pytest.mark.parametrize("topic", ["", "arn:aws:sns:eu-west-1:123456789012:on-call"])
-def test_alarms_notify_the_topic_that_is_given_and_nobody_else(topic):
-    alarms = of_type(deployed(AlarmTopicArn=topic), "AWS::CloudWatch::Alarm").values()
-    notified = {tuple(alarm.get("AlarmActions", [])) for alarm in alarms}
-    assert notified == {(topic,) if topic else ()}
+PAGES, TICKETS = (f"arn:aws:sns:eu-west-1:123456789012:{name}" for name in ("pages", "tickets"))
+
+
+@pytest.mark.parametrize(
+    ("given", "pages", "tickets"),
+    [
+        ({}, (), ()),
+        ({"AlarmTopicArn": PAGES}, (PAGES,), (PAGES,)),
+        ({"TicketTopicArn": TICKETS}, (), (TICKETS,)),
+        ({"AlarmTopicArn": PAGES, "TicketTopicArn": TICKETS}, (PAGES,), (TICKETS,)),
+    ],
+)
+def test_pages_and_tickets_notify_their_topics_and_nobody_else(given, pages, tickets):
+    def notified(kind):
+        return {
+            tuple(it.get("AlarmActions", [])) for it in of_type(deployed(**given), kind).values()
+        }
+
+    assert notified("AWS::CloudWatch::CompositeAlarm") == {pages}
+    assert notified("AWS::CloudWatch::Alarm") == {(), tickets}
+
+
+def test_an_alarm_links_to_its_page_where_the_runbooks_are_served():
+    template = deployed(RunbookBaseUrl="https://wiki.example.com/runbooks")
+    alarm = of_type(template, "AWS::CloudWatch::Alarm")["PublisherStoppedAlarm"]
+    assert alarm["AlarmDescription"].endswith(
+        "Runbook: https://wiki.example.com/runbooks/publisher-behind.md"
+    )
 
 
 def test_every_name_starts_with_the_prefix():
@@ -142,6 +165,8 @@ REFUSED = [
     ("AccountsTableKmsKeyArn", "arn:aws:kms:eu-west-1:123456789012:alias/accounts"),
     ("AccountsTableName", "ac"),
     ("AlarmTopicArn", "on-call"),
+    ("TicketTopicArn", "tickets.fifo"),
+    ("RunbookBaseUrl", "https://wiki.example.com/"),
     ("Architecture", "arm"),
     ("ChangedAtAttribute", "changed at"),
     ("CodeSigningConfigArn", "csc-0123456789abcdef0"),

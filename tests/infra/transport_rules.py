@@ -13,7 +13,7 @@ from infra.watched_metrics import Resources
 Rule = Callable[[Resources], Iterator[str]]
 
 # The queue for what the bus can't encrypt or decrypt: the bus's key is what may be at fault.
-WITHOUT_THE_KEY = {"fanout-customer-status-bus-dlq"}
+WITHOUT_THE_KEY = {"fanout-customer-status-bus-dlq", "fanout-failure-notices"}
 # What a policy may name that is not deployed beside it, or has no ARN of its own.
 _BELOW = (":*", "/*", "/parked/*", "/aws/lambda/*")
 

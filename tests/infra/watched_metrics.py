@@ -1,7 +1,9 @@
 """What alarms and dashboard widgets watch, and what there is to watch: ours, and AWS's."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,24 +38,21 @@ def _aws(unit: str, statistic: str, page: str, **dimensions: str) -> AwsMetric:
 
 
 _LAMBDA = "Lambda developer guide, Types of metrics for Lambda functions"
+_MAPPINGS = "Lambda developer guide, Event source mapping metrics: only with EventCount configured"
 _SQS = "SQS developer guide, Available CloudWatch metrics for Amazon SQS"
 _SNS = "SNS developer guide, Monitoring Amazon SNS topics using CloudWatch"
 _EVENTS = "EventBridge user guide, Monitoring Amazon EventBridge: custom bus, both dimensions"
 _DYNAMODB = "DynamoDB developer guide, DynamoDB metrics and dimensions"
 _PIPES = "EventBridge user guide, Logging and monitoring Amazon EventBridge Pipes"
-_S3 = "S3 user guide, Metrics and dimensions: request metrics, only with a filter configured"
 _RULE = {"EventBusName": "bus", "RuleName": "rule"}
 AWS = {
     ("AWS/Lambda", "Errors"): _aws("Count", "Sum", _LAMBDA, FunctionName="function"),
     ("AWS/Lambda", "Throttles"): _aws("Count", "Sum", _LAMBDA, FunctionName="function"),
-    ("AWS/Lambda", "IteratorAge"): _aws(
-        "Milliseconds", "Maximum", _LAMBDA, FunctionName="stream function"
+    ("AWS/Lambda", "PolledEventCount"): _aws(
+        "Count", "Sum", _MAPPINGS, EventSourceMappingUUID="counting mapping"
     ),
     ("AWS/Lambda", "DestinationDeliveryFailures"): _aws(
         "Count", "Sum", _LAMBDA, FunctionName="stream function"
-    ),
-    ("AWS/S3", "PutRequests"): _aws(
-        "Count", "Sum", _S3, BucketName="bucket", FilterId="bucket filter"
     ),
     ("AWS/SNS", "NumberOfMessagesPublished"): _aws("Count", "Sum", _SNS, TopicName="topic"),
     ("AWS/SNS", "NumberOfNotificationsFailed"): _aws("Count", "Sum", _SNS, TopicName="topic"),
@@ -67,6 +66,9 @@ AWS = {
         "Seconds", "Maximum", _SQS, QueueName="queue"
     ),
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): _aws(
+        "Count", "Maximum", _SQS, QueueName="queue"
+    ),
+    ("AWS/SQS", "ApproximateNumberOfMessagesNotVisible"): _aws(
         "Count", "Maximum", _SQS, QueueName="queue"
     ),
     ("AWS/SQS", "NumberOfMessagesSent"): _aws("Count", "Sum", _SQS, QueueName="queue"),
@@ -129,12 +131,17 @@ def names_of(facts: Facts) -> Names:
     """The names of what is deployed."""
     mappings = _of_kind(facts, "mapping")
     environments = _of_kind(facts, "environment").values()
-    buckets = _of_kind(facts, "bucket").values()
     parameters = _of_kind(facts, "parameter")
     kinds = ("queue", "table", "topic", "bus", "rule", "pipe", "function", "bucket")
+    read = {it["accounts_table"] for it in parameters.values() if "accounts_table" in it}
     return {kind: set(_of_kind(facts, kind)) for kind in kinds} | {
+        "table": set(_of_kind(facts, "table")) | read,
         "stream function": {name for name, it in mappings.items() if ":dynamodb:" in it["source"]},
-        "bucket filter": {name for it in buckets for name, _ in it.get("counts", [])},
+        "counting mapping": {
+            "PublisherMapping" if ":dynamodb:" in it["source"] else "ConsumerMapping"
+            for it in mappings.values()
+            if it["counts"]
+        },
         "deployment": {it["DEPLOYMENT"] for it in environments},
         "service": {it["POWERTOOLS_SERVICE_NAME"] for it in environments},
         "subscriber": {
@@ -172,13 +179,18 @@ def _of(one: Watched, names: Names | None) -> Iterator[str]:
     if set(one.dimensions) != set(dimensions):
         yield f"has the dimensions {sorted(dimensions)}, not {sorted(one.dimensions)}"
         return
-    if one.statistic not in statistics:
+    if one.statistic not in statistics and not _is_share(one.statistic, statistics):
         yield f"{one.statistic} of it means nothing; expected one of {sorted(statistics)}"
     if one.period < 60 or one.period % 60:
         yield f"is stored once a minute, and read every {one.period} seconds"
     for dimension, value in one.dimensions.items():
         if names is not None and value not in names.get(dimensions[dimension], set()):
             yield f"no {dimensions[dimension]} is called {value!r}"
+
+
+def _is_share(statistic: str, meant: AbstractSet[str]) -> bool:
+    """The share of durations up to one of them."""
+    return "p99" in meant and bool(re.fullmatch(r"PR\(0:\d+\)", statistic))
 
 
 def _statistics(ours: Metric) -> set[str]:

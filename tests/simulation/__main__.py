@@ -12,6 +12,7 @@ from secrets import randbits
 from rich.console import Console
 from rich.progress import Progress
 
+from simulation import alarm_page, outages
 from simulation.faults import EVERY, Faults, only
 from simulation.generate import generate
 from simulation.play import explain, failing_seeds
@@ -20,6 +21,8 @@ from simulation.variants import VARIANTS, seeds_until_caught
 
 _CHUNK = 20
 _FAILURES_SHOWN_MAX = 3
+_HISTORIES_A_OUTAGE = 10
+"""A history of hours, for the alarms, costs as much as so many others."""
 
 
 def main() -> int:
@@ -27,6 +30,10 @@ def main() -> int:
     console = Console(stderr=True)
     if options.variants:
         return _prove_checkers(console)
+    if options.drill:
+        drills = {one.name: outages.drill(one) for one in outages.OUTAGES}
+        alarm_page.PAGE.write_text(alarm_page.render(drills), encoding="utf-8")
+        return 0
     faults = EVERY if options.faults == "every" else only(*options.faults.split(","))
     first = options.seed if options.seed is not None else randbits(40)
     console.print(f"{options.seeds} seeds from {first} (SEED={first} plays the same ones)")
@@ -44,7 +51,8 @@ def main() -> int:
             path = Path(options.keep) / f"seed-{seed}.json"
             path.write_text(dump(explanation.schedule), encoding="utf-8")
             console.print(f"kept as {path}")
-    return 1 if failing else 0
+    silent = _play_outages(first, max(1, options.seeds // _HISTORIES_A_OUTAGE), console)
+    return 1 if failing or silent else 0
 
 
 # Private functions
@@ -56,6 +64,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="the first one; a random one by default")
     parser.add_argument("--faults", default="every", help="names of faults, separated by commas")
     parser.add_argument("--variants", action="store_true", help="prove the checkers instead")
+    parser.add_argument("--drill", action="store_true", help="write the page of the alarms instead")
     parser.add_argument("--keep", help="a folder for the shrunk schedules of failures")
     return parser.parse_args()
 
@@ -76,6 +85,23 @@ def _play_all(first: int, count: int, faults: Faults, console: Console) -> Itera
             for seed in failed:
                 progress.console.print(f"seed {seed} breaks a guarantee")
                 yield seed
+
+
+def _play_outages(first: int, count: int, console: Console) -> int:
+    """Whether each failure raises an alarm, and calm none; how many histories break that."""
+    chunks = [
+        range(start, min(start + 5, first + count)) for start in range(first, first + count, 5)
+    ]
+    broken = 0
+    with get_context("spawn").Pool(os.cpu_count()) as pool, Progress(console=console) as progress:
+        task = progress.add_task("playing outages", total=count)
+        for chunk, found in zip(chunks, pool.imap(outages.seeds_broken, chunks), strict=True):
+            progress.advance(task, len(chunk))
+            broken += len(found)
+            for seed, sentence in found:
+                progress.console.print(f"outage {seed}: {sentence}")
+    console.print(f"{count} histories of hours; {broken} with a silent failure or a false alarm")
+    return broken
 
 
 def _prove_checkers(console: Console) -> int:

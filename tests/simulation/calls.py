@@ -84,6 +84,8 @@ class Calls:
         self._clock = clock
         self._stack: list[Invocation] = []
         self.outages: dict[str, float] = {}
+        self.refusals: dict[str, tuple[str, int]] = {}
+        """By service: the error code and the status with which it refuses every call."""
         self.run_step: Callable[[Step], None] = lambda _: None
 
     @property
@@ -169,6 +171,10 @@ class Calls:
         if self.outages.get(service, 0.0) > self._clock.seconds:
             invocation.met.append(f"{service} is down")
             raise _error("unavailable", operation)
+        if service in self.refusals:
+            code, status = self.refusals[service]
+            invocation.met.append(f"{service} answers {code}")
+            raise _client_error(code, status, operation)
         kind = invocation.fault_at(position, is_batch=is_batch)
         if not kind:
             return ""
@@ -247,7 +253,10 @@ def _failed(entry: dict[str, Any], code: str) -> dict[str, Any]:
 
 def _error(kind: str, operation: str) -> ClientError:
     code, status = _ERRORS[kind]
-    code = _CODES_OF.get(operation, {}).get(kind, code)
+    return _client_error(_CODES_OF.get(operation, {}).get(kind, code), status, operation)
+
+
+def _client_error(code: str, status: int, operation: str) -> ClientError:
     return ClientError(
         {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, operation
     )

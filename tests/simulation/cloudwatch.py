@@ -10,8 +10,10 @@ minutes, since no metric here is finer.
 import ast
 import re
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cache
 from math import ceil
 from typing import Any
 
@@ -35,6 +37,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.written: dict[Identity, dict[int, list[tuple[int, float]]]] = {}
+        self.last_above_zero: dict[Identity, int] = {}
+        """The minute in which anything but a zero last came."""
 
     def put(
         self,
@@ -50,12 +54,16 @@ class Metrics:
         identity = (namespace, name, frozenset(dimensions.items()))
         minutes = self.written.setdefault(identity, {})
         minutes.setdefault(minute, []).append((minute + late, value))
+        if value:
+            self.last_above_zero[identity] = minute + late
 
     def values(self, identity: Identity, last: int, minutes: int, now: int) -> list[float]:
         """The values of the minutes that end with `last`, as far as they have come by `now`."""
         found = self.written.get(identity)
         if not found:
             return []
+        if minutes == 1:
+            return [value for came, value in found.get(last, ()) if came <= now]
         return [
             value
             for minute in range(last - minutes + 1, last + 1)
@@ -103,13 +111,8 @@ class Composite:
     rule: str
     actions: tuple[str, ...] = ()
 
-    @property
-    def children(self) -> frozenset[str]:
-        return frozenset(_CHILD.findall(self.rule))
-
-    def is_on(self, on: frozenset[str]) -> bool:
-        source = _CHILD.sub(lambda found: str(found[1] in on), self.rule)
-        return _holds(_parsed(source))
+    def is_on(self, on: AbstractSet[str]) -> bool:
+        return _holds(_parsed(self.rule), on)
 
 
 class Watch:
@@ -120,32 +123,56 @@ class Watch:
         self.state = State.INSUFFICIENT_DATA
         self._metrics = metrics
         self._range = alarm.periods + spare
-        self._final: dict[int, float | None] = {}
+        self._final: dict[int, bool | None] = {}
         self._value = _compiled(alarm)
+        self._inputs = [one.metric for one in alarm.queries.values() if one.metric]
+        self._is_off_at_rest = self._judge_rest()
 
     def look(self, now: int) -> State:
-        """Evaluate the periods that end with this minute."""
+        """Evaluate the periods that end with this minute; of hours, every ten minutes."""
         period = self.alarm.period_minutes
-        self.state = judge(
-            self.alarm,
-            [self._point(now - period * back, now) for back in range(self._range)],
-            self.state,
-        )
+        if period >= _HOUR_MINUTES and now % 10:
+            return self.state
+        if self._is_off_at_rest and self._is_at_rest(now):
+            self.state = State.OK
+            return self.state
+        points = [self.point(now - period * back, now) for back in range(self._range)]
+        self.state = judge(self.alarm, points, self.state)
         return self.state
 
-    # Private functions
-
-    def _point(self, end: int, now: int) -> float | None:
+    def point(self, end: int, now: int) -> bool | None:
+        """Whether the period that ends with a minute breaches, as far as is known now."""
         if end in self._final:
             return self._final[end]
         value = self._value(self._metrics, end, now)
-        if now - end > LATE_MINUTES_MAX + self.alarm.period_minutes:
-            self._final[end] = value
-        return value
+        breaches = None if value is None else self.alarm.breaches(value)
+        if now - end > LATE_MINUTES_MAX:
+            self._final[end] = breaches
+        return breaches
+
+    # Private functions
+
+    def _is_at_rest(self, now: int) -> bool:
+        """Only zeros, or nothing, came within the range: then most alarms need no closer look."""
+        since = now - (self._range + 1) * self.alarm.period_minutes
+        latest = self._metrics.last_above_zero
+        return all(latest.get(one, since) <= since for one in self._inputs)
+
+    def _judge_rest(self) -> bool:
+        """Whether it is off wherever its metrics are zero or missing."""
+        if self.alarm.missing != "notBreaching":
+            return False
+        zeros = Metrics()
+        for namespace, name, dimensions in self._inputs:
+            for minute in range(2 * self.alarm.period_minutes):
+                zeros.put(namespace, name, dict(dimensions), minute, 0.0)
+        ends = 2 * self.alarm.period_minutes - 1
+        values = (self._value(metrics, ends, ends) for metrics in (zeros, Metrics()))
+        return not any(one is not None and self.alarm.breaches(one) for one in values)
 
 
-def judge(alarm: Alarm, points: Sequence[float | None], before: State) -> State:
-    """What a range of data points means, newest first, None where one is missing.
+def judge(alarm: Alarm, points: Sequence[bool | None], before: State) -> State:
+    """What a range of data points means: newest first, whether each breaches, None where missing.
 
     Real points come first, from as far back as the range goes; missing ones are filled in only
     where there are fewer real ones than the alarm has periods.
@@ -153,9 +180,8 @@ def judge(alarm: Alarm, points: Sequence[float | None], before: State) -> State:
     real = [one for one in points if one is not None]
     if not real and alarm.missing in {"missing", "ignore"}:
         return State.INSUFFICIENT_DATA if alarm.missing == "missing" else before
-    breaching = [alarm.breaches(one) for one in real[: alarm.periods]]
     filled = max(0, alarm.periods - len(real))
-    count = sum(breaching) + (filled if alarm.missing == "breaching" else 0)
+    count = sum(real[: alarm.periods]) + (filled if alarm.missing == "breaching" else 0)
     if count >= alarm.datapoints:
         return State.ALARM
     if len(real) < alarm.datapoints and _is_premature(alarm, points):
@@ -166,14 +192,13 @@ def judge(alarm: Alarm, points: Sequence[float | None], before: State) -> State:
 # Private functions
 
 
-def _is_premature(alarm: Alarm, points: Sequence[float | None]) -> bool:
+def _is_premature(alarm: Alarm, points: Sequence[bool | None]) -> bool:
     """The oldest breaching point is as old as the alarm needs, and nothing since was well."""
-    shown = [None if one is None else alarm.breaches(one) for one in points]
-    oldest = max((age for age, breaches in enumerate(shown, 1) if breaches), default=0)
-    return oldest >= alarm.datapoints and False not in shown[:oldest]
+    oldest = max((age for age, breaches in enumerate(points, 1) if breaches), default=0)
+    return oldest >= alarm.datapoints and False not in points[:oldest]
 
 
-_CHILD = re.compile(r'ALARM\("?([^")]+)"?\)')
+_HOUR_MINUTES = 60
 _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "GreaterThanThreshold": lambda value, threshold: value > threshold,
     "GreaterThanOrEqualToThreshold": lambda value, threshold: value >= threshold,
@@ -197,7 +222,7 @@ def statistic(name: str, values: list[float]) -> float | None:
         return None
     if name in _STATISTICS:
         return float(_STATISTICS[name](values))
-    if found := re.fullmatch(r"PR\(:([0-9.]+)\)", name):
+    if found := re.fullmatch(r"PR\(0:([0-9.]+)\)", name):
         return 100.0 * sum(one <= float(found[1]) for one in values) / len(values)
     if found := re.fullmatch(r"p([0-9.]+)", name):
         return sorted(values)[max(0, ceil(float(found[1]) / 100 * len(values)) - 1)]
@@ -228,6 +253,7 @@ def _metric(query: Query, minutes: int) -> Value:
     )
 
 
+@cache
 def _parsed(text: str) -> ast.expr:
     """CloudWatch's words in Python's; both bind NOT before AND before OR."""
     source = re.sub(r"\b(AND|OR|NOT)\b", lambda found: found[0].lower(), " ".join(text.split()))
@@ -310,14 +336,15 @@ def _difference(period: int, series: Value) -> Value:
 _FUNCTIONS: Mapping[str, Callable[..., Value]] = {"IF": _if, "FILL": _fill, "DIFF": _difference}
 
 
-def _holds(node: ast.expr) -> bool:
+def _holds(node: ast.expr, on: AbstractSet[str]) -> bool:
     match node:
-        case ast.Constant(value=value):
-            return bool(value)
+        case ast.Call(func=ast.Name(id="ALARM"), args=[ast.Constant(value=name)]):
+            return name in on
         case ast.UnaryOp(op=ast.Not(), operand=part):
-            return not _holds(part)
+            return not _holds(part, on)
         case ast.BoolOp(op=sign, values=parts):
-            return (all if isinstance(sign, ast.And) else any)(map(_holds, parts))
+            combined = all if isinstance(sign, ast.And) else any
+            return combined(_holds(part, on) for part in parts)
     raise ValueError(f"unexpected {ast.unparse(node)}")
 
 
@@ -338,17 +365,15 @@ class Alarms:
         self._watches = [Watch(one, self.metrics, self.spare) for one in self.alarms]
 
     @property
-    def notified(self) -> frozenset[str]:
-        """The alarms that reach somebody: by themselves, or through one on them that does."""
-        direct = {one.name for one in (*self.alarms, *self.composites) if one.actions}
-        through = {child for one in self.composites if one.actions for child in one.children}
-        return frozenset(direct | through)
+    def notifying(self) -> frozenset[str]:
+        """The alarms that tell somebody when they go on; the others show in composites alone."""
+        return frozenset(one.name for one in (*self.alarms, *self.composites) if one.actions)
 
     def look(self, now: int) -> frozenset[str]:
         """The names of what is on after this minute."""
         on = {one.alarm.name for one in self._watches if one.look(now) is State.ALARM}
         for composite in self.composites:
-            if composite.is_on(frozenset(on)):
+            if composite.is_on(on):
                 on.add(composite.name)
         for name in sorted(on ^ self.on):
             self.history.append((now, name, name in on))

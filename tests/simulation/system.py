@@ -64,7 +64,7 @@ class Clients:
 
 
 class NoReport:
-    """Stands for the reporters: what they log is not what is proved here."""
+    """Stands for the reporters, where what they write is not what is proved."""
 
     def report(self, *_: Any, **__: Any) -> None:
         return
@@ -154,12 +154,16 @@ class System:
         )
 
     @part
+    def publisher_reporter(self, _: Clients) -> Any:
+        return NoReport()
+
+    @part
     def publisher(self, clients: Clients, *, epoch: int) -> Handler:
         clients = self._changed(clients)
         return StreamHandler(
             publisher=self.batch_publisher(clients, epoch=epoch),
             bus=self.bus(clients),
-            reporter=NoReport(),
+            reporter=self.publisher_reporter(clients),
             clock=clients.clock,
         )
 
@@ -201,12 +205,16 @@ class System:
         )
 
     @part
+    def consumer_reporter(self, _: Clients) -> Any:
+        return NoReport()
+
+    @part
     def consumer(self, clients: Clients) -> Handler:
         clients = self._changed(clients)
         return SqsHandler(
             consumer=self.batch_consumer(clients),
             redelivery=self.redelivery(clients),
-            reporter=NoReport(),
+            reporter=self.consumer_reporter(clients),
             receives_max=self.setting.receives_max,
             clock=clients.clock,
             now=clients.clock.now,

@@ -35,6 +35,9 @@ POISON = (
 class World:
     """Made anew for each run. `lines` is the log, if there is to be one."""
 
+    make_checkers = Checkers
+    make_workers = Workers
+
     def __init__(self, setting: Setting, system: System, *, with_log: bool = False) -> None:
         self.setting = setting
         self.system = system
@@ -47,7 +50,7 @@ class World:
         self.calls.run_step = self.do
         self.accounts = Accounts(self.clock)
         self.bucket = BucketClient(self.calls)
-        self.checkers = Checkers(self.truth, setting, self.bucket)
+        self.checkers = self.make_checkers(self.truth, setting, self.bucket)
         self.bucket.watch = self.checkers.parked_record
         self.command_checks = CommandChecks(self.truth, setting)
         self.bucket.watch_gone = self.command_checks.failures_gone
@@ -62,7 +65,7 @@ class World:
         queues = [queue for one in self.subscribers for queue in (one.queue, one.dlq)]
         self.queues = QueuesClient(self.calls, queues, self.clock)
         self.operators = Operators(self)
-        self.workers = Workers(self)
+        self.workers = self.make_workers(self)
         self.commands = Commands(self)
         self._steps: dict[str, Callable[[Step, Random], object]] = {
             "write": self._write,

@@ -59,6 +59,9 @@ def for_emulator(template: Mapping[str, Any], values: Mapping[str, str]) -> dict
             case "AWS::CloudWatch::Alarm" if "Metrics" in properties:
                 # An alarm on a metric expression fails the whole stack.
                 del result["Resources"][name]
+            case "AWS::CloudWatch::CompositeAlarm":
+                # So does an alarm on alarms.
+                del result["Resources"][name]
             case "AWS::Lambda::EventSourceMapping":
                 # A number from a parameter stays a string in nested properties; with a
                 # MaximumConcurrency of "5" the SQS poller fails at each pass, for every queue.

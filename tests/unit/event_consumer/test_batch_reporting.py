@@ -93,6 +93,7 @@ def test_each_blob_is_embedded_metric_format_with_deployment_and_service_as_dime
     assert {one["Name"]: one["Unit"] for one in directive["Metrics"]} == {
         **{metric.name: "Count" for metric in COUNTS.values()},
         DEPRECATED: "Count",
+        metrics.SUNSET_VERSION_EVENTS.name: "Count",
         metrics.DEPENDENCY_FAULTS.name: "Count",
         metrics.UNEXPECTED_EXCEPTIONS.name: "Count",
         LAG: "Milliseconds",
@@ -164,6 +165,7 @@ def test_a_deprecated_version_is_warned_of_once_for_a_batch_with_the_day_on_whic
             "events": 10,
             "current_version": 2,
             "sunset": "2027-06-30",
+            "sunset_near": False,
             "sunset_passed": False,
         }
     ]
@@ -174,6 +176,12 @@ def test_a_version_that_still_comes_after_its_last_day_is_told_as_such(tell):
     on_the_day, after = datetime(2027, 6, 30, 23, tzinfo=UTC), datetime(2027, 7, 1, tzinfo=UTC)
     told = [tell(old, now=now)[0][0]["deprecated"][0] for now in (on_the_day, after)]
     assert [one["sunset_passed"] for one in told] == [False, True]
+
+
+def test_events_of_a_version_are_counted_apart_from_30_days_before_it_ends(tell):
+    old = delivery(1, APPLIED, live(1, schema_version=1))
+    days = (datetime(2027, 5, 31, 23, tzinfo=UTC), datetime(2027, 6, 1, tzinfo=UTC))
+    assert [tell(old, now=now)[1]["SunsetVersionEvents"] for now in days] == [[0.0], [1.0]]
 
 
 def test_a_batch_of_the_current_version_warns_of_nothing(tell):

@@ -4,6 +4,7 @@ output "bus" {
     transport        = var.transport
     arn              = local.arn
     publish_versions = var.publish_versions
+    page_alarms      = local.page_alarms
   }
 }
 

@@ -106,13 +106,24 @@ variable "create_alarms" {
 }
 
 variable "alarm_topic_arns" {
-  description = "ARNs of the standard SNS topics that alarms notify; an empty list notifies nobody. A topic with its own key must let cloudwatch.amazonaws.com use it."
+  description = "ARNs of the standard SNS topics that tickets notify; an empty list notifies nobody. The other alarms page through PREFIX-publisher-page, of the module `stream_publisher`. A topic with its own key must let cloudwatch.amazonaws.com use it."
   type        = list(string)
   default     = []
 
   validation {
     condition     = alltrue([for arn in var.alarm_topic_arns : can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}$", arn))])
     error_message = "Must be ARNs of standard SNS topics; CloudWatch can notify no others, and alarms would reach nobody."
+  }
+}
+
+variable "runbook_base_url" {
+  description = "Where your copy of docs/runbooks is served, without a slash at the end; each alarm's description links to its page there."
+  type        = string
+  default     = "docs/runbooks"
+
+  validation {
+    condition     = can(regex("^(docs/runbooks|https://[!-~]{1,150}[^/])$", var.runbook_base_url))
+    error_message = "Must be an https URL without a slash at the end, or docs/runbooks; the links in alarms would lead nowhere."
   }
 }
 

@@ -1,7 +1,9 @@
+data "aws_caller_identity" "current" {}
+
 resource "aws_s3_bucket" "this" {
   #checkov:skip=CKV_AWS_18:Who reads it is for the account's CloudTrail; a log bucket would need one itself.
   #checkov:skip=CKV_AWS_144:A recovery publishes from the region that failed; a copy elsewhere would be read by nobody.
-  #checkov:skip=CKV2_AWS_62:Alarms on the publisher's counts and on the bucket's metrics say that something came.
+  #checkov:skip=CKV2_AWS_62:What Lambda gives up notifies a queue; the publisher counts what it parks.
   bucket = var.bucket_name
   # An object here is a change that no subscriber has seen: a bucket that holds one is not deleted.
   force_destroy = var.force_destroy
@@ -82,16 +84,61 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
   depends_on = [aws_s3_bucket_versioning.this]
 }
 
-# Request metrics tell within minutes that Lambda wrote a batch here.
-resource "aws_s3_bucket_metric" "given_up" {
-  count = var.watch_given_up_batches ? 1 : 0
+# Tells that Lambda wrote a batch here. S3's request metrics would not do: they are best effort, and an
+# alarm may never get its only data point. Nobody reads the notices, which name objects and hold none:
+# how many there are is what the alarm watches, for an hour after the last one came.
+resource "aws_sqs_queue" "notices" {
+  count = var.notices_queue_name != null ? 1 : 0
+
+  name                      = var.notices_queue_name
+  message_retention_seconds = 3600
+  sqs_managed_sse_enabled   = true
+  tags                      = var.tags
+}
+
+resource "aws_sqs_queue_policy" "notices" {
+  count = length(aws_sqs_queue.notices)
+
+  queue_url = aws_sqs_queue.notices[0].id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid       = "BucketNotifies"
+        Effect    = "Allow"
+        Principal = { Service = "s3.amazonaws.com" }
+        Action    = "sqs:SendMessage"
+        Resource  = aws_sqs_queue.notices[0].arn
+        Condition = {
+          ArnEquals    = { "aws:SourceArn" = aws_s3_bucket.this.arn }
+          StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.current.account_id }
+        }
+      },
+      {
+        Sid       = "OnlyEncryptedTransport"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sqs:*"
+        Resource  = aws_sqs_queue.notices[0].arn
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      },
+    ]
+  })
+}
+
+resource "aws_s3_bucket_notification" "given_up" {
+  count = length(aws_sqs_queue.notices)
 
   bucket = aws_s3_bucket.this.id
-  name   = "given-up-by-lambda"
 
-  filter {
-    prefix = "aws/lambda/"
+  queue {
+    queue_arn     = aws_sqs_queue.notices[0].arn
+    events        = ["s3:ObjectCreated:*"]
+    filter_prefix = "aws/lambda/"
   }
+
+  # S3 asks the queue whether it may write there before it takes the notification.
+  depends_on = [aws_sqs_queue_policy.notices]
 }
 
 resource "aws_s3_bucket_policy" "this" {

@@ -8,7 +8,7 @@ output "bucket_arn" {
   value       = aws_s3_bucket.this.arn
 }
 
-output "given_up_filter" {
-  description = "Id of the request metrics of what Lambda gave up."
-  value       = "given-up-by-lambda"
+output "notices_queue_name" {
+  description = "Name of the queue that is told of the batches that Lambda gave up; null where there is none."
+  value       = one(aws_sqs_queue.notices[*].name)
 }

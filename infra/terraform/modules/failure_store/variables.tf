@@ -24,10 +24,10 @@ variable "superseded_retention_days" {
   }
 }
 
-variable "watch_given_up_batches" {
-  description = "Whether S3 counts requests under aws/lambda/, where Lambda writes the batches that it gives up."
-  type        = bool
-  default     = true
+variable "notices_queue_name" {
+  description = "Name of the queue that is told of the batches that Lambda gives up, under aws/lambda/; null makes none."
+  type        = string
+  default     = null
 }
 
 variable "force_destroy" {

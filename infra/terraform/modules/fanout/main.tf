@@ -21,7 +21,8 @@ module "event_bus" {
   archive_retention_days = var.archive_retention_days
   kms_key                = var.kms_key
   subscriber_account_ids = var.subscriber_account_ids
-  alarm_topic_arns       = var.alarm_topic_arns
+  alarm_topic_arns       = coalesce(var.ticket_topic_arns, var.alarm_topic_arns)
+  runbook_base_url       = var.runbook_base_url
   tags                   = var.tags
 }
 
@@ -50,6 +51,8 @@ module "publisher" {
   mapping_enabled            = var.stream_mapping_enabled
   live_version               = var.publisher_live_version
   alarm_topic_arns           = var.alarm_topic_arns
+  ticket_topic_arns          = var.ticket_topic_arns
+  runbook_base_url           = var.runbook_base_url
   tags                       = var.tags
 }
 
@@ -66,6 +69,8 @@ module "subscriber" {
   function_settings         = var.function_settings
   table_deletion_protection = var.table_deletion_protection
   alarm_topic_arns          = var.alarm_topic_arns
+  ticket_topic_arns         = var.ticket_topic_arns
+  runbook_base_url          = var.runbook_base_url
   tags                      = var.tags
 }
 

@@ -155,9 +155,21 @@ variable "table_deletion_protection" {
 }
 
 variable "alarm_topic_arns" {
-  description = "ARNs of the standard SNS topics that alarms notify; an empty list notifies nobody. A topic with its own key must let cloudwatch.amazonaws.com use it."
+  description = "ARNs of the standard SNS topics that pages notify: somebody is needed now; an empty list notifies nobody. A topic with its own key must let cloudwatch.amazonaws.com use it."
   type        = list(string)
   default     = []
+}
+
+variable "ticket_topic_arns" {
+  description = "ARNs of the standard SNS topics that tickets notify: what can wait until tomorrow; null takes alarm_topic_arns."
+  type        = list(string)
+  default     = null
+}
+
+variable "runbook_base_url" {
+  description = "Where your copy of docs/runbooks is served, without a slash at the end; each alarm's description links to its page there."
+  type        = string
+  default     = "docs/runbooks"
 }
 
 variable "tags" {

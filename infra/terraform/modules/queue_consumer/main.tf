@@ -170,4 +170,8 @@ resource "aws_lambda_event_source_mapping" "queue" {
   scaling_config {
     maximum_concurrency = var.maximum_concurrency
   }
+
+  metrics_config {
+    metrics = ["EventCount"]
+  }
 }

@@ -6,6 +6,8 @@ output "consumer" {
     table         = var.table.name
     # null where no event waits behind a parked one.
     parked_groups_table = local.parked_groups_table
+    page_alarms         = local.page_alarms
+    lag_alarms          = concat(aws_cloudwatch_metric_alarm.lag[*].alarm_name, aws_cloudwatch_metric_alarm.lag_now[*].alarm_name)
   }
 }
 

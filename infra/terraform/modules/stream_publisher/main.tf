@@ -34,8 +34,8 @@ module "failure_store" {
   superseded_retention_days = var.failure_version_retention_days
   force_destroy             = var.failure_bucket_force_destroy
   # A pipe sends what it gives up to a queue, never to the bucket.
-  watch_given_up_batches = !local.is_pipe
-  tags                   = var.tags
+  notices_queue_name = local.is_pipe ? null : "${var.prefix}-failure-notices"
+  tags               = var.tags
 }
 
 module "function" {

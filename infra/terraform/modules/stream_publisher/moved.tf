@@ -30,3 +30,8 @@ moved {
   from = aws_sqs_queue_policy.dlq
   to   = aws_sqs_queue_policy.dlq[0]
 }
+
+moved {
+  from = aws_cloudwatch_metric_alarm.selects_nothing[0]
+  to   = aws_cloudwatch_metric_alarm.unseen["selects-nothing"]
+}

@@ -55,16 +55,25 @@ run "it_is_private_encrypted_and_refuses_plain_transport" {
   }
 }
 
-run "a_pipe_needs_no_count_of_given_up_batches" {
+run "without_a_name_for_it_no_queue_is_told_of_given_up_batches" {
   command = plan
 
+  assert {
+    condition     = length(aws_sqs_queue.notices) == 0 && length(aws_s3_bucket_notification.given_up) == 0
+    error_message = "Nothing is created that was not asked for."
+  }
+}
+
+run "what_lambda_gives_up_is_known_for_an_hour" {
+  command = apply
+
   variables {
-    watch_given_up_batches = false
+    notices_queue_name = "fanout-failure-notices"
   }
 
   assert {
-    condition     = length(aws_s3_bucket_metric.given_up) == 0
-    error_message = "Nothing is created that was not asked for."
+    condition     = aws_sqs_queue.notices[0].message_retention_seconds == 3600 && aws_s3_bucket_notification.given_up[0].queue[0].filter_prefix == "aws/lambda/"
+    error_message = "A notice for each batch, and an alarm that ends by itself."
   }
 }
 

@@ -4,17 +4,19 @@
 module "subscriber" {
   source = "../../subscriber"
 
-  prefix           = var.prefix
-  name             = var.name
-  bus              = var.bus
-  kms_key          = var.kms_key
-  consumer         = module.consumer.consumer
-  schema_versions  = var.settings.schema_versions
-  statuses         = var.settings.statuses
-  transitions      = var.settings.transitions
-  since            = var.settings.since
-  alarm_topic_arns = var.alarm_topic_arns
-  tags             = var.tags
+  prefix            = var.prefix
+  name              = var.name
+  bus               = var.bus
+  kms_key           = var.kms_key
+  consumer          = module.consumer.consumer
+  schema_versions   = var.settings.schema_versions
+  statuses          = var.settings.statuses
+  transitions       = var.settings.transitions
+  since             = var.settings.since
+  alarm_topic_arns  = var.alarm_topic_arns
+  ticket_topic_arns = var.ticket_topic_arns
+  runbook_base_url  = var.runbook_base_url
+  tags              = var.tags
 }
 
 module "consumer" {
@@ -27,7 +29,8 @@ module "consumer" {
   function_settings = var.function_settings
   park_by_customer  = var.settings.park_by_customer
   live_version      = var.settings.live_version
-  alarm_topic_arns  = var.alarm_topic_arns
+  alarm_topic_arns  = coalesce(var.ticket_topic_arns, var.alarm_topic_arns)
+  runbook_base_url  = var.runbook_base_url
   tags              = var.tags
 
   parked_groups_deletion_protection = var.table_deletion_protection

@@ -9,4 +9,6 @@ variable "package" { type = any }
 variable "function_settings" { type = any }
 variable "table_deletion_protection" { type = bool }
 variable "alarm_topic_arns" { type = list(string) }
+variable "ticket_topic_arns" { type = list(string) }
+variable "runbook_base_url" { type = string }
 variable "tags" { type = map(string) }

@@ -59,8 +59,17 @@ run "failures_and_lag_alarm" {
   command = plan
 
   assert {
-    condition     = sort(keys(aws_cloudwatch_metric_alarm.function)) == tolist(["errors", "throttled"]) && aws_cloudwatch_metric_alarm.lag[0].dimensions == tomap({ deployment = "fanout", service = "payments_consumer" })
+    condition     = sort(keys(aws_cloudwatch_metric_alarm.function)) == tolist(["errors", "throttled"]) && aws_cloudwatch_metric_alarm.lag[0].dimensions == tomap({ deployment = "fanout", service = "payments_consumer" }) && sort(keys(aws_cloudwatch_metric_alarm.counts)) == tolist(["messages-parked", "parks-many", "version-near-sunset"]) && length(aws_cloudwatch_metric_alarm.failing) == 1
     error_message = "Each of them."
+  }
+}
+
+run "a_mapping_that_does_not_poll_alarms_as_its_metric_is_missing" {
+  command = plan
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.stopped[0].treat_missing_data == "breaching" && aws_cloudwatch_metric_alarm.stopped[0].datapoints_to_alarm == 10
+    error_message = "After ten minutes."
   }
 }
 
@@ -73,7 +82,7 @@ run "a_bug_or_a_fault_of_what_the_consumer_needs_alarms_within_five_minutes" {
   }
 
   assert {
-    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.retries : alarm.period * alarm.datapoints_to_alarm <= 300 && alarm.period * alarm.evaluation_periods >= 2 * 900])
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.retries : alarm.period * alarm.datapoints_to_alarm <= 300 && alarm.period * alarm.evaluation_periods >= alarm.datapoints_to_alarm * 900])
     error_message = "At once, and on for as long as messages come back every 15 minutes."
   }
 }

@@ -34,9 +34,10 @@ run "alarms_to_a_fifo_topic_are_refused" {
 
   variables {
     alarm_topic_arns = ["arn:aws:sns:eu-west-1:111122223333:on-call.fifo"]
+    runbook_base_url = "http://wiki/"
   }
 
-  expect_failures = [var.alarm_topic_arns]
+  expect_failures = [var.alarm_topic_arns, var.runbook_base_url]
 }
 
 run "a_window_beyond_lambdas_limit_is_refused" {

@@ -102,7 +102,7 @@ run "items_of_another_kind_are_filtered_in_either_image" {
     error_message = "New and removed items, and those that start or cease to match."
   }
   assert {
-    condition     = length(aws_cloudwatch_metric_alarm.selects_nothing) == 1
+    condition     = sort(keys(aws_cloudwatch_metric_alarm.unseen)) == tolist(["selects-nothing"])
     error_message = "A mistyped filter looks like quiet."
   }
 }

@@ -60,12 +60,35 @@ run "every_way_to_fail_alarms_and_a_quiet_day_does_not" {
   command = plan
 
   assert {
-    condition     = sort(keys(aws_cloudwatch_metric_alarm.this)) == tolist(["batches-given-up", "behind", "bus-faults", "errors", "given-up-batches-lost", "records-held", "records-parked", "selects-nothing", "throttled"])
+    condition     = sort(keys(aws_cloudwatch_metric_alarm.this)) == tolist(["batches-given-up", "behind", "bus-faults", "errors", "given-up-batches-lost", "records-held", "records-parked", "selects-nothing", "stopped", "throttled"]) && sort(keys(aws_cloudwatch_metric_alarm.unseen)) == tolist(["misses-changes", "sees-nothing"])
     error_message = "Each failure has an alarm."
   }
   assert {
     condition     = aws_cloudwatch_metric_alarm.this["selects-nothing"].metric_name == "CustomerRecords" && aws_cloudwatch_metric_alarm.this["selects-nothing"].period == 86400 && aws_cloudwatch_metric_alarm.this["selects-nothing"].comparison_operator == "LessThanOrEqualToThreshold" && aws_cloudwatch_metric_alarm.this["selects-nothing"].threshold == 0 && aws_cloudwatch_metric_alarm.this["selects-nothing"].treat_missing_data == "notBreaching"
     error_message = "A day of records without a customer alarms; a day without records does not."
+  }
+}
+
+run "pages_call_through_one_alarm_with_those_of_the_bus" {
+  command = apply
+
+  variables {
+    alarm_topic_arns  = ["arn:aws:sns:eu-west-1:111122223333:on-call"]
+    ticket_topic_arns = ["arn:aws:sns:eu-west-1:111122223333:tickets"]
+    bus = {
+      transport   = "sns"
+      arn         = "arn:aws:sns:eu-west-1:111122223333:fanout-customer-status"
+      page_alarms = ["fanout-topic-deliveries-lost"]
+    }
+  }
+
+  assert {
+    condition     = aws_cloudwatch_composite_alarm.page[0].alarm_actions == toset(var.alarm_topic_arns) && length(aws_cloudwatch_metric_alarm.this["stopped"].alarm_actions) == 0 && strcontains(aws_cloudwatch_composite_alarm.page[0].alarm_rule, "ALARM(\"fanout-publisher-stopped\") OR ") && endswith(aws_cloudwatch_composite_alarm.page[0].alarm_rule, " OR ALARM(\"fanout-topic-deliveries-lost\")")
+    error_message = "One outage is one page."
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["records-parked"].alarm_actions == toset(var.ticket_topic_arns)
+    error_message = "Until tomorrow."
   }
 }
 

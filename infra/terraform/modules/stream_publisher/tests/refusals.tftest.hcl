@@ -20,6 +20,8 @@ run "values_that_aws_refuses_halfway_or_that_reach_nobody_are_refused" {
   variables {
     prefix                          = "Fan_Out"
     alarm_topic_arns                = ["arn:aws:sns:eu-west-1:111122223333:on-call.fifo"]
+    ticket_topic_arns               = ["arn:aws:sns:eu-west-1:111122223333:tickets.fifo"]
+    runbook_base_url                = "http://wiki/"
     stream_arn                      = "arn:aws:dynamodb:eu-west-1:111122223333:table/accounts"
     accounts_table_kms_key_arn      = "arn:aws:kms:eu-west-1:111122223333:alias/accounts"
     batch_size                      = 10001
@@ -31,6 +33,8 @@ run "values_that_aws_refuses_halfway_or_that_reach_nobody_are_refused" {
   expect_failures = [
     var.prefix,
     var.alarm_topic_arns,
+    var.ticket_topic_arns,
+    var.runbook_base_url,
     var.stream_arn,
     var.accounts_table_kms_key_arn,
     var.batch_size,

@@ -152,12 +152,43 @@ run "dead_late_and_missing_messages_alarm" {
   command = plan
 
   assert {
-    condition     = sort(keys(aws_cloudwatch_metric_alarm.queue)) == tolist(["dead-letters", "dead-letters-expire-soon", "queue-falls-behind"]) && length(aws_cloudwatch_metric_alarm.receives_nothing) == 1
+    condition     = sort(keys(aws_cloudwatch_metric_alarm.queue)) == tolist(["dead-letters", "dead-letters-expire-soon", "dead-letters-growing", "queue-falls-behind"]) && sort(keys(aws_cloudwatch_metric_alarm.silence)) == tolist(["misses-events", "receives-nothing"])
     error_message = "Each of them."
   }
   assert {
-    condition     = aws_cloudwatch_metric_alarm.queue["dead-letters"].metric_name == "ApproximateNumberOfMessagesVisible"
-    error_message = "What SQS itself moves counts too."
+    condition     = sort(flatten([for query in aws_cloudwatch_metric_alarm.queue["dead-letters"].metric_query : query.metric[*].metric_name])) == tolist(["ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesVisible"])
+    error_message = "What SQS itself moves counts too, and what somebody looks at."
+  }
+}
+
+run "pages_call_through_one_alarm_and_tickets_notify_by_themselves" {
+  command = plan
+
+  variables {
+    alarm_topic_arns  = ["arn:aws:sns:eu-west-1:111122223333:on-call"]
+    ticket_topic_arns = ["arn:aws:sns:eu-west-1:111122223333:tickets"]
+    runbook_base_url  = "https://wiki.example.com/runbooks"
+    consumer = {
+      page_alarms = ["fanout-payments-consumer-errors"]
+      lag_alarms  = ["fanout-payments-end-to-end-lag", "fanout-payments-end-to-end-lag-now"]
+    }
+  }
+
+  assert {
+    condition     = aws_cloudwatch_composite_alarm.page[0].alarm_actions == toset(var.alarm_topic_arns) && length(aws_cloudwatch_metric_alarm.queue["queue-falls-behind"].alarm_actions) == 0
+    error_message = "One outage is one page."
+  }
+  assert {
+    condition     = endswith(aws_cloudwatch_composite_alarm.page[0].alarm_rule, "ALARM(\"fanout-payments-consumer-errors\") OR (ALARM(\"fanout-payments-end-to-end-lag\") AND ALARM(\"fanout-payments-end-to-end-lag-now\"))")
+    error_message = "The consumer's alarms too, and lag in both windows."
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.queue["dead-letters"].alarm_actions == toset(var.ticket_topic_arns)
+    error_message = "Until tomorrow."
+  }
+  assert {
+    condition     = endswith(aws_cloudwatch_metric_alarm.queue["dead-letters"].alarm_description, "Runbook: https://wiki.example.com/runbooks/dead-letters.md")
+    error_message = "A link to click."
   }
 }
 
@@ -212,7 +243,7 @@ run "a_rule_that_fails_to_deliver_alarms" {
   }
 }
 
-run "silence_under_a_filter_is_no_alarm" {
+run "silence_under_a_filter_alarms_only_after_a_day_of_a_thousand_events" {
   command = plan
 
   variables {
@@ -220,7 +251,11 @@ run "silence_under_a_filter_is_no_alarm" {
   }
 
   assert {
-    condition     = length(aws_cloudwatch_metric_alarm.receives_nothing) == 0
-    error_message = "Nothing unusual."
+    condition     = sort(keys(aws_cloudwatch_metric_alarm.silence)) == tolist(["receives-nothing"]) && one(flatten([for query in aws_cloudwatch_metric_alarm.silence["receives-nothing"].metric_query : query.metric[*].period if query.id == "published"])) == 86400
+    error_message = "Hours without a message are nothing unusual."
+  }
+  assert {
+    condition     = one([for query in aws_cloudwatch_metric_alarm.silence["receives-nothing"].metric_query : query.expression if query.id == "result"]) == "IF(FILL(published, 0) > 999 AND FILL(arrived, 0) == 0, 1, 0)"
+    error_message = "Of a thousand events one would have matched."
   }
 }

@@ -25,10 +25,12 @@ run "alarms_to_a_fifo_topic_are_refused" {
   command = plan
 
   variables {
-    alarm_topic_arns = ["arn:aws:sns:eu-west-1:111122223333:on-call.fifo"]
+    alarm_topic_arns  = ["arn:aws:sns:eu-west-1:111122223333:on-call.fifo"]
+    ticket_topic_arns = ["arn:aws:sns:eu-west-1:111122223333:tickets.fifo"]
+    runbook_base_url  = "http://wiki/"
   }
 
-  expect_failures = [var.alarm_topic_arns]
+  expect_failures = [var.alarm_topic_arns, var.ticket_topic_arns, var.runbook_base_url]
 }
 
 run "an_unknown_transport_is_refused" {

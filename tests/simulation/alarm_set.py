@@ -1,0 +1,79 @@
+"""The alarms as they are deployed, read from the SAM template; Terraform's are held equal to them
+(`tests/infra/test_parity_of_sam_and_terraform.py`)."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from infra.sam_template import EXISTING_TABLE, deployed, of_type
+from simulation.cloudwatch import Alarm, Composite, Identity, Query
+
+PAGES, TICKETS = (f"arn:aws:sns:eu-west-1:123456789012:{one}" for one in ("pages", "tickets"))
+PARAMETERS = EXISTING_TABLE | {
+    "AlarmTopicArn": PAGES,
+    "TicketTopicArn": TICKETS,
+}
+
+
+@cache
+def alarms(**parameters: str) -> tuple[Alarm, ...]:
+    found = of_type(_template(parameters), "AWS::CloudWatch::Alarm")
+    return tuple(map(_alarm, found.values()))
+
+
+@cache
+def composites(**parameters: str) -> tuple[Composite, ...]:
+    found = of_type(_template(parameters), "AWS::CloudWatch::CompositeAlarm").values()
+    return tuple(
+        Composite(
+            name=it["AlarmName"],
+            description=it["AlarmDescription"],
+            rule=it["AlarmRule"],
+            actions=tuple(it.get("AlarmActions", [])),
+        )
+        for it in found
+    )
+
+
+# Private functions
+
+
+def _template(parameters: Mapping[str, str]) -> dict[str, Any]:
+    return deployed(**PARAMETERS | dict(parameters))
+
+
+def _alarm(it: Mapping[str, Any]) -> Alarm:
+    if "Metrics" in it:
+        queries = {one["Id"]: _query(one) for one in it["Metrics"]}
+        [returned] = [one["Id"] for one in it["Metrics"] if one.get("ReturnData", True)]
+        periods = {one["MetricStat"]["Period"] for one in it["Metrics"] if "MetricStat" in one}
+    else:
+        statistic = it.get("Statistic") or it["ExtendedStatistic"]
+        queries = {"metric": Query(metric=_identity(it), statistic=statistic)}
+        returned, periods = "metric", {it["Period"]}
+    [period] = periods  # CloudWatch takes one period for all metrics of an alarm
+    return Alarm(
+        name=it["AlarmName"],
+        description=it["AlarmDescription"],
+        queries=queries,
+        returned=returned,
+        period_minutes=int(period) // 60,
+        periods=it["EvaluationPeriods"],
+        datapoints=it.get("DatapointsToAlarm", it["EvaluationPeriods"]),
+        comparison=it["ComparisonOperator"],
+        threshold=float(it["Threshold"]),
+        missing=it.get("TreatMissingData", "missing"),
+        actions=tuple(it.get("AlarmActions", [])),
+    )
+
+
+def _query(it: Mapping[str, Any]) -> Query:
+    if "Expression" in it:
+        return Query(expression=it["Expression"])
+    stat = it["MetricStat"]
+    return Query(metric=_identity(stat["Metric"]), statistic=stat["Stat"])
+
+
+def _identity(it: Mapping[str, Any]) -> Identity:
+    dimensions = frozenset((one["Name"], str(one["Value"])) for one in it.get("Dimensions", []))
+    return it["Namespace"], it["MetricName"], dimensions

@@ -1,0 +1,326 @@
+"""The world with its metrics: what each service writes, as AWS documents it, and our own EMF.
+
+Lambda Developer Guide, "Types of metrics for Lambda functions" (a batch answered with failures is
+no error; IteratorAge comes with the end of a batch; a mapping that polls and finds nothing writes
+a PolledEventCount of 0, one that does not poll writes nothing). SQS Developer Guide, "Available
+CloudWatch metrics for Amazon SQS" (the age leaves out what was received three times; a queue that
+nobody has touched for six hours writes nothing, and is up to 15 minutes late afterwards; what SQS
+moves to a DLQ is not sent). SNS Developer Guide, "Monitoring Amazon SNS topics using CloudWatch".
+DynamoDB Developer Guide, "DynamoDB metrics and dimensions". Names are those of the deployment.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from io import StringIO
+from random import Random
+from typing import Any
+
+from customer_events.event import EVENT_NAME
+from customer_events.metrics import NAMESPACE
+from customer_events.registry import load
+from event_consumer.reporting import BatchReporter as ConsumerReporter
+from publisher.reporting import BatchReporter as PublisherReporter
+from simulation.bus import OnItsWay
+from simulation.checkers import Checkers
+from simulation.clock import START_SECONDS
+from simulation.cloudwatch import Alarms, Metrics
+from simulation.faults import Setting
+from simulation.queues import Queue, QueuedMessage
+from simulation.schedule import CallFault, Step
+from simulation.system import Clients, System
+from simulation.truth import Change
+from simulation.workers import Workers
+from simulation.world import World
+
+PREFIX = "fanout"
+MAPPINGS = {"publisher": "PublisherMapping", "payments": "ConsumerMapping"}
+"""What the template's functions resolve the ids of the two mappings to."""
+NOTICE_SECONDS = 3600.0
+ACTIVE_SECONDS = 6 * 3600.0
+INACTIVE_MINUTES = 15
+_AGED_RECEIVES = 3
+_HICCUPS = ("throttle", "error", "timeout", "lost", "entry_fails", "crash_before", "not_invoked")
+_REGISTRY = load(EVENT_NAME)
+_EMF = "_aws"
+
+
+class Unlogged:
+    """Stands for the reporters' logger; the metrics are what is looked at here."""
+
+    def info(self, *_: Any, **__: Any) -> None:
+        return
+
+    warning = info
+
+
+class ReportingSystem(System):
+    """The real system, with the real reporters."""
+
+    def publisher_reporter(self, _: Clients) -> Any:
+        return _unlogged(
+            PublisherReporter(service="publisher", deployment=PREFIX, namespace=NAMESPACE)
+        )
+
+    def consumer_reporter(self, _: Clients) -> Any:
+        return _unlogged(
+            ConsumerReporter(
+                service="payments_consumer",
+                deployment=PREFIX,
+                namespace=NAMESPACE,
+                registry=_REGISTRY,
+            )
+        )
+
+
+class Bystander(Checkers):
+    """Judges nothing: an outage may break what only the other histories have to keep."""
+
+    def published(self, body: str, to: frozenset[str]) -> None:
+        fact = self._truth.fact_of(body)
+        if fact is not None and fact.change is not None:
+            fact.change.published.add(fact.major)
+
+    def ignored(self, *_: Any, **__: Any) -> None:
+        return
+
+    checkpoint = parked_record = arrived = wrote = acknowledged = ignored
+    parked_message = answered = ignored
+
+
+class MonitoredWorkers(Workers):
+    """Lambda's own metrics of each invocation; and what it can't start."""
+
+    def _invoke(self, name: str, *given: Any, **named: Any) -> Any:
+        world = self._world
+        assert isinstance(world, Monitored)
+        service = "publisher" if name.startswith("publisher") else "payments"
+        with redirect_stdout(StringIO()) as printed:
+            if service in world.throttled:
+                result, met = None, ["throttled"]
+            else:
+                result, met = super()._invoke(name, *given, **named)
+        world.lambda_metric(service, "Throttles", int(met == ["throttled"]))
+        if met == ["throttled"]:
+            return None, met
+        world.lambda_metric(service, "Invocations", 1)
+        world.lambda_metric(service, "Errors", int(result is None))
+        world.embedded(printed.getvalue())
+        return result, met
+
+
+class Monitored(World):
+    """A world of one publisher and the subscriber payments, with CloudWatch beside it.
+
+    `late` says how many minutes late the next value of a namespace is. The attributes in plural
+    hold what is broken: functions that are throttled, mappings that do not poll or that poll a
+    stream that nobody writes to, queues that refuse what the topic delivers.
+    """
+
+    make_checkers = Bystander
+    make_workers = MonitoredWorkers
+
+    def __init__(
+        self, setting: Setting, system: System, alarms: Alarms, late: Callable[[str], int]
+    ) -> None:
+        self.alarms = alarms
+        self.late = late
+        self.throttled: set[str] = set()
+        self.stopped: set[str] = set()
+        self.blind: set[str] = set()
+        self.refusing: set[str] = set()
+        self.loses_discards = False
+        self.delivers_every_minutes = 1
+        self.hiccups = 0.0
+        super().__init__(setting, system)
+        self.payments = self.subscribers[0]
+        self._gauges = [
+            Gauge(self, self.payments.queue, f"{PREFIX}-payments", is_dlq=False),
+            Gauge(self, self.payments.dlq, f"{PREFIX}-payments-dlq", is_dlq=True),
+        ]
+        self._notices: list[float] = []
+        self._observe()
+
+    @property
+    def minute(self) -> int:
+        return int((self.clock.seconds - START_SECONDS) // 60)
+
+    @property
+    def metrics(self) -> Metrics:
+        return self.alarms.metrics
+
+    def put(self, namespace: str, name: str, value: float, **dimensions: str) -> None:
+        self.metrics.put(namespace, name, dimensions, self.minute, value, late=self.late(namespace))
+
+    def lambda_metric(self, service: str, name: str, value: float) -> None:
+        function = (
+            f"{PREFIX}-publisher" if service == "publisher" else f"{PREFIX}-payments-consumer"
+        )
+        self.put("AWS/Lambda", name, value, FunctionName=function)
+
+    def embedded(self, printed: str) -> None:
+        """What a function printed: Lambda hands it to CloudWatch, which takes the metrics out."""
+        for line in printed.splitlines():
+            document = json.loads(line)
+            for directive in document[_EMF]["CloudWatchMetrics"]:
+                [names] = directive["Dimensions"]
+                dimensions = {name: document[name] for name in names}
+                for one in directive["Metrics"]:
+                    for value in document[one["Name"]]:
+                        self.put(directive["Namespace"], one["Name"], value, **dimensions)
+
+    def write(self, customer: str, kind: str, dice: Random) -> None:
+        """Somebody writes to the Accounts table; so does what changes nothing."""
+        self.writers.write(customer, kind, dice)
+        self.put("AWS/DynamoDB", "ConsumedWriteCapacityUnits", 1, TableName="accounts")
+
+    def work(self, dice: Random) -> None:
+        """Everybody works on what is due now."""
+        while self._publishes(dice) or self._delivers(dice) or self._consumes(dice):
+            pass
+
+    def end_minute(self, minute: int) -> None:
+        """The minute is over: what is written once a minute, and a look at every alarm."""
+        for service, mapping in MAPPINGS.items():
+            if service not in self.stopped:
+                dimensions = {"EventSourceMappingUUID": mapping}
+                late = self.late("AWS/Lambda")
+                self.metrics.put("AWS/Lambda", "PolledEventCount", dimensions, minute, 0, late=late)
+        now = self.clock.seconds
+        for gauge in self._gauges:
+            polled = not gauge.is_dlq and "payments" not in self.stopped
+            gauge.write(self, minute, polled=polled)
+        self._notices = [one for one in self._notices if one > now - NOTICE_SECONDS]
+        if self._notices:
+            dimensions = {"QueueName": f"{PREFIX}-failure-notices"}
+            name, count = "ApproximateNumberOfMessagesVisible", len(self._notices)
+            woken = int((self._notices[0] - START_SECONDS) // 60)
+            late = max(0, woken + INACTIVE_MINUTES - minute)
+            self.metrics.put("AWS/SQS", name, dimensions, minute, count, late=late)
+        self.alarms.look(minute)
+
+    def reached(self, change: Change) -> bool:
+        """Whether the row holds this change or a later one."""
+        row = self.payments.fact_of_row(change.customer, self.truth)
+        return row is not None and row.index >= change.index
+
+    # Private functions
+
+    def _publishes(self, dice: Random) -> bool:
+        if "publisher" in self.stopped | self.blind:
+            return False
+        if self.mapping.due_at(self.clock.seconds) != self.clock.seconds:
+            return False
+        return self.workers.publish(self._step("publish", dice))
+
+    def _delivers(self, dice: Random) -> bool:
+        if self.minute % self.delivers_every_minutes:
+            return False
+        return self.topic.deliver(dice, 50, in_order=True) > 0
+
+    def _consumes(self, dice: Random) -> bool:
+        if "payments" in self.stopped:
+            return False
+        return self.workers.consume(self._step("consume", dice), self.payments)
+
+    def _step(self, do: str, dice: Random) -> Step:
+        """It takes a moment, now and then into the next minute."""
+        self.clock.seconds += dice.uniform(0.02, 0.6)
+        kind = dice.choice(_HICCUPS) if dice.random() < self.hiccups else ""
+        faults = (CallFault(call=0, kind=kind),) if kind else ()
+        return Step(do=do, dice=dice.getrandbits(30), faults=faults)
+
+    def _observe(self) -> None:
+        """Stand between the parts of the world, and count what passes."""
+        report, take, discard = self.mapping.report, self.topic._take, self.bucket.discard
+
+        def reported(shard_id: str, batch: Any, result: Any, now: float) -> list[int]:
+            done = report(shard_id, batch, result, now)
+            if done and batch.discard_reason is None:
+                age = (now - batch.records[-1].created_at) * 1000
+                self.lambda_metric("publisher", "IteratorAge", age)
+            return done
+
+        def taken(*given: Any) -> None:
+            self.put(
+                "AWS/SNS", "NumberOfMessagesPublished", 1, TopicName=f"{PREFIX}-customer-status"
+            )
+            take(*given)
+
+        def discarded(records: list[dict[str, Any]], condition: str) -> None:
+            if self.loses_discards:
+                self.lambda_metric("publisher", "DestinationDeliveryFailures", 1)
+                return
+            self._notices.append(self.clock.seconds)
+            discard(records, condition)
+
+        self.mapping.report = reported  # type: ignore[method-assign]
+        self.topic._take = taken  # type: ignore[method-assign]
+        self.topic._bring = self._bring  # type: ignore[method-assign]
+        self.bucket.discard = discarded  # type: ignore[method-assign]
+
+    def _bring(self, one: OnItsWay, *, anew: bool = False) -> None:
+        """SNS does not try again what a queue's policy or key refuses: it goes to the DLQ."""
+        origin = "again" if anew else "topic"
+        if self.payments.queue.name not in self.refusing:
+            one.subscription.queue.send(one.body, one.attributes, origin=origin)
+            return
+        topic = f"{PREFIX}-customer-status"
+        self.put("AWS/SNS", "NumberOfNotificationsFailed", 1, TopicName=topic)
+        if self.payments.dlq.name in self.refusing:
+            self.put("AWS/SNS", "NumberOfNotificationsFailedToRedriveToDlq", 1, TopicName=topic)
+            return
+        self.put("AWS/SNS", "NumberOfNotificationsRedrivenToDlq", 1, TopicName=topic)
+        self.payments.dlq.send(one.body, one.attributes, origin=origin)
+
+
+class Gauge:
+    """What SQS writes about one queue."""
+
+    def __init__(self, world: Monitored, queue: Queue, name: str, *, is_dlq: bool) -> None:
+        self.is_dlq = is_dlq
+        self._queue = queue
+        self._dimensions = {"QueueName": name}
+        self._came: dict[str, float] = {}
+        self._sent: Counter[int] = Counter()
+        self._touched = float("-inf") if is_dlq else world.clock.seconds
+        self._woken = -INACTIVE_MINUTES
+        heard = queue.watch
+
+        def watch(message: QueuedMessage) -> None:
+            self._came[message.message_id] = world.clock.seconds
+            self._sent[world.minute] += message.origin != "maxReceiveCount"
+            heard(message)
+
+        queue.watch = watch
+
+    def write(self, world: Monitored, minute: int, *, polled: bool) -> None:
+        now, messages = world.clock.seconds, self._queue.messages.values()
+        if polled or messages:
+            if now - self._touched > ACTIVE_SECONDS:
+                self._woken = minute
+            self._touched = now
+        if now - self._touched > ACTIVE_SECONDS:
+            return
+        hidden = sum(one.visible_at > now for one in messages)
+        counted = [
+            now - self._came[one.message_id] for one in messages if one.receives < _AGED_RECEIVES
+        ]
+        values = {
+            "ApproximateNumberOfMessagesVisible": len(messages) - hidden,
+            "ApproximateNumberOfMessagesNotVisible": hidden,
+            "ApproximateAgeOfOldestMessage": max(counted, default=0.0),
+            "NumberOfMessagesSent": self._sent.pop(minute, 0),
+        }
+        late = max(world.late("AWS/SQS"), self._woken + INACTIVE_MINUTES - minute)
+        for name, value in values.items():
+            world.metrics.put("AWS/SQS", name, self._dimensions, minute, value, late=late)
+
+
+# Private functions
+
+
+def _unlogged(reporter: Any) -> Any:
+    reporter._logger = Unlogged()
+    return reporter

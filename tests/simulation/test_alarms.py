@@ -1,0 +1,64 @@
+"""Every failure raises an alarm in time, and calm raises none: the deployed alarms, minute by
+minute."""
+
+import pytest
+
+from simulation import alarm_page, alarm_set
+from simulation.monitored import PREFIX
+from simulation.outages import OUTAGES, TRAFFIC, drill, history, play
+from simulation.variants.alarms import BROKEN_SETS
+
+SEEDS = 30
+
+
+@pytest.fixture(scope="session")
+def drills():
+    return {one.name: drill(one) for one in OUTAGES}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_no_failure_is_silent_and_no_alarm_is_false(seed):
+    play(history(seed))
+
+
+@pytest.mark.slow
+def test_the_page_of_the_alarms_is_what_the_drills_show(drills):
+    assert alarm_page.PAGE.read_text(encoding="utf-8") == alarm_page.render(drills), (
+        "run: PYTHONPATH=tests .venv/bin/python -m simulation --drill"
+    )
+
+
+@pytest.mark.slow
+def test_each_alarm_goes_on_in_the_drill_that_is_named_for_it(drills):
+    """`drill` itself fails where one stays off."""
+    tripped = {name for one in drills.values() for name in one.minutes}
+    deployed = {one.name for one in (*alarm_set.alarms(), *alarm_set.composites())}
+    assert tripped == deployed
+
+
+def test_each_alarm_is_named_by_an_outage():
+    named = {name for one in OUTAGES for name in one.trips}
+    assert named == {one.name.removeprefix(f"{PREFIX}-") for one in alarm_set.alarms()}
+
+
+def test_histories_cover_every_outage_and_every_traffic():
+    drawn = [history(seed) for seed in range(600)]
+    assert {one.outage.name for one in drawn if one.outage} == {
+        one.name for one in OUTAGES if not one.is_long
+    }
+    assert {one.traffic for one in drawn if not one.outage} == set(TRAFFIC)
+    assert {one.late_minutes_max for one in drawn} == {1, 3}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("broken", BROKEN_SETS, ids=lambda one: one.name)
+def test_a_broken_alarm_set_is_caught_by_its_checker(broken):
+    assert broken.seeds_until_caught() is not None
+
+
+def test_a_seed_gives_the_same_history_again():
+    one = next(
+        one for seed in range(50) if (one := history(seed)).outage and one.calm_minutes < 120
+    )
+    assert play(one) == play(one)
