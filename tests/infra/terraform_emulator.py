@@ -50,18 +50,22 @@ module "{example}" {{
 # What a second plan wants to change on MiniStack 1.5.33 though nothing has changed, by type and
 # attribute ("*": most of them). A fault that is gone fails the test, and is to be taken out here.
 ALARMS = ("aws_cloudwatch_metric_alarm", "*")
+PAGES = ("aws_cloudwatch_composite_alarm", "*")
 EVENT_COUNTS = ("aws_lambda_event_source_mapping", "metrics_config")
 PIPE = ("aws_pipes_pipe", "*")
 NAMES_THE_PIPE = ("aws_ssm_parameter", "value")
 FAULTS = {
     "sns_fanout": {
         ALARMS: "alarms come back without dimensions, period and actions",
+        PAGES: "alarms on alarms come back without ARN and actions",
         EVENT_COUNTS: "a mapping's metrics are not kept",
     },
-    "sns_fifo_fanout": {ALARMS: "as on SNS", EVENT_COUNTS: "as on SNS"},
-    "eventbridge_fanout": {ALARMS: "as on SNS", EVENT_COUNTS: "as on SNS"},
+    "sns_fifo_fanout": {ALARMS: "as on SNS", PAGES: "as on SNS", EVENT_COUNTS: "as on SNS"},
+    "eventbridge_fanout": {ALARMS: "as on SNS", PAGES: "as on SNS", EVENT_COUNTS: "as on SNS"},
     "pipes_fanout": {
         ALARMS: "as on SNS",
+        PAGES: "as on SNS",
+        EVENT_COUNTS: "as on SNS, of the queue's mapping",
         PIPE: "a pipe comes back without its enrichment and parameters, and is to be replaced",
         NAMES_THE_PIPE: "follows from the pipe that is to be replaced",
     },
