@@ -44,24 +44,26 @@ class Finding:
 class Asking:
     """Asks AWS, and notes what it refuses to say, so that one refusal hides nothing else."""
 
-    _unread: dict[str, None] = field(default_factory=dict)
+    _unread: dict[str, str] = field(default_factory=dict)
 
     def ask(self, what: str, call: Callable[[], T], otherwise: T) -> T:
         """The answer; `otherwise` where AWS refuses. `what` is the subject of a sentence."""
         try:
             return call()
         except (BotoCoreError, ClientError) as error:
-            why = type(error).__name__
+            why, fix = type(error).__name__, "Check the network and the credentials."
             if isinstance(error, ClientError):
-                why = f"{error.operation_name}: {error.response.get('Error', {}).get('Code')}"
-            self._unread[f"{what} can't be read ({why})."] = None
+                code = str(error.response.get("Error", {}).get("Code"))
+                why, fix = f"{error.operation_name}: {code}", "Give your role that permission."
+                if "NotFound" in code or "NoSuch" in code:
+                    fix = "It does not exist: deploy it again."
+            self._unread[f"{what} can't be read ({why})."] = fix
             return otherwise
 
     def findings(self) -> list[Finding]:
         """What was not seen may be wrong, so it is no good news."""
-        fix = "Give your role that permission."
-        about = partial(Finding, severity=Severity.WRONG, subject="this command", fix=fix)
-        return [about(what=what) for what in self._unread]
+        about = partial(Finding, severity=Severity.WRONG, subject="this command")
+        return [about(what=what, fix=fix) for what, fix in self._unread.items()]
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:

@@ -1,6 +1,7 @@
 """Pausing a subscriber: what is marked, muted and switched off, and what is refused."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -85,6 +86,13 @@ def test_a_pause_in_which_the_queue_would_lose_messages_is_refused(aws, mapping_
     aws.client("cloudwatch").put_metric_data(Namespace="AWS/SQS", MetricData=[oldest])
     with pytest.raises(WrongUse, match="2026-11-30T09:30:20Z"):
         plan_pause(aws, "payments", length=3 * DAY, because="", now=NOW)
+
+
+def test_a_longer_pause_counts_from_the_first_one(aws, mapping_id):
+    first = plan_pause(aws, "payments", length=DAY, because="", now=NOW)
+    carry_out(aws, replace(first, alarms=()))
+    with pytest.raises(WrongUse, match="2026-12-01T09:30:20Z"):
+        plan_pause(aws, "payments", length=2 * DAY, because="", now=NOW + 2 * DAY)
 
 
 def test_without_execute_nothing_changes(aws, fanout, mapping_id):

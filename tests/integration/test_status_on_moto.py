@@ -95,8 +95,8 @@ def test_it_says_what_cloudwatch_the_log_and_the_services_know(aws, fanout, depl
     assert ended.code == 1
     assert said == {
         "publisher: its event source mapping 00000000-0000-4000-8000-000000000000 is gone.",
-        "publisher: the bus refuses what publisher publishes: KMSDisabled (3 times).",
-        "publisher: the failure store holds 1.",
+        "publisher: the bus refuses what publisher publishes: KMSDisabled (3).",
+        "publisher: the failure store is not empty (1).",
         "payments: its oldest message waits for 6 min 40 s.",
         "alarm: fanout-publisher-errors is on.",
     }
@@ -115,13 +115,27 @@ def test_it_receives_no_message(aws, fanout, deployed):
         assert message["Attributes"]["ApproximateReceiveCount"] == "1"
 
 
-def test_what_it_may_not_read_is_named_and_counts_as_wrong(aws, fanout, deployed, monkeypatch):
+def test_what_it_may_not_read_is_named_and_counts_as_wrong(aws, fanout, deployed):
     aws.client("sqs").delete_queue(QueueUrl=deployed.dlq)
     aws.client("s3").delete_bucket(Bucket="failures")
     ended = fanout("status", "--check")
     assert ended.code == 1
     assert "The failure store can't be read (ListObjectsV2: NoSuchBucket)" in ended.out
+    assert "It does not exist: deploy it again." in ended.out
     assert "its DLQ does not exist" in ended.out
+
+
+def test_it_shows_itself_again_until_interrupted(aws, fanout, deployed, monkeypatch):
+    pauses = iter([None, KeyboardInterrupt])
+
+    def sleep(_seconds):
+        if error := next(pauses):
+            raise error
+
+    monkeypatch.setattr("fanout.watch.status.time.sleep", sleep)
+    ended = fanout("status", "--watch")
+    assert ended.code == 130
+    assert ended.out.count("Subscribers, and their last 15 minutes") == 2
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from fanout.aws import AwsTarget
 from fanout.errors import WrongUse
 from fanout.sqs.queue import QueueFacts, read_oldest_age
 from fanout.sqs.subscription import of_subscriber
-from sentinel.discovery import Pause, find_subscriber, list_alarms
+from sentinel.discovery import Pause, find_subscriber, list_alarms, paused
 
 PAUSE_MAX = timedelta(days=15)
 """The longest that an alarm can be muted, and how many by one rule: API_PutAlarmMuteRule."""
@@ -64,6 +64,9 @@ def plan_pause(
     plan = plan_resume(target, name)
     oldest_seconds = read_oldest_age(target.client("cloudwatch"), plan.queue.arn, now) or 0
     loses_at = now + timedelta(seconds=max(0, plan.queue.retention_seconds - oldest_seconds))
+    earlier = paused(target).get(name)
+    if earlier is not None:  # what came since then is older than CloudWatch may know
+        loses_at = min(loses_at, earlier.loses_at)
     if now + length >= loses_at or length > PAUSE_MAX:
         raise WrongUse(
             f"--for: the queue of {name} starts to lose messages at {to_wire(loses_at)[:19]}Z, and "

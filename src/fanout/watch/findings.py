@@ -2,17 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from functools import partial
+from textwrap import fill
 
-from rich.markup import escape
-from rich.padding import Padding
+from rich.text import Text
 
 from fanout.console import OUT
 from sentinel.findings import Finding, Severity
 
 _MARKS = {
-    Severity.WRONG: "[bold red]✗[/]",
-    Severity.WARNING: "[yellow]![/]",
-    Severity.NOTE: "[dim]·[/]",
+    Severity.WRONG: ("✗", "bold red"),
+    Severity.WARNING: ("!", "yellow"),
+    Severity.NOTE: ("·", "dim"),
 }
 
 
@@ -27,11 +28,17 @@ def verdict(findings: Iterable[Finding]) -> str:
 
 
 def show(findings: Iterable[Finding]) -> None:
-    """Print each: what it is, what follows, and what to do."""
+    """Print each: what it is, what follows, and what to do; a name or an ARN stays in one piece."""
+    width = OUT.options.max_width
+    wrap = partial(fill, width=width, break_long_words=False, break_on_hyphens=False)
     for finding in findings:
-        subject, what = escape(finding.subject), escape(finding.what)
-        OUT.print(f"{_MARKS[finding.severity]} [bold]{subject}[/]: {what}", soft_wrap=False)
-        for text, style in ((finding.harm, ""), (finding.fix and f"→ {finding.fix}", "cyan")):
-            if text:
-                below = Padding(escape(text), (0, 0, 0, 4), expand=False)
-                OUT.print(below, style=style, soft_wrap=False)
+        mark, style = _MARKS[finding.severity]
+        head = f"{mark} {finding.subject}: {finding.what}"
+        text = Text(wrap(head, subsequent_indent="  "))
+        text.stylize(style, 0, 1)
+        text.stylize("bold", 2, 2 + len(finding.subject))
+        OUT.print(text)
+        for below, colour in ((finding.harm, ""), (finding.fix and f"→ {finding.fix}", "cyan")):
+            if below:
+                lines = wrap(below, initial_indent="    ", subsequent_indent="      ")
+                OUT.print(Text(lines, style=colour))

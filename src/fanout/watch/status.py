@@ -164,7 +164,9 @@ def _judge_publisher(facts: PublisherFacts, bus: Bus) -> Iterator[Finding]:
     yield from _judge_failures(facts, causes, harm, page)
     if facts.failures:
         many = f"{facts.failures:,}" + (" or more" if facts.failures >= FAILURES_MAX else "")
-        yield _wrong(facts.name, f"the failure store holds {many}.", fix="fanout failures list")
+        yield _wrong(
+            facts.name, f"the failure store is not empty ({many}).", fix="fanout failures list"
+        )
     if (facts.lag_seconds or 0) > LATE_SECONDS:
         what = f"the oldest pending change is {span(facts.lag_seconds or 0)} old."
         yield _wrong(facts.name, what, harm=harm, fix=f"{_PAGES}/publisher-behind.md")
@@ -191,7 +193,7 @@ def _judge_subscriber(facts: SubscriberFacts, now: datetime) -> Iterator[Finding
     }
     is_down = facts.counts.get(metrics.DEPENDENCY_FAULTS.name)
     page = "consumer-dependency-faults" if is_down else "consumer-failing"
-    yield from _judge_failures(facts, causes, wait, f"{_PAGES}/{page}.md")
+    yield from _judge_failures(facts, causes, f"{wait} They are retried.", f"{_PAGES}/{page}.md")
     if dead := _total(facts.dlq):
         what = f"{dead:,} {'message is' if dead == 1 else 'messages are'} dead."
         yield wrong(what, fix=f"fanout dlq show {facts.name}")
@@ -206,7 +208,7 @@ def _judge_failures(
     """The first cause that was counted; then what Lambda counts of the function."""
     counted = [cause for metric, cause in causes.items() if facts.counts.get(metric.name)]
     shown = sorted(facts.codes.items(), key=lambda pair: -pair[1])[:3]
-    codes = ", ".join(f"{code} ({count:,} times)" for code, count in shown) or "see its log"
+    codes = ", ".join(f"{code} ({count:,})" for code, count in shown) or "see its log"
     if counted and facts.is_failing:
         what, remedy = counted[0]
         fix = f"{remedy}: {page}" if remedy else page
@@ -515,8 +517,8 @@ def show(prefix: str, status: Status, found: Sequence[Finding]) -> None:
         f"Subscribers, and their last {WINDOW_MINUTES} minutes",
         *("name", "waiting", "oldest", "retried", "dead", "lag", "done"),
     )
-    for column in (1, 3, 4):
-        rows.columns[column].justify = "right"
+    for column in rows.columns[1:]:
+        column.no_wrap = True
     for each in status.subscribers:
         rows.add_row(
             escape(each.name),

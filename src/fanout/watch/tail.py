@@ -71,7 +71,8 @@ def tail(
 def read(body: str, now: datetime, *, reveal: bool) -> dict[str, Any]:
     """What is shown of an event; of one that can't be read, the reason's code."""
     try:
-        event = from_document(unwrap(body))
+        document = unwrap(body)
+        event = from_document(document)
     except PermanentError as error:
         shown: dict[str, Any] = {"unreadable": error.code}
     else:
@@ -79,7 +80,7 @@ def read(body: str, now: datetime, *, reveal: bool) -> dict[str, Any]:
             "occurred_at": to_wire(event.occurred_at),
             "transition": f"{event.previous_status or 'NONE'}>{event.status}",
             "lag_seconds": round(max(0.0, (now - event.occurred_at).total_seconds()), 1),
-            "version": _version(body),
+            "version": str(document["type"]).rpartition(".v")[2],
             "event_id": str(event.event_id),
             "customer": event.customer_id if reveal else mask_customer(event.customer_id),
         }
@@ -167,11 +168,6 @@ def _bodies(target: AwsTarget, url: str, seconds: float) -> Iterator[str]:
         for message in answer.get("Messages", []):
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
             yield message["Body"]
-
-
-def _version(body: str) -> str:
-    """The major version that it travels in; reading makes the newest of each."""
-    return str(unwrap(body).get("type", "")).rpartition(".v")[2]
 
 
 def _show(event: dict[str, Any]) -> None:
