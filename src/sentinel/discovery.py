@@ -149,10 +149,10 @@ SHARED_GROUPS = ("publisher", "pipe", "topic", "bus")
 
 
 def list_alarms(target: Target, groups: Sequence[str], **which: Any) -> list[dict[str, Any]]:
-    """The deployment's alarms of these groups, composite ones included, as CloudWatch has them."""
+    """The deployment's alarms of these groups, composite ones too if not said otherwise."""
     pages = target.client("cloudwatch").get_paginator("describe_alarms")
-    kinds = ["MetricAlarm", "CompositeAlarm"]
-    answers = pages.paginate(AlarmNamePrefix=f"{target.prefix}-", AlarmTypes=kinds, **which)
+    kinds = {"AlarmTypes": ["MetricAlarm", "CompositeAlarm"]}
+    answers = pages.paginate(AlarmNamePrefix=f"{target.prefix}-", **kinds | which)
     return [
         alarm
         for page in answers

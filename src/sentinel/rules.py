@@ -306,14 +306,16 @@ def _check_function(
 
 
 def check_alarms(alarms: Sequence[Answer]) -> Iterator[Finding]:
-    """What is wrong with the deployment's alarms."""
+    """What is wrong with the deployment's alarms; a composite one notifies for those it names."""
     wrong, warning = _about("alarms")
     if not alarms:
         yield wrong("there are none.", harm="An outage is not noticed.", fix="Deploy them.")
+    heard = [each for each in alarms if each.get("ActionsEnabled", True) and each["AlarmActions"]]
+    through = " ".join(each.get("AlarmRule", "") for each in heard)
     silent = [
         each["AlarmName"]
         for each in alarms
-        if not (each.get("ActionsEnabled", True) and each.get("AlarmActions"))
+        if each not in heard and f'"{each["AlarmName"]}"' not in through
     ]
     if silent:
         yield warning(

@@ -69,8 +69,9 @@ def test_every_reason_of_the_publisher_has_a_row(code):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_page_opens_with_what_to_type(page):
     text = page.read_text(encoding="utf-8")
-    opening, shell, _ = text.partition("```sh\n")
+    opening, shell, typed = text.partition("```sh\n")
     assert shell, "it shows nothing to type"
+    assert typed.startswith("fanout status"), "what is wrong comes first"
     assert len(opening.splitlines()) <= 8
     assert "--execute" not in text.partition("```sh\n")[2].partition("```")[0], (
         "the first thing to type changes nothing"

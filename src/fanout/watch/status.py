@@ -124,14 +124,17 @@ class SubscriberFacts(PartFacts):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """A deployment at an instant; `alarms` are those that are on, None: none to be had here."""
+    """A deployment at an instant; `alarms` are those that are on, with their descriptions.
+
+    None: there are none to be had here. Composite ones say nothing more, and are left out.
+    """
 
     at: datetime
     source: str
     bus: Bus
     publisher: PublisherFacts
     subscribers: Sequence[SubscriberFacts]
-    alarms: Sequence[str] | None
+    alarms: Mapping[str, str] | None
 
 
 # What is wrong, by the facts alone
@@ -142,8 +145,11 @@ def judge(status: Status) -> Iterator[Finding]:
     yield from _judge_publisher(status.publisher, status.bus)
     for each in status.subscribers:
         yield from _judge_subscriber(each, status.at)
-    for name in status.alarms or ():
-        yield _wrong("alarm", f"{name} is on.", fix=f"{_PAGES}/README.md names its page.")
+    for name, description in (status.alarms or {}).items():
+        harm, _, what_to_do = description.partition(" Type: ")
+        command, _, page = what_to_do.partition(" Runbook: ")
+        fix = f"{command}: {page or f'{_PAGES}/README.md'}".removeprefix(": ")
+        yield _wrong("alarm", f"{name} is on.", harm=harm, fix=fix)
 
 
 def _judge_publisher(facts: PublisherFacts, bus: Bus) -> Iterator[Finding]:
@@ -296,8 +302,13 @@ class Look:
         alarms: list[dict[str, Any]] | None = None
         if not target.is_embedded:
             groups = [*SHARED_GROUPS, *(each.name for each in chosen)]
-            read = partial(list_alarms, target, groups, StateValue="ALARM")
+            which = {"StateValue": "ALARM", "AlarmTypes": ["MetricAlarm"]}
+            read = partial(list_alarms, target, groups, **which)
             alarms = self._ask("CloudWatch's alarms", read, None)
+        described = {
+            each["AlarmName"]: " ".join(each.get("AlarmDescription", "").split())
+            for each in alarms or ()
+        }
         for service in ("cloudwatch", "lambda", "logs", "pipes", "sqs"):
             target.client(service)  # boto3 makes clients in one thread only
         with ThreadPoolExecutor(_READERS) as pool:
@@ -308,7 +319,7 @@ class Look:
             bus=find_bus(target),
             publisher=publisher,
             subscribers=subscribers,
-            alarms=None if alarms is None else [each["AlarmName"] for each in alarms],
+            alarms=None if alarms is None else described,
         )
 
     # Private functions

@@ -216,6 +216,10 @@ def test_alarms_that_nobody_hears_and_missing_ones_are_found():
     heard = {"AlarmName": "fanout-a", "AlarmActions": ["arn"]}
     [silent] = check_alarms([heard, {"AlarmName": "fanout-b", "AlarmActions": []}])
     assert "1 of 2 notify nobody: fanout-b" in silent.what
+    page = {"AlarmName": "fanout-page", "AlarmActions": ["arn"], "AlarmRule": 'ALARM("fanout-b")'}
+    assert list(check_alarms([page, {"AlarmName": "fanout-b", "AlarmActions": []}])) == []
+    [unpaged] = check_alarms([page, {"AlarmName": "fanout-b-now", "AlarmActions": []}])
+    assert "1 of 2 notify nobody: fanout-b-now" in unpaged.what
     [off] = check_alarms([heard | {"ActionsEnabled": False}])
     assert "1 of 1" in off.what
     [none] = check_alarms([])

@@ -75,7 +75,7 @@ def found(*, publisher=None, payments=None, **other):
             "bus": Bus(transport="sns", arn=TOPIC),
             "publisher": replace(PUBLISHER, **(publisher or {})),
             "subscribers": [replace(PAYMENTS, **(payments or {}))],
-            "alarms": [],
+            "alarms": {},
         }
         | other
     )
@@ -182,7 +182,14 @@ def test_nothing_is_wrong_with_a_healthy_deployment():
             id="behind",
         ),
         pytest.param(
-            {"alarms": ["fanout-payments-drift"]}, "alarm", ["payments-drift is on"], id="alarm"
+            {
+                "alarms": {
+                    "fanout-payments-drift": "Rows differ. Type: fanout x Runbook: https://r/drift.md"
+                }
+            },
+            "alarm",
+            ["payments-drift is on", "Rows differ.", "fanout x: https://r/drift.md"],
+            id="alarm",
         ),
     ],
 )
