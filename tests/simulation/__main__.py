@@ -17,7 +17,8 @@ from simulation.faults import EVERY, Faults, only
 from simulation.generate import generate
 from simulation.play import explain, failing_seeds
 from simulation.schedule import dump
-from simulation.variants import VARIANTS, seeds_until_caught
+from simulation.variants import VARIANTS, alarms, seeds_until_caught
+from simulation.variants.alarms import BROKEN_SETS
 
 _CHUNK = 20
 _FAILURES_SHOWN_MAX = 3
@@ -106,12 +107,16 @@ def _play_outages(first: int, count: int, console: Console) -> int:
 
 def _prove_checkers(console: Console) -> int:
     escaped = 0
+    broken = [*VARIANTS, *BROKEN_SETS]
     with get_context("spawn").Pool(os.cpu_count()) as pool:
-        counts = pool.imap(seeds_until_caught, range(len(VARIANTS)))
-        for variant, count in zip(VARIANTS, counts, strict=True):
-            escaped += count is None
-            console.print(f"{count or 'escaped':>7}  {variant.caught_by:<24} {variant.name}")
-    console.print(f"{len(VARIANTS)} broken variants, {escaped} not caught")
+        counts = [
+            *pool.imap(seeds_until_caught, range(len(VARIANTS))),
+            *pool.imap(alarms.seeds_until_caught, range(len(BROKEN_SETS))),
+        ]
+    for variant, count in zip(broken, counts, strict=True):
+        escaped += count is None
+        console.print(f"{count or 'escaped':>7}  {variant.caught_by:<24} {variant.name}")
+    console.print(f"{len(broken)} broken variants, {escaped} not caught")
     return 1 if escaped else 0
 
 

@@ -71,6 +71,14 @@ class BrokenSet:
         play(replace(one, traffic=self.traffic or one.traffic), alarms, composites)
 
 
+def seeds_until_caught(index: int) -> int | None:
+    """Of the set with this index; for a process of its own."""
+    return BROKEN_SETS[index].seeds_until_caught()
+
+
+# Private functions
+
+
 def _calm(seed: int) -> Any:
     """With hiccups and late metrics: what an alarm has to bear every day."""
     one = history(seed)
