@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-from fanout import console
+from fanout import console, overlap
 from fanout.accounts import backfill, reconcile, snapshots
 from fanout.dlq import replay as replay_session
 from fanout.failures import recover as recovering
@@ -182,6 +182,7 @@ class OperatorMachine:
             (backfill, "ThreadPoolExecutor"): InTurn,
             (recovering, "ThreadPoolExecutor"): InTurn,
             (object_store, "ThreadPoolExecutor"): InTurn,
+            (overlap, "ThreadPoolExecutor"): InTurn,
             (recovering, "patient_client"): lambda target: target.client("lambda"),
             (replay_session, "patient_client"): lambda target: target.client("lambda"),
             (tempfile, "tempdir"): str(self.folder),

@@ -123,7 +123,7 @@ def _is_left(run: Run, item: Item, score: Score) -> bool:
 
 def _send(run: Run, mover: ThroughQueue, messages: list[DeadMessage]) -> list[dict[str, Any]]:
     """The results of those that SQS could take."""
-    results = mover.attempt(messages)
+    results = [result for answer in mover.attempt([messages]).require_all() for result in answer]
     endings = [{"end": IMPORTED, **result} for result in results if result["ok"]]
     if results:
         run.record(done(SEND, results), *([ended(endings)] if endings else []))

@@ -38,9 +38,11 @@ from fanout.dlq.steps import (
     Mover,
     ThroughConsumer,
     ThroughQueue,
+    Wave,
     end_deleted,
 )
 from fanout.errors import WrongUse
+from fanout.overlap import overlap
 from fanout.runs.function import patient_client
 from fanout.runs.journal import done, ended, intent, selected
 from fanout.runs.ledger import Item, State
@@ -268,9 +270,8 @@ class Replay:
     def _pass(self, sweep: Sweep) -> None:
         window: list[DeadMessage] = []
         size_bytes = 0
-        # On FIFO, what is taken hides the rest of its group until it is gone.
-        window_max = 1 if self.fifo else self.work.pace.ahead(WINDOW_MAX)
-        for page in sweep.pages():
+        window_max = self.work.pace.ahead(WINDOW_MAX)
+        for page in sweep.pages(lambda: min(self._quota, window_max - len(window))):
             self.work.keep_lock()
             for message in page:
                 self._missing.see(message)
@@ -278,9 +279,11 @@ class Replay:
                     window.append(message)
                     size_bytes += message.size_bytes
             full = len(window) >= window_max or size_bytes >= WINDOW_BYTES_MAX
-            if full or not self._quota:
+            # On FIFO, what is taken hides the rest of its group until it is gone.
+            if full or self.fifo or not self._quota:
                 self._move_window(window, sweep)
-                window, size_bytes = [], 0
+                window.clear()
+                size_bytes = 0
             if not self._quota:
                 return
         self._move_window(window, sweep)
@@ -333,11 +336,14 @@ class Replay:
 
     def _move_window(self, window: Sequence[DeadMessage], sweep: Sweep) -> None:
         at_once = self.work.pace.ahead(BATCH_MAX)
-        whole = self.mover.batches(self._in_order(window))
-        for batch in chain.from_iterable(batches(batch, count_max=at_once) for batch in whole):
+        for wave in self._waves(window, at_once):
             if self._must_stop():
                 return
-            messages = [dead for dead in batch if dead.group_id not in self._blocked_groups]
+            left = [
+                [dead for dead in batch if dead.group_id not in self._blocked_groups]
+                for batch in wave
+            ]
+            messages = list(chain.from_iterable(left))
             if not messages:
                 continue
             self.work.pace.take(len(messages))
@@ -346,12 +352,37 @@ class Replay:
             if at_once < BATCH_MAX:
                 sweep.renew()  # so slowly, a window takes longer than a hold
             self.work.keep_lock()
-            self._count(messages, self._move_batch(messages, sweep))
+            self._count(messages, self._move_wave(list(filter(None, left)), sweep))
 
-    def _move_batch(self, messages: Sequence[DeadMessage], sweep: Sweep) -> set[str]:
-        """Move at most `BATCH_MAX`; the ids of those that are gone from the DLQ."""
-        ends = self.mover.move(messages)
-        moved = [message for message in messages if message.message_id in ends]
+    def _waves(
+        self, window: Sequence[DeadMessage], at_once: int
+    ) -> Iterator[list[list[DeadMessage]]]:
+        """Batches to move side by side: a customer's, or a group's, in no two of them.
+
+        No more at a time than were dealt with before, so that a failure rate means something.
+        """
+        orders = {message.message_id: self._order(message) for message in window}
+        in_order = sorted(window, key=lambda message: orders[message.message_id])
+        wave: list[list[DeadMessage]] = []
+        names: set[str] = set()
+        for whole in self.mover.batches(in_order):
+            for batch in batches(whole, count_max=at_once):
+                own = {
+                    dead.group_id or orders[dead.message_id][0] or dead.message_id for dead in batch
+                }
+                most = min(WINDOW_MAX, self.score.handled)
+                if wave and (names & own or len(wave) >= self.work.pace.at_once(most) // BATCH_MAX):
+                    yield wave
+                    wave, names = [], set()
+                wave.append(batch)
+                names |= own
+        if wave:
+            yield wave
+
+    def _move_wave(self, wave: Wave, sweep: Sweep) -> set[str]:
+        """Move batches; the ids of those messages that are gone from the DLQ."""
+        ends = self.mover.move(wave)
+        moved = [message for batch in wave for message in batch if message.message_id in ends]
         return self._delete(moved, ends, sweep) if moved else set()
 
     def _delete(
@@ -360,13 +391,20 @@ class Replay:
         """Delete messages whose intent is in the journal already; the ids of those that are gone.
 
         `ends` holds, by message id, the `end` that a deleted message has come to, and details.
+
+        Raises:
+            ClientError, BotoCoreError: of a call that failed, once the journal has the others.
         """
-        effects = self._dlq.delete([sweep.handle(message) for message in messages])
+        receipts = batches([sweep.handle(message) for message in messages])
+        deleted = overlap(self._dlq.delete, receipts)
+        effects = list(chain.from_iterable(deleted.answers))
         results = [{**ends[effect.message_id], **effect.to_result()} for effect in effects]
         gone = [effect.message_id for effect in effects if effect.ok]
         sweep.forget(gone)
         endings = [{"id": message_id, **ends[message_id]} for message_id in gone]
-        end_deleted(self.run, self.notes, endings, done(DELETE, results))
+        if effects:
+            end_deleted(self.run, self.notes, endings, done(DELETE, results))
+        deleted.require_all()
         return set(gone)
 
     def _count(self, messages: Sequence[DeadMessage], gone: AbstractSet[str]) -> None:
@@ -387,15 +425,11 @@ class Replay:
         if self.fifo and message.group_id and not is_final:
             self._blocked_groups.add(message.group_id)
 
-    def _in_order(self, window: Sequence[DeadMessage]) -> list[DeadMessage]:
-        """A customer's messages by sequence, oldest first; unreadable ones keep their position."""
-
-        def name(numbered: tuple[int, DeadMessage]) -> tuple[str, str]:
-            position, message = numbered
-            event = diagnose(message, self.operation.subscription.reader).event
-            return (event.customer_id, event.sequence) if event else ("", f"{position:08}")
-
-        return [message for _, message in sorted(enumerate(window), key=name)]
+    def _order(self, message: DeadMessage) -> tuple[str, str]:
+        """A customer's messages come by sequence, after those of it that can't be read."""
+        diagnosis = diagnose(message, self.operation.subscription.reader)
+        event = diagnosis.event
+        return (event.customer_id, event.sequence) if event else (diagnosis.customer_id or "", "")
 
     def _note_comeback(self, message: DeadMessage) -> bool:
         """Whether a message that is not in the selection is one that was sent and parked again."""
@@ -787,7 +821,7 @@ class DlqReplay(DlqOperation):
         self, sweep: Sweep, reasons: Counter[str], selecting: Selecting, total: int
     ) -> Iterator[tuple[DeadMessage, Diagnosis]]:
         """Every message that is seen, counted by the reason that it is dead for."""
-        for message in sweep.messages():
+        for message in sweep.messages(lambda: total - sweep.seen):
             selecting.progress(sweep.seen, total)
             diagnosis = diagnose(message, self.subscription.reader)
             if diagnosis.cause.code in reasons or len(reasons) < _REASONS_MAX:

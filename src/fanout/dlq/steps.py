@@ -11,11 +11,13 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, ClassVar
 
 from event_consumer.parked_groups import ParkedGroupsTable
 from event_consumer.sqs_queue import ATTRIBUTES_MAX
 from fanout.dlq.files import ExportFile
+from fanout.overlap import Overlapped, overlap
 from fanout.runs.function import ReportingFunction, calls
 from fanout.runs.journal import Entry, done, ended, intent
 from fanout.runs.store import Run
@@ -170,6 +172,10 @@ class ConsumerFunction(ReportingFunction):
 # The ways out of the DLQ
 
 
+Wave = Sequence[Sequence[DeadMessage]]
+"""Batches that are moved side by side, since no two of them have messages of one customer."""
+
+
 class Mover(ABC):
     """Does with a batch what has to be done before its messages may be deleted."""
 
@@ -182,27 +188,31 @@ class Mover(ABC):
         """The messages in the order and the batches in which to move them."""
         return batches(messages)
 
-    def move(self, messages: Sequence[DeadMessage]) -> dict[str, dict[str, Any]]:
+    def move(self, wave: Wave) -> dict[str, dict[str, Any]]:
         """Do the step; how each message ends that is to be deleted now, by its id.
 
         The intent to delete these is in the journal.
+
+        Raises:
+            Exception: of a call that failed, once the results of the others are in the journal.
         """
-        results = self.attempt(messages)
-        if not results:
-            return {}
+        attempted = self.attempt(wave)
+        results = list(chain.from_iterable(attempted.answers))
         parked = [{"end": PARKED, **each} for each in results if each.get("outcome") == PARKED]
         ends = {result["id"]: _ending(result) for result in results if result["ok"]}
-        entries = [done(self.step, results)]
+        entries = [done(self.step, results)] if results else []
         if parked:
             entries.append(ended(parked))
-        if ends:
+        if ends and attempted.error is None:
             entries.append(intent(DELETE, ends))
-        self._run.record(*entries)
+        if entries:
+            self._run.record(*entries)
+        attempted.require_all()
         return ends
 
     @abstractmethod
-    def attempt(self, messages: Sequence[DeadMessage]) -> list[dict[str, Any]]:
-        """Note the intent and do the step; its results, as the journal holds them."""
+    def attempt(self, wave: Wave) -> Overlapped[list[dict[str, Any]]]:
+        """Note the intent and do the step; the results of each call, as the journal holds them."""
 
 
 class ThroughQueue(Mover):
@@ -235,25 +245,29 @@ class ThroughQueue(Mover):
         for wave in waves:
             yield from batches(wave, self._size, bytes_max=BATCH_BYTES_MAX)
 
-    def attempt(self, messages: Sequence[DeadMessage]) -> list[dict[str, Any]]:
+    def attempt(self, wave: Wave) -> Overlapped[list[dict[str, Any]]]:
         """End what can't be sent as `REFUSED`, and send the others."""
+        messages = list(chain.from_iterable(wave))
         made = {message.message_id: self._made(message) for message in messages}
         refused = [
             {"id": message_id, "end": REFUSED, "why": why}
             for message_id, why in made.items()
             if isinstance(why, str)
         ]
-        sendings = [sent for sent in made.values() if isinstance(sent, Sending)]
         if refused:
             self._run.record(ended(refused))
-        if not sendings:
-            return []
-        ids = [sending.message_id for sending in sendings]
-        originals = [to_line(message) for message in messages if message.message_id in ids]
-        self._run.record(intent(SEND, ids, **({"originals": originals} if self._make else {})))
-        return [effect.to_result() for effect in self._destination.send(sendings)]
+        sent = [message for message in messages if isinstance(made[message.message_id], Sending)]
+        if sent:
+            originals = {"originals": list(map(to_line, sent))} if self._make else {}
+            self._run.record(intent(SEND, [each.message_id for each in sent], **originals))
+        sendings = ([made[message.message_id] for message in batch] for batch in wave)
+        calls = ([each for each in call if isinstance(each, Sending)] for call in sendings)
+        return overlap(self._send, filter(None, calls))
 
     # Private functions
+
+    def _send(self, sendings: Sequence[Sending]) -> list[dict[str, Any]]:
+        return [effect.to_result() for effect in self._destination.send(sendings)]
 
     def _size(self, message: DeadMessage) -> int:
         """Of what is sent for it: an edit may make it larger."""
@@ -282,9 +296,14 @@ class ThroughConsumer(Mover):
         super().__init__(run)
         self._consumer = consumer
 
-    def attempt(self, messages: Sequence[DeadMessage]) -> list[dict[str, Any]]:
+    def attempt(self, wave: Wave) -> Overlapped[list[dict[str, Any]]]:
         """See `Mover.attempt`."""
-        self._run.record(intent(CONSUME, [message.message_id for message in messages]))
+        self._run.record(intent(CONSUME, _ids(wave)))
+        return overlap(self._handle, wave)
+
+    # Private functions
+
+    def _handle(self, messages: Sequence[DeadMessage]) -> list[dict[str, Any]]:
         return [_outcome(answer) for answer in self._consumer.handle(messages)]
 
 
@@ -301,12 +320,13 @@ class Discarding(Mover):
         super().__init__(run)
         self._file = file
 
-    def attempt(self, messages: Sequence[DeadMessage]) -> list[dict[str, Any]]:
+    def attempt(self, wave: Wave) -> Overlapped[list[dict[str, Any]]]:
         """See `Mover.attempt`."""
-        ids = [message.message_id for message in messages]
+        ids = _ids(wave)
         self._run.record(intent(EXPORT, ids))
-        self._file.append(messages)
-        return [{"id": message_id, "ok": True, "outcome": DISCARDED} for message_id in ids]
+        self._file.append(list(chain.from_iterable(wave)))
+        results = [{"id": message_id, "ok": True, "outcome": DISCARDED} for message_id in ids]
+        return Overlapped(answers=[results])
 
 
 def end_deleted(
@@ -329,6 +349,10 @@ def end_deleted(
                 notes.withdraw(str(group), str(item.facts.get("alias") or item.id))
         before = ()
     run.record(*before, *([ended(endings)] if endings else []))
+
+
+def _ids(wave: Wave) -> list[str]:
+    return [message.message_id for batch in wave for message in batch]
 
 
 def _ending(result: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from event_consumer.sqs_queue import BATCH_BYTES_MAX
 from fanout.errors import Refused
+from fanout.overlap import overlap
 from fanout.sqs.message import DeadMessage, attributes_size_bytes, from_received
 
 _LOOK_BACK = timedelta(hours=1)
@@ -131,17 +132,19 @@ class SqsQueue:
     def hide(self, receipts: Sequence[Receipt], *, seconds: int) -> None:
         """Hide for that long from now; 0 shows them again. Best effort: they show up by themselves.
 
-        In calls of `BATCH_MAX`.
+        In calls of `BATCH_MAX`, side by side.
         """
-        for batch in batches(receipts):
+
+        def hide_batch(batch: Sequence[Receipt]) -> None:
             entries = [
                 {"Id": str(index), "ReceiptHandle": receipt.handle, "VisibilityTimeout": seconds}
                 for index, receipt in enumerate(batch)
             ]
-            try:
+            # Where it fails, the timeout, which is short, does the same a little later.
+            with suppress(BotoCoreError, ClientError):
                 self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
-            except (BotoCoreError, ClientError):
-                continue  # the timeout, which is short, does the same a little later
+
+        overlap(hide_batch, batches(receipts)).require_all()
 
     def delete(self, receipts: Sequence[Receipt]) -> list[Effect]:
         """Delete at most `BATCH_MAX`; only what is confirmed is `ok`."""

@@ -13,11 +13,13 @@ import math
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from types import TracebackType
 from typing import Self
 
+from fanout.overlap import CALLS_MAX, overlap
 from fanout.sqs.message import DeadMessage
-from fanout.sqs.queue import Receipt, SqsQueue
+from fanout.sqs.queue import BATCH_MAX, Receipt, SqsQueue
 
 _RENEW_CHUNK = 1000
 
@@ -97,6 +99,8 @@ HOLD_SECONDS_MIN = 5
 """A thorough receive takes a second, in which nothing may show up again that is held."""
 HELD_MAX = 100_000
 """Below SQS's limit of 120,000 hidden messages per queue, which others need a part of."""
+_PAGE_BYTES_MAX = 8_000_000
+"""What several receives may bring at a time, if the next are like the last."""
 _REPEATS_MAX = 200
 """Receives in a row with nothing but what was seen before, before the sweep gives up."""
 
@@ -167,20 +171,23 @@ class Sweep:
         """How many messages it holds."""
         return self._held.count()
 
-    def pages(self) -> Iterator[list[DeadMessage]]:
+    def pages(self, wanted: Callable[[], float] = lambda: math.inf) -> Iterator[list[DeadMessage]]:
         """Messages that this pass has not seen yet, as they come; all of them are held.
 
         A message that comes again (its hiding ran out, or SQS delivered it twice) is held again
-        and yielded only the first time.
+        and yielded only the first time. While SQS hands out plenty, more and more receives are
+        made side by side; `wanted` is asked before them how many messages the next page may have.
         """
-        repeats = 0
+        repeats, width = 0, 1
         thorough = is_settled = False
         waiting_since: float | None = None
         while not self._stop() and repeats < _REPEATS_MAX:
             self.renew()
-            page = self._queue.receive(hold_seconds=self._hold_seconds, thorough=thorough)
-            until = self._monotonic() + self._hold_seconds
-            fresh = [message for message in page if self._held.add(message, until)]
+            calls = max(1, math.ceil(min(wanted(), width * BATCH_MAX) / BATCH_MAX))
+            page, fresh = self._receive(calls, thorough=thorough)
+            size_bytes = sum(message.size_bytes for message in fresh)
+            is_plenty = len(fresh) > calls * BATCH_MAX / 2 and size_bytes <= _PAGE_BYTES_MAX / 2
+            width = min(CALLS_MAX, 2 * width) if is_plenty else 1
             if fresh:
                 repeats, waiting_since = 0, None
                 self.seen += len(fresh)
@@ -198,9 +205,9 @@ class Sweep:
             thorough = not page
             is_settled = is_settled and not page
 
-    def messages(self) -> Iterator[DeadMessage]:
+    def messages(self, wanted: Callable[[], float] = lambda: math.inf) -> Iterator[DeadMessage]:
         """The messages of `pages`, one by one."""
-        for page in self.pages():
+        for page in self.pages(wanted):
             yield from page
 
     def handle(self, message: DeadMessage) -> Receipt:
@@ -236,6 +243,25 @@ class Sweep:
             self._held.extend(receipts, self._monotonic() + self._hold_seconds)
 
     # Private functions
+
+    def _receive(
+        self, calls: int, *, thorough: bool
+    ) -> tuple[list[DeadMessage], list[DeadMessage]]:
+        """What so many receives bring, all of it held, and what of that is seen for the first time.
+
+        Raises:
+            ClientError, BotoCoreError, Refused: of one of them, once what the others brought is
+                held, so that it is shown again.
+        """
+        until = self._monotonic() + self._hold_seconds
+        received = overlap(
+            lambda _: self._queue.receive(hold_seconds=self._hold_seconds, thorough=thorough),
+            range(calls),
+        )
+        page = list(chain.from_iterable(received.answers))
+        fresh = [message for message in page if self._held.add(message, until)]
+        received.require_all()
+        return page, fresh
 
     def _settles(self) -> bool:
         """Whether nobody else hides anything, so that the next empty receive is the end.

@@ -41,9 +41,10 @@ _repair_for = reconcile.repair_for
 
 
 class DeletingFirst(replay.Replay):
-    def _move_batch(self, messages, sweep):
-        self._dlq.delete([sweep.handle(message) for message in messages])
-        return super()._move_batch(messages, sweep)
+    def _move_wave(self, wave, sweep):
+        for batch in wave:
+            self._dlq.delete([sweep.handle(message) for message in batch])
+        return super()._move_wave(wave, sweep)
 
 
 class BelievingSend(SqsQueue):
