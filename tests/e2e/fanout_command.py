@@ -48,10 +48,10 @@ class Fanout:
     def ended(self, *arguments: str, timeout: float = 400) -> subprocess.CompletedProcess[str]:
         """Run to the end, however that is; only a process has a time limit."""
         if not self.is_process:
-            return run_here(*arguments, "--json", environment=self._environment())
+            return run_here(*arguments, "--json", environment=self.environment())
         return subprocess.run(
             self._command(*arguments),
-            env=self._environment(),
+            env=self.environment(),
             capture_output=True,
             text=True,
             check=False,
@@ -63,7 +63,7 @@ class Fanout:
         with (output or Path(os.devnull)).open("wb") as file:
             return subprocess.Popen(
                 self._command(*arguments),
-                env=self._environment(),
+                env=self.environment(),
                 stdout=file,
                 stderr=subprocess.DEVNULL,
             )
@@ -75,7 +75,7 @@ class Fanout:
     def _command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-c", "from fanout.cli import main; main()", *arguments, "--json"]
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.state),

@@ -253,7 +253,7 @@ def kill(fanout, point, number):
     """Run a recovery that dies by SIGKILL at that point."""
     return subprocess.run(
         [sys.executable, str(KILLED), point, str(number), *RECOVER, "--execute", "--json"],
-        env=fanout._environment() | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        env=fanout.environment() | {"PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
         timeout=400,

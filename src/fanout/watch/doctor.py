@@ -25,8 +25,8 @@ def doctor(
 ) -> None:
     """Check how everything is set up, against what has to be so that nothing is lost.
 
-    Changes nothing. Exit code 0; with --check 1 for a finding of that severity or a worse one; 2
-    where nothing is deployed under this prefix.
+    Changes nothing. Asks IAM what the functions' roles may do.
+    Exit code 0; with --check 1 for a finding that severe; 2 where nothing is deployed.
     """
     found = examine(context.obj, Asking())
     if as_json:

@@ -492,8 +492,8 @@ def status(
 ) -> None:
     """Show the whole path at once: what is wrong first, and what to type next.
 
-    Receives no message. Exit code 0; with --check 1 where something is wrong; 2 where nothing is
-    deployed under this prefix.
+    Receives no message. On AWS, numbers come from CloudWatch.
+    Exit code 0; with --check 1 where something is wrong; 2 where nothing is deployed.
     """
     if watch and (check or as_json):
         raise WrongUse("--watch is for a person: leave it out with --check or --json.")

@@ -47,9 +47,8 @@ def tail(
 ) -> None:
     """Watch events pass from now on: ids, transition, version and lag; bodies with --reveal.
 
-    Makes a queue and a subscription (or a rule) of its own, and removes them at the end; no
-    subscriber notices. Exit code 0, 130 after Ctrl-C, 2 for no such subscriber, 3 where AWS
-    refuses.
+    Makes a queue and a subscription (or a rule) of its own, and removes them at the end.
+    Exit code 0; 130 after Ctrl-C; 2 for no such subscriber; 3 where AWS refuses.
     """
     target: AwsTarget = context.obj
     if as_json and length is None:
@@ -163,7 +162,7 @@ def _bodies(target: AwsTarget, url: str, seconds: float) -> Iterator[str]:
     """Each message's body, for so long."""
     sqs, ends_at = target.client("sqs"), time.monotonic() + seconds
     while (left := ends_at - time.monotonic()) > 0:
-        wait = max(1, min(_WAIT_SECONDS, int(left)))
+        wait = int(max(1, min(_WAIT_SECONDS, left)))
         answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=wait)
         for message in answer.get("Messages", []):
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])

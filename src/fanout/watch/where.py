@@ -350,8 +350,8 @@ def where(
 ) -> None:
     """Follow one customer: the item, its changes of the last day, and where each of them is.
 
-    Reads the whole stream, and a DLQ where a change is found nowhere else; it says so. Exit code 0,
-    2 where nothing is deployed under this prefix.
+    Reads the whole stream; a DLQ only where a change is found nowhere else, and says so.
+    Exit code 0; 2 where nothing is deployed under this prefix.
     """
     search = Search(context.obj, customer)
     account, changes = search.account(), search.changes(records_max)
