@@ -64,7 +64,7 @@ class Examination:
             mapping=self._mapping(publisher.mapping_id),
             function=function,
             topic=topic,
-            denied=self._denied(function, _needs_of_publisher(publisher, self.bus)),
+            denied=self._denied(function, needs_of_publisher(publisher, self.bus)),
             bucket_lacks=[name for name, is_there in kept.items() if not is_there],
         )
 
@@ -142,13 +142,14 @@ class Examination:
         ]
 
 
-def _needs_of_publisher(publisher: Publisher, bus: Bus) -> Mapping[str, Sequence[str]]:
+def needs_of_publisher(publisher: Publisher, bus: Bus) -> Mapping[str, Sequence[str]]:
+    """What its role has to be allowed, by resource; a pipe reads and publishes with its own."""
     partition = bus.arn.split(":")[1]
-    return {
-        bus.arn: ["events:PutEvents" if bus.transport == "eventbridge" else "sns:Publish"],
-        publisher.stream_arn: ["dynamodb:GetRecords"],
-        f"arn:{partition}:s3:::{publisher.failure_bucket}/parked/any": ["s3:PutObject"],
-    }
+    needs = {f"arn:{partition}:s3:::{publisher.failure_bucket}/parked/any": ["s3:PutObject"]}
+    if is_mapping(publisher.mapping_id):
+        publish = "events:PutEvents" if bus.transport == "eventbridge" else "sns:Publish"
+        needs |= {publisher.stream_arn: ["dynamodb:GetRecords"], bus.arn: [publish]}
+    return needs
 
 
 def _needs_of_consumer(subscriber: Subscriber, function: Any) -> Mapping[str, Sequence[str]]:

@@ -8,6 +8,7 @@ import pytest
 
 from sentinel.contract.folder import installed_contract
 from sentinel.discovery import Bus, Publisher, Subscriber
+from sentinel.examination import needs_of_publisher
 from sentinel.findings import Severity
 from sentinel.rules import (
     MISSING,
@@ -224,3 +225,12 @@ def test_alarms_that_nobody_hears_and_missing_ones_are_found():
     assert "1 of 1" in off.what
     [none] = check_alarms([])
     assert (none.severity, none.what) == (WRONG, "there are none.")
+
+
+def test_a_pipe_reads_and_publishes_itself_and_its_function_only_parks():
+    mapped = replace(PUBLISHER.publisher, mapping_id="47bd6eae-828b-45af-a5a7-f1ac970fcd1e")
+    piped = replace(PUBLISHER.publisher, mapping_id="fanout-pipe")
+    needs = needs_of_publisher(mapped, PUBLISHER.bus)
+    assert needs[STREAM] == ["dynamodb:GetRecords"]
+    assert needs[PUBLISHER.bus.arn] == ["sns:Publish"]
+    assert list(needs_of_publisher(piped, PUBLISHER.bus).values()) == [["s3:PutObject"]]
