@@ -16,7 +16,6 @@ from fanout import console, overlap
 from fanout.accounts import backfill, reconcile, snapshots
 from fanout.dlq import replay as replay_session
 from fanout.failures import recover as recovering
-from fanout.failures import store as object_store
 from fanout.runs import function, lock, operation, store
 from fanout.runs import pace as depth_bound
 from fanout.runs.store import Operator, Run
@@ -180,8 +179,6 @@ class OperatorMachine:
             (lock, "_is_alive"): self.is_alive,
             (operation, "Stopping"): lambda: Stop(self),
             (backfill, "ThreadPoolExecutor"): InTurn,
-            (recovering, "ThreadPoolExecutor"): InTurn,
-            (object_store, "ThreadPoolExecutor"): InTurn,
             (overlap, "ThreadPoolExecutor"): InTurn,
             (recovering, "patient_client"): lambda target: target.client("lambda"),
             (replay_session, "patient_client"): lambda target: target.client("lambda"),

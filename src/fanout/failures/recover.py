@@ -10,7 +10,6 @@ import math
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -41,6 +40,7 @@ from fanout.failures.store import (
     PublisherFunction,
     find_deployment,
 )
+from fanout.overlap import CALLS_MAX, overlap
 from fanout.runs.function import calls, patient_client
 from fanout.runs.journal import done, ended, intent
 from fanout.runs.ledger import Item, State
@@ -112,7 +112,6 @@ def merged(
 
 
 MOVES_MAX = 200
-_MOVERS = 8
 RECORDS_PER_CALL_MAX = 200
 _BEHIND = Outcome(outcome=FAILED, reason="BehindFailedRecord")
 """An earlier change of the same customer failed, so this one waits for it."""
@@ -129,6 +128,7 @@ class Recovery:
     _objects_done: int = 0
     _outcomes: dict[str, list[Outcome]] = field(default_factory=dict)
     _failed_customers: set[str] = field(default_factory=set)
+    _read: dict[str, tuple[Sequence[Record], str]] = field(default_factory=dict)
 
     def publish_all(self) -> Ending:
         """Go over every open object once; stop where the publisher took nothing of a whole call."""
@@ -154,16 +154,23 @@ class Recovery:
     # Private functions
 
     def _openings(self) -> Iterator[tuple[int, str]]:
-        for item in self.run.ledger.items(*OPEN):
-            if not _is_published(item):
+        """Each object that is to be published, once it and the next few have been read."""
+        items = (item for item in self.run.ledger.items(*OPEN) if not _is_published(item))
+        while page := list(islice(items, CALLS_MAX)):
+            ids = [item.id for item in page]
+            self._read = dict(zip(ids, overlap(self._read_object, ids).require_all(), strict=True))
+            for item in page:
                 yield int(item.facts["first"]), item.id
 
-    def _load(self, item_id: str) -> Sequence[Record]:
+    def _read_object(self, item_id: str) -> tuple[Sequence[Record], str]:
+        """Its records, or why there are none."""
         try:
-            records = self.operation.load(self.run, item_id)
-            why = "it holds no record now"
+            return self.operation.load(self.run, item_id), "it holds no record now"
         except Refused as refusal:
-            records, why = (), str(refusal)
+            return (), str(refusal)
+
+    def _load(self, item_id: str) -> Sequence[Record]:
+        records, why = self._read.pop(item_id)
         if not records:
             self.run.record(ended([{"id": item_id, "end": GONE, "why": why}]))
             self._advance(1)
@@ -405,8 +412,7 @@ class _FailuresOperation(Operation):
         if not items:
             return
         run.record(intent(MOVE, [item.id for item in items]))
-        with ThreadPoolExecutor(max_workers=_MOVERS) as pool:
-            answers = list(pool.map(partial(self.move_object, run), items))
+        answers = overlap(partial(self.move_object, run), items).require_all()
         results, endings = [], []
         for item, (moved, code) in zip(items, answers, strict=True):
             detail = {name: value for name, value in item.detail.items() if name != "why"}

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -22,12 +21,11 @@ from fanout.failures.records import (
     read,
     read_again,
 )
+from fanout.overlap import CALLS_MAX, overlap
 from fanout.runs.function import ReportingFunction
 from publisher.transitions import TableRules
 from sentinel.discovery import Publisher, find_publisher, table_rules
 
-READERS = 8
-"""Objects read at once. A batch is 6 MB at most, which bounds the memory as well."""
 _ABSENT = {"404", "NoSuchKey", "NotFound"}
 
 
@@ -45,12 +43,12 @@ class ObjectStore:
 
     def failures(self, *, most: int | None = None) -> Iterator[Failure]:
         """Every object, parked records first, each kind by key; at most so many of each kind."""
-        with ThreadPoolExecutor(max_workers=READERS) as pool:
-            for prefix in (PARKED_PREFIX, LAMBDA_PREFIX):
-                keys = self._keys(prefix, most)
-                while page := list(islice(keys, READERS)):
-                    # One that is gone by now was recovered or discarded meanwhile.
-                    yield from filter(None, pool.map(self.read, page))
+        for prefix in (PARKED_PREFIX, LAMBDA_PREFIX):
+            keys = self._keys(prefix, most)
+            # A batch is 6 MB at most, which bounds the memory of those that are read together.
+            while page := list(islice(keys, CALLS_MAX)):
+                # One that is gone by now was recovered or discarded meanwhile.
+                yield from filter(None, overlap(self.read, page).require_all())
 
     def count(self, most: int) -> int:
         """How many objects there are; counts no further than `most` of each kind."""

@@ -1,5 +1,7 @@
 """Recoveries on a store in memory, through the real publisher on a fake bus."""
 
+from threading import Barrier
+
 import pytest
 
 from customer_events.decoder import decode
@@ -53,6 +55,18 @@ def test_everything_is_published_in_order_with_the_same_ids_and_moved_away(tmp_p
     assert bench.published == wanted
     assert set(bench.s3.objects) == {f"recovered/{run}/{key}" for key in three_objects()}
     assert bench.report(run).fates == {"RECOVERED": 3}
+
+
+def test_objects_are_read_side_by_side_and_published_in_order(tmp_path, monkeypatch):
+    objects = {f"parked/2026/11/23/{n:02}.json": parked_object(change(n)) for n in range(1, 21)}
+    bench = Bench(tmp_path, objects)
+    run = bench.plan()
+    together = Barrier(10, timeout=60)
+    read = bench.s3.get_object
+    monkeypatch.setattr(bench.s3, "get_object", lambda **key: (together.wait(), read(**key))[1])
+    bench.work(run)
+    assert bench.published == ids_from_the_stream(*(change(n) for n in range(1, 21)))
+    assert bench.report(run).fates == {"RECOVERED": 20}
 
 
 def test_a_rate_spreads_the_records_over_time_in_the_same_order(tmp_path):
