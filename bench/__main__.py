@@ -1,5 +1,7 @@
 """`make bench`: what publisher and consumer cost, beside what one would write first.
 
+And what an operator's replay and backfill cost, of few messages and of many.
+
 Nothing fails on a figure. Exit code 1 only where the sides do not do the same work, or where the
 published table is to be written on a machine that is not quiet.
 """
@@ -16,6 +18,7 @@ from importlib.metadata import version
 from typing import Any
 
 from bench.figures import SMALL, Figure, Sizes, figures
+from bench.operators import operator_figures
 from bench.running import ROOT
 from bench.same_outcome import NotTheSame, check
 from rich.console import Console
@@ -30,6 +33,8 @@ def main() -> int:
     options = _options()
     sizes = SMALL if options.small else Sizes(records=options.records, rounds=options.rounds)
     sizes = replace(sizes, tls=not options.plain_http)
+    if options.messages:
+        sizes = replace(sizes, messages=(sizes.messages[0], options.messages))
     console = Console(stderr=True, highlight=False)
     load = os.getloadavg()[0]
     if options.write and (load > _LOAD_MAX or options.small or options.plain_http):
@@ -45,7 +50,10 @@ def main() -> int:
         except NotTheSame as reason:
             console.print(f"Nothing can be compared: {reason}.")
             return 1
-        found = list(figures(sizes, status.update))
+        found = [
+            *figures(sizes, status.update),
+            *operator_figures(sizes, status.update),
+        ]
     about = machine(load)
     if options.write:
         text = _TABLE.sub(
@@ -97,6 +105,7 @@ def table(found: list[Figure], about: dict[str, Any]) -> str:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--records", type=int, default=Sizes.records, help="of a CPU figure")
+    parser.add_argument("--messages", type=int, help="of a large replay, and of a large backfill")
     parser.add_argument("--rounds", type=int, default=Sizes.rounds, help="of a figure")
     parser.add_argument("--small", action="store_true", help="a minute, to see that it runs")
     parser.add_argument("--plain-http", action="store_true", help="without TLS")

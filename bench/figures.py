@@ -41,19 +41,23 @@ _COLD = ((PUBLISHER, 1, None), (PUBLISHER, 100, 0.50), (CONSUMER, 1, None), (CON
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
-    """How much work each figure takes. `memory`: how many records, few and many. `tls`: how workers
-    reach AWS; else by plain HTTP, which no function does.
+    """How much work each figure takes. `memory` and `messages`: how many records, and how many
+    messages or customers of a command, few and many. `tls`: how workers reach AWS; else by plain
+    HTTP, which no function does.
     """
 
     records: int = 2_000
     rounds: int = 5
     memory: tuple[int, int] = (10_000, 100_000)
+    messages: tuple[int, int] = (1_000, 100_000)
     slow_records: int = 1_000
     slow_messages: int = 100
     tls: bool = True
 
 
-SMALL = Sizes(records=200, rounds=1, memory=(200, 400), slow_records=40, slow_messages=20)
+SMALL = Sizes(
+    records=200, rounds=1, memory=(200, 400), messages=(20, 40), slow_records=40, slow_messages=20
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

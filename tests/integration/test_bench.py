@@ -37,9 +37,22 @@ def test_a_small_run_prints_every_figure_as_json():
     assert found["versions"]["botocore"]
     figures = {one["name"]: one for one in found["figures"]}
     assert all(one.keys() == FIELDS and one["ours"] > 0 for one in figures.values())
-    assert len(figures) == len(found["figures"]) == 23
+    assert len(figures) == len(found["figures"]) == 31
     assert found["load_before"] >= 0
     assert figures["PublishBatch calls for 200 events"]["ratio"] == 1.0
+
+
+@pytest.mark.slow
+def test_the_operators_figures_count_each_message_and_customer_once(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+    from bench.figures import Sizes
+    from bench.operators import operator_figures
+
+    sizes = Sizes(messages=(20, 200))
+    found = {one.name: one for one in operator_figures(sizes, lambda _name: None)}
+    replayed = found["replay of 200, calls, beside one for ten messages"]
+    assert 5 * replayed.baseline <= replayed.ours < 5 * replayed.baseline + 5
+    assert found["backfill of 200, calls, beside one for ten messages"].ratio == 1.0
 
 
 def test_the_published_table_is_not_written_on_a_busy_machine(monkeypatch, capsys):
