@@ -6,7 +6,7 @@ set -eu
 bin=$1
 venv=$(sh scripts/tool_venv.sh "$bin" audit)
 
-for locked in publisher payments_consumer local dev; do
+for locked in publisher payments_consumer sentinel local dev; do
     echo "audit: requirements/$locked.txt"
     "$venv/bin/pip-audit" --strict --progress-spinner off --disable-pip --require-hashes -r "requirements/$locked.txt"
 done

@@ -57,7 +57,13 @@ END_TO_END_LAG = Metric(
     "EndToEndLagMilliseconds", "Milliseconds", "from the change to its row, the worst of a batch"
 )
 
-# Of `fanout reconcile --metric`.
+# Of the sentinel.
+SENTINEL_RUNS = Metric("SentinelRuns", "Count", "runs of the sentinel that came to their end")
+SENTINEL_FINDINGS = Metric(
+    "SentinelFindings", "Count", "what is wrong with how the deployment is set up"
+)
+
+# Of the sentinel, for the slice that it compared, and of `fanout reconcile --metric`.
 DRIFTED_ROWS = Metric(
     "DriftedRows", "Count", "rows that differ from Accounts", ("deployment", "subscriber")
 )

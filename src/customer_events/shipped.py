@@ -8,5 +8,10 @@ SHIPPED = _PACKAGES / "fanout" / "shipped"
 
 
 def project_root() -> Path:
-    """The clone that this program runs from, or, where it was installed, `SHIPPED`."""
-    return SHIPPED if SHIPPED.is_dir() else _PACKAGES.parent
+    """The clone that this program runs from; `SHIPPED`, where it was installed; or, in a Lambda
+    package that has `schemas/`, the package itself.
+    """
+    for root in (SHIPPED, _PACKAGES):
+        if (root / "schemas").is_dir():
+            return root
+    return _PACKAGES.parent

@@ -5,13 +5,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from fanout.errors import Refused, WrongUse
+from sentinel.discovery import is_emulator
 
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 _DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 ATTEMPTS_MAX: Final = 5
 CONNECT_TIMEOUT_SECONDS: Final = 5
 READ_TIMEOUT_SECONDS: Final = 60
@@ -48,7 +47,7 @@ class AwsTarget:
     @property
     def is_embedded(self) -> bool:
         """Whether this is an emulator on this machine, which keeps no metrics and no alarms."""
-        return urlsplit(self.client("sqs").meta.endpoint_url).hostname in _LOOPBACK
+        return is_emulator(self.client("sqs"))
 
     @property
     def state_folder(self) -> Path:

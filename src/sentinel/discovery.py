@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from customer_events.instants import from_wire, to_wire
 from customer_events.settings import SettingsReader
@@ -18,6 +19,9 @@ from publisher.transitions import TableRules
 from sentinel.errors import WrongUse
 
 _MAPPING_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 class Target(Protocol):
@@ -144,7 +148,7 @@ def list_subscribers(target: Target) -> list[Subscriber]:
     return sorted((_subscriber(document) for document in documents), key=lambda each: each.name)
 
 
-SHARED_GROUPS = ("publisher", "pipe", "topic", "bus")
+SHARED_GROUPS = ("publisher", "pipe", "topic", "bus", "sentinel")
 """What an alarm's name goes on with behind the prefix, unless it is a subscriber's."""
 
 
@@ -205,6 +209,11 @@ def deliveries(target: Target, bus: Bus, queue_arn: str) -> list[str]:
         for subscription in page["Subscriptions"]
         if subscription["Endpoint"] == queue_arn
     ]
+
+
+def is_emulator(client: Any) -> bool:
+    """Whether a client talks to an emulator on this machine."""
+    return urlsplit(client.meta.endpoint_url).hostname in _LOOPBACK
 
 
 def is_mapping(mapping_id: str) -> bool:

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, field, fields
 from datetime import datetime
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sentinel.compare import Difference, Drift, Expectation, StoredRow, SubscriberRows
 from sentinel.pace import Pace, Stopping
 from sentinel.snapshots import Item, Snapshot, Unreadable
-from sentinel.table import KEYS_MAX, AccountsTable, Page
+from sentinel.table import KEYS_MAX, Page, TableFacts
 
 SEGMENT_ITEMS = 50
 """About how many items a segment has when a sample is drawn."""
@@ -90,11 +90,23 @@ class DifferenceStore:
             )
 
 
+class Customers(Protocol):
+    """The Accounts table; see `AccountsTable`."""
+
+    facts: TableFacts
+
+    def lookup(
+        self, customer_ids: Sequence[str]
+    ) -> tuple[dict[str, Snapshot | Unreadable], datetime]:
+        """Read at most 100 customers; see `AccountsTable.lookup`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sides:
     """Both tables, and how they are to agree."""
 
-    accounts: AccountsTable
+    accounts: Customers
     rows: SubscriberRows
     expectation: Expectation
 
@@ -126,7 +138,8 @@ class Sides:
 
 @dataclass(kw_only=True)
 class Comparison:
-    """Compares both tables once, or a sample of about `sample` customers and as many rows.
+    """Compares both tables once, or a sample of about `sample` customers and as many rows, or one
+    `segment` (its number, and of how many) of each table.
 
     `differences` gets what differs. `pace` is of the capacity that both scans consume; `stopping`
     is asked before each page, and `progress` called after it with how many were compared. `chance`
@@ -143,6 +156,7 @@ class Comparison:
     stopping: Stopping
     progress: Callable[[int], None]
     sample: int | None = None
+    segment: tuple[int, int] | None = None
     chance: random.Random = field(default_factory=random.SystemRandom)
     scanned: int = 0
     customers: int = 0
@@ -178,7 +192,10 @@ class Comparison:
         if self.sample is not None:
             segments = min(SEGMENTS_MAX, max(1, table.facts.item_count // SEGMENT_ITEMS))
             limit = min(PAGE_SIZE, self.sample)
-        for segment in self.chance.sample(range(segments), segments):
+        chosen: Sequence[int] = self.chance.sample(range(segments), segments)
+        if self.segment is not None:
+            chosen, segments = [self.segment[0]], self.segment[1]
+        for segment in chosen:
             start: Item | None = None
             while not self.stopping.asked():
                 self.pace.take()

@@ -26,6 +26,10 @@ class WrongUse(CommandError):
     """The call itself is wrong: a bad file, an unknown name, a contradiction."""
 
 
+class NotComparable(WrongUse):
+    """Its owner chose so: nobody can say which rows there should be."""
+
+
 class Refused(CommandError):
     """AWS (or the machine) said no, or could not be reached."""
 

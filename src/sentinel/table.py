@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from publisher import attribute_values
 from sentinel.discovery import Publisher, Target
-from sentinel.errors import Refused, WrongUse
+from sentinel.errors import NotComparable, Refused, WrongUse
 from sentinel.snapshots import Item, ItemReader, Snapshot, Unreadable
 
 KEYS_MAX = 100
@@ -62,7 +62,7 @@ def describe(client: Any, table: str, id_attribute: str) -> TableFacts:
         ) from None
     keys = {key["KeyType"]: key["AttributeName"] for key in description["KeySchema"]}
     if keys["HASH"] != id_attribute:
-        raise WrongUse(
+        raise NotComparable(
             f"The partition key of {table} is {keys['HASH']!r}, expected {id_attribute!r}: "
             "customers can't be looked up by their id."
         )

@@ -41,7 +41,7 @@ EDGE = {
     **{name: {"bootstrap", "settings"} for name in CONSUMERS},
     "cold_start": {"clients"},
     "customer_events": set(),
-    "sentinel": {"findings", "folder"},
+    "sentinel": {"bootstrap", "findings", "folder", "rounds"},
 }
 PROBE = Path(__file__).parent / "import_probe.py"
 

@@ -21,6 +21,13 @@ from fanout.packaging.dependencies import running_version
 pytestmark = pytest.mark.slow
 
 SERVICES = here().services()
+CALLED = {
+    "publisher": {"events", "s3", "sns"},
+    "sentinel": {
+        *("cloudwatch", "dynamodb", "events", "iam", "lambda", "s3", "sns", "sqs", "ssm"),
+    },
+}
+"""The AWS services that a package calls; a consumer's are others."""
 of_one_service = pytest.mark.parametrize("service", ["payments_consumer"], indirect=True)
 ACCOUNT = "eu-west-1:123456789012"
 ENVIRONMENT = {
@@ -127,8 +134,8 @@ def unpacked(package, tmp_path_factory):
     return folder
 
 
-def test_both_services_can_be_packaged():
-    assert {"publisher", "payments_consumer"} <= set(SERVICES)
+def test_every_service_can_be_packaged():
+    assert {"publisher", "payments_consumer", "sentinel"} <= set(SERVICES)
 
 
 def test_a_package_starts_in_an_interpreter_that_sees_nothing_else(unpacked, service):
@@ -149,13 +156,14 @@ def test_only_first_party_packages_that_the_service_imports_are_in_it(unpacked, 
     own = {path.name for path in here().sources.iterdir() if (unpacked / path.name).is_dir()}
     assert service in own
     assert "fanout" not in own
-    assert own.isdisjoint(set(SERVICES) - {service})
+    # The sentinel reads items of Accounts as the publisher does.
+    assert own.isdisjoint(set(SERVICES) - {service, "publisher" if service == "sentinel" else ""})
+    assert (unpacked / "schemas").is_dir() is (service == "sentinel")
 
 
 def test_botocore_describes_only_the_services_that_are_called(unpacked, service):
     described = {path.name for path in (unpacked / "botocore" / "data").iterdir() if path.is_dir()}
-    expected = {"events", "s3", "sns"} if service == "publisher" else {"sqs", "dynamodb"}
-    assert described == expected
+    assert described == CALLED.get(service, {"sqs", "dynamodb"})
 
 
 def test_every_dependency_module_kept_imports_as_it_does_with_nothing_left_out(

@@ -130,6 +130,26 @@ override_resource {
 }
 
 override_resource {
+  target = module.fanout.module.sentinel[0].module.function.aws_iam_role.this
+  values = { arn = "arn:aws:iam::123456789012:role/fanout-sentinel-eu-west-1", id = "fanout-sentinel-eu-west-1" }
+}
+
+override_resource {
+  target = module.fanout.module.sentinel[0].module.function.aws_cloudwatch_log_group.this
+  values = { arn = "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/fanout-sentinel" }
+}
+
+override_resource {
+  target = module.fanout.module.sentinel[0].module.function.aws_lambda_alias.live
+  values = { arn = "arn:aws:lambda:eu-west-1:123456789012:function:fanout-sentinel:live" }
+}
+
+override_resource {
+  target = module.fanout.module.sentinel[0].aws_cloudwatch_event_rule.schedule
+  values = { arn = "arn:aws:events:eu-west-1:123456789012:rule/fanout-sentinel" }
+}
+
+override_resource {
   target = module.fanout.module.publisher.aws_lambda_event_source_mapping.stream
   values = { uuid = "PublisherMapping" }
 }

@@ -13,9 +13,9 @@ class Meant:
 
 
 _LIVE = (
-    "Terraform publishes a version at each apply and lets the mapping run the alias `live`, which "
-    "can be pinned to an older one. Under SAM an update of the stack is taken back as a whole by "
-    "CloudFormation, so the function itself is what runs."
+    "Terraform publishes a version at each apply and lets mappings and schedules run the alias "
+    "`live`, which can be pinned to an older one. Under SAM an update of the stack is taken back "
+    "as a whole by CloudFormation, so the function itself is what runs."
 )
 _TABLE = (
     "Terraform cannot leave a resource behind by a variable; the table's own protection refuses "
@@ -28,6 +28,11 @@ MEANT = {
     ),
     "mapping fanout-payments-consumer: runs": Meant(
         sam="fanout-payments-consumer", terraform="fanout-payments-consumer:live", reason=_LIVE
+    ),
+    "rule fanout-sentinel: target": Meant(
+        sam="arn:aws:lambda:eu-west-1:123456789012:function:fanout-sentinel",
+        terraform="arn:aws:lambda:eu-west-1:123456789012:function:fanout-sentinel:live",
+        reason=_LIVE,
     ),
     "table fanout-accounts: with the stack": Meant(
         sam="kept", terraform="refused while it is protected", reason=_TABLE

@@ -42,6 +42,11 @@ READERS: dict[str, Callable[[Properties], Read]] = {
     "AWS::KMS::Key": reader("key", lambda _: "Key", read.key),
     "AWS::Lambda::EventSourceMapping": reader("mapping", "FunctionName", read.mapping),
     "AWS::Lambda::Function": read.function,
+    "AWS::Lambda::Permission": reader(
+        "permission to invoke",
+        "FunctionName",
+        lambda it: {"of": [it["Principal"], it["SourceArn"]], "to": it["Action"]},
+    ),
     "AWS::Logs::LogGroup": reader(
         "log group",
         "LogGroupName",

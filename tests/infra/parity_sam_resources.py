@@ -125,20 +125,21 @@ def subscription(it: Properties) -> Properties:
 
 
 def event_rule(it: Properties) -> Properties:
-    """A rule with its one target."""
+    """A rule with its one target, on a bus or on a schedule."""
     [target] = it["Targets"]
-    retry = target["RetryPolicy"]
+    retry = target.get("RetryPolicy", {})
     return {
-        "bus": it["EventBusName"],
-        "pattern": it["EventPattern"],
+        "bus": it.get("EventBusName"),
+        "pattern": it.get("EventPattern"),
+        "schedule": it.get("ScheduleExpression"),
         "state": it.get("State", "ENABLED"),
         "target": target["Arn"],
-        "target bus": it["EventBusName"],
-        "passes": target["InputPath"],
-        "DLQ": target["DeadLetterConfig"]["Arn"],
+        "target bus": it.get("EventBusName"),
+        "passes": target.get("InputPath"),
+        "DLQ": target.get("DeadLetterConfig", {}).get("Arn"),
         "retries": [
-            number(retry["MaximumEventAgeInSeconds"]),
-            number(retry["MaximumRetryAttempts"]),
+            number(retry.get("MaximumEventAgeInSeconds")),
+            number(retry.get("MaximumRetryAttempts")),
         ],
     }
 

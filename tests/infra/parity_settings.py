@@ -36,9 +36,9 @@ class Deployment:
 _S3 = {"s3_bucket": "artifacts", "s3_key": "package.zip", "s3_object_version": "7"}
 DEPLOYMENTS = {
     "to try it": Deployment(sam=sam_template.TO_TRY, terraform=parity_terraform.TO_TRY),
-    "without a subscriber": Deployment(
-        sam=sam_template.TO_TRY | {"DeployPayments": "false"},
-        terraform=parity_terraform.TO_TRY | {"subscribers": {}},
+    "without a subscriber and a sentinel": Deployment(
+        sam=sam_template.TO_TRY | {"DeployPayments": "false", "DeploySentinel": "false"},
+        terraform=parity_terraform.TO_TRY | {"subscribers": {}, "sentinel": None},
     ),
     "with every setting": Deployment(
         sam=EVERY_SETTING,
@@ -73,8 +73,9 @@ DEPLOYMENTS = {
             "event_source": "urn:bank:accounts",
             "publish_versions": [1, 2],
             "subscribers": {"payments": {"schema_versions": [1], "since": "2026-01-31T12:00:00Z"}},
+            "sentinel": {"compare_hours": 24, "read_units": 500},
             "package_folder": None,
-            "packages": {"publisher": _S3, "payments": _S3},
+            "packages": {"publisher": _S3, "sentinel": _S3, "payments": _S3},
             "alarm_topic_arns": [EVERY_SETTING["AlarmTopicArn"]],
             "ticket_topic_arns": [EVERY_SETTING["TicketTopicArn"]],
             "runbook_base_url": EVERY_SETTING["RunbookBaseUrl"],

@@ -28,7 +28,7 @@ def applied(terraform: Workspace, example: str, settings: Values = TO_TRY) -> li
     folder.joinpath(MOCKS.name).write_text(MOCKS.read_text().replace("@fifo", suffix))
     packages = folder / "packages"
     packages.mkdir(exist_ok=True)
-    for service in ("publisher", "payments_consumer"):
+    for service in ("publisher", "sentinel", "payments_consumer"):
         packages.joinpath(f"{service}-arm64.zip").write_bytes(b"any file will do")
     given = {"package_folder": str(packages)} | settings
     folder.joinpath("settings_override.tf.json").write_text(
@@ -140,6 +140,11 @@ READERS: dict[str, Callable[[Values], Read]] = {
         "mapping", lambda it: it["function_name"].split(":")[6], read.mapping
     ),
     "aws_lambda_function": read.function,
+    "aws_lambda_permission": reader(
+        "permission to invoke",
+        "function_name",
+        lambda it: {"of": [it["principal"], it["source_arn"]], "to": it["action"]},
+    ),
     "aws_pipes_pipe": reader("pipe", "name", read.pipe),
     "aws_s3_bucket": reader(
         "bucket",

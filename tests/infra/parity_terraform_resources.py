@@ -200,8 +200,9 @@ def role_policy(it: Values) -> Values:
 def event_rule(it: Values) -> Values:
     """A rule, by its name."""
     return {
-        "bus": it["event_bus_name"],
-        "pattern": json.loads(it["event_pattern"]),
+        "bus": None if it["schedule_expression"] else it["event_bus_name"],
+        "pattern": json.loads(it["event_pattern"]) if _is_json(it["event_pattern"]) else None,
+        "schedule": it["schedule_expression"],
         "state": it["state"] or "ENABLED",
     }
 
@@ -211,7 +212,7 @@ def event_target(it: Values) -> Values:
     retry = first(it["retry_policy"])
     return {
         "target": it["arn"],
-        "target bus": it["event_bus_name"],
+        "target bus": None if it["target_id"] == "sentinel" else it["event_bus_name"],
         "passes": it["input_path"],
         "DLQ": first(it["dead_letter_config"]).get("arn"),
         "retries": [

@@ -1,4 +1,4 @@
-"""What the roles of both functions may do, and why: each action with the source that asks for it.
+"""What the roles of the functions may do, and why: each action with the source that asks for it.
 
 The embedded AWS proves the statements in `PROVED`. What it can't check stands here with its source:
 MiniStack 1.5.33 looks for permissions on a stream, on a log group, for PartiQL and through another
@@ -143,6 +143,79 @@ NEEDS = {
             condition="dynamodb.eu-west-1.amazonaws.com",
         ),
         "WriteItsOwnLogs": _logs("fanout-payments-consumer"),
+        "SendTraces": _TRACES,
+    },
+    "SentinelRole": {
+        "FindTheDeployment": Need(
+            on=(":parameter/fanout/*",),
+            actions={
+                "ssm:GetParameter": "read /fanout/bus and /fanout/publisher",
+                "ssm:GetParametersByPath": "read every subscriber, and what is paused",
+            },
+            source="Service authorization reference, AWS Systems Manager",
+        ),
+        "ReadBothTables": Need(
+            on=(":table/fanout-accounts", ":table/fanout-*"),
+            actions={
+                "dynamodb:BatchGetItem": "look a customer up on the other side",
+                "dynamodb:DescribeTable": "ask for the key, the size and the stream",
+                "dynamodb:Query": "look a customer up where the table has a sort key",
+                "dynamodb:Scan": "read the slice that is due",
+            },
+            source="Service authorization reference, Amazon DynamoDB",
+        ),
+        "UseTheKey": Need(
+            on=_KEY,
+            actions={
+                "kms:Decrypt": "read the environment and the tables",
+                "kms:DescribeKey": "look at the tables' key",
+            },
+            source="DynamoDB developer guide, DynamoDB encryption at rest usage notes",
+        ),
+        "LookAtQueues": Need(
+            on=(":fanout-*",),
+            actions={"sqs:GetQueueAttributes": "redrive, retention, policy, encryption"},
+            source="Service authorization reference, Amazon SQS",
+        ),
+        "LookAtFunctions": Need(
+            on=(":function:fanout-*",),
+            actions={"lambda:GetFunctionConfiguration": "runtime, timeout, role"},
+            source="Service authorization reference, AWS Lambda",
+        ),
+        "LookAtMappings": Need(
+            on=(":event-source-mapping:*",),
+            actions={"lambda:GetEventSourceMapping": "what a mapping does with a failure"},
+            source="Service authorization reference, AWS Lambda",
+            condition=":function:fanout-*",
+        ),
+        "LookAtTheTopic": Need(
+            on=(":fanout-customer-status",),
+            actions={
+                "sns:GetSubscriptionAttributes": "a subscription's filter and DLQ",
+                "sns:GetTopicAttributes": "the topic's encryption",
+                "sns:ListSubscriptionsByTopic": "what delivers to a queue",
+            },
+            source="Service authorization reference, Amazon SNS",
+        ),
+        "LookAtTheFailureStore": Need(
+            on=(":::fanout-failures-123456789012-eu-west-1",),
+            actions={
+                "s3:GetBucketVersioning": "whether it keeps versions",
+                "s3:GetEncryptionConfiguration": "whether it is encrypted",
+            },
+            source="Service authorization reference, Amazon S3",
+        ),
+        "LookAtAlarms": Need(
+            on=(":alarm:*",),
+            actions={"cloudwatch:DescribeAlarms": "whether an alarm notifies somebody"},
+            source="Service authorization reference, Amazon CloudWatch",
+        ),
+        "LookAtRoles": Need(
+            on=(":role/fanout-*",),
+            actions={"iam:SimulatePrincipalPolicy": "whether a role still may do what it has to"},
+            source="Service authorization reference, AWS Identity and Access Management",
+        ),
+        "WriteItsOwnLogs": _logs("fanout-sentinel"),
         "SendTraces": _TRACES,
     },
 }

@@ -88,8 +88,8 @@ def each_alarm_names_its_runbook(template: dict[str, Any]) -> Iterator[str]:
             yield f"{name}: names the runbook {path!r}"
         if " Type: fanout --prefix " not in said:
             yield f"{name}: says nothing to type"
-        # What polls writes a zero where there is nothing.
-        polls = alarm.get("MetricName") == "PolledEventCount"
+        # What polls, and what runs on a schedule, writes something where there is nothing.
+        polls = alarm.get("MetricName") in {"PolledEventCount", "SentinelRuns"}
         if alarm["TreatMissingData"] != ("breaching" if polls else "notBreaching"):
             yield f"{name}: alarms in a quiet hour, or not where nobody polls"
 

@@ -54,6 +54,8 @@ EVERY_SETTING = (
         "EventSource": "urn:bank:accounts",
         "PublishVersions": "1,2",
         "PaymentsSchemaVersion": "1",
+        "SentinelHours": "24",
+        "SentinelReadUnits": "500",
         "PaymentsSubscribedSince": "2026-01-31T12:00:00Z",
         "StreamMappingEnabled": "false",
         "TableDeletionProtection": "false",
@@ -76,6 +78,7 @@ _NO_VALUE = object()
 _NAMES = {
     "AWS::CloudWatch::Alarm": ("AlarmName", "cloudwatch", "alarm:"),
     "AWS::DynamoDB::Table": ("TableName", "dynamodb", "table/"),
+    "AWS::Events::Rule": ("Name", "events", "rule/"),
     "AWS::IAM::Role": ("RoleName", "iam", "role/"),
     "AWS::KMS::Key": ("", "kms", "key/"),
     "AWS::Lambda::Function": ("FunctionName", "lambda", "function:"),

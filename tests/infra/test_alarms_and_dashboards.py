@@ -25,7 +25,10 @@ from infra.watched_metrics import AWS, OURS, by_alarms, by_widgets, names_of, pr
 from publisher.batch_result import BatchResult
 from publisher.reporting import BatchReporter
 from publisher.stream_records import StreamRecord
+from sentinel.compare import Drift
 from sentinel.contract.filters import Transport
+from sentinel.reporting import RunReporter
+from sentinel.rounds import Run, Slice
 from unit.event_consumer.consumer_samples import live, message
 from unit.publisher.stream_record_samples import record
 
@@ -35,7 +38,7 @@ FANOUTS = ("sns_fanout", "sns_fifo_fanout", "eventbridge_fanout", "pipes_fanout"
 
 @pytest.fixture
 def written(capsys):
-    """Unit and dimensions of each metric that publisher, consumer and reconcile write, by name."""
+    """Unit and dimensions of each metric that is written, by name."""
     name = f"metrics-{uuid4()}"
     BatchReporter(service=name, deployment="fanout", namespace=NAMESPACE).report(
         BatchResult(records=[StreamRecord(record("ACTIVE", "CLOSED"))]),
@@ -52,6 +55,9 @@ def written(capsys):
         ],
         request_id="r",
         now=datetime.now(UTC),
+    )
+    RunReporter(service=name, deployment="fanout", namespace=NAMESPACE).report(
+        Run(slice=Slice(number=0, of=48), drifted={"payments": {Drift.STALE: 1}}), request_id="r"
     )
     found: dict[str, Any] = {}
     for line in capsys.readouterr().out.splitlines():

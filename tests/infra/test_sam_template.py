@@ -63,9 +63,8 @@ def test_the_publisher_may_use_the_key_of_an_existing_table_only_where_it_has_on
 
 def test_without_payments_topic_publisher_and_their_alarms_are_deployed_alone():
     template = deployed(DeployPayments="false")
-    assert [it["FunctionName"] for it in of_type(template, "AWS::Lambda::Function").values()] == [
-        "fanout-publisher"
-    ]
+    names = {it["FunctionName"] for it in of_type(template, "AWS::Lambda::Function").values()}
+    assert names == {"fanout-publisher", "fanout-sentinel"}
     left = json.dumps(template)
     assert "payments" not in left.lower().replace("novapay", "")
     assert "PublisherErrorsAlarm" in template["Resources"]
@@ -266,8 +265,9 @@ def test_cloudformation_refuses_a_template_that_sam_did_not_build(monkeypatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     with pytest.raises(InvalidDocumentException) as refused:
         transform(read(), {}, SimpleNamespace(load=dict))
-    publisher, consumer = (one.message for one in refused.value.causes)
+    publisher, consumer, sentinel = (one.message for one in refused.value.causes)
     assert "[PublisherFunction] is invalid. 'CodeUri' requires Bucket and Key" in publisher
+    assert "[SentinelFunction] is invalid. 'CodeUri' requires Bucket and Key" in sentinel
     assert "[ConsumerFunction] is invalid. 'CodeUri' requires Bucket and Key" in consumer
 
 

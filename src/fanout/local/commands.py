@@ -140,12 +140,13 @@ def deploy(
     deployment, _ = _running(state)
     with working(f"deploying {escape(template.name)}"):
         document = stack.load_template(template)
-        packages = stack.build_packages(document, StateFolder(Path(deployment.state_dir)))
+        chosen, folder = _pairs(parameter or []), StateFolder(Path(deployment.state_dir))
+        packages = stack.build_packages(document, folder, chosen)
         name = f"{deployment.prefix}-{template.stem}"
         stack.deploy(
             deployment.target(),
             packages=packages,
-            parameters=_pairs(parameter or []),
+            parameters=chosen,
             template=document,
             stack=name,
         )

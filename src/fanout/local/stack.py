@@ -7,6 +7,7 @@ import platform
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from botocore.exceptions import ClientError, WaiterError
@@ -37,6 +38,8 @@ _STREAM_MAPPING_ENABLED = "false"
 """Its stream event source mapping ignores `batchItemFailures` (the records are lost), retries an
 exception for ever, never bisects and never uses the on-failure destination. So the template's
 mapping is deployed disabled, and `fanout.streams.poller` follows its settings instead."""
+_NOT_ON_THE_EMULATOR = {"DeploySentinel": "false"}
+"""It keeps no metrics; `fanout doctor` and `fanout reconcile` check the same by hand."""
 _TRANSPORT_RULE = "OnlyEncryptedTransport"
 """The Sid of the template's statements that deny whatever is not TLS. Not a fault: the emulator
 speaks plain HTTP, so once it checks permissions these statements would deny everything."""
@@ -122,22 +125,26 @@ def load_template(path: Path = TEMPLATE) -> dict[str, Any]:
     return template
 
 
-def services(template: Mapping[str, Any]) -> list[str]:
+def services(
+    template: Mapping[str, Any], parameters: Mapping[str, str] = MappingProxyType({})
+) -> list[str]:
     """The services whose packages the template's functions run, by name."""
     return sorted(
         _service(resource)
         for resource in template["Resources"].values()
-        if resource["Type"] == _FUNCTION_TYPE
+        if resource["Type"] == _FUNCTION_TYPE and _is_deployed(resource, template, parameters)
     )
 
 
-def build_packages(template: Mapping[str, Any], folder: StateFolder) -> dict[str, Path]:
-    """Build the packages that the template names, for this machine; zip file by service."""
+def build_packages(
+    template: Mapping[str, Any], folder: StateFolder, parameters: Mapping[str, str]
+) -> dict[str, Path]:
+    """Build the packages that are deployed, for this machine; zip file by service."""
     from fanout.packaging.build import build_package
 
     return {
         service: build_package(service, output=folder.packages).path
-        for service in services(template)
+        for service in services(template, {**_NOT_ON_THE_EMULATOR, **parameters})
     }
 
 
@@ -148,7 +155,8 @@ def with_code_at(
     result = copy.deepcopy(dict(template))
     for resource in result["Resources"].values():
         if resource["Type"] == _FUNCTION_TYPE:
-            resource["Properties"]["CodeUri"] = f"s3://{bucket}/{packages[_service(resource)]}"
+            key = packages.get(_service(resource), "of-a-function-that-is-not-deployed")
+            resource["Properties"]["CodeUri"] = f"s3://{bucket}/{key}"
     return result
 
 
@@ -209,6 +217,17 @@ def deploy(
             raise Refused(f"The template was refused: {said}") from None
 
 
+def _is_deployed(
+    resource: Mapping[str, Any], template: Mapping[str, Any], parameters: Mapping[str, str]
+) -> bool:
+    """Whether its condition, if any, holds: a parameter that has to have a value."""
+    if "Condition" not in resource:
+        return True
+    parameter, wanted = template["Conditions"][resource["Condition"]]["Fn::Equals"]
+    name = parameter["Ref"]
+    return bool(parameters.get(name, template["Parameters"][name]["Default"]) == wanted)
+
+
 def _service(function: Mapping[str, Any]) -> str:
     """The first part of a function's Handler is the name of its service."""
     handler: str = function["Properties"]["Handler"]
@@ -252,6 +271,7 @@ def _parameters(
         # take seconds, and two keep up with the emulator.
         "ConsumerMaximumConcurrency": "2",
         "StreamMappingEnabled": _STREAM_MAPPING_ENABLED,
+        **_NOT_ON_THE_EMULATOR,
     }
     return {name: value for name, value in ours.items() if name in known} | dict(overrides)
 

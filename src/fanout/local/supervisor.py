@@ -138,7 +138,7 @@ def _deploy(
     """Build the packages while the emulator starts, and deploy the template."""
     _report(step="building the Lambda packages")
     template = stack.load_template()
-    packages = stack.build_packages(template, folder)
+    packages = stack.build_packages(template, folder, settings.parameters)
     emulator.await_ready(child, port=settings.port, folder=folder)
     _report(step="deploying the template")
     stack.deploy(target, packages=packages, parameters=settings.parameters, template=template)

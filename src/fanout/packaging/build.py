@@ -14,10 +14,12 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from modulefinder import ModuleFinder
 from pathlib import Path
 from typing import Final
 
+from customer_events import shipped
 from customer_events.shipped import SHIPPED, project_root
 from fanout.errors import Refused, WrongUse
 from fanout.packaging import dependencies
@@ -292,10 +294,13 @@ def _digest(project: Project, staged: list[Path]) -> str:
     digest = hashlib.sha256(Path(__file__).read_bytes())
     for dependency in staged:
         digest.update(dependency.name.encode())
-    for folder, folders, names in os.walk(project.sources, followlinks=True):
+    sources = (project.sources, project.root / "schemas")
+    for folder, folders, names in chain.from_iterable(
+        os.walk(each, followlinks=True) for each in sources
+    ):
         folders[:] = sorted(name for name in folders if name != "__pycache__")
         for file in (Path(folder, name) for name in sorted(names)):
-            digest.update(file.relative_to(project.sources).as_posix().encode())
+            digest.update(file.relative_to(project.root).as_posix().encode())
             digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()[:32]
 
@@ -319,6 +324,8 @@ def _copy_first_party(project: Project, service: str, root: Path) -> None:
         target = root / path.relative_to(project.sources)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
+    if shipped.__name__ in modules:  # it reads the contract's folder
+        shutil.copytree(project.root / "schemas", root / "schemas")
 
 
 def _data_files(package: Path) -> Iterator[Path]:

@@ -21,7 +21,7 @@ from sentinel.contract.folder import ENVELOPE_FILE, EventContract, git, read_con
 
 
 _NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,28}[a-z0-9])?")
-_RESERVED = frozenset({"event", "accounts", "publisher", "local", "failures"})
+_RESERVED = frozenset({"event", "accounts", "publisher", "sentinel", "local", "failures"})
 
 
 class RuleKind(StrEnum):

@@ -29,7 +29,7 @@ from sentinel.contract.filters import (
 )
 from sentinel.contract.folder import Contract, installed_contract
 from sentinel.discovery import Publisher, Subscriber
-from sentinel.errors import WrongUse
+from sentinel.errors import NotComparable, WrongUse
 
 _Transition = tuple[Status | None, Status]
 
@@ -53,13 +53,13 @@ def followed_statuses(subscriber: Subscriber, publisher: Publisher) -> frozenset
     surely = _followed({pair for pair, verdict in seen.items() if verdict is Match.ALWAYS})
     perhaps = _followed({pair for pair, verdict in seen.items() if verdict is not Match.NEVER})
     if surely != perhaps:
-        raise WrongUse(
+        raise NotComparable(
             f"The filter of {subscriber.name} does not go by statuses alone, but by "
             f"{', '.join(_deciding(alternatives, kinds))} too: which customers its table should "
             "hold can't be decided. Nothing was read."
         )
     if not surely:
-        raise WrongUse(
+        raise NotComparable(
             f"The filter of {subscriber.name} follows no status: in the versions that it reads "
             f"({', '.join(map(str, subscriber.versions))}) it selects some changes, and never "
             "every arrival at a status. There is no state to seed it with or to compare."

@@ -3,10 +3,11 @@ locals {
 
   bus_transport = { sns = "sns", sns_fifo = "sns-fifo", eventbridge = "eventbridge", pipes = "eventbridge" }[var.transport]
 
-  architecture = try(var.function_settings.architecture, "arm64")
+  own_functions = concat(["publisher"], var.sentinel == null ? [] : ["sentinel"])
+  architecture  = try(var.function_settings.architecture, "arm64")
   built = var.package_folder == null ? {} : {
-    for name in concat(["publisher"], keys(var.subscribers)) : name => {
-      path = "${var.package_folder}/${name == "publisher" ? name : "${replace(name, "-", "_")}_consumer"}-${local.architecture}.zip"
+    for name in concat(local.own_functions, keys(var.subscribers)) : name => {
+      path = "${var.package_folder}/${contains(local.own_functions, name) ? name : "${replace(name, "-", "_")}_consumer"}-${local.architecture}.zip"
     }
   }
   packages = merge(local.built, var.packages)
@@ -72,6 +73,27 @@ module "subscriber" {
   ticket_topic_arns         = var.ticket_topic_arns
   runbook_base_url          = var.runbook_base_url
   tags                      = var.tags
+}
+
+module "sentinel" {
+  source = "../sentinel"
+  count  = var.sentinel == null ? 0 : 1
+
+  prefix      = var.prefix
+  bus         = module.event_bus.bus
+  kms_key_arn = module.event_bus.kms_key_arn
+  accounts_table = {
+    arn         = split("/stream/", local.stream_arn)[0]
+    kms_key_arn = var.accounts_table.kms_key_arn
+  }
+  failure_bucket    = module.publisher.failure_bucket
+  compare_hours     = var.sentinel.compare_hours
+  read_units        = var.sentinel.read_units
+  package           = local.packages["sentinel"]
+  function_settings = var.function_settings
+  alarm_topic_arns  = coalesce(var.ticket_topic_arns, var.alarm_topic_arns)
+  runbook_base_url  = var.runbook_base_url
+  tags              = var.tags
 }
 
 module "dashboard" {

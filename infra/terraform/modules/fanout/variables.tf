@@ -32,8 +32,8 @@ variable "subscribers" {
   }))
 
   validation {
-    condition     = !contains(keys(var.subscribers), "accounts") && !contains(keys(var.subscribers), "publisher")
-    error_message = "A subscriber cannot be called accounts or publisher: its table or DLQ would have the name of one that exists, and the apply would fail halfway."
+    condition     = length(setintersection(keys(var.subscribers), ["accounts", "publisher", "sentinel"])) == 0
+    error_message = "A subscriber cannot be called accounts, publisher or sentinel: its table, DLQ or alarms would have the name of one that exists, and the apply would fail halfway."
   }
 }
 
@@ -111,7 +111,7 @@ variable "package_folder" {
 }
 
 variable "packages" {
-  description = "By `publisher` or a subscriber's name: its package by `path`, or in S3, as in the module `lambda_function`; the others come from `package_folder`."
+  description = "By `publisher`, `sentinel` or a subscriber's name: its package by `path`, or in S3, as in the module `lambda_function`; the others come from `package_folder`."
   type = map(object({
     path              = optional(string)
     s3_bucket         = optional(string)
@@ -121,13 +121,27 @@ variable "packages" {
   default = {}
 
   validation {
-    condition     = length(setsubtract(keys(var.packages), concat(["publisher"], keys(var.subscribers)))) == 0
-    error_message = "packages may name publisher and the subscribers only: another name is a function that does not exist, and the one that was meant would get an old package."
+    condition     = length(setsubtract(keys(var.packages), concat(["publisher", "sentinel"], keys(var.subscribers)))) == 0
+    error_message = "packages may name publisher, sentinel and the subscribers only: another name is a function that does not exist, and the one that was meant would get an old package."
   }
   validation {
-    condition     = var.package_folder != null || length(setsubtract(concat(["publisher"], keys(var.subscribers)), keys(var.packages))) == 0
-    error_message = "Without package_folder, packages must name the publisher and every subscriber: a function without code cannot be deployed."
+    condition     = var.package_folder != null || length(setsubtract(concat(["publisher"], var.sentinel == null ? [] : ["sentinel"], keys(var.subscribers)), keys(var.packages))) == 0
+    error_message = "Without package_folder, packages must name the publisher, the sentinel and every subscriber: a function without code cannot be deployed."
   }
+}
+
+variable "sentinel" {
+  description = <<-EOT
+    The function that checks the deployment every 15 minutes and compares all customers with the
+    subscribers' tables, as in the module `sentinel`: in how many hours once (`compare_hours`), and
+    how fast (`read_units`). Null leaves it out: a lost change stays unnoticed until somebody runs
+    `fanout reconcile`.
+  EOT
+  type = object({
+    compare_hours = optional(number)
+    read_units    = optional(number)
+  })
+  default = {}
 }
 
 variable "function_settings" {

@@ -161,12 +161,12 @@ resource "aws_cloudwatch_metric_alarm" "rule" {
   tags                = var.tags
 }
 
-# Only who keeps a table has rows that can differ. The metric comes from a reconcile on a schedule.
+# Only who keeps a table has rows that can differ. The metric comes from the sentinel.
 resource "aws_cloudwatch_metric_alarm" "drift" {
   count = var.create_alarms && var.keeps_latest_state ? 1 : 0
 
   alarm_name          = "${local.base_name}-drift"
-  alarm_description   = "Rows of the ${var.name} table differ from Accounts: something was lost on the way or changed by hand. Works only if `fanout reconcile --metric` runs on a schedule. Type: fanout --prefix ${var.prefix} reconcile ${var.name} Runbook: ${var.runbook_base_url}/drift.md"
+  alarm_description   = "Rows of the ${var.name} table differ from Accounts: something was lost on the way or changed by hand. The sentinel counts them, and `fanout reconcile --metric`. Type: fanout --prefix ${var.prefix} reconcile ${var.name} Runbook: ${var.runbook_base_url}/drift.md"
   namespace           = "CustomerStatusFanout"
   metric_name         = "DriftedRows"
   dimensions          = { deployment = var.prefix, subscriber = var.name }

@@ -20,6 +20,7 @@ def test_only_the_code_addresses_of_the_functions_change(template):
     assert sorted(addresses.values()) == [
         "s3://packages/payments_consumer.zip",
         "s3://packages/publisher.zip",
+        "s3://packages/sentinel.zip",
     ]
     for name in addresses:
         rewritten["Resources"][name]["Properties"]["CodeUri"] = template["Resources"][name][

@@ -1,0 +1,39 @@
+locals {
+  type_it = "Type: fanout --prefix ${var.prefix} doctor Runbook: ${var.runbook_base_url}/sentinel.md"
+
+  alarms = {
+    # Missing data is an alarm here; so it is on for up to 15 minutes after the first deployment.
+    stopped = {
+      description = "For an hour no run of the sentinel came to its end: nobody looks for lost changes and for wrong settings. ${local.type_it}"
+      metric      = "SentinelRuns"
+      comparison  = "LessThanOrEqualToThreshold"
+      missing     = "breaching"
+    }
+    findings = {
+      description = "The deployment is set up wrongly, or a table could not be compared: changes are lost, late or will be. ${local.type_it}"
+      metric      = "SentinelFindings"
+      comparison  = "GreaterThanThreshold"
+      missing     = "notBreaching"
+    }
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = { for name, alarm in local.alarms : name => alarm if var.create_alarms }
+
+  alarm_name          = "${local.name}-${each.key}"
+  alarm_description   = each.value.description
+  namespace           = "CustomerStatusFanout"
+  metric_name         = each.value.metric
+  dimensions          = { deployment = var.prefix, service = "sentinel" }
+  statistic           = "Sum"
+  period              = 3600
+  evaluation_periods  = 1
+  datapoints_to_alarm = 1
+  comparison_operator = each.value.comparison
+  threshold           = 0
+  treat_missing_data  = each.value.missing
+  alarm_actions       = var.alarm_topic_arns
+  ok_actions          = var.alarm_topic_arns
+  tags                = var.tags
+}

@@ -1,0 +1,5 @@
+"""What Lambda calls."""
+
+from sentinel import bootstrap
+
+lambda_handler = bootstrap.build()

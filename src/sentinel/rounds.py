@@ -1,0 +1,217 @@
+"""One run of the sentinel: check the deployment, and compare the slice of customers that is due.
+
+It keeps no state. The clock says which slice is due, by when the run was scheduled: a run that AWS
+starts late, or again after a failure, compares the slice that it was meant for.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from math import ceil
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from customer_events.deadline import Deadline, Deadlines
+from customer_events.event import NEWEST_MAJOR
+from sentinel.compare import Drift, Expectation, guarded_table_rows
+from sentinel.contract.followed import followed_statuses
+from sentinel.discovery import (
+    Pause,
+    Publisher,
+    Subscriber,
+    Target,
+    find_publisher,
+    list_subscribers,
+    paused,
+)
+from sentinel.drift import Comparison, DifferenceStore, Sides, recheck
+from sentinel.errors import CommandError, NotComparable
+from sentinel.examination import examine
+from sentinel.findings import Asking, Finding, Severity, worst_first
+from sentinel.pace import Pace
+from sentinel.snapshots import Snapshot, Unreadable
+from sentinel.table import AccountsTable, find_accounts
+
+INTERVAL_SECONDS: Final = 900
+"""How often it runs; both templates' schedules say the same."""
+GRACE_SECONDS: Final = 60.0
+"""How long a difference stands unchanged to be drift; the change may be on its way."""
+_UNIT_BYTES: Final = 4096
+"""What a consistent read of one item takes for one read capacity unit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """One of as many parts of a table as a round has runs."""
+
+    number: int
+    of: int
+
+
+def due(scheduled: datetime, compare_hours: int) -> Slice:
+    """The slice of a run, by when it was scheduled, give or take half the interval."""
+    of = compare_hours * 3600 // INTERVAL_SECONDS
+    return Slice(number=round(scheduled.timestamp() / INTERVAL_SECONDS) % of, of=of)
+
+
+@dataclass(kw_only=True)
+class Run:
+    """What a run found; `drifted` has for each subscriber that was compared how many of a kind."""
+
+    slice: Slice
+    findings: Sequence[Finding] = ()
+    drifted: dict[str, Mapping[Drift, int]] = field(default_factory=dict)
+    customers: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Until:
+    """Stop when a deadline is over."""
+
+    deadline: Deadline
+    sleep: Callable[[float], object]
+
+    def asked(self) -> bool:
+        """See `sentinel.pace.Stopping.asked`."""
+        return self.deadline.is_over()
+
+    def wait(self, seconds: float) -> None:
+        """See `sentinel.pace.Stopping.wait`."""
+        self.sleep(max(0.0, min(seconds, self.deadline.seconds_left())))
+
+
+class PacedAccounts:
+    """The Accounts table, whose look-ups count against the pace as the scans do."""
+
+    def __init__(self, table: AccountsTable, pace: Pace) -> None:
+        self.facts = table.facts
+        self.page = table.page
+        self._table = table
+        self._pace = pace
+
+    def lookup(
+        self, customer_ids: Sequence[str]
+    ) -> tuple[dict[str, Snapshot | Unreadable], datetime]:
+        """See `AccountsTable.lookup`; a key costs what an item of average size does."""
+        average = self.facts.size_bytes / max(1, self.facts.item_count)
+        self._pace.take(len(customer_ids) * max(1, ceil(average / _UNIT_BYTES)))
+        return self._table.lookup(customer_ids)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sentinel:
+    """Checks a deployment and compares its tables, slice by slice.
+
+    Attributes:
+        sleep: waits so many seconds.
+    """
+
+    target: Target
+    compare_hours: int
+    read_units: float
+    sleep: Callable[[float], object]
+    grace_seconds: float = GRACE_SECONDS
+
+    def run(self, scheduled: datetime, deadlines: Deadlines) -> Run:
+        """Check everything, and compare the slice that is due.
+
+        Args:
+            scheduled: when the run was to start.
+            deadlines: `work` is for comparing, `parking` for reading again what differs.
+
+        Raises:
+            WrongUse: nothing is deployed under this prefix.
+        """
+        made = Run(slice=due(scheduled, self.compare_hours))
+        asking = Asking()
+        findings = examine(self.target, asking)
+        nothing: dict[str, Pause] = {}
+        pauses = asking.ask("The marks of pauses", partial(paused, self.target), nothing)
+        publisher = find_publisher(self.target)
+        for subscriber in list_subscribers(self.target):
+            if subscriber.table is None or subscriber.name in pauses:
+                continue  # nothing to compare; or its rows are behind on purpose
+            try:
+                findings += self._compare(made, publisher, subscriber, deadlines)
+            except (CommandError, BotoCoreError, ClientError) as error:
+                findings.append(_not_compared(subscriber, error))
+        made.findings = worst_first(findings)
+        return made
+
+    # Private functions
+
+    def _compare(
+        self, made: Run, publisher: Publisher, subscriber: Subscriber, deadlines: Deadlines
+    ) -> list[Finding]:
+        """Compare the slice of one subscriber's table; returns why that is not all of it."""
+        comparing, reading_again = (
+            Until(deadline=each, sleep=self.sleep) for each in (deadlines.work, deadlines.parking)
+        )
+        pace = Pace(self.read_units, wait=reading_again.wait)
+        sides = self._sides(publisher, subscriber, pace)
+        with closing(DifferenceStore()) as differences:
+            comparison = Comparison(
+                sides=sides,
+                differences=differences,
+                pace=pace,
+                stopping=comparing,
+                progress=lambda _: None,
+                segment=(made.slice.number, made.slice.of),
+            )
+            comparison.run()
+            unfinished = comparing.asked()
+            recheck(
+                sides,
+                differences,
+                grace_seconds=self.grace_seconds,
+                stopping=reading_again,
+                report=lambda _: None,
+            )
+            made.customers += comparison.customers
+            if not reading_again.asked():  # else nobody knows which of them are in flight
+                counts: Counter[Drift] = Counter()
+                for chunk in differences.chunks(1_000):
+                    counts.update(difference.drift for difference in chunk)
+                made.drifted[subscriber.name] = counts
+        return [_unfinished(subscriber)] if unfinished or reading_again.asked() else []
+
+    def _sides(self, publisher: Publisher, subscriber: Subscriber, pace: Pace) -> Sides:
+        """Its rule's own attributes are not compared: the rule is in the subscriber's package."""
+        client: Any = self.target.client("dynamodb")
+        assert subscriber.table is not None
+        return Sides(
+            accounts=PacedAccounts(find_accounts(self.target, publisher), pace),
+            rows=guarded_table_rows(client, subscriber.table, ()),
+            expectation=Expectation(
+                followed=followed_statuses(subscriber, publisher),
+                rule=None,
+                newest=NEWEST_MAJOR in subscriber.versions,
+            ),
+        )
+
+
+def _unfinished(subscriber: Subscriber) -> Finding:
+    return Finding(
+        severity=Severity.WRONG,
+        subject=subscriber.name,
+        what="the sentinel could not compare all customers of its slice in the time it has.",
+        harm="A lost change of one of the others may stay unnoticed for more than 24 hours.",
+        fix="Raise SentinelReadUnits, or SentinelHours up to 24; in Terraform, in `sentinel`.",
+    )
+
+
+def _not_compared(subscriber: Subscriber, error: Exception) -> Finding:
+    """A table of another kind is the owner's choice; everything else has to be put right."""
+    answer: Any = getattr(error, "response", {})
+    why = answer.get("Error", {}).get("Code") or str(error)
+    return Finding(
+        severity=Severity.WARNING if isinstance(error, NotComparable) else Severity.WRONG,
+        subject=subscriber.name,
+        what=f"its rows could not be compared with Accounts: {why}",
+        harm="A lost change stays unnoticed.",
+        fix=f"See docs/runbooks/sentinel.md; by hand: fanout reconcile {subscriber.name}",
+    )
