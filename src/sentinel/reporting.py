@@ -1,5 +1,7 @@
 """What a run of the sentinel leaves behind: one log line, and its metrics (EMF)."""
 
+from dataclasses import asdict
+
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
 
@@ -40,5 +42,5 @@ class RunReporter:
             slices=run.slice.of,
             customers=run.customers,
             drifted=drifted,
-            findings=[each.to_document() for each in run.findings],
+            findings=[asdict(each) for each in run.findings],
         )

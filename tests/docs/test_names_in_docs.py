@@ -144,7 +144,8 @@ def test_every_log_group_is_that_of_a_function():
         one["LogGroupName"].replace("fanout-payments", "fanout-NAME")
         for one in of_type(deployed(), "AWS::Logs::LogGroup").values()
     }
-    assert groups == {"/aws/lambda/fanout-publisher", "/aws/lambda/fanout-NAME-consumer"}
+    names = ("fanout-publisher", "fanout-sentinel", "fanout-NAME-consumer")
+    assert groups == {f"/aws/lambda/{name}" for name in names}
     shown = [
         (one, group)
         for one in chain(spans(), blocks())
@@ -199,6 +200,7 @@ def test_every_alarm_is_deployed():
     bases = {
         "event_bus": ("topic", "bus"),
         "queue_consumer": ("payments-consumer", "payments"),
+        "sentinel": ("sentinel",),
         "stream_publisher": ("publisher",),
         "subscriber": ("payments",),
     }

@@ -21,6 +21,7 @@ OF_SINGLE_MODULES = {
     "StreamBatchSize",
     "StreamBatchWindowSeconds",
     "StreamParallelizationFactor",
+    "WriteInBatches",
 }
 """Parameters that the module `fanout` does not pass on to the modules that have them."""
 

@@ -29,6 +29,7 @@ RUNBOOKS = {
     "failure-store",
     "publisher-behind",
     "publisher-failing",
+    "sentinel",
 }
 OUTLIVE_THE_STACK = {"AccountsTable", "FailureBucket", "Key", "PaymentsDlq", "PaymentsTable"}
 DAY_SECONDS = 86_400

@@ -203,7 +203,8 @@ def test_every_alarm_of_a_module_names_what_is_written(module):
 
 def test_thresholds_are_found_in_every_module_that_has_alarms():
     found = {module: len(_thresholds(module)) for module in MODULES if _thresholds(module)}
-    assert set(found) == {"event_bus", "queue_consumer", "stream_publisher", "subscriber"}
+    modules = {"event_bus", "queue_consumer", "sentinel", "stream_publisher", "subscriber"}
+    assert set(found) == modules
     assert sum(found.values()) >= 20
 
 

@@ -18,10 +18,11 @@ from random import Random
 from typing import Any
 
 from customer_events.event import EVENT_NAME
-from customer_events.metrics import NAMESPACE
+from customer_events.metrics import NAMESPACE, SENTINEL_FINDINGS, SENTINEL_RUNS
 from customer_events.registry import load
 from event_consumer.reporting import BatchReporter as ConsumerReporter
 from publisher.reporting import BatchReporter as PublisherReporter
+from sentinel.rounds import INTERVAL_SECONDS
 from simulation.bus import OnItsWay
 from simulation.checkers import Checkers
 from simulation.clock import START_SECONDS
@@ -40,6 +41,7 @@ MAPPINGS = {"publisher": "PublisherMapping", "payments": "ConsumerMapping"}
 NOTICE_SECONDS = 3600.0
 ACTIVE_SECONDS = 6 * 3600.0
 INACTIVE_MINUTES = 15
+SENTINEL_MINUTES = INTERVAL_SECONDS // 60
 _AGED_RECEIVES = 3
 _HICCUPS = ("throttle", "error", "timeout", "lost", "entry_fails", "crash_before", "not_invoked")
 _REGISTRY = load(EVENT_NAME)
@@ -128,6 +130,7 @@ class Monitored(World):
         self.late = late
         self.throttled: set[str] = set()
         self.stopped: set[str] = set()
+        self.findings = 0
         self.blind: set[str] = set()
         self.refusing: set[str] = set()
         self.loses_discards = False
@@ -187,6 +190,10 @@ class Monitored(World):
                 dimensions = {"EventSourceMappingUUID": mapping}
                 late = self.late("AWS/Lambda")
                 self.metrics.put("AWS/Lambda", "PolledEventCount", dimensions, minute, 0, late=late)
+        if minute % SENTINEL_MINUTES == 0 and "sentinel" not in self.stopped:
+            for metric, value in ((SENTINEL_RUNS, 1), (SENTINEL_FINDINGS, self.findings)):
+                dimensions = {"deployment": PREFIX, "service": "sentinel"}
+                self.metrics.put(NAMESPACE, metric.name, dimensions, minute, value, late=1)
         now = self.clock.seconds
         for gauge in self._gauges:
             polled = not gauge.is_dlq and "payments" not in self.stopped

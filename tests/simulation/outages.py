@@ -336,6 +336,10 @@ def days_pass(days: float) -> Callable[[Stage], None]:
     return begin
 
 
+def finds_a_wrong_setting(at: Stage) -> None:
+    at.world.findings = 1
+
+
 def drifts(at: Stage) -> None:
     at.world.put(NAMESPACE, DRIFTED_ROWS.name, 2, deployment=PREFIX, subscriber="payments")
 
@@ -559,9 +563,19 @@ OUTAGES = (
         by_date=True,
     ),
     Outage(
-        name="reconcile finds rows that differ",
+        name="the sentinel, or reconcile, finds rows that differ",
         breaks=drifts,
         trips=("payments-drift",),
+    ),
+    Outage(
+        name="the sentinel finds a setting that was changed by hand",
+        breaks=finds_a_wrong_setting,
+        trips=("sentinel-findings",),
+    ),
+    Outage(
+        name="the sentinel's schedule is disabled, or it fails",
+        breaks=stops("sentinel"),
+        trips=("sentinel-stopped",),
     ),
 )
 

@@ -148,6 +148,11 @@ BROKEN_SETS = (
         outage=_STOPPED,
     ),
     BrokenSet(
+        name="missing data is no fault where it means that the sentinel is gone",
+        changes={"sentinel-stopped": _with(missing="notBreaching")},
+        outage="the sentinel's schedule is disabled, or it fails",
+    ),
+    BrokenSet(
         name="missing data keeps the state where it means that nobody polls",
         changes={"payments-consumer-stopped": _with(missing="ignore")},
         outage=_UNREAD,

@@ -3,17 +3,22 @@ locals {
 
   alarms = {
     # Missing data is an alarm here; so it is on for up to 15 minutes after the first deployment.
+    # CloudWatch looks at two periods more before it takes data for missing: an hour in all.
     stopped = {
       description = "For an hour no run of the sentinel came to its end: nobody looks for lost changes and for wrong settings. ${local.type_it}"
       metric      = "SentinelRuns"
       comparison  = "LessThanOrEqualToThreshold"
       missing     = "breaching"
+      period      = 900
+      periods     = 2
     }
     findings = {
       description = "The deployment is set up wrongly, or a table could not be compared: changes are lost, late or will be. ${local.type_it}"
       metric      = "SentinelFindings"
       comparison  = "GreaterThanThreshold"
       missing     = "notBreaching"
+      period      = 3600
+      periods     = 1
     }
   }
 }
@@ -27,9 +32,9 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   metric_name         = each.value.metric
   dimensions          = { deployment = var.prefix, service = "sentinel" }
   statistic           = "Sum"
-  period              = 3600
-  evaluation_periods  = 1
-  datapoints_to_alarm = 1
+  period              = each.value.period
+  evaluation_periods  = each.value.periods
+  datapoints_to_alarm = each.value.periods
   comparison_operator = each.value.comparison
   threshold           = 0
   treat_missing_data  = each.value.missing
