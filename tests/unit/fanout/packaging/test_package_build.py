@@ -104,7 +104,9 @@ def test_what_sam_build_runs_needs_no_distribution_to_tell_what_is_wrong(tmp_pat
         check=False,
     )
     assert done.returncode == 1
-    assert done.stderr.startswith("No service 'fraud'; known: payments_consumer, publisher, sentinel.")
+    assert done.stderr.startswith(
+        "No service 'fraud'; known: payments_consumer, publisher, sentinel."
+    )
 
 
 def test_a_source_that_does_not_compile_is_named(small_clone, build_shop):
