@@ -13,6 +13,7 @@ _KEY = "--Key-KeyPolicy.json"
 _IN_A_VPC = (
     "with-every-setting--ConsumerRole-keep-payments-standing.json",
     "with-every-setting--PublisherRole-publish-status-changes.json",
+    "with-every-setting--SentinelRole-look-after-the-deployment.json",
 )
 MEANT = {
     (_KEY, "RESOURCE_STAR"): "in a key policy it means that key, and nothing else may stand there",

@@ -191,11 +191,15 @@ NEEDS = {
         "LookAtTheTopic": Need(
             on=(":fanout-customer-status",),
             actions={
-                "sns:GetSubscriptionAttributes": "a subscription's filter and DLQ",
                 "sns:GetTopicAttributes": "the topic's encryption",
                 "sns:ListSubscriptionsByTopic": "what delivers to a queue",
             },
             source="Service authorization reference, Amazon SNS",
+        ),
+        "LookAtSubscriptions": Need(
+            on=("*",),
+            actions={"sns:GetSubscriptionAttributes": "a subscription's filter and DLQ"},
+            source="Service authorization reference, Amazon SNS: it has no resource for it",
         ),
         "LookAtTheFailureStore": Need(
             on=(":::fanout-failures-123456789012-eu-west-1",),

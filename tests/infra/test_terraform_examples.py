@@ -42,6 +42,7 @@ module "fanout" {
   package_folder        = null
   packages = {
     publisher = { path = "publisher-1.0.0-python3.13-arm64.zip" }
+    sentinel  = { s3_bucket = "artifacts", s3_key = "sentinel-1.0.0-python3.13-arm64.zip" }
     payments  = { s3_bucket = "artifacts", s3_key = "payments_consumer-1.0.0-python3.13-arm64.zip" }
   }
 }
@@ -53,7 +54,7 @@ def packages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("packages")
     return {
         service: build_package(service, output=folder).path
-        for service in ("publisher", "payments_consumer")
+        for service in ("publisher", "sentinel", "payments_consumer")
     }
 
 

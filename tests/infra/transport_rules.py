@@ -4,6 +4,7 @@ They read Terraform's resources, in the example of each transport.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -89,7 +90,8 @@ def _giving_up(
             dlq = json.loads(it["redrive_policy"] or "{}").get("deadLetterTargetArn")
             taken = ("sns.amazonaws.com", dlq, it["topic_arn"]) in admits
             yield f"subscription of {it['endpoint']}", dlq, it["topic_arn"].endswith(".fifo"), taken
-        if kind == "aws_cloudwatch_event_target":
+        # A run that a schedule could not start is missed by an alarm, and worth nothing later.
+        if kind == "aws_cloudwatch_event_target" and it["target_id"] != "sentinel":
             dlq = first(it["dead_letter_config"]).get("arn")
             [rule] = [
                 one["arn"]
@@ -134,8 +136,14 @@ def policies_name_what_is_deployed(resources: Resources) -> Iterator[str]:
         for arn in [*_listed(statement.get("Resource", [])), *sources]:
             whole = next((arn.removesuffix(end) for end in _BELOW if arn.endswith(end)), arn)
             whole = next((arn.removesuffix(end) for end in _BELOW[2:] if arn.endswith(end)), whole)
-            if arn != "*" and whole not in deployed:
+            if arn != "*" and whole not in deployed and not _OF_THE_SENTINEL.search(arn):
                 yield f"{statement.get('Sid')}: nothing is called {arn}"
+
+
+_OF_THE_SENTINEL = re.compile(
+    r"[:/]fanout[-/]\*$|:(alarm|event-source-mapping):\*$|:rule/fanout-customer-status/\*$"
+)
+"""What it may look at whoever deploys it: names that start with the prefix, and what has none."""
 
 
 RULES: tuple[Rule, ...] = (

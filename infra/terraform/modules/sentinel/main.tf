@@ -53,17 +53,34 @@ locals {
       Resource = "arn:${local.partition}:iam::${local.account}:role${local.role_path}${var.prefix}-*"
     },
   ]
-  looks_at_bus = var.bus.transport == "eventbridge" ? {
-    Sid      = "LookAtTheRules"
-    Effect   = "Allow"
-    Action   = ["events:DescribeRule", "events:ListRuleNamesByTarget", "events:ListTargetsByRule"]
-    Resource = "arn:${local.partition}:events:${local.here}:rule/${local.bus_name}/*"
-    } : {
-    Sid      = "LookAtTheTopic"
-    Effect   = "Allow"
-    Action   = ["sns:GetSubscriptionAttributes", "sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic"]
-    Resource = var.bus.arn
-  }
+  # SNS and EventBridge have no resource to name for the second of each.
+  looks_at_bus = var.bus.transport == "eventbridge" ? [
+    {
+      Sid      = "LookAtRules"
+      Effect   = "Allow"
+      Action   = ["events:DescribeRule", "events:ListTargetsByRule"]
+      Resource = "arn:${local.partition}:events:${local.here}:rule/${local.bus_name}/*"
+    },
+    {
+      Sid      = "FindRules"
+      Effect   = "Allow"
+      Action   = ["events:ListRuleNamesByTarget"]
+      Resource = "*"
+    },
+    ] : [
+    {
+      Sid      = "LookAtTheTopic"
+      Effect   = "Allow"
+      Action   = ["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic"]
+      Resource = var.bus.arn
+    },
+    {
+      Sid      = "LookAtSubscriptions"
+      Effect   = "Allow"
+      Action   = ["sns:GetSubscriptionAttributes"]
+      Resource = "*"
+    },
+  ]
 }
 
 module "function" {
@@ -117,7 +134,7 @@ module "function" {
       Resource = arn
     }],
     local.looks,
-    [local.looks_at_bus],
+    local.looks_at_bus,
   )
 }
 

@@ -105,6 +105,7 @@ run "bus_and_publisher_deploy_without_any_subscriber_from_a_release_in_s3" {
   variables {
     subscribers    = {}
     package_folder = null
+    sentinel       = null
     packages       = { publisher = { s3_bucket = "artifacts", s3_key = "publisher-1.0.0.zip" } }
   }
 

@@ -28,7 +28,7 @@ run "on_eventbridge_it_may_look_at_the_rules_of_the_bus_instead_of_a_topic" {
   }
 
   assert {
-    condition     = endswith(local.looks_at_bus.Resource, ":rule/fanout-customer-status/*")
+    condition     = endswith(local.looks_at_bus[0].Resource, ":rule/fanout-customer-status/*")
     error_message = "Its own bus alone."
   }
 }
