@@ -270,8 +270,8 @@ class ThroughQueue(Mover):
         return [effect.to_result() for effect in self._destination.send(sendings)]
 
     def _size(self, message: DeadMessage) -> int:
-        """Of what is sent for it: an edit may make it larger."""
-        made = self._made(message)
+        """About that of what is sent for it: an edit may make it larger."""
+        made = self._make and self._made(message)
         return made.size_bytes if isinstance(made, Sending) else message.size_bytes
 
     def _made(self, message: DeadMessage) -> Sending | str:
