@@ -121,7 +121,7 @@ def test_pages_and_tickets_notify_their_topics_and_nobody_else(given, pages, tic
         }
 
     assert notified("AWS::CloudWatch::CompositeAlarm") == {pages}
-    assert notified("AWS::CloudWatch::Alarm") == {(), tickets}
+    assert notified("AWS::CloudWatch::Alarm") == {(), tickets, pages}
 
 
 def test_an_alarm_links_to_its_page_where_the_runbooks_are_served():

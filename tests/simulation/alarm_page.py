@@ -14,6 +14,11 @@ from simulation.variants.alarms import BROKEN_SETS
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "alarms.md"
 Drills = Mapping[str, Played]
 """By the name of the outage."""
+_KINDS = {
+    (): "page",
+    (alarm_set.PAGES,): "page, by itself",
+    (alarm_set.TICKETS,): "ticket",
+}
 
 
 def render(drills: Drills) -> str:
@@ -55,7 +60,7 @@ def _alarms(drills: Drills) -> Iterable[tuple[str, ...]]:
         [outage, *_] = [one for one in OUTAGES if name in one.trips]
         yield (
             f"`{name}`",
-            "ticket" if alarm.actions else "page",
+            _KINDS[alarm.actions],
             outage.name,
             _minutes(outage, drills[outage.name].minutes[alarm.name]),
             f"[{runbook.removesuffix('.md')}](../runbooks/{runbook})",

@@ -115,9 +115,11 @@ class MonitoredWorkers(Workers):
 class Monitored(World):
     """A world of one publisher and the subscriber payments, with CloudWatch beside it.
 
-    `late` says how many minutes late the next value of a namespace is. The attributes in plural
-    hold what is broken: functions that are throttled, mappings that do not poll or that poll a
-    stream that nobody writes to, queues that refuse what the topic delivers.
+    `late` says how many minutes late the next value of a namespace is. `throttled`, `stopped` (its
+    mapping does not poll) and `blind` (it polls a stream that nobody writes to) hold services;
+    `refusing` the queues that take nothing from the topic. `hiccups` is the share of invocations in
+    which one call fails once, as on any day; `skew_seconds` is by how much the functions' clocks
+    are ahead, by which they date their metrics.
     """
 
     make_checkers = Bystander
@@ -136,6 +138,7 @@ class Monitored(World):
         self.loses_discards = False
         self.delivers_every_minutes = 1
         self.hiccups = 0.0
+        self.skew_seconds = 0.0
         super().__init__(setting, system)
         self.payments = self.subscribers[0]
         self._gauges = [
@@ -154,7 +157,9 @@ class Monitored(World):
         return self.alarms.metrics
 
     def put(self, namespace: str, name: str, value: float, **dimensions: str) -> None:
-        self.metrics.put(namespace, name, dimensions, self.minute, value, late=self.late(namespace))
+        skew = self.skew_seconds if namespace == NAMESPACE else 0.0
+        minute = int((self.clock.seconds + skew - START_SECONDS) // 60)
+        self.metrics.put(namespace, name, dimensions, minute, value, late=self.late(namespace))
 
     def lambda_metric(self, service: str, name: str, value: float) -> None:
         function = (

@@ -32,6 +32,8 @@ PARKED_MINUTES_MAX = 15
 """So soon after something was parked an alarm has to go on that was not on before."""
 SILENT_MINUTES_MAX = 15
 """While a change waits no alarm may be off for longer: some come with each retry alone."""
+REPAIRED_MINUTES = 60
+"""So long after all is repaired no page is on: one that stays on would hide the next outage."""
 WARM_UP_MINUTES = 40
 DAY_MINUTES = 24 * 60
 
@@ -95,6 +97,7 @@ class Stage:
         self.system.rule = self._rule
         self.meets: Callable[[CustomerStatusChanged], None] = lambda _: None
         self.poison: Callable[[Stage], None] = lambda _: None
+        self._subscriptions = list(self.world.topic.subscriptions)
         self._traffic = TRAFFIC[traffic]
         self._dice_late = Random(f"late {seed}")
         self._minute = 0
@@ -126,6 +129,18 @@ class Stage:
         """Every environment starts anew, with these parts changed."""
         self.system.changes = changes
         self.world.workers.start_anew()
+
+    def repair(self) -> None:
+        """Everything works again; what was lost stays lost."""
+        world = self.world
+        world.calls.refusals.clear()
+        for broken in (world.stopped, world.throttled, world.blind, world.refusing):
+            broken.clear()
+        world.loses_discards = False
+        world.delivers_every_minutes = 1
+        world.topic.subscriptions[:] = self._subscriptions
+        self.meets = self.poison = lambda _: None
+        self.deploy()
 
     def note(self, fault: str) -> None:
         self.world.calls.current.met.append(fault)
@@ -587,7 +602,10 @@ _DRAWN = tuple(one for one in OUTAGES if not one.is_long)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """What a seed makes: how long it is calm, and what breaks then; None where nothing does."""
+    """What a seed makes: how long it is calm, and what breaks then; None where nothing does.
+
+    `is_repaired`: whether what happens after the outage is played too.
+    """
 
     seed: int
     traffic: str
@@ -596,6 +614,8 @@ class History:
     late_minutes_max: int
     spare: int
     hiccups: float
+    skew_seconds: float = 0.0
+    is_repaired: bool = True
 
 
 def history(seed: int, outage: Outage | None = None) -> History:
@@ -613,6 +633,8 @@ def history(seed: int, outage: Outage | None = None) -> History:
         late_minutes_max=dice.choice((1, 1, 1, 3)),
         spare=dice.choice((0, 2, 2, 5)),
         hiccups=dice.choice((0.0, 0.0005)),
+        skew_seconds=dice.choice((0.0, -5.0, 5.0)),
+        is_repaired=dice.random() < 0.3,
     )
 
 
@@ -647,7 +669,7 @@ def play(
         setting=outage.setting if outage else SETTING,
     )
     try:
-        at.world.hiccups = one.hiccups
+        at.world.hiccups, at.world.skew_seconds = one.hiccups, one.skew_seconds
         if outage:
             outage.prepares(at)
         prepared = bool(at.world.payments.dlq.messages)
@@ -717,10 +739,28 @@ def _break(at: Stage, one: History, before: frozenset[str]) -> Played:
         at.pass_minute()
         judge.look(at.minute - began)
     judge.end(outage.minutes)
+    if one.is_repaired:
+        _repair(at, outage)
     gone_on = [(minute, name) for minute, name, on in at.world.alarms.history if on]
     return Played(
-        minutes={name: minute - began + 1 for minute, name in reversed(gone_on) if minute >= began},
+        minutes={
+            name: minute - began + 1
+            for minute, name in reversed(gone_on)
+            if 0 <= minute - began < outage.minutes
+        },
     )
+
+
+def _repair(at: Stage, outage: Outage) -> None:
+    at.repair()
+    for _ in range(REPAIRED_MINUTES):
+        at.pass_minute()
+    pages = {one.name for one in at.world.alarms.composites} & at.world.alarms.on
+    if pages:
+        raise GuaranteeBroken(
+            NO_FALSE_ALARM,
+            f"{', '.join(sorted(pages))} is on an hour after the end of: {outage.name}",
+        )
 
 
 class Judge:

@@ -191,9 +191,10 @@ resource "aws_cloudwatch_metric_alarm" "unseen" {
   evaluation_periods  = each.value.datapoints[1]
   datapoints_to_alarm = each.value.datapoints[0]
   treat_missing_data  = "notBreaching"
-  alarm_actions       = each.key == "selects-nothing" ? local.tickets : []
-  ok_actions          = each.key == "selects-nothing" ? local.tickets : []
-  tags                = var.tags
+  # The slow one stays on for up to a day after all is well, and would hide the next outage in the page.
+  alarm_actions = { sees-nothing = [], misses-changes = var.alarm_topic_arns, selects-nothing = local.tickets }[each.key]
+  ok_actions    = { sees-nothing = [], misses-changes = var.alarm_topic_arns, selects-nothing = local.tickets }[each.key]
+  tags          = var.tags
 
   metric_query {
     id          = "result"
@@ -226,7 +227,7 @@ resource "aws_cloudwatch_metric_alarm" "unseen" {
 locals {
   page_alarms = concat(
     [for name, alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name if try(local.alarms[name].page, false)],
-    [for name, alarm in aws_cloudwatch_metric_alarm.unseen : alarm.alarm_name if name != "selects-nothing"],
+    [for name, alarm in aws_cloudwatch_metric_alarm.unseen : alarm.alarm_name if name == "sees-nothing"],
     var.bus.page_alarms,
   )
 }

@@ -25,7 +25,7 @@ locals {
       periods     = 1
       datapoints  = 1
       threshold   = var.dlq_age_alarm_seconds
-      page        = true
+      page        = false
     }
     dead-letters-growing = {
       description = "More messages came into the ${var.name} DLQ, whether or not some waited there already. ${local.show_dead}/dead-letters.md"
@@ -106,9 +106,10 @@ resource "aws_cloudwatch_metric_alarm" "queue" {
   comparison_operator = "GreaterThanThreshold"
   threshold           = each.value.threshold
   treat_missing_data  = "notBreaching"
-  alarm_actions       = each.value.page ? [] : local.tickets
-  ok_actions          = each.value.page ? [] : local.tickets
-  tags                = var.tags
+  # Dead letters that expire call somebody too, but stay on for days: the page would hide the next outage.
+  alarm_actions = each.key == "dead-letters-expire-soon" ? var.alarm_topic_arns : each.value.page ? [] : local.tickets
+  ok_actions    = each.key == "dead-letters-expire-soon" ? var.alarm_topic_arns : each.value.page ? [] : local.tickets
+  tags          = var.tags
 
   dynamic "metric_query" {
     for_each = can(each.value.expression) ? [each.value] : []
@@ -192,7 +193,10 @@ resource "aws_cloudwatch_metric_alarm" "silence" {
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
   treat_missing_data  = "notBreaching"
-  tags                = var.tags
+  # The slow one stays on for up to a day after all is well, and would hide the next outage in the page.
+  alarm_actions = each.key == "misses-events" ? var.alarm_topic_arns : []
+  ok_actions    = each.key == "misses-events" ? var.alarm_topic_arns : []
+  tags          = var.tags
 
   metric_query {
     id          = "result"
@@ -231,7 +235,7 @@ locals {
   page_alarms = concat(
     [for name, alarm in aws_cloudwatch_metric_alarm.queue : alarm.alarm_name if local.queue_alarms[name].page],
     [for name, alarm in aws_cloudwatch_metric_alarm.rule : alarm.alarm_name if local.rule_alarms[name].page],
-    values(aws_cloudwatch_metric_alarm.silence)[*].alarm_name,
+    [for name, alarm in aws_cloudwatch_metric_alarm.silence : alarm.alarm_name if name == "receives-nothing"],
     var.consumer.page_alarms,
   )
   page_rule = [for name in local.page_alarms : "ALARM(\"${name}\")"]
