@@ -87,7 +87,7 @@ def each_alarm_names_its_runbook(template: dict[str, Any]) -> Iterator[str]:
         said, _, path = alarm["AlarmDescription"].partition(" Runbook: ")
         if path.rpartition("/")[2] not in {f"{runbook}.md" for runbook in RUNBOOKS}:
             yield f"{name}: names the runbook {path!r}"
-        if " Type: fanout --prefix " not in said:
+        if " Type `fanout --prefix " not in said:
             yield f"{name}: says nothing to type"
         # What polls, and what runs on a schedule, writes something where there is nothing.
         polls = alarm.get("MetricName") in {"PolledEventCount", "SentinelRuns"}

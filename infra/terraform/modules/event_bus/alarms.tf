@@ -17,7 +17,7 @@ locals {
       description = "SNS could neither deliver events nor put them into the DLQ; they are lost unless reconcile repairs them."
     }
   }
-  advice = "Type: fanout --prefix ${var.prefix} status Runbook: ${var.runbook_base_url}/delivery-failing.md"
+  advice = "Type `fanout --prefix ${var.prefix} status`. Runbook: ${var.runbook_base_url}/delivery-failing.md"
 }
 
 resource "aws_cloudwatch_metric_alarm" "topic" {

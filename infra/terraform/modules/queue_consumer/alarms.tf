@@ -63,8 +63,8 @@ locals {
     parked    = "MessagesParked"
   }
 
-  list_them = "Type: fanout --prefix ${var.prefix} status Runbook: ${var.runbook_base_url}"
-  show_dead = "Type: fanout --prefix ${var.prefix} dlq show ${var.subscriber.name} Runbook: ${var.runbook_base_url}"
+  list_them = "Type `fanout --prefix ${var.prefix} status`. Runbook: ${var.runbook_base_url}"
+  show_dead = "Type `fanout --prefix ${var.prefix} dlq show ${var.subscriber.name}`. Runbook: ${var.runbook_base_url}"
 }
 
 resource "aws_cloudwatch_metric_alarm" "function" {

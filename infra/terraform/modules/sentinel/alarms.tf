@@ -1,5 +1,5 @@
 locals {
-  type_it = "Type: fanout --prefix ${var.prefix} doctor Runbook: ${var.runbook_base_url}/sentinel.md"
+  type_it = "Type `fanout --prefix ${var.prefix} doctor`. Runbook: ${var.runbook_base_url}/sentinel.md"
 
   alarms = {
     # Missing data is an alarm here; so it is on for up to 15 minutes after the first deployment.

@@ -3,8 +3,8 @@
 locals {
   tickets = coalesce(var.ticket_topic_arns, var.alarm_topic_arns)
   advice = {
-    list     = "Type: fanout --prefix ${var.prefix} status"
-    failures = "Type: fanout --prefix ${var.prefix} failures list"
+    list     = "Type `fanout --prefix ${var.prefix} status`."
+    failures = "Type `fanout --prefix ${var.prefix} failures list`."
   }
 
   # What both modes watch: the function, and what it counts itself.

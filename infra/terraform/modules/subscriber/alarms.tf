@@ -2,8 +2,8 @@
 # notify by themselves.
 locals {
   tickets   = coalesce(var.ticket_topic_arns, var.alarm_topic_arns)
-  list_them = "Type: fanout --prefix ${var.prefix} status Runbook: ${var.runbook_base_url}"
-  show_dead = "Type: fanout --prefix ${var.prefix} dlq show ${var.name} Runbook: ${var.runbook_base_url}"
+  list_them = "Type `fanout --prefix ${var.prefix} status`. Runbook: ${var.runbook_base_url}"
+  show_dead = "Type `fanout --prefix ${var.prefix} dlq show ${var.name}`. Runbook: ${var.runbook_base_url}"
 
   queue_alarms = var.create_alarms ? {
     # Hidden messages too: whoever looks at the DLQ hides what he receives. Not NumberOfMessagesSent,
@@ -167,7 +167,7 @@ resource "aws_cloudwatch_metric_alarm" "drift" {
   count = var.create_alarms && var.keeps_latest_state ? 1 : 0
 
   alarm_name          = "${local.base_name}-drift"
-  alarm_description   = "Rows of the ${var.name} table differ from Accounts: something was lost on the way or changed by hand. The sentinel counts them, and `fanout reconcile --metric`. Type: fanout --prefix ${var.prefix} reconcile ${var.name} Runbook: ${var.runbook_base_url}/drift.md"
+  alarm_description   = "Rows of the ${var.name} table differ from Accounts: something was lost on the way or changed by hand. The sentinel counts them, and `fanout reconcile --metric`. Type `fanout --prefix ${var.prefix} reconcile ${var.name}`. Runbook: ${var.runbook_base_url}/drift.md"
   namespace           = "CustomerStatusFanout"
   metric_name         = "DriftedRows"
   dimensions          = { deployment = var.prefix, subscriber = var.name }
