@@ -152,8 +152,13 @@ SHARED_GROUPS = ("publisher", "pipe", "topic", "bus", "sentinel")
 """What an alarm's name goes on with behind the prefix, unless it is a subscriber's."""
 
 
-def list_alarms(target: Target, groups: Sequence[str], **which: Any) -> list[dict[str, Any]]:
-    """The deployment's alarms of these groups, composite ones too if not said otherwise."""
+def list_alarms(
+    target: Target, groups: Sequence[str], *, others: Iterable[str] = (), **which: Any
+) -> list[dict[str, Any]]:
+    """The deployment's alarms of these groups, composite ones too if not said otherwise.
+
+    `others` are the names of subscribers that are not asked for: see `is_ours`.
+    """
     pages = target.client("cloudwatch").get_paginator("describe_alarms")
     kinds = {"AlarmTypes": ["MetricAlarm", "CompositeAlarm"]}
     answers = pages.paginate(AlarmNamePrefix=f"{target.prefix}-", **kinds | which)
@@ -161,13 +166,15 @@ def list_alarms(target: Target, groups: Sequence[str], **which: Any) -> list[dic
         alarm
         for page in answers
         for alarm in (*page.get("MetricAlarms", []), *page.get("CompositeAlarms", []))
-        if is_ours(alarm["AlarmName"], target.prefix, groups)
+        if is_ours(alarm["AlarmName"], target.prefix, groups, others)
     ]
 
 
-def is_ours(alarm: str, prefix: str, groups: Iterable[str]) -> bool:
-    """Whether an alarm is of this deployment: another's prefix may begin like ours."""
-    return any(f"{alarm}-".startswith(f"{prefix}-{group}-") for group in groups)
+def is_ours(alarm: str, prefix: str, groups: Iterable[str], others: Iterable[str] = ()) -> bool:
+    """Whether an alarm is of one of these groups: another's prefix or name may begin like ours."""
+    wanted = set(groups)
+    named = (each for each in wanted.union(others) if f"{alarm}-".startswith(f"{prefix}-{each}-"))
+    return max(named, key=len, default=None) in wanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,11 +56,10 @@ class Examination:
         # The embedded AWS does not keep a topic's key.
         if self.bus.transport != "eventbridge" and not self.target.is_embedded:
             topic = self._read("sns", "get_topic_attributes", "Attributes", TopicArn=self.bus.arn)
-        table = publisher.accounts_table
         return rules.PublisherFacts(
             publisher=publisher,
             bus=self.bus,
-            table=self._read("dynamodb", "describe_table", "Table", TableName=table),
+            table=self.table(publisher.accounts_table),
             mapping=self._mapping(publisher.mapping_id),
             function=function,
             topic=topic,
@@ -72,6 +71,7 @@ class Examination:
         """A subscriber's queues, function and deliveries."""
         name = subscriber.function_name
         function = self._function(name) if name else None
+        pause = paused(self.target).get(subscriber.name)
         return rules.SubscriberFacts(
             subscriber=subscriber,
             bus=self.bus,
@@ -81,8 +81,13 @@ class Examination:
             function=function,
             deliveries=list(self._deliveries(subscriber.queue_arn)),
             denied=self._denied(function, _needs_of_consumer(subscriber, function)),
-            is_paused=subscriber.name in paused(self.target),
+            is_marked=pause is not None,
+            is_paused=pause is not None and datetime.now(UTC) < pause.until,
         )
+
+    def table(self, name: str) -> Any:
+        """A table; None where it does not exist."""
+        return self._read("dynamodb", "describe_table", "Table", TableName=name)
 
     # Private functions
 
@@ -174,6 +179,9 @@ def examine(target: Target, asking: Asking) -> list[Finding]:
         facts = look.subscriber(subscriber)
         return list(rules.check_subscriber(facts, contract, today=today))
 
+    def of_table(subscriber: Subscriber, table: str) -> list[Finding]:
+        return list(rules.check_table(subscriber, look.table(table)))
+
     def of_alarms() -> list[Finding]:
         groups = [*SHARED_GROUPS, *(each.name for each in subscribers)]
         return list(rules.check_alarms(list_alarms(target, groups)))
@@ -181,6 +189,11 @@ def examine(target: Target, asking: Asking) -> list[Finding]:
     parts: dict[str, Callable[[], list[Finding]]] = {
         "The publisher": lambda: list(rules.check_publisher(look.publisher(), today=today)),
         **{f"The subscriber {each.name}": partial(of_subscriber, each) for each in subscribers},
+        **{
+            f"The table of {each.name}": partial(of_table, each, each.table)
+            for each in subscribers
+            if each.table
+        },
     }
     if not target.is_embedded:
         parts["The list of alarms"] = of_alarms

@@ -64,7 +64,10 @@ class PublisherFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriberFacts:
-    """A subscriber; `deliveries` are the attributes of SNS subscriptions or of targets of rules."""
+    """A subscriber; `deliveries` are the attributes of SNS subscriptions or of targets of rules.
+
+    `is_marked`: it has the mark of a pause; `is_paused`: and that pause is not over.
+    """
 
     subscriber: Subscriber
     bus: Bus
@@ -74,6 +77,7 @@ class SubscriberFacts:
     function: Answer | None
     deliveries: Sequence[Answer]
     denied: Sequence[str] = ()
+    is_marked: bool = False
     is_paused: bool = False
 
 
@@ -84,7 +88,9 @@ def check_publisher(facts: PublisherFacts, *, today: date) -> Iterator[Finding]:
     """What is wrong with the publisher, the table's stream, the bus and the failure store."""
     _, warning = _about("publisher")
     yield from _check_stream(facts)
-    yield from _check_function(facts.function, facts.denied, "publisher", today)
+    yield from _check_function(
+        facts.function, facts.publisher.function_name, facts.denied, "publisher", today
+    )
     if facts.mapping is not None:
         yield from _check_stream_mapping(facts.mapping)
     if facts.topic is not None and not facts.topic.get("KmsMasterKeyId"):
@@ -104,9 +110,13 @@ def check_publisher(facts: PublisherFacts, *, today: date) -> Iterator[Finding]:
 
 def _check_stream(facts: PublisherFacts) -> Iterator[Finding]:
     wrong, _ = _about("publisher")
-    if facts.table is None:
-        return
     name, arn = facts.publisher.accounts_table, facts.publisher.stream_arn
+    if facts.table is None:
+        what, harm = f"the table {name} does not exist.", "There is nothing to publish from."
+        yield wrong(
+            what, harm=harm, fix="Restore it, and follow docs/howto/recover-the-publisher.md."
+        )
+        return
     view = (facts.table.get("StreamSpecification") or {}).get("StreamViewType")
     if view != _VIEW_TYPE:
         yield wrong(
@@ -178,7 +188,20 @@ def check_subscriber(
                 yield wrong(f"its filter: {each.sentence}", harm="Events don't come.", fix=fix)
     if facts.mapping is not None:
         yield from _check_queue_mapping(facts)
-    yield from _check_function(facts.function, facts.denied, subscriber.name, today)
+    yield from _check_function(
+        facts.function, subscriber.function_name, facts.denied, subscriber.name, today
+    )
+
+
+def check_table(subscriber: Subscriber, table: Answer | None) -> Iterator[Finding]:
+    """What is wrong with a subscriber's table; None: it does not exist."""
+    wrong, _ = _about(subscriber.name)
+    if table is None:
+        yield wrong(
+            f"its table {subscriber.table} does not exist.",
+            harm="Its messages are retried for 12 hours, then they are parked.",
+            fix="Restore it, or deploy it again and then fanout backfill.",
+        )
 
 
 def _check_queue(attributes: Answer | None, what: str, facts: SubscriberFacts) -> Iterator[Finding]:
@@ -277,19 +300,28 @@ def _check_queue_mapping(facts: SubscriberFacts) -> Iterator[Finding]:
     if (mapping.get("FilterCriteria") or {}).get("Filters"):
         what, harm = "its mapping filters.", "SQS deletes what a mapping's filter leaves out."
         yield wrong(what, harm=harm, fix="Filter at the topic or the rule instead.")
-    if mapping.get("State") in {"Disabled", "Disabling"} and not facts.is_paused:
-        what = "its mapping is disabled."
-        fix = f"fanout status {facts.subscriber.name}"
+    is_off = mapping.get("State") in {"Disabled", "Disabling"}
+    resume = f"fanout subscribers resume {facts.subscriber.name} --execute"
+    if is_off and not facts.is_paused:
+        what = f"its mapping is disabled{', and its pause is over' if facts.is_marked else ''}."
+        fix = resume if facts.is_marked else f"fanout status {facts.subscriber.name}"
         yield wrong(what, harm="Nothing is consumed, until retention deletes it.", fix=fix)
+    elif facts.is_marked and not is_off:
+        what = "it is marked as paused, and its mapping is on."
+        harm = "Its alarms may be mute, and the sentinel leaves its rows out."
+        yield wrong(what, harm=harm, fix=resume)
 
 
 # What both have: functions and alarms
 
 
 def _check_function(
-    function: Answer | None, denied: Sequence[str], subject: str, today: date
+    function: Answer | None, name: str | None, denied: Sequence[str], subject: str, today: date
 ) -> Iterator[Finding]:
     wrong, warning = _about(subject)
+    if name and function is None:
+        what = f"its function {name} does not exist."
+        yield wrong(what, harm="Nothing is handled, until it is lost.", fix="Deploy it again.")
     if denied:
         yield wrong(
             f"its role may not {', '.join(denied)}.",

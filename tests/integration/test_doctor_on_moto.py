@@ -11,7 +11,9 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.parametrize("transport", ["sns", "eventbridge"])
 def test_it_reads_queues_and_deliveries_and_says_what_it_can_not_read(aws, fanout, transport):
-    deploy(transport)
+    ssm, name = deploy(transport).target.client("ssm"), "/fanout/subscribers/risk"
+    document = json.loads(ssm.get_parameter(Name=name)["Parameter"]["Value"])
+    ssm.put_parameter(Name=name, Value=json.dumps(document | {"table": "gone"}), Overwrite=True)
     ended = fanout("doctor", "--check", "--json")
     found = {(one["subject"], one["what"]) for one in json.loads(ended.out)["findings"]}
     service = "sns" if transport == "sns" else "events"
@@ -23,6 +25,7 @@ def test_it_reads_queues_and_deliveries_and_says_what_it_can_not_read(aws, fanou
         ("risk", "its queue does not move dead messages to its DLQ."),
         ("risk", "what delivers to its queue has no DLQ."),
         ("risk", "what delivers to its queue has another filter than its SSM parameter says."),
+        ("risk", "its table gone does not exist."),
         ("alarms", "there are none."),
     }
 

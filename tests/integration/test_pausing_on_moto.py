@@ -31,7 +31,9 @@ def mapping_id(aws):
     )
     value = json.dumps(document | {"function_name": "consumer", "mapping_id": made["UUID"]})
     aws.client("ssm").put_parameter(**name, Value=value, Overwrite=True)
-    for alarm in ("fanout-payments-drift", "fanout-publisher-errors"):
+    other = {"Name": "/fanout/subscribers/payments-eu", "Type": "String"}
+    aws.client("ssm").put_parameter(**other, Value=json.dumps(document | {"name": "payments-eu"}))
+    for alarm in ("fanout-payments-drift", "fanout-payments-eu-drift", "fanout-publisher-errors"):
         aws.client("cloudwatch").put_metric_alarm(
             AlarmName=alarm,
             MetricName="any",

@@ -13,7 +13,7 @@ from fanout.aws import AwsTarget
 from fanout.errors import WrongUse
 from fanout.sqs.queue import QueueFacts, read_oldest_age
 from fanout.sqs.subscription import of_subscriber
-from sentinel.discovery import Pause, find_subscriber, list_alarms, paused
+from sentinel.discovery import Pause, find_subscriber, list_alarms, list_subscribers, paused
 
 PAUSE_MAX = timedelta(days=15)
 """The longest that an alarm can be muted, and how many by one rule: API_PutAlarmMuteRule."""
@@ -48,7 +48,9 @@ def plan_resume(target: AwsTarget, name: str) -> Plan:
         )
     alarms = None
     if not target.is_embedded:
-        alarms = tuple(each["AlarmName"] for each in list_alarms(target, [name]))
+        others = [each.name for each in list_subscribers(target)]
+        found = list_alarms(target, [name], others=others)
+        alarms = tuple(each["AlarmName"] for each in found)
     queue = of_subscriber(target, subscriber).queue.facts()
     return Plan(name=name, mapping_id=subscriber.mapping_id, queue=queue, alarms=alarms)
 

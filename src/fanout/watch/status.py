@@ -188,6 +188,10 @@ def _judge_subscriber(facts: SubscriberFacts, now: datetime) -> Iterator[Finding
         yield _paused(facts, facts.pause, wait, now)
     else:
         yield from _judge_mapping(facts, f"Nothing is consumed. {wait}")
+        if facts.pause:
+            what = f"it is marked as paused until {moment(facts.pause.until)} UTC, and runs."
+            harm = "Its alarms may be mute, and the sentinel leaves its rows out."
+            yield wrong(what, harm=harm, fix=f"fanout subscribers resume {facts.name} --execute")
     remedy = _remedy(
         facts.codes,
         denied=f"Give the function's role its permissions on {facts.table} back",
@@ -297,13 +301,15 @@ class Look:
             WrongUse: nothing is deployed under this prefix, or there is no such subscriber.
         """
         target, publisher = self._target, self._publisher(find_publisher(self._target))
-        chosen = [find_subscriber(target, name)] if name else list_subscribers(target)
+        subscribers = list_subscribers(target)
+        chosen = [find_subscriber(target, name)] if name else subscribers
         pauses = self._ask("The marks of pauses", partial(paused, target), dict[str, Pause]())
         alarms: list[dict[str, Any]] | None = None
         if not target.is_embedded:
             groups = [*SHARED_GROUPS, *(each.name for each in chosen)]
             which = {"StateValue": "ALARM", "AlarmTypes": ["MetricAlarm"]}
-            read = partial(list_alarms, target, groups, **which)
+            others = [each.name for each in subscribers]
+            read = partial(list_alarms, target, groups, others=others, **which)
             alarms = self._ask("CloudWatch's alarms", read, None)
         described = {
             each["AlarmName"]: " ".join(each.get("AlarmDescription", "").split())
@@ -312,13 +318,13 @@ class Look:
         for service in ("cloudwatch", "lambda", "logs", "pipes", "sqs"):
             target.client(service)  # boto3 makes clients in one thread only
         with ThreadPoolExecutor(_READERS) as pool:
-            subscribers = list(pool.map(partial(self._subscriber, pauses), chosen))
+            facts = list(pool.map(partial(self._subscriber, pauses), chosen))
         return Status(
             at=self._telemetry.now,
             source=self._telemetry.source,
             bus=find_bus(target),
             publisher=publisher,
-            subscribers=subscribers,
+            subscribers=facts,
             alarms=None if alarms is None else described,
         )
 

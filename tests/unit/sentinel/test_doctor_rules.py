@@ -17,6 +17,7 @@ from sentinel.rules import (
     check_alarms,
     check_publisher,
     check_subscriber,
+    check_table,
 )
 
 TODAY = date(2026, 11, 27)
@@ -135,6 +136,8 @@ def test_what_the_templates_deploy_breaks_no_rule():
         ({"bucket_lacks": ["versions", "encryption"]}, WARNING, "no versions and no encryption"),
         ({"mapping": {"State": MISSING}}, WRONG, "its mapping is gone"),
         ({"denied": ["sns:Publish on x"]}, WRONG, "may not sns:Publish on x"),
+        ({"table": None}, WRONG, "the table accounts does not exist"),
+        ({"function": None}, WRONG, "its function publisher does not exist"),
         (
             {"function": {"Runtime": "python3.10"}},
             WARNING,
@@ -190,6 +193,9 @@ def test_a_flaw_of_the_publisher_is_found_with_its_harm_and_its_fix(other, sever
         (consumed(State="Disabled"), WRONG, "mapping is disabled"),
         ({"mapping": {"State": MISSING}}, WRONG, "its mapping is gone"),
         ({"denied": ["dynamodb:UpdateItem on t"]}, WRONG, "may not dynamodb:UpdateItem on t"),
+        ({"function": None}, WRONG, "its function consumer does not exist"),
+        (consumed(State="Disabled") | {"is_marked": True}, WRONG, "and its pause is over"),
+        ({"is_marked": True}, WRONG, "marked as paused, and its mapping is on"),
     ],
 )
 def test_a_flaw_of_a_subscriber_is_found_with_its_harm_and_its_fix(other, severity, words):
@@ -210,7 +216,14 @@ def test_a_filter_that_can_not_match_is_found():
 
 
 def test_a_subscriber_that_is_paused_on_purpose_has_no_flaw():
-    assert of_payments(mapping=PAYMENTS.mapping | {"State": "Disabled"}, is_paused=True) == []
+    marked = {"is_marked": True, "is_paused": True}
+    assert of_payments(**consumed(State="Disabled"), **marked) == []
+
+
+def test_a_table_that_is_gone_is_found():
+    [finding] = check_table(PAYMENTS.subscriber, None)
+    assert (finding.severity, finding.what) == (WRONG, "its table payments does not exist.")
+    assert list(check_table(PAYMENTS.subscriber, {"TableName": "payments"})) == []
 
 
 def test_alarms_that_nobody_hears_and_missing_ones_are_found():

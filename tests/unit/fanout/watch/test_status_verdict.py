@@ -220,6 +220,13 @@ def test_an_alarm_of_another_deployment_whose_prefix_begins_alike_is_not_ours():
     assert not is_ours("fanout-paymentsx-drift", "fanout", ["payments"])
 
 
+def test_an_alarm_of_a_subscriber_whose_name_goes_on_is_not_the_shorter_ones():
+    names = ["payments", "payments-eu"]
+    assert not is_ours("fanout-payments-eu-drift", "fanout", ["payments"], names)
+    assert is_ours("fanout-payments-eu-drift", "fanout", ["payments-eu"], names)
+    assert is_ours("fanout-payments-drift", "fanout", ["payments"], names)
+
+
 def test_a_pause_is_noted_until_it_is_over():
     mark = Pause(
         since=NOW,
@@ -237,3 +244,7 @@ def test_a_pause_is_noted_until_it_is_over():
     assert over.severity is Severity.WRONG
     assert "still off" in over.what
     assert over.fix == "fanout subscribers resume payments --execute"
+    [mute] = found(payments=off | {"mapping": ENABLED})
+    assert mute.severity is Severity.WRONG
+    assert "marked as paused until 2026-11-27 10:30:00 UTC, and runs" in mute.what
+    assert mute.fix == over.fix
