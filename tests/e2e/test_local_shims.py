@@ -13,10 +13,12 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from ministack.services import dynamodb as emulated
+from ministack.services import sqs as queues
 
 from aws_parts import create_table
 from fanout.demo.witnesses import StreamTap
 from fanout.local import stack
+from fanout.local.ministack_main import complete_messages_once
 from waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -160,6 +162,32 @@ def test_a_partiql_write_is_in_the_stream_only_by_our_repair(bare_emulator):
 
     for statement in (emulated._partiql_insert, emulated._partiql_update):
         assert "_emit_stream_event" not in statement.__code__.co_names
+
+
+class Watched(dict):
+    """A message that counts how often a field is looked up to be added."""
+
+    looked_up = 0
+
+    def setdefault(self, *arguments):
+        self.looked_up += 1
+        return super().setdefault(*arguments)
+
+
+def test_a_receive_completes_each_message_anew_unless_we_repair_it(monkeypatch):
+    message = Watched(body="b", sent_at=1.0)
+    queues._ensure_msg_fields(message)
+    first = message.looked_up
+    queues._ensure_msg_fields(message)
+    assert message.looked_up > first
+
+    monkeypatch.setattr(queues, "_ensure_msg_fields", queues._ensure_msg_fields)
+    complete_messages_once(queues)
+    message = Watched(body="b", sent_at=1.0)
+    for _ in range(3):
+        queues._ensure_msg_fields(message)
+    assert message.looked_up == first
+    assert message["receive_count"] == 0
 
 
 def test_a_batch_call_asks_for_an_action_that_aws_does_not_have(strict_emulator):

@@ -1,8 +1,11 @@
-"""MiniStack, with one fault of it repaired: a PartiQL write leaves no record in a table's stream.
+"""MiniStack, with two faults of it repaired.
 
-On AWS a stream captures every change of an item ("Change data capture for DynamoDB Streams",
-Developer Guide). `fanout.local.stack` has what is worked around without touching the emulator, and
-its version; a test fails once the fault is gone.
+A PartiQL write leaves no record in a table's stream. On AWS a stream captures every change of an
+item ("Change data capture for DynamoDB Streams", Developer Guide). And each receive goes over every
+field of every message in the queue: half a second for each hundred receives at 10,000 messages.
+
+`fanout.local.stack` has what is worked around without touching the emulator, and its version; a
+test fails once a fault is gone.
 """
 
 from contextvars import ContextVar
@@ -14,9 +17,10 @@ _in_statement: ContextVar[bool] = ContextVar("in_statement", default=False)
 def main() -> None:
     """Serve, until a signal ends it."""
     from ministack import app  # its import starts threads
-    from ministack.services import dynamodb
+    from ministack.services import dynamodb, sqs
 
     record_partiql_writes(dynamodb)
+    complete_messages_once(sqs)
     app.main()
 
 
@@ -40,6 +44,18 @@ def record_partiql_writes(dynamodb: Any) -> None:
 
     dynamodb._execute_statement = execute_statement  # noqa: SLF001
     dynamodb._set_item = set_item_recorded  # noqa: SLF001
+
+
+def complete_messages_once(sqs: Any) -> None:
+    """Pass over the messages that an earlier receive has completed."""
+    complete = sqs._ensure_msg_fields  # noqa: SLF001
+
+    def complete_once(message: dict[str, Any]) -> None:
+        if "complete" not in message:
+            complete(message)
+            message["complete"] = True
+
+    sqs._ensure_msg_fields = complete_once  # noqa: SLF001
 
 
 if __name__ == "__main__":
