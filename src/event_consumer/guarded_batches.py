@@ -19,7 +19,13 @@ from botocore.exceptions import ClientError
 from customer_events.deadline import Deadline
 from customer_events.event import Change, CustomerStatusChanged
 from event_consumer.failures import failed
-from event_consumer.guarded_table import GuardedTable, GuardedWrite, applied, refused
+from event_consumer.guarded_table import (
+    OWN_SIZE_MAX_BYTES,
+    GuardedTable,
+    GuardedWrite,
+    applied,
+    refused,
+)
 from event_consumer.latest_state import Written
 from event_consumer.outcomes import OUT_OF_TIME, Cause, Handled, retry
 
@@ -29,6 +35,8 @@ ATTEMPTS_MAX = 2
 OWN_NAMES_MAX_BYTES = 6_000
 """A statement takes 8,192 characters. The guard's own attributes, its condition and a table's name
 need 1,100, and each name of the rule's 13 more than its length."""
+OWN_VALUES_MAX_LENGTH = OWN_SIZE_MAX_BYTES // STATEMENTS_MAX
+"""So a call is about as large as the largest UpdateItem: it takes 16 MB, and has 3 seconds."""
 _REFUSALS_TEXT = """
 AccessDenied AccessDeniedException UnknownOperationException ValidationError ValidationException
 """
@@ -55,8 +63,9 @@ class _Try:
 class GuardedBatches:
     """`RowBatches` on the same table, and under the same condition, as a `GuardedTable`.
 
-    Where DynamoDB refuses statements as such, this falls back to UpdateItem, for the rest of the
-    process: a batch is then one event.
+    What DynamoDB refuses as a statement takes an UpdateItem. Where that writes all of a call, it
+    goes on so for the rest of the process: a batch is then one event. Where UpdateItem fails too,
+    it is an outage, or the event's own fault.
     """
 
     def __init__(self, client: Any, table_name: str, table: GuardedTable) -> None:
@@ -73,12 +82,18 @@ class GuardedBatches:
     ) -> list[Written | Handled]:
         """See `RowBatches.write`."""
         tries = list(map(self._begin, events, rows_wanted))
+        denied, code = list[_Try](), ""
         for _ in range(ATTEMPTS_MAX):
             still_open = [one for one in tries if one.is_open]
             if not still_open or deadline.is_over():
                 break
-            self._call(still_open)
-        return [one.answer or self._write_alone(one.event, deadline) for one in tries]
+            if refusal := self._call(still_open):
+                denied, code = still_open, refusal
+        for one in tries:
+            one.answer = one.answer or self._write_alone(one.event, deadline)
+        if denied and all(isinstance(one.answer, Written) for one in denied):
+            self._give_up(code)
+        return [cast("Written | Handled", one.answer) for one in tries]
 
     # Private functions
 
@@ -93,8 +108,12 @@ class GuardedBatches:
         one.is_open = _is_sayable(one.change.own)
         return one
 
-    def _call(self, tries: Sequence[_Try]) -> None:
-        """Try each event once; what is left open may be tried again, the other way."""
+    def _call(self, tries: Sequence[_Try]) -> str:
+        """Try each event once; what is left open may be tried again, the other way.
+
+        Returns:
+            The error code where all of several were refused as statements, else "".
+        """
         trouble = retry("ResponsesDoNotMatchStatements", Cause.UNEXPECTED)
         try:
             statements = [self._statement(one) for one in tries]
@@ -107,31 +126,31 @@ class GuardedBatches:
             one.is_open = False
             one.answer = None if len(responses) == len(tries) else trouble
         if len(responses) != len(tries):
-            return
-        refusals = list(map(self._read, tries, responses)).count(True)
-        if 1 < len(tries) == refusals:  # one alone may be refused for what is in it
-            self._give_up()
+            return ""
+        refusals = list(map(self._read, tries, responses))
+        # One alone may be refused for what is in it.
+        return refusals[0] if len(tries) > 1 and all(refusals) else ""
 
-    def _read(self, one: _Try, response: Mapping[str, Any]) -> bool:
-        """Take a statement's response; whether it was refused as a statement."""
+    def _read(self, one: _Try, response: Mapping[str, Any]) -> str:
+        """Take a statement's response; the error code where it was refused as a statement."""
         error = response.get("Error")
         if error is None:
             one.answer = _applied(one, response.get("Item"))
-            return False
+            return ""
         code, item = error.get("Code"), error.get("Item")
         if code in _REFUSALS:
-            return True
+            return str(code)
         if code != ("DuplicateItem" if one.inserts else "ConditionalCheckFailed"):
             fault = ClientError({"Error": {"Code": str(code)}}, "BatchExecuteStatement")
             one.answer = failed(fault)
-        elif one.inserts or (item is None and one.event.repairs is None):
+        elif one.inserts or (not item and one.event.repairs is None):
             one.inserts, one.is_open = not one.inserts, True
         else:
             try:
                 one.answer = refused(item)
             except Exception as contradiction:  # noqa: BLE001 (a row that was changed by hand)
                 one.answer = failed(contradiction)
-        return False
+        return ""
 
     def _statement(self, one: _Try) -> dict[str, Any]:
         change = cast("GuardedWrite", one.change)
@@ -157,13 +176,16 @@ class GuardedBatches:
         except Exception as error:  # noqa: BLE001 (a customer's failure is its own)
             return failed(error)
 
-    def _give_up(self) -> None:
+    def _give_up(self, code: str) -> None:
+        if self.size_max == 1:  # another call of the batch was refused as well
+            return
         self.size_max = 1
         _LOGGER.warning(
-            "DynamoDB refuses BatchExecuteStatement on %s, so each row takes an UpdateItem of its "
-            "own: allow dynamodb:PartiQLInsert and dynamodb:PartiQLUpdate, or set "
+            "DynamoDB refuses BatchExecuteStatement on %s (%s), so each row takes an UpdateItem of "
+            "its own: allow dynamodb:PartiQLInsert and dynamodb:PartiQLUpdate, or set "
             "WRITE_IN_BATCHES=false.",
             self._table_name,
+            code,
         )
 
 
@@ -174,9 +196,14 @@ _MAKES_ROWS = frozenset({Change.CREATED, Change.SNAPSHOT})
 
 
 def _is_sayable(own: Mapping[str, Any]) -> bool:
-    """Whether a statement can name the rule's attributes, which may be called anything."""
-    length = sum(len(name) + 13 for name in own)
-    return length <= OWN_NAMES_MAX_BYTES and all(map(_PLAIN_NAME.fullmatch, own))
+    """Whether a statement can name the rule's attributes, and a call of 25 carry them."""
+    names = sum(len(name) + 13 for name in own)
+    values = sum(len(value["S"]) for value in own.values())
+    return (
+        names <= OWN_NAMES_MAX_BYTES
+        and values <= OWN_VALUES_MAX_LENGTH
+        and all(map(_PLAIN_NAME.fullmatch, own))
+    )
 
 
 def _applied(one: _Try, item: Any) -> Written:

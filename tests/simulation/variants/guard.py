@@ -198,7 +198,7 @@ class Misreading(GuardedBatches):
         if error.get("Code") != self._code or "Item" in error:
             return super()._read(one, response)
         one.answer = self._meaning
-        return False
+        return ""
 
 
 class Shifted:

@@ -40,6 +40,7 @@ def error(code, **more):
 
 
 NO_ROW = error("ConditionalCheckFailed")
+EMPTY_ROW = error("ConditionalCheckFailed", Item={})
 DUPLICATE_ITEM = error("DuplicateItem")
 
 
@@ -47,28 +48,32 @@ class Dynamo:
     """Answers a customer's statements by a script, and any other with success.
 
     `calls` are the customers of each BatchExecuteStatement, `statements` their texts, and `alone`
-    the customers of each UpdateItem. `refusal` is raised instead of an answer.
+    the customers of each UpdateItem. `refusal` is raised instead of an answer, and an UpdateItem of
+    one of the `denied` is refused too.
     """
 
-    def __init__(self, script=None, refusal=None, lose=0, before=lambda: None):
+    def __init__(self, script=None, refusal=None, lose=0, before=lambda: None, denied=frozenset()):
         self.calls, self.statements, self.alone = [], [], []
         self._script = {customer: list(one) for customer, one in (script or {}).items()}
-        self._refusal = refusal
+        self.refusal = refusal
         self._lose = lose
         self._before = before
+        self.denied = denied
 
     def batch_execute_statement(self, **request):
         self._before()
         customers = [_customer(one) for one in request["Statements"]]
         self.calls.append(customers)
         self.statements += [one["Statement"] for one in request["Statements"]]
-        if self._refusal:
-            raise self._refusal
+        if self.refusal:
+            raise self.refusal
         responses = [(self._script.get(one) or [DONE]).pop(0) for one in customers]
         return {"Responses": responses[self._lose :]}
 
     def update_item(self, **request):
         self.alone.append(request["Key"]["customer_id"]["S"])
+        if self.alone[-1] in self.denied:
+            raise client_error("AccessDeniedException")
         return {"Attributes": ITEM}
 
 
@@ -111,8 +116,9 @@ def test_a_call_holds_25_customers_at_most():
     assert [len(one) for one in client.calls] == [25, 3]
 
 
-def test_a_change_is_an_update_and_makes_the_row_where_there_is_none():
-    client = Dynamo({"c-1": [NO_ROW]})
+@pytest.mark.parametrize("no_row", [NO_ROW, EMPTY_ROW])
+def test_a_change_is_an_update_and_makes_the_row_where_there_is_none(no_row):
+    client = Dynamo({"c-1": [no_row]})
     assert outcomes(handler_of(client).handle(of_customers(2))) == ["APPLIED"] * 2
     assert client.calls == [["c-1", "c-2"], ["c-1"]]
     assert [one[:6] for one in client.statements] == ["UPDATE", "UPDATE", "INSERT"]
@@ -221,6 +227,29 @@ def test_where_statements_are_refused_each_row_takes_an_update_item_from_then_on
     assert "allow dynamodb:PartiQLInsert and dynamodb:PartiQLUpdate" in warning
 
 
+@pytest.mark.parametrize("denied", [{"c-1", "c-2"}, {"c-2"}], ids=["every row", "one row"])
+def test_what_an_update_item_does_not_write_either_ends_no_batches(denied, caplog):
+    """Access that the role lost altogether comes back, and the process still writes in batches."""
+    client = Dynamo(refusal=client_error("AccessDeniedException"), denied=denied)
+    handler = handler_of(client)
+    answers = handler.handle(of_customers(2))
+    assert outcomes(answers) == ["RETRY" if f"c-{one}" in denied else "APPLIED" for one in (1, 2)]
+    assert answers[1].cause is Cause.DEPENDENCY_FAULT
+    assert caplog.messages == []
+    client.refusal = None
+    assert outcomes(handler.handle(of_customers(2))) == ["APPLIED"] * 2
+    assert (len(client.calls), len(client.alone)) == (2, 2)
+
+
+def test_calls_that_are_refused_at_once_are_told_once(caplog):
+    """Two calls of one batch, each refused."""
+    client = Dynamo(refusal=client_error("ValidationException"))
+    events = of_customers(STATEMENTS_MAX + 2)
+    assert outcomes(handler_of(client).handle(events)) == ["APPLIED"] * len(events)
+    [warning] = caplog.messages
+    assert "on rows (ValidationException)" in warning
+
+
 def test_fewer_responses_than_statements_answer_nobody():
     client = Dynamo(lose=1)
     answers = handler_of(client).handle(of_customers(3))
@@ -244,6 +273,7 @@ PLAIN = re.compile("[0-9A-Za-z_-]+")
 UNSAYABLE = {
     **{name: {name: "x"} for name in HOSTILE_NAMES if not PLAIN.fullmatch(name)},
     "names too long for a statement": {f"n{'x' * 200}{number}": "x" for number in range(40)},
+    "values of which 25 would be too large for a call": {"note": "x" * 100_000, "more": "x"},
 }
 
 
