@@ -22,7 +22,7 @@ from fanout.runs.function import ReportingFunction, calls
 from fanout.runs.journal import Entry, done, ended, intent
 from fanout.runs.store import Run
 from fanout.sqs.message import DeadMessage, replayed_attributes, to_lambda_record, to_line
-from fanout.sqs.queue import QueueFacts, Sending, SqsQueue, batches
+from fanout.sqs.queue import Effect, QueueFacts, Sending, SqsQueue, batches
 
 SEND, CONSUME, EXPORT, DELETE, RELEASE = "send", "consume", "export", "delete", "release"
 """The steps. `release` frees who waits behind a message that is gone (park by customer)."""
@@ -262,12 +262,10 @@ class ThroughQueue(Mover):
             self._run.record(intent(SEND, [each.message_id for each in sent], **originals))
         sendings = ([made[message.message_id] for message in batch] for batch in wave)
         calls = ([each for each in call if isinstance(each, Sending)] for call in sendings)
-        return overlap(self._send, filter(None, calls))
+        send = self._destination.send
+        return overlap(lambda call: list(map(Effect.to_result, send(call))), filter(None, calls))
 
     # Private functions
-
-    def _send(self, sendings: Sequence[Sending]) -> list[dict[str, Any]]:
-        return [effect.to_result() for effect in self._destination.send(sendings)]
 
     def _size(self, message: DeadMessage) -> int:
         """About that of what is sent for it: an edit may make it larger."""
@@ -299,12 +297,7 @@ class ThroughConsumer(Mover):
     def attempt(self, wave: Wave) -> Overlapped[list[dict[str, Any]]]:
         """See `Mover.attempt`."""
         self._run.record(intent(CONSUME, _ids(wave)))
-        return overlap(self._handle, wave)
-
-    # Private functions
-
-    def _handle(self, messages: Sequence[DeadMessage]) -> list[dict[str, Any]]:
-        return [_outcome(answer) for answer in self._consumer.handle(messages)]
+        return overlap(lambda batch: list(map(_outcome, self._consumer.handle(batch))), wave)
 
 
 class Discarding(Mover):

@@ -244,14 +244,10 @@ class Sweep:
 
     # Private functions
 
-    def _receive(
-        self, calls: int, *, thorough: bool
-    ) -> tuple[list[DeadMessage], list[DeadMessage]]:
+    def _receive(self, calls: int, *, thorough: bool) -> tuple[list[DeadMessage], ...]:
         """What so many receives bring, all of it held, and what of that is seen for the first time.
 
-        Raises:
-            ClientError, BotoCoreError, Refused: of one of them, once what the others brought is
-                held, so that it is shown again.
+        Where one of them fails, what the others brought is held, so that it is shown again.
         """
         until = self._monotonic() + self._hold_seconds
         received = overlap(
