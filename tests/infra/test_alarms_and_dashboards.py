@@ -232,7 +232,7 @@ def _unit_of_threshold(name: str, value: Any) -> str:
     for unit in ("Milliseconds", "Seconds"):
         if name.lower().endswith(unit.lower()):
             return unit
-    return "" if str(value).isdigit() and int(value) < 100 else "Seconds"
+    return "" if re.fullmatch(r"\d\d?(\.\d)?", str(value)) else "Seconds"
 
 
 def _thresholds(module: str) -> list[tuple[str, str]]:
@@ -241,7 +241,8 @@ def _thresholds(module: str) -> list[tuple[str, str]]:
     for block in _blocks(path.read_text()) if path.exists() else ():
         metric = re.search(r'^ *metric(?:_name)? *= *"(\w+)"', block, re.MULTILINE)
         threshold = re.search(r"^ *threshold *= *(?:var\.)?(\w+)$", block, re.MULTILINE)
-        if metric and "PR(" not in block:
+        is_of_a_query = re.search(r"^ *stat +=", block, re.MULTILINE)
+        if metric and "PR(" not in block and not is_of_a_query:
             found.append((metric[1], threshold[1] if threshold else "0"))
     return found
 

@@ -179,7 +179,8 @@ def _of(one: Watched, names: Names | None) -> Iterator[str]:
     if set(one.dimensions) != set(dimensions):
         yield f"has the dimensions {sorted(dimensions)}, not {sorted(one.dimensions)}"
         return
-    if one.statistic not in statistics and not _is_share(one.statistic, statistics):
+    counted = one.statistic == "SampleCount"
+    if not counted and one.statistic not in statistics and not _is_share(one.statistic, statistics):
         yield f"{one.statistic} of it means nothing; expected one of {sorted(statistics)}"
     if one.period < 60 or one.period % 60:
         yield f"is stored once a minute, and read every {one.period} seconds"

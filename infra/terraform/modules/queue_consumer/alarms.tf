@@ -112,17 +112,36 @@ resource "aws_cloudwatch_metric_alarm" "lag" {
 
   alarm_name          = "${var.prefix}-${var.subscriber.name}-end-to-end-lag"
   alarm_description   = "In the last hour more than 14.4% of the batches reached the ${var.subscriber.name} table too late: at this rate a month's share of 1% is used up in 2 days. ${local.list_them}/consumer-behind.md"
-  namespace           = "CustomerStatusFanout"
-  metric_name         = "EndToEndLagMilliseconds"
-  dimensions          = { deployment = var.prefix, service = local.service_name }
-  extended_statistic  = "PR(0:${var.end_to_end_lag_alarm_milliseconds})"
-  period              = 3600
   evaluation_periods  = 1
   datapoints_to_alarm = 1
-  comparison_operator = "LessThanThreshold"
-  threshold           = 85.6
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 14.4
   treat_missing_data  = "notBreaching"
   tags                = var.tags
+
+  # Three late batches at least: one of a quiet hour is no trend.
+  metric_query {
+    id          = "result"
+    label       = "Percent too late"
+    expression  = "IF(batches * (100 - punctual) > 200, 100 - punctual, 0)"
+    return_data = true
+  }
+
+  dynamic "metric_query" {
+    for_each = { punctual = "PR(0:${var.end_to_end_lag_alarm_milliseconds})", batches = "SampleCount" }
+
+    content {
+      id = metric_query.key
+
+      metric {
+        namespace   = "CustomerStatusFanout"
+        metric_name = "EndToEndLagMilliseconds"
+        dimensions  = { deployment = var.prefix, service = local.service_name }
+        stat        = metric_query.value
+        period      = 3600
+      }
+    }
+  }
 }
 
 resource "aws_cloudwatch_metric_alarm" "lag_now" {

@@ -59,7 +59,7 @@ run "failures_and_lag_alarm" {
   command = plan
 
   assert {
-    condition     = sort(keys(aws_cloudwatch_metric_alarm.function)) == tolist(["errors", "throttled"]) && aws_cloudwatch_metric_alarm.lag[0].dimensions == tomap({ deployment = "fanout", service = "payments_consumer" }) && sort(keys(aws_cloudwatch_metric_alarm.counts)) == tolist(["messages-parked", "parks-many", "version-near-sunset"]) && length(aws_cloudwatch_metric_alarm.failing) == 1
+    condition     = sort(keys(aws_cloudwatch_metric_alarm.function)) == tolist(["errors", "throttled"]) && aws_cloudwatch_metric_alarm.lag_now[0].dimensions == tomap({ deployment = "fanout", service = "payments_consumer" }) && sort(keys(aws_cloudwatch_metric_alarm.counts)) == tolist(["messages-parked", "parks-many", "version-near-sunset"]) && length(aws_cloudwatch_metric_alarm.failing) == 1
     error_message = "Each of them."
   }
 }
