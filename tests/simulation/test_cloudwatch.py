@@ -42,7 +42,7 @@ def expression(text, *names, **given):
     return alarm(queries={"e": Query(expression=text), **queries}, returned="e", **given)
 
 
-# "How alarm state is evaluated when data is missing": both tables, oldest point first.
+# "How alarm state is evaluated when data is missing": both tables, from memory. Oldest point first.
 # Columns: missing, ignore, breaching, notBreaching.
 ALL_OF_THREE = [
     ("0 - X - X", OFF, OFF, OFF, OFF),
