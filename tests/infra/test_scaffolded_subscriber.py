@@ -18,7 +18,7 @@ def test_subscribers_of_any_name_are_valid_configurations(terraform: Workspace):
     for name in NAMES:
         choices = Choices(
             name=name,
-            rule=RuleKind.LATEST_STATE,
+            rule=RuleKind.EVERY_EVENT if name == "for" else RuleKind.LATEST_STATE,
             versions=(2,),
             statuses=("CLOSED",),
             bus=Transport.SNS,

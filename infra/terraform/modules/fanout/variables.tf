@@ -18,8 +18,8 @@ variable "prefix" {
 variable "subscribers" {
   description = <<-EOT
     By the subscriber's name: the versions and changes that it takes (as in the module `subscriber`),
-    whether a customer's later events wait behind a parked one (`sns_fifo` only), and the version of
-    its function to roll back to. Each gets a queue, a DLQ, a function and a table PREFIX-NAME; its
+    whether a customer's later events wait behind a parked one (`sns_fifo` only), whether the rows of
+    up to 25 customers are written in one call, and the version of its function to roll back to. Each gets a queue, a DLQ, a function and a table PREFIX-NAME; its
     package is NAME_consumer-ARCHITECTURE.zip.
   EOT
   type = map(object({
@@ -28,6 +28,7 @@ variable "subscribers" {
     transitions      = optional(list(string))
     since            = optional(string, "")
     park_by_customer = optional(bool, false)
+    write_in_batches = optional(bool, true)
     live_version     = optional(string)
   }))
 

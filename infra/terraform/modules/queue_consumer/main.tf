@@ -64,12 +64,6 @@ locals {
         Action   = "dynamodb:UpdateItem"
         Resource = var.table.arn
       },
-      {
-        Sid      = "WriteStandingsInBatches"
-        Effect   = "Allow"
-        Action   = ["dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate"]
-        Resource = var.table.arn
-      },
       # For the queues and the environment.
       {
         Sid      = "UseTheKey"
@@ -95,6 +89,12 @@ locals {
         }
       },
     ],
+    var.write_in_batches ? [{
+      Sid      = "WriteStandingsInBatches"
+      Effect   = "Allow"
+      Action   = ["dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate"]
+      Resource = var.table.arn
+    }] : [],
     [for table in aws_dynamodb_table.parked_groups : {
       Sid      = "KeepNotesOfWhatIsParked"
       Effect   = "Allow"

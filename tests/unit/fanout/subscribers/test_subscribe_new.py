@@ -131,6 +131,16 @@ def test_the_stack_and_the_registry_say_the_same_filter(project):
     assert entry["filter_statuses"] == ["SUSPENDED"]
 
 
+@pytest.mark.parametrize("rule", RuleKind)
+def test_only_who_keeps_rows_may_write_them_in_batches(project, rule):
+    write(project, make_plan(project, choices(rule=rule)))
+    sam = (project / "infra/sam/subscribers/nobody.yaml").read_text()
+    terraform = (project / "infra/terraform/subscribers/nobody/main.tf").read_text()
+    may_write = rule is RuleKind.LATEST_STATE
+    assert ("dynamodb:PartiQLInsert" in sam) == may_write
+    assert ("write_in_batches = false" not in terraform) == may_write
+
+
 def test_sam_builds_the_subscribers_package_with_the_makefiles_of_the_whole_system(project):
     write(project, make_plan(project, choices()))
     folder = project / "infra/sam/subscribers"

@@ -28,6 +28,7 @@ module "consumer" {
   package           = var.package
   function_settings = var.function_settings
   park_by_customer  = var.settings.park_by_customer
+  write_in_batches  = var.settings.write_in_batches
   live_version      = var.settings.live_version
   alarm_topic_arns  = coalesce(var.ticket_topic_arns, var.alarm_topic_arns)
   runbook_base_url  = var.runbook_base_url

@@ -109,3 +109,25 @@ run "a_fifo_queue_is_read_without_a_window" {
     error_message = "10 at most."
   }
 }
+
+run "rows_are_written_in_batches_by_default" {
+  command = apply
+
+  assert {
+    condition     = strcontains(jsonencode(local.statements), "dynamodb:PartiQLInsert") && local.environment.WRITE_IN_BATCHES == "true"
+    error_message = "The default."
+  }
+}
+
+run "who_does_not_write_in_batches_may_run_no_statement" {
+  command = apply
+
+  variables {
+    write_in_batches = false
+  }
+
+  assert {
+    condition     = !strcontains(jsonencode(local.statements), "PartiQL") && local.environment.WRITE_IN_BATCHES == "false"
+    error_message = "No permission."
+  }
+}
