@@ -200,7 +200,7 @@ def check_table(subscriber: Subscriber, table: Answer | None) -> Iterator[Findin
         yield wrong(
             f"its table {subscriber.table} does not exist.",
             harm="Its messages are retried for 12 hours, then they are parked.",
-            fix="Restore it, or deploy it again and then fanout backfill.",
+            fix="Restore it or deploy it again; then fanout backfill and fanout reconcile.",
         )
 
 

@@ -37,6 +37,9 @@ AWS_WORDS = {
     "UnrecognizedClientException": "DynamoDB developer guide, Error handling",
     "ValidationException": "DynamoDB developer guide, Error handling",
     "ThrottlingException": "DynamoDB developer guide, Error handling",
+    "ThrottlingError": "DynamoDB API reference, BatchStatementError",
+    "ProvisionedThroughputExceeded": "DynamoDB API reference, BatchStatementError",
+    "RequestLimitExceeded": "DynamoDB API reference, BatchStatementError",
 }
 # Values in the tables of examples, and the field that a how-to adds.
 OF_EXAMPLES = {

@@ -90,6 +90,11 @@ def test_a_pause_in_which_the_queue_would_lose_messages_is_refused(aws, mapping_
         plan_pause(aws, "payments", length=3 * DAY, because="", now=NOW)
 
 
+def test_a_pause_of_no_time_is_refused(aws, mapping_id):
+    with pytest.raises(WrongUse, match="a minute or more"):
+        plan_pause(aws, "payments", length=timedelta(0), because="", now=NOW)
+
+
 def test_a_longer_pause_counts_from_the_first_one(aws, mapping_id):
     first = plan_pause(aws, "payments", length=DAY, because="", now=NOW)
     carry_out(aws, replace(first, alarms=()))

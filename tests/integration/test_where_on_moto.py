@@ -64,5 +64,10 @@ def test_a_customer_that_is_nowhere_has_no_changes(fanout, dead):
     assert "0 changes in the last day" in shown
 
 
+def test_an_empty_id_is_wrong_use(fanout, dead):
+    ended = fanout("where", "")
+    assert (ended.code, "CUSTOMER is empty" in ended.err) == (2, True)
+
+
 def test_the_stream_is_read_no_further_than_asked(fanout, dead):
     assert "read to 1 records only" in fanout("where", "c-2", "--records-max", "1").out

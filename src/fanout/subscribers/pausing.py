@@ -15,8 +15,8 @@ from fanout.sqs.queue import QueueFacts, read_oldest_age
 from fanout.sqs.subscription import of_subscriber
 from sentinel.discovery import Pause, find_subscriber, list_alarms, list_subscribers, paused
 
-PAUSE_MAX = timedelta(days=15)
-"""The longest that an alarm can be muted, and how many by one rule: API_PutAlarmMuteRule."""
+PAUSE_MIN, PAUSE_MAX = timedelta(minutes=1), timedelta(days=15)
+"""For how long alarms can be muted, and how many by one rule: API_PutAlarmMuteRule."""
 MUTED_ALARMS_MAX = 100
 
 
@@ -61,8 +61,11 @@ def plan_pause(
     """What a pause would do; changes nothing.
 
     Raises:
-        WrongUse: see `plan_resume`; or the pause is so long that the queue would lose messages.
+        WrongUse: see `plan_resume`; or the pause is too short, or so long that the queue would
+            lose messages.
     """
+    if length < PAUSE_MIN:
+        raise WrongUse("--for: a pause takes a minute or more.")
     plan = plan_resume(target, name)
     oldest_seconds = read_oldest_age(target.client("cloudwatch"), plan.queue.arn, now) or 0
     loses_at = now + timedelta(seconds=max(0, plan.queue.retention_seconds - oldest_seconds))

@@ -353,6 +353,8 @@ def where(
     Reads the whole stream; a DLQ only where a change is found nowhere else, and says so.
     Exit code 0; 2 where nothing is deployed under this prefix.
     """
+    if not customer:
+        raise WrongUse("CUSTOMER is empty: name the customer's id.")
     search = Search(context.obj, customer)
     account, changes = search.account(), search.changes(records_max)
     seen = [search.seen(each, changes) for each in list_subscribers(context.obj)]
