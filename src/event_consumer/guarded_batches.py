@@ -81,24 +81,31 @@ class GuardedBatches:
         deadline: Deadline,
     ) -> list[Written | Handled]:
         """See `RowBatches.write`."""
-        tries = list(map(self._begin, events, rows_wanted))
+        tries = [
+            self._begin(event, row_wanted, deadline)
+            for event, row_wanted in zip(events, rows_wanted, strict=True)
+        ]
         denied, code = list[_Try](), ""
-        for _ in range(ATTEMPTS_MAX):
+        for attempt in range(ATTEMPTS_MAX):
             still_open = [one for one in tries if one.is_open]
-            if not still_open or deadline.is_over():
+            # What was prepared in time is tried once, however long the rule took.
+            if not still_open or (attempt > 0 and deadline.is_over()):
                 break
             if refusal := self._call(still_open):
                 denied, code = still_open, refusal
         for one in tries:
-            one.answer = one.answer or self._write_alone(one.event, deadline)
+            one.answer = one.answer or self._write_alone(one, deadline)
         if denied and all(isinstance(one.answer, Written) for one in denied):
             self._give_up(code)
         return [cast("Written | Handled", one.answer) for one in tries]
 
     # Private functions
 
-    def _begin(self, event: CustomerStatusChanged, row_wanted: bool) -> _Try:
+    def _begin(self, event: CustomerStatusChanged, row_wanted: bool, deadline: Deadline) -> _Try:
         one = _Try(event=event, row_wanted=row_wanted)
+        if deadline.is_over():
+            one.answer = OUT_OF_TIME
+            return one
         try:
             one.change = self._table.prepare(event)
         except Exception as error:  # noqa: BLE001 (the rule's own fault: this event's alone)
@@ -168,11 +175,11 @@ class GuardedBatches:
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
 
-    def _write_alone(self, event: CustomerStatusChanged, deadline: Deadline) -> Written | Handled:
+    def _write_alone(self, one: _Try, deadline: Deadline) -> Written | Handled:
         if deadline.is_over():
             return OUT_OF_TIME
         try:
-            return self._table.write(event)
+            return self._table.store(cast("GuardedWrite", one.change))
         except Exception as error:  # noqa: BLE001 (a customer's failure is its own)
             return failed(error)
 

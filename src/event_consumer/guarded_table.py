@@ -121,7 +121,10 @@ class GuardedTable:
 
     def write(self, event: CustomerStatusChanged) -> Written:
         """See `GuardedRows.write`."""
-        change = self.prepare(event)
+        return self.store(self.prepare(event))
+
+    def store(self, change: GuardedWrite) -> Written:
+        """Write what was prepared, as `write` does."""
         # Named by position: whatever the rule calls them, they can't meet the guard's placeholders.
         names = {f"#own{index}": name for index, name in enumerate(change.own)}
         values = {f":own{index}": value for index, value in enumerate(change.own.values())}
@@ -130,7 +133,7 @@ class GuardedTable:
         try:
             answer = self._client.update_item(
                 TableName=self._table_name,
-                Key={"customer_id": {"S": event.customer_id}},
+                Key={"customer_id": {"S": change.customer_id}},
                 UpdateExpression=text,
                 ConditionExpression=change.condition,
                 ExpressionAttributeNames=_names(f"{text} {change.condition}") | names,

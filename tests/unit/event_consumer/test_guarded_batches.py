@@ -309,6 +309,25 @@ def test_a_failure_of_the_newest_gives_the_next_one_its_turn():
     assert outcomes(answers) == ["APPLIED", "RETRY", "APPLIED"]
 
 
+def test_a_slow_rule_is_not_called_after_the_deadline_and_what_it_prepared_is_written():
+    clock, client = FakeClock(), Dynamo()
+
+    def rule(_):
+        clock.pass_seconds(4)
+        return {}
+
+    answers = handler_of(client, rule).handle(of_customers(3), clock.deadline(5))
+    assert outcomes(answers) == ["APPLIED", "APPLIED", "RETRY"]
+    assert answers[2].error_type == "OutOfTime"
+    assert client.calls == [["c-1", "c-2"]]
+
+
+def test_a_rule_is_called_once_for_an_event_whatever_writes_it():
+    called, client = [], Dynamo({"c-1": [error("ValidationError")]})
+    handler_of(client, lambda one: called.append(one.customer_id) or {}).handle(of_customers(2))
+    assert (called, client.alone) == (["c-1", "c-2"], ["c-1"])
+
+
 def test_no_call_begins_after_the_deadline():
     clock = FakeClock()
     client = Dynamo({"c-1": [NO_ROW]}, before=lambda: clock.pass_seconds(9))
