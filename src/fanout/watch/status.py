@@ -146,8 +146,8 @@ def judge(status: Status) -> Iterator[Finding]:
     for each in status.subscribers:
         yield from _judge_subscriber(each, status.at)
     for name, description in (status.alarms or {}).items():
-        harm, _, what_to_do = description.partition(" Type: ")
-        command, _, page = what_to_do.partition(" Runbook: ")
+        harm, _, what_to_do = description.partition(" Type `")
+        command, _, page = what_to_do.partition("`. Runbook: ")
         fix = f"{command}: {page or f'{_PAGES}/README.md'}".removeprefix(": ")
         yield _wrong("alarm", f"{name} is on.", harm=harm, fix=fix)
 

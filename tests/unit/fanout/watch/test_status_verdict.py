@@ -1,5 +1,6 @@
 """What `fanout status` says of the facts: what is wrong, for how many messages, and what to do."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -14,6 +15,7 @@ from fanout.watch.status import (
     SubscriberFacts,
     judge,
 )
+from infra.sam_template import deployed, of_type
 from sentinel.discovery import Bus, Pause, is_ours
 from sentinel.findings import Severity
 
@@ -181,16 +183,6 @@ def test_nothing_is_wrong_with_a_healthy_deployment():
             ["oldest message waits for 15 min"],
             id="behind",
         ),
-        pytest.param(
-            {
-                "alarms": {
-                    "fanout-payments-drift": "Rows differ. Type: fanout x Runbook: https://r/drift.md"
-                }
-            },
-            "alarm",
-            ["payments-drift is on", "Rows differ.", "fanout x: https://r/drift.md"],
-            id="alarm",
-        ),
     ],
 )
 def test_a_finding_names_what_is_wrong_and_what_to_do(facts, subject, words):
@@ -198,6 +190,16 @@ def test_a_finding_names_what_is_wrong_and_what_to_do(facts, subject, words):
     text = f"{finding.what} {finding.harm} {finding.fix}"
     assert (finding.severity, finding.subject) == (Severity.WRONG, subject)
     assert [word for word in words if word not in text] == []
+
+
+def test_an_alarm_that_is_on_says_what_it_means_what_to_type_and_its_page():
+    alarms = of_type(deployed(Prefix="fanout"), "AWS::CloudWatch::Alarm").values()
+    alarms = {each["AlarmName"]: " ".join(each["AlarmDescription"].split()) for each in alarms}
+    shown = found(alarms=alarms)
+    assert [finding.what for finding in shown] == [f"{name} is on." for name in alarms]
+    assert [each.harm for each in shown if not each.harm or "Type" in each.harm] == []
+    wanted = re.compile(r"fanout --prefix fanout [a-z ]+: docs/runbooks/(?!README)[a-z-]+\.md")
+    assert [each.fix for each in shown if not wanted.fullmatch(each.fix)] == []
 
 
 def test_what_has_recovered_is_noted_and_is_not_wrong():
