@@ -121,20 +121,24 @@ class GuardedBatches:
         Returns:
             The error code where all of several were refused as statements, else "".
         """
-        trouble = retry("ResponsesDoNotMatchStatements", Cause.UNEXPECTED)
+        for one in tries:
+            one.is_open = False
         try:
             statements = [self._statement(one) for one in tries]
             responses = self._client.batch_execute_statement(Statements=statements)["Responses"]
-        except Exception as error:  # noqa: BLE001 (no answer: all of it comes back)
-            responses, trouble = [], failed(error)
-            if isinstance(error, ClientError) and error.response["Error"]["Code"] in _REFUSALS:
-                responses = [{"Error": error.response["Error"]}] * len(tries)
-        for one in tries:
-            one.is_open = False
-            one.answer = None if len(responses) == len(tries) else trouble
-        if len(responses) != len(tries):
-            return ""
-        refusals = list(map(self._read, tries, responses))
+        except Exception as error:  # noqa: BLE001 (a fault is that of all, a bug perhaps of one)
+            trouble = failed(error)
+            if trouble.cause is Cause.DEPENDENCY_FAULT and trouble.error_type not in _REFUSALS:
+                for one in tries:
+                    one.answer = trouble
+                return ""
+            refusals = [trouble.error_type] * len(tries)
+        else:
+            if len(responses) != len(tries):
+                for one in tries:
+                    one.answer = _MISMATCH
+                return ""
+            refusals = list(map(self._read, tries, responses))
         # One alone may be refused for what is in it.
         return refusals[0] if len(tries) > 1 and all(refusals) else ""
 
@@ -198,6 +202,7 @@ class GuardedBatches:
 
 # Private functions
 
+_MISMATCH = retry("ResponsesDoNotMatchStatements", Cause.UNEXPECTED)
 _MAKES_ROWS = frozenset({Change.CREATED, Change.SNAPSHOT})
 """Changes that mostly find no row."""
 

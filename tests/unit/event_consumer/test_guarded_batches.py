@@ -241,6 +241,13 @@ def test_what_an_update_item_does_not_write_either_ends_no_batches(denied, caplo
     assert (len(client.calls), len(client.alone)) == (2, 2)
 
 
+def test_one_event_that_spoils_the_call_fails_alone(caplog):
+    """G4: a call that fails by no outage is made again row by row."""
+    client = Dynamo(refusal=client_error("SerializationException"), denied={"c-2"})
+    assert outcomes(handler_of(client).handle(of_customers(3))) == ["APPLIED", "RETRY", "APPLIED"]
+    assert caplog.messages == []
+
+
 def test_calls_that_are_refused_at_once_are_told_once(caplog):
     """Two calls of one batch, each refused."""
     client = Dynamo(refusal=client_error("ValidationException"))
