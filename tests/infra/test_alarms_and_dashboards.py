@@ -37,18 +37,39 @@ FANOUTS = ("sns_fanout", "sns_fifo_fanout", "eventbridge_fanout", "pipes_fanout"
 
 
 @pytest.fixture
-def written(capsys):
-    """Unit and dimensions of each metric that is written, by name."""
-    name = f"metrics-{uuid4()}"
-    BatchReporter(service=name, deployment="fanout", namespace=NAMESPACE).report(
+def metrics_of(capsys):
+    """The unit of each metric that a deployment writes, by its name and its dimensions."""
+    service = f"metrics-{uuid4()}"
+
+    def write(deployment: str) -> dict[tuple[str, frozenset[tuple[str, str]]], str]:
+        _report(service, deployment)
+        found = {}
+        for line in capsys.readouterr().out.splitlines():
+            blob = json.loads(line)
+            for directive in blob.get("_aws", {}).get("CloudWatchMetrics", []):
+                assert directive["Namespace"] == NAMESPACE
+                [names] = directive["Dimensions"]
+                dimensions = frozenset((name, blob[name]) for name in names)
+                found |= {(one["Name"], dimensions): one["Unit"] for one in directive["Metrics"]}
+        cloudwatch = _CloudWatch()
+        put_drifted_rows(cloudwatch, 0, deployment=deployment, subscriber="payments")
+        [drift] = cloudwatch.data
+        dimensions = frozenset((one["Name"], one["Value"]) for one in drift["Dimensions"])
+        assert found[drift["MetricName"], dimensions] == drift["Unit"]  # as the sentinel has it
+        return found
+
+    return write
+
+
+def _report(service: str, deployment: str) -> None:
+    """What publisher, consumer and sentinel write of one batch or run."""
+    named: dict[str, Any] = {"service": service, "deployment": deployment, "namespace": NAMESPACE}
+    BatchReporter(**named).report(
         BatchResult(records=[StreamRecord(record("ACTIVE", "CLOSED"))]),
         request_id="r",
         now_seconds=2e9,
     )
-    consumed = reporting.BatchReporter(
-        service=name, deployment="fanout", namespace=NAMESPACE, registry=load(EVENT_NAME)
-    )
-    consumed.report(
+    reporting.BatchReporter(**named, registry=load(EVENT_NAME)).report(
         [
             Delivery(message=message(number, "{}"), event=live(1), handled=handled)
             for number, handled in enumerate((APPLIED, failed(DependencyFault())))
@@ -56,21 +77,9 @@ def written(capsys):
         request_id="r",
         now=datetime.now(UTC),
     )
-    RunReporter(service=name, deployment="fanout", namespace=NAMESPACE).report(
+    RunReporter(**named).report(
         Run(slice=Slice(number=0, of=48), drifted={"payments": {Drift.STALE: 1}}), request_id="r"
     )
-    found: dict[str, Any] = {}
-    for line in capsys.readouterr().out.splitlines():
-        for directive in json.loads(line).get("_aws", {}).get("CloudWatchMetrics", []):
-            assert directive["Namespace"] == NAMESPACE
-            [dimensions] = directive["Dimensions"]
-            for one in directive["Metrics"]:
-                found[one["Name"]] = (one["Unit"], set(dimensions))
-    cloudwatch = _CloudWatch()
-    put_drifted_rows(cloudwatch, 0, deployment="fanout", subscriber="payments")
-    [drift] = cloudwatch.data
-    found[drift["MetricName"]] = (drift["Unit"], {one["Name"] for one in drift["Dimensions"]})
-    return found
 
 
 class _CloudWatch:
@@ -79,8 +88,28 @@ class _CloudWatch:
         self.data = request["MetricData"]
 
 
-def test_what_is_declared_is_what_is_written(written):
+def test_what_is_declared_is_what_is_written(metrics_of):
+    written = {
+        name: (unit, {dimension for dimension, _ in dimensions})
+        for (name, dimensions), unit in metrics_of("fanout").items()
+    }
     assert written == {name: (one.unit, set(one.dimensions)) for name, one in OURS.items()}
+
+
+def test_two_deployments_in_one_account_share_no_number(metrics_of):
+    blue, green = metrics_of("blue"), metrics_of("green")
+    assert len(blue) == len(green) == len(OURS)
+    assert not blue.keys() & green.keys()
+    watched_by_blue, watched_by_green = (
+        {
+            (one.namespace, one.name, *sorted(one.dimensions.items()))
+            for one in by_alarms(parity_sam.facts(deployed(Prefix=prefix)))
+            if "EventSourceMappingUUID" not in one.dimensions  # AWS makes these unique
+        }
+        for prefix in ("blue", "green")
+    )
+    assert len(watched_by_blue) > 20
+    assert not watched_by_blue & watched_by_green
 
 
 def test_every_metric_says_what_it_means_and_carries_its_deployment():

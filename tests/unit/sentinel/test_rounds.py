@@ -1,22 +1,26 @@
-"""The slice that a run compares is told by the clock alone."""
+"""Which slice a run compares is told by the clock alone; how fast, by the read rate."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 
-from sentinel.rounds import INTERVAL_SECONDS, due
+from sentinel.pace import Pace
+from sentinel.rounds import INTERVAL_SECONDS, PacedAccounts, due
+from sentinel.table import TableFacts
 
 MIDNIGHT = datetime(2026, 11, 27, tzinfo=UTC)
 INTERVAL = timedelta(seconds=INTERVAL_SECONDS)
 A_DAY = timedelta(days=1)
 
 
-def runs(days, *, hours, without=lambda _: False, late=timedelta()):
+def runs(days, *, hours, without=lambda _: False, late_seconds=(0,)):
     """When each slice was compared, by its number."""
     compared = {}
     for number in range(days * A_DAY // INTERVAL):
         if not without(number):
+            late = timedelta(seconds=late_seconds[number % len(late_seconds)])
             at = MIDNIGHT + number * INTERVAL + late
             slice_ = due(at, hours)
             assert 0 <= slice_.number < slice_.of
@@ -41,13 +45,31 @@ def test_with_the_default_half_a_day_of_missed_runs_leaves_no_customer_for_more_
     assert longest_wait(compared) <= A_DAY
 
 
-@pytest.mark.parametrize("seconds", [-440, -1, 0, 1, 440])
-def test_a_schedule_that_is_not_on_the_minute_skips_no_slice(seconds):
-    compared = runs(2, hours=12, late=timedelta(seconds=seconds))
-    assert longest_wait(compared) == timedelta(hours=12)
+def test_a_schedule_that_is_not_on_the_minute_skips_no_slice():
+    compared = runs(2, hours=12, late_seconds=(-440, 0, 440, 1, -1))
+    assert {len(times) for times in compared.values()} == {4}
 
 
 def test_a_run_that_is_repeated_later_compares_the_slice_it_was_scheduled_for():
     scheduled = MIDNIGHT + 5 * INTERVAL
     assert due(scheduled, 12) == due(scheduled, 12)
     assert due(scheduled, 12) != due(scheduled + INTERVAL, 12)
+
+
+@pytest.mark.parametrize(("item_bytes", "seconds"), [(0, 2), (400, 2), (4096, 2), (9000, 6)])
+def test_look_ups_count_against_the_read_rate_by_the_average_item(item_bytes, seconds):
+    waits = []
+    facts = TableFacts(
+        name="accounts",
+        item_count=10,
+        size_bytes=10 * item_bytes,
+        id_attribute="customer_id",
+        id_type="S",
+        sort_key=None,
+    )
+    table = SimpleNamespace(facts=facts, page=None, lookup=lambda ids: (dict.fromkeys(ids), None))
+    accounts = PacedAccounts(table, Pace(50, wait=waits.append, monotonic=lambda: 0.0))
+    for _ in range(2):
+        found, _ = accounts.lookup([f"c-{number}" for number in range(100)])
+        assert len(found) == 100
+    assert waits == [seconds]
