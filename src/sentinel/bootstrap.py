@@ -17,7 +17,7 @@ from sentinel.rounds import GRACE_SECONDS, Sentinel
 from sentinel.settings import from_environment
 
 RESERVES = Reserves(
-    work_seconds=300,  # for four rounds of reading differences again
+    work_seconds=500,  # to read differences again twice, and a little
     work_share_max=0.5,
     parking_seconds=15,
     parking_share_max=0.1,

@@ -38,8 +38,10 @@ from sentinel.table import AccountsTable, find_accounts
 
 INTERVAL_SECONDS: Final = 900
 """How often it runs; both templates' schedules say the same."""
-GRACE_SECONDS: Final = 60.0
-"""How long a difference stands unchanged to be drift; the change may be on its way."""
+GRACE_SECONDS: Final = 200.0
+"""How long a difference stands unchanged to be drift: longer than the queue's visibility timeout
+(181 s), after which a change that failed once is on its way again.
+"""
 _UNIT_BYTES: Final = 4096
 """What a consistent read of one item takes for one read capacity unit."""
 
