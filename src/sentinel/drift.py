@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, field, fields
 from datetime import datetime
 from itertools import islice
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from sentinel.compare import Difference, Drift, Expectation, StoredRow, SubscriberRows
 from sentinel.pace import Pace, Stopping
 from sentinel.snapshots import Item, Snapshot, Unreadable
-from sentinel.table import KEYS_MAX, Page, TableFacts
+from sentinel.table import KEYS_MAX, AccountsTable, Page
 
 SEGMENT_ITEMS = 50
 """About how many items a segment has when a sample is drawn."""
@@ -90,23 +90,11 @@ class DifferenceStore:
             )
 
 
-class Customers(Protocol):
-    """The Accounts table; see `AccountsTable`."""
-
-    facts: TableFacts
-
-    def lookup(
-        self, customer_ids: Sequence[str]
-    ) -> tuple[dict[str, Snapshot | Unreadable], datetime]:
-        """Read at most 100 customers; see `AccountsTable.lookup`."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sides:
     """Both tables, and how they are to agree."""
 
-    accounts: Customers
+    accounts: AccountsTable
     rows: SubscriberRows
     expectation: Expectation
 

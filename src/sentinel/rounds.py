@@ -10,7 +10,6 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from math import ceil
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -33,8 +32,7 @@ from sentinel.errors import CommandError, NotComparable
 from sentinel.examination import examine
 from sentinel.findings import Asking, Finding, Severity, worst_first
 from sentinel.pace import Pace
-from sentinel.snapshots import Snapshot, Unreadable
-from sentinel.table import AccountsTable, find_accounts
+from sentinel.table import find_accounts
 
 INTERVAL_SECONDS: Final = 900
 """How often it runs; both templates' schedules say the same."""
@@ -42,8 +40,6 @@ GRACE_SECONDS: Final = 200.0
 """How long a difference stands unchanged to be drift: longer than the queue's visibility timeout
 (181 s), after which a change that failed once is on its way again.
 """
-_UNIT_BYTES: Final = 4096
-"""What a consistent read of one item takes for one read capacity unit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,24 +80,6 @@ class Until:
     def wait(self, seconds: float) -> None:
         """See `sentinel.pace.Stopping.wait`."""
         self.sleep(max(0.0, min(seconds, self.deadline.seconds_left())))
-
-
-class PacedAccounts:
-    """The Accounts table, whose look-ups count against the pace as the scans do."""
-
-    def __init__(self, table: AccountsTable, pace: Pace) -> None:
-        self.facts = table.facts
-        self.page = table.page
-        self._table = table
-        self._pace = pace
-
-    def lookup(
-        self, customer_ids: Sequence[str]
-    ) -> tuple[dict[str, Snapshot | Unreadable], datetime]:
-        """See `AccountsTable.lookup`; a key costs what an item of average size does."""
-        average = self.facts.size_bytes / max(1, self.facts.item_count)
-        self._pace.take(len(customer_ids) * max(1, ceil(average / _UNIT_BYTES)))
-        return self._table.lookup(customer_ids)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +164,7 @@ class Sentinel:
         client: Any = self.target.client("dynamodb")
         assert subscriber.table is not None
         return Sides(
-            accounts=PacedAccounts(find_accounts(self.target, publisher), pace),
+            accounts=find_accounts(self.target, publisher, pace),
             rows=guarded_table_rows(client, subscriber.table, ()),
             expectation=Expectation(
                 followed=followed_statuses(subscriber, publisher),

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
+from math import ceil
 from typing import Any, Generic, TypeVar
 
 from publisher import attribute_values
 from sentinel.discovery import Publisher, Target
 from sentinel.errors import NotComparable, Refused, WrongUse
+from sentinel.pace import Pace
 from sentinel.snapshots import Item, ItemReader, Snapshot, Unreadable
 
 KEYS_MAX = 100
@@ -23,6 +25,8 @@ LONGEST_READ_SECONDS = 3.0
 down by, it may claim to be earlier than it was. Both lie within the guard's `CLOCK_TOLERANCE` of
 five seconds, and leave one for clocks that are not in lockstep.
 """
+_UNIT_BYTES = 4096
+"""What a consistent read of one item takes for one read capacity unit."""
 _ROUNDS_MAX = 12
 _PAUSE_MAX_SECONDS = 5.0
 _READS_MAX = 5
@@ -184,10 +188,16 @@ class AccountsTable:
         client: a boto3 DynamoDB client.
         facts: of the table; see `describe`.
         reader: reads the items.
+        pace: of look-ups, where a key costs what an item of average size does.
     """
 
-    def __init__(self, client: Any, facts: TableFacts, reader: ItemReader) -> None:
+    def __init__(
+        self, client: Any, facts: TableFacts, reader: ItemReader, pace: Pace | None = None
+    ) -> None:
         self.facts = facts
+        self._pace = pace
+        average = facts.size_bytes / max(1, facts.item_count)
+        self._units_per_key = max(1, ceil(average / _UNIT_BYTES))
         self._table = ConsistentTable(client, facts, reader.attributes)
         self._reader = reader
 
@@ -212,6 +222,8 @@ class AccountsTable:
             The customers, and an instant at or before all of the reads.
         """
         ids = [customer_id for customer_id in customer_ids if self._can_be_key(customer_id)]
+        if self._pace is not None:
+            self._pace.take(len(ids) * self._units_per_key)
         if self.facts.sort_key is None or not ids:
             reads = [dated(partial(self._table.get, ids))]
         else:  # the entity filter says which item of a partition is the customer
@@ -235,7 +247,7 @@ class AccountsTable:
         return self.facts.id_type == "S" or attribute_values.number_text(customer_id) == customer_id
 
 
-def find_accounts(target: Target, publisher: Publisher) -> AccountsTable:
+def find_accounts(target: Target, publisher: Publisher, pace: Pace | None = None) -> AccountsTable:
     """The Accounts table of a deployment.
 
     Raises:
@@ -243,7 +255,7 @@ def find_accounts(target: Target, publisher: Publisher) -> AccountsTable:
     """
     client = target.client("dynamodb")
     facts = describe(client, publisher.accounts_table, publisher.customer_id_attribute)
-    return AccountsTable(client, facts, ItemReader(publisher))
+    return AccountsTable(client, facts, ItemReader(publisher), pace)
 
 
 def dated(read: Callable[[], tuple[T, Answer]]) -> tuple[T, datetime]:

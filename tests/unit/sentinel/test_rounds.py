@@ -1,14 +1,11 @@
-"""Which slice a run compares is told by the clock alone; how fast, by the read rate."""
+"""The slice that a run compares is told by the clock alone."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from types import SimpleNamespace
 
 import pytest
 
-from sentinel.pace import Pace
-from sentinel.rounds import INTERVAL_SECONDS, PacedAccounts, due
-from sentinel.table import TableFacts
+from sentinel.rounds import INTERVAL_SECONDS, due
 
 MIDNIGHT = datetime(2026, 11, 27, tzinfo=UTC)
 INTERVAL = timedelta(seconds=INTERVAL_SECONDS)
@@ -54,22 +51,3 @@ def test_a_run_that_is_repeated_later_compares_the_slice_it_was_scheduled_for():
     scheduled = MIDNIGHT + 5 * INTERVAL
     assert due(scheduled, 12) == due(scheduled, 12)
     assert due(scheduled, 12) != due(scheduled + INTERVAL, 12)
-
-
-@pytest.mark.parametrize(("item_bytes", "seconds"), [(0, 2), (400, 2), (4096, 2), (9000, 6)])
-def test_look_ups_count_against_the_read_rate_by_the_average_item(item_bytes, seconds):
-    waits = []
-    facts = TableFacts(
-        name="accounts",
-        item_count=10,
-        size_bytes=10 * item_bytes,
-        id_attribute="customer_id",
-        id_type="S",
-        sort_key=None,
-    )
-    table = SimpleNamespace(facts=facts, page=None, lookup=lambda ids: (dict.fromkeys(ids), None))
-    accounts = PacedAccounts(table, Pace(50, wait=waits.append, monotonic=lambda: 0.0))
-    for _ in range(2):
-        found, _ = accounts.lookup([f"c-{number}" for number in range(100)])
-        assert len(found) == 100
-    assert waits == [seconds]
