@@ -49,7 +49,7 @@ def what_is_there(target):
 def test_everything_it_makes_is_gone_with_data_in_it_and_nothing_else_is(target):
     with smoke_aws.deployed(target, lambda _: None):
         there = what_is_there(target)
-        assert len([one for one in there if PREFIX in one]) == 9
+        assert len([one for one in there if PREFIX in one]) == 11
         failures = next(one for one in there if one.startswith(f"{PREFIX}-failures"))
         target.client("s3").put_object(Bucket=failures, Key="parked/one", Body=b"{}")
         target.client("dynamodb").put_item(

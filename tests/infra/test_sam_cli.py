@@ -24,7 +24,11 @@ from infra.sam_template import FOLDER, ROOT, read
 pytestmark = [pytest.mark.slow, pytest.mark.infra]
 
 RUNTIME = f"python{running_version()}"
-SERVICES = {"PublisherFunction": "publisher", "ConsumerFunction": "payments_consumer"}
+SERVICES = {
+    "PublisherFunction": "publisher",
+    "ConsumerFunction": "payments_consumer",
+    "SentinelFunction": "sentinel",
+}
 BUCKET = "packages"
 TIMEOUT_SECONDS = 300
 
