@@ -1,6 +1,7 @@
 """`fanout tail` on both buses: what it shows, and that nothing of it stays behind."""
 
 import json
+import signal
 from datetime import timedelta
 
 import pytest
@@ -59,6 +60,21 @@ def test_it_removes_what_it_made_also_when_it_fails(deployed):
     before = queues(deployed)
     with pytest.raises(RuntimeError), listening(deployed.target, None):
         raise RuntimeError
+    assert queues(deployed) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_it_removes_what_it_made_also_when_its_terminal_is_closed(deployed, number):
+    before, handler = queues(deployed), signal.signal(number, lambda *_: None)
+    try:
+        with (
+            pytest.raises(KeyboardInterrupt),
+            tail.killed_as_by_ctrl_c(),
+            listening(deployed.target, None),
+        ):
+            signal.raise_signal(number)
+    finally:
+        signal.signal(number, handler)
     assert queues(deployed) == before
 
 

@@ -3,6 +3,7 @@
 import json
 import math
 import secrets
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,7 +57,7 @@ def tail(
     seconds = math.inf if length is None else seconds_of(length, option="--for")
     policy = find_subscriber(target, subscriber).filter if subscriber else None
     passed: list[dict[str, Any]] = []
-    with listening(target, policy) as queue_url:
+    with killed_as_by_ctrl_c(), listening(target, policy) as queue_url:
         ERR.print("Listening …", style="dim")
         for body in _bodies(target, queue_url, seconds):
             event = read(body, datetime.now(UTC), reveal=reveal)
@@ -84,6 +85,18 @@ def read(body: str, now: datetime, *, reveal: bool) -> dict[str, Any]:
             "customer": event.customer_id if reveal else mask_customer(event.customer_id),
         }
     return shown | ({"body": body} if reveal else {})
+
+
+@contextmanager
+def killed_as_by_ctrl_c() -> Iterator[None]:
+    """A terminal that is closed and a polite kill end it as Ctrl-C does, and leave nothing."""
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 @contextmanager
