@@ -74,14 +74,17 @@ def test_a_new_subscriber_is_seeded_while_customers_change(deployment, fanout, s
         has_row_of_each(deployment, traffic), "Payments' rows", deadline_seconds=PATIENCE_SECONDS
     )
     fraud = subscribe("fraud")
+    before = traffic.written
     with traffic.flowing():
+        eventually(lambda: traffic.written > before + 20, "changes before the seed")
+        began = traffic.written
         done = fanout(
             *("backfill", "fraud", "--no-wait", "--execute"),
             *("--read-units", "0", "--page-size", "20"),
         )
+        assert traffic.written > began, "customers change during the seed"
     assert done["finished"]
     assert done["sent"] == done["scanned"] >= CUSTOMERS * 0.8
-    assert traffic.written > 20
     eventually(agrees(fraud, traffic), "Fraud's rows", deadline_seconds=PATIENCE_SECONDS)
     changed = [row for row in fraud.rows().values() if "snapshot_at" not in row]
     assert changed, "some rows come from live changes alone"

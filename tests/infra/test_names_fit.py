@@ -93,7 +93,7 @@ def test_terraforms_composition_has_no_name_that_is_too_long(terraform: Workspac
     folder.joinpath("mocks", "aws.tfmock.hcl").write_text(fifo)
     folder.joinpath("names.tftest.hcl").write_text(RUNS)
     folder.joinpath("main.tf.json").write_text(json.dumps(ROOT))
-    for service in ("publisher", f"{SUBSCRIBER}_consumer"):
+    for service in ("publisher", f"{SUBSCRIBER}_consumer", "sentinel"):
         folder.joinpath("packages", f"{service}-arm64.zip").write_bytes(b"any file will do")
     terraform.init(folder)
     kinds = set()
