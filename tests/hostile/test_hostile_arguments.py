@@ -37,7 +37,6 @@ OPTIONS = (
     "--schemas",
     "--shard",
     "--from-sequence",
-    "--journal",
     "--endpoint-url",
     "--prefix",
     "--region",

@@ -8,16 +8,14 @@ import os
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
 from fanout import cli
-from fanout.errors import Refused, WrongUse
+from fanout.errors import Refused
 from fanout.runs import commands
 from fanout.runs.lock import GRACE_SECONDS, LOCK_SECONDS, Lock
-from fanout.runs.s3_copy import JournalCopy, fetch
 from fanout.runs.store import Operator
 from integration.dlq_on_moto import depth, kill_messages
 from integration.test_dlq_edit_and_files import kill_broken
@@ -156,69 +154,17 @@ def test_a_run_of_another_deployment_is_not_resumed(put, fanout):
     assert re.search(r"The run was made on \S*other-dlq", " ".join(refused.err.split()))
 
 
-COPY = "s3://journals/runs"
-
-
-@pytest.fixture
-def bucket(aws):
-    where = {"LocationConstraint": "eu-west-1"}
-    aws.client("s3").create_bucket(Bucket="journals", CreateBucketConfiguration=where)
-    return aws.client("s3")
-
-
-def test_a_run_is_resumed_on_another_machine_from_the_copy_of_its_journal(
-    aws, bucket, subscriber, fanout, tmp_path
-):
+def test_a_run_is_resumed_on_another_machine_with_its_journal(aws, subscriber, fanout, tmp_path):
     kill_messages(aws, subscriber, 3)
-    planned = fanout("dlq", "replay", "payments", "--journal", COPY, "--watch", "0s", "--json")
-    run_id = json.loads(planned.out)["run_id"]
-    there = ("--runs-dir", str(tmp_path / "elsewhere"))
-    done = fanout("runs", "resume", run_id, "--execute", "--journal", COPY, *there, "--json")
+    run_id = json.loads(fanout("dlq", "replay", "payments", "--watch", "0s", "--json").out)[
+        "run_id"
+    ]
+    [journal] = tmp_path.rglob(f"{run_id}.jsonl")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    journal.rename(elsewhere / journal.name)
+    done = fanout("runs", "resume", run_id, "--execute", "--runs-dir", str(elsewhere), "--json")
     assert (done.code, json.loads(done.out)["fates"]) == (0, {"SENT": 3})
-    copy = bucket.get_object(Bucket="journals", Key=f"runs/{run_id}.jsonl")["Body"].read()
-    assert copy == (tmp_path / "elsewhere" / f"{run_id}.jsonl").read_bytes()
-    here = fanout("runs", "resume", run_id, "--journal", COPY, "--json")  # where it was planned
-    assert (here.code, json.loads(here.out)["fates"]) == (0, {"SENT": 3})
-    [older] = tmp_path.rglob(f"{run_id}.older")
-    assert copy.startswith(older.read_bytes())
-
-
-def test_a_copy_of_an_earlier_release_is_fetched_from_its_parts(aws, bucket, tmp_path):
-    for number in (3, 1):
-        key = f"runs/r-1/{number:012}.jsonl"
-        bucket.put_object(Bucket="journals", Key=key, Body=f"{number}\n".encode())
-    fetch(aws, COPY, "r-1", tmp_path)
-    assert (tmp_path / "r-1.jsonl").read_text() == "1\n3\n"
-    for part in ("r", "runs"):
-        bucket.put_object(Bucket="journals", Key="runs/runs-1/000000000001.jsonl", Body=b"")
-        with pytest.raises(WrongUse, match=f"No run '{part}'"):
-            fetch(aws, COPY, part, tmp_path)
-
-
-def test_a_copy_that_is_refused_is_said_once_and_the_run_continues(aws, subscriber, fanout):
-    kill_messages(aws, subscriber, 3)
-    how = ("--journal", "s3://nowhere/runs", "--watch", "0s", "--execute")
-    done = fanout("dlq", "replay", "payments", *how)
-    assert (done.code, done.err.count("is not kept")) == (0, 1)
-
-
-def test_a_copy_is_made_every_few_seconds_and_never_takes_most_of_the_time(tmp_path):
-    path, now, took = tmp_path / "r.jsonl", [0.0], [1.0]
-    path.write_text("{}")
-    copied = []
-
-    def put_object(*, Key, **_):  # noqa: N803
-        now[0] += took[0]
-        copied.append((Key, now[0]))
-
-    client = SimpleNamespace(put_object=put_object)
-    copy = JournalCopy(client, "journals", "runs/", monotonic=lambda: now[0])
-    for now[0] in (1.0, 4.9, 5.0, 7.0, 25.9, 26.0, 30.0):
-        path.write_text(path.read_text() + "{}")
-        copy.update(path)
-    for _ in "twice the same":
-        copy.update(path, at_once=True)
-    assert copied == [("runs/r.jsonl", 6.0), ("runs/r.jsonl", 27.0), ("runs/r.jsonl", 31.0)]
 
 
 @pytest.fixture

@@ -148,7 +148,6 @@ class Commands:
             "failure_rate_max": 1.0 if index else dice.choice((0.1, 1.0)),
             "watch_seconds": dice.choice((0, 15)),
             "hold_seconds": HOLD_SECONDS,
-            "journal": None,
             "execute": True,
         }
         dlq_arn = self._deployed.subscriber(subscriber).dlq_arn
@@ -180,7 +179,6 @@ class Commands:
             "limit": None,
             "from_stream": False,
             "range": None,
-            "journal": None,
             "execute": True,
         }
         operation = FailuresRecover(self._deployed.failures())

@@ -24,7 +24,7 @@ from fanout.runs import operation as engine
 from fanout.runs.journal import done, ended, intent
 from fanout.runs.ledger import State
 from fanout.runs.operation import Ending, Nothing, Plan, Selecting, Words, Work
-from fanout.runs.options import Execute, JournalCopy, Json, Reveal, RunsDir, run_store
+from fanout.runs.options import Execute, Json, Reveal, RunsDir, run_store
 from fanout.runs.pace import DepthBound, Stopping
 from fanout.runs.store import Run
 from fanout.sqs.queue import answered_at
@@ -528,7 +528,6 @@ def backfill(
     resume: Annotated[str | None, typer.Option(metavar="RUN", hidden=True)] = None,
     execute: Execute = False,
     reveal: Reveal = False,
-    journal: JournalCopy = None,
     as_json: Json = False,
     runs_dir: RunsDir = None,
 ) -> None:
@@ -550,7 +549,7 @@ def backfill(
         "reveal": reveal,
     }
     operation = Backfill.of(target, subscriber, **options)
-    options |= {"journal": journal, "execute": execute}
+    options |= {"execute": execute}
     engine.begin(target, operation, options, runs_dir=runs_dir, as_json=as_json)
 
 

@@ -28,7 +28,7 @@ from fanout.errors import ExitCode, Found, WrongUse
 from fanout.runs.journal import done, ended, intent
 from fanout.runs.ledger import State
 from fanout.runs.operation import Ending, Nothing, Plan, Selecting, Words, Work, perform
-from fanout.runs.options import JournalCopy, Json, Reveal, RunsDir, run_store
+from fanout.runs.options import Json, Reveal, RunsDir, run_store
 from fanout.runs.pace import Stopping
 from fanout.runs.store import Run, find_operator
 from fanout.sqs.queue import SqsQueue
@@ -404,7 +404,6 @@ def reconcile(
         bool, typer.Option("--metric", help="Write the number of drifted rows to CloudWatch.")
     ] = False,
     reveal: Reveal = False,
-    journal: JournalCopy = None,
     as_json: Json = False,
     runs_dir: RunsDir = None,
 ) -> None:
@@ -439,7 +438,7 @@ def reconcile(
             put_drifted_rows(cloudwatch, count, deployment=target.prefix, subscriber=subscriber)
         if repair and execute and report["drifted"]:
             operation.differences = differences
-            report |= repair_drift(operation, runs_dir, journal)
+            report |= repair_drift(operation, runs_dir)
     if not reveal:
         for difference in report["differences"]:
             difference["customer_id"] = mask_customer(difference["customer_id"])
@@ -455,9 +454,7 @@ def reconcile(
     _conclude(report)
 
 
-def repair_drift(
-    operation: Reconcile, runs_dir: Path | None, journal: str | None
-) -> dict[str, Any]:
+def repair_drift(operation: Reconcile, runs_dir: Path | None) -> dict[str, Any]:
     """Repair `operation.differences` in a run of its own; returns what it adds to the report."""
     target = operation.target
     operator = find_operator(target)
@@ -465,7 +462,7 @@ def repair_drift(
     run = run_store(target, runs_dir).create(
         COMMAND,
         subject=operation.subject(),
-        options=options | {"journal": journal, "execute": True},
+        options=options | {"execute": True},
         operator=operator,
     )
     with run:

@@ -20,7 +20,7 @@ from fanout.errors import ExitCode, Refused, WrongUse
 from fanout.runs.journal import clock, ended, intent
 from fanout.runs.ledger import State
 from fanout.runs.operation import OPEN, Ending, Nothing, Plan, Selecting, Work, begin
-from fanout.runs.options import Check, Execute, JournalCopy, Json, RunsDir
+from fanout.runs.options import Check, Execute, Json, RunsDir
 from fanout.runs.store import Run
 from fanout.sqs.scan import HOLD_SECONDS, Sweep
 from fanout.sqs.subscription import Subscription, find_subscription, notes_of
@@ -127,7 +127,6 @@ def blocked(
     execute: Execute = False,
     hold: options.Hold = options.HOLD_DEFAULT,
     runs_dir: RunsDir = None,
-    journal: JournalCopy = None,
     as_json: Json = False,
 ) -> None:
     """Show what is blocked behind a parked event; with --unblock, release what a lost one blocks.
@@ -148,7 +147,7 @@ def blocked(
     if not (because or "").strip():
         raise WrongUse("--because is missing: say why it is never handled, for the journal.")
     lost = _require_lost(subscription, notes, unblock, hold_seconds)
-    how = {"release": unblock, "because": because, "journal": journal, "execute": execute}
+    how = {"release": unblock, "because": because, "execute": execute}
     operation = DlqUnblock(target, subscription, lost)
     begin(target, operation, how, runs_dir=runs_dir, as_json=as_json)
 

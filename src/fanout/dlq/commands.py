@@ -36,7 +36,7 @@ from fanout.dlq.selection import (
 from fanout.errors import ExitCode, Found, WrongUse
 from fanout.runs.journal import write_lines
 from fanout.runs.operation import begin
-from fanout.runs.options import Execute, JournalCopy, Json, RunsDir, run_store
+from fanout.runs.options import Execute, Json, RunsDir, run_store
 from fanout.runs.pace import Stopping
 from fanout.sqs.message import DeadMessage, to_line
 from fanout.sqs.scan import Sweep
@@ -278,7 +278,6 @@ def import_(
     ] = "dlq",
     execute: Execute = False,
     runs_dir: RunsDir = None,
-    journal: JournalCopy = None,
     as_json: Json = False,
 ) -> None:
     """Send the messages of a file: plan first, and with --execute do it.
@@ -293,7 +292,6 @@ def import_(
         "through": through,
         "file": str(path),
         "sha256": checksum(path),
-        "journal": journal,
         "execute": execute,
     }
     begin(target, DlqImport(target, subscription), how, runs_dir=runs_dir, as_json=as_json)

@@ -20,7 +20,7 @@ from customer_events.instants import from_wire, to_wire
 from fanout.console import warn
 from fanout.dlq.diagnosis import Cause, Diagnosis
 from fanout.errors import WrongUse
-from fanout.runs.options import Execute, JournalCopy, Json, RunsDir, seconds_of
+from fanout.runs.options import Execute, Json, RunsDir, seconds_of
 from fanout.sqs.message import DeadMessage
 from fanout.sqs.queue import QueueFacts
 from fanout.sqs.scan import HOLD_SECONDS, HOLD_SECONDS_MIN
@@ -320,7 +320,6 @@ class RunOptions:
     hold: Hold = HOLD_DEFAULT
     execute: Execute = False
     runs_dir: RunsDir = None
-    journal: JournalCopy = None
     as_json: Json = False
 
     def to_document(
@@ -340,7 +339,6 @@ class RunOptions:
             "failure_rate_max": failure_rate_max,
             "watch_seconds": seconds_of(watch, option="--watch"),
             "hold_seconds": hold_seconds(self.hold),
-            "journal": self.journal,
             "execute": self.execute,
         }
 

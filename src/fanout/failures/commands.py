@@ -19,7 +19,7 @@ from fanout.failures.records import Failure, Kind, Record, customer_of, forecast
 from fanout.failures.recover import FailuresDiscard, FailuresRecover
 from fanout.failures.store import Deployment, find_deployment, stream_range
 from fanout.runs.operation import begin
-from fanout.runs.options import Check, Execute, JournalCopy, Json, Reveal, RunsDir
+from fanout.runs.options import Check, Execute, Json, Reveal, RunsDir
 from fanout.text import mask_record, moment
 from publisher import reasons
 from publisher.stream_records import StreamRecord
@@ -282,7 +282,6 @@ def recover(
     reason: Annotated[str | None, typer.Option("--reason", hidden=True)] = None,
     execute: Execute = False,
     runs_dir: RunsDir = None,
-    journal: JournalCopy = None,
     as_json: Json = False,
 ) -> None:
     """Publish again what the publisher or Lambda gave up: shows the plan; does it with --execute.
@@ -302,7 +301,6 @@ def recover(
         "even_if_earlier_stream": even_if_earlier_stream,
         "rate": rate,
         "range": named and dataclasses.asdict(named),
-        "journal": journal,
         "execute": execute,
     }
     begin(context.obj, FailuresRecover(deployment), options, runs_dir=runs_dir, as_json=as_json)
@@ -327,7 +325,6 @@ def discard(
     cause: Annotated[str | None, typer.Option("--cause", hidden=True)] = None,
     execute: Execute = False,
     runs_dir: RunsDir = None,
-    journal: JournalCopy = None,
     as_json: Json = False,
 ) -> None:
     """Move parked records that a later change has superseded to discarded/; nothing is deleted.
@@ -344,7 +341,6 @@ def discard(
         "because": because,
         "even_if_current": even_if_current,
         "from_stream": False,
-        "journal": journal,
         "execute": execute,
     }
     operation = FailuresDiscard(find_deployment(context.obj))

@@ -24,5 +24,4 @@ and each says what a resume has to do:
 - `ended`: leave it alone.
 
 `operation` does all of this for a command but its own steps; `commands` are `fanout runs`.
-`s3_copy` keeps a copy of the journal in S3.
 """

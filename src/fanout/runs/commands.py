@@ -23,7 +23,6 @@ from fanout.runs.ledger import Ledger, State
 from fanout.runs.operation import Operation, Words, print_report, resume
 from fanout.runs.options import Json, RunName, RunsDir, run_store
 from fanout.runs.report import LISTED_MAX, html_page, item_document, make_report, report_of
-from fanout.runs.s3_copy import fetch
 from fanout.runs.store import StoredRun
 from fanout.text import moment
 
@@ -44,10 +43,6 @@ Originals = Annotated[
 ]
 Execute = Annotated[
     bool, typer.Option("--execute", help="Begin a run that was only planned so far.")
-]
-Journal = Annotated[
-    str | None,
-    typer.Option("--journal", metavar="S3-URI", help="Bring the journal from its copy, if needed."),
 ]
 
 runs_app = typer.Typer(
@@ -126,7 +121,6 @@ def resume_run(
     of: Of = "",
     execute: Execute = False,
     runs_dir: RunsDir = None,
-    journal: Journal = None,
     as_json: Json = False,
 ) -> None:
     """Resume a run after a crash, an interruption or a stop; or begin one that was planned.
@@ -134,8 +128,6 @@ def resume_run(
     What was begun with --execute resumes without it. Exit codes as of the run's own command.
     """
     store = run_store(context.obj, runs_dir)
-    if journal is not None:
-        fetch(context.obj, journal, run, store.folder)
     stored = store.find(run, of=of)
     operation = operation_of(context, stored)
     if operation is None:

@@ -14,8 +14,8 @@ journal's header and calls `resume`. Both do the same, in this order:
 6. The verdict (an exit code and a sentence) follows from the items that are left or ended badly;
    the journal says `paused` or `finished`; the report is printed, with how to resume.
 
-The options of a run are a dictionary in its header. The engine reads `journal` (where a copy is
-kept), `execute`, and, if they are there, `rate` (items a second); the rest is the operation's own.
+The options of a run are a dictionary in its header. The engine reads `execute` and, if it
+is there, `rate` (items a second); the rest is the operation's own.
 """
 
 from abc import ABC, abstractmethod

@@ -27,14 +27,6 @@ Check = Annotated[
 Execute = Annotated[bool, typer.Option("--execute", help="Run it; otherwise only show the plan.")]
 
 
-JournalCopy = Annotated[
-    str | None,
-    typer.Option(
-        "--journal", metavar="S3-URI", help="Also copy the journal to s3://bucket/prefix."
-    ),
-]
-
-
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, a part of it, or `last`.")]
 
 
@@ -46,7 +38,7 @@ RunsDir = Annotated[
 
 def run_store(target: AwsTarget, runs_dir: Path | None) -> RunStore:
     """Where the journals are."""
-    return RunStore(runs_dir or target.state_folder / "runs", target=target)
+    return RunStore(runs_dir or target.state_folder / "runs")
 
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}

@@ -19,7 +19,6 @@ from fanout.errors import WrongUse
 from fanout.runs import journal as records
 from fanout.runs.journal import FORMAT, Clock, Entry, Journal, Kind, Record, clock
 from fanout.runs.ledger import Ledger, State
-from fanout.runs.s3_copy import JournalCopy, copy_for
 
 # Who is at work: the person on this machine, and whom AWS takes them for
 
@@ -80,9 +79,8 @@ class Run:
         ledger: where each item stands, and the run as a whole.
     """
 
-    def __init__(self, journal: Journal, *, copy: JournalCopy | None = None) -> None:
+    def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._copy = copy
         self.ledger = Ledger.of(records.read(journal.path))
         self.header = self.ledger.header
         self.options: dict[str, Any] = dict(self.header["options"])
@@ -114,9 +112,6 @@ class Run:
         """Write lines; they are on the disk when this returns, and may be acted upon."""
         for record in self._journal.append(*entries):
             self.ledger.apply(record)
-        # Between an intent and its step a long upload would let the lock expire unnoticed.
-        if self.is_frozen and all(entry.kind is not Kind.INTENT for entry in entries):
-            self._update_copy(at_once=False)
 
     def select(self, items: Iterable[Mapping[str, Any]]) -> None:
         """Add items to the selection, each with an `id`."""
@@ -128,7 +123,6 @@ class Run:
         """Close the selection."""
         count = self.ledger.count()
         self.record(records.frozen(cut_off=cut_off, count=count, left_out=left_out))
-        self._update_copy()
 
     def start(self, operator: Operator) -> None:
         """Work begins, for the first time or again. Steps that were under way become `unsure`."""
@@ -142,30 +136,20 @@ class Run:
         """Work stops with items left, which a resume does."""
         left = self.ledger.count() - self.ledger.count(State.ENDED)
         self.record(Entry(kind=Kind.PAUSED, fields={"why": why, "left": left}))
-        self._update_copy()
 
     def finish(self, complaint: str = "") -> None:
         """Every item has been dealt with; `complaint` says what is wrong all the same."""
         self.record(Entry(kind=Kind.FINISHED, fields={"why": complaint} if complaint else {}))
-        self._update_copy()
 
     def drop(self) -> None:
         """Close it and remove its journal: nothing was selected, so there is nothing to resume."""
-        self._copy = None
         self.close()
         self._journal.path.unlink()
 
     def close(self) -> None:
         """Let go of the file; the journal stays."""
-        self._update_copy()
         self._journal.close()
         self.ledger.close()
-
-    # Private functions
-
-    def _update_copy(self, *, at_once: bool = True) -> None:
-        if self._copy is not None:
-            self._copy.update(self._journal.path, at_once=at_once)
 
 
 _SECOND_LENGTH = len("20261126-142433")
@@ -200,16 +184,10 @@ class StoredRun:
 
 
 class RunStore:
-    """Every run that this person has made on this machine for one deployment.
+    """Every run that this person has made on this machine for one deployment."""
 
-    `target` is where a copy of a journal goes, if the option `journal` of a run asks for one.
-    """
-
-    def __init__(
-        self, folder: Path, *, target: AwsTarget | None = None, clock: Clock = clock
-    ) -> None:
+    def __init__(self, folder: Path, *, clock: Clock = clock) -> None:
         self.folder = folder
-        self._target = target
         self._clock = clock
 
     def create(
@@ -239,10 +217,9 @@ class RunStore:
             "options": dict(options),
             "operator": asdict(operator),
         }
-        copy = self._copy(options)
         first = Entry(kind=Kind.RUN, fields=fields)
         path = self.folder / f"{run_id}{_SUFFIX}"
-        return Run(Journal.create(path, first, clock=self._clock), copy=copy)
+        return Run(Journal.create(path, first, clock=self._clock))
 
     def open(self, name: str) -> Run:
         """Open a run to go on with it.
@@ -250,9 +227,7 @@ class RunStore:
         Raises:
             WrongUse: there is none of this name, or another process is at work on it.
         """
-        stored = self.find(name)
-        copy = self._copy(stored.fields["options"])
-        return Run(Journal(stored.path, clock=self._clock), copy=copy)
+        return Run(Journal(self.find(name).path, clock=self._clock))
 
     def find(self, name: str, *, of: str = "") -> StoredRun:
         """A run by its id, by an unambiguous part of it, or `last`; `of` a command or a group.
@@ -284,12 +259,6 @@ class RunStore:
     def records(self, name: str) -> Iterator[Record]:
         """The lines of a run, one by one."""
         return records.read(self.find(name).path)
-
-    # Private functions
-
-    def _copy(self, options: Mapping[str, Any]) -> JournalCopy | None:
-        uri = options.get("journal")
-        return copy_for(self._target, uri) if uri and self._target else None
 
 
 def _age(run: StoredRun) -> tuple[str, float, str]:

@@ -1,7 +1,6 @@
 """The ledger: where each item stands, as the journal's lines say."""
 
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 
 import pytest
 
@@ -147,15 +146,3 @@ def test_half_a_surrogate_pair_in_an_option_or_a_fact_spoils_no_journal(store):
         assert again.options == {"because": HALF}
         assert again.ledger.get("m-0").detail["why"] == HALF
     assert make_report(store.records("last")).fates == {"DISCARDED": 1}
-
-
-def test_no_copy_is_made_between_the_intent_of_a_step_and_its_end(run):
-    copied = []
-    run._copy = SimpleNamespace(update=lambda _path, *, at_once=False: copied.append(at_once))
-    sent = [{"id": "m-0", "ok": True}]
-    run.record(intent("send", ["m-0"]))
-    run.record(done("send", sent), intent("delete", ["m-0"]))
-    assert copied == []
-    run.record(done("delete", sent), ended([{"id": "m-0", "end": "SENT"}]))
-    run.finish()
-    assert copied == [False, False, True]
