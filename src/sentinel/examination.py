@@ -55,7 +55,10 @@ class Examination:
             "encryption": self._read("s3", "get_bucket_encryption", **bucket),
         }
         function = self._function(publisher.function_name)
-        topic = None
+        pipe = topic = None
+        if not is_mapping(name := publisher.mapping_id):
+            pipe = self._read("pipes", "describe_pipe", Name=name)
+            pipe = pipe or {"CurrentState": rules.MISSING}
         # The embedded AWS does not keep a topic's key.
         if self.bus.transport != "eventbridge" and not self.target.is_embedded:
             topic = self._read("sns", "get_topic_attributes", "Attributes", TopicArn=self.bus.arn)
@@ -66,6 +69,7 @@ class Examination:
             mapping=mapping,
             function=function,
             topic=topic,
+            pipe=pipe,
             denied=self._denied(function, needs_of_publisher(publisher, self.bus)),
             bucket_lacks=[name for name, is_there in kept.items() if not is_there],
         )

@@ -40,8 +40,9 @@ _REPORTS = "ReportBatchItemFailures"
 _OFF = {"Disabled", "Disabling"}
 _VISIBILITY_PER_TIMEOUT = 6
 """As Lambda's guide asks ("Using Lambda with Amazon SQS"), or a second worker gets the message."""
+_PIPE_RUNS = {"RUNNING", "STARTING", "CREATING", "UPDATING"}
 MISSING = "Missing"
-"""The `State` of a mapping that does not exist."""
+"""The `State` of a mapping, or `CurrentState` of a pipe, that does not exist."""
 Answer = Mapping[str, Any]
 
 
@@ -49,8 +50,8 @@ Answer = Mapping[str, Any]
 class PublisherFacts:
     """The publisher, and what it reads and writes.
 
-    `mapping` is None with a pipe; `denied` are actions that its role lacks; `bucket_lacks`: what
-    the failure store has not.
+    `mapping` is None with a pipe, and `pipe` without one; `denied` are actions that its role lacks;
+    `bucket_lacks`: what the failure store has not.
     """
 
     publisher: Publisher
@@ -59,6 +60,7 @@ class PublisherFacts:
     mapping: Answer | None
     function: Answer | None
     topic: Answer | None
+    pipe: Answer | None = None
     denied: Sequence[str] = ()
     bucket_lacks: Sequence[str] = ()
 
@@ -94,6 +96,8 @@ def check_publisher(facts: PublisherFacts, *, today: date) -> Iterator[Finding]:
     )
     if facts.mapping is not None:
         yield from _check_stream_mapping(facts.mapping)
+    if facts.pipe is not None:
+        yield from _check_pipe(facts.pipe)
     if facts.topic is not None and not facts.topic.get("KmsMasterKeyId"):
         yield warning(
             "its topic is not encrypted.",
@@ -168,6 +172,17 @@ def _check_stream_mapping(mapping: Answer) -> Iterator[Finding]:
             harm="The stream deletes a record after 24 hours, and it never comes to the store.",
             fix="Set MaximumRecordAgeInSeconds to 43200.",
         )
+
+
+def _check_pipe(pipe: Answer) -> Iterator[Finding]:
+    wrong, _ = _about("publisher")
+    harm = "No change is published; after 24 hours the stream deletes it."
+    if pipe["CurrentState"] == MISSING:
+        yield wrong("its pipe is gone.", harm=harm, fix="Deploy it again.")
+    elif pipe["CurrentState"] not in _PIPE_RUNS:
+        state = pipe["CurrentState"].lower().replace("_", " ")
+        fix = f"aws pipes start-pipe --name {pipe['Name']}"
+        yield wrong(f"its pipe is {state}.", harm=harm, fix=fix)
 
 
 # A subscriber

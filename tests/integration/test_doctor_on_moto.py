@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from integration.seeding_on_moto import PUBLISHER
 from integration.test_subscribers_on_moto import deploy
 
 pytestmark = pytest.mark.slow
@@ -28,6 +29,21 @@ def test_it_reads_queues_and_deliveries_and_says_what_it_can_not_read(aws, fanou
         ("risk", "its table gone does not exist."),
         ("alarms", "there are none."),
     }
+
+
+def test_a_pipe_that_is_stopped_or_gone_is_found(aws, fanout):
+    target = deploy("eventbridge").target
+    target.client("s3").create_bucket(
+        Bucket=PUBLISHER["failure_bucket"],
+        CreateBucketConfiguration={"LocationConstraint": target.region},
+    )
+    assert "publisher: its pipe is gone." in fanout("doctor").out
+    pipe, pipes = {"Name": PUBLISHER["mapping_id"]}, target.client("pipes")
+    arns = {name: f"arn:aws:any:::{name}" for name in ("Source", "Target", "RoleArn")}
+    pipes.create_pipe(**pipe, **arns)
+    assert "pipe" not in fanout("doctor").out
+    pipes.stop_pipe(**pipe)
+    assert "publisher: its pipe is stopped." in fanout("doctor").out
 
 
 def test_nobody_delivers_to_a_queue_after_its_subscription_is_gone(aws, fanout):

@@ -9,6 +9,7 @@ from customer_events.encoder import encode
 from fanout.watch.where import Search
 from integration.dlq_on_moto import make_subscriber
 from integration.seeding_on_moto import PUBLISHER
+from sentinel.discovery import find_subscriber
 from unit.fanout.dlq.dlq_fakes import text
 
 pytestmark = pytest.mark.slow
@@ -49,6 +50,13 @@ def test_a_change_that_only_the_dlq_has_is_found_there_and_the_look_is_counted(f
     assert "a receive of each of its 1 messages. 0 of them have 3 or more" in remarks
     look()
     assert "1 of them have 3 or more now" in look()[1]
+
+
+def test_a_queue_that_is_gone_is_said_and_hides_nothing_else(aws, fanout, dead):
+    aws.client("sqs").delete_queue(QueueUrl=find_subscriber(aws, "payments").queue_url)
+    shown = json.loads(fanout("where", "c-1", "--json").out)
+    assert [each["state"] for each in shown["changes"][0]["places"]] == ["dead"]
+    assert "the queue of payments: deploy it again" in " ".join(shown["remarks"])
 
 
 def test_a_person_sees_the_customer_and_the_change(fanout, dead):

@@ -25,11 +25,12 @@ from fanout.aws import AwsTarget
 from fanout.console import OUT, print_facts, print_json, table, working
 from fanout.dlq.diagnosis import diagnose
 from fanout.dlq.selection import dead_since
-from fanout.errors import WrongUse
+from fanout.errors import Refused, WrongUse
 from fanout.failures.records import Record, customer_of
 from fanout.failures.store import Deployment, find_deployment
 from fanout.runs.function import log_lines
 from fanout.runs.options import Json
+from fanout.sqs.queue import SqsQueue
 from fanout.sqs.scan import Sweep
 from fanout.sqs.subscription import Subscription, of_subscriber
 from fanout.streams.records import shape_record
@@ -219,7 +220,7 @@ class Search:
     def seen(self, subscriber: Subscriber, changes: Sequence[DayChange]) -> Seen:
         """What one subscriber shows: its row, then its log of what is missing, then its DLQ."""
         subscription = of_subscriber(self._target, subscriber)
-        waiting = subscription.queue.facts().depth.total
+        waiting = self._depth(subscription.queue)
         row = self._row(subscriber)
         seen = Seen(subscriber=subscriber, row=row, waiting=waiting, evidence={})
         settled = {State.APPLIED, State.SUPERSEDED, State.NOT_SELECTED}
@@ -230,11 +231,19 @@ class Search:
             for event_id in change.ids
         ]
         evidence = dict(self._logged(subscriber, missing))
-        if set(missing) - evidence.keys() and subscription.dlq.facts().depth.total:
+        if set(missing) - evidence.keys() and self._depth(subscription.dlq):
             evidence |= dict(self._dead(subscription))
         return replace(seen, evidence=evidence)
 
     # Private functions
+
+    def _depth(self, queue: SqsQueue) -> int:
+        """Messages in it; none where it is gone, which is a remark."""
+        try:
+            return queue.facts().depth.total
+        except Refused as error:
+            self.remarks.append(str(error))
+            return 0
 
     def _pages(self) -> Iterator[list[Record]]:
         client, arn = self._target.client("dynamodbstreams"), self._deployment.publisher.stream_arn

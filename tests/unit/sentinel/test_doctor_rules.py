@@ -136,6 +136,12 @@ def test_what_the_templates_deploy_breaks_no_rule():
         ({"bucket_lacks": ["versions", "encryption"]}, WARNING, "no versions and no encryption"),
         ({"mapping": {"State": MISSING}}, WRONG, "its mapping is gone"),
         (streamed(State="Disabled", UUID="u"), WRONG, "its mapping is disabled"),
+        ({"mapping": None, "pipe": {"CurrentState": MISSING}}, WRONG, "its pipe is gone"),
+        (
+            {"mapping": None, "pipe": {"CurrentState": "STOPPED", "Name": "p"}},
+            WRONG,
+            "its pipe is stopped",
+        ),
         ({"denied": ["sns:Publish on x"]}, WRONG, "may not sns:Publish on x"),
         ({"table": None}, WRONG, "the table accounts does not exist"),
         ({"function": None}, WRONG, "its function publisher does not exist"),

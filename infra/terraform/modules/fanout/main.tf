@@ -87,6 +87,7 @@ module "sentinel" {
     kms_key_arn = var.accounts_table.kms_key_arn
   }
   failure_bucket    = module.publisher.failure_bucket
+  pipe_name         = var.transport == "pipes" ? module.publisher.mapping_id : null
   compare_hours     = var.sentinel.compare_hours
   read_units        = var.sentinel.read_units
   package           = local.packages["sentinel"]

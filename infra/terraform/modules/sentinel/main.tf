@@ -81,6 +81,12 @@ locals {
       Resource = "*"
     },
   ]
+  looks_at_pipe = [for name in var.pipe_name[*] : {
+    Sid      = "LookAtThePipe"
+    Effect   = "Allow"
+    Action   = "pipes:DescribePipe"
+    Resource = "arn:${local.partition}:pipes:${local.here}:pipe/${name}"
+  }]
 }
 
 module "function" {
@@ -135,6 +141,7 @@ module "function" {
     }],
     local.looks,
     local.looks_at_bus,
+    local.looks_at_pipe,
   )
 }
 

@@ -34,6 +34,12 @@ variable "failure_bucket" {
   type        = string
 }
 
+variable "pipe_name" {
+  description = "Name of the pipe that publishes; null without one."
+  type        = string
+  default     = null
+}
+
 variable "compare_hours" {
   description = "How many hours a round over all customers takes; with 12 or less, each is compared within 24 hours even where a run is missed."
   type        = number

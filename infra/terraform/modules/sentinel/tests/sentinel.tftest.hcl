@@ -33,6 +33,19 @@ run "on_eventbridge_it_may_look_at_the_rules_of_the_bus_instead_of_a_topic" {
   }
 }
 
+run "it_may_look_at_the_pipe_that_publishes" {
+  command = apply
+
+  variables {
+    pipe_name = "fanout-publisher"
+  }
+
+  assert {
+    condition     = endswith(local.looks_at_pipe[0].Resource, ":pipe/fanout-publisher")
+    error_message = "Its own pipe alone."
+  }
+}
+
 run "a_prefix_a_round_and_a_rate_that_cannot_work_are_refused" {
   command = plan
 
