@@ -203,7 +203,7 @@ def check_subscriber(
         policy = dict(subscriber.filter)
         found = lint(policy, contract, transport=transport_of(policy), latest_state=False)
         for each in found:
-            if not each.warning:
+            if each.severity == "error":
                 fix = "Correct it; fanout schema lint-filter checks one."
                 yield wrong(f"its filter: {each.sentence}", harm="Events don't come.", fix=fix)
     if facts.mapping is not None:

@@ -105,7 +105,9 @@ def apply(terraform: Workspace):
 def selected(filter_, kinds):
     """The kinds of message that a filter lets through; each either always or never."""
     found = branches(filter_)
-    verdicts = {(kind.type, kind.transition): matches(found, kind) for kind in kinds}
+    verdicts = {
+        (kind.type, f"{kind.previous_status}>{kind.status}"): matches(found, kind) for kind in kinds
+    }
     assert Match.SOMETIMES not in verdicts.values()
     return {kind for kind, verdict in verdicts.items() if verdict is Match.ALWAYS}
 

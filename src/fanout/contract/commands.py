@@ -130,21 +130,12 @@ def lint_filter(
         document, read_contract(schemas), transport=language, latest_state=latest_state
     )
     if as_json:
-        listed = [
-            {
-                "rule": each.rule,
-                "key": each.path,
-                "severity": "warning" if each.warning else "error",
-                "sentence": each.sentence,
-            }
-            for each in findings
-        ]
+        listed = [each._asdict() for each in findings]
         print_json({"transport": language.value, "findings": listed})
     else:
         for each in findings:
-            severity = "warning" if each.warning else "wrong"
-            OUT.print(severity, f"[{each.rule}]", each.sentence, markup=False)
-    faults = sum(not each.warning for each in findings)
+            OUT.print(each.severity, f"[{each.rule}]", each.sentence, markup=False)
+    faults = sum(each.severity == "error" for each in findings)
     if faults:
         raise Found(f"{file}: {faults} {'fault' if faults == 1 else 'faults'}.")
     if not as_json:

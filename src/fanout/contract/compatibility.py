@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -107,7 +108,7 @@ Catalogue = Mapping[str, Published]
 """Every published schema of a folder, by name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One reason why a change needs a new major version.
 
@@ -122,9 +123,9 @@ class Finding:
             rule yields none.
     """
 
+    direction: Direction
     steps: Steps
     rule: str
-    direction: Direction
     says: str
     values: tuple[Any, ...] = ()
     hits: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -266,20 +267,14 @@ def _broken_promises(new: Published) -> Iterator[Finding]:
         return
     fields = new.schema.get("properties", {})
     statuses = fields.get(new.status_field, {}).get("enum") if new.status_field else None
+    broken = partial(Finding, Direction.FORWARD, rule="subscribers")
     for each in new.subscribers:
         for name in sorted(each.fields - set(fields)):
             says = f"{each.name} relies on the field, and the schema does not declare it"
-            yield _promise(Direction.FORWARD, (name,), says, {each.name: [name]})
+            yield broken((name,), says=says, hits={each.name: [name]})
         for status in sorted(each.statuses - set(statuses or each.statuses)):
             says = f"{each.name} relies on the status {status}, which can't occur"
-            steps = (str(new.status_field),)
-            yield _promise(Direction.FORWARD, steps, says, {each.name: [status]})
-
-
-def _promise(
-    direction: Direction, steps: Steps, says: str, hits: Mapping[str, Sequence[str]]
-) -> Finding:
-    return replace(_finding(direction, steps, "subscribers", says), hits=hits)
+            yield broken((str(new.status_field),), says=says, hits={each.name: [status]})
 
 
 def _gone(old: Published, today: dt.date) -> Checked:
@@ -290,7 +285,8 @@ def _gone(old: Published, today: dt.date) -> Checked:
         "the published schema is gone, while its documents may still lie in queues, DLQs and "
         "archives: restore it, with a sunset that has passed and no subscriber, before it may go"
     )
-    finding = _promise(Direction.BACKWARD, (), says, {each.name: [] for each in old.subscribers})
+    hits: dict[str, list[str]] = {each.name: [] for each in old.subscribers}
+    finding = Finding(Direction.BACKWARD, (), "subscribers", says, hits=hits)
     return Checked(name=old.name, state=State.BROKEN, findings=(finding,))
 
 
@@ -365,25 +361,25 @@ def _refusals(
     readers, documents = direction.sides
     for name in sorted({*reader.get("required", ())} - {*writer.get("required", ())}):
         says = f"{readers} require the field, {documents} may lack it"
-        yield _finding(direction, (*steps, name), "required", says)
+        yield Finding(direction, (*steps, name), "required", says)
     are_constants = all(_listed("enum", side) is not None for side in (writer, reader))
     types = None if are_constants else _unlisted("type", writer, reader)  # constants say more
     if types is not None:
         says = f"{documents} may be {' or '.join(types)}, which {readers} refuse"
-        yield _finding(direction, steps, "type", says)
+        yield Finding(direction, steps, "type", says)
     constants = _unlisted("enum", writer, reader)
     if constants is not None:
         rule = "const" if "const" in reader else "enum"
         says = f"{readers} don't list {_named(constants)} that {documents} may hold"
-        yield _finding(direction, steps, rule, says, constants)
+        yield Finding(direction, steps, rule, says, constants)
     for keyword in _UNIONS:
         if _unlisted(keyword, writer, reader) is not None:
             says = f"{documents} may use an alternative that {readers} don't have"
-            yield _finding(direction, steps, keyword, says)
+            yield Finding(direction, steps, keyword, says)
     for keyword in sorted(reader.keys() - _COMPARED_APART):
         if _is_looser(keyword, writer, reader):
             says = f"{documents} need not meet the `{keyword}` of {readers}"
-            yield _finding(direction, steps, keyword, says)
+            yield Finding(direction, steps, keyword, says)
 
 
 def _unlisted(keyword: str, writer: Rules, reader: Rules) -> tuple[Any, ...] | None:
@@ -428,13 +424,13 @@ def _new_field(old: Rules, steps: Steps) -> Iterator[Finding]:
     """An optional field is compatible where fields are declared and others are ignored."""
     if old.get("additionalProperties") is False:
         says = "old readers allow no such field, new documents may have it"
-        yield _finding(Direction.FORWARD, steps, "additionalProperties", says)
+        yield Finding(Direction.FORWARD, steps, "additionalProperties", says)
     elif "additionalProperties" in old:
         says = "the old schema has a rule for fields that it does not name, and this is one"
         yield from _both(steps, "additionalProperties", says)
     elif "properties" not in old:
         says = "the old schema declared no field, so old documents may hold anything under its name"
-        yield _finding(Direction.BACKWARD, steps, "properties", says)
+        yield Finding(Direction.BACKWARD, steps, "properties", says)
 
 
 def _rules(schema: Any) -> Rules:
@@ -485,15 +481,9 @@ def _resolved(root: Any, schema: Any) -> Any:
     return schema
 
 
-def _finding(
-    direction: Direction, steps: Steps, rule: str, says: str, values: tuple[Any, ...] = ()
-) -> Finding:
-    return Finding(steps=steps, rule=rule, direction=direction, says=says, values=values)
-
-
 def _both(steps: Steps, rule: str, says: str) -> Iterator[Finding]:
     """Which side breaks is not decided: both count."""
-    return (_finding(direction, steps, rule, says) for direction in Direction)
+    return (Finding(direction, steps, rule, says) for direction in Direction)
 
 
 def _named(values: Iterable[Any]) -> str:

@@ -4,7 +4,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from sentinel.contract.filters import (
     NO_STATUS,
@@ -33,13 +33,13 @@ _LISTED_MAX = 3
 class Finding(NamedTuple):
     """One thing that is wrong: a stable `rule`, a sentence, and the key in the filter.
 
-    `warning`: the filter may stay, but its author should know.
+    With the severity `warning` the filter may stay, but its author should know.
     """
 
     rule: str
     sentence: str
-    path: str = ""
-    warning: bool = False
+    key: str = ""
+    severity: Literal["error", "warning"] = "error"
 
 
 class Limits(NamedTuple):
@@ -283,7 +283,7 @@ def _hidden_of_type(type_name: str, seen: dict[tuple[str, str], Match]) -> Itera
             "before, such an event is the only one that shows the leave; add "
             f'{{"prefix": "{NO_STATUS}>"}} to transition.'
         )
-        yield Finding("unknown-status-before", sentence, warning=True)
+        yield Finding("unknown-status-before", sentence, severity="warning")
 
 
 def _hidden(type_name: str, entered: list[str], seen: dict[tuple[str, str], Match]) -> Finding:

@@ -332,11 +332,6 @@ class Kind:
     status: str
     fields: Mapping[str, Domain]
 
-    @property
-    def transition(self) -> str:
-        """`ACTIVE>SUSPENDED`."""
-        return f"{self.previous_status}>{self.status}"
-
 
 def matches(alternatives: list[list[Clause]], kind: Kind) -> Match:
     """Whether a filter lets through all, some or none of the messages of a kind."""

@@ -61,7 +61,7 @@ def test_a_filter_that_hides_a_leave_is_refused_for_a_latest_state_subscriber_al
     assert rules(document) == []
     found = findings(document, latest_state=True)
     assert {one.rule for one in found} == {"hidden-leave"}
-    assert not any(one.warning for one in found)
+    assert not any(one.severity == "warning" for one in found)
 
 
 def test_the_refusal_names_the_status_the_hidden_transitions_and_the_way_out():
@@ -79,7 +79,7 @@ def test_leaves_without_all_entries_are_refused_too():
 
 def test_without_the_leaves_of_an_unknown_status_before_there_is_a_warning_and_no_refusal():
     found = findings({"schema_version": ["2"], "transition": BOTH_ENDS}, latest_state=True)
-    assert [(one.rule, one.warning) for one in found] == [("unknown-status-before", True)]
+    assert [(one.rule, one.severity) for one in found] == [("unknown-status-before", "warning")]
 
 
 def test_a_finding_about_a_dead_value_comes_before_the_question_of_leaves():

@@ -91,13 +91,13 @@ def test_what_can_never_match_is_named_with_what_was_expected(document, rule, wo
     found = findings(document)
     assert {one.rule for one in found} == {rule}
     assert all(word in found[0].sentence for word in words), found[0].sentence
-    assert found[0].path in found[0].sentence
-    assert not found[0].warning
+    assert found[0].key in found[0].sentence
+    assert found[0].severity == "error"
 
 
 def test_one_dead_value_among_living_ones_is_the_only_finding():
     [found] = findings({"status": ["ACTIVE", "FROZEN"], "schema_version": ["2"]})
-    assert (found.rule, found.path) == ("unknown-value", "status")
+    assert (found.rule, found.key) == ("unknown-value", "status")
 
 
 def test_a_dead_alternative_is_found_inside_or():
@@ -296,5 +296,7 @@ def test_a_filter_that_is_called_good_is_taken_and_read_alike_by_another_eventbr
             [previous] = kind.fields["detail.data.previous_status"].values
             event = detail(status=now, previous_status=previous)
             verdict = matches(branches(pattern), kind)
-            assert (verdict is Match.ALWAYS) is _matches_detail(event, compiled), kind.transition
+            assert (verdict is Match.ALWAYS) is _matches_detail(event, compiled), (
+                f"{kind.previous_status}>{kind.status}"
+            )
             assert verdict is not Match.SOMETIMES
