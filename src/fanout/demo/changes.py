@@ -96,34 +96,28 @@ def read(path: Path) -> Iterator[tuple[int, Change]]:
         raise WrongUse(f"{path}: expected a name that ends in .jsonl (JSON Lines) or .csv.")
     if path.exists() and not path.is_file():
         raise WrongUse(f"{path} is no regular file; it is read twice, so a pipe will not do.")
+    number = 0
+
+    def lines(file: IO[bytes]) -> Iterator[str]:
+        """Each bounded, so that a file without line ends is no trap."""
+        nonlocal number
+        while line := file.readline(LINE_LENGTH_MAX + 1):
+            number += 1
+            if len(line) > LINE_LENGTH_MAX:
+                raise ValueError(f"expected at most {LINE_LENGTH_MAX:,} bytes")
+            yield line.decode("utf-8-sig")
+
     try:
         with path.open("rb") as file:
-            lines = _Lines(file)
-            try:
-                for change in reader(lines):
-                    yield lines.number, change
-            except (ValueError, csv.Error) as error:
-                raise _bad_line(path, lines.number, _expected(error)) from None
+            for change in reader(lines(file)):
+                yield number, change
+    except (ValueError, csv.Error) as error:
+        raise _bad_line(path, number, _expected(error)) from None
     except OSError as error:
         raise WrongUse(f"{path} can't be read: {error.strerror}.") from None
 
 
 # Private functions
-
-
-class _Lines:
-    """The file's lines as text, each bounded, so that a file without line ends is no trap."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self.number = 0
-
-    def __iter__(self) -> Iterator[str]:
-        while line := self._file.readline(LINE_LENGTH_MAX + 1):
-            self.number += 1
-            if len(line) > LINE_LENGTH_MAX:
-                raise ValueError(f"expected at most {LINE_LENGTH_MAX:,} bytes")
-            yield line.decode("utf-8-sig")
 
 
 def _json_lines(lines: Iterable[str]) -> Iterator[Change]:
