@@ -157,15 +157,23 @@ def build_package(
         for platform in PLATFORMS[arch]
     ]
     path = output / f"{service}-{arch}.zip"
-    kept = project.cache / f"{service}-{arch}-{_digest(project, staged)}.zip"
+    kept = cache / f"{service}-{arch}-{_digest(project, staged)}.zip"
     try:
-        _place(path, kept.read_bytes())
+        content = kept.read_bytes()
     except FileNotFoundError:
-        _pack(project, service, staged, path=path, interpreter=interpreter)
+        content = _pack(project, service, staged, interpreter)
         if arch == "local":
-            require_start(path, service, interpreter)
-        _keep(path, kept)
-    content = path.read_bytes()
+            require_start(content, service, interpreter)
+        for older in cache.glob(f"{path.stem}-*.zip"):
+            older.unlink(missing_ok=True)
+        _place(kept, content)
+    try:
+        _place(path, content)
+    except OSError as error:
+        raise Refused(
+            f"The output folder {output} can't be written ({error.strerror}): "
+            "make it writable or name another with --output."
+        ) from None
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         unzipped_bytes = sum(entry.file_size for entry in archive.infolist())
     return BuiltPackage(
@@ -196,7 +204,7 @@ def first_party(project: Project, service: str) -> dict[str, Path]:
     return own | {name: Path(path) for name, path in imported.items() if path}
 
 
-def require_start(path: Path, service: str, interpreter: Interpreter) -> None:
+def require_start(package: bytes, service: str, interpreter: Interpreter) -> None:
     """Import the service from the very zip, in an interpreter that sees nothing else.
 
     Raises:
@@ -204,8 +212,7 @@ def require_start(path: Path, service: str, interpreter: Interpreter) -> None:
     """
     script = f"import sys; sys.path.insert(0, sys.argv[1]); import {service}.bootstrap"
     with tempfile.TemporaryDirectory(prefix="fanout-start-") as folder:
-        with zipfile.ZipFile(path) as archive:
-            archive.extractall(folder)
+        zipfile.ZipFile(io.BytesIO(package)).extractall(folder)
         answer = subprocess.run(  # noqa: S603 - an interpreter that we chose, no shell
             [interpreter.path, "-I", "-S", "-B", "-c", script, folder],
             capture_output=True,
@@ -214,19 +221,14 @@ def require_start(path: Path, service: str, interpreter: Interpreter) -> None:
             env={},
         )
     if answer.returncode:
-        path.unlink()
         raise Refused(
-            f"{path.name} does not start: {answer.stderr.strip().splitlines()[-1]}. A distribution "
+            f"The package does not start: {answer.stderr.strip().splitlines()[-1]}. A distribution "
             f"that {service} imports belongs into requirements/{service}.in; then run `make lock`."
         )
 
 
-def write_zip(path: Path, files: Mapping[str, Path]) -> bytes:
-    """Write `files` (name in the archive to file); the bytes, which it returns, depend on these.
-
-    Raises:
-        Refused: the folder can't be written.
-    """
+def zipped(files: Mapping[str, Path]) -> bytes:
+    """A zip of `files` (name in the archive to file); its bytes depend on these alone."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for name in sorted(files):
@@ -234,21 +236,18 @@ def write_zip(path: Path, files: Mapping[str, Path]) -> bytes:
             entry.create_system = _UNIX
             entry.external_attr = 0o100644 << 16
             archive.writestr(entry, files[name].read_bytes(), zipfile.ZIP_DEFLATED, _LEVEL)
-    _place(path, packed.getvalue())
     return packed.getvalue()
 
 
 # Private functions
 
 
-def _pack(
-    project: Project, service: str, staged: list[Path], *, path: Path, interpreter: Interpreter
-) -> None:
+def _pack(project: Project, service: str, staged: list[Path], interpreter: Interpreter) -> bytes:
     with tempfile.TemporaryDirectory(prefix="fanout-package-") as scratch:
         root = Path(scratch)
         _copy_first_party(project, service, root)
         dependencies.compile_tree(root, interpreter)
-        write_zip(path, _merge(staged) | _files(root))
+        return zipped(_merge(staged) | _files(root))
 
 
 def _files(folder: Path) -> dict[str, Path]:
@@ -277,16 +276,11 @@ def _merge(folders: list[Path]) -> dict[str, Path]:
 
 
 def _place(path: Path, content: bytes) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".unfinished")  # a full disk leaves no half package in place
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
-    except OSError as error:
-        raise Refused(
-            f"The output folder {path.parent} can't be written ({error.strerror}): "
-            "make it writable or name another with --output."
-        ) from None
+    """In one step: a full disk leaves no half package, and another build none of its own."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(f".unfinished-{os.getpid()}")
+    unfinished.write_bytes(content)
+    unfinished.replace(path)
 
 
 def _digest(project: Project, staged: list[Path]) -> str:
@@ -303,14 +297,6 @@ def _digest(project: Project, staged: list[Path]) -> str:
             digest.update(file.relative_to(project.root).as_posix().encode())
             digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()[:32]
-
-
-def _keep(path: Path, kept: Path) -> None:
-    """Keep the package for the next build, in place of the one before."""
-    for older in kept.parent.glob(f"{path.stem}-*.zip"):
-        older.unlink(missing_ok=True)
-    with tempfile.TemporaryDirectory(dir=kept.parent, prefix="partial-") as folder:
-        shutil.copyfile(path, Path(folder, path.name)).replace(kept)
 
 
 def _copy_first_party(project: Project, service: str, root: Path) -> None:

@@ -51,13 +51,30 @@ def test_a_package_of_the_same_sources_is_taken_from_the_last_build(
     project = small_clone()
     first = build_shop(project)
     with monkeypatch.context() as patch:
-        patch.setattr(build, "write_zip", None)
+        patch.setattr(build, "zipped", None)
         assert replace(build_shop(project, "again"), path=first.path) == first
     (project.sources / "contract" / "prices.json").write_text('{"apple": 4}')
     changed = build_shop(project)
     assert changed.sha256 != first.sha256
     [kept] = project.cache.glob("*.zip")
     assert kept.read_bytes() == changed.path.read_bytes()
+
+
+def test_an_output_that_is_no_folder_gets_one_sentence(small_clone, build_shop, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Refused, match=r"can't be written .* or name another with --output"):
+        build_shop(small_clone(), "file")
+
+
+def test_a_build_that_fails_leaves_the_package_before(small_clone, build_shop):
+    project = small_clone()
+    path = build_shop(project).path
+    whole = path.read_bytes()
+    (project.sources / "shop" / "bootstrap.py").write_text("import nowhere\n")
+    with pytest.raises(Refused, match="does not start"):
+        build_shop(project)
+    assert path.read_bytes() == whole
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_every_source_has_a_compiled_file_never_checked_naming_its_path_on_lambda(
