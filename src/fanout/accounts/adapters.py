@@ -30,9 +30,7 @@ def find_rule(subscriber: str, named: str | None) -> Rule | None:
         package = f"{subscriber.replace('-', '_')}_consumer"
         if find_spec(package) and find_spec(f"{package}.rule"):
             path = f"{package}.rule:attributes"
-    rule: Rule | None = None
-    if path not in {None, "none"}:
-        rule = _function("--rule", path)
+    rule: Rule | None = None if path in {None, "none"} else _function("--rule", path)
     return rule
 
 

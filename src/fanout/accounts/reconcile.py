@@ -31,7 +31,7 @@ from fanout.runs.operation import Ending, Nothing, Plan, Selecting, Words, Work,
 from fanout.runs.options import Json, Reveal, RunsDir, run_store
 from fanout.runs.pace import Stopping
 from fanout.runs.store import Run, find_operator
-from fanout.sqs.queue import SqsQueue
+from fanout.sqs.subscription import of_subscriber
 from fanout.text import mask_customer, span
 from sentinel.compare import Expectation, StoredRow, own_attributes
 from sentinel.contract.followed import followed_statuses
@@ -337,13 +337,9 @@ class Reconcile(QueueOperation):
         }
 
     def _failures(self, stopping: Stopping) -> Iterator[Failure]:
-        publisher, subscriber = self.publisher, self.subscriber
-        yield from stored_failures(
-            self.target.client("s3"), publisher.failure_bucket, publisher.customer_id_attribute
-        )
-        sqs = self.target.client("sqs")
-        dlq = SqsQueue(sqs, subscriber.dlq_url, what=f"the DLQ of {subscriber.name}")
-        yield from dead_letters(dlq, stopping)
+        bucket, key = self.publisher.failure_bucket, self.publisher.customer_id_attribute
+        yield from stored_failures(self.target.client("s3"), bucket, key)
+        yield from dead_letters(of_subscriber(self.target, self.subscriber).dlq, stopping)
 
     def _repair(self, run: Run, work: Work) -> Ending:
         send_repairs(
@@ -484,20 +480,14 @@ def _conclude(report: Mapping[str, Any]) -> None:
 
 def put_drifted_rows(cloudwatch: Any, count: int, *, deployment: str, subscriber: str) -> None:
     """Write one data point of the metric that an alarm watches; 0: a reconcile found nothing."""
-    cloudwatch.put_metric_data(
-        Namespace=NAMESPACE,
-        MetricData=[
-            {
-                "MetricName": DRIFTED_ROWS.name,
-                "Dimensions": [
-                    {"Name": "deployment", "Value": deployment},
-                    {"Name": "subscriber", "Value": subscriber},
-                ],
-                "Value": count,
-                "Unit": DRIFTED_ROWS.unit,
-            }
-        ],
-    )
+    of = {"deployment": deployment, "subscriber": subscriber}
+    data = {
+        "MetricName": DRIFTED_ROWS.name,
+        "Dimensions": [{"Name": name, "Value": value} for name, value in of.items()],
+        "Value": count,
+        "Unit": DRIFTED_ROWS.unit,
+    }
+    cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=[data])
 
 
 def print_report(report: Mapping[str, Any]) -> None:

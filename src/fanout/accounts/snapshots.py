@@ -17,6 +17,7 @@ from fanout.aws import AwsTarget
 from fanout.errors import Refused, WrongUse
 from fanout.runs.operation import Operation
 from fanout.sqs.queue import Sending, SqsQueue, batches
+from fanout.sqs.subscription import of_subscriber
 from sentinel.discovery import Publisher, Subscriber
 from sentinel.snapshots import Snapshot
 
@@ -126,8 +127,7 @@ class QueueOperation(Operation):
 
     def queue(self) -> SqsQueue:
         """The subscriber's queue."""
-        name, url = self.subscriber.name, self.subscriber.queue_url
-        return SqsQueue(self.target.client("sqs"), url, what=f"the queue of {name}")
+        return of_subscriber(self.target, self.subscriber).queue
 
     def sender(self) -> Callable[[Sequence[CustomerStatusChanged]], None]:
         """Sends events to the queue; see `send_events`."""

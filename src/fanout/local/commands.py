@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from fanout.aws import AwsTarget
-from fanout.console import ERR, OUT, print_json, table, working
+from fanout.console import ERR, OUT, print_facts, print_json, working
 from fanout.errors import Found, WrongUse
 from fanout.local import runtime
 from fanout.local.deployment import LocalDeployment
@@ -213,11 +213,9 @@ def _show(deployment: LocalDeployment, *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(deployment))
         return
-    names = table("The embedded AWS", "what", "name")
-    for name, value in asdict(deployment).items():
-        if value != "" and not (deployment.is_bare and name == "example_item"):
-            names.add_row(name.replace("_", " "), str(value))
-    OUT.print(names)
+    names = asdict(deployment) | ({"example_item": ""} if deployment.is_bare else {})
+    facts = ((name.replace("_", " "), value) for name, value in names.items())
+    print_facts("The embedded AWS", facts)
     OUT.print("\nPoint any AWS client at it:\n")
     OUT.print(f"  {deployment.export_line()}", markup=False)
     if deployment.is_bare:
@@ -229,20 +227,23 @@ def _show(deployment: LocalDeployment, *, as_json: bool) -> None:
 
 def _show_status(now: Mapping[str, Any]) -> None:
     poller, lag = now["poller"], now["lag_seconds"]
-    rows = table("The embedded AWS", "what", "now")
-    rows.add_row("running since", now["deployment"]["started_at"])
-    rows.add_row("endpoint", now["deployment"]["endpoint_url"])
-    for name, depth in (("payments queue", now["queue"]), ("payments DLQ", now["dlq"])):
-        if depth:
-            rows.add_row(name, f"{depth['waiting']} waiting, {depth['in_flight']} in flight")
-    rows.add_row("stream records read", str(poller["records_read"]))
-    rows.add_row("stream records pending", str(poller["pending_records"]))
-    rows.add_row(
-        "publisher's lag", "unknown: not read to the end" if lag is None else f"{lag:.1f} s"
+    queue, dlq = (
+        depth and f"{depth['waiting']} waiting, {depth['in_flight']} in flight"
+        for depth in (now["queue"], now["dlq"])
     )
-    if poller["last_error"]:
-        rows.add_row("latest error", escape(poller["last_error"]))
-    OUT.print(rows)
+    print_facts(
+        "The embedded AWS",
+        [
+            ("running since", now["deployment"]["started_at"]),
+            ("endpoint", now["deployment"]["endpoint_url"]),
+            ("payments queue", queue),
+            ("payments DLQ", dlq),
+            ("stream records read", poller["records_read"]),
+            ("stream records pending", poller["pending_records"]),
+            ("publisher's lag", "unknown: not read to the end" if lag is None else f"{lag:.1f} s"),
+            ("latest error", poller["last_error"]),
+        ],
+    )
 
 
 def _await_end(state: Path) -> None:

@@ -148,9 +148,6 @@ def describe(target: AwsTarget, *, state_dir: Path, emulator_pid: int) -> LocalD
             f"/{target.prefix}/subscribers/{SUBSCRIBER} names no function or no table: "
             "the template has to write both."
         )
-    mappings = target.client("lambda").list_event_source_mappings(
-        FunctionName=payments.function_name, EventSourceArn=payments.queue_arn
-    )["EventSourceMappings"]
     return replace(
         describe_bare(target, state_dir=state_dir, emulator_pid=emulator_pid),
         accounts_table=publisher.accounts_table,
@@ -163,7 +160,7 @@ def describe(target: AwsTarget, *, state_dir: Path, emulator_pid: int) -> LocalD
         publisher_function=publisher.function_name,
         payments_function=payments.function_name,
         publisher_mapping_id=publisher.mapping_id,
-        payments_mapping_id=mappings[0]["UUID"],
+        payments_mapping_id=payments.mapping_id or "",
         example_item=_example_item(publisher),
     )
 
