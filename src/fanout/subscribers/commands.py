@@ -20,7 +20,8 @@ from fanout.subscribers.removal import Removal, drain, read_removal, require_con
 from fanout.text import moment
 from sentinel.contract.filters import Transport
 
-TIMEOUT_DEFAULT_SECONDS = 600
+DRAIN_SECONDS = 600
+"""How long `remove` waits for the queue to be empty."""
 
 subscribers_app = typer.Typer(
     name="subscribers",
@@ -190,9 +191,6 @@ def remove(
     abandon: Annotated[
         bool, typer.Option("--abandon", help="Don't wait for the queue: its messages are lost.")
     ] = False,
-    timeout_seconds: Annotated[
-        int, typer.Option(min=1, help="How long to wait for the queue to be empty.")
-    ] = TIMEOUT_DEFAULT_SECONDS,
     execute: Annotated[bool, typer.Option("--execute", help="Do it; else only the plan.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -216,7 +214,7 @@ def remove(
     unsubscribe(target, before)
     ERR.print("Unsubscribed: nothing new arrives.")
     if not abandon:
-        _drain(target, before, timeout_seconds)
+        _drain(target, before)
     # The consumer may have parked some of what it drained.
     after = read_removal(target, name)
     if as_json:
@@ -229,16 +227,16 @@ def remove(
         raise typer.Exit(ExitCode.FOUND)
 
 
-def _drain(target: AwsTarget, removal: Removal, timeout_seconds: int) -> None:
+def _drain(target: AwsTarget, removal: Removal) -> None:
     left = waiting = removal.queue.total
     with progress() as bar:
         task = bar.add_task("messages left", total=waiting or 1)
-        for depth in drain(target, removal, timeout_seconds=timeout_seconds):
+        for depth in drain(target, removal, timeout_seconds=DRAIN_SECONDS):
             left = depth.total
             bar.update(task, completed=max(0, waiting - left))
     if left:
         raise Found(
-            f"{left:,} messages are still in the queue after {timeout_seconds} seconds; "
+            f"{left:,} messages are still in the queue after {DRAIN_SECONDS} seconds; "
             "nothing new arrives. Run the command again before you delete the stack."
         )
 

@@ -1,7 +1,6 @@
 """`fanout doctor`: the deployment against the rules, each finding with its harm and its fix."""
 
 from dataclasses import asdict
-from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -17,16 +16,13 @@ from sentinel.findings import Asking, Severity
 def doctor(
     context: typer.Context,
     *,
-    severity: Annotated[
-        Severity, typer.Option(help="With --check: the mildest finding that counts.")
-    ] = Severity.WRONG,
     check: Check = False,
     as_json: Json = False,
 ) -> None:
     """Check how everything is set up, against what has to be so that nothing is lost.
 
     Changes nothing. Asks IAM what the functions' roles may do.
-    Exit code 0; with --check 1 for a finding that severe; 2 where nothing is deployed.
+    Exit code 0; with --check 1 where something is wrong; 2 where nothing is deployed.
     """
     found = examine(context.obj, Asking())
     if as_json:
@@ -37,6 +33,5 @@ def doctor(
         findings_module.show(found)
         if context.obj.is_embedded:
             OUT.print("Alarms are not available here.", style="dim")
-    order = list(Severity)
-    if check and any(order.index(each.severity) <= order.index(severity) for each in found):
+    if check and any(each.severity is Severity.WRONG for each in found):
         raise typer.Exit(int(ExitCode.FOUND))
