@@ -101,6 +101,15 @@ def test_a_schema_without_what_is_read_of_it_is_refused(clone, file, name):
             run(*command)
 
 
+def test_a_description_that_is_no_text_is_refused(clone):
+    path = clone / FOLDER / "v2.schema.json"
+    schema = read_json(path)
+    schema["properties"]["status"]["description"] = 7
+    path.write_text(json.dumps(schema))
+    with pytest.raises(WrongUse, match=r"`properties.status.description`: .* string"):
+        run("generate", "docs")
+
+
 def test_a_field_that_is_filtered_by_lists_its_values(clone):
     path = clone / FOLDER / "v2.schema.json"
     path.write_text(json.dumps(without(read_json(path), ("properties", "status", "enum"))))

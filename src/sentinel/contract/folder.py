@@ -121,10 +121,14 @@ class _Registry(_Form):
         return self
 
 
+class _Property(_Form):
+    description: str = ""
+
+
 class _Schema(_Form):
     id_: Annotated[str, Field(alias="$id")]
     description: str
-    properties: dict[str, dict[str, Any]]
+    properties: dict[str, _Property]
 
 
 def parse_registry(text: str, where: str, *, complete: bool = False) -> dict[str, Any]:
