@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -168,7 +167,7 @@ def render_page(contract: Contract) -> str:
     environment = templates(_TEMPLATES, html=True)
     environment.filters.update(
         json=lambda value: json.dumps(value, indent=2, ensure_ascii=False),
-        day=_day,
+        day=lambda value: f"{value.day} {value:%B %Y}",
         words=_words,
         prose=_prose,
         rows=side_by_side,
@@ -176,10 +175,6 @@ def render_page(contract: Contract) -> str:
     )
     page = environment.get_template("page.html.jinja")
     return page.render(events=contract.events, attributes=fields_of(contract.envelope))
-
-
-def _day(value: date) -> str:
-    return f"{value.day} {value:%B %Y}"
 
 
 def _prose(text: str) -> Markup:
