@@ -4,6 +4,7 @@ Each test shows a fault as it is. One that fails tells good news: take its shim 
 """
 
 import json
+import uuid
 import zipfile
 from importlib.metadata import version
 from io import BytesIO
@@ -190,34 +191,56 @@ def test_a_receive_completes_each_message_anew_unless_we_repair_it(monkeypatch):
     assert message["receive_count"] == 0
 
 
-def test_a_batch_call_asks_for_an_action_that_aws_does_not_have(strict_emulator):
-    topic = strict_emulator.client("sns").create_topic(Name="strict")["TopicArn"]
-    iam = strict_emulator.client("iam")
-    iam.create_user(UserName="publisher")
-    statement = {"Effect": "Allow", "Action": "sns:Publish", "Resource": topic}
+def user_who_may(strict_emulator, statements):
+    """Make a user with these permissions; a client of a service as they are."""
+    iam, name = strict_emulator.client("iam"), f"user-{uuid.uuid4().hex[:8]}"
+    iam.create_user(UserName=name)
     iam.put_user_policy(
-        UserName="publisher",
-        PolicyName="publish",
-        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+        UserName=name,
+        PolicyName="policy",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": statements}),
     )
-    key = iam.create_access_key(UserName="publisher")["AccessKey"]
-    sns = boto3.client(
-        "sns",
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return lambda service: boto3.client(
+        service,
         endpoint_url=strict_emulator.target.endpoint_url,
         region_name=strict_emulator.target.region,
         aws_access_key_id=key["AccessKeyId"],
         aws_secret_access_key=key["SecretAccessKey"],
     )
+
+
+def shimmed(statement):
+    """The statements of a role that has this one, as the emulator is given them."""
+    policy = {"PolicyDocument": {"Statement": [statement]}}
+    role = {"Type": "AWS::IAM::Role", "Properties": {"Policies": [policy]}}
+    deployed = stack.for_emulator({"Resources": {"Role": role}}, {})["Resources"]["Role"]
+    return deployed["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+
+
+def test_a_batch_call_asks_for_an_action_that_aws_does_not_have(strict_emulator):
+    topic = strict_emulator.client("sns").create_topic(Name="strict")["TopicArn"]
+    statement = {"Effect": "Allow", "Action": "sns:Publish", "Resource": topic}
+    batch = {"TopicArn": topic, "PublishBatchRequestEntries": [{"Id": "1", "Message": "ten"}]}
+    sns = user_who_may(strict_emulator, [statement])("sns")
     sns.publish(TopicArn=topic, Message="one")
     with pytest.raises(ClientError, match="sns:PublishBatch"):
-        sns.publish_batch(
-            TopicArn=topic, PublishBatchRequestEntries=[{"Id": "1", "Message": "ten"}]
-        )
+        sns.publish_batch(**batch)
+    assert shimmed(statement)[0]["Action"] == ["sns:Publish", "sns:PublishBatch"]
 
-    role = {
-        "Type": "AWS::IAM::Role",
-        "Properties": {"Policies": [{"PolicyDocument": {"Statement": [statement]}}]},
-    }
-    shimmed = stack.for_emulator({"Resources": {"Role": role}}, {})
-    policy = shimmed["Resources"]["Role"]["Properties"]["Policies"][0]["PolicyDocument"]
-    assert policy["Statement"][0]["Action"] == ["sns:Publish", "sns:PublishBatch"]
+
+def test_so_does_a_batch_of_statements_and_on_everything(strict_emulator):
+    dynamodb = strict_emulator.client("dynamodb")
+    create_table(dynamodb, "strict-rows")
+    table = dynamodb.describe_table(TableName="strict-rows")["Table"]["TableArn"]
+    actions = ["dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate", "dynamodb:BatchExecuteStatement"]
+    statement = {"Effect": "Allow", "Action": actions, "Resource": table}
+    insert = [{"Statement": "INSERT INTO \"strict-rows\" VALUE {'customer_id': 'c-1'}"}]
+    with pytest.raises(ClientError, match="dynamodb:BatchExecuteStatement"):
+        user_who_may(strict_emulator, [statement])("dynamodb").batch_execute_statement(
+            Statements=insert
+        )
+    granted = shimmed(statement | {"Action": actions[:2]})
+    dynamodb = user_who_may(strict_emulator, granted)("dynamodb")
+    [answer] = dynamodb.batch_execute_statement(Statements=insert)["Responses"]
+    assert "Error" not in answer

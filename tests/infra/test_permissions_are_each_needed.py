@@ -30,16 +30,6 @@ MISTAKEN: dict[tuple[str, str], Call] = {
     ("PublisherRole", "WriteItsOwnLogs"): lambda client, up, _: client("logs").create_log_stream(
         logGroupName=f"/aws/lambda/{up.publisher_function}", logStreamName="of-the-test"
     ),
-    ("ConsumerRole", "WriteStandingsInBatches"): lambda client, up, _: client(
-        "dynamodb"
-    ).batch_execute_statement(
-        Statements=[
-            {
-                "Statement": f"INSERT INTO \"{up.payments_table}\" VALUE {{'customer_id': ?}}",
-                "Parameters": [{"S": "of-the-test"}],
-            }
-        ]
-    ),
 }
 
 

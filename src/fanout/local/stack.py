@@ -26,7 +26,10 @@ _REASONS_MAX = 5
 
 EMULATOR_VERSION = "1.5.33"
 """The version of MiniStack whose faults these are."""
+_STATEMENTS = "dynamodb:BatchExecuteStatement"
+"""It finds no table in the statements, so it asks for this action on everything."""
 BATCH_ACTIONS: Mapping[str, str] = {
+    "dynamodb:PartiQLUpdate": _STATEMENTS,
     "sns:Publish": "sns:PublishBatch",
     "sqs:ChangeMessageVisibility": "sqs:ChangeMessageVisibilityBatch",
     "sqs:DeleteMessage": "sqs:DeleteMessageBatch",
@@ -87,13 +90,16 @@ def _allow_plain_http(policy: dict[str, Any]) -> bool:
 
 def _grant_batch_actions(policy: dict[str, Any]) -> None:
     """Grant the batch actions beside each single one."""
-    for statement in policy["Statement"]:
+    for statement in list(policy["Statement"]):
         if "Action" not in statement:
             continue  # an Fn::If around a statement; the template has none around these actions
         actions = statement["Action"]
         granted = actions if isinstance(actions, list) else [actions]
         batches = [BATCH_ACTIONS[action] for action in granted if action in BATCH_ACTIONS]
         statement["Action"] = granted + batches
+        if _STATEMENTS in batches:
+            on_all = {"Effect": "Allow", "Action": _STATEMENTS, "Resource": "*"}
+            policy["Statement"].append({"Sid": "BatchExecuteStatement", **on_all})
 
 
 def _with_numbers(value: Any, numbers: Mapping[str, int]) -> Any:
