@@ -136,16 +136,10 @@ def list_subscribers(target: Target) -> list[Subscriber]:
 
     Raises: WrongUse where there is none, and no deployment has this prefix.
     """
-    pages = target.client("ssm").get_paginator("get_parameters_by_path")
-    path = f"/{target.prefix}/subscribers/"
-    documents = [
-        json.loads(parameter["Value"])
-        for page in pages.paginate(Path=path, Recursive=True)
-        for parameter in page["Parameters"]
-    ]
+    documents = _parameters(target, "subscribers").values()
     if not documents:
         find_bus(target)
-    return sorted((_subscriber(document) for document in documents), key=lambda each: each.name)
+    return sorted(map(_subscriber, documents), key=lambda each: each.name)
 
 
 SHARED_GROUPS = ("publisher", "pipe", "topic", "bus", "sentinel")
@@ -194,13 +188,7 @@ class Pause:
 
 def paused(target: Target) -> dict[str, Pause]:
     """Every subscriber that is marked as paused."""
-    pages = target.client("ssm").get_paginator("get_parameters_by_path")
-    answers = pages.paginate(Path=f"/{target.prefix}/paused/")
-    return {
-        parameter["Name"].rpartition("/")[2]: _pause(parameter["Value"])
-        for page in answers
-        for parameter in page["Parameters"]
-    }
+    return {name: _pause(mark) for name, mark in _parameters(target, "paused").items()}
 
 
 def deliveries(target: Target, bus: Bus, queue_arn: str) -> list[str]:
@@ -279,7 +267,15 @@ def _parameter(target: Target, name: str) -> dict[str, Any]:
     return document
 
 
-def _pause(text: str) -> Pause:
-    document = json.loads(text)
+def _parameters(target: Target, folder: str) -> dict[str, dict[str, Any]]:
+    pages = target.client("ssm").get_paginator("get_parameters_by_path")
+    return {
+        parameter["Name"].rpartition("/")[2]: json.loads(parameter["Value"])
+        for page in pages.paginate(Path=f"/{target.prefix}/{folder}/")
+        for parameter in page["Parameters"]
+    }
+
+
+def _pause(document: dict[str, Any]) -> Pause:
     instants = {name: from_wire(document[name]) for name in ("since", "until", "loses_at")}
     return Pause(**instants, because=document["because"])
