@@ -2,12 +2,14 @@
 
 import base64
 import json
+import math
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
-from typing import Any
+from operator import itemgetter
+from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -27,6 +29,28 @@ MARKS = frozenset({"parked_reason", "parked", "replayed"})
 """Our own attributes: written anew at each parking, which keeps what they say of the first."""
 DELAY_SECONDS_MIN = 5
 DELAY_SECONDS_MAX = 900
+_Element = TypeVar("_Element")
+
+
+def batches(
+    elements: Iterable[_Element],
+    size_of: Callable[[_Element], int] = lambda _: 0,
+    *,
+    count_max: int = ENTRIES_MAX,
+    bytes_max: float = math.inf,
+) -> Iterator[list[_Element]]:
+    """As many at a time as fit into one call, by number and by size; at least one."""
+    batch: list[_Element] = []
+    batch_bytes = 0
+    for element in elements:
+        size_bytes = size_of(element)
+        if batch and (len(batch) == count_max or batch_bytes + size_bytes > bytes_max):
+            yield batch
+            batch, batch_bytes = [], 0
+        batch.append(element)
+        batch_bytes += size_bytes
+    if batch:
+        yield batch
 
 
 class SqsParkingLot:
@@ -52,9 +76,10 @@ class SqsParkingLot:
             for index, parking in enumerate(parkings)
             if (entry := self._sendable(parking, parked_at, str(index)))
         ]
-        for entries in _chunks(sendable):
+        for batch in batches(sendable, itemgetter(1), bytes_max=BATCH_BYTES_MAX):
             if deadline.is_over():
                 break
+            entries = [entry for entry, _ in batch]
             try:
                 answer = self._client.send_message_batch(QueueUrl=self._dlq_url, Entries=entries)
             except (BotoCoreError, ClientError) as error:
@@ -175,19 +200,6 @@ def _to_send(attribute: Any) -> dict[str, Any]:
             "BinaryValue": base64.b64decode(attribute["binaryValue"], validate=True),
         }
     return {"DataType": data_type, "StringValue": attribute["stringValue"]}
-
-
-def _chunks(entries: list[tuple[dict[str, Any], int]]) -> Iterator[list[dict[str, Any]]]:
-    chunk: list[dict[str, Any]] = []
-    chunk_bytes = 0
-    for entry, size_bytes in entries:
-        if chunk and (len(chunk) == ENTRIES_MAX or chunk_bytes + size_bytes > BATCH_BYTES_MAX):
-            yield chunk
-            chunk, chunk_bytes = [], 0
-        chunk.append(entry)
-        chunk_bytes += size_bytes
-    if chunk:
-        yield chunk
 
 
 def _size_bytes(entry: dict[str, Any]) -> int:

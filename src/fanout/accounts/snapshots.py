@@ -13,10 +13,11 @@ from customer_events.event import NEWEST_MAJOR, Change, CustomerStatusChanged
 from customer_events.identity import snapshot_id
 from customer_events.sequence import UNCOUNTED, SequenceSource
 from customer_events.sequence import Sequence as EventSequence
+from event_consumer.sqs_queue import batches
 from fanout.aws import AwsTarget
 from fanout.errors import Refused, WrongUse
 from fanout.runs.operation import Operation
-from fanout.sqs.queue import Sending, SqsQueue, batches
+from fanout.sqs.queue import Sending, SqsQueue
 from fanout.sqs.subscription import of_subscriber
 from sentinel.discovery import Publisher, Subscriber
 from sentinel.snapshots import Snapshot

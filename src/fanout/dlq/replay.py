@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from customer_events.instants import to_wire
 from event_consumer.parked_groups import ParkedGroupsTable
+from event_consumer.sqs_queue import batches
 from fanout.aws import AwsTarget
 from fanout.dlq.diagnosis import Diagnosis, diagnose, facts_of
 from fanout.dlq.edit import facts_after, from_document
@@ -49,7 +50,7 @@ from fanout.runs.ledger import Item, State
 from fanout.runs.operation import OPEN, Ending, Nothing, Operation, Plan, Selecting, Words, Work
 from fanout.runs.store import SELECTED_PER_LINE, Run
 from fanout.sqs.message import DeadMessage
-from fanout.sqs.queue import BATCH_MAX, QueueFacts, Sending, SqsQueue, batches
+from fanout.sqs.queue import BATCH_MAX, QueueFacts, Sending, SqsQueue
 from fanout.sqs.scan import Sweep
 from fanout.sqs.subscription import Subscription, find_subscription, notes_of
 from sentinel.discovery import Subscriber

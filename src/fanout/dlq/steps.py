@@ -15,14 +15,14 @@ from itertools import chain
 from typing import Any, ClassVar
 
 from event_consumer.parked_groups import ParkedGroupsTable
-from event_consumer.sqs_queue import ATTRIBUTES_MAX
+from event_consumer.sqs_queue import ATTRIBUTES_MAX, batches
 from fanout.dlq.files import ExportFile
 from fanout.overlap import Overlapped, overlap
 from fanout.runs.function import ReportingFunction, calls
 from fanout.runs.journal import Entry, done, ended, intent
 from fanout.runs.store import Run
 from fanout.sqs.message import DeadMessage, replayed_attributes, to_lambda_record, to_line
-from fanout.sqs.queue import Effect, QueueFacts, Sending, SqsQueue, batches
+from fanout.sqs.queue import Effect, QueueFacts, Sending, SqsQueue
 
 SEND, CONSUME, EXPORT, DELETE, RELEASE = "send", "consume", "export", "delete", "release"
 """The steps. `release` frees who waits behind a message that is gone (park by customer)."""

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from event_consumer.sqs_queue import batches
 from fanout.aws import AwsTarget
 from fanout.errors import Refused
 
@@ -97,17 +98,11 @@ def calls(
     items: Iterable[_Item], record_of: Callable[[_Item], object], count_max: int = sys.maxsize
 ) -> Iterator[list[_Item]]:
     """Items by the invocations that take them; a record is what an invocation is given of one."""
-    call: list[_Item] = []
-    call_bytes = 0
-    for item in items:
-        size_bytes = len(json.dumps(record_of(item)))
-        if call and (len(call) == count_max or call_bytes + size_bytes > CALL_BYTES_MAX):
-            yield call
-            call, call_bytes = [], 0
-        call.append(item)
-        call_bytes += size_bytes
-    if call:
-        yield call
+
+    def size_of(item: _Item) -> int:
+        return len(json.dumps(record_of(item)))
+
+    return batches(items, size_of, count_max=count_max, bytes_max=CALL_BYTES_MAX)
 
 
 def log_lines(

@@ -1,16 +1,15 @@
 """Queues on SQS: read, hide, delete, send. Every entry of every batch answer is looked at."""
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from event_consumer.sqs_queue import BATCH_BYTES_MAX
+from event_consumer.sqs_queue import BATCH_BYTES_MAX, batches
 from fanout.errors import Refused
 from fanout.overlap import overlap
 from fanout.sqs.message import DeadMessage, attributes_size_bytes, from_received
@@ -88,7 +87,6 @@ class Effect:
         return {"id": self.message_id, "ok": self.ok, **given}
 
 
-_Element = TypeVar("_Element")
 _TOO_MANY_HIDDEN = {"OverLimit", "AWS.SimpleQueueService.OverLimit"}
 _GONE = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
 
@@ -191,27 +189,6 @@ class SqsQueue:
                 f"There is no queue {self._url}, {self._what}: deploy it again, or correct the "
                 "subscriber's SSM parameter."
             ) from None
-
-
-def batches(
-    elements: Iterable[_Element],
-    size_of: Callable[[_Element], int] = lambda _: 0,
-    *,
-    count_max: int = BATCH_MAX,
-    bytes_max: float = math.inf,
-) -> Iterator[list[_Element]]:
-    """As many at a time as fit into one call, by number and by size; at least one."""
-    batch: list[_Element] = []
-    batch_bytes = 0
-    for element in elements:
-        size_bytes = size_of(element)
-        if batch and (len(batch) == count_max or batch_bytes + size_bytes > bytes_max):
-            yield batch
-            batch, batch_bytes = [], 0
-        batch.append(element)
-        batch_bytes += size_bytes
-    if batch:
-        yield batch
 
 
 def answered_at(answer: Mapping[str, Any]) -> datetime:
