@@ -11,8 +11,8 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -25,7 +25,6 @@ from fanout.streams.mapping import (
     Failed,
     MappingSettings,
     NotInvoked,
-    PartlyFailed,
     Result,
     ShardMapping,
     Succeeded,
@@ -46,15 +45,7 @@ _DRAIN_SECONDS = 2.0
 _POLL_SECONDS_MIN = 0.02
 _POLL_SECONDS_MAX = 0.25
 _POLL_SHARE_OF_QUIET = 0.01
-_COUNTS = (
-    "pending_records",
-    "invocations",
-    "invocations_failed",
-    "records_read",
-    "records_succeeded",
-    "records_discarded",
-    "trims",
-)
+_COUNTS = ("pending_records", "records_read", "records_succeeded", "records_discarded")
 
 
 # The calls: an invocation of the function, and the on-failure record of a batch that is given up
@@ -154,26 +145,20 @@ class PollerStatus:
     """What the poller has done so far, and how far it is.
 
     Attributes:
-        checkpoints: Sequence number up to which everything is done, by shard.
         is_caught_up: The last read of every shard was empty and nothing is buffered. How many
             records are still on the stream, nobody can ask DynamoDB.
         pending_records: Records that were read and are not done.
         oldest_pending_at: When the oldest pending record was created, in seconds since the epoch.
         records_succeeded: Records that the function took.
-        trims: How often records had left the stream before they were read.
         last_error: The latest error, of the function or of a service; never a payload.
     """
 
-    checkpoints: Mapping[str, str] = field(default_factory=dict)
     is_caught_up: bool = False
     pending_records: int = 0
     oldest_pending_at: float | None = None
-    invocations: int = 0
-    invocations_failed: int = 0
     records_read: int = 0
     records_succeeded: int = 0
     records_discarded: int = 0
-    trims: int = 0
     last_error: str | None = None
 
     def lag_seconds(self, now: float) -> float | None:
@@ -187,16 +172,9 @@ class PollerStatus:
 
 
 def merged(statuses: Sequence[PollerStatus]) -> PollerStatus:
-    """What several pollers have done; of a shard that two of them read, the earlier checkpoint."""
-    if len(statuses) == 1:
-        return statuses[0]
-    checkpoints: dict[str, str] = {}
-    for status in statuses:
-        for shard, sequence in status.checkpoints.items():
-            checkpoints[shard] = min(checkpoints.get(shard, sequence), sequence, key=int)
+    """What several pollers have done."""
     oldest = [at for status in statuses if (at := status.oldest_pending_at) is not None]
     return PollerStatus(
-        checkpoints=checkpoints,
         is_caught_up=all(status.is_caught_up for status in statuses),
         oldest_pending_at=min(oldest, default=None),
         last_error=next((it.last_error for it in statuses if it.last_error), None),
@@ -321,7 +299,6 @@ class StreamPoller:
     def _read(self, shard: _Shard, now: float) -> None:
         if now < shard.read_at or not shard.may_be_read() or self._stream is None:
             return
-        trims = shard.reader.trims
         try:
             page = shard.reader.read(after=shard.mapping.read_to)
         except _AWS_ERRORS as error:
@@ -332,7 +309,7 @@ class StreamPoller:
         records = [take_record(raw, stream_arn=arn, partition_key=key) for raw in page]
         shard.mapping.add(records, now=now)
         shard.has_read(records=len(page), now=now)
-        self._counts.update(records_read=len(page), trims=shard.reader.trims - trims)
+        self._counts["records_read"] += len(page)
 
     def _work(self, shard_id: str, batch: Batch) -> None:
         """Invoke the function with a batch, or discard it, and report; runs in its own thread."""
@@ -368,11 +345,7 @@ class StreamPoller:
         if isinstance(result, Failed | NotInvoked):
             self._note_error(result.error)
         done = len(shard.mapping.report(batch, result, now=time.time()))
-        if batch.discard_reason is not None:
-            self._counts.update(records_discarded=done)
-        else:
-            failed = isinstance(result, Failed | PartlyFailed)
-            self._counts.update(invocations=1, invocations_failed=failed, records_succeeded=done)
+        self._counts["records_discarded" if batch.discard_reason else "records_succeeded"] += done
         if shard.mapping.is_drained:
             shard.read_at = 0.0
 
@@ -383,17 +356,12 @@ class StreamPoller:
             self._describe_at = 0.0
 
     def _refresh_status(self) -> None:
-        mappings = {name: shard.mapping for name, shard in self._shards.items()}
-        oldest = [mapping.oldest_pending_at for mapping in mappings.values()]
-        is_quiet = all(one.was_empty and one.mapping.is_drained for one in self._shards.values())
+        shards = self._shards.values()
+        oldest = [shard.mapping.oldest_pending_at for shard in shards]
+        is_quiet = all(shard.was_empty and shard.mapping.is_drained for shard in shards)
         self._status = PollerStatus(
-            checkpoints={
-                name: mapping.checkpoint
-                for name, mapping in mappings.items()
-                if mapping.checkpoint is not None
-            },
             is_caught_up=self._describe_at > 0 and is_quiet,
-            pending_records=sum(mapping.pending for mapping in mappings.values()),
+            pending_records=sum(shard.mapping.pending for shard in shards),
             oldest_pending_at=min((at for at in oldest if at is not None), default=None),
             last_error=self._last_error,
             **self._counts,

@@ -49,7 +49,6 @@ class ShardReader:
 
     Attributes:
         is_ended: The shard is closed and was read to its end.
-        trims: How often records were trimmed before they were read: changes lost from the stream.
     """
 
     def __init__(self, dynamodbstreams: Any, *, stream_arn: str, shard_id: str) -> None:
@@ -57,13 +56,12 @@ class ShardReader:
         self._shard = {"StreamArn": stream_arn, "ShardId": shard_id}
         self._iterator: str | None = None
         self.is_ended = False
-        self.trims = 0
 
     def read(self, *, after: str | None) -> list[dict[str, Any]]:
         """The next page; may be empty. `after` is the last sequence number that was taken in.
 
         An iterator lives 15 minutes; one that expired is replaced behind `after`. A position that
-        was trimmed is replaced by the oldest record there is, and is counted.
+        was trimmed is replaced by the oldest record there is.
         """
         try:
             return self._next_page(after)
@@ -73,7 +71,6 @@ class ShardReader:
                 raise
             self._iterator = None
             if code == _TRIMMED:
-                self.trims += 1
                 after = None
         return self._next_page(after)
 

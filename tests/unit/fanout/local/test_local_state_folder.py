@@ -24,7 +24,7 @@ def test_the_state_reads_back_as_it_was_written(folder):
         supervisor=MYSELF,
         emulator=MYSELF,
         deployment=DEPLOYMENT,
-        poller=PollerStatus(checkpoints={"shard": "7"}, records_read=3),
+        poller=PollerStatus(records_read=3),
     )
     folder.write(state)
     assert folder.read() == state

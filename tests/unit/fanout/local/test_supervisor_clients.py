@@ -83,10 +83,9 @@ def test_an_emulator_that_does_not_answer_is_asked_again(deployed):
     assert deployed.pollers.status().records_read == 3
 
 
-def test_pollers_count_together_and_keep_the_earlier_checkpoint_of_a_shard():
-    ahead = PollerStatus(checkpoints={"s-1": "100"}, pending_records=1, oldest_pending_at=5.0)
-    behind = PollerStatus(checkpoints={"s-1": "99"}, is_caught_up=True, last_error="Throttled")
-    together = merged([ahead, behind])
-    assert together == PollerStatus(
-        checkpoints={"s-1": "99"}, pending_records=1, oldest_pending_at=5.0, last_error="Throttled"
+def test_pollers_count_together():
+    behind = PollerStatus(pending_records=1, records_read=2, oldest_pending_at=5.0)
+    quiet = PollerStatus(records_read=3, is_caught_up=True, last_error="Throttled")
+    assert merged([behind, quiet]) == PollerStatus(
+        pending_records=1, records_read=5, oldest_pending_at=5.0, last_error="Throttled"
     )
