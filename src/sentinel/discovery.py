@@ -196,14 +196,10 @@ def deliveries(target: Target, bus: Bus, queue_arn: str) -> list[str]:
     if bus.transport == "eventbridge":
         pages = target.client("events").get_paginator("list_rule_names_by_target")
         answers = pages.paginate(TargetArn=queue_arn, EventBusName=bus.name)
-        return [name for page in answers for name in page["RuleNames"]]
+        return list(answers.search("RuleNames[]"))
     pages = target.client("sns").get_paginator("list_subscriptions_by_topic")
-    return [
-        subscription["SubscriptionArn"]
-        for page in pages.paginate(TopicArn=bus.arn)
-        for subscription in page["Subscriptions"]
-        if subscription["Endpoint"] == queue_arn
-    ]
+    found = pages.paginate(TopicArn=bus.arn).search("Subscriptions[]")
+    return [each["SubscriptionArn"] for each in found if each["Endpoint"] == queue_arn]
 
 
 def is_emulator(client: Any) -> bool:
@@ -271,8 +267,7 @@ def _parameters(target: Target, folder: str) -> dict[str, dict[str, Any]]:
     pages = target.client("ssm").get_paginator("get_parameters_by_path")
     return {
         parameter["Name"].rpartition("/")[2]: json.loads(parameter["Value"])
-        for page in pages.paginate(Path=f"/{target.prefix}/{folder}/")
-        for parameter in page["Parameters"]
+        for parameter in pages.paginate(Path=f"/{target.prefix}/{folder}/").search("Parameters[]")
     }
 
 

@@ -241,11 +241,10 @@ def _service(function: Mapping[str, Any]) -> str:
 
 
 def _exists(cloudformation: Any, stack: str) -> bool:
-    pages = cloudformation.get_paginator("describe_stacks").paginate()
+    stacks = cloudformation.get_paginator("describe_stacks").paginate().search("Stacks[]")
     return any(
         known["StackName"] == stack and known["StackStatus"] != "DELETE_COMPLETE"
-        for page in pages
-        for known in page["Stacks"]
+        for known in stacks
     )
 
 
@@ -288,8 +287,7 @@ def _reasons(cloudformation: Any, stack: str) -> str:
     failed = [
         f"  {event['LogicalResourceId']} ({event['ResourceType']}): "
         f"{event.get('ResourceStatusReason') or 'no reason given'}"
-        for page in pages
-        for event in page["StackEvents"]
+        for event in pages.search("StackEvents[]")
         if event["ResourceStatus"].endswith("_FAILED")
     ]
     return "\n".join(failed[::-1][:_REASONS_MAX])
