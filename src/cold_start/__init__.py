@@ -1,1 +1,1 @@
-"""What makes a Lambda function start fast, the publisher and every consumer alike."""
+"""What makes a Lambda function start and call fast, the publisher and every consumer alike."""

@@ -7,6 +7,7 @@ and then written.
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchStatementError.html
 """
 
+import json
 import logging
 import re
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from typing import Any, cast
 
 from botocore.exceptions import ClientError
 
+from cold_start.parameter_encoder import ParameterEncoder
 from customer_events.deadline import Deadline
 from customer_events.event import Change, CustomerStatusChanged
 from event_consumer.failures import failed
@@ -200,8 +202,26 @@ class GuardedBatches:
         )
 
 
+class StatementsEncoder(ParameterEncoder):
+    """JSON as it stands: botocore looked at each of a call's five hundred values before.
+
+    That was a fifth of all the CPU that a batch of 100 took.
+    """
+
+    parameter = "Statements"
+
+    def agrees(self, body: Any, value: Any) -> bool:
+        """See `ParameterEncoder`."""
+        return bool(body == self.encoded(_NO_STATEMENTS, value))
+
+    def encoded(self, rest: Any, value: Any) -> bytes | None:
+        """See `ParameterEncoder`."""
+        return json.dumps({self.parameter: value}).encode() if rest == _NO_STATEMENTS else None
+
+
 # Private functions
 
+_NO_STATEMENTS = b"{}"
 _MISMATCH = retry("ResponsesDoNotMatchStatements", Cause.UNEXPECTED)
 _MAKES_ROWS = frozenset({Change.CREATED, Change.SNAPSHOT})
 """Changes that mostly find no row."""

@@ -114,7 +114,7 @@ def _bus(settings: "Settings", session: "Session", executor: "Executor") -> "Bat
         from publisher.form_encoding import EntriesEncoder
         from publisher.sns_bus import SnsTopic
 
-        EntriesEncoder().register(client.meta.events)
+        EntriesEncoder().register(client.meta.events, "sns.PublishBatch")
         calls = SnsTopic(client=client, topic_arn=settings.bus_arn)
     return BatchedBus(
         transport=transport,

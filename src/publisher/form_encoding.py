@@ -2,57 +2,46 @@
 
 botocore keeps the body of a query-protocol call as a dict of some seventy fields, which it makes by
 walking through the service's model, and url-encodes it twice, keys included: once to sign it and
-once to send it. That was two thirds of all the CPU that publishing took. So the entries are kept
-from its serializer, and put into the body as text before botocore signs it; but only once its own
-body of a call was seen to be the same.
+once to send it. That was two thirds of all the CPU that publishing took.
 """
 
+import re
+import string
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
-_PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~")
-_QUOTED = {chr(code): quote(chr(code), safe="") for code in range(128)}
+from cold_start.parameter_encoder import ParameterEncoder
+
 _ENTRIES = "PublishBatchRequestEntries"
 _HEAD = ("Action", "Version", "TopicArn")
+_QUOTED = {
+    character: quoted
+    for character in f"% {string.punctuation}"  # what quoting adds comes first
+    if (quoted := quote(character, safe="")) != character
+}
+_NEEDS_NO_MORE = re.compile(r"[A-Za-z0-9_.~%-]*", re.ASCII)
 
 
-class EntriesEncoder:
-    """Keeps entries from botocore once it was seen to encode a call field by field as here.
+class EntriesEncoder(ParameterEncoder):
+    """The body holds the same fields as botocore's, each encoded alike."""
 
-    Until then, so at least for the first call, what leaves is botocore's own encoding.
-    """
+    parameter = _ENTRIES
 
-    def __init__(self) -> None:
-        self._agrees = False
+    def agrees(self, body: Any, value: Any) -> bool:
+        """See `ParameterEncoder`."""
+        if not isinstance(body, Mapping):
+            return False
+        ours = self.encoded({name: body.get(name) for name in _HEAD}, value) or b""
+        theirs = urlencode(body, quote_via=quote)
+        return sorted(ours.decode().split("&")) == sorted(theirs.split("&"))
 
-    def register(self, events: Any) -> None:
-        """Join a client by its events; one that checks parameters would miss the entries."""
-        events.register("before-parameter-build.sns.PublishBatch", self._keep_entries_back)
-        events.register("before-call.sns.PublishBatch", self._encode_once)
-
-    # Private functions
-
-    def _keep_entries_back(self, params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
-        context[_ENTRIES] = params[_ENTRIES], self._agrees
-        if self._agrees:
-            del params[_ENTRIES]
-
-    def _encode_once(self, params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
-        entries, kept_back = context.pop(_ENTRIES)
-        body = params["body"]
-        fields = {name: body.get(name) for name in _HEAD} if isinstance(body, Mapping) else {}
-        if not kept_back:
-            ours = urlencode(fields, quote_via=quote) + entries_encoded(entries)
-            theirs = urlencode(body, quote_via=quote) if fields else ""
-            self._agrees = sorted(theirs.split("&")) == sorted(ours.split("&"))
-        elif fields == body:
-            text = urlencode(body, quote_via=quote) + entries_encoded(entries)
-            params["body"] = text.encode()
-        else:
-            self._agrees = False
-            raise RuntimeError("expected a body without entries; the next call is botocore's own")
+    def encoded(self, rest: Any, value: Any) -> bytes | None:
+        """See `ParameterEncoder`."""
+        if not isinstance(rest, Mapping) or set(rest) != set(_HEAD):
+            return None
+        return f"{urlencode(rest, quote_via=quote)}{entries_encoded(value)}".encode()
 
 
 def entries_encoded(entries: Sequence[Mapping[str, Any]]) -> str:
@@ -93,18 +82,12 @@ def _attributes_encoded(start: str, attributes: tuple[tuple[str, str], ...]) -> 
 
 
 def _quoted(text: str) -> str:
-    """Replace character by character: JSON has few kinds of them to quote, and many of each.
+    """As `quote`, which goes character by character; JSON has few kinds of them to quote.
 
     A blank becomes `%20`, not `+`: replacements must hold nothing that is replaced later.
     """
-    odd = set(text) - _PLAIN
-    if not odd:
-        return text
-    if not text.isascii():
-        return quote(text, safe="")
-    if "%" in odd:
-        text = text.replace("%", "%25")
-        odd.discard("%")
-    for character in odd:
-        text = text.replace(character, _QUOTED[character])
-    return text
+    quoted = text
+    for character, replacement in _QUOTED.items():
+        if character in quoted:
+            quoted = quoted.replace(character, replacement)
+    return quoted if _NEEDS_NO_MORE.fullmatch(quoted) else quote(text, safe="")

@@ -50,7 +50,7 @@ class Sender:
         events = self.client.meta.events
         events.register("before-call.sns.PublishBatch", self._made)
         if ours:
-            EntriesEncoder().register(events)
+            EntriesEncoder().register(events, "sns.PublishBatch")
         events.register_first("before-send.sns.PublishBatch", self._take)
 
     def send(self, *entries):
