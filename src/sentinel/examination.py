@@ -45,8 +45,8 @@ class Examination:
     def publisher(self) -> rules.PublisherFacts:
         """The publisher, its table, its bus and its failure store."""
         publisher = find_publisher(self.target)
-        mapping = self._mapping(publisher.mapping_id)
-        if self.target.is_embedded and mapping and mapping["State"] == "Disabled":
+        mapping = self.mapping(publisher.mapping_id)
+        if self.target.is_embedded and mapping.get("State") == "Disabled":
             mapping |= {"State": "Enabled"}  # deployed so there, as a local poller stands in
         bucket = {"Bucket": publisher.failure_bucket}
         versioning = self._read("s3", "get_bucket_versioning", **bucket) or {}
@@ -55,10 +55,7 @@ class Examination:
             "encryption": self._read("s3", "get_bucket_encryption", **bucket),
         }
         function = self._function(publisher.function_name)
-        pipe = topic = None
-        if not is_mapping(name := publisher.mapping_id):
-            pipe = self._read("pipes", "describe_pipe", Name=name)
-            pipe = pipe or {"CurrentState": rules.MISSING}
+        topic = None
         # The embedded AWS does not keep a topic's key.
         if self.bus.transport != "eventbridge" and not self.target.is_embedded:
             topic = self._read("sns", "get_topic_attributes", "Attributes", TopicArn=self.bus.arn)
@@ -69,7 +66,6 @@ class Examination:
             mapping=mapping,
             function=function,
             topic=topic,
-            pipe=pipe,
             denied=self._denied(function, needs_of_publisher(publisher, self.bus)),
             bucket_lacks=[name for name, is_there in kept.items() if not is_there],
         )
@@ -78,23 +74,30 @@ class Examination:
         """A subscriber's queues, function and deliveries."""
         name = subscriber.function_name
         function = self._function(name) if name else None
-        pause = paused(self.target).get(subscriber.name)
+        mapping_id = subscriber.mapping_id
         return rules.SubscriberFacts(
             subscriber=subscriber,
             bus=self.bus,
             queue=self._queue(subscriber.queue_url),
             dlq=self._queue(subscriber.dlq_url),
-            mapping=self._mapping(subscriber.mapping_id or ""),
+            mapping=self.mapping(mapping_id) if mapping_id else None,
             function=function,
             deliveries=list(self._deliveries(subscriber.queue_arn)),
             denied=self._denied(function, _needs_of_consumer(subscriber, function)),
-            is_marked=pause is not None,
-            is_paused=pause is not None and datetime.now(UTC) < pause.until,
+            pause=paused(self.target).get(subscriber.name),
         )
 
     def table(self, name: str) -> Any:
         """A table; None where it does not exist."""
         return self._read("dynamodb", "describe_table", "Table", TableName=name)
+
+    def mapping(self, mapping_id: str) -> Any:
+        """An event source mapping, or the pipe of that name."""
+        if is_mapping(mapping_id):
+            found = self._read("lambda", "get_event_source_mapping", UUID=mapping_id)
+        else:
+            found = self._read("pipes", "describe_pipe", Name=mapping_id)
+        return found or {"State": rules.MISSING}
 
     # Private functions
 
@@ -111,13 +114,6 @@ class Examination:
 
     def _function(self, name: str) -> Any:
         return self._read("lambda", "get_function_configuration", FunctionName=name)
-
-    def _mapping(self, mapping_id: str) -> Any:
-        """None for a pipe, and where the consumer runs elsewhere."""
-        if not is_mapping(mapping_id):
-            return None
-        found = self._read("lambda", "get_event_source_mapping", UUID=mapping_id)
-        return found or {"State": rules.MISSING}
 
     def _queue(self, url: str) -> Any:
         read = partial(self._read, "sqs", "get_queue_attributes", "Attributes")
@@ -179,12 +175,12 @@ def examine(target: Target, asking: Asking) -> list[Finding]:
     Raises:
         WrongUse: nothing is deployed under this prefix.
     """
-    look, today = Examination(target, find_bus(target)), datetime.now(UTC).date()
+    look, now = Examination(target, find_bus(target)), datetime.now(UTC)
     subscribers, contract = list_subscribers(target), installed_contract()
 
     def of_subscriber(subscriber: Subscriber) -> list[Finding]:
         facts = look.subscriber(subscriber)
-        return list(rules.check_subscriber(facts, contract, today=today))
+        return list(rules.check_subscriber(facts, contract, now=now))
 
     def of_table(subscriber: Subscriber, table: str) -> list[Finding]:
         return list(rules.check_table(subscriber, look.table(table)))
@@ -194,7 +190,7 @@ def examine(target: Target, asking: Asking) -> list[Finding]:
         return list(rules.check_alarms(list_alarms(target, groups)))
 
     parts: dict[str, Callable[[], list[Finding]]] = {
-        "The publisher": lambda: list(rules.check_publisher(look.publisher(), today=today)),
+        "The publisher": lambda: list(rules.check_publisher(look.publisher(), now=now)),
         **{f"The subscriber {each.name}": partial(of_subscriber, each) for each in subscribers},
         **{
             f"The table of {each.name}": partial(of_table, each, each.table)

@@ -7,13 +7,13 @@ AWS's own answers; None stands for what does not exist, or could not be read.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from sentinel.contract.filter_lint import lint, transport_of
 from sentinel.contract.folder import Contract
-from sentinel.discovery import Bus, Publisher, Subscriber
+from sentinel.discovery import Bus, Pause, Publisher, Subscriber, is_mapping
 from sentinel.findings import Finding, Severity
 
 RECEIVES_MIN = 240
@@ -37,40 +37,61 @@ FIXED_SETTINGS: Mapping[str, tuple[Any, ...]] = {
 """Settings that our templates fix, with each value that means the same; None: left out."""
 _VIEW_TYPE = "NEW_AND_OLD_IMAGES"
 _REPORTS = "ReportBatchItemFailures"
-_OFF = {"Disabled", "Disabling"}
 _VISIBILITY_PER_TIMEOUT = 6
 """As Lambda's guide asks ("Using Lambda with Amazon SQS"), or a second worker gets the message."""
-_PIPE_RUNS = {"RUNNING", "STARTING", "CREATING", "UPDATING"}
+PUBLISHER = "publisher"
 MISSING = "Missing"
-"""The `State` of a mapping, or `CurrentState` of a pipe, that does not exist."""
+"""The `State` of a mapping or a pipe that does not exist."""
+_RUNS = {"CREATING", "ENABLED", "ENABLING", "RUNNING", "STARTING", "UPDATING"}
 Answer = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappingFacts:
+    """An event source mapping, or a pipe, in AWS's own words; `state` is `Missing` for none."""
+
+    mapping_id: str
+    state: str
+    last_result: str = ""
+    state_reason: str = ""
+
+    @classmethod
+    def of(cls, mapping_id: str, answer: Answer) -> Self:
+        """By what Lambda answers, or EventBridge Pipes."""
+        return cls(
+            mapping_id=mapping_id,
+            state=answer.get("State") or answer["CurrentState"],
+            last_result=answer.get("LastProcessingResult") or "",
+            state_reason=answer.get("StateTransitionReason") or answer.get("StateReason") or "",
+        )
+
+    @property
+    def runs(self) -> bool:
+        """Whether it delivers, or is about to."""
+        return self.state.upper() in _RUNS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublisherFacts:
     """The publisher, and what it reads and writes.
 
-    `mapping` is None with a pipe, and `pipe` without one; `denied` are actions that its role lacks;
-    `bucket_lacks`: what the failure store has not.
+    `mapping` may be a pipe; `denied` are actions that its role lacks; `bucket_lacks`: what the
+    failure store has not.
     """
 
     publisher: Publisher
     bus: Bus
     table: Answer | None
-    mapping: Answer | None
+    mapping: Answer
     function: Answer | None
     topic: Answer | None
-    pipe: Answer | None = None
     denied: Sequence[str] = ()
     bucket_lacks: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriberFacts:
-    """A subscriber; `deliveries` are the attributes of SNS subscriptions or of targets of rules.
-
-    `is_marked`: it has the mark of a pause; `is_paused`: and that pause is not over.
-    """
+    """A subscriber; `deliveries` are the attributes of SNS subscriptions or of targets of rules."""
 
     subscriber: Subscriber
     bus: Bus
@@ -80,24 +101,24 @@ class SubscriberFacts:
     function: Answer | None
     deliveries: Sequence[Answer]
     denied: Sequence[str] = ()
-    is_marked: bool = False
-    is_paused: bool = False
+    pause: Pause | None = None
 
 
 # The publisher
 
 
-def check_publisher(facts: PublisherFacts, *, today: date) -> Iterator[Finding]:
+def check_publisher(facts: PublisherFacts, *, now: datetime) -> Iterator[Finding]:
     """What is wrong with the publisher, the table's stream, the bus and the failure store."""
-    _, warning = _about("publisher")
+    _, warning = _about(PUBLISHER)
     yield from _check_stream(facts)
     yield from _check_function(
-        facts.function, facts.publisher.function_name, facts.denied, "publisher", today
+        facts.function, facts.publisher.function_name, facts.denied, PUBLISHER, now.date()
     )
-    if facts.mapping is not None:
+    mapping = MappingFacts.of(facts.publisher.mapping_id, facts.mapping)
+    harm = "No change is published; after 24 hours the stream deletes it."
+    yield from check_switch(PUBLISHER, mapping, harm=harm, now=now)
+    if is_mapping(mapping.mapping_id) and mapping.state != MISSING:
         yield from _check_stream_mapping(facts.mapping)
-    if facts.pipe is not None:
-        yield from _check_pipe(facts.pipe)
     if facts.topic is not None and not facts.topic.get("KmsMasterKeyId"):
         yield warning(
             "its topic is not encrypted.",
@@ -114,7 +135,7 @@ def check_publisher(facts: PublisherFacts, *, today: date) -> Iterator[Finding]:
 
 
 def _check_stream(facts: PublisherFacts) -> Iterator[Finding]:
-    wrong, _ = _about("publisher")
+    wrong, _ = _about(PUBLISHER)
     name, arn = facts.publisher.accounts_table, facts.publisher.stream_arn
     if facts.table is None:
         what, harm = f"the table {name} does not exist.", "There is nothing to publish from."
@@ -139,14 +160,7 @@ def _check_stream(facts: PublisherFacts) -> Iterator[Finding]:
 
 
 def _check_stream_mapping(mapping: Answer) -> Iterator[Finding]:
-    wrong, warning = _about("publisher")
-    if mapping.get("State") == MISSING:
-        yield wrong("its mapping is gone.", harm="No change is published.", fix="Deploy it again.")
-        return
-    if mapping.get("State") in _OFF:
-        enable = f"aws lambda update-event-source-mapping --enabled --uuid {mapping['UUID']}"
-        harm = "No change is published; after 24 hours the stream deletes it."
-        yield wrong("its mapping is disabled.", harm=harm, fix=enable)
+    wrong, warning = _about(PUBLISHER)
     harms = {
         "FunctionResponseTypes": "Records that fail are not delivered again: they are lost.",
         "FilterCriteria": "What it filters out leaves no trace.",
@@ -174,22 +188,11 @@ def _check_stream_mapping(mapping: Answer) -> Iterator[Finding]:
         )
 
 
-def _check_pipe(pipe: Answer) -> Iterator[Finding]:
-    wrong, _ = _about("publisher")
-    harm = "No change is published; after 24 hours the stream deletes it."
-    if pipe["CurrentState"] == MISSING:
-        yield wrong("its pipe is gone.", harm=harm, fix="Deploy it again.")
-    elif pipe["CurrentState"] not in _PIPE_RUNS:
-        state = pipe["CurrentState"].lower().replace("_", " ")
-        fix = f"aws pipes start-pipe --name {pipe['Name']}"
-        yield wrong(f"its pipe is {state}.", harm=harm, fix=fix)
-
-
 # A subscriber
 
 
 def check_subscriber(
-    facts: SubscriberFacts, contract: Contract, *, today: date
+    facts: SubscriberFacts, contract: Contract, *, now: datetime
 ) -> Iterator[Finding]:
     """What is wrong with a subscriber's queues, its deliveries, its mapping and its function."""
     subscriber = facts.subscriber
@@ -207,9 +210,13 @@ def check_subscriber(
                 fix = "Correct it; fanout schema lint-filter checks one."
                 yield wrong(f"its filter: {each.sentence}", harm="Events don't come.", fix=fix)
     if facts.mapping is not None:
-        yield from _check_queue_mapping(facts)
+        mapping = MappingFacts.of(subscriber.mapping_id or "", facts.mapping)
+        harm = "Nothing is consumed, until retention deletes it."
+        yield from check_switch(subscriber.name, mapping, harm=harm, now=now, pause=facts.pause)
+        if mapping.state != MISSING:
+            yield from _check_queue_mapping(facts.mapping, subscriber.name)
     yield from _check_function(
-        facts.function, subscriber.function_name, facts.denied, subscriber.name, today
+        facts.function, subscriber.function_name, facts.denied, subscriber.name, now.date()
     )
 
 
@@ -305,12 +312,8 @@ def _check_deliveries(facts: SubscriberFacts) -> Iterator[Finding]:
             )
 
 
-def _check_queue_mapping(facts: SubscriberFacts) -> Iterator[Finding]:
-    wrong, _ = _about(facts.subscriber.name)
-    mapping = facts.mapping or {}
-    if mapping.get("State") == MISSING:
-        yield wrong("its mapping is gone.", harm="Nothing is consumed.", fix="Deploy it again.")
-        return
+def _check_queue_mapping(mapping: Answer, name: str) -> Iterator[Finding]:
+    wrong, _ = _about(name)
     if _REPORTS not in (mapping.get("FunctionResponseTypes") or []):
         yield wrong(
             f"its mapping lacks {_REPORTS}.",
@@ -320,19 +323,43 @@ def _check_queue_mapping(facts: SubscriberFacts) -> Iterator[Finding]:
     if (mapping.get("FilterCriteria") or {}).get("Filters"):
         what, harm = "its mapping filters.", "SQS deletes what a mapping's filter leaves out."
         yield wrong(what, harm=harm, fix="Filter at the topic or the rule instead.")
-    is_off = mapping.get("State") in _OFF
-    resume = f"fanout subscribers resume {facts.subscriber.name} --execute"
-    if is_off and not facts.is_paused:
-        what = f"its mapping is disabled{', and its pause is over' if facts.is_marked else ''}."
-        fix = resume if facts.is_marked else f"fanout status {facts.subscriber.name}"
-        yield wrong(what, harm="Nothing is consumed, until retention deletes it.", fix=fix)
-    elif facts.is_marked and not is_off:
-        what = "it is marked as paused, and its mapping is on."
-        harm = "Its alarms may be mute, and the sentinel leaves its rows out."
-        yield wrong(what, harm=harm, fix=resume)
 
 
-# What both have: functions and alarms
+# What both have: what delivers, functions and alarms
+
+
+def check_switch(
+    subject: str, mapping: MappingFacts, *, harm: str, now: datetime, pause: Pause | None = None
+) -> Iterator[Finding]:
+    """Whether it is on, unless it is paused on purpose; `harm`: of its being off."""
+    wrong, _ = _about(subject)
+    what = "event source mapping" if is_mapping(mapping.mapping_id) else "pipe"
+    resume = f"fanout subscribers resume {subject} --execute"
+    if mapping.state == MISSING:
+        yield wrong(f"its {what} {mapping.mapping_id} is gone.", harm=harm, fix="Deploy it again.")
+    elif pause and mapping.runs:
+        says = f"it is marked as paused until {_moment(pause.until)}, and runs."
+        mute = "Its alarms may be mute, and the sentinel leaves its rows out."
+        yield wrong(says, harm=mute, fix=resume)
+    elif pause:
+        over = now > pause.until
+        yield _finding(
+            Severity.WRONG if over else Severity.NOTE,
+            subject,
+            f"it {'was to be' if over else 'is'} paused until {_moment(pause.until)} "
+            f"({pause.because}){', and is still off' if over else ''}.",
+            harm=f"{harm} Its queue starts to lose messages at {_moment(pause.loses_at)}.",
+            fix=resume,
+        )
+    elif not mapping.runs:
+        why = f" ({mapping.state_reason})" if mapping.state_reason else ""
+        fix = f"aws lambda update-event-source-mapping --enabled --uuid {mapping.mapping_id}"
+        if what == "pipe":
+            fix = f"aws pipes start-pipe --name {mapping.mapping_id}"
+        elif subject != PUBLISHER:
+            fix = resume
+        state = mapping.state.lower().replace("_", " ")
+        yield wrong(f"its {what} is {state}{why}.", harm=harm, fix=fix)
 
 
 def _check_function(
@@ -380,6 +407,10 @@ def check_alarms(alarms: Sequence[Answer]) -> Iterator[Finding]:
 def _about(subject: str) -> tuple[partial[Finding], partial[Finding]]:
     make = (partial(_finding, each, subject) for each in (Severity.WRONG, Severity.WARNING))
     return next(make), next(make)
+
+
+def _moment(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _finding(severity: Severity, subject: str, what: str, *, harm: str, fix: str) -> Finding:

@@ -37,8 +37,8 @@ def test_a_pipe_that_is_stopped_or_gone_is_found(aws, fanout):
         Bucket=PUBLISHER["failure_bucket"],
         CreateBucketConfiguration={"LocationConstraint": target.region},
     )
-    assert "publisher: its pipe is gone." in fanout("doctor").out
     pipe, pipes = {"Name": PUBLISHER["mapping_id"]}, target.client("pipes")
+    assert f"publisher: its pipe {pipe['Name']} is gone." in fanout("doctor").out
     arns = {name: f"arn:aws:any:::{name}" for name in ("Source", "Target", "RoleArn")}
     pipes.create_pipe(**pipe, **arns)
     assert "pipe" not in fanout("doctor").out

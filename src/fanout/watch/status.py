@@ -50,12 +50,13 @@ from sentinel.discovery import (
     find_bus,
     find_publisher,
     find_subscriber,
-    is_mapping,
     list_alarms,
     list_subscribers,
     paused,
 )
+from sentinel.examination import Examination
 from sentinel.findings import Asking, Finding, Severity, worst_first
+from sentinel.rules import PUBLISHER, MappingFacts, check_switch
 
 FAILURES_MAX = 1_000
 """Objects of each kind that are counted in the failure store."""
@@ -66,24 +67,8 @@ _READERS = 8
 _PROBLEM = "PROBLEM"
 """How Lambda's `LastProcessingResult` begins where it is none."""
 _PAGES = "docs/runbooks"
-PUBLISHER = "publisher"
 
 # What is known
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MappingFacts:
-    """An event source mapping, or a pipe, in AWS's own words; `state` is `Missing` for none."""
-
-    mapping_id: str
-    state: str
-    last_result: str = ""
-    state_reason: str = ""
-
-    @property
-    def runs(self) -> bool:
-        """Whether it delivers, or is about to."""
-        return self.state in {"Enabled", "Enabling", "Updating", "Creating", "RUNNING", "STARTING"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +127,7 @@ class Status:
 
 def judge(status: Status) -> Iterator[Finding]:
     """What is wrong, by the facts."""
-    yield from _judge_publisher(status.publisher, status.bus)
+    yield from _judge_publisher(status.publisher, status.bus, status.at)
     for each in status.subscribers:
         yield from _judge_subscriber(each, status.at)
     for name, description in (status.alarms or {}).items():
@@ -152,10 +137,10 @@ def judge(status: Status) -> Iterator[Finding]:
         yield _wrong("alarm", f"{name} is on.", harm=harm, fix=fix)
 
 
-def _judge_publisher(facts: PublisherFacts, bus: Bus) -> Iterator[Finding]:
+def _judge_publisher(facts: PublisherFacts, bus: Bus, now: datetime) -> Iterator[Finding]:
     wait, page = "Changes wait in the stream, ", f"{_PAGES}/publisher-failing.md"
     harm = f"{wait}and go to the failure store after 12 hours."
-    yield from _judge_mapping(facts, f"{wait}which deletes them after 24 hours.")
+    yield from _judge_mapping(facts, now, f"{wait}which deletes them after 24 hours.")
     action = "events:PutEvents" if bus.transport == "eventbridge" else "sns:Publish"
     remedy = _remedy(
         facts.codes,
@@ -184,14 +169,7 @@ def _judge_subscriber(facts: SubscriberFacts, now: datetime) -> Iterator[Finding
     for queue, what in ((facts.queue, "queue"), (facts.dlq, "DLQ")):
         if queue is None:
             yield wrong(f"its {what} does not exist or can't be read.", fix="Deploy it again.")
-    if facts.pause and facts.mapping and not facts.mapping.runs:
-        yield _paused(facts, facts.pause, wait, now)
-    else:
-        yield from _judge_mapping(facts, f"Nothing is consumed. {wait}")
-        if facts.pause:
-            what = f"it is marked as paused until {moment(facts.pause.until)} UTC, and runs."
-            harm = "Its alarms may be mute, and the sentinel leaves its rows out."
-            yield wrong(what, harm=harm, fix=f"fanout subscribers resume {facts.name} --execute")
+    yield from _judge_mapping(facts, now, f"Nothing is consumed. {wait}", facts.pause)
     remedy = _remedy(
         facts.codes,
         denied=f"Give the function's role its permissions on {facts.table} back",
@@ -233,34 +211,14 @@ def _judge_failures(
             yield _wrong(facts.name, what, harm=harm, fix=fix)
 
 
-def _judge_mapping(facts: PartFacts, harm: str) -> Iterator[Finding]:
-    mapping, wrong = facts.mapping, partial(_wrong, facts.name, harm=harm)
-    if mapping is None:
-        return
-    if mapping.state == "Missing":
-        yield wrong(f"its event source mapping {mapping.mapping_id} is gone.", fix="Deploy again.")
-    elif not mapping.runs:
-        why = f" ({mapping.state_reason})" if mapping.state_reason else ""
-        what, fix = "event source mapping", f"fanout subscribers resume {facts.name} --execute"
-        if not is_mapping(mapping.mapping_id):
-            what, fix = "pipe", f"aws pipes start-pipe --name {mapping.mapping_id}"
-        elif facts.name == PUBLISHER:
-            fix = f"aws lambda update-event-source-mapping --enabled --uuid {mapping.mapping_id}"
-        yield wrong(f"its {what} is {mapping.state.lower()}{why}.", fix=fix)
-    elif mapping.last_result.startswith(_PROBLEM):
-        yield wrong(f"its event source mapping says: {mapping.last_result}.")
-
-
-def _paused(facts: SubscriberFacts, pause: Pause, wait: str, now: datetime) -> Finding:
-    over = now > pause.until
-    return Finding(
-        severity=Severity.WRONG if over else Severity.NOTE,
-        subject=facts.name,
-        what=f"it {'was to be' if over else 'is'} paused until {moment(pause.until)} UTC"
-        f" ({pause.because}){', and is still off' if over else ''}.",
-        harm=f"{wait} Its queue starts to lose messages at {moment(pause.loses_at)} UTC.",
-        fix=f"fanout subscribers resume {facts.name} --execute",
-    )
+def _judge_mapping(
+    facts: PartFacts, now: datetime, harm: str, pause: Pause | None = None
+) -> Iterator[Finding]:
+    if mapping := facts.mapping:
+        yield from check_switch(facts.name, mapping, harm=harm, now=now, pause=pause)
+        if mapping.runs and mapping.last_result.startswith(_PROBLEM):
+            what = f"its event source mapping says: {mapping.last_result}."
+            yield _wrong(facts.name, what, harm=harm)
 
 
 def _wrong(subject: str, what: str, *, harm: str = "", fix: str = "") -> Finding:
@@ -292,6 +250,7 @@ class Look:
         self._target = target
         self._poller = _poller(target, state) if target.is_embedded else None
         self._telemetry = Telemetry(target, now)
+        self._examination = Examination(target, find_bus(target))
         self._ask = asking.ask
 
     def status(self, name: str | None) -> Status:
@@ -322,7 +281,7 @@ class Look:
         return Status(
             at=self._telemetry.now,
             source=self._telemetry.source,
-            bus=find_bus(target),
+            bus=self._examination.bus,
             publisher=publisher,
             subscribers=facts,
             alarms=None if alarms is None else described,
@@ -429,8 +388,9 @@ class Look:
             return None
 
     def _mapping(self, mapping_id: str) -> MappingFacts | None:
-        read = partial(read_mapping, self._target, mapping_id)
-        return self._ask(f"The mapping {mapping_id}", read, None)
+        read = partial(self._examination.mapping, mapping_id)
+        answer = self._ask(f"The mapping {mapping_id}", read, None)
+        return answer and MappingFacts.of(mapping_id, answer)
 
 
 _PUBLISHER_COUNTS = (
@@ -449,24 +409,6 @@ _GAUGES = {_AGE, _LATE, "IteratorAge", metrics.STREAM_LAG.name}
 
 def _counts(series: Mapping[str, Series]) -> dict[str, int | None]:
     return {name: total(values) for name, values in series.items() if name not in _GAUGES}
-
-
-def read_mapping(target: AwsTarget, mapping_id: str) -> MappingFacts:
-    """What Lambda says of an event source mapping, or EventBridge of a pipe."""
-    functions, pipes = target.client("lambda"), target.client("pipes")
-    gone = (functions.exceptions.ResourceNotFoundException, pipes.exceptions.NotFoundException)
-    try:
-        if not is_mapping(mapping_id):
-            pipe = pipes.describe_pipe(Name=mapping_id)
-            state, result = pipe["CurrentState"], ""
-            reason = pipe.get("StateReason") or ""
-        else:
-            answer = functions.get_event_source_mapping(UUID=mapping_id)
-            state, result = answer["State"], answer.get("LastProcessingResult") or ""
-            reason = answer.get("StateTransitionReason") or ""
-    except gone:
-        return MappingFacts(mapping_id=mapping_id, state="Missing")
-    return MappingFacts(mapping_id=mapping_id, state=state, last_result=result, state_reason=reason)
 
 
 def _poller(target: AwsTarget, state: Path) -> PollerStatus | None:

@@ -2,12 +2,12 @@
 
 import json
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from sentinel.contract.folder import installed_contract
-from sentinel.discovery import Bus, Publisher, Subscriber
+from sentinel.discovery import Bus, Pause, Publisher, Subscriber
 from sentinel.examination import needs_of_publisher
 from sentinel.findings import Severity
 from sentinel.rules import (
@@ -20,7 +20,8 @@ from sentinel.rules import (
     check_table,
 )
 
-TODAY = date(2026, 11, 27)
+NOW = datetime(2026, 11, 27, 9, 30, tzinfo=UTC)
+MAPPING = "47bd6eae-828b-45af-a5a7-f1ac970fcd1e"
 STREAM = "arn:aws:dynamodb:eu-west-1:123456789012:table/accounts/stream/2026"
 DLQ = "arn:aws:sqs:eu-west-1:123456789012:fanout-payments-dlq"
 FILTER = {"type": ["novapay.accounts.CustomerStatusChanged.v2"]}
@@ -28,7 +29,7 @@ WRONG, WARNING = Severity.WRONG, Severity.WARNING
 PUBLISHER = PublisherFacts(
     publisher=Publisher(
         function_name="publisher",
-        mapping_id="m",
+        mapping_id=MAPPING,
         accounts_table="accounts",
         stream_arn=STREAM,
         failure_bucket="failures",
@@ -45,6 +46,7 @@ PUBLISHER = PublisherFacts(
         "LatestStreamArn": STREAM,
     },
     mapping={
+        "State": "Enabled",
         "StartingPosition": "TRIM_HORIZON",
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
         "BisectBatchOnFunctionError": True,
@@ -74,6 +76,7 @@ PAYMENTS = SubscriberFacts(
         filter=FILTER,
         versions=(2,),
         since=None,
+        mapping_id=MAPPING,
     ),
     bus=PUBLISHER.bus,
     queue=QUEUE,
@@ -85,12 +88,12 @@ PAYMENTS = SubscriberFacts(
 
 
 def of_publisher(**other):
-    return list(check_publisher(replace(PUBLISHER, **other), today=TODAY))
+    return list(check_publisher(replace(PUBLISHER, **other), now=NOW))
 
 
 def of_payments(**other):
     facts = replace(PAYMENTS, **other)
-    return list(check_subscriber(facts, installed_contract(), today=TODAY))
+    return list(check_subscriber(facts, installed_contract(), now=NOW))
 
 
 def without(given, name, **other):
@@ -103,6 +106,14 @@ def streamed(**other):
 
 def consumed(**other):
     return {"mapping": PAYMENTS.mapping | other}
+
+
+def paused(hours):
+    ends = {"until": NOW + timedelta(hours=hours), "loses_at": NOW + timedelta(days=7)}
+    return Pause(since=NOW - timedelta(hours=2), because="moving", **ends)
+
+
+PIPE = {"publisher": replace(PUBLISHER.publisher, mapping_id="fanout-pipe")}
 
 
 def test_what_the_templates_deploy_breaks_no_rule():
@@ -134,14 +145,10 @@ def test_what_the_templates_deploy_breaks_no_rule():
         (streamed(MaximumRecordAgeInSeconds=-1), WARNING, "keeps trying"),
         ({"topic": {}}, WARNING, "topic is not encrypted"),
         ({"bucket_lacks": ["versions", "encryption"]}, WARNING, "no versions and no encryption"),
-        ({"mapping": {"State": MISSING}}, WRONG, "its mapping is gone"),
-        (streamed(State="Disabled", UUID="u"), WRONG, "its mapping is disabled"),
-        ({"mapping": None, "pipe": {"CurrentState": MISSING}}, WRONG, "its pipe is gone"),
-        (
-            {"mapping": None, "pipe": {"CurrentState": "STOPPED", "Name": "p"}},
-            WRONG,
-            "its pipe is stopped",
-        ),
+        ({"mapping": {"State": MISSING}}, WRONG, f"its event source mapping {MAPPING} is gone"),
+        (streamed(State="Disabled"), WRONG, "its event source mapping is disabled"),
+        (PIPE | {"mapping": {"State": MISSING}}, WRONG, "its pipe fanout-pipe is gone"),
+        (PIPE | {"mapping": {"CurrentState": "STOPPED"}}, WRONG, "its pipe is stopped"),
         ({"denied": ["sns:Publish on x"]}, WRONG, "may not sns:Publish on x"),
         ({"table": None}, WRONG, "the table accounts does not exist"),
         ({"function": None}, WRONG, "its function publisher does not exist"),
@@ -198,11 +205,11 @@ def test_a_flaw_of_the_publisher_is_found_with_its_harm_and_its_fix(other, sever
         (consumed(FunctionResponseTypes=[]), WRONG, "lacks ReportBatchItemFailures"),
         (consumed(FilterCriteria={"Filters": [{}]}), WRONG, "mapping filters"),
         (consumed(State="Disabled"), WRONG, "mapping is disabled"),
-        ({"mapping": {"State": MISSING}}, WRONG, "its mapping is gone"),
+        ({"mapping": {"State": MISSING}}, WRONG, "is gone"),
         ({"denied": ["dynamodb:UpdateItem on t"]}, WRONG, "may not dynamodb:UpdateItem on t"),
         ({"function": None}, WRONG, "its function consumer does not exist"),
-        (consumed(State="Disabled") | {"is_marked": True}, WRONG, "and its pause is over"),
-        ({"is_marked": True}, WRONG, "marked as paused, and its mapping is on"),
+        (consumed(State="Disabled") | {"pause": paused(-1)}, WRONG, "and is still off"),
+        ({"pause": paused(1)}, WRONG, "marked as paused until 2026-11-27 10:30:00 UTC, and runs"),
     ],
 )
 def test_a_flaw_of_a_subscriber_is_found_with_its_harm_and_its_fix(other, severity, words):
@@ -222,9 +229,9 @@ def test_a_filter_that_can_not_match_is_found():
     assert finding.what.startswith("its filter: ")
 
 
-def test_a_subscriber_that_is_paused_on_purpose_has_no_flaw():
-    marked = {"is_marked": True, "is_paused": True}
-    assert of_payments(**consumed(State="Disabled"), **marked) == []
+def test_a_subscriber_that_is_paused_on_purpose_is_only_noted():
+    [noted] = of_payments(**consumed(State="Disabled"), pause=paused(1))
+    assert noted.severity is Severity.NOTE
 
 
 def test_a_table_that_is_gone_is_found():
@@ -248,9 +255,7 @@ def test_alarms_that_nobody_hears_and_missing_ones_are_found():
 
 
 def test_a_pipe_reads_and_publishes_itself_and_its_function_only_parks():
-    mapped = replace(PUBLISHER.publisher, mapping_id="47bd6eae-828b-45af-a5a7-f1ac970fcd1e")
-    piped = replace(PUBLISHER.publisher, mapping_id="fanout-pipe")
-    needs = needs_of_publisher(mapped, PUBLISHER.bus)
+    needs = needs_of_publisher(PUBLISHER.publisher, PUBLISHER.bus)
     assert needs[STREAM] == ["dynamodb:GetRecords"]
     assert needs[PUBLISHER.bus.arn] == ["sns:Publish"]
-    assert list(needs_of_publisher(piped, PUBLISHER.bus).values()) == [["s3:PutObject"]]
+    assert list(needs_of_publisher(PIPE["publisher"], PUBLISHER.bus).values()) == [["s3:PutObject"]]

@@ -8,16 +8,11 @@ import pytest
 
 from customer_events import metrics
 from fanout.sqs.queue import QueueDepth, QueueFacts
-from fanout.watch.status import (
-    MappingFacts,
-    PublisherFacts,
-    Status,
-    SubscriberFacts,
-    judge,
-)
+from fanout.watch.status import PublisherFacts, Status, SubscriberFacts, judge
 from infra.sam_template import deployed, of_type
 from sentinel.discovery import Bus, Pause, is_ours
 from sentinel.findings import Severity
+from sentinel.rules import MappingFacts
 
 NOW = datetime(2026, 11, 27, 9, 30, tzinfo=UTC)
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:fanout-customer-status"
