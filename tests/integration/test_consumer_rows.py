@@ -1,6 +1,5 @@
 """However events arrive, the rows of the Payments table come out the same."""
 
-import itertools
 import random
 from dataclasses import replace
 
@@ -8,12 +7,8 @@ import pytest
 
 from customer_events.encoder import encode, to_document
 from customer_events.event import Change, Status
-from customer_events.sequence import SequenceSource, sequence
-from unit.event_consumer.consumer_samples import (
-    live,
-    repair,
-    snapshot,
-)
+from customer_events.sequence import SequenceSource
+from unit.event_consumer.consumer_samples import live, snapshot
 
 LIVE_ATTRIBUTES = {
     "customer_id",
@@ -69,12 +64,6 @@ def test_a_seeded_row_says_when_it_was_read_and_nothing_else_more(payments):
     assert row["payments"] == {"S": "BLOCKED"}
     payments.invoke(live(1, seconds=120))
     assert set(payments.rows()["c-1"]) == {*LIVE_ATTRIBUTES, "snapshot_at"}
-
-
-def test_a_removed_customer_stays_as_a_blocked_row(payments):
-    payments.invoke(live(1), live(2, Status.REMOVED, change=Change.REMOVED))
-    row = payments.rows()["c-1"]
-    assert (row["status"]["S"], row["payments"]["S"]) == ("REMOVED", "BLOCKED")
 
 
 @pytest.fixture(scope="module")
@@ -138,45 +127,3 @@ def test_the_rows_come_out_the_same_however_the_events_arrive(payments, expected
         envelope = wrapped | {"Message": encode(event)}
         assert payments.invoke(envelope, {"detail-type": "x", "detail": to_document(event)}) == []
     assert payments.states() == expected
-
-
-def test_no_row_goes_back_at_any_delivery_in_any_order(payments):
-    of_one = [event for event in HISTORY if event.customer_id == "c-1"]
-    for order in random.Random(3).sample(list(itertools.permutations(of_one)), 12):
-        payments.forget()
-        place = ("", 0)
-        for event in order:
-            payments.invoke(event)
-            row = payments.rows()["c-1"]
-            now = (row["sequence"]["S"], int(row["schema_version"]["N"]))
-            assert now == max(place, (event.sequence, event.schema_version))
-            place = now
-
-
-def test_a_recovered_old_change_does_not_undo_a_seed(payments):
-    payments.invoke(snapshot(Status.CLOSED, seconds=600))
-    before = payments.rows()
-    payments.invoke(live(3, Status.ACTIVE, seconds=60))
-    assert payments.rows() == before
-    payments.invoke(live(4, Status.ACTIVE, seconds=660))
-    assert payments.rows()["c-1"]["status"] == {"S": "ACTIVE"}
-
-
-def test_a_repair_keeps_the_rows_sequence_and_the_later_reading_wins(payments):
-    drifted = live(5, Status.ACTIVE)
-    payments.invoke(drifted)
-    payments.invoke(repair(drifted, Status.CLOSED, seconds=901))
-    payments.invoke(repair(drifted, Status.PENDING, seconds=900), drifted)
-    row = payments.rows()["c-1"]
-    assert (row["status"]["S"], row["sequence"]["S"]) == ("CLOSED", drifted.sequence)
-    payments.invoke(live(6, Status.SUSPENDED, seconds=960))
-    assert payments.rows()["c-1"]["status"] == {"S": "SUSPENDED"}
-
-
-def test_a_snapshot_with_a_version_counter_takes_its_place_in_the_order(payments):
-    version = SequenceSource.VERSION
-    payments.invoke(live(5, Status.ACTIVE, sequence_source=version))
-    order = sequence(6, epoch=1)
-    payments.invoke(snapshot(Status.CLOSED, seconds=0, order=order, sequence_source=version))
-    payments.invoke(live(5, Status.ACTIVE, sequence_source=version))
-    assert payments.rows()["c-1"]["status"] == {"S": "CLOSED"}

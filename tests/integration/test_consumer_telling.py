@@ -14,7 +14,6 @@ from customer_events.encoder import to_document
 from customer_events.event import Status
 from customer_events.sequence import SequenceSource
 from event_consumer.messages import from_record
-from event_consumer.reporting import COUNTS
 from unit.event_consumer.consumer_samples import (
     UNHURRIED,
     Answers,
@@ -24,21 +23,6 @@ from unit.event_consumer.consumer_samples import (
     repair,
     text_attribute,
 )
-
-
-@pytest.mark.parametrize(
-    "bodies",
-    [[live(1)], ["poison", live(2), live(2)], [live(1), "poison", live(2), live(3)] * 8],
-    ids=["one", "with poison", "many"],
-)
-def test_a_batch_tells_one_log_line_and_one_metrics_blob(build, capsys, monkeypatch, bodies):
-    line, blob = told_by(lambda: build().invoke(*bodies), capsys, monkeypatch)
-    assert line["message"] == "batch consumed"
-    assert line["messages"] == len(bodies)
-    assert sum(blob[metric.name][0] for metric in COUNTS.values()) == len(bodies)
-    [directive] = blob["_aws"]["CloudWatchMetrics"]
-    assert directive["Namespace"] == "CustomerStatusFanout"
-    assert directive["Dimensions"] == [["deployment", "service"]]
 
 
 def told_by(act, capsys, monkeypatch):

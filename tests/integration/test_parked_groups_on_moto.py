@@ -1,17 +1,13 @@
-"""Notes of parked messages on DynamoDB, and a FIFO consumer wired from its environment."""
-
-import json
+"""Notes of parked messages on DynamoDB, and the settings that ask for them."""
 
 import boto3
 import pytest
 
 from aws_parts import create_table, moto_account
-from customer_events.encoder import encode
 from customer_events.settings import BadSettings
-from event_consumer import bootstrap
 from event_consumer.parked_groups import ParkedGroupsTable
 from event_consumer.settings import from_environment
-from unit.event_consumer.consumer_samples import ENVIRONMENT, live, message_id, record
+from unit.event_consumer.consumer_samples import ENVIRONMENT
 
 pytestmark = pytest.mark.slow
 
@@ -51,53 +47,6 @@ def test_a_message_is_noted_once_is_known_by_its_id_and_is_removed_once(groups):
     assert groups.first("g").message_id == "b"
     groups.remove("g", groups.first("g"))
     assert groups.first("g") is None
-
-
-def test_a_fifo_consumer_parks_behind_and_goes_on_once_the_first_is_done_with(groups):
-    sqs = boto3.client("sqs")
-    urls = [
-        sqs.create_queue(QueueName=name, Attributes={"FifoQueue": "true"})["QueueUrl"]
-        for name in ("orders.fifo", "orders-dlq.fifo")
-    ]
-    create_table(boto3.client("dynamodb"), "marks", "event_id")
-    refused = {1}
-    handled = []
-
-    def handle(event):
-        number = int(event.sequence[-4:])
-        if number in refused:
-            raise ValueError
-        handled.append(number)
-
-    environment = ENVIRONMENT | {
-        "QUEUE_URL": urls[0],
-        "DLQ_URL": urls[1],
-        "TABLE_NAME": "marks",
-        "PARK_BY_CUSTOMER": "true",
-        "PARKED_GROUPS_TABLE": NOTES,
-    }
-    consumer = bootstrap.every_event_consumer(handle, environment)
-
-    def deliver(*numbers, report_outcomes=False):
-        records = [record(number, live(number), eventSourceARN=FIFO_ARN) for number in numbers]
-        for number, one in zip(numbers, records, strict=True):
-            one["attributes"] |= {"MessageGroupId": "g", "SequenceNumber": str(number)}
-        return consumer({"Records": records, "report_outcomes": report_outcomes}, None)
-
-    failed = deliver(1, 2)["batchItemFailures"]
-    assert [one["itemIdentifier"] for one in failed] == [message_id(1), message_id(2)]
-    assert deliver(2) == {"batchItemFailures": []}
-    dead = sqs.receive_message(QueueUrl=urls[1], MessageAttributeNames=["All"])["Messages"][0]
-    assert dead["Body"] == encode(live(2))
-    assert dead["MessageAttributes"]["parked_reason"]["StringValue"] == "BehindParkedEvent"
-    (waits,) = deliver(2, report_outcomes=True)["outcomes"]
-    assert (waits["outcome"], waits["reason"]) == ("RETRY", "BehindParkedEvent")
-    refused.clear()
-    outcomes = deliver(1, 2, report_outcomes=True)["outcomes"]
-    assert [one["outcome"] for one in outcomes] == ["APPLIED", "APPLIED"]
-    assert handled == [1, 2]
-    assert groups.first("g") is None
-    json.dumps(outcomes)
 
 
 @pytest.mark.parametrize(
