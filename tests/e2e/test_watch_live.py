@@ -28,18 +28,19 @@ def deployment(tmp_path_factory):
 
 @pytest.fixture
 def fanout(deployment, tmp_path):
-    return Fanout(deployment=deployment, state=tmp_path, is_process=True)
+    return Fanout(deployment=deployment, state=tmp_path)
 
 
 @pytest.fixture
-def status(deployment, fanout):
+def status(deployment, tmp_path):
     """Await that `fanout status payments --check` says these words of one thing and exits with 1.
 
     Without words: that nothing waits in the queue any more.
     """
+    process = Fanout(deployment=deployment, state=tmp_path, is_process=True)
 
     def says(*words):
-        ended = fanout.ended("status", "payments", "--check", "--state", deployment.state_dir)
+        ended = process.ended("status", "payments", "--check", "--state", deployment.state_dir)
         shown = json.loads(ended.stdout)
         found = [one for one in shown["findings"] if one["severity"] == "wrong"]
         assert ended.returncode == bool(found), ended.stderr

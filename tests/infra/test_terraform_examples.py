@@ -1,8 +1,7 @@
-"""The examples, deployed for real on the embedded AWS with the real packages, and taken down."""
+"""The examples, deployed for real on the embedded AWS with the real packages, and taken down.
 
-import hashlib
-import shutil
-from base64 import b64encode
+`sns_fanout` is deployed by the page that `tests/docs/test_beside_your_own_table.py` types.
+"""
 
 import pytest
 
@@ -27,26 +26,6 @@ module "event_bus" {
   kms_key = { arn = aws_kms_key.mine.arn }
 }
 """
-RELEASED = """
-provider "aws" {
-  region                      = "us-east-1"
-  access_key                  = "test"
-  secret_key                  = "test"
-  skip_credentials_validation = true
-  skip_metadata_api_check     = true
-  skip_region_validation      = true
-}
-
-module "fanout" {
-  create_accounts_table = true
-  package_folder        = null
-  packages = {
-    publisher = { path = "publisher-1.0.0-python3.13-arm64.zip" }
-    sentinel  = { s3_bucket = "artifacts", s3_key = "sentinel-1.0.0-python3.13-arm64.zip" }
-    payments  = { s3_bucket = "artifacts", s3_key = "payments_consumer-1.0.0-python3.13-arm64.zip" }
-  }
-}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -65,25 +44,33 @@ def aws(tmp_path_factory):
         yield target
 
 
+@pytest.mark.parametrize(
+    "examples",
+    [
+        sorted(embedded.CARRIES),
+        pytest.param(sorted(embedded.STAYS), marks=pytest.mark.exhaustive),
+    ],
+    ids=" ".join,
+)
 def test_the_examples_are_deployed_carry_a_change_and_leave_nothing(
-    tmp_path_factory, aws, packages
+    tmp_path_factory, aws, packages, examples
 ):
     """In one run: to deploy them one by one, or from several workers, takes minutes."""
     targets = {
         example: local_target(aws.endpoint_url, embedded.REGION, example.replace("_", "-"))
-        for example in embedded.FAULTS
+        for example in examples
     }
     root = tmp_path_factory.mktemp("terraform")
     settings = {"AWS_ENDPOINT_URL": aws.endpoint_url, "NO_PROXY": "*"}
     with workspace(root, **settings) as copied, one_provider(copied) as terraform:
         deployment = embedded.prepare(terraform, targets, packages)
         deployment.apply()
-        for example in sorted(embedded.CARRIES):
+        for example in embedded.CARRIES & targets.keys():
             carries_a_change(targets[example])
-        found = {example: set(faults) for example, faults in embedded.FAULTS.items()}
+        found = {example: set(embedded.FAULTS[example]) for example in examples}
         assert deployment.second_plan() == found
         deployment.destroy()
-    assert embedded.leftovers(targets["sns_fanout"]) == {}
+    assert embedded.leftovers(targets[examples[0]]) == {}
 
 
 def carries_a_change(target):
@@ -94,28 +81,6 @@ def carries_a_change(target):
                 lambda wanted=payments: embedded.row_of(target, "C-1").get("payments") == wanted,
                 f"{target.prefix}: the row is {payments}",
             )
-
-
-def test_released_packages_are_planned_where_there_is_no_python(tmp_path, aws, packages):
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    programs.joinpath("terraform").symlink_to(shutil.which("terraform"))
-    settings = {"AWS_ENDPOINT_URL": aws.endpoint_url, "NO_PROXY": "*", "PATH": str(programs)}
-    with workspace(tmp_path / "clone", **settings) as terraform:
-        folder = terraform.folder("examples", "sns_fanout")
-        folder.joinpath("released_override.tf").write_text(RELEASED)
-        released = folder / "publisher-1.0.0-python3.13-arm64.zip"
-        shutil.copy(packages["publisher"], released)
-        terraform.init(folder)
-        terraform.run(folder, "plan", "-out=released.plan")
-        planned = {
-            change["change"]["after"]["function_name"]: change["change"]["after"]
-            for change in terraform.changes(folder, "released.plan")
-            if change["type"] == "aws_lambda_function"
-        }
-    hashed = b64encode(hashlib.sha256(released.read_bytes()).digest()).decode()
-    assert planned["fanout-publisher"]["source_code_hash"] == hashed
-    assert planned["fanout-payments-consumer"]["s3_bucket"] == "artifacts"
 
 
 def test_a_given_key_takes_its_policy_from_the_module_that_uses_it(terraform: Workspace):

@@ -99,14 +99,14 @@ run "a_stream_beside_a_table_to_try_the_system_is_refused" {
   expect_failures = [var.accounts_table]
 }
 
-run "bus_and_publisher_deploy_without_any_subscriber_from_a_release_in_s3" {
+run "bus_and_publisher_deploy_without_any_subscriber_from_a_released_file" {
   command = apply
 
   variables {
     subscribers    = {}
     package_folder = null
     sentinel       = null
-    packages       = { publisher = { s3_bucket = "artifacts", s3_key = "publisher-1.0.0.zip" } }
+    packages       = { publisher = { path = "../../mocks/packages/publisher-arm64.zip" } }
   }
 
   assert {

@@ -24,6 +24,10 @@ run "every_change_becomes_a_version_and_live_follows_the_newest" {
     condition     = output.live_version == "3"
     error_message = "The alias follows."
   }
+  assert {
+    condition     = aws_lambda_function.this.source_code_hash == filebase64sha256("./versions.tf")
+    error_message = "Another package is another version."
+  }
 }
 
 run "a_rollback_pins_live_to_an_older_version" {
