@@ -1,6 +1,6 @@
 """Ask AWS for what the rules need, and judge it: what `fanout doctor` and the sentinel find."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -82,7 +82,7 @@ class Examination:
             dlq=self._queue(subscriber.dlq_url),
             mapping=self.mapping(mapping_id) if mapping_id else None,
             function=function,
-            deliveries=list(self._deliveries(subscriber.queue_arn)),
+            deliveries=self.deliveries(subscriber),
             denied=self._denied(function, _needs_of_consumer(subscriber, function)),
             pause=paused(self.target).get(subscriber.name),
         )
@@ -98,6 +98,11 @@ class Examination:
         else:
             found = self._read("pipes", "describe_pipe", Name=mapping_id)
         return found or {"State": rules.MISSING}
+
+    def deliveries(self, subscriber: Subscriber) -> list[rules.Answer]:
+        """What leads from the bus to the subscriber's queue; see `rules.SubscriberFacts`."""
+        arn, bus = subscriber.queue_arn, self.bus
+        return [self._delivery(each, arn) for each in deliveries(self.target, bus, arn)]
 
     # Private functions
 
@@ -119,20 +124,16 @@ class Examination:
         read = partial(self._read, "sqs", "get_queue_attributes", "Attributes")
         return read(QueueUrl=url, AttributeNames=["All"])
 
-    def _deliveries(self, arn: str) -> Iterator[rules.Answer]:
-        for each in deliveries(self.target, self.bus, arn):
-            if self.bus.transport == "eventbridge":
-                rule = {"Rule": each, "EventBusName": self.bus.name}
-                targets = self._read("events", "list_targets_by_rule", "Targets", **rule)
-                name = {"Name": each, "EventBusName": self.bus.name}
-                yield self._read("events", "describe_rule", **name) | next(
-                    target for target in targets if target["Arn"] == arn
-                )
-            elif each.startswith("arn:"):
-                read = partial(self._read, "sns", "get_subscription_attributes", "Attributes")
-                yield read(SubscriptionArn=each)
-            else:
-                yield {"PendingConfirmation": "true"}
+    def _delivery(self, name: str, queue_arn: str) -> Any:
+        if self.bus.transport == "eventbridge":
+            rule = {"Rule": name, "EventBusName": self.bus.name}
+            targets = self._read("events", "list_targets_by_rule", "Targets", **rule)
+            described = self._read("events", "describe_rule", Name=name, EventBusName=self.bus.name)
+            return described | next(each for each in targets if each["Arn"] == queue_arn)
+        if not name.startswith("arn:"):
+            return {"PendingConfirmation": "true"}
+        read = partial(self._read, "sns", "get_subscription_attributes", "Attributes")
+        return read(SubscriptionArn=name)
 
     def _denied(self, function: Any, needs: Mapping[str, Sequence[str]]) -> list[str]:
         """What the function's role may not do, by IAM's own simulation of its policies."""

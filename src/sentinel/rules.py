@@ -201,7 +201,7 @@ def check_subscriber(
         yield from _check_queue(attributes, what, facts)
     if facts.queue is not None and facts.dlq is not None:
         yield from _check_redrive(facts.queue, facts.dlq, facts)
-    yield from _check_deliveries(facts)
+    yield from check_deliveries(subscriber, facts.deliveries)
     if subscriber.filter:
         policy = dict(subscriber.filter)
         found = lint(policy, contract, transport=transport_of(policy), latest_state=False)
@@ -284,12 +284,13 @@ def _check_redrive(queue: Answer, dlq: Answer, facts: SubscriberFacts) -> Iterat
         )
 
 
-def _check_deliveries(facts: SubscriberFacts) -> Iterator[Finding]:
-    wrong, warning = _about(facts.subscriber.name)
-    if not facts.deliveries:
+def check_deliveries(subscriber: Subscriber, deliveries: Sequence[Answer]) -> Iterator[Finding]:
+    """What is wrong with what delivers to a subscriber's queue."""
+    wrong, warning = _about(subscriber.name)
+    if not deliveries:
         what, harm = "nothing delivers to its queue.", "It sees no change."
         yield wrong(what, harm=harm, fix="Deploy it again, then fanout backfill.")
-    for each in facts.deliveries:
+    for each in deliveries:
         if each.get("PendingConfirmation") == "true":
             what = "its subscription waits for confirmation."
             yield wrong(what, harm="It sees no change.", fix="Subscribe from the topic's account.")
@@ -302,9 +303,8 @@ def _check_deliveries(facts: SubscriberFacts) -> Iterator[Finding]:
                 harm="An event that the queue refuses is lost, after a deletion or a wrong policy.",
                 fix="Set its redrive policy (SNS) or its dead-letter queue (EventBridge).",
             )
-        deployed = each.get("FilterPolicy") or each.get("EventPattern")
-        said = facts.subscriber.filter
-        if said is not None and (not deployed or json.loads(deployed) != said):
+        deployed = json.loads(each.get("FilterPolicy") or each.get("EventPattern") or "{}")
+        if deployed != (subscriber.filter or {}):
             yield wrong(
                 "what delivers to its queue has another filter than its SSM parameter says.",
                 harm="Backfill and reconcile decide by the parameter, and would be wrong.",

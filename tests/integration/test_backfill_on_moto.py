@@ -193,7 +193,7 @@ def test_on_fifo_snapshots_go_to_their_customers_groups(tmp_path):
         ({"filter": {"transition": ["ACTIVE>SUSPENDED"]}}, "follows no status"),
         ({"filter": {"detail": {"time": [{"prefix": "2026"}]}}}, "by detail.time too"),
         ({"filter": None}, "another filter"),
-        ({"queue_arn": "arn:aws:sqs:eu-west-1:123456789012:other"}, "Nothing on"),
+        ({"queue_arn": "arn:aws:sqs:eu-west-1:123456789012:other"}, "nothing delivers"),
         ({"since": "yesterday"}, "RFC 3339"),
     ],
     ids=["version", "no-status", "undecided", "filter", "queue", "since"],

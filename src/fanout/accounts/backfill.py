@@ -1,9 +1,8 @@
 """`fanout backfill`: send today's state of every customer to one subscriber's queue."""
 
 import base64
-import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -33,12 +32,14 @@ from sentinel.contract.followed import followed_statuses
 from sentinel.discovery import (
     Bus,
     Subscriber,
-    deliveries,
     find_bus,
     find_publisher,
     find_subscriber,
 )
+from sentinel.examination import Examination
+from sentinel.findings import Severity
 from sentinel.pace import Pace
+from sentinel.rules import check_deliveries
 from sentinel.snapshots import Item, Snapshot, Unreadable, nothing_matches
 from sentinel.table import AccountsTable, Page, find_accounts
 
@@ -266,31 +267,12 @@ def require_subscribed(target: AwsTarget, bus: Bus, subscriber: Subscriber) -> N
     """See that live changes come to the queue, by the filter that its parameter states.
 
     Raises:
-        WrongUse: nothing on the bus delivers to the queue, or by another filter.
+        WrongUse: nothing on the bus delivers to the queue, or by another filter, or not now.
     """
-    filters = list(_filters(target, bus, subscriber.queue_arn))
-    if not filters:
-        raise WrongUse(
-            f"Nothing on {bus.arn} delivers to {subscriber.queue_arn}: a change that happens "
-            "during the scan would be missed. Subscribe it first."
-        )
-    if (subscriber.filter or None) not in filters:
-        raise WrongUse(
-            f"The subscription of {subscriber.name} has another filter than its SSM parameter "
-            f"states: {json.dumps(filters[0])}. Deploy the subscriber again."
-        )
-
-
-def _filters(target: AwsTarget, bus: Bus, queue_arn: str) -> Iterator[Mapping[str, Any] | None]:
-    """The filter of each way from the bus to the queue; None: everything passes."""
-    for name in deliveries(target, bus, queue_arn):
-        if bus.transport == "eventbridge":
-            rule = target.client("events").describe_rule(Name=name, EventBusName=bus.name)
-            if rule.get("State", "ENABLED") == "ENABLED":
-                yield json.loads(rule["EventPattern"])
-        else:
-            answer = target.client("sns").get_subscription_attributes(SubscriptionArn=name)
-            yield json.loads(answer["Attributes"].get("FilterPolicy") or "null")
+    found = Examination(target, bus).deliveries(subscriber)
+    for each in check_deliveries(subscriber, found):
+        if each.severity is Severity.WRONG:
+            raise WrongUse(f"{subscriber.name}: {each.what} {each.harm} {each.fix}")
 
 
 # The operation
