@@ -1,9 +1,11 @@
 """CloudWatch: what alarms make of metrics that are late, sparse or missing.
 
-Amazon CloudWatch User Guide, "Alarm evaluation" (an alarm is evaluated once a minute, over periods
-that end now), "Configuring how CloudWatch alarms treat missing data" (the evaluation range, and its
-two tables, which `test_cloudwatch.py` repeats), "Using math expressions with CloudWatch metrics"
-(`FILL` takes a value that is still on its way for missing), "Combining alarms". Time is counted in
+Amazon CloudWatch User Guide, read in November 2026: "Alarm evaluation" (once a minute, over periods
+that end now, however long they are; none of ours spans more than a day, from where on it is once an
+hour), "Configuring how CloudWatch alarms treat missing data" (the evaluation range, "Avoiding
+premature transitions to alarm state", and two tables, which `test_cloudwatch.py` repeats), "Using
+math expressions with CloudWatch metrics" (a missing value counts as 0 beside one that is there;
+`FILL` takes a value that is still on its way for missing), "Combining alarms". Time is counted in
 minutes, since no metric here is finer.
 """
 
@@ -129,10 +131,8 @@ class Watch:
         self._is_off_at_rest = self._judge_rest()
 
     def look(self, now: int) -> State:
-        """Evaluate the periods that end with this minute; of hours, every ten minutes."""
+        """Evaluate the periods that end with this minute."""
         period = self.alarm.period_minutes
-        if period >= _HOUR_MINUTES and now % 10:
-            return self.state
         if self._is_off_at_rest and self._is_at_rest(now):
             self.state = State.OK
             return self.state
@@ -198,7 +198,6 @@ def _is_premature(alarm: Alarm, points: Sequence[bool | None]) -> bool:
     return oldest >= alarm.datapoints and False not in points[:oldest]
 
 
-_HOUR_MINUTES = 60
 _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "GreaterThanThreshold": lambda value, threshold: value > threshold,
     "GreaterThanOrEqualToThreshold": lambda value, threshold: value >= threshold,
@@ -277,7 +276,7 @@ _OPERATORS: Mapping[type[ast.AST], Callable[[float, float], float | None]] = {
 
 
 def _expression(node: ast.expr, of: Callable[[str], Value], period: int) -> Value:
-    """A math expression, point by point: what needs a point that is missing is missing."""
+    """A math expression, point by point; beside a number, a point that is missing stays missing."""
 
     def inner(part: ast.expr) -> Value:
         return _expression(part, of, period)
@@ -287,24 +286,31 @@ def _expression(node: ast.expr, of: Callable[[str], Value], period: int) -> Valu
             return lambda *_: float(number)
         case ast.Name(id=name):
             return of(name)
-        case ast.BinOp(left=left, op=sign, right=right):
-            return _pointwise(_OPERATORS[type(sign)], inner(left), inner(right))
-        case ast.Compare(left=left, ops=[sign], comparators=[right]):
-            return _pointwise(_OPERATORS[type(sign)], inner(left), inner(right))
+        case (
+            ast.BinOp(left=left, op=sign, right=right)
+            | ast.Compare(left=left, ops=[sign], comparators=[right])
+        ):
+            series = not any(isinstance(part, ast.Constant) for part in (left, right))
+            return _pointwise(_OPERATORS[type(sign)], inner(left), inner(right), series=series)
         case ast.BoolOp(op=sign, values=[first, *rest]):
             value = inner(first)
             for part in rest:
-                value = _pointwise(_OPERATORS[type(sign)], value, inner(part))
+                value = _pointwise(_OPERATORS[type(sign)], value, inner(part), series=True)
             return value
         case ast.Call(func=ast.Name(id=name), args=arguments):
             return _FUNCTIONS[name](period, *map(inner, arguments))
     raise ValueError(f"unexpected {ast.unparse(node)}")
 
 
-def _pointwise(apply: Callable[[float, float], float | None], left: Value, right: Value) -> Value:
+def _pointwise(
+    apply: Callable[[float, float], float | None], left: Value, right: Value, *, series: bool
+) -> Value:
+    """Of two `series`, the value that one lacks and the other has counts as 0."""
+
     def value(*at: Any) -> float | None:
         one, other = left(*at), right(*at)
-        return None if one is None or other is None else apply(one, other)
+        lacks = one is None and other is None if series else one is None or other is None
+        return None if lacks else apply(one or 0.0, other or 0.0)
 
     return value
 
@@ -312,7 +318,9 @@ def _pointwise(apply: Callable[[float, float], float | None], left: Value, right
 def _if(_: int, condition: Value, yes: Value, no: Value) -> Value:
     def value(*at: Any) -> float | None:
         holds = condition(*at)
-        return None if holds is None else (yes if holds else no)(*at)
+        if holds is None:
+            return None
+        return (yes(*at) or 0.0) if holds else no(*at)
 
     return value
 

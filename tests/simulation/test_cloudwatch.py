@@ -42,11 +42,11 @@ def expression(text, *names, **given):
     return alarm(queries={"e": Query(expression=text), **queries}, returned="e", **given)
 
 
-# "How alarm state is evaluated when data is missing": both tables, from memory. Oldest point first.
+# "How alarm state is evaluated when data is missing": both tables, oldest point first.
 # Columns: missing, ignore, breaching, notBreaching.
 ALL_OF_THREE = [
     ("0 - X - X", OFF, OFF, OFF, OFF),
-    ("- - - - 0", OFF, OFF, OFF, OFF),
+    ("0 - - - -", OFF, OFF, OFF, OFF),
     ("- - - - -", NO_DATA, KEPT, ON, OFF),
     ("0 X X - X", ON, ON, ON, ON),
     ("- - X - -", ON, KEPT, ON, OFF),
@@ -77,14 +77,22 @@ def test_missing_data_is_treated_as_in_the_tables_of_the_guide(
         assert judge(one, points, before) is (before if expected is KEPT else expected)
 
 
-def test_a_period_of_five_minutes_ends_with_each_minute():
+@pytest.mark.parametrize("row", ["- - - - X", "- - - X -"])
+def test_one_breaching_point_that_is_too_young_is_no_alarm_yet(row):
+    points = [{"X": True, "-": None}[one] for one in reversed(row.split())]
+    assert judge(alarm(missing="missing"), points, OFF) is not ON
+
+
+@pytest.mark.parametrize("minutes", [5, 60])
+def test_a_period_ends_with_each_minute(minutes):
     """ "At the end of minute 6, the alarm is evaluated based on the data from minutes 2 to 6." """
     metrics = Metrics()
     metrics.put(*named(), 1, 1.0)
-    watch = Watch(alarm(period_minutes=5, periods=1, datapoints=1, missing="notBreaching"), metrics)
-    assert watch.look(5) is ON
-    metrics.put(*named(), 6, 0.0)
-    assert watch.look(6) is OFF
+    once = alarm(period_minutes=minutes, periods=1, datapoints=1, missing="notBreaching")
+    watch = Watch(once, metrics)
+    assert watch.look(minutes) is ON
+    metrics.put(*named(), minutes + 1, 0.0)
+    assert watch.look(minutes + 1) is OFF
 
 
 def named():
@@ -111,7 +119,12 @@ def test_a_late_value_is_seen_when_it_comes_and_fill_has_taken_it_for_missing_be
     ("text", "values", "expected"),
     [
         ("a + b", {"a": 1, "b": 2}, 3),
-        ("a + b", {"a": 1}, None),
+        ("a + b", {"a": 1}, 1),
+        ("a + b", {}, None),
+        ("a + 1", {"b": 1}, None),
+        ("a > 15 AND b > 15", {"a": 20}, 0),
+        ("IF(a, b, 5)", {"a": 1}, 0),
+        ("IF(a, 5, b)", {"a": 0}, None),
         ("FILL(a, 0) + FILL(b, 0)", {"a": 1}, 1),
         ("IF(FILL(a, 0) > 0 AND FILL(b, 0) == 0, 1, 0)", {"a": 3}, 1),
         ("IF(FILL(a, 0) > 0 AND FILL(b, 0) == 0, 1, 0)", {"a": 3, "b": 1}, 0),
