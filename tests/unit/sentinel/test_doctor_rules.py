@@ -2,89 +2,24 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
+from deployed_facts import DELIVERY, DLQ, MAPPING, NOW, PAYMENTS, PUBLISHER, QUEUE, STREAM
 from sentinel.contract.folder import installed_contract
-from sentinel.discovery import Bus, Pause, Publisher, Subscriber
+from sentinel.discovery import Pause
 from sentinel.examination import needs_of_publisher
 from sentinel.findings import Severity
 from sentinel.rules import (
     MISSING,
-    PublisherFacts,
-    SubscriberFacts,
     check_alarms,
     check_publisher,
     check_subscriber,
     check_table,
 )
 
-NOW = datetime(2026, 11, 27, 9, 30, tzinfo=UTC)
-MAPPING = "47bd6eae-828b-45af-a5a7-f1ac970fcd1e"
-STREAM = "arn:aws:dynamodb:eu-west-1:123456789012:table/accounts/stream/2026"
-DLQ = "arn:aws:sqs:eu-west-1:123456789012:fanout-payments-dlq"
-FILTER = {"type": ["novapay.accounts.CustomerStatusChanged.v2"]}
 WRONG, WARNING = Severity.WRONG, Severity.WARNING
-PUBLISHER = PublisherFacts(
-    publisher=Publisher(
-        function_name="publisher",
-        mapping_id=MAPPING,
-        accounts_table="accounts",
-        stream_arn=STREAM,
-        failure_bucket="failures",
-        source="urn:novapay:accounts",
-        customer_id_attribute="customer_id",
-        status_attribute="status",
-        sequence_attribute=None,
-        sequence_epoch=1,
-        publish_versions=(2,),
-    ),
-    bus=Bus(transport="sns", arn="arn:aws:sns:eu-west-1:123456789012:events"),
-    table={
-        "StreamSpecification": {"StreamViewType": "NEW_AND_OLD_IMAGES"},
-        "LatestStreamArn": STREAM,
-    },
-    mapping={
-        "State": "Enabled",
-        "StartingPosition": "TRIM_HORIZON",
-        "FunctionResponseTypes": ["ReportBatchItemFailures"],
-        "BisectBatchOnFunctionError": True,
-        "MaximumRetryAttempts": -1,
-        "MaximumRecordAgeInSeconds": 43_200,
-        "DestinationConfig": {"OnFailure": {"Destination": "arn:aws:s3:::failures"}},
-    },
-    function={"Runtime": "python3.13"},
-    topic={"KmsMasterKeyId": "key"},
-)
-ADMITTED = {"KmsMasterKeyId": "key", "Policy": '{"Service": "sns.amazonaws.com"}'}
-QUEUE = ADMITTED | {
-    "RedrivePolicy": json.dumps({"deadLetterTargetArn": DLQ, "maxReceiveCount": 240}),
-    "MessageRetentionPeriod": "604800",
-    "VisibilityTimeout": "181",
-}
-DELIVERY = {"RedrivePolicy": "{}", "FilterPolicy": json.dumps(FILTER)}
-PAYMENTS = SubscriberFacts(
-    subscriber=Subscriber(
-        name="payments",
-        queue_url="q",
-        queue_arn="arn:q",
-        dlq_url="d",
-        dlq_arn=DLQ,
-        function_name="consumer",
-        table="payments",
-        filter=FILTER,
-        versions=(2,),
-        since=None,
-        mapping_id=MAPPING,
-    ),
-    bus=PUBLISHER.bus,
-    queue=QUEUE,
-    dlq=ADMITTED | {"MessageRetentionPeriod": "1209600"},
-    mapping={"State": "Enabled", "FunctionResponseTypes": ["ReportBatchItemFailures"]},
-    function={"Runtime": "python3.13", "Timeout": 30},
-    deliveries=[DELIVERY],
-)
 
 
 def of_publisher(**other):
@@ -202,6 +137,11 @@ def test_a_flaw_of_the_publisher_is_found_with_its_harm_and_its_fix(other, sever
         ),
         ({"deliveries": [without(DELIVERY, "RedrivePolicy")]}, WARNING, "has no DLQ"),
         ({"deliveries": [DELIVERY | {"FilterPolicy": '{"type": ["x"]}'}]}, WRONG, "another filter"),
+        (
+            {"subscriber": replace(PAYMENTS.subscriber, filter=None)},
+            WRONG,
+            "another filter",
+        ),
         (consumed(FunctionResponseTypes=[]), WRONG, "lacks ReportBatchItemFailures"),
         (consumed(FilterCriteria={"Filters": [{}]}), WRONG, "mapping filters"),
         (consumed(State="Disabled"), WRONG, "mapping is disabled"),
