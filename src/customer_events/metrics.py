@@ -58,7 +58,7 @@ END_TO_END_LAG = Metric(
 )
 
 # Of the sentinel.
-SENTINEL_RUNS = Metric("SentinelRuns", "Count", "runs of the sentinel that came to their end")
+SENTINEL_RUNS = Metric("SentinelRuns", "Count", "runs of the sentinel that compared a slice")
 SENTINEL_FINDINGS = Metric(
     "SentinelFindings", "Count", "what is wrong with how the deployment is set up"
 )

@@ -25,7 +25,10 @@ class RunReporter:
     def report(self, run: Run, *, request_id: str) -> None:
         """Report one run."""
         wrong = [each for each in run.findings if each.severity is Severity.WRONG]
-        for metric, value in ((metrics.SENTINEL_RUNS, 1), (metrics.SENTINEL_FINDINGS, len(wrong))):
+        for metric, value in (
+            (metrics.SENTINEL_RUNS, int(run.slice is not None)),
+            (metrics.SENTINEL_FINDINGS, len(wrong)),
+        ):
             self._own.add_metric(metric.name, metric.unit, value)
         self._own.flush_metrics()
         drift = metrics.DRIFTED_ROWS
@@ -38,8 +41,8 @@ class RunReporter:
         log(
             "deployment checked",
             function_request_id=request_id,
-            slice=run.slice.number,
-            slices=run.slice.of,
+            slice=run.slice and run.slice.number,
+            slices=run.slice and run.slice.of,
             customers=run.customers,
             drifted=drifted,
             findings=[asdict(each) for each in run.findings],

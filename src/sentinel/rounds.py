@@ -1,7 +1,7 @@
 """One run of the sentinel: check the deployment, and compare the slice of customers that is due.
 
-It keeps no state. The clock says which slice is due, by when the run was scheduled: a run that AWS
-starts late, or again after a failure, compares the slice that it was meant for.
+It keeps no state. The clock says whether a slice is due and which, by when the run was scheduled: a
+run that AWS starts late, or again after a failure, compares the slice that it was meant for.
 """
 
 from collections import Counter
@@ -34,8 +34,11 @@ from sentinel.findings import Asking, Finding, Severity, worst_first
 from sentinel.pace import Pace
 from sentinel.table import find_accounts
 
-INTERVAL_SECONDS: Final = 900
+INTERVAL_SECONDS: Final = 300
 """How often it runs; both templates' schedules say the same."""
+COMPARE_SECONDS: Final = 900
+"""How often a run compares a slice too. The others end within seconds, so that a wrong setting
+raises its alarm within 15 minutes, while no two runs read a table at once."""
 GRACE_SECONDS: Final = 200.0
 """How long a difference stands unchanged to be drift: longer than the queue's visibility timeout
 (181 s), after which a change that failed once is on its way again.
@@ -50,17 +53,22 @@ class Slice:
     of: int
 
 
-def due(scheduled: datetime, compare_hours: int) -> Slice:
-    """The slice of a run, by when it was scheduled, give or take half the interval."""
-    of = compare_hours * 3600 // INTERVAL_SECONDS
-    return Slice(number=round(scheduled.timestamp() / INTERVAL_SECONDS) % of, of=of)
+def due(scheduled: datetime, compare_hours: int) -> Slice | None:
+    """The slice of a run, by when it was scheduled, give or take half the interval.
+
+    None: it is a run between two that compare.
+    """
+    run = round(scheduled.timestamp() / INTERVAL_SECONDS)
+    number, between = divmod(run, COMPARE_SECONDS // INTERVAL_SECONDS)
+    of = compare_hours * 3600 // COMPARE_SECONDS
+    return None if between else Slice(number=number % of, of=of)
 
 
 @dataclass(kw_only=True)
 class Run:
     """What a run found; `drifted` has for each subscriber that was compared how many of a kind."""
 
-    slice: Slice
+    slice: Slice | None
     findings: Sequence[Finding] = ()
     drifted: dict[str, Mapping[Drift, int]] = field(default_factory=dict)
     customers: int = 0
@@ -97,7 +105,7 @@ class Sentinel:
     grace_seconds: float = GRACE_SECONDS
 
     def run(self, scheduled: datetime, deadlines: Deadlines) -> Run:
-        """Check everything, and compare the slice that is due.
+        """Check everything, and compare the slice that is due, if one is.
 
         Args:
             scheduled: when the run was to start.
@@ -109,6 +117,9 @@ class Sentinel:
         made = Run(slice=due(scheduled, self.compare_hours))
         asking = Asking()
         findings = examine(self.target, asking)
+        if made.slice is None:
+            made.findings = findings
+            return made
         nothing: dict[str, Pause] = {}
         pauses = asking.ask("The marks of pauses", partial(paused, self.target), nothing)
         publisher = find_publisher(self.target)
@@ -116,7 +127,7 @@ class Sentinel:
             if subscriber.table is None or subscriber.name in pauses:
                 continue  # nothing to compare; or its rows are behind on purpose
             try:
-                findings += self._compare(made, publisher, subscriber, deadlines)
+                findings += self._compare(made, made.slice, publisher, subscriber, deadlines)
             except (CommandError, BotoCoreError, ClientError) as error:
                 findings.append(_not_compared(subscriber, error))
         made.findings = worst_first(findings)
@@ -125,7 +136,12 @@ class Sentinel:
     # Private functions
 
     def _compare(
-        self, made: Run, publisher: Publisher, subscriber: Subscriber, deadlines: Deadlines
+        self,
+        made: Run,
+        slice_: Slice,
+        publisher: Publisher,
+        subscriber: Subscriber,
+        deadlines: Deadlines,
     ) -> list[Finding]:
         """Compare the slice of one subscriber's table; returns why that is not all of it."""
         comparing, reading_again = (
@@ -140,7 +156,7 @@ class Sentinel:
                 pace=pace,
                 stopping=comparing,
                 progress=lambda _: None,
-                segment=(made.slice.number, made.slice.of),
+                segment=(slice_.number, slice_.of),
             )
             comparison.run()
             unfinished = comparing.asked()

@@ -81,6 +81,15 @@ def test_tables_that_agree_have_no_drift(deployment, run):
     assert drift(metrics) == 0
 
 
+def test_a_run_between_two_that_compare_checks_the_deployment_alone(deployment, run):
+    deployment.put("never-arrived", "CLOSED")
+    deployment.subscriber(table="nowhere")
+    metrics, [line] = run("2026-11-27T00:05:00Z")
+    assert drift(metrics) is None
+    assert (metrics["SentinelRuns",], line.get("slice")) == (0, None)
+    assert ("wrong", "its table nowhere does not exist.") in found([line])
+
+
 def found(lines):
     return [(each["severity"], each["what"]) for line in lines for each in line["findings"]]
 

@@ -7,12 +7,14 @@ CloudWatch metrics for Amazon SQS" (the age leaves out what was received three t
 nobody has touched for six hours writes nothing, and is up to 15 minutes late afterwards; what SQS
 moves to a DLQ is not sent). SNS Developer Guide, "Monitoring Amazon SNS topics using CloudWatch".
 DynamoDB Developer Guide, "DynamoDB metrics and dimensions". Names are those of the deployment.
+The sentinel's findings are those of its own rules, of what is deployed in this world.
 """
 
 import json
 from collections import Counter
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from dataclasses import replace
 from io import StringIO
 from random import Random
 from typing import Any
@@ -20,9 +22,13 @@ from typing import Any
 from customer_events.event import EVENT_NAME
 from customer_events.metrics import NAMESPACE, SENTINEL_FINDINGS, SENTINEL_RUNS
 from customer_events.registry import load
+from deployed_facts import ADMITTED, DELIVERY, NOW, PAYMENTS, PUBLISHER, QUEUE
 from event_consumer.reporting import BatchReporter as ConsumerReporter
 from publisher.reporting import BatchReporter as PublisherReporter
-from sentinel.rounds import INTERVAL_SECONDS
+from sentinel.contract.folder import installed_contract
+from sentinel.findings import Severity
+from sentinel.rounds import COMPARE_SECONDS, GRACE_SECONDS, INTERVAL_SECONDS
+from sentinel.rules import check_publisher, check_subscriber
 from simulation.bus import OnItsWay
 from simulation.checkers import Checkers
 from simulation.clock import START_SECONDS
@@ -41,7 +47,9 @@ MAPPINGS = {"publisher": "PublisherMapping", "payments": "ConsumerMapping"}
 NOTICE_SECONDS = 3600.0
 ACTIVE_SECONDS = 6 * 3600.0
 INACTIVE_MINUTES = 15
-SENTINEL_MINUTES = INTERVAL_SECONDS // 60
+SENTINEL_MINUTES, COMPARE_MINUTES = INTERVAL_SECONDS // 60, COMPARE_SECONDS // 60
+COMPARING_MINUTES = int(2 * GRACE_SECONDS // 60) + 1
+"""How long a run takes that compares, and reads differences again twice."""
 _AGED_RECEIVES = 3
 _HICCUPS = ("throttle", "error", "timeout", "lost", "entry_fails", "crash_before", "not_invoked")
 _REGISTRY = load(EVENT_NAME)
@@ -119,7 +127,8 @@ class Monitored(World):
     mapping does not poll) and `blind` (it polls a stream that nobody writes to) hold services;
     `refusing` the queues that take nothing from the topic. `hiccups` is the share of invocations in
     which one call fails once, as on any day; `skew_seconds` is by how much the functions' clocks
-    are ahead, by which they date their metrics.
+    are ahead, by which they date their metrics. `sentinel_minute`: in which minute of
+    the sentinel's quarter of an hour minute 0 falls.
     """
 
     make_checkers = Bystander
@@ -132,13 +141,14 @@ class Monitored(World):
         self.late = late
         self.throttled: set[str] = set()
         self.stopped: set[str] = set()
-        self.findings = 0
+        self.changed_by_hand = False
         self.blind: set[str] = set()
         self.refusing: set[str] = set()
         self.loses_discards = False
         self.delivers_every_minutes = 1
         self.hiccups = 0.0
         self.skew_seconds = 0.0
+        self.sentinel_minute = 0
         super().__init__(setting, system)
         self.payments = self.subscribers[0]
         self._gauges = [
@@ -195,10 +205,8 @@ class Monitored(World):
                 dimensions = {"EventSourceMappingUUID": mapping}
                 late = self.late("AWS/Lambda")
                 self.metrics.put("AWS/Lambda", "PolledEventCount", dimensions, minute, 0, late=late)
-        if minute % SENTINEL_MINUTES == 0 and "sentinel" not in self.stopped:
-            for metric, value in ((SENTINEL_RUNS, 1), (SENTINEL_FINDINGS, self.findings)):
-                dimensions = {"deployment": PREFIX, "service": "sentinel"}
-                self.metrics.put(NAMESPACE, metric.name, dimensions, minute, value, late=1)
+        if "sentinel" not in self.stopped:
+            self._look_after(minute)
         now = self.clock.seconds
         for gauge in self._gauges:
             polled = not gauge.is_dlq and "payments" not in self.stopped
@@ -217,7 +225,47 @@ class Monitored(World):
         row = self.payments.fact_of_row(change.customer, self.truth)
         return row is not None and row.index >= change.index
 
+    def findings(self) -> int:
+        """How many things the sentinel's rules find wrong with what is deployed now."""
+        off = {"State": "Disabled"}
+        publisher = replace(
+            PUBLISHER,
+            table={**(PUBLISHER.table or {}), **self._stream()},
+            mapping=(PUBLISHER.mapping or {}) | (off if "publisher" in self.stopped else {}),
+        )
+        payments = replace(
+            PAYMENTS,
+            queue=QUEUE | self._policy(self.payments.queue),
+            dlq=(PAYMENTS.dlq or {}) | self._policy(self.payments.dlq),
+            mapping=(PAYMENTS.mapping or {}) | (off if "payments" in self.stopped else {}),
+            deliveries=[
+                DELIVERY | ({"FilterPolicy": json.dumps(one.policy)} if one.policy else {})
+                for one in self.topic.subscriptions
+            ],
+        )
+        found = [
+            *check_publisher(publisher, now=NOW),
+            *check_subscriber(payments, installed_contract(), now=NOW),
+        ]
+        return self.changed_by_hand + sum(one.severity is Severity.WRONG for one in found)
+
     # Private functions
+
+    def _look_after(self, minute: int) -> None:
+        """A run of the sentinel, if one is due; one that compares reports at its end."""
+        if (minute + self.sentinel_minute) % SENTINEL_MINUTES:
+            return
+        compares = (minute + self.sentinel_minute) % COMPARE_MINUTES == 0
+        ends = minute + (COMPARING_MINUTES if compares else 0)
+        for metric, value in ((SENTINEL_RUNS, compares), (SENTINEL_FINDINGS, self.findings())):
+            dimensions, late = {"deployment": PREFIX, "service": "sentinel"}, self.late(NAMESPACE)
+            self.metrics.put(NAMESPACE, metric.name, dimensions, ends, value, late=late)
+
+    def _stream(self) -> dict[str, str]:
+        return {"LatestStreamArn": "another"} if "publisher" in self.blind else {}
+
+    def _policy(self, queue: Queue) -> dict[str, str]:
+        return {"Policy": "" if queue.name in self.refusing else ADMITTED["Policy"]}
 
     def _publishes(self, dice: Random) -> bool:
         if "publisher" in self.stopped | self.blind:

@@ -1,11 +1,14 @@
 """Every failure raises an alarm in time, and calm raises none: the deployed alarms, minute by
 minute."""
 
+from dataclasses import replace
+
 import pytest
 
 from simulation import alarm_page, alarm_set
+from simulation.checkers import GuaranteeBroken
 from simulation.monitored import PREFIX
-from simulation.outages import OUTAGES, TRAFFIC, drill, history, play
+from simulation.outages import OUTAGES, TRAFFIC, History, drill, history, play
 from simulation.variants.alarms import BROKEN_SETS
 
 SEEDS = 30
@@ -20,6 +23,25 @@ def drills():
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_no_failure_is_silent_and_no_alarm_is_false(seed):
     play(history(seed))
+
+
+@pytest.mark.slow
+def test_a_batch_that_fails_every_two_minutes_is_seen_though_its_metrics_are_late():
+    """Three of five minutes were too few for it."""
+    late = History(
+        seed=0,
+        traffic="quiet",
+        calm_minutes=45,
+        outage=next(one for one in OUTAGES if one.name == "the topic is down"),
+        late_minutes_max=3,
+        spare=0,
+        hiccups=0.0,
+    )
+    behind = f"{PREFIX}-publisher-behind"
+    assert behind in play(late).minutes
+    short = [replace(one, periods=5) if one.name == behind else one for one in alarm_set.alarms()]
+    with pytest.raises(GuaranteeBroken, match="no alarm was on for 16 minutes"):
+        play(late, short)
 
 
 @pytest.mark.slow

@@ -135,7 +135,7 @@ _DLQ = {"QueueName": f"{PREFIX}-payments-dlq", "namespace": "AWS/SQS", "statisti
 BROKEN_SETS = (
     BrokenSet(
         name="nothing watches whether the stream is polled",
-        changes={"publisher-stopped": _removed},
+        changes={"publisher-stopped": _removed, "sentinel-findings": _removed},
         outage=_STOPPED,
         traffic="quiet",
     ),
@@ -173,8 +173,13 @@ BROKEN_SETS = (
     ),
     BrokenSet(
         name="a rarely written table is watched by three periods in a row alone",
-        changes={"publisher-misses-changes": _removed},
+        changes={"publisher-misses-changes": _removed, "sentinel-findings": _removed},
         outage="the stream was made anew, and the table is seldom written to",
+    ),
+    BrokenSet(
+        name="the settings are not watched where a single change proves nothing",
+        changes={"sentinel-findings": _removed},
+        outage="the subscription is deleted, and events are rare",
     ),
     BrokenSet(
         name="faults of the bus are counted for another service",

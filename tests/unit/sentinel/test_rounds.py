@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import pytest
 
-from sentinel.rounds import INTERVAL_SECONDS, due
+from sentinel.rounds import COMPARE_SECONDS, INTERVAL_SECONDS, due
 
 MIDNIGHT = datetime(2026, 11, 27, tzinfo=UTC)
-INTERVAL = timedelta(seconds=INTERVAL_SECONDS)
+INTERVAL = timedelta(seconds=COMPARE_SECONDS)
 A_DAY = timedelta(days=1)
 
 
@@ -43,7 +43,7 @@ def test_with_the_default_half_a_day_of_missed_runs_leaves_no_customer_for_more_
 
 
 def test_a_schedule_that_is_not_on_the_minute_skips_no_slice():
-    compared = runs(2, hours=12, late_seconds=(-440, 0, 440, 1, -1))
+    compared = runs(2, hours=12, late_seconds=(-140, 0, 140, 1, -1))
     assert {len(times) for times in compared.values()} == {4}
 
 
@@ -51,3 +51,16 @@ def test_a_run_that_is_repeated_later_compares_the_slice_it_was_scheduled_for():
     scheduled = MIDNIGHT + 5 * INTERVAL
     assert due(scheduled, 12) == due(scheduled, 12)
     assert due(scheduled, 12) != due(scheduled + INTERVAL, 12)
+
+
+def test_runs_between_two_that_compare_read_no_table():
+    often = [due(MIDNIGHT + timedelta(seconds=at), 12) for at in range(0, 1801, INTERVAL_SECONDS)]
+    assert [slice_ is not None for slice_ in often] == [
+        True,
+        False,
+        False,
+        True,
+        False,
+        False,
+        True,
+    ]

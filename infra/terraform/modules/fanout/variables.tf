@@ -133,7 +133,7 @@ variable "packages" {
 
 variable "sentinel" {
   description = <<-EOT
-    The function that checks the deployment every 15 minutes and compares all customers with the
+    The function that checks the deployment every 5 minutes and compares all customers with the
     subscribers' tables, as in the module `sentinel`: in how many hours once (`compare_hours`), and
     how fast (`read_units`). Null leaves it out: a lost change stays unnoticed until somebody runs
     `fanout reconcile`.

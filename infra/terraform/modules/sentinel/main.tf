@@ -96,7 +96,7 @@ module "function" {
   description     = "Checks the deployment and compares Accounts with the subscribers' tables."
   handler         = "sentinel.lambda_entry.lambda_handler"
   package         = var.package
-  timeout_seconds = 840 # less than the 900 between two runs
+  timeout_seconds = 840 # less than the 900 between two runs that compare
   kms_key_arn     = var.kms_key_arn
   settings        = var.function_settings
   policy_name     = "look-after-the-deployment"
@@ -147,8 +147,8 @@ module "function" {
 
 resource "aws_cloudwatch_event_rule" "schedule" {
   name                = local.name
-  description         = "Starts the sentinel, each time for another slice of the customers."
-  schedule_expression = "cron(0/15 * * * ? *)"
+  description         = "Starts the sentinel; each third time it compares another slice of the customers."
+  schedule_expression = "cron(0/5 * * * ? *)"
   state               = "ENABLED"
   tags                = var.tags
 }

@@ -19,13 +19,13 @@ locals {
       page        = true
     }
     # Our own metric, of each batch: Lambda's IteratorAge comes when a batch is finished, which one that
-    # keeps failing never is.
+    # keeps failing never is. A failing batch comes back after a minute or two: of 15 minutes.
     behind = {
       description = "The publisher lags behind the Accounts table; ${local.is_pipe ? "at 12 hours records go to the pipe's DLQ, only as pointers" : "at 12 hours records go to the failure store"}, at 24 hours the stream deletes them."
       runbook     = "publisher-behind"
       metric      = "StreamLagMilliseconds"
       statistic   = "Maximum"
-      datapoints  = [3, 5]
+      datapoints  = [3, 15]
       threshold   = var.iterator_age_alarm_milliseconds
       page        = true
     }
