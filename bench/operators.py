@@ -26,7 +26,7 @@ from typing import Any
 from uuid import UUID
 
 from bench.aws_stub import Connection
-from bench.figures import Figure, Show, Sizes
+from bench.figures import CONSTANT, Figure, Show, Sizes
 from bench.running import ROOT, environment
 
 _ARN = "arn:aws:{}:eu-west-1:123456789012:{}"
@@ -302,7 +302,7 @@ def operator_figures(sizes: Sizes, show: Show) -> Iterator[Figure]:
             unit="MiB",
             ours=large.peak_mib,
             baseline=small.peak_mib,
-            goal=1.0,
+            goal=CONSTANT,
         )
 
 

@@ -81,7 +81,7 @@ def aws(*, delay_ms: float = 0, tls: bool = True) -> Iterator[Aws]:
             process.communicate()
 
 
-def work(stub: Aws, *, paths: list[Path] | None = None, **job: Any) -> dict[str, float]:
+def work(stub: Aws, *, paths: list[Path] | None = None, **job: Any) -> dict[str, Any]:
     """Let a worker do a job (`bench.worker.Job`); its findings.
 
     Args:
@@ -101,5 +101,5 @@ def work(stub: Aws, *, paths: list[Path] | None = None, **job: Any) -> dict[str,
     )
     if done.returncode:
         raise RuntimeError(f"{job['which']}, {job['side']}: {done.stderr[-2000:]}")
-    found: dict[str, float] = json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout)
     return found

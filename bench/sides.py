@@ -6,7 +6,7 @@ from typing import Any
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
-OURS, NAIVE, IDEMPOTENT = "ours", "naive", "idempotent"
+OURS, NAIVE, IDEMPOTENT, BARE = "ours", "naive", "idempotent", "bare"
 PUBLISHER, CONSUMER = "publisher", "consumer"
 
 ENVIRONMENT = {

@@ -37,8 +37,9 @@ def test_a_small_run_prints_every_figure_as_json():
     assert found["versions"]["botocore"]
     figures = {one["name"]: one for one in found["figures"]}
     assert all(one.keys() == FIELDS and one["ours"] > 0 for one in figures.values())
-    assert len(figures) == len(found["figures"]) == 31
+    assert len(figures) == len(found["figures"]) == 34
     assert found["load_before"] >= 0
+    assert all(sum(layers.values()) > 0 for layers in found["profile"].values())
     assert figures["PublishBatch calls for 200 events"]["ratio"] == 1.0
 
 
@@ -65,6 +66,25 @@ def test_the_published_table_is_not_written_on_a_busy_machine(monkeypatch, capsy
     assert "a load of at most 1 before the start, not 1.1" in " ".join(
         capsys.readouterr().err.split()
     )
+
+
+def test_a_goal_that_was_missed_is_listed_with_by_how_much_and_why(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+    from bench.__main__ import missed, table
+    from bench.figures import Figure
+    from bench.plot import picture
+
+    name = "publisher, CPU per record, batches of 100"
+    slow = Figure(name=name, unit="µs", ours=12, baseline=100, goal=0.1)
+    fast = Figure(name="publisher, package", unit="MiB", ours=1, baseline=10, goal=0.2)
+    assert "≤ 0.1: missed by 20.0%" in table([slow, fast])
+    assert "≤ 0.2: reached" in table([slow, fast])
+    _, why = missed([slow, fast])
+    assert name in why
+    assert "floor" in why
+    assert fast.name not in why
+    assert missed([fast]) == ["All goals are reached."]
+    assert all(f">{one.name}<" in picture([slow, fast]) for one in (slow, fast))
 
 
 def test_sides_that_do_not_do_the_same_are_not_compared(same_outcome, monkeypatch):
