@@ -82,11 +82,18 @@ def test_an_alarm_on_a_metric_expression_fails_the_stack(bare_emulator):
     assert kept["Resources"] == {"Queue": QUEUE}
 
 
-def test_an_alarm_on_alarms_fails_the_stack(bare_emulator):
-    alarm = {"Type": "AWS::CloudWatch::CompositeAlarm", "Properties": {"AlarmRule": "TRUE"}}
+@pytest.mark.parametrize(
+    ("kind", "properties"),
+    [
+        ("AWS::CloudWatch::CompositeAlarm", {"AlarmRule": "TRUE"}),
+        ("AWS::Logs::QueryDefinition", {"Name": "errors", "QueryString": "fields @message"}),
+    ],
+)
+def test_a_kind_that_it_does_not_know_fails_the_stack(bare_emulator, kind, properties):
+    unknown = {"Type": kind, "Properties": properties}
     with pytest.raises(ClientError, match="Unrecognized resource types"):
-        create_stack(bare_emulator, "page", Resources={"Page": alarm})
-    kept = stack.for_emulator({"Resources": {"Page": alarm, "Queue": QUEUE}}, {})
+        create_stack(bare_emulator, "unknown", Resources={"Unknown": unknown})
+    kept = stack.for_emulator({"Resources": {"Unknown": unknown, "Queue": QUEUE}}, {})
     assert kept["Resources"] == {"Queue": QUEUE}
 
 

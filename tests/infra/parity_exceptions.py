@@ -64,10 +64,5 @@ MEANT = {
             "destroy of every subscriber. The module's README says to replay or save it first."
         ),
     ),
-    "dashboard fanout-customer-status: is": Meant(
-        sam="absent",
-        terraform="there",
-        reason="A module of its own, which a configuration may leave out; a template has none.",
-    ),
 }
 """Each by the fact that differs."""

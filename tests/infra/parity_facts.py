@@ -67,6 +67,15 @@ def number(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
+def widgets(body: str) -> dict[str, Any]:
+    """What a dashboard shows, by the title of each widget, alarms in no order."""
+    found = {it["properties"]["title"]: it for it in json.loads(body)["widgets"]}
+    for it in found.values():
+        if it["type"] == "alarm":
+            it["properties"]["alarms"].sort()
+    return found
+
+
 # Private functions
 
 

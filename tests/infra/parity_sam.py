@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from infra import parity_sam_resources as read
-from infra.parity_facts import Facts, Read, about, key_name, number, reader, statements
+from infra.parity_facts import Facts, Read, about, key_name, number, reader, statements, widgets
 from infra.parity_sam_resources import Properties
 
 
@@ -31,6 +31,9 @@ STATEFUL = {"bucket", "key", "log group", "queue", "table"}
 READERS: dict[str, Callable[[Properties], Read]] = {
     "AWS::CloudWatch::Alarm": reader("alarm", "AlarmName", read.alarm),
     "AWS::CloudWatch::CompositeAlarm": reader("composite alarm", "AlarmName", read.composite),
+    "AWS::CloudWatch::Dashboard": reader(
+        "dashboard", "DashboardName", lambda it: widgets(it["DashboardBody"])
+    ),
     "AWS::DynamoDB::Table": reader("table", "TableName", read.table),
     "AWS::Events::Rule": reader("rule", "Name", read.event_rule),
     "AWS::IAM::Role": reader(
@@ -51,6 +54,9 @@ READERS: dict[str, Callable[[Properties], Read]] = {
         "log group",
         "LogGroupName",
         lambda it: {"kind": number(it["RetentionInDays"]), "key": key_name(it["KmsKeyId"])},
+    ),
+    "AWS::Logs::QueryDefinition": reader(
+        "query", "Name", lambda it: {"asks": it["QueryString"], "of": sorted(it["LogGroupNames"])}
     ),
     "AWS::S3::Bucket": reader("bucket", "BucketName", read.bucket),
     "AWS::S3::BucketPolicy": reader(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from infra import parity_terraform_resources as read
-from infra.parity_facts import Facts, Read, about, key_name, number, reader, statements
+from infra.parity_facts import Facts, Read, about, key_name, number, reader, statements, widgets
 from infra.parity_terraform_resources import Values, bucket_encryption, first
 from infra.terraform_workspace import Workspace
 
@@ -81,7 +81,9 @@ _PRIVATE = {
 
 
 READERS: dict[str, Callable[[Values], Read]] = {
-    "aws_cloudwatch_dashboard": reader("dashboard", "dashboard_name", lambda _: {"is": "there"}),
+    "aws_cloudwatch_dashboard": reader(
+        "dashboard", "dashboard_name", lambda it: widgets(it["dashboard_body"])
+    ),
     "aws_cloudwatch_event_archive": reader(
         "archive",
         "name",
@@ -112,6 +114,11 @@ READERS: dict[str, Callable[[Values], Read]] = {
     ),
     "aws_cloudwatch_composite_alarm": reader("composite alarm", "alarm_name", read.composite),
     "aws_cloudwatch_metric_alarm": reader("alarm", "alarm_name", read.alarm),
+    "aws_cloudwatch_query_definition": reader(
+        "query",
+        "name",
+        lambda it: {"asks": it["query_string"], "of": sorted(it["log_group_names"])},
+    ),
     "aws_dynamodb_table": reader("table", "name", read.table),
     "aws_iam_role": reader(
         "role",

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+import dashboard
 from customer_events.event import EVENT_NAME
 from customer_events.metrics import NAMESPACE
 from customer_events.registry import load
@@ -21,7 +22,15 @@ from infra import parity_sam, parity_terraform
 from infra.sam_template import DEPLOYMENTS, deployed, of_type, read
 from infra.scaffolds import scaffolded
 from infra.terraform_workspace import MODULES, TERRAFORM
-from infra.watched_metrics import AWS, OURS, by_alarms, by_widgets, names_of, problems
+from infra.watched_metrics import (
+    AWS,
+    OURS,
+    by_alarms,
+    by_widgets,
+    dashboard_problems,
+    names_of,
+    problems,
+)
 from publisher.batch_result import BatchResult
 from publisher.reporting import BatchReporter
 from publisher.stream_records import StreamRecord
@@ -34,6 +43,13 @@ from unit.publisher.stream_record_samples import record
 
 FANOUTS = ("sns_fanout", "sns_fifo_fanout", "eventbridge_fanout", "pipes_fanout")
 """The examples, one for each transport."""
+RUN = "run .venv/bin/python scripts/dashboard.py"
+
+
+def body_of(template: dict[str, Any]) -> str:
+    """The dashboard of SAM's template."""
+    [found] = of_type(template, "AWS::CloudWatch::Dashboard").values()
+    return found["DashboardBody"]
 
 
 @pytest.fixture
@@ -125,6 +141,49 @@ def test_every_alarm_of_sam_watches_what_is_written(parameters):
     assert problems(by_alarms(facts), names_of(facts)) == []
 
 
+@pytest.mark.parametrize("parameters", DEPLOYMENTS.values(), ids=DEPLOYMENTS)
+def test_sams_dashboard_shows_what_is_written_beside_every_alarm_and_its_limit(parameters):
+    template = deployed(**parameters)
+    facts = parity_sam.facts(template)
+    body = body_of(template)
+    assert len(list(by_widgets(body))) > 20
+    assert problems(by_widgets(body), names_of(facts)) == []
+    assert list(dashboard_problems(body, facts)) == []
+
+
+@pytest.mark.parametrize("left_out", ["DeployPayments", "DeploySentinel"])
+def test_sams_dashboard_shows_no_alarm_of_what_is_left_out(left_out):
+    template = deployed(**{left_out: "false"})
+    assert list(dashboard_problems(body_of(template), parity_sam.facts(template))) == []
+
+
+@pytest.mark.parametrize(
+    ("shown", "instead", "problem"),
+    [
+        ('"BusFaults"', '"BusFault"', "BusFault: nobody writes it in CustomerStatusFanout"),
+        ("fanout-payments-dlq", "fanout-dlq", "no queue is called 'fanout-dlq'"),
+        ("alarm:fanout-publisher-behind", "alarm:behind", "no alarm is called behind"),
+        ("alarm:fanout-payments-page", "alarm:x", "fanout-payments-page is not shown"),
+        ('"value": 900', '"value": 901', "oldest message (seconds, maximum): no alarm has the"),
+        ('"value": 60000', '"value": 85.5', "lag (milliseconds, p99): no alarm has the limit"),
+        ('"x": 6, "y": 4', '"x": 5, "y": 4', "Publisher: failures: overlaps another widget"),
+        ('"x": 18, "y": 4', '"x": 19, "y": 4', "Sentinel: findings: overlaps another widget"),
+    ],
+)
+def test_a_widget_that_shows_something_else_is_noticed(shown, instead, problem):
+    facts = parity_sam.facts(deployed())
+    body = body_of(deployed()).replace(shown, instead)
+    assert body != body_of(deployed())
+    found = [*problems(by_widgets(body), names_of(facts)), *dashboard_problems(body, facts)]
+    assert problem in "\n".join(found)
+
+
+def test_what_is_generated_of_the_dashboard_is_current():
+    assert dashboard.sam(dashboard.TEMPLATE.read_text()) == dashboard.TEMPLATE.read_text(), RUN
+    for name, text in dashboard.terraform().items():
+        assert dashboard.MODULE.joinpath(name).read_text() == text, RUN
+
+
 @pytest.mark.slow
 @pytest.mark.infra
 @pytest.mark.parametrize("example", FANOUTS)
@@ -135,6 +194,7 @@ def test_every_alarm_and_widget_of_terraform_watches_what_is_written(example, ap
     watched = [*by_alarms(facts), *by_widgets(body)]
     assert len(watched) > 20
     assert problems(watched, names_of(facts)) == []
+    assert list(dashboard_problems(body, facts)) == []
 
 
 @pytest.mark.parametrize("bus", Transport)
@@ -237,12 +297,10 @@ def test_thresholds_are_found_in_every_module_that_has_alarms():
     assert sum(found.values()) >= 20
 
 
-def test_a_widget_of_durations_says_their_unit():
-    text = (TERRAFORM / "modules" / "dashboard" / "main.tf").read_text()
-    for one in OURS.values():
-        if one.unit == "Milliseconds":
-            [block] = [block for block in _blocks(text) if f'"{one.name}"' in block]
-            assert "(milliseconds" in block
+def test_a_widget_says_the_unit_of_what_is_no_count():
+    for one in by_widgets(body_of(deployed())):
+        unit = _unit(one.name).lower()
+        assert f"({unit}, {one.statistic.lower()})" in one.by if unit else "(" not in one.by
 
 
 # Private functions

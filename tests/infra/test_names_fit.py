@@ -21,6 +21,7 @@ LIMITS = {
     "log group": 512,
     "parameter": 1011,
     "pipe": 64,
+    "query": 255,
     "queue": 80,
     "role": 64,
     "rule": 64,

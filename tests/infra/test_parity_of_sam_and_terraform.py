@@ -67,6 +67,7 @@ CHANGED: list[tuple[str, str, Any, str]] = [
         "1",
         "alarm fanout-payments-receives-nothing: queries",
     ),
+    ("a saved query", "ErrorsQuery QueryString", "fields @message", "query fanout/errors: asks"),
     (
         "an environment variable",
         "ConsumerFunction Environment Variables TABLE_NAME",

@@ -114,8 +114,8 @@ def by_alarms(facts: Facts) -> Iterator[Watched]:
 
 
 def by_widgets(body: str) -> Iterator[Watched]:
-    """What a dashboard shows."""
-    for widget in (it["properties"] for it in json.loads(body)["widgets"]):
+    """What the graphs of a dashboard show."""
+    for widget in (it["properties"] for it in _widgets(body, "metric")):
         for namespace, name, *rest in widget["metrics"]:
             yield Watched(
                 by=f"widget {widget['title']!r}",
@@ -125,6 +125,31 @@ def by_widgets(body: str) -> Iterator[Watched]:
                 statistic=widget["stat"],
                 period=float(widget["period"]),
             )
+
+
+def dashboard_problems(body: str, facts: Facts) -> Iterator[str]:
+    """What is wrong with a dashboard beside the alarms that it shows, but for its metrics."""
+    cells: set[tuple[int, int]] = set()
+    for widget in json.loads(body)["widgets"]:
+        x, y, width, height = (widget[name] for name in ("x", "y", "width", "height"))
+        covered = {(x + right, y + down) for right in range(width) for down in range(height)}
+        if cells & covered or x + width > 24:
+            yield f"{widget['properties']['title']}: overlaps another widget or the edge"
+        cells |= covered
+    shown = {
+        arn.rpartition(":")[2]
+        for widget in _widgets(body, "alarm")
+        for arn in widget["properties"]["alarms"]
+    }
+    there = set(_of_kind(facts, "alarm")) | set(_of_kind(facts, "composite alarm"))
+    yield from (f"no alarm is called {name}" for name in sorted(shown - there))
+    yield from (f"the alarm {name} is not shown" for name in sorted(there - shown))
+    limits = _limits(facts)
+    for widget in (it["properties"] for it in _widgets(body, "metric")):
+        for line in widget.get("annotations", {}).get("horizontal", []):
+            [watched] = widget["metrics"]
+            if line["value"] not in limits.get(tuple(sorted(watched)), set()):
+                yield f"{widget['title']}: no alarm has the limit {line['value']}"
 
 
 def names_of(facts: Facts) -> Names:
@@ -148,6 +173,21 @@ def names_of(facts: Facts) -> Names:
             name.rpartition("/")[2] for name in parameters if name.split("/")[2] == "subscribers"
         },
     }
+
+
+def _widgets(body: str, kind: str) -> list[dict[str, Any]]:
+    return [widget for widget in json.loads(body)["widgets"] if widget["type"] == kind]
+
+
+def _limits(facts: Facts) -> dict[tuple[str, ...], set[float]]:
+    """What alarms take for too much of a metric: a threshold, or the end of a share (`PR`)."""
+    limits: dict[tuple[str, ...], set[float]] = {}
+    for one in by_alarms(facts):
+        named = (text for dimension in one.dimensions.items() for text in dimension)
+        share = re.fullmatch(r"PR\(0:(\d+)\)", one.statistic)
+        limit = float(share[1]) if share else facts[f"alarm {one.by}: condition"][1]
+        limits.setdefault(tuple(sorted((one.namespace, one.name, *named))), set()).add(limit)
+    return limits
 
 
 def _of_kind(facts: Facts, kind: str) -> dict[str, dict[str, Any]]:

@@ -65,8 +65,8 @@ def for_emulator(template: Mapping[str, Any], values: Mapping[str, str]) -> dict
             case "AWS::CloudWatch::Alarm" if "Metrics" in properties:
                 # An alarm on a metric expression fails the whole stack.
                 del result["Resources"][name]
-            case "AWS::CloudWatch::CompositeAlarm":
-                # So does an alarm on alarms.
+            case "AWS::CloudWatch::CompositeAlarm" | "AWS::Logs::QueryDefinition":
+                # So does an alarm on alarms, and a saved query.
                 del result["Resources"][name]
             case "AWS::Lambda::EventSourceMapping":
                 # A number from a parameter stays a string in nested properties; with a

@@ -1,75 +1,56 @@
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
-  region    = data.aws_region.current.id
-  namespace = "CustomerStatusFanout"
-  names     = sort(keys(var.subscribers))
-
-  publisher_widgets = [
-    {
-      title   = "Changes and events (a minute)"
-      stat    = "Sum"
-      metrics = [for name in ["StreamRecords", "CustomerRecords", "StatusTransitions", "EventsPublished"] : [local.namespace, name, "deployment", var.prefix, "service", "publisher"]]
-    },
-    {
-      title   = "Publisher: failures (a minute)"
-      stat    = "Sum"
-      metrics = [for name in ["RecordsFailed", "RecordsHeld", "RecordsParked", "BusFaults"] : [local.namespace, name, "deployment", var.prefix, "service", "publisher"]]
-    },
-    {
-      title   = "Publisher behind the table (milliseconds)"
-      stat    = "Maximum"
-      metrics = [[local.namespace, "StreamLagMilliseconds", "deployment", var.prefix, "service", "publisher"]]
-    },
-  ]
-  subscriber_widgets = flatten([
-    for name in local.names : [
-      {
-        title = "${name}: messages in queue and DLQ"
-        stat  = "Maximum"
-        metrics = [
-          for queue in [var.subscribers[name].queue_name, var.subscribers[name].dlq_name] :
-          ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue]
-        ]
-      },
-      {
-        title = "${name}: what became of events (a minute)"
-        stat  = "Sum"
-        metrics = [
-          for metric in ["EventsApplied", "EventsDuplicate", "EventsStale", "MessagesParked", "MessagesRetried", "DependencyFaults", "UnexpectedExceptions", "DeprecatedVersionEvents"] :
-          [local.namespace, metric, "deployment", var.prefix, "service", coalesce(var.subscribers[name].service_name, "${replace(name, "-", "_")}_consumer")]
-        ]
-      },
-      {
-        title   = "${name}: table write to row (milliseconds, p99)"
-        stat    = "p99"
-        metrics = [[local.namespace, "EndToEndLagMilliseconds", "deployment", var.prefix, "service", coalesce(var.subscribers[name].service_name, "${replace(name, "-", "_")}_consumer")]]
-      },
-    ]
+  region = data.aws_region.current.id
+  alarms = "arn:${data.aws_partition.current.partition}:cloudwatch:${local.region}:${data.aws_caller_identity.current.account_id}:alarm"
+  pages = flatten([
+    for name, it in var.subscribers : [for alarm in it.alarm_names : alarm if alarm == "${var.prefix}-${name}-page"]
   ])
 
+  # The templates, and the queries, are written by scripts/dashboard.py, for SAM too.
+  publisher_widgets = jsondecode(templatefile("${path.module}/publisher.json.tftpl", {
+    prefix     = var.prefix
+    region     = local.region
+    alarms     = jsonencode([for name in concat(var.alarm_names, local.pages) : "${local.alarms}:${name}"])
+    stream_lag = jsonencode([for value in var.iterator_age_alarm_milliseconds[*] : { label = "late", value = value }])
+  }))
+  subscriber_widgets = [
+    for index, name in sort(keys(var.subscribers)) : [
+      for widget in jsondecode(templatefile("${path.module}/subscriber.json.tftpl", {
+        prefix         = var.prefix
+        region         = local.region
+        name           = name
+        service        = coalesce(var.subscribers[name].service_name, "${replace(name, "-", "_")}_consumer")
+        queue          = var.subscribers[name].queue_name
+        dlq            = var.subscribers[name].dlq_name
+        alarms         = jsonencode([for alarm in var.subscribers[name].alarm_names : "${local.alarms}:${alarm}"])
+        end_to_end_lag = jsonencode([for value in var.subscribers[name].end_to_end_lag_alarm_milliseconds[*] : { label = "late", value = value }])
+        queue_age      = jsonencode([for value in var.subscribers[name].queue_age_alarm_seconds[*] : { label = "late", value = value }])
+      })) : merge(widget, { y = widget.y + 10 + 16 * index })
+    ]
+  ]
+
   body = jsonencode({
+    # CloudWatch refuses a strip of no alarms.
     widgets = [
-      for index, widget in concat(local.publisher_widgets, local.subscriber_widgets) : {
-        type   = "metric"
-        x      = (index % 3) * 8
-        y      = floor(index / 3) * 6
-        width  = 8
-        height = 6
-        properties = {
-          title   = widget.title
-          region  = local.region
-          view    = "timeSeries"
-          period  = 60
-          stat    = widget.stat
-          metrics = widget.metrics
-        }
-      }
+      for widget in flatten([local.publisher_widgets, local.subscriber_widgets]) : widget
+      if try(length(widget.properties.alarms), 1) > 0
     ]
   })
 }
 
 resource "aws_cloudwatch_dashboard" "this" {
-  dashboard_name = coalesce(var.name, "${var.prefix}-customer-status")
+  # An account has its dashboards in no Region: two with one name would overwrite each other.
+  dashboard_name = coalesce(var.name, "${var.prefix}-customer-status-${local.region}")
   dashboard_body = local.body
+}
+
+resource "aws_cloudwatch_query_definition" "this" {
+  for_each = jsondecode(file("${path.module}/queries.json"))
+
+  name            = "${var.prefix}/${each.key}"
+  query_string    = each.value
+  log_group_names = concat(var.log_group_names, compact([for name, it in var.subscribers : it.log_group_name]))
 }

@@ -42,3 +42,8 @@ output "archive_arn" {
   description = "ARN of the EventBridge archive; null without one."
   value       = one(aws_cloudwatch_event_archive.this[*].arn)
 }
+
+output "alarm_names" {
+  description = "Names of its alarms."
+  value       = concat(values(aws_cloudwatch_metric_alarm.topic)[*].alarm_name, aws_cloudwatch_metric_alarm.undecipherable[*].alarm_name)
+}

@@ -100,8 +100,11 @@ module "sentinel" {
 module "dashboard" {
   source = "../dashboard"
 
-  prefix      = var.prefix
-  subscribers = { for name, it in module.subscriber : name => { queue_name = it.queue_name, dlq_name = it.dlq_name } }
+  prefix                          = var.prefix
+  alarm_names                     = concat(module.event_bus.alarm_names, module.publisher.alarm_names, flatten(module.sentinel[*].alarm_names))
+  iterator_age_alarm_milliseconds = module.publisher.iterator_age_alarm_milliseconds
+  log_group_names                 = concat([module.publisher.log_group_name], module.sentinel[*].log_group_name)
+  subscribers                     = { for name, it in module.subscriber : name => it.dashboard }
 }
 
 resource "aws_dynamodb_table" "accounts" {

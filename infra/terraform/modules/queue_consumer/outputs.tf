@@ -8,6 +8,19 @@ output "consumer" {
     parked_groups_table = local.parked_groups_table
     page_alarms         = local.page_alarms
     lag_alarms          = concat(aws_cloudwatch_metric_alarm.lag[*].alarm_name, aws_cloudwatch_metric_alarm.lag_now[*].alarm_name)
+    alarm_names = concat(
+      values(aws_cloudwatch_metric_alarm.function)[*].alarm_name,
+      aws_cloudwatch_metric_alarm.stopped[*].alarm_name,
+      aws_cloudwatch_metric_alarm.lag[*].alarm_name,
+      aws_cloudwatch_metric_alarm.lag_now[*].alarm_name,
+      values(aws_cloudwatch_metric_alarm.retries)[*].alarm_name,
+      aws_cloudwatch_metric_alarm.failing[*].alarm_name,
+      values(aws_cloudwatch_metric_alarm.counts)[*].alarm_name,
+    )
+    service_name   = local.service_name
+    log_group_name = module.function.log_group_name
+
+    end_to_end_lag_alarm_milliseconds = var.end_to_end_lag_alarm_milliseconds
   }
 }
 

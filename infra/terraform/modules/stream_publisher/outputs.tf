@@ -37,3 +37,22 @@ output "accounts_table" {
   description = "Name of the Accounts table that the publisher reads."
   value       = local.accounts_table
 }
+
+output "alarm_names" {
+  description = "Names of its alarms."
+  value = concat(
+    values(aws_cloudwatch_metric_alarm.this)[*].alarm_name,
+    values(aws_cloudwatch_metric_alarm.unseen)[*].alarm_name,
+    aws_cloudwatch_composite_alarm.page[*].alarm_name,
+  )
+}
+
+output "iterator_age_alarm_milliseconds" {
+  description = "Milliseconds behind the table from which on its alarm counts."
+  value       = var.iterator_age_alarm_milliseconds
+}
+
+output "log_group_name" {
+  description = "Name of its log group."
+  value       = module.function.log_group_name
+}

@@ -81,3 +81,23 @@ output "consumer_statements" {
     },
   ]
 }
+
+output "dashboard" {
+  description = "The subscriber, as the module `dashboard` takes it in `subscribers`."
+  value = {
+    queue_name     = aws_sqs_queue.this.name
+    dlq_name       = aws_sqs_queue.dlq.name
+    service_name   = var.consumer.service_name
+    log_group_name = var.consumer.log_group_name
+    alarm_names = concat(
+      values(aws_cloudwatch_metric_alarm.queue)[*].alarm_name,
+      values(aws_cloudwatch_metric_alarm.rule)[*].alarm_name,
+      aws_cloudwatch_metric_alarm.drift[*].alarm_name,
+      values(aws_cloudwatch_metric_alarm.silence)[*].alarm_name,
+      var.consumer.alarm_names,
+      aws_cloudwatch_composite_alarm.page[*].alarm_name,
+    )
+    queue_age_alarm_seconds           = var.queue_age_alarm_seconds
+    end_to_end_lag_alarm_milliseconds = var.consumer.end_to_end_lag_alarm_milliseconds
+  }
+}

@@ -233,6 +233,11 @@ variable "consumer" {
     # The consumer's alarms that show in PREFIX-NAME-page: each by itself, and the two on lag together.
     page_alarms = optional(list(string), [])
     lag_alarms  = optional(list(string), [])
+    # For the dashboard.
+    alarm_names                       = optional(list(string), [])
+    service_name                      = optional(string)
+    log_group_name                    = optional(string)
+    end_to_end_lag_alarm_milliseconds = optional(number)
   })
   default = {}
 }

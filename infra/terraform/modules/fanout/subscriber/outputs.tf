@@ -6,16 +6,12 @@ output "queue_url" {
   value = module.subscriber.queue_url
 }
 
-output "queue_name" {
-  value = module.subscriber.queue_name
-}
-
 output "dlq_url" {
   value = module.subscriber.dlq_url
 }
 
-output "dlq_name" {
-  value = module.subscriber.dlq_name
+output "dashboard" {
+  value = module.subscriber.dashboard
 }
 
 output "parked_groups_table" {
