@@ -110,8 +110,9 @@ def _consume(side: str, records: int) -> list[dict[str, Any]]:
 
 
 def _row(item: dict[str, Any]) -> dict[str, Any]:
-    """All columns but the one that says when it was written; times in one form."""
-    row: dict[str, Any] = {name: value for name, value in item.items() if name != "applied_at"}
+    """All columns but when it was written and the trace, which only ours keeps; times alike."""
+    left_out = {"applied_at", "traceparent"}
+    row: dict[str, Any] = {name: value for name, value in item.items() if name not in left_out}
     for name in ("status_changed_at", "occurred_at"):
         row[name] = datetime.fromisoformat(row[name]["S"]).isoformat()
     return row

@@ -30,7 +30,7 @@ Attributes = Mapping[str, str]
 
 _GUARD_ATTRIBUTES_TEXT = """
 customer_id status previous_status status_changed_at sequence sequence_source event_id
-schema_version occurred_at applied_at snapshot_at
+schema_version traceparent occurred_at applied_at snapshot_at
 """
 GUARD_ATTRIBUTES = frozenset(_GUARD_ATTRIBUTES_TEXT.split())
 """What the guard writes itself; a rule that wrote one of these would break the order."""
@@ -154,6 +154,7 @@ class GuardedTable:
             "status_changed_at": {"S": sortable(event.changed_at)},
             "event_id": {"S": str(event.event_id)},
             "schema_version": {"N": str(event.schema_version)},
+            "traceparent": _text_or_null(event.traceparent),
             "occurred_at": {"S": sortable(event.occurred_at)},
             "applied_at": {"S": sortable(self._clock())},
         }

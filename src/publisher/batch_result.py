@@ -15,7 +15,8 @@ class BatchResult:
     `parked` holds reasons, `failed` error codes. `eventful` holds the indexes of the records that
     gave events; a record that is in none of the three was ignored. `held`: how many failed since
     the deployment is suspected, not the records. `status_read`: whether any of them had a status.
-    `unexpected` says where an exception that nobody foresaw was raised.
+    `unexpected` says where an exception that nobody foresaw was raised. `traces`: the W3C trace
+    contexts of the transitions that have one.
     """
 
     records: Sequence[StreamRecord] = ()
@@ -28,6 +29,7 @@ class BatchResult:
     bus_faults: int = 0
     held: int = 0
     status_read: bool = False
+    traces: list[str] = field(default_factory=list)
     unexpected: dict[int, str] = field(default_factory=dict)
     eventful: set[int] = field(default_factory=set)
     parked: dict[int, BadRecord] = field(default_factory=dict)

@@ -106,4 +106,6 @@ class BatchPublisher:
         removed = transition.status is Status.REMOVED
         result.status_read |= not removed or transition.previous_status is not None
         result.reasons_left_out += transition.reason_left_out
+        if transition.traceparent is not None:
+            result.traces.append(transition.traceparent)
         return entries

@@ -1,7 +1,7 @@
 """What a batch leaves behind: exactly one log line and one metrics blob (EMF).
 
-A line holds counts, codes and ids: event ids, sequence numbers, `eventID`s. It never holds
-anything else of a record, nor the text of an exception, which may quote one.
+A line holds counts, codes and ids: event ids, sequence numbers, `eventID`s, trace contexts. It
+never holds anything else of a record, nor the text of an exception, which may quote one.
 """
 
 from collections.abc import Iterable
@@ -16,6 +16,7 @@ from publisher.batch_result import BatchResult
 from publisher.stream_records import StreamRecord
 
 IDS_PER_LINE_MAX = 20
+TRACES_PER_LINE_MAX = 100
 
 
 class BatchReporter:
@@ -72,6 +73,8 @@ def _line(result: BatchResult, request_id: str, lag_milliseconds: int | None) ->
     if records:
         line["first_sequence_number"] = records[0].sequence_number
         line["last_sequence_number"] = records[-1].sequence_number
+    if result.traces:
+        line["traces"] = list(islice(dict.fromkeys(result.traces), TRACES_PER_LINE_MAX))
     if result.reasons_left_out:
         line["reasons_left_out"] = result.reasons_left_out
     if result.bus_faults:

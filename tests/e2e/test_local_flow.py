@@ -10,6 +10,7 @@ from waiting import eventually
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("deployment")]
 
 CANARY = "canary-4711"
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 @pytest.fixture
@@ -17,21 +18,47 @@ def customers(deployment):
     """Write a customer into Accounts; read their status from Payments (None: no row)."""
     client = deployment.client("dynamodb")
 
-    def put(customer, status):
+    def put(customer, status, **other):
         client.put_item(
             TableName=deployment.accounts_table,
-            Item={"customer_id": {"S": customer}, "status": status, "note": {"S": CANARY}},
+            Item={"customer_id": {"S": customer}, "status": status, "note": {"S": CANARY}, **other},
         )
 
-    def status_of(customer):
+    def row_of(customer):
         row = client.get_item(
             TableName=deployment.payments_table,
             Key={"customer_id": {"S": customer}},
             ConsistentRead=True,
         )
-        return row.get("Item", {}).get("status", {}).get("S")
+        return row.get("Item", {})
 
-    return SimpleNamespace(put=put, status_of=status_of)
+    def status_of(customer):
+        return row_of(customer).get("status", {}).get("S")
+
+    return SimpleNamespace(put=put, row_of=row_of, status_of=status_of)
+
+
+@pytest.fixture
+def event_of(deployment):
+    """The published document of a customer, from a queue of the test's own."""
+    sqs, sns = deployment.client("sqs"), deployment.client("sns")
+    url = sqs.create_queue(QueueName="of-the-test")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+    subscription = sns.subscribe(
+        TopicArn=deployment.topic_arn,
+        Protocol="sqs",
+        Endpoint=arn["QueueArn"],
+        Attributes={"RawMessageDelivery": "true"},
+    )["SubscriptionArn"]
+
+    def event_of(customer):
+        received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+        events = [json.loads(one["Body"]) for one in received.get("Messages", [])]
+        return next((event for event in events if event["subject"] == customer), None)
+
+    yield event_of
+    sns.unsubscribe(SubscriptionArn=subscription)
+    sqs.delete_queue(QueueUrl=url)
 
 
 def parked(deployment, body):
@@ -92,3 +119,19 @@ def test_no_payload_reaches_the_output_of_a_function(deployment, customers):
         lines = list(deployment.log_lines(function))
         assert any('"service"' in line for line in lines)
         assert not [line for line in lines if CANARY in line]
+
+
+def test_one_trace_leads_from_the_write_to_the_event_both_log_lines_and_the_row(
+    deployment, customers, event_of
+):
+    def line_of(function):
+        return next((line for line in deployment.log_lines(function) if TRACE in line), None)
+
+    customers.put("traced", {"S": "ACTIVE"}, traceparent={"S": TRACE})
+    row = eventually(lambda: customers.row_of("traced"), "the change arrives")
+    event = eventually(lambda: event_of("traced"), "the event is published")
+    assert (event["traceparent"], row["traceparent"]) == (TRACE, {"S": TRACE})
+    for function in (deployment.publisher_function, deployment.payments_function):
+        line = json.loads(eventually(lambda of=function: line_of(of), "the batch is logged"))
+        assert line["traces"] == [TRACE]
+        assert line["xray_trace_id"].startswith("1-")

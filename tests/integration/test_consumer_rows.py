@@ -10,6 +10,7 @@ from customer_events.event import Change, Status
 from customer_events.sequence import SequenceSource
 from unit.event_consumer.consumer_samples import live, snapshot
 
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 LIVE_ATTRIBUTES = {
     "customer_id",
     "status",
@@ -20,6 +21,7 @@ LIVE_ATTRIBUTES = {
     "sequence_source",
     "event_id",
     "schema_version",
+    "traceparent",
     "occurred_at",
     "applied_at",
 }
@@ -52,6 +54,7 @@ def test_a_row_has_exactly_the_attributes_of_the_contract(payments):
         "sequence_source": {"S": "stream"},
         "event_id": {"S": str(event.event_id)},
         "schema_version": {"N": "2"},
+        "traceparent": {"NULL": True},
         "occurred_at": {"S": "2026-11-23T12:07:00.000000Z"},
     }
 
@@ -64,6 +67,18 @@ def test_a_seeded_row_says_when_it_was_read_and_nothing_else_more(payments):
     assert row["payments"] == {"S": "BLOCKED"}
     payments.invoke(live(1, seconds=120))
     assert set(payments.rows()["c-1"]) == {*LIVE_ATTRIBUTES, "snapshot_at"}
+
+
+@pytest.mark.parametrize("customers", [1, 2], ids=["UpdateItem", "statements"])
+def test_a_row_names_the_trace_of_its_last_change_and_of_no_older_one(payments, customers):
+    def change(number, traceparent):
+        for n in range(customers):
+            yield live(number, traceparent=traceparent, customer_id=f"c-{n}")
+
+    for number, (traceparent, kept) in enumerate([(TRACE, {"S": TRACE}), (None, {"NULL": True})]):
+        assert payments.invoke(*change(number + 1, traceparent)) == []
+        rows = payments.rows().values()
+        assert [row["traceparent"] for row in rows] == [kept] * customers
 
 
 @pytest.fixture(scope="module")

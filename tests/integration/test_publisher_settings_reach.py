@@ -139,9 +139,10 @@ def test_the_tables_own_names_are_read(publisher):
     )
     other = own_change(kind={"S": "ORDER"})
     other["dynamodb"]["OldImage"]["kind"] = {"S": "ORDER"}
-    publisher.publish(own_change(), other)
+    _, lines = publisher.publish(own_change(), other)
     (event,) = publisher.events
     assert (event["subject"], event["traceparent"]) == ("k-1", TRACE)
+    assert [line["traces"] for line in lines if "traces" in line] == [[TRACE]]
     assert (event["sequence"], event["sequencesource"]) == (f"0001.{7:040}", "version")
     assert event["data"] == {
         "customer_id": "k-1",

@@ -132,6 +132,7 @@ def test_a_live_event_sets_what_the_guard_needs_and_what_the_rule_adds():
         "sequence_source": {"S": "stream"},
         "event_id": {"S": str(event.event_id)},
         "schema_version": {"N": "2"},
+        "traceparent": {"NULL": True},
         "occurred_at": {"S": "2026-11-23T12:07:00.000000Z"},
         "applied_at": {"S": "2026-11-23T12:08:20.000000Z"},
     }

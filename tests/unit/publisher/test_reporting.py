@@ -121,3 +121,10 @@ def test_unexpected_exceptions_are_told_with_bounded_ids(report):
     line, _ = report(records, unexpected=dict.fromkeys(range(100), "KeyError at a:1"))
     assert len(line["unexpected"]) == 20
     assert line["unexpected"][0] == {"event_id": records[0]["eventID"], "raised": "KeyError at a:1"}
+
+
+def test_the_traces_of_the_changes_are_logged_once_each_and_bounded(report):
+    line, _ = report([], traces=["00-a-01", "00-b-01", "00-a-01"])
+    assert line["traces"] == ["00-a-01", "00-b-01"]
+    line, _ = report([], traces=[f"00-{number}-01" for number in range(10_000)])
+    assert len(line["traces"]) == 100
