@@ -97,6 +97,17 @@ def test_a_kind_that_it_does_not_know_fails_the_stack(bare_emulator, kind, prope
     assert kept["Resources"] == {"Queue": QUEUE}
 
 
+def test_a_policy_of_x_ray_fails_the_stack(bare_emulator):
+    policy = {
+        "Type": "AWS::XRay::ResourcePolicy",
+        "Properties": {"PolicyName": "traces", "PolicyDocument": {"Fn::Sub": "{}"}},
+    }
+    with pytest.raises(ClientError, match="Unrecognized resource types"):
+        create_stack(bare_emulator, "traces", Resources={"Traces": policy})
+    kept = stack.for_emulator({"Resources": {"Traces": policy, "Queue": QUEUE}}, {})
+    assert kept["Resources"] == {"Queue": QUEUE}
+
+
 def test_a_mappings_number_from_a_parameter_stays_a_string(bare_emulator):
     create_function(bare_emulator, "reader", LOSING_HANDLER)
     template = {

@@ -72,6 +72,7 @@ READERS: dict[str, Callable[[Properties], Read]] = {
             "shown as": it["DisplayName"],
             "key": key_name(it["KmsMasterKeyId"]),
             "FIFO": None,
+            "tracing": it["TracingConfig"],
         },
     ),
     "AWS::SNS::TopicPolicy": lambda it: iter(
@@ -83,6 +84,9 @@ READERS: dict[str, Callable[[Properties], Read]] = {
     ),
     "AWS::SSM::Parameter": reader(
         "parameter", "Name", lambda it: {"type": it["Type"]} | json.loads(it["Value"])
+    ),
+    "AWS::XRay::ResourcePolicy": reader(
+        "policy of X-Ray", "PolicyName", lambda it: {"says": statements(it["PolicyDocument"])}
     ),
 }
 """How each type of resource is read."""

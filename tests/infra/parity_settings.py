@@ -67,6 +67,7 @@ DEPLOYMENTS = {
                 "tracing": False,
                 "vpc": {"subnet_ids": ["subnet-1", "subnet-2"], "security_group_ids": ["sg-1"]},
                 "layer_arns": [EVERY_SETTING["LayerArns"]],
+                "exec_wrapper": EVERY_SETTING["ExecWrapper"],
                 "code_signing_config_arn": EVERY_SETTING["CodeSigningConfigArn"],
                 "permissions_boundary_arn": EVERY_SETTING["PermissionsBoundaryArn"],
                 "role_path": "/fanout/",

@@ -200,6 +200,7 @@ READERS: dict[str, Callable[[Values], Read]] = {
             "FIFO": [it["content_based_deduplication"], it["fifo_throughput_scope"]]
             if it["fifo_topic"]
             else None,
+            "tracing": it["tracing_config"],
         },
     ),
     "aws_sns_topic_policy": reader(
@@ -214,6 +215,9 @@ READERS: dict[str, Callable[[Values], Read]] = {
     ),
     "aws_ssm_parameter": reader(
         "parameter", "name", lambda it: {"type": it["type"]} | json.loads(it["value"])
+    ),
+    "aws_xray_resource_policy": reader(
+        "policy of X-Ray", "policy_name", lambda it: {"says": statements(it["policy_document"])}
     ),
 }
 """How each type of resource is read."""

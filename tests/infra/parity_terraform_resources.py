@@ -227,6 +227,7 @@ def pipe(it: Values) -> Values:
     source = first(first(it["source_parameters"])["dynamodb_stream_parameters"])
     target = first(first(it["target_parameters"])["eventbridge_event_bus_parameters"])
     filters = first(first(it["source_parameters"])["filter_criteria"])
+    logs = first(it["log_configuration"])
     return {
         "from": it["source"],
         "through": it["enrichment"],
@@ -246,4 +247,5 @@ def pipe(it: Values) -> Values:
         "filters": [one["pattern"] for one in filters.get("filter", [])],
         "sends": {name: target[name] for name in ("detail_type", "source", "time")},
         "template": first(it["target_parameters"])["input_template"],
+        "logs": [logs["level"], logs["include_execution_data"]],
     }

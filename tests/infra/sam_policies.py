@@ -21,7 +21,8 @@ def policies(template: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield f"{name}-{inline['PolicyName']}", inline["PolicyDocument"]
         for key in ("PolicyDocument", "KeyPolicy"):
             if key in properties:
-                yield f"{name}-{key}", properties[key]
+                document = properties[key]  # X-Ray's is a text
+                yield f"{name}-{key}", json.loads(document) if name == "TopicTraces" else document
 
 
 def main(folder: Path) -> None:

@@ -34,6 +34,7 @@ EVERY_SETTING = (
         "LogRetentionDays": "30",
         "Tracing": "PassThrough",
         "LayerArns": "arn:aws:lambda:eu-west-1:123456789012:layer:agent:3",
+        "ExecWrapper": "/opt/otel-instrument",
         "CodeSigningConfigArn": (
             "arn:aws:lambda:eu-west-1:123456789012:code-signing-config:csc-0123456789abcdef0"
         ),

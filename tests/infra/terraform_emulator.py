@@ -18,7 +18,7 @@ REGION = "us-east-1"
 ARCHITECTURE = "x86_64"
 
 # Path style, as buckets have no host names there; and the dummy credentials that it takes. It does
-# not follow a stream mapping's rules: a poller of ours does.
+# not follow a stream mapping's rules: a poller of ours does. It has no X-Ray.
 OVERRIDE = """
 provider "aws" {{
   region                      = "us-east-1"
@@ -32,7 +32,7 @@ provider "aws" {{
 
 module "fanout" {{
   package_folder            = "{packages}"
-  function_settings         = {{ architecture = "{architecture}" }}
+  function_settings         = {{ architecture = "{architecture}", tracing = false }}
   stream_mapping_enabled    = false
   table_deletion_protection = false
   subscribers               = {{ payments = {{ park_by_customer = {park_by_customer} }} }}

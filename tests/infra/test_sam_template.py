@@ -172,6 +172,7 @@ REFUSED = [
     ("CustomerIdAttribute", ""),
     ("EntityFilter", 'kind="customer"'),
     ("EventSource", "accounts"),
+    ("ExecWrapper", "otel-instrument"),
     ("LayerArns", "arn:aws:lambda:eu-west-1:123456789012:layer:agent"),
     ("PaymentsSubscribedSince", "yesterday"),
     ("PermissionsBoundaryArn", "boundary"),

@@ -159,7 +159,7 @@ RULES: tuple[Rule, ...] = (
 
 def _statements(resources: Resources) -> Iterator[dict[str, Any]]:
     for _, it in resources:
-        for attribute in ("policy", "assume_role_policy"):
+        for attribute in ("policy", "assume_role_policy", "policy_document"):
             if str(it.get(attribute)).startswith('{"'):
                 yield from json.loads(it[attribute])["Statement"]
 

@@ -68,6 +68,10 @@ def for_emulator(template: Mapping[str, Any], values: Mapping[str, str]) -> dict
             case "AWS::CloudWatch::CompositeAlarm" | "AWS::Logs::QueryDefinition":
                 # So does an alarm on alarms, and a saved query.
                 del result["Resources"][name]
+            case "AWS::XRay::ResourcePolicy":
+                # And so does this: it has no X-Ray.
+                del result["Resources"][name]
+                continue
             case "AWS::Lambda::EventSourceMapping":
                 # A number from a parameter stays a string in nested properties; with a
                 # MaximumConcurrency of "5" the SQS poller fails at each pass, for every queue.

@@ -34,8 +34,9 @@ module "key" {
   queue_arn_patterns = [
     "arn:${local.partition}:sqs:${local.region}:${local.account}:${var.prefix}-*"
   ]
-  log_group_arn_patterns = [
-    "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:/aws/lambda/${var.prefix}-*"
+  # Functions, and the pipe that may write to an EventBridge bus.
+  log_group_arn_patterns = [for folder in local.is_topic ? ["lambda"] : ["lambda", "vendedlogs/pipes"] :
+    "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:/aws/${folder}/${var.prefix}-*"
   ]
   tags = var.tags
 }
@@ -48,7 +49,9 @@ resource "aws_sns_topic" "this" {
   name              = local.name
   display_name      = "CustomerStatusChanged"
   kms_master_key_id = module.key.arn
-  tags              = var.tags
+  # SNS passes the publisher's trace on in either mode; Active adds its own segments.
+  tracing_config = var.tracing ? "Active" : "PassThrough"
+  tags           = var.tags
 
   fifo_topic = local.is_fifo
   # Every event names itself; a hash of its content would take a repaired event for a repeated one.
@@ -93,6 +96,30 @@ resource "aws_sns_topic_policy" "this" {
         }
       }],
     )
+  })
+}
+
+# Without it SNS's segments are refused, and nothing says so. X-Ray has no resources to name.
+# https://docs.aws.amazon.com/sns/latest/dg/sns-active-tracing.html#sns-active-tracing-permissions
+resource "aws_xray_resource_policy" "topic" {
+  count = local.is_topic && var.tracing ? 1 : 0
+
+  policy_name = "${var.prefix}-topic-traces"
+  policy_document = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid       = "TopicSendsTraces"
+        Effect    = "Allow"
+        Principal = { Service = "sns.amazonaws.com" }
+        Action    = ["xray:GetSamplingRules", "xray:GetSamplingTargets", "xray:PutTraceSegments"]
+        Resource  = "*"
+        Condition = {
+          StringEquals = { "aws:SourceAccount" = local.account }
+          ArnEquals    = { "aws:SourceArn" = local.topic_arn }
+        }
+      },
+    ]
   })
 }
 

@@ -82,6 +82,13 @@ variable "key_deletion_window_days" {
   default     = 30
 }
 
+variable "tracing" {
+  description = "Whether X-Ray gets traces of the topic. SNS passes the publisher's trace on either way."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "subscriber_account_ids" {
   description = "Ids (12 digits) of other accounts that may subscribe queues of their own, and to which /PREFIX/bus is shared."
   type        = list(string)

@@ -21,6 +21,7 @@ module "event_bus" {
   publish_versions       = var.publish_versions
   archive_retention_days = var.archive_retention_days
   kms_key                = var.kms_key
+  tracing                = try(var.function_settings.tracing, true)
   subscriber_account_ids = var.subscriber_account_ids
   alarm_topic_arns       = coalesce(var.ticket_topic_arns, var.alarm_topic_arns)
   runbook_base_url       = var.runbook_base_url

@@ -109,7 +109,11 @@ resource "aws_lambda_function" "this" {
   tags    = var.tags
 
   environment {
-    variables = merge({ POWERTOOLS_LOG_LEVEL = var.settings.log_level }, var.environment)
+    variables = merge(
+      { POWERTOOLS_LOG_LEVEL = var.settings.log_level },
+      var.settings.exec_wrapper == null ? {} : { AWS_LAMBDA_EXEC_WRAPPER = var.settings.exec_wrapper },
+      var.environment,
+    )
   }
 
   logging_config {

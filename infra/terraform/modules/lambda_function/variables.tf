@@ -52,6 +52,7 @@ variable "settings" {
     - `snap_start`: new versions start from a snapshot, with shorter cold starts, at a price per
       snapshot and restore; `provisioned_concurrency`: instances that are kept ready instead
     - `vpc`: subnets and security groups; the subnets need a way to every AWS service in use
+    - `exec_wrapper`: a layer's script that starts the function, such as OpenTelemetry's /opt/otel-instrument
     - `layer_arns`, `code_signing_config_arn`, `permissions_boundary_arn`, `role_path`: as Lambda and IAM take them.
   EOT
   type = object({
@@ -66,6 +67,7 @@ variable "settings" {
     provisioned_concurrency  = optional(number, 0)
     vpc                      = optional(object({ subnet_ids = list(string), security_group_ids = list(string) }))
     layer_arns               = optional(list(string), [])
+    exec_wrapper             = optional(string)
     code_signing_config_arn  = optional(string)
     permissions_boundary_arn = optional(string)
     role_path                = optional(string, "/")
@@ -103,6 +105,10 @@ variable "settings" {
   validation {
     condition     = var.settings.vpc == null || try(length(var.settings.vpc.subnet_ids) > 0 && length(var.settings.vpc.security_group_ids) > 0, false)
     error_message = "vpc needs at least one subnet and one security group, or Lambda leaves the function outside of the VPC."
+  }
+  validation {
+    condition     = var.settings.exec_wrapper == null || can(regex("^/opt/[A-Za-z0-9/_.-]+$", var.settings.exec_wrapper))
+    error_message = "exec_wrapper must be a path below /opt, where layers are, or the function does not start."
   }
   validation {
     condition     = can(regex("^/([!-~]{1,510}/)?$", var.settings.role_path))

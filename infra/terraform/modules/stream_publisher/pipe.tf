@@ -76,6 +76,19 @@ resource "aws_iam_role_policy" "pipe" {
   })
 }
 
+# The pipe's role needs nothing for it: CloudWatch delivers these logs, under this path by a policy that
+# does not grow with each group.
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-infrastructure-CWL.html
+resource "aws_cloudwatch_log_group" "pipe" {
+  #checkov:skip=CKV_AWS_338:Logs hold ids and counts; 90 days unless the variable says otherwise. The audit is the journals.
+  count = local.is_pipe ? 1 : 0
+
+  name              = "/aws/vendedlogs/pipes/${local.name}"
+  retention_in_days = coalesce(try(var.function_settings.log_retention_days, null), 90)
+  kms_key_id        = var.kms_key_arn
+  tags              = var.tags
+}
+
 resource "aws_pipes_pipe" "this" {
   count = local.is_pipe ? 1 : 0
 
@@ -115,6 +128,15 @@ resource "aws_pipes_pipe" "this" {
           }
         }
       }
+    }
+  }
+
+  # Errors of its steps, without what they were about (include_execution_data): no payload in a log.
+  log_configuration {
+    level = "ERROR"
+
+    cloudwatch_logs_log_destination {
+      log_group_arn = aws_cloudwatch_log_group.pipe[0].arn
     }
   }
 

@@ -27,6 +27,32 @@ run "a_standard_topic_is_encrypted_and_found_under_the_prefix" {
   }
 }
 
+run "a_topic_sends_traces_and_nothing_else_may_in_its_name" {
+  command = apply
+
+  assert {
+    condition     = aws_sns_topic.this[0].tracing_config == "Active"
+    error_message = "Segments of its own."
+  }
+  assert {
+    condition     = jsondecode(aws_xray_resource_policy.topic[0].policy_document).Statement[0].Condition.ArnEquals["aws:SourceArn"] == "arn:aws:sns:eu-west-1:111122223333:fanout-customer-status"
+    error_message = "X-Ray takes them from this topic only."
+  }
+}
+
+run "without_traces_x_ray_is_left_alone" {
+  command = plan
+
+  variables {
+    tracing = false
+  }
+
+  assert {
+    condition     = aws_sns_topic.this[0].tracing_config == "PassThrough" && length(aws_xray_resource_policy.topic) == 0
+    error_message = "The publisher's trace passes; nothing is added."
+  }
+}
+
 run "a_fifo_topic_orders_by_customer_and_takes_each_event_by_its_own_id" {
   command = plan
 

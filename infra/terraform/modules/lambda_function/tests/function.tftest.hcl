@@ -180,6 +180,7 @@ run "what_a_platform_asks_of_every_function_is_passed_on" {
       provisioned_concurrency  = 2
       vpc                      = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] }
       layer_arns               = ["arn:aws:lambda:eu-west-1:111122223333:layer:agent:3"]
+      exec_wrapper             = "/opt/otel-instrument"
       code_signing_config_arn  = "arn:aws:lambda:eu-west-1:111122223333:code-signing-config:csc-0123456789abcdef0"
       permissions_boundary_arn = "arn:aws:iam::111122223333:policy/boundary"
       role_path                = "/fanout/"
@@ -189,6 +190,10 @@ run "what_a_platform_asks_of_every_function_is_passed_on" {
   assert {
     condition     = aws_lambda_function.this.logging_config[0].log_format == "JSON" && aws_lambda_function.this.environment[0].variables.POWERTOOLS_LOG_LEVEL == "WARNING"
     error_message = "Logs."
+  }
+  assert {
+    condition     = aws_lambda_function.this.environment[0].variables.AWS_LAMBDA_EXEC_WRAPPER == "/opt/otel-instrument"
+    error_message = "Started by the layer's script."
   }
   assert {
     condition     = aws_lambda_function.this.tracing_config[0].mode == "PassThrough" && !strcontains(aws_iam_role_policy.this.policy, "xray:")
@@ -333,6 +338,16 @@ run "a_role_path_that_does_not_end_is_refused" {
 
   variables {
     settings = { role_path = "/fanout" }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "a_wrapper_outside_of_the_layers_is_refused" {
+  command = plan
+
+  variables {
+    settings = { exec_wrapper = "otel-instrument" }
   }
 
   expect_failures = [var.settings]

@@ -73,6 +73,14 @@ run "the_pipe_reads_and_publishes_and_gives_up_to_its_dlq" {
     error_message = "It gives up to its DLQ."
   }
   assert {
+    condition     = one(aws_pipes_pipe.this[0].log_configuration).level == "ERROR" && one(aws_pipes_pipe.this[0].log_configuration).include_execution_data == null
+    error_message = "It logs its errors, and no payload."
+  }
+  assert {
+    condition     = aws_cloudwatch_log_group.pipe[0].name == "/aws/vendedlogs/pipes/fanout-publisher" && aws_cloudwatch_log_group.pipe[0].kms_key_id == var.kms_key_arn
+    error_message = "Into an encrypted group of its own."
+  }
+  assert {
     condition     = aws_cloudwatch_metric_alarm.this["given-up"].threshold == 0
     error_message = "An alarm watches the DLQ."
   }
