@@ -1,6 +1,9 @@
 """In Lambda every call of publisher and consumer carries the invocation's X-Ray trace."""
 
 import gc
+import os
+import subprocess
+import sys
 from uuid import uuid4
 
 import pytest
@@ -13,6 +16,7 @@ from unit.event_consumer.consumer_samples import record as sqs_record
 from unit.publisher.publisher_fakes import FakeContext
 from unit.publisher.stream_record_samples import record
 
+SDKS = ("opentelemetry", "aws_xray_sdk")
 TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:customer-status"
 BUS = "arn:aws:events:eu-west-1:123456789012:event-bus/customer-status"
@@ -72,3 +76,27 @@ def test_each_call_of_a_consumer_carries_the_invocations_trace(wire, monkeypatch
     handler = payments_consumer.bootstrap.build()
     handler({"Records": [sqs_record(1, live(1)), sqs_record(2, "no JSON")]}, FakeContext())
     assert sorted(traced(wire)) == [("dynamodb", TRACE), ("sqs", TRACE), ("sqs", TRACE)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("service", ["publisher", "payments_consumer", "sentinel"])
+def test_a_cold_start_imports_no_tracing_sdk_even_where_a_layer_brings_one(service, tmp_path):
+    for name in SDKS:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").touch()
+    environment = ENVIRONMENT | {"BUS_ARN": TOPIC, "FAILURE_BUCKET": "fanout-failures"}
+    script = (
+        f"import sys; from {service}.lambda_entry import lambda_handler; "
+        f"sys.exit(', '.join(sys.modules.keys() & {set(SDKS)!r}) or 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ
+        | environment
+        | {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1"}
+        | {"PYTHONPATH": str(tmp_path), "_X_AMZN_TRACE_ID": TRACE},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
