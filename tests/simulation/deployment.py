@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,7 @@ class Deployed:
 
     prefix = "fanout"
     endpoint_url = None
+    state_folder = Path("state")
 
     def __init__(self, world: "World") -> None:
         self._world = world
