@@ -27,7 +27,7 @@ DEPRECATED_FROM: Final = {
     "python3.14": date(2029, 6, 30),
 }
 """Lambda developer guide, "Lambda runtimes"."""
-FIXED_SETTINGS: Mapping[str, tuple[Any, ...]] = {
+_FIXED_SETTINGS: Mapping[str, tuple[Any, ...]] = {
     "StartingPosition": ("TRIM_HORIZON", None),
     "FilterCriteria": ({"Filters": []}, {}, None),
     "FunctionResponseTypes": (["ReportBatchItemFailures"],),
@@ -118,7 +118,7 @@ def check_publisher(facts: PublisherFacts, *, now: datetime) -> Iterator[Finding
     harm = "No change is published; after 24 hours the stream deletes it."
     yield from check_switch(PUBLISHER, mapping, harm=harm, now=now)
     if is_mapping(mapping.mapping_id) and mapping.state != MISSING:
-        yield from _check_stream_mapping(facts.mapping)
+        yield from check_stream_mapping(facts.mapping)
     if facts.topic is not None and not facts.topic.get("KmsMasterKeyId"):
         yield warning(
             "its topic is not encrypted.",
@@ -159,7 +159,8 @@ def _check_stream(facts: PublisherFacts) -> Iterator[Finding]:
         )
 
 
-def _check_stream_mapping(mapping: Answer) -> Iterator[Finding]:
+def check_stream_mapping(mapping: Answer) -> Iterator[Finding]:
+    """What is wrong with the settings of the stream's mapping."""
     wrong, warning = _about(PUBLISHER)
     harms = {
         "FunctionResponseTypes": "Records that fail are not delivered again: they are lost.",
@@ -168,7 +169,7 @@ def _check_stream_mapping(mapping: Answer) -> Iterator[Finding]:
         "BisectBatchOnFunctionError": "One bad record holds up its whole batch.",
         "MaximumRetryAttempts": "An outage of minutes drains into the failure store.",
     }
-    for setting, allowed in FIXED_SETTINGS.items():
+    for setting, allowed in _FIXED_SETTINGS.items():
         if mapping.get(setting) not in allowed:
             what = f"its mapping has {setting} {mapping.get(setting)!r}, expected {allowed[0]!r}."
             yield wrong(what, harm=harms[setting], fix="Deploy the mapping of the templates again.")

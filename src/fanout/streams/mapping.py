@@ -11,7 +11,6 @@ is silent: of a batch, only the leading records that are too old are discarded f
 """
 
 import math
-import re
 from collections import OrderedDict, deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,13 +20,13 @@ from zlib import crc32
 
 from fanout.errors import WrongUse
 from fanout.streams.records import StreamRecord
-from sentinel.rules import FIXED_SETTINGS
+from sentinel.findings import Severity
+from sentinel.rules import check_stream_mapping
 
 PAYLOAD_BYTES_MAX = 6 * 1024 * 1024 - 1024
 """What Lambda takes in one synchronous call, less room for what frames the records."""
 RECORD_AGE_EXCEEDED = "RecordAgeExceeded"
 """`requestContext.condition` of the on-failure record of a batch that became too old."""
-_S3_ARN = re.compile(r"arn:[^:]+:s3:::(.+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,26 +61,15 @@ class MappingSettings:
         Raises:
             WrongUse: it has a setting that our templates don't, or no bucket for failures.
         """
-        name = f"Event source mapping {answer['UUID']}"
-        for setting, followed in FIXED_SETTINGS.items():
-            if answer.get(setting) not in followed:
-                raise WrongUse(
-                    f"{name}: {setting} is {answer.get(setting)!r}; expected {followed[0]!r}, as "
-                    "the templates have it: the local poller follows nothing else."
-                )
-        destination = (answer.get("DestinationConfig") or {}).get("OnFailure") or {}
-        bucket = _S3_ARN.fullmatch(destination.get("Destination") or "")
-        if not bucket:
-            raise WrongUse(
-                f"{name} has the on-failure destination {destination.get('Destination')}: only a "
-                "bucket gets the records themselves. Name a bucket."
-            )
+        for found in check_stream_mapping(answer):
+            if found.severity is Severity.WRONG:
+                raise WrongUse(f"Mapping {answer['UUID']}: {found.what} {found.harm} {found.fix}")
         age_max = int(answer.get("MaximumRecordAgeInSeconds") or -1)
         return cls(
             mapping_id=answer["UUID"],
             function_arn=answer["FunctionArn"],
             stream_arn=answer["EventSourceArn"],
-            failure_bucket=bucket[1],
+            failure_bucket=answer["DestinationConfig"]["OnFailure"]["Destination"].split(":")[-1],
             batch_size=int(answer.get("BatchSize") or 100),
             window_seconds=float(answer.get("MaximumBatchingWindowInSeconds") or 0),
             lanes=int(answer.get("ParallelizationFactor") or 1),

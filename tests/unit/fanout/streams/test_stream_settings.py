@@ -42,14 +42,14 @@ def test_what_is_left_out_takes_the_default_of_lambda():
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        ({"StartingPosition": "LATEST"}, "'LATEST'; expected 'TRIM_HORIZON'"),
-        ({"FilterCriteria": {"Filters": [{"Pattern": "{}"}]}}, "FilterCriteria is "),
-        ({"BisectBatchOnFunctionError": False}, "BisectBatchOnFunctionError is False"),
-        ({"MaximumRetryAttempts": 0}, "MaximumRetryAttempts is 0; expected -1"),
-        ({"FunctionResponseTypes": []}, "FunctionResponseTypes is "),
-        ({"DestinationConfig": None}, "destination None: only"),
+        ({"StartingPosition": "LATEST"}, "'LATEST', expected 'TRIM_HORIZON'"),
+        ({"FilterCriteria": {"Filters": [{"Pattern": "{}"}]}}, "FilterCriteria "),
+        ({"BisectBatchOnFunctionError": False}, "BisectBatchOnFunctionError False"),
+        ({"MaximumRetryAttempts": 0}, "MaximumRetryAttempts 0, expected -1"),
+        ({"FunctionResponseTypes": []}, "FunctionResponseTypes "),
+        ({"DestinationConfig": None}, "no bucket"),
         *(
-            ({"DestinationConfig": {"OnFailure": {"Destination": arn}}}, f"destination {arn}: only")
+            ({"DestinationConfig": {"OnFailure": {"Destination": arn}}}, "no bucket")
             for arn in (
                 "kafka://brokers",
                 "arn:aws:sns:eu-west-1:123456789012:failures",
@@ -59,5 +59,5 @@ def test_what_is_left_out_takes_the_default_of_lambda():
     ],
 )
 def test_a_setting_that_the_local_poller_does_not_follow_is_refused(answer, sentence):
-    with pytest.raises(WrongUse, match=f"mapping 5f7.*{sentence}"):
+    with pytest.raises(WrongUse, match=f"Mapping 5f7.*{sentence}"):
         MappingSettings.from_answer(ANSWER | answer)
