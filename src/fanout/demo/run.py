@@ -13,6 +13,7 @@ from fanout.demo.audit import Account, Fate
 from fanout.demo.changes import ChangesFile
 from fanout.demo.witnesses import Counts, Watch, poison, sums
 from fanout.local.deployment import LocalDeployment
+from fanout.runs.function import log_lines
 from fanout.text import mask_customer
 from payments_consumer.standing import standing
 
@@ -256,7 +257,7 @@ def _deliveries(deployment: LocalDeployment, expected: int) -> dict[str, int] | 
     """The consumer's own counts; its last lines may come a moment late. None: nothing to read."""
     deadline = time.monotonic() + _LOGS_WAIT_SECONDS
     while True:
-        totals = sums(deployment.log_lines(deployment.payments_function))
+        totals = sums(log_lines(deployment.target(), deployment.payments_function))
         counts = {outcome: totals[metric] for outcome, metric in CONSUMER_METRICS.items()}
         if sum(counts.values()) >= expected or time.monotonic() > deadline:
             return counts if totals else None

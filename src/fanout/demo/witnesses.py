@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -353,19 +353,13 @@ def _event_id(body: str) -> str | None:
 # What the functions say of themselves: the sums of the metrics in their logs (EMF)
 
 
-def sums(lines: Iterable[str]) -> Counter[str]:
-    """Add up each metric over all blobs in a function's output; other lines are passed over."""
+def sums(lines: Iterable[Mapping[str, Any]]) -> Counter[str]:
+    """Add up each metric over all blobs in a function's log; other lines are passed over."""
     totals: Counter[str] = Counter()
     for line in lines:
-        if '"_aws"' not in line:
-            continue
-        try:
-            blob = json.loads(line)
-            directives = blob["_aws"]["CloudWatchMetrics"]
-        except (ValueError, LookupError, TypeError):
-            continue
+        directives = line.get("_aws", {}).get("CloudWatchMetrics", ())
         # The same metric may stand in several directives, once for each set of dimensions.
         for name in {metric["Name"] for entry in directives for metric in entry["Metrics"]}:
-            value = blob.get(name, 0)
+            value = line.get(name, 0)
             totals[name] += int(sum(value) if isinstance(value, list) else value)
     return totals

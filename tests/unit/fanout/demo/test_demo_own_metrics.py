@@ -1,16 +1,12 @@
 """Adding up what a function says of itself."""
 
-import json
-
 from fanout.demo.witnesses import sums
 
 
 def blob(**values):
     metrics = [{"Name": name, "Unit": "Count"} for name in values]
     directive = {"Namespace": "CustomerStatusFanout", "Dimensions": [["deployment", "service"]]}
-    return json.dumps(
-        {"_aws": {"CloudWatchMetrics": [directive | {"Metrics": metrics}]}, "other": 5} | values
-    )
+    return {"_aws": {"CloudWatchMetrics": [directive | {"Metrics": metrics}]}, "other": 5} | values
 
 
 def test_the_blobs_of_all_batches_are_added_up():
@@ -19,5 +15,4 @@ def test_the_blobs_of_all_batches_are_added_up():
 
 
 def test_lines_of_another_kind_are_passed_over():
-    lines = ["START RequestId: 1", '{"message": "batch consumed"}', '{"_aws" broken', '["_aws"]']
-    assert sums(lines) == {}
+    assert sums([{"message": "batch consumed"}]) == {}
