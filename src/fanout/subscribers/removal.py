@@ -13,6 +13,7 @@ from fanout.aws import AwsTarget
 from fanout.errors import Refused, WrongUse
 from fanout.sqs.queue import QueueDepth, read_depth
 from sentinel.discovery import Bus, Subscriber, deliveries, find_bus, find_subscriber
+from sentinel.examination import Examination
 
 POLL_INTERVAL_SECONDS = 1.0
 EMPTY_READS = 3
@@ -60,14 +61,16 @@ def read_removal(target: AwsTarget, name: str) -> Removal:
         WrongUse: no such subscriber.
     """
     subscriber, bus = find_subscriber(target, name), find_bus(target)
-    sqs = target.client("sqs")
+    sqs, table = target.client("sqs"), None
+    if subscriber.table:
+        table = Examination(target, bus).table(subscriber.table)
     return Removal(
         subscriber=subscriber,
         bus=bus,
         deliveries=tuple(deliveries(target, bus, subscriber.queue_arn)),
         queue=read_depth(sqs, subscriber.queue_url),
         dlq=read_depth(sqs, subscriber.dlq_url),
-        rows=_rows(target, subscriber.table),
+        rows=table and table.get("ItemCount", 0),
     )
 
 
@@ -122,10 +125,3 @@ def _remove_target(events: Any, removal: Removal, rule: str) -> None:
     failed = events.remove_targets(**names, Ids=ids).get("FailedEntries") if ids else None
     if failed:
         raise Refused(f"The rule {rule} keeps its target: {failed[0].get('ErrorMessage', '')}")
-
-
-def _rows(target: AwsTarget, table: str | None) -> int | None:
-    if table is None:
-        return None
-    description: dict[str, Any] = target.client("dynamodb").describe_table(TableName=table)["Table"]
-    return int(description.get("ItemCount", 0))
