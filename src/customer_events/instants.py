@@ -6,7 +6,6 @@ need that. `to_wire` leaves a zero fraction out, as ApproximateCreationDateTime 
 
 import re
 from datetime import UTC, datetime
-from functools import lru_cache
 
 _LEAP = "(0[48]|[2468][048]|[13579][26])"
 _YEAR = "([1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])"
@@ -16,7 +15,6 @@ _DAY = (
 )
 WIRE_PATTERN = rf"^{_DAY}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{{1,6}})?Z$"
 """Knows the length of each month, so that a schema needs no date library to say what is valid."""
-_UTC = "+00:00"
 _WIRE = re.compile(WIRE_PATTERN.removesuffix("$"), re.ASCII)
 
 
@@ -33,18 +31,9 @@ def from_wire(text: str) -> datetime:
 
 def to_wire(instant: datetime) -> str:
     """`2026-11-23T09:30:00Z`, with microseconds only where there are some."""
-    return _to_wire(instant.astimezone(UTC))
+    return instant.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
 
 
 def sortable(instant: datetime) -> str:
     """`2026-11-23T09:30:00.000000Z`: always 27 characters, so that text order is time order."""
-    return f"{instant.astimezone(UTC).isoformat(timespec='microseconds').removesuffix(_UTC)}Z"
-
-
-# Private functions
-
-
-@lru_cache(maxsize=64)
-def _to_wire(instant: datetime) -> str:
-    """Cached: the records of a batch share few seconds."""
-    return f"{instant.isoformat().removesuffix(_UTC)}Z"
+    return instant.astimezone(UTC).isoformat("T", "microseconds").removesuffix("+00:00") + "Z"

@@ -45,7 +45,7 @@ def latest_state_consumer(
     """
     from botocore.session import get_session
 
-    from event_consumer.guarded_batches import GuardedBatches, StatementsEncoder
+    from event_consumer.guarded_batches import GuardedBatches, statements_encoder
     from event_consumer.guarded_table import GuardedTable
     from event_consumer.latest_state import LatestState
 
@@ -53,7 +53,7 @@ def latest_state_consumer(
     tolerance = settings.clock_tolerance
     session = get_session()
     client = aws_client(session, "dynamodb", settings)
-    StatementsEncoder().register(client.meta.events, "dynamodb.BatchExecuteStatement")
+    statements_encoder().register(client.meta.events, "dynamodb.BatchExecuteStatement")
     table = GuardedTable(client, settings.table_name, rule=rule, tolerance=tolerance)
     batches = GuardedBatches(client, settings.table_name, table)
     handler = LatestState(

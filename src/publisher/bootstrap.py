@@ -111,10 +111,10 @@ def _bus(settings: "Settings", session: "Session", executor: "Executor") -> "Bat
 
         calls: Calls = EventBridgeBus(client=client, bus_arn=settings.bus_arn)
     else:
-        from publisher.form_encoding import EntriesEncoder
+        from publisher.form_encoding import entries_encoder
         from publisher.sns_bus import SnsTopic
 
-        EntriesEncoder().register(client.meta.events, "sns.PublishBatch")
+        entries_encoder().register(client.meta.events, "sns.PublishBatch")
         calls = SnsTopic(client=client, topic_arn=settings.bus_arn)
     return BatchedBus(
         transport=transport,

@@ -15,7 +15,8 @@ from urllib.parse import quote, urlencode
 from cold_start.parameter_encoder import ParameterEncoder
 
 _ENTRIES = "PublishBatchRequestEntries"
-_HEAD = ("Action", "Version", "TopicArn")
+_ON_FIFO = ("MessageGroupId", "MessageDeduplicationId")
+_HEAD = {"Action", "Version", "TopicArn"}
 _QUOTED = {
     character: quoted
     for character in f"% {string.punctuation}"  # what quoting adds comes first
@@ -24,24 +25,9 @@ _QUOTED = {
 _NEEDS_NO_MORE = re.compile(r"[A-Za-z0-9_.~%-]*", re.ASCII)
 
 
-class EntriesEncoder(ParameterEncoder):
-    """The body holds the same fields as botocore's, each encoded alike."""
-
-    parameter = _ENTRIES
-
-    def agrees(self, body: Any, value: Any) -> bool:
-        """See `ParameterEncoder`."""
-        if not isinstance(body, Mapping):
-            return False
-        ours = self.encoded({name: body.get(name) for name in _HEAD}, value) or b""
-        theirs = urlencode(body, quote_via=quote)
-        return sorted(ours.decode().split("&")) == sorted(theirs.split("&"))
-
-    def encoded(self, rest: Any, value: Any) -> bytes | None:
-        """See `ParameterEncoder`."""
-        if not isinstance(rest, Mapping) or set(rest) != set(_HEAD):
-            return None
-        return f"{urlencode(rest, quote_via=quote)}{entries_encoded(value)}".encode()
+def entries_encoder() -> ParameterEncoder:
+    """For `sns.PublishBatch`."""
+    return ParameterEncoder(_ENTRIES, _agrees, _encode)
 
 
 def entries_encoded(entries: Sequence[Mapping[str, Any]]) -> str:
@@ -59,15 +45,25 @@ def entries_encoded(entries: Sequence[Mapping[str, Any]]) -> str:
             f"{start}Id={entry['Id']}{start}Message={_quoted(entry['Message'])}"
             f"{_attributes_encoded(start, attributes)}"
         )
-        parts += [
-            f"{start}{name}={entry[name]}"
-            for name in ("MessageGroupId", "MessageDeduplicationId")
-            if name in entry
-        ]
+        parts += [f"{start}{name}={entry[name]}" for name in _ON_FIFO if name in entry]
     return "".join(parts)
 
 
 # Private functions
+
+
+def _agrees(body: Any, entries: Sequence[Mapping[str, Any]]) -> bool:
+    """Field by field, in any order."""
+    if not isinstance(body, Mapping):
+        return False
+    ours = _encode({name: body.get(name) for name in _HEAD}, entries) or b""
+    return sorted(ours.decode().split("&")) == sorted(urlencode(body, quote_via=quote).split("&"))
+
+
+def _encode(rest: Any, entries: Sequence[Mapping[str, Any]]) -> bytes | None:
+    if not isinstance(rest, Mapping) or set(rest) != _HEAD:
+        return None
+    return f"{urlencode(rest, quote_via=quote)}{entries_encoded(entries)}".encode()
 
 
 @lru_cache(maxsize=1_024)

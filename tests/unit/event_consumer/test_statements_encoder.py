@@ -6,7 +6,7 @@ from botocore.config import Config
 from botocore.session import Session
 
 from customer_events.deadline import UNLIMITED
-from event_consumer.guarded_batches import GuardedBatches, StatementsEncoder
+from event_consumer.guarded_batches import GuardedBatches, statements_encoder
 from event_consumer.guarded_table import GuardedTable
 from unit.event_consumer.consumer_samples import live, snapshot
 
@@ -30,7 +30,7 @@ class Sender:
         events = client.meta.events
         events.register("before-call.dynamodb.BatchExecuteStatement", self._made)
         if ours:
-            StatementsEncoder().register(events, "dynamodb.BatchExecuteStatement")
+            statements_encoder().register(events, "dynamodb.BatchExecuteStatement")
         events.register_first("before-send.dynamodb", self._take)
         clock = live(7).occurred_at
         table = GuardedTable(client, "t", rule=lambda _: {"note": UNLIKELY}, clock=lambda: clock)

@@ -7,7 +7,7 @@ from botocore.config import Config
 from botocore.session import Session
 
 from publisher.batched_bus import BatchedBus
-from publisher.form_encoding import EntriesEncoder, entries_encoded
+from publisher.form_encoding import entries_encoded, entries_encoder
 from publisher.ports import Verdict
 from publisher.sns_bus import SnsTopic
 from publisher.transports import SNS_FIFO
@@ -50,7 +50,7 @@ class Sender:
         events = self.client.meta.events
         events.register("before-call.sns.PublishBatch", self._made)
         if ours:
-            EntriesEncoder().register(events, "sns.PublishBatch")
+            entries_encoder().register(events, "sns.PublishBatch")
         events.register_first("before-send.sns.PublishBatch", self._take)
 
     def send(self, *entries):
