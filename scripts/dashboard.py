@@ -56,7 +56,7 @@ QUERIES = {
         | limit 100
         | display @timestamp, @log, @message""",
     "one change by any of its ids": r"""
-        # An event id, a message id, a sequence number or a trace id; `fanout where` lists them.
+        # An event id (`fanout where` shows it), a message id, a sequence number or a trace id.
         filter @message like "PUT THE ID HERE"
         | sort @timestamp asc
         | display @timestamp, @log, @message""",
