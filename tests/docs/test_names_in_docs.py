@@ -40,6 +40,7 @@ AWS_WORDS = {
     "ThrottlingError": "DynamoDB API reference, BatchStatementError",
     "ProvisionedThroughputExceeded": "DynamoDB API reference, BatchStatementError",
     "RequestLimitExceeded": "DynamoDB API reference, BatchStatementError",
+    "xray_trace_id": "Powertools for AWS Lambda (Python), Logger, Standard structured keys",
 }
 # Values in the tables of examples, and the field that a how-to adds.
 OF_EXAMPLES = {
