@@ -166,6 +166,7 @@ def test_botocore_describes_only_the_services_that_are_called(unpacked, service)
     assert described == CALLED.get(service, {"sqs", "dynamodb"})
 
 
+@of_one_service
 def test_every_dependency_module_kept_imports_as_it_does_with_nothing_left_out(
     unpacked, service, tmp_path
 ):

@@ -11,12 +11,7 @@ from simulation.monitored import PREFIX
 from simulation.outages import OUTAGES, TRAFFIC, History, drill, history, play
 from simulation.variants.alarms import BROKEN_SETS
 
-SEEDS = 30
-
-
-@pytest.fixture(scope="session")
-def drills():
-    return {one.name: drill(one) for one in OUTAGES}
+SEEDS = 15
 
 
 @pytest.mark.slow
@@ -45,18 +40,15 @@ def test_a_batch_that_fails_every_two_minutes_is_seen_though_its_metrics_are_lat
 
 
 @pytest.mark.slow
-def test_the_page_of_the_alarms_is_what_the_drills_show(drills):
-    assert alarm_page.PAGE.read_text(encoding="utf-8") == alarm_page.render(drills), (
-        "run: PYTHONPATH=tests .venv/bin/python -m simulation --drill"
-    )
-
-
-@pytest.mark.slow
-def test_each_alarm_goes_on_in_the_drill_that_is_named_for_it(drills):
-    """`drill` itself fails where one stays off."""
+def test_each_alarm_goes_on_in_its_drill_and_the_page_of_the_alarms_says_when():
+    """`drill` itself fails where an alarm that is named for it stays off."""
+    drills = {one.name: drill(one) for one in OUTAGES}
     tripped = {name for one in drills.values() for name in one.minutes}
     deployed = {one.name for one in (*alarm_set.alarms(), *alarm_set.composites())}
     assert tripped == deployed
+    assert alarm_page.PAGE.read_text(encoding="utf-8") == alarm_page.render(drills), (
+        "run: PYTHONPATH=tests .venv/bin/python -m simulation --drill"
+    )
 
 
 def test_each_alarm_is_named_by_an_outage():

@@ -22,7 +22,7 @@ from simulation.checkers import (
 )
 from simulation.system import Change, System
 
-SEEDS = 10
+SEEDS = 4
 
 
 class Notes:
