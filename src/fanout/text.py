@@ -3,9 +3,9 @@
 import json
 import re
 import string
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,6 +108,8 @@ _RECORD_FIELDS = frozenset(
 )
 _KINDS = frozenset({"S", "N", "B", "SS", "NS", "BS", "M", "L", "BOOL", "NULL"})
 _NAMES_SHOWN = CUSTOMER_FIELDS | ENVELOPE_FIELDS | DATA_FIELDS | _RECORD_FIELDS | _KINDS
+Masks = Mapping[str, Callable[[Any], Any]]
+"""How to show the value of a field, by its name; any other comes out as its shape."""
 _ATTRIBUTE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}", re.ASCII)
 _KEPT_CHARACTERS = frozenset(string.punctuation + string.whitespace)
 _SHOWN_LENGTH_MAX = 200
@@ -129,7 +131,7 @@ def mask_body(body: str) -> str:
         content = parse_json(body)
     except PermanentError:
         return mask_text(body)
-    return json.dumps(_document(content), indent=2, ensure_ascii=False)
+    return json.dumps(_fields(content, _EVENT), indent=2, ensure_ascii=False)
 
 
 def reveal_body(body: str) -> str:
@@ -150,62 +152,34 @@ def mask_text(text: str) -> str:
 
 def mask_record(record: Any, rules: TableRules) -> Any:
     """The stream record with personal values masked; anything else comes out as its shape."""
-    if not isinstance(record, Mapping):
-        return _shape(record)
-
-    def field(name: str, value: Any) -> Any:
-        if name == "dynamodb" and isinstance(value, Mapping):
-            return _fields(value, field)
-        if name in {"Keys", "NewImage", "OldImage"} and isinstance(value, Mapping):
-            return _image(value, rules)
-        return _declared(value) if name in _RECORD_FIELDS else _shape(value)
-
-    return _fields(record, field)
-
-
-def _document(content: Any) -> Any:
-    """An event, or an envelope around one."""
-
-    def field(name: str, value: Any) -> Any:
-        if name == "Message" and isinstance(value, str):
-            return mask_body(value)
-        if name == "detail" and isinstance(value, Mapping):
-            return _document(value)
-        if name == "data" and isinstance(value, Mapping):
-            return _fields(value, data)
-        return _known(name, value, ENVELOPE_FIELDS)
-
-    def data(name: str, value: Any) -> Any:
-        return _known(name, value, DATA_FIELDS)
-
-    return _fields(content, field) if isinstance(content, Mapping) else _shape(content)
-
-
-def _image(image: Mapping[str, Any], rules: TableRules) -> Any:
-    shown = {
+    named = (
         rules.status_attribute,
         rules.reason_attribute,
         rules.changed_at_attribute,
         rules.sequence_attribute,
         rules.traceparent_attribute,
         rules.entity_filter and rules.entity_filter[0],
-    }
-
-    def attribute(name: str, value: Any) -> Any:
-        kind, inner = next(iter(value.items())) if isinstance(value, Mapping) and value else ("", 0)
-        if kind not in {"S", "N"} or not isinstance(inner, str) or len(value) > 1:
-            return _shape(value)
-        if name == rules.customer_id_attribute:
-            return {kind: mask_customer(inner)}
-        return value if name in shown and len(inner) <= _ATTRIBUTE_LENGTH_MAX else _shape(value)
-
-    return _fields(image, attribute, lambda name: bool(_ATTRIBUTE.fullmatch(name)))
+    )
+    attributes = {name: _attribute for name in named if name}
+    attributes[rules.customer_id_attribute] = partial(_attribute, show=mask_customer)
+    image = partial(_fields, masks=attributes, is_shown=_ATTRIBUTE.fullmatch)
+    masks = dict.fromkeys(_RECORD_FIELDS, _declared)
+    masks |= dict.fromkeys(("Keys", "NewImage", "OldImage"), image)
+    return _fields(record, masks | {"dynamodb": partial(_fields, masks=masks)})
 
 
-def _known(name: str, value: Any, declared: Iterable[str]) -> Any:
-    if name in CUSTOMER_FIELDS and isinstance(value, str):
-        return mask_customer(value)
-    return _declared(value) if name in declared else _shape(value)
+def _attribute(value: Any, show: Callable[[str], str] | None = None) -> Any:
+    """A text or a number in DynamoDB's notation; by default as it is, where it is short."""
+    kind, inner = next(iter(value.items())) if isinstance(value, Mapping) and value else ("", 0)
+    if kind not in {"S", "N"} or not isinstance(inner, str) or len(value) > 1:
+        return _shape(value)
+    if show:
+        return {kind: show(inner)}
+    return value if len(inner) <= _ATTRIBUTE_LENGTH_MAX else _shape(value)
+
+
+def _text(value: Any, show: Callable[[str], str]) -> Any:
+    return show(value) if isinstance(value, str) else _shape(value)
 
 
 def _declared(value: Any) -> Any:
@@ -217,7 +191,7 @@ def _declared(value: Any) -> Any:
 
 def _shape(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return _fields(value, lambda _, inner: _shape(inner))
+        return _fields(value, {})
     if isinstance(value, list | tuple):
         return [_shape(item) for item in value]
     if value is None or isinstance(value, bool):
@@ -226,15 +200,26 @@ def _shape(value: Any) -> Any:
 
 
 def _fields(
-    fields: Mapping[str, Any],
-    mask: Callable[[str, Any], Any],
-    is_shown: Callable[[str], bool] = _NAMES_SHOWN.__contains__,
-) -> dict[str, Any]:
+    content: Any, masks: Masks, is_shown: Callable[[str], object] = _NAMES_SHOWN.__contains__
+) -> Any:
     """Each value masked, and each name that nothing declares; all of them stay."""
+    if not isinstance(content, Mapping):
+        return _shape(content)
     result: dict[str, Any] = {}
-    for name, value in fields.items():
+    for name, value in content.items():
         shown = name if is_shown(name) else mask_text(name)
         while shown in result:
             shown += "…"
-        result[shown] = mask(name, value)
+        result[shown] = masks.get(name, _shape)(value)
     return result
+
+
+_CUSTOMER = dict.fromkeys(CUSTOMER_FIELDS, partial(_text, show=mask_customer))
+_DATA = dict.fromkeys(DATA_FIELDS, _declared) | _CUSTOMER
+_EVENT = dict.fromkeys(ENVELOPE_FIELDS, _declared) | _CUSTOMER
+"""Of an event, or of an envelope around one."""
+_EVENT |= {
+    "data": partial(_fields, masks=_DATA),
+    "detail": partial(_fields, masks=_EVENT),
+    "Message": partial(_text, show=mask_body),
+}
