@@ -42,9 +42,9 @@ AWS_WORDS = {
     "RequestLimitExceeded": "DynamoDB API reference, BatchStatementError",
     "xray_trace_id": "Powertools for AWS Lambda (Python), Logger, Standard structured keys",
 }
-# Values in the tables of examples, and the field that a how-to adds.
+# Values in the tables of examples, the field that a how-to adds, and what of the tests it uses.
 OF_EXAMPLES = {
-    *("CARD", "CUSTOMER", "FRAUD_DESK"),
+    *("CARD", "CUSTOMER", "FRAUD_DESK", "SnsRig"),
     *("changed_by", "changed_by_attribute", "ChangedByAttribute", "set_by"),
 }
 # Options of other people's tools.
