@@ -152,16 +152,8 @@ def mask_text(text: str) -> str:
 
 def mask_record(record: Any, rules: TableRules) -> Any:
     """The stream record with personal values masked; anything else comes out as its shape."""
-    named = (
-        rules.status_attribute,
-        rules.reason_attribute,
-        rules.changed_at_attribute,
-        rules.sequence_attribute,
-        rules.traceparent_attribute,
-        rules.entity_filter and rules.entity_filter[0],
-    )
-    attributes = {name: _attribute for name in named if name}
-    attributes[rules.customer_id_attribute] = partial(_attribute, show=mask_customer)
+    customer = {rules.customer_id_attribute: partial(_attribute, show=mask_customer)}
+    attributes = dict.fromkeys(rules.attributes, _attribute) | customer
     image = partial(_fields, masks=attributes, is_shown=_ATTRIBUTE.fullmatch)
     masks = dict.fromkeys(_RECORD_FIELDS, _declared)
     masks |= dict.fromkeys(("Keys", "NewImage", "OldImage"), image)

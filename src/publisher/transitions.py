@@ -54,6 +54,16 @@ class TableRules:
     entity_filter: tuple[str, str] | None = None
     status_map: Mapping[str, Status] = field(default_factory=dict)
 
+    @property
+    def attributes(self) -> list[str]:
+        """The attributes that an event is made of, the customer's id first."""
+        named = (
+            *(self.customer_id_attribute, self.status_attribute, self.reason_attribute),
+            *(self.changed_at_attribute, self.sequence_attribute, self.traceparent_attribute),
+            self.entity_filter and self.entity_filter[0],
+        )
+        return list(dict.fromkeys(name for name in named if name))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusTransition:

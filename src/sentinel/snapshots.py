@@ -43,7 +43,7 @@ class Unreadable:
 
 
 class ItemReader:
-    """Reads items of the Accounts table by the publisher's own settings.
+    """Reads items of the Accounts table by the publisher's own settings: these `attributes`.
 
     Raises:
         WrongUse: the publisher's entity filter or its status map can't be read.
@@ -52,20 +52,7 @@ class ItemReader:
     def __init__(self, publisher: Publisher) -> None:
         self._rules = table_rules(publisher)
         self._epoch = publisher.sequence_epoch
-
-    @property
-    def attributes(self) -> list[str]:
-        """Every attribute that a snapshot needs; the key's come on top."""
-        rules = self._rules
-        named = (
-            rules.customer_id_attribute,
-            rules.status_attribute,
-            rules.reason_attribute,
-            rules.changed_at_attribute,
-            rules.sequence_attribute,
-            rules.entity_filter and rules.entity_filter[0],
-        )
-        return list(dict.fromkeys(name for name in named if name))
+        self.attributes = self._rules.attributes
 
     def read(self, item: Item, read_at: datetime) -> Snapshot | Unreadable | None:
         """What an item says; None where it is no customer, by the entity filter."""

@@ -43,7 +43,7 @@ from publisher.reasons import BadRecord
 from publisher.stream_records import StreamRecord
 from publisher.transitions import NoTransition, detect
 from sentinel.compare import StoredRow, guarded_table_rows
-from sentinel.contract.filters import Domain, Kind, Match, branches, matches
+from sentinel.contract.filters import MISSING, branches, holds
 from sentinel.discovery import Subscriber, list_subscribers
 from sentinel.snapshots import Snapshot, Unreadable
 from sentinel.table import find_accounts
@@ -160,14 +160,13 @@ def selects(subscriber: Subscriber, event: CustomerStatusChanged) -> bool:
         document = json.loads(encode(event))
         envelope = {"source": event.source, "detail-type": "CustomerStatusChanged"}
         values = dict(_flat(envelope | {"detail": document}))
-    kind = Kind(
-        type="",
-        major=event.schema_version,
-        previous_status="",
-        status="",
-        fields={name: Domain(values=(value,)) for name, value in values.items()},
+    return any(
+        all(
+            any(holds(each, values.get(clause.path, MISSING)) for each in clause.conditions)
+            for clause in branch
+        )
+        for branch in branches(dict(subscriber.filter))
     )
-    return matches(branches(dict(subscriber.filter)), kind) is not Match.NEVER
 
 
 def _flat(document: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
