@@ -65,7 +65,9 @@ def test_it_says_what_cloudwatch_the_log_and_the_services_know(aws, fanout, depl
     logs = aws.client("logs")
     logs.create_log_group(logGroupName=GROUP)
     logs.create_log_stream(logGroupName=GROUP, logStreamName="one")
-    line = json.dumps({"failed": {"KMSDisabled": 3}, "failed_sequence_numbers": ["1"]})
+    line = json.dumps(
+        {"failed": {"KMSDisabled": 3}, "failed_sequence_numbers": ["1"], "bus_faults": 3}
+    )
     at = int(datetime.now(UTC).timestamp() * 1000)
     logs.put_log_events(
         logGroupName=GROUP,

@@ -6,7 +6,7 @@ metric of a queue goes blind.
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -75,7 +75,8 @@ _PAGES = "docs/runbooks"
 class PartFacts:
     """The publisher or a consumer, in the last minutes; None: not known.
 
-    `counts` are by metric, `codes` those of its failures; `is_failing`: it has not recovered since.
+    `counts` are by metric. `failing` is the metric that counts the newest failures, and `codes` are
+    theirs; `is_failing`: it has not recovered since.
     `lag_seconds` is the age of the publisher's oldest pending change, or how late a consumer is.
     """
 
@@ -83,6 +84,7 @@ class PartFacts:
     function: str | None
     mapping: MappingFacts | None
     counts: Mapping[str, int | None]
+    failing: str
     codes: Mapping[str, int]
     is_failing: bool
     lag_seconds: float | None
@@ -179,7 +181,8 @@ def _judge_subscriber(facts: SubscriberFacts, now: datetime) -> Iterator[Finding
         metrics.DEPENDENCY_FAULTS: (f"what {facts.function} needs is down", remedy),
         metrics.UNEXPECTED_EXCEPTIONS: (f"{facts.function} has a bug", ""),
     }
-    is_down = facts.counts.get(metrics.DEPENDENCY_FAULTS.name)
+    has_bug = facts.failing == metrics.UNEXPECTED_EXCEPTIONS.name
+    is_down = facts.counts.get(metrics.DEPENDENCY_FAULTS.name) and not has_bug
     page = "consumer-dependency-faults" if is_down else "consumer-failing"
     yield from _judge_failures(facts, causes, f"{wait} They are retried.", f"{_PAGES}/{page}.md")
     if dead := _total(facts.dlq):
@@ -193,12 +196,12 @@ def _judge_subscriber(facts: SubscriberFacts, now: datetime) -> Iterator[Finding
 def _judge_failures(
     facts: PartFacts, causes: Mapping[Metric, tuple[str, str]], harm: str, page: str
 ) -> Iterator[Finding]:
-    """The first cause that was counted; then what Lambda counts of the function."""
-    counted = [cause for metric, cause in causes.items() if facts.counts.get(metric.name)]
+    """The newest cause, or the first that was counted; then what Lambda counts of the function."""
+    counted = [metric for metric in causes if facts.counts.get(metric.name)]
     shown = sorted(facts.codes.items(), key=lambda pair: -pair[1])[:3]
     codes = ", ".join(f"{code} ({count:,})" for code, count in shown) or "see its log"
     if counted and facts.is_failing:
-        what, remedy = counted[0]
+        what, remedy = causes[max(counted, key=lambda metric: metric.name == facts.failing)]
         fix = f"{remedy}: {page}" if remedy else page
         yield _wrong(facts.name, f"{what}: {codes}.", harm=harm, fix=fix)
     elif counted:
@@ -293,10 +296,10 @@ class Look:
         function, poller = publisher.function_name, self._poller
         series = self._series(function, PUBLISHER, (*_PUBLISHER_COUNTS, metrics.STREAM_LAG), "")
         failed = series[metrics.RECORDS_FAILED.name]
-        codes: Counter[str] = Counter()
-        if total(failed):
-            for line in self._lines(function, "failed_sequence_numbers"):
-                codes.update(line.get("failed") or {})
+        lines = self._lines(function, "failed_sequence_numbers") if total(failed) else []
+        failing, codes = newest_failures(
+            (failing_metric(line), line.get("failed") or {}) for line in lines
+        )
         # As the newest batch had it: CloudWatch knows of no change that was not tried.
         lags = [latest(series[name]) for name in (metrics.STREAM_LAG.name, "IteratorAge")]
         lag = max((lag / 1000 for lag in lags if lag is not None), default=None)
@@ -313,7 +316,8 @@ class Look:
             function=function,
             mapping=mapping,
             counts=_counts(series),
-            codes=dict(codes),
+            failing=failing,
+            codes=codes,
             is_failing=bool(poller.pending_records if poller else latest(failed)),
             lag_seconds=poller.lag_seconds(time.time()) if poller else lag,
             failures=self._ask("The failure store", lambda: store.count(FAILURES_MAX), None),
@@ -323,13 +327,15 @@ class Look:
         name, function = subscriber.name, subscriber.function_name
         counted = (*_CONSUMER_COUNTS, metrics.END_TO_END_LAG)
         series = self._series(function, self._service(subscriber), counted, subscriber.queue_arn)
-        codes: Counter[str] = Counter()
-        if function and total(series[metrics.MESSAGES_RETRIED.name]):
-            for line in self._lines(function, "RETRY"):
-                problems = line.get("problems") or []
-                codes.update(each["reason"] for each in problems if each["outcome"] == "RETRY")
-        faults = (metrics.DEPENDENCY_FAULTS, metrics.UNEXPECTED_EXCEPTIONS)
-        failing = latest(added([series[metric.name] for metric in faults]))
+        retries = total(series[metrics.MESSAGES_RETRIED.name])
+        lines = self._lines(function, "RETRY") if function and retries else []
+        failing, codes = newest_failures(
+            (_FAULTS.get(each["cause"], ""), {each["reason"]: 1})
+            for line in lines
+            for each in line.get("problems") or ()
+            if each["outcome"] == "RETRY"
+        )
+        faults = latest(added([series[name] for name in _FAULTS.values()]))
         subscription, late = of_subscriber(self._target, subscriber), latest(series[_LATE])
         queue = self._queue(subscription.queue)
         return SubscriberFacts(
@@ -337,8 +343,9 @@ class Look:
             function=function,
             mapping=self._mapping(subscriber.mapping_id) if subscriber.mapping_id else None,
             counts=_counts(series),
-            codes=dict(codes),
-            is_failing=bool(failing and _total(queue)),
+            failing=failing,
+            codes=codes,
+            is_failing=bool(faults and _total(queue)),
             lag_seconds=None if late is None else late / 1000,
             table=subscriber.table,
             pause=pauses.get(name),
@@ -402,6 +409,11 @@ _CONSUMER_COUNTS = (
     *(*_DONE, metrics.MESSAGES_PARKED, metrics.MESSAGES_RETRIED),
     *(metrics.DEPENDENCY_FAULTS, metrics.UNEXPECTED_EXCEPTIONS),
 )
+_FAULTS = {
+    "DEPENDENCY_FAULT": metrics.DEPENDENCY_FAULTS.name,
+    "UNEXPECTED": metrics.UNEXPECTED_EXCEPTIONS.name,
+}
+"""What counts a consumer's retry, by its cause in the log."""
 _AGE = "ApproximateAgeOfOldestMessage"
 _LATE = metrics.END_TO_END_LAG.name
 _GAUGES = {_AGE, _LATE, "IteratorAge", metrics.STREAM_LAG.name}
@@ -409,6 +421,26 @@ _GAUGES = {_AGE, _LATE, "IteratorAge", metrics.STREAM_LAG.name}
 
 def _counts(series: Mapping[str, Series]) -> dict[str, int | None]:
     return {name: total(values) for name, values in series.items() if name not in _GAUGES}
+
+
+def failing_metric(line: Mapping[str, Any]) -> str:
+    """What counts the failures of a publisher's batch, by its line in the log."""
+    if line.get("bus_faults"):
+        return metrics.BUS_FAULTS.name
+    is_held = any(code.startswith("BadDeployment") for code in line.get("failed") or ())
+    return (metrics.RECORDS_HELD if is_held else metrics.RECORDS_FAILED).name
+
+
+def newest_failures(
+    failures: Iterable[tuple[str, Mapping[str, int]]],
+) -> tuple[str, dict[str, int]]:
+    """What counts the newest failures, and their codes, since they began."""
+    newest, codes = "", Counter[str]()
+    for metric, found in failures:
+        if metric != newest:
+            newest, codes = metric, Counter()
+        codes.update(found)
+    return newest, dict(codes)
 
 
 def _poller(target: AwsTarget, state: Path) -> PollerStatus | None:

@@ -8,7 +8,14 @@ import pytest
 
 from customer_events import metrics
 from fanout.sqs.queue import QueueDepth, QueueFacts
-from fanout.watch.status import PublisherFacts, Status, SubscriberFacts, judge
+from fanout.watch.status import (
+    PublisherFacts,
+    Status,
+    SubscriberFacts,
+    failing_metric,
+    judge,
+    newest_failures,
+)
 from infra.sam_template import deployed, of_type
 from sentinel.discovery import Bus, Pause, is_ours
 from sentinel.findings import Severity
@@ -31,6 +38,7 @@ PUBLISHER = PublisherFacts(
     mapping=ENABLED,
     lag_seconds=1.0,
     counts=COUNTS,
+    failing="",
     codes={},
     is_failing=False,
     failures=0,
@@ -58,6 +66,7 @@ PAYMENTS = SubscriberFacts(
     dlq=queue(0),
     oldest_age_seconds=None,
     counts=COUNTS,
+    failing="",
     codes={},
     is_failing=True,
     lag_seconds=None,
@@ -185,6 +194,38 @@ def test_a_finding_names_what_is_wrong_and_what_to_do(facts, subject, words):
     text = f"{finding.what} {finding.harm} {finding.fix}"
     assert (finding.severity, finding.subject) == (Severity.WRONG, subject)
     assert [word for word in words if word not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("newest", "words", "page"),
+    [
+        (metrics.DEPENDENCY_FAULTS, "is down: Code (2)", "consumer-dependency-faults.md"),
+        (metrics.UNEXPECTED_EXCEPTIONS, "has a bug: Code (2)", "consumer-failing.md"),
+    ],
+)
+def test_of_two_causes_in_the_last_minutes_the_newest_is_named(newest, words, page):
+    counts = counted(DEPENDENCY_FAULTS=9, UNEXPECTED_EXCEPTIONS=2)
+    [finding] = found(payments={"counts": counts, "failing": newest.name, "codes": {"Code": 2}})
+    assert words in finding.what
+    assert page in finding.fix
+
+
+def test_the_newest_failures_are_those_since_the_cause_changed():
+    failures = [("down", {"a": 1}), ("bug", {"b": 1}), ("down", {"c": 1}), ("down", {"c": 2})]
+    assert newest_failures(failures) == ("down", {"c": 3})
+    assert newest_failures([]) == ("", {})
+
+
+@pytest.mark.parametrize(
+    ("line", "metric"),
+    [
+        ({"failed": {"KMSDisabled": 3}, "bus_faults": 3}, metrics.BUS_FAULTS),
+        ({"failed": {"BadDeployment:MissingStatus": 5}}, metrics.RECORDS_HELD),
+        ({"failed": {"InternalError": 1}}, metrics.RECORDS_FAILED),
+    ],
+)
+def test_a_line_of_the_publisher_tells_what_counted_it(line, metric):
+    assert failing_metric(line) == metric.name
 
 
 def test_an_alarm_that_is_on_says_what_it_means_what_to_type_and_its_page():
