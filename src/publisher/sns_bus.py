@@ -49,7 +49,8 @@ class SnsTopic(Calls):
         request = {
             "Id": str(index),
             "Message": entry.document,
-            "MessageAttributes": _attributes(entry.event.filter_attributes()),
+            # A dict of its own: instrumentation, such as OpenTelemetry's, adds the trace to it.
+            "MessageAttributes": _attributes(entry.event.filter_attributes()).copy(),
         }
         if self._fifo:
             request["MessageGroupId"] = sha256(entry.event.customer_id.encode()).hexdigest()

@@ -7,6 +7,7 @@ import sys
 from uuid import uuid4
 
 import pytest
+from botocore.client import BaseClient
 
 import payments_consumer.bootstrap
 import publisher.bootstrap
@@ -76,6 +77,32 @@ def test_each_call_of_a_consumer_carries_the_invocations_trace(wire, monkeypatch
     handler = payments_consumer.bootstrap.build()
     handler({"Records": [sqs_record(1, live(1)), sqs_record(2, "no JSON")]}, FakeContext())
     assert sorted(traced(wire)) == [("dynamodb", TRACE), ("sqs", TRACE), ("sqs", TRACE)]
+
+
+def test_what_an_instrumentation_adds_to_an_event_leaves_with_it_and_with_no_later_one(
+    wire, monkeypatch
+):
+    """As OpenTelemetry's instrumentation of botocore does, in place, around each call."""
+    spans, make_api_call = iter(["span-1", "span-2"]), BaseClient._make_api_call
+
+    def instrumented(client, operation, params):
+        if operation == "PublishBatch" and (span := next(spans, None)):
+            for entry in params["PublishBatchRequestEntries"]:
+                added = {"DataType": "String", "StringValue": span}
+                entry["MessageAttributes"]["traceparent"] = added
+        return make_api_call(client, operation, params)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", instrumented)
+    monkeypatch.setenv("BUS_ARN", TOPIC)
+    handler = publisher.bootstrap.build()
+    for _ in range(3):
+        assert handler(BATCH, FakeContext()) == {"batchItemFailures": []}
+    bodies = [call.body for call in wire.calls if call.service == "sns"]
+    assert [(body.count("span-1"), body.count("span-2")) for body in bodies] == [
+        (2, 0),
+        (0, 2),
+        (0, 0),
+    ]
 
 
 @pytest.mark.slow
