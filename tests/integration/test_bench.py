@@ -44,6 +44,7 @@ def test_a_small_run_prints_every_figure_as_json():
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_operators_figures_count_each_message_and_customer_once(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT))
     from bench.figures import Sizes
