@@ -49,7 +49,8 @@ resource "aws_sns_topic" "this" {
   name              = local.name
   display_name      = "CustomerStatusChanged"
   kms_master_key_id = module.key.arn
-  # SNS passes the publisher's trace on in either mode; Active adds its own segments.
+  # SNS passes the publisher's trace on in either mode; Active adds its own segments. FIFO topics can
+  # since June 2023 (AWS, What's New), though the API reference still says standard topics only.
   tracing_config = var.tracing ? "Active" : "PassThrough"
   tags           = var.tags
 
