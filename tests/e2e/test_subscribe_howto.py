@@ -72,7 +72,7 @@ def test_the_how_to_ends_with_a_third_subscriber_whose_table_equals_accounts(clo
     assert "0 drifted" in done.stdout
     found = json.loads((clone / "rows.json").read_text())
     watched = {"SUSPENDED", "CLOSED"}
-    assert set(found["accounts"]) == {"before-1", "before-2", "before-3", "since"}
+    assert set(found["accounts"]) == {"before-1", "before-2", "before-3", "during-1"}
     for customer, status in found["accounts"].items():
         row = found["fraud"].get(customer)
         if status in watched or customer == "before-1":
