@@ -73,41 +73,6 @@ def parked(deployment, body):
     return next((one for one in received.get("Messages", []) if one["Body"] == body), None)
 
 
-@pytest.mark.parametrize(
-    ("customer", "status"),
-    [("number", {"N": "7"}), ("unknown", {"S": "FROZEN"})],
-)
-def test_an_item_that_is_no_event_is_stored_whole_and_the_next_change_arrives(
-    deployment, customers, customer, status
-):
-    customers.put(customer, status)
-    customers.put(f"after-{customer}", {"S": "PENDING"})
-    eventually(
-        lambda: customers.status_of(f"after-{customer}") == "PENDING", "the next change arrives"
-    )
-
-    s3 = deployment.client("s3")
-
-    def stored():
-        pages = s3.get_paginator("list_objects_v2").paginate(
-            Bucket=deployment.failure_bucket, Prefix="parked/"
-        )
-        for page in pages:
-            for entry in page.get("Contents", []):
-                found = s3.get_object(Bucket=deployment.failure_bucket, Key=entry["Key"])
-                document = json.load(found["Body"])
-                image = document["record"]["dynamodb"]["NewImage"]
-                if image["customer_id"]["S"] == customer:
-                    return document, image
-        return None
-
-    document, image = eventually(stored, "the record is in the failure store")
-    assert document["reason"] == "UnknownStatus"
-    assert image["status"] == status
-    assert image["note"] == {"S": CANARY}
-    assert customers.status_of(customer) is None
-
-
 def test_no_payload_reaches_the_output_of_a_function(deployment, customers):
     customers.put("canary", {"S": "ACTIVE"})
     customers.put("canary-bad", {"S": CANARY})

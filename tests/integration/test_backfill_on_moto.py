@@ -12,6 +12,7 @@ import pytest
 from aws_parts import create_table
 from customer_events.event import Status
 from customer_events.sequence import UNCOUNTED
+from fanout import console
 from fanout.errors import Refused, WrongUse
 from fanout.runs import pace as depth_bound
 from fanout.runs.pace import Stopping
@@ -29,13 +30,15 @@ def deployment(tmp_path):
         yield made
 
 
-def test_every_customer_comes_once_as_a_snapshot_that_was_read_just_now(deployment):
+def test_every_customer_comes_once_as_a_snapshot_that_was_read_just_now(deployment, monkeypatch):
+    monkeypatch.setattr(console, "LINES_SECONDS", 0.005)
     for number in range(23):
         deployment.put(f"c-{number}", "ACTIVE", note={"S": "private"})
     began_at = datetime.now(UTC)
     result = deployment.backfill("--page-size", "3", "--segments", "2")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["sent"] == 23
+    assert "backfill: 23 of 23 (" in result.stderr
     messages = deployment.messages()
     assert len(messages) == 23
     assert not any("private" in one["Body"] for one in messages)
@@ -223,38 +226,6 @@ def test_a_run_is_not_resumed_for_another_filter(deployment):
     assert "another queue, table or filter" in str(result.exception)
 
 
-class Killed(BaseException):
-    """The process ends."""
-
-
-@pytest.mark.parametrize("command", [("runs", "resume"), ("backfill", "payments", "--resume")])
-def test_a_backfill_that_was_killed_continues_behind_its_last_page(
-    deployment, monkeypatch, command
-):
-    for number in range(12):
-        deployment.put(f"c-{number:02}", "ACTIVE")
-    calls = iter(range(1, 100))
-    send_batch = SqsQueue.send
-
-    def killed_at_third(queue, sendings):
-        if next(calls) == 3:
-            raise Killed
-        return send_batch(queue, sendings)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(SqsQueue, "send", killed_at_third)
-        with pytest.raises(Killed):
-            deployment.backfill("--segments", "1", "--page-size", "3")
-    assert len(deployment.messages()) == 6
-    [listed] = json.loads(deployment.run("runs", "list").stdout)["runs"]
-    assert listed["command"] == "backfill"
-    result = deployment.run(*command, listed["run_id"])
-    document = json.loads(result.stdout)
-    assert (document["finished"], document["scanned"], document["sent"]) == (True, 12, 12)
-    assert len(deployment.messages()) == 6
-    assert ("next release" in result.stderr) == (command[0] == "backfill")
-
-
 def test_a_run_of_another_command_or_subscriber_is_not_resumed_as_a_backfill(deployment):
     deployment.put("c-1", "ACTIVE")
     deployment.run("reconcile", "payments", "--grace-seconds", "0", "--repair", "--execute")
@@ -263,6 +234,7 @@ def test_a_run_of_another_command_or_subscriber_is_not_resumed_as_a_backfill(dep
     run_id = json.loads(deployment.run("backfill", "payments").stdout)["run_id"]
     result = deployment.run("backfill", "fraud", "--resume", run_id)
     assert "is no backfill of fraud" in str(result.exception)
+    assert "next release" in result.stderr
 
 
 def test_the_old_name_of_the_limit_on_reads_works_with_a_notice(deployment):

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from fanout import console
 from fanout.aws import AwsTarget
 from fanout.runs.lock import Lock
 from fanout.runs.store import Operator
@@ -37,7 +38,8 @@ def counted_calls(monkeypatch):
     yield calls
 
 
-def test_the_whole_way_from_listing_to_the_report(aws, subscriber, fanout):
+def test_the_whole_way_from_listing_to_the_report(aws, subscriber, fanout, monkeypatch):
+    monkeypatch.setattr(console, "LINES_SECONDS", 0.005)
     kill_messages(aws, subscriber, 23)
     assert fanout("dlq", "list").code == 0
     assert fanout("dlq", "list", "--check").code == 1
@@ -48,10 +50,12 @@ def test_the_whole_way_from_listing_to_the_report(aws, subscriber, fanout):
     assert depth(aws, subscriber.dlq) == (23, 0)
     planned = fanout("dlq", "replay", "payments", "--group", "1", *AT_ONCE, "--json")
     assert planned.code == 0
+    assert "selecting: 23 of 23 (" in planned.err
     assert depth(aws, subscriber.dlq) == (23, 0)
     done = fanout("runs", "resume", "last", "--execute", "--json")
     assert done.code == 0
     assert json.loads(done.out)["fates"] == {"SENT": 23}
+    assert "replay: 23 of 23 (" in done.err
     assert (depth(aws, subscriber.dlq), depth(aws, subscriber.queue)) == ((0, 0), (23, 0))
 
 

@@ -11,7 +11,6 @@ from unit.fanout.dlq.dlq_fakes import body, dead, text
 pytestmark = pytest.mark.slow
 
 AT_ONCE = ("--watch", "0s")
-NO_LONGER_KNOWN = {"reason": "FORMER"}
 
 
 def kill_broken(aws, subscriber, numbers):

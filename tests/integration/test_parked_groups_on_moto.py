@@ -11,9 +11,7 @@ from unit.event_consumer.consumer_samples import ENVIRONMENT
 
 pytestmark = pytest.mark.slow
 
-REGION = "eu-west-1"
 NOTES = "parked-groups"
-FIFO_ARN = f"arn:aws:sqs:{REGION}:123456789012:orders.fifo"
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ import pytest
 
 from aws_parts import create_table
 from customer_events.encoder import encode
+from fanout import console
 from fanout.accounts import reconcile as session
 from fanout.accounts.snapshots import snapshot_event
 from fanout.errors import ExitCode, Found, WrongUse
 from fanout.runs.pace import Stopping
-from fanout.sqs.queue import SqsQueue
 from integration.seeding_on_moto import seeding_on_moto
 from unit.fanout.backfill_samples import SOURCE, snapshot
 
@@ -217,7 +217,11 @@ def test_drift_is_explained_by_the_failure_store_and_the_dlq(deployment):
     }
 
 
-def test_a_repair_sends_one_event_for_each_difference_and_is_on_the_record(deployment, tmp_path):
+def test_a_repair_sends_one_event_for_each_difference_and_is_on_the_record(
+    deployment, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(console, "LINES_SECONDS", 0.005)
+    monkeypatch.setattr(session, "VERIFY_MIN_SECONDS", 0)
     deployment.put("missing", "SUSPENDED")
     deployment.put("stale", "CLOSED")
     good_row(deployment, "stale")
@@ -227,6 +231,10 @@ def test_a_repair_sends_one_event_for_each_difference_and_is_on_the_record(deplo
     assert deployment.messages() == []
     result, found = reconcile(deployment, "--repair", "--execute")
     assert result.exit_code == 1, "without a consumer the rows stay as they are"
+    for line in ("comparing: 4 of 4 (", "reading differences again (", "looking for causes ("):
+        assert line in result.stderr
+    assert "reconcile: 3 of 3 (" in result.stderr
+    assert "Waiting until the repaired rows agree." in result.stderr
     assert found["repairs"]["sent"] == found["left"] == 3
     events = deployment.events()
     assert {key: event.status.value for key, event in events.items()} == {
@@ -238,45 +246,6 @@ def test_a_repair_sends_one_event_for_each_difference_and_is_on_the_record(deplo
     assert events["stale"].repairs == events["extra"].repairs == "0001." + "7".zfill(40)
     [journal] = tmp_path.glob("*.jsonl")
     assert journal.stem == found["run_id"]
-
-
-class Killed(BaseException):
-    """The process ends."""
-
-
-@pytest.mark.parametrize("sent_before", [True, False])
-def test_a_repair_that_was_killed_is_resumed_to_the_same_end(deployment, monkeypatch, sent_before):
-    for number in range(15):
-        deployment.put(f"c-{number:02}", "ACTIVE")
-    send, calls = SqsQueue.send, iter(range(1, 9))
-
-    def killed_at_second(queue, sendings):
-        dies = next(calls) == 2
-        effects = send(queue, sendings) if sent_before or not dies else []
-        if dies:
-            raise Killed
-        return effects
-
-    with monkeypatch.context() as patch:
-        patch.setattr(SqsQueue, "send", killed_at_second)
-        with pytest.raises(Killed):
-            reconcile(deployment, "--repair", "--execute")
-    for customer_id in deployment.events():
-        good_row(deployment, customer_id)
-    monkeypatch.setattr(session, "VERIFY_MIN_SECONDS", 0)
-    resumed = deployment.run("runs", "resume", "last")
-    document = json.loads(resumed.stdout)
-    assert document["command"] == "reconcile"
-    assert document["repairs"] == {
-        "sent": 10 if sent_before else 15,
-        "agrees by now": 5 if sent_before else 0,
-        "can't be repaired": 0,
-    }
-    left = deployment.events()
-    assert document["left"] == len(left) == (0 if sent_before else 5)
-    assert resumed.exit_code == (1 if left else 0)
-    shown = deployment.run("runs", "show", "last")
-    assert json.loads(shown.stdout)["status"] == "finished"
 
 
 def test_a_journal_of_the_previous_release_is_resumed(deployment, monkeypatch, tmp_path):

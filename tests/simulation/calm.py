@@ -153,16 +153,6 @@ def _is_held_back(world: World, change: Change) -> bool:
     )
 
 
-def _last_wanted(world: World, subscriber: Subscriber, customer: str) -> Change | None:
-    majors = world.setting.majors
-    wanted = [
-        one
-        for one in world.truth.changes.get(customer, ())
-        if not one.why_not and any(subscriber.wants(one, major) for major in majors)
-    ]
-    return wanted[-1] if wanted else None
-
-
 def _check_rows(world: World, *, repaired: bool) -> None:
     """Every row says what is true; before reconcile, save where AWS or the publisher held back."""
     for subscriber in world.subscribers:

@@ -224,16 +224,6 @@ def test_the_mapping_holds_the_whole_batch_for_hours_and_the_next_deployment_pub
 
 
 @pytest.mark.usefixtures("bug")
-def test_the_next_deployment_begins_anew_and_publishes_what_was_held(monkeypatch):
-    batch = [change(number) for number in range(10)]
-    assert Rig().handle(batch) == first_of(batch)
-    monkeypatch.setattr(publish_batch, "detect", detect)
-    rig = Rig()
-    assert rig.handle(batch) is None
-    assert len(rig.bus.events) == 10
-
-
-@pytest.mark.usefixtures("bug")
 def test_a_recovery_answers_for_each_record_and_is_no_evidence_for_the_stream():
     rig = Rig()
     event = {"report_outcomes": True, "Records": [change(number) for number in range(9)]}

@@ -168,10 +168,6 @@ def wait_until(condition):
         time.sleep(0.005)
 
 
-def failure_of(*identifiers):
-    return {"batchItemFailures": [{"itemIdentifier": str(one)} for one in identifiers]}
-
-
 def test_a_disabled_mapping_is_polled_all_the_same_and_every_record_arrives_once(streams):
     for number in range(1, 251):
         streams.put("shard-1", number)
