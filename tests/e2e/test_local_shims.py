@@ -3,9 +3,12 @@
 Each test shows a fault as it is. One that fails tells good news: take its shim out.
 """
 
+import asyncio
 import json
+import time
 import uuid
 import zipfile
+from copy import copy
 from importlib.metadata import version
 from io import BytesIO
 from urllib.request import urlopen
@@ -19,7 +22,7 @@ from ministack.services import sqs as queues
 from aws_parts import create_table
 from fanout.demo.witnesses import StreamTap
 from fanout.local import stack
-from fanout.local.ministack_main import complete_messages_once
+from fanout.local.ministack_main import shorten_long_queues
 from waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -184,29 +187,58 @@ def test_a_partiql_write_is_in_the_stream_only_by_our_repair(bare_emulator):
 
 
 class Watched(dict):
-    """A message that counts how often a field is looked up to be added."""
+    """A message that counts how often it is looked at."""
 
-    looked_up = 0
+    looked_at = 0
 
-    def setdefault(self, *arguments):
-        self.looked_up += 1
-        return super().setdefault(*arguments)
+    def __getitem__(self, name):
+        self.looked_at += 1
+        return super().__getitem__(name)
+
+    def get(self, *arguments):
+        self.looked_at += 1
+        return super().get(*arguments)
 
 
-def test_a_receive_completes_each_message_anew_unless_we_repair_it(monkeypatch):
-    message = Watched(body="b", sent_at=1.0)
-    queues._ensure_msg_fields(message)
-    first = message.looked_up
-    queues._ensure_msg_fields(message)
-    assert message.looked_up > first
+def looks_at_each_message(calls):
+    """How often they look at a message of a queue of 100: ten receives, and ten deletions."""
+    url = calls._act_create_queue({"QueueName": "long"}, "")["QueueUrl"]
+    messages = [Watched(id=str(n), body=str(n), sent_at=time.time()) for n in range(100)]
+    calls._queues[url]["messages"] = messages
+    how = {"QueueUrl": url, "AttributeNames": ["All"], "MaxNumberOfMessages": 1}
+    answers = [asyncio.run(calls._HANDLERS["ReceiveMessage"](how, url)) for _ in range(10)]
+    received = [each for answer in answers for each in answer["Messages"]]
+    assert [each["Body"] for each in received] == [str(n) for n in range(10)]
+    entries = [
+        {"Id": str(n), "ReceiptHandle": each["ReceiptHandle"]} for n, each in enumerate(received)
+    ]
+    by_receives = messages[-1].looked_at
+    bad = {"Id": "bad", "ReceiptHandle": "nobody's"}
+    delete = calls._HANDLERS["DeleteMessageBatch"]
+    answer = delete({"QueueUrl": url, "Entries": [*entries[1:], bad]}, url)
+    by_deletions = messages[-1].looked_at - by_receives
+    assert [each["Id"] for each in answer["Successful"]] == [each["Id"] for each in entries[1:]]
+    assert [(each["Id"], each["Code"]) for each in answer["Failed"]] == [
+        ("bad", "ReceiptHandleIsInvalid")
+    ]
+    assert [each["body"] for each in calls._queues[url]["messages"]] == [
+        str(n) for n in (0, *range(10, 100))
+    ]
+    calls._act_delete_queue({"QueueUrl": url}, url)
+    return by_receives, by_deletions
 
-    monkeypatch.setattr(queues, "_ensure_msg_fields", queues._ensure_msg_fields)
-    complete_messages_once(queues)
-    message = Watched(body="b", sent_at=1.0)
-    for _ in range(3):
-        queues._ensure_msg_fields(message)
-    assert message.looked_up == first
-    assert message["receive_count"] == 0
+
+def test_each_receive_and_deletion_looks_at_every_message_unless_we_repair_it(monkeypatch):
+    by_receives, by_deletions = looks_at_each_message(queues)
+    assert by_receives > 10
+    assert by_deletions == 10
+
+    for name in ("_collect_msgs", "_expire_retained", "_HANDLERS"):
+        monkeypatch.setattr(queues, name, copy(getattr(queues, name)))
+    shorten_long_queues(queues)
+    by_receives, by_deletions = looks_at_each_message(queues)
+    assert by_receives <= 10
+    assert by_deletions == 1
 
 
 def user_who_may(strict_emulator, statements):
