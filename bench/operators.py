@@ -180,7 +180,8 @@ class Stub:
 
 _SNS = {
     "GetCallerIdentity": "<Arn>arn</Arn><Account>123456789012</Account>",
-    "ListSubscriptionsByTopic": "<Subscriptions><member><SubscriptionArn>s</SubscriptionArn>"
+    "ListSubscriptionsByTopic": "<Subscriptions><member>"
+    f"<SubscriptionArn>{_ARN.format('sns', 'topic:s')}</SubscriptionArn>"
     f"<Endpoint>{_SUBSCRIBER['queue_arn']}</Endpoint></member></Subscriptions>",
     "GetSubscriptionAttributes": "<Attributes/>",
 }
