@@ -15,6 +15,7 @@ LONGEST = (
     "tests/docs/test_beside_your_own_table.py",
     "tests/infra/test_terraform_modules.py",
     "accounts-alone",
+    "guarded",
     "tests/e2e/test_demo.py",
     "tests/e2e/test_local_runtime.py",
     "tests/e2e/test_dlq_drill.py",

@@ -1,4 +1,7 @@
-"""Each alarm has a page, each reason is on one, and each page opens with what to type."""
+"""Each alarm has a page, each reason is on one, and each page opens with what to type.
+
+Each page says where it was walked too.
+"""
 
 import re
 
@@ -10,12 +13,18 @@ from docs.doc_blocks import ROOT
 from fanout.dlq.diagnosis import NEVER_RAN, UNDELIVERED
 from infra.sam_template import deployed, of_type
 from publisher import reasons
+from simulation.outages import OUTAGES
 
 FOLDER = ROOT / "docs" / "runbooks"
 PAGES = sorted(FOLDER.glob("*.md"))
 NAMED = re.compile(
     r"\$\{RunbookBaseUrl\}/([A-Za-z-]+)\.md|"  # in SAM's descriptions
     r'runbook += "([a-z-]+)"|/([A-Za-z-]+)\.md"'  # in Terraform's
+)
+WALKED = re.compile(
+    r"^Walked: (?:on the embedded AWS, by `(tests/e2e/\S+)`"
+    r"|in the simulation only, as \*(.+?)\*, since .+)\.$",
+    re.MULTILINE,
 )
 TERRAFORM = ROOT / "infra" / "terraform" / "modules"
 
@@ -72,10 +81,20 @@ def test_a_page_opens_with_what_to_type(page):
     opening, shell, typed = text.partition("```sh\n")
     assert shell, "it shows nothing to type"
     assert typed.startswith("fanout status"), "what is wrong comes first"
-    assert len(opening.splitlines()) <= 8
+    assert len(opening.splitlines()) <= 10
     assert "--execute" not in text.partition("```sh\n")[2].partition("```")[0], (
         "the first thing to type changes nothing"
     )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_says_where_it_was_walked(page):
+    opening = page.read_text(encoding="utf-8").partition("```sh\n")[0]
+    [(test, outage)] = WALKED.findall(opening)
+    if test:
+        assert f'walk("{page.stem}"' in (ROOT / test).read_text(encoding="utf-8")
+    else:
+        assert outage in {each.name for each in OUTAGES}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from bare_emulator import emulator_in
+from e2e.changed_package import EARLIER, deployed_package, with_modules
 from fanout.local.runtime import running
 
 
@@ -24,6 +25,19 @@ def deployment(tmp_path_factory):
 def untouched_deployment(tmp_path_factory):
     """The whole system, in whose Accounts every customer has a status that is known."""
     with running(tmp_path_factory.mktemp("untouched") / "state") as up:
+        yield up
+
+
+@pytest.fixture(scope="session")
+def guarded_deployment(tmp_path_factory):
+    """The whole system, whose permissions are checked; each test leaves nothing wrong in it.
+
+    The consumer's package has an earlier release too, for `e2e.outages.earlier_release`.
+    """
+    with running(tmp_path_factory.mktemp("guarded") / "state", iam=True) as up:
+        package = with_modules(deployed_package(up), EARLIER)
+        name = up.payments_function
+        up.client("lambda").update_function_code(FunctionName=name, ZipFile=package)
         yield up
 
 

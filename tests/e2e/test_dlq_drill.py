@@ -4,20 +4,17 @@ Two causes end with the deployment of a corrected consumer, one with an edit, an
 helped. What is typed is what docs/howto/the-drill.md shows, with its 500 messages or with fewer.
 """
 
-import io
 import json
 import signal
-import zipfile
 from dataclasses import dataclass
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from customer_events.encoder import to_document
+from e2e.changed_package import EARLIER, EARLIER_HANDLER, deployed_package, with_modules
 from e2e.fanout_command import Fanout
 from fanout.local.runtime import running
-from fanout.local.state_folder import StateFolder
 from seed_at_scale.watching import looks
 from unit.event_consumer.consumer_samples import live
 from waiting import eventually
@@ -26,7 +23,6 @@ pytestmark = pytest.mark.slow
 
 PATCH = [{"op": "replace", "path": "/data/change", "value": "changed"}]
 HOLD = ("--hold", "5s")
-EARLIER = Path(__file__).parent / "earlier_release.py"
 HANDLER = "payments_consumer.lambda_entry.lambda_handler"
 
 
@@ -52,13 +48,12 @@ OF_THE_PAGE = Dead(unknown=150, failing=150, misshapen=100, garbage=100)
 def system(tmp_path):
     """A deployment whose consumer is an earlier release, and in which messages die quickly."""
     with running(tmp_path / "state") as deployment:
-        [package] = StateFolder(Path(deployment.state_dir)).packages.glob("payments_consumer-*.zip")
         system = SimpleNamespace(
             deployment=deployment,
-            package=package.read_bytes(),
+            package=deployed_package(deployment),
             fanout=Fanout(deployment=deployment, state=tmp_path / "operator"),
         )
-        deploy(system, with_module(system.package, EARLIER), "earlier_release.lambda_handler")
+        deploy(system, with_modules(system.package, EARLIER), EARLIER_HANDLER)
         let_messages_die_at_the_second_failure(deployment)
         yield system
 
@@ -68,13 +63,6 @@ def deploy(system, package, handler):
     name = system.deployment.payments_function
     client.update_function_code(FunctionName=name, ZipFile=package)
     client.update_function_configuration(FunctionName=name, Handler=handler)
-
-
-def with_module(package, module):
-    archive = io.BytesIO(package)
-    with zipfile.ZipFile(archive, "a") as file:
-        file.write(module, module.name)
-    return archive.getvalue()
 
 
 def let_messages_die_at_the_second_failure(deployment):

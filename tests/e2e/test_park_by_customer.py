@@ -4,25 +4,19 @@ A poison event of one customer is parked, that customer's later ones follow it, 
 operator edits, replays or discards, and the rest is applied in order.
 """
 
-import io
 import json
 import uuid
-import zipfile
-from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from aws_parts import create_table
-from customer_events.encoder import to_document
+from e2e.changed_package import ORDERED, with_modules
 from e2e.dlq_rig import command_line
+from e2e.ordered_system import OrderedSystem, ordered_system
 from fanout.packaging.build import build_package
-from unit.event_consumer.consumer_samples import live
 from waiting import eventually
 
 pytestmark = pytest.mark.slow
 
-MODULE = Path(__file__).parent / "ordered_subscriber.py"
 HOLD = ("--hold", "5s")
 AT_ONCE = ("--watch", "0s", *HOLD)
 PATCH = [{"op": "replace", "path": "/data/change", "value": "changed"}]
@@ -31,135 +25,31 @@ PATCH = [{"op": "replace", "path": "/data/change", "value": "changed"}]
 @pytest.fixture(scope="module")
 def package(tmp_path_factory):
     built = build_package("payments_consumer", output=tmp_path_factory.mktemp("p"))
-    archive = io.BytesIO(built.path.read_bytes())
-    with zipfile.ZipFile(archive, "a") as file:
-        file.write(MODULE, MODULE.name)
-    return archive.getvalue()
+    return with_modules(built.path.read_bytes(), ORDERED)
+
+
+class System(OrderedSystem):
+    """With the command line for it."""
+
+    def done(self, *arguments, code=0):
+        ended = self.fanout(*arguments, "--json")
+        assert ended.returncode == code, ended.stdout + ended.stderr
+        return json.loads(ended.stdout)
 
 
 @pytest.fixture
 def system(bare_emulator, tmp_path, package):
-    """Queue, DLQ, tables, function and mapping of a test's own, and the command line for them."""
+    """Queue, DLQ, tables, function and mapping of a test's own."""
     prefix = f"order-{uuid.uuid4().hex[:8]}"
-    sqs, dynamodb = bare_emulator.client("sqs"), bare_emulator.client("dynamodb")
-    urls = {
-        name: sqs.create_queue(
-            QueueName=f"{prefix}-{name}.fifo",
-            Attributes={"FifoQueue": "true", "VisibilityTimeout": "10"},
-        )["QueueUrl"]
-        for name in ("orders", "orders-dlq")
-    }
-    arns = {name: queue_arn(sqs, url) for name, url in urls.items()}
-    tables = {"marks": f"{prefix}-marks", "notes": f"{prefix}-notes"}
-    create_table(dynamodb, tables["marks"], "event_id")
-    create_table(dynamodb, tables["notes"], "message_group", "place")
-    function = make_function(bare_emulator, prefix, package, urls, tables)
-    bare_emulator.client("lambda").create_event_source_mapping(
-        FunctionName=function,
-        EventSourceArn=arns["orders"],
-        BatchSize=10,
-        FunctionResponseTypes=["ReportBatchItemFailures"],
-    )
-    subscriber = {
-        "name": "orders",
-        "queue_url": urls["orders"],
-        "queue_arn": arns["orders"],
-        "dlq_url": urls["orders-dlq"],
-        "dlq_arn": arns["orders-dlq"],
-        "function_name": function,
-        "parked_groups_table": tables["notes"],
-        "versions": "2",
-    }
-    bare_emulator.client("ssm").put_parameter(
-        Name=f"/{prefix}/subscribers/orders", Type="String", Value=json.dumps(subscriber)
-    )
-    return System(
-        sqs=sqs,
-        dynamodb=dynamodb,
-        urls=urls,
-        tables=tables,
-        patch=patch_file(tmp_path),
-        **vars(command_line(bare_emulator, tmp_path, prefix)),
-    )
-
-
-def queue_arn(sqs, url):
-    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-    return found["Attributes"]["QueueArn"]
-
-
-def make_function(emulator, name, package, urls, tables):
-    emulator.client("lambda").create_function(
-        FunctionName=name,
-        Runtime="python3.13",
-        Role="arn:aws:iam::000000000000:role/any",
-        Handler="ordered_subscriber.lambda_handler",
-        Code={"ZipFile": package},
-        Timeout=30,
-        Environment={
-            "Variables": {
-                "POWERTOOLS_SERVICE_NAME": "orders_consumer",
-                "CONSUMER_NAME": "orders",
-                "DEPLOYMENT": "fanout",
-                "QUEUE_URL": urls["orders"],
-                "DLQ_URL": urls["orders-dlq"],
-                "TABLE_NAME": tables["marks"],
-                "PARK_BY_CUSTOMER": "true",
-                "PARKED_GROUPS_TABLE": tables["notes"],
-            }
-        },
-    )
-    return name
+    made = ordered_system(bare_emulator.client, prefix, package)
+    typed = command_line(bare_emulator, tmp_path, prefix)
+    return System(**vars(made), **vars(typed), patch=patch_file(tmp_path))
 
 
 def patch_file(tmp_path):
     path = tmp_path / "patch.json"
     path.write_text(json.dumps(PATCH))
     return str(path)
-
-
-class System(SimpleNamespace):
-    """What a test does, and what it sees."""
-
-    def publish(self, customer, number, *, poison=False):
-        document = to_document(live(number, customer_id=customer))
-        if poison:
-            document["data"]["change"] = "updated"
-        self.sqs.send_message(
-            QueueUrl=self.urls["orders"],
-            MessageBody=json.dumps(document),
-            MessageGroupId=f"group-of-{customer}",
-            MessageDeduplicationId=f"{customer}-{number}",
-        )
-
-    def seen(self, customer):
-        key = {"event_id": {"S": f"seen/{customer}"}}
-        item = self.dynamodb.get_item(TableName=self.tables["marks"], Key=key).get("Item", {})
-        return [int(one["S"]) for one in item.get("seen", {}).get("L", [])]
-
-    def notes(self):
-        return self.dynamodb.scan(TableName=self.tables["notes"])["Count"]
-
-    def dead(self):
-        found = self.sqs.get_queue_attributes(
-            QueueUrl=self.urls["orders-dlq"], AttributeNames=["ApproximateNumberOfMessages"]
-        )
-        return int(found["Attributes"]["ApproximateNumberOfMessages"])
-
-    def delete_first(self):
-        """As somebody's script, which knows nothing of notes."""
-        url = self.urls["orders-dlq"]
-        found = self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
-        self.sqs.delete_message(QueueUrl=url, ReceiptHandle=found[0]["ReceiptHandle"])
-        for one in found[1:]:
-            self.sqs.change_message_visibility(
-                QueueUrl=url, ReceiptHandle=one["ReceiptHandle"], VisibilityTimeout=0
-            )
-
-    def done(self, *arguments, code=0):
-        ended = self.fanout(*arguments, "--json")
-        assert ended.returncode == code, ended.stdout + ended.stderr
-        return json.loads(ended.stdout)
 
 
 @pytest.fixture
