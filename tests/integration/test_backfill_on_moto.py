@@ -57,7 +57,8 @@ def test_without_execute_nothing_is_sent_until_the_planned_run_is_resumed(deploy
     began = time.monotonic()
     result = deployment.run("backfill", "payments")
     plan = json.loads(result.stdout)
-    assert (plan["executed"], plan["subscriber"], plan["risk"]) == (False, "payments", None)
+    assert (plan["executed"], plan["subject"]["subscriber"]) == (False, "payments")
+    assert plan["risk"] is None
     took_seconds = time.monotonic() - began
     assert 898 - took_seconds < plan["wait_seconds"] < 902, "AWS's clock has whole seconds"
     run_id = json.loads(deployment.run("backfill", "payments", "--no-wait").stdout)["run_id"]
@@ -81,7 +82,9 @@ def test_since_counts_where_it_is_later(deployment):
 
 def test_the_plan_tells_how_many_messages_may_wait(deployment):
     def planned(*arguments):
-        return json.loads(deployment.run("backfill", "payments", *arguments).stdout)["depth_max"]
+        return json.loads(deployment.run("backfill", "payments", *arguments).stdout)["options"][
+            "depth_max"
+        ]
 
     assert planned() == 10_000
     assert planned("--max-depth", "50") == 50
@@ -239,7 +242,7 @@ def test_a_run_of_another_command_or_subscriber_is_not_resumed_as_a_backfill(dep
 
 def test_the_old_name_of_the_limit_on_reads_works_with_a_notice(deployment):
     result = deployment.run("backfill", "payments", "--rate", "7")
-    assert json.loads(result.stdout)["units_per_second"] == 7
+    assert json.loads(result.stdout)["options"]["read_units"] == 7
     assert "`--rate` is `--read-units`" in result.stderr
 
 

@@ -370,16 +370,8 @@ class Backfill(QueueOperation):
             rows.append(("waits", f"{span(wait_seconds)}: the subscription is that new"))
         document = {
             "executed": False,
-            "subscriber": self.subscriber.name,
-            "queue_arn": self.subscriber.queue_arn,
-            "accounts_table": facts.name,
-            "followed": statuses,
             "customers_about": facts.item_count,
             "size_bytes_about": facts.size_bytes,
-            "segments": self.segments,
-            "page_size": self.page_size,
-            "units_per_second": self.read_units,
-            "depth_max": self.depth_max,
             "scan_seconds_about": seconds,
             "wait_seconds": wait_seconds,
             "risk": risk,
