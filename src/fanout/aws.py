@@ -62,9 +62,11 @@ class AwsTarget:
             WrongUse: an endpoint or another AWS setting can't be read.
         """
         if service not in self._clients:
+            from botocore import __version__
             from botocore.config import Config
 
             config = Config(
+                user_agent=f"fanout botocore/{__version__}",  # else made anew for each call
                 retries={"mode": "standard", "total_max_attempts": ATTEMPTS_MAX},
                 connect_timeout=CONNECT_TIMEOUT_SECONDS,
                 read_timeout=READ_TIMEOUT_SECONDS,

@@ -5,8 +5,9 @@ run's journal has one writer.
 """
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import cache
 from typing import Generic, TypeVar
 
 CALLS_MAX = 10
@@ -37,7 +38,10 @@ class Overlapped(Generic[_Answer]):
 def overlap(
     call: Callable[[_Argument], _Answer], arguments: Iterable[_Argument]
 ) -> Overlapped[_Answer]:
-    """Make one call for each argument, `CALLS_MAX` at a time, and wait until all have ended."""
+    """Make one call for each argument, `CALLS_MAX` at a time, and wait until all have ended.
+
+    The calls make no others side by side.
+    """
     errors: list[Exception] = []
 
     def attempt(argument: _Argument) -> list[_Answer]:
@@ -48,7 +52,16 @@ def overlap(
             return []
 
     each = list(arguments)
-    with ThreadPoolExecutor(max_workers=CALLS_MAX) as pool:
-        outcomes = pool.map(attempt, each) if len(each) > 1 else map(attempt, each)
-        answers = [answer for outcome in outcomes for answer in outcome]
+    calls = [_pool().submit(attempt, argument) for argument in each[1:]]
+    try:
+        outcomes = [attempt(argument) for argument in each[:1]] + [one.result() for one in calls]
+    finally:
+        wait(calls)
+    answers = [answer for outcome in outcomes for answer in outcome]
     return Overlapped(answers=answers, error=errors[0] if errors else None)
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    """Threads for all calls of the process: to start new ones for each few calls costs time."""
+    return ThreadPoolExecutor(max_workers=CALLS_MAX - 1)

@@ -179,7 +179,7 @@ class OperatorMachine:
             (lock, "_is_alive"): self.is_alive,
             (operation, "Stopping"): lambda: Stop(self),
             (backfill, "ThreadPoolExecutor"): InTurn,
-            (overlap, "ThreadPoolExecutor"): InTurn,
+            (overlap, "_pool"): InTurn,
             (recovering, "patient_client"): lambda target: target.client("lambda"),
             (replay_session, "patient_client"): lambda target: target.client("lambda"),
             (tempfile, "tempdir"): str(self.folder),
