@@ -1,8 +1,8 @@
 """What an operator's replay and backfill cost, and whether that grows with the number of messages.
 
 The commands run as a person types them, against a server of its own that answers at once and
-remembers nothing but one byte a message: so the time and the memory are the commands'. What a
-consumer does with what is sent is left out (`--watch 0s`).
+remembers nothing of a message but whether, and until when, it is hidden: so the time and the memory
+are the commands'. What a consumer does with what is sent is left out (`--watch 0s`).
 
 `python -m bench.operators COUNT` serves a DLQ of that many messages and a table of that many
 customers; it prints its port, and the end of its standard input ends it.
@@ -17,7 +17,8 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections import Counter
+from array import array
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,6 +74,9 @@ class Stub:
         self.calls: Counter[str] = Counter()
         self._count = count
         self._states = bytearray(count)
+        self._hidden: deque[tuple[float, int]] = deque()
+        self._until = array("d", bytes(8 * count))
+        self._next = 0
         parameters = {
             "/fanout/bus": {"transport": "sns", "arn": _ARN.format("sns", "topic")},
             "/fanout/publisher": _PUBLISHER,
@@ -112,6 +116,7 @@ class Stub:
         return {}
 
     def _get_queue_attributes(self, asked: Any) -> Any:
+        self._show_again()
         is_dlq = asked["QueueUrl"] == _SUBSCRIBER["dlq_url"]
         waiting, hidden = (self._states.count(n) * is_dlq for n in (_VISIBLE, _HIDDEN))
         attributes = {
@@ -122,18 +127,24 @@ class Stub:
         }
         return {"Attributes": attributes}
 
-    def _receive_message(self, _asked: Any) -> Any:
+    def _receive_message(self, asked: Any) -> Any:
+        """In turn, so that what shows up again comes after what was not seen yet."""
+        self._show_again()
         numbers: list[int] = []
-        while len(numbers) < 10 and (number := self._states.find(_VISIBLE)) >= 0:
-            self._states[number] = _HIDDEN
+        while len(numbers) < 10:
+            number = self._states.find(_VISIBLE, self._next)
+            if number < 0 and (number := self._states.find(_VISIBLE)) < 0:
+                break
+            self._hide(number, asked["VisibilityTimeout"])
+            self._next = number + 1
             numbers.append(number)
         return {"Messages": list(map(_message, numbers))}
 
     def _change_message_visibility_batch(self, asked: Any) -> Any:
-        return self._each(asked, lambda entry: entry["VisibilityTimeout"] > 0)
+        return self._each(asked, lambda n, entry: self._hide(n, entry["VisibilityTimeout"]))
 
     def _delete_message_batch(self, asked: Any) -> Any:
-        return self._each(asked, lambda _entry: _DELETED)
+        return self._each(asked, lambda n, _: self._states.__setitem__(n, _DELETED))
 
     def _send_message_batch(self, asked: Any) -> Any:
         return {"Successful": [{"Id": e["Id"], "MessageId": "m"} for e in asked["Entries"]]}
@@ -172,9 +183,22 @@ class Stub:
             "LastModifiedDate": 1767225600,
         }
 
-    def _each(self, asked: Any, state_of: Any) -> Any:
+    def _hide(self, number: int, seconds: int) -> None:
+        self._states[number] = _HIDDEN if seconds else _VISIBLE
+        self._until[number] = time.monotonic() + seconds
+        self._hidden.append((self._until[number], number))
+
+    def _show_again(self) -> None:
+        """All of them are hidden for as long: in the order in which they show up again."""
+        now = time.monotonic()
+        while self._hidden and self._hidden[0][0] <= now:
+            until, number = self._hidden.popleft()
+            if self._states[number] == _HIDDEN and self._until[number] == until:
+                self._states[number] = _VISIBLE
+
+    def _each(self, asked: Any, change: Any) -> Any:
         for entry in asked["Entries"]:
-            self._states[int(entry["ReceiptHandle"])] = state_of(entry)
+            change(int(entry["ReceiptHandle"]), entry)
         return {"Successful": [{"Id": entry["Id"]} for entry in asked["Entries"]]}
 
 

@@ -6,7 +6,7 @@ and performs it. Its process may die at any call and any line; a resume continue
 
 import math
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -166,9 +166,10 @@ class Commands:
             reader=from_document,
         )
         operation = DlqReplay(self._deployed, subscription)
-        if not run.is_frozen:
-            operation.select(run, Selecting(again=again))
-        sentence = self._perform(operation, run)
+        with ExitStack() as holding:
+            if not run.is_frozen:
+                operation.select(run, Selecting(again=again, holding=holding))
+            sentence = self._perform(operation, run)
         self._world.command_checks.replayed(subscriber, run.ledger.items())
         self._forget_if_done(run)
         return sentence

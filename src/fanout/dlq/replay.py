@@ -60,6 +60,7 @@ DATE_RESOLUTION = timedelta(seconds=1)
 WINDOW_MAX = 100
 """Messages in memory at a time; a customer's are put in order within it."""
 WINDOW_BYTES_MAX = 8_000_000
+Pages = Callable[[Callable[[], float]], Iterator[list[DeadMessage]]]
 FEW = 10
 """Below this many a failure rate says nothing, except after a canary."""
 
@@ -222,6 +223,11 @@ class Replay:
         # On FIFO more may show up than is known of now.
         self._quota = min(most or sys.maxsize, sys.maxsize if self.fifo else left)
         self._selected = self.run.ledger.count()
+        if (selected_by := self.operation.selected_by) is not None:
+            self._pass(selected_by, selected_by.kept_pages)
+            if not self._quota or self._must_stop():
+                return False
+            selected_by.show_again()
         with Sweep(
             dlq,
             hold_seconds=hold_seconds,
@@ -230,7 +236,7 @@ class Replay:
             doubt_seconds=self._doubt_seconds(),
             expects=lambda: self.run.ledger.count(*OPEN) > len(self._tried),
         ) as sweep:
-            self._pass(sweep)
+            self._pass(sweep, sweep.pages)
             if not sweep.came_to_end or self._must_stop():
                 return False
             if not self.fifo:
@@ -268,11 +274,11 @@ class Replay:
     def _must_stop(self) -> bool:
         return self.work.stop() or self.score.is_over(self.run.options["failure_rate_max"])
 
-    def _pass(self, sweep: Sweep) -> None:
+    def _pass(self, sweep: Sweep, pages: Pages) -> None:
         window: list[DeadMessage] = []
         size_bytes = 0
         window_max = self.work.pace.ahead(WINDOW_MAX)
-        for page in sweep.pages(lambda: min(self._quota, window_max - len(window))):
+        for page in pages(lambda: min(self._quota, window_max - len(window))):
             self.work.keep_lock()
             for message in page:
                 self._missing.see(message)
@@ -285,7 +291,7 @@ class Replay:
                 self._move_window(window, sweep)
                 window.clear()
                 size_bytes = 0
-            if not self._quota:
+            if not self._quota or self._must_stop():
                 return
         self._move_window(window, sweep)
 
@@ -396,8 +402,7 @@ class Replay:
         Raises:
             ClientError, BotoCoreError: of a call that failed, once the journal has the others.
         """
-        receipts = batches([sweep.handle(message) for message in messages])
-        deleted = overlap(self._dlq.delete, receipts)
+        deleted = overlap(self._dlq.delete, batches(sweep.receipts(messages)))
         effects = list(chain.from_iterable(deleted.answers))
         results = [{**ends[effect.message_id], **effect.to_result()} for effect in effects]
         gone = [effect.message_id for effect in effects if effect.ok]
@@ -616,6 +621,7 @@ class DlqOperation(Operation):
         self.target = target
         self.subscription = subscription
         self.lock = f"dlq/{subscription.subscriber.name}"
+        self.selected_by: Sweep | None = None
 
     @classmethod
     def reopen(cls, target: AwsTarget, header: Mapping[str, Any]) -> Self:
@@ -650,31 +656,37 @@ class DlqReplay(DlqOperation):
     def select(self, run: Run, selecting: Selecting) -> Nothing:
         """Read the DLQ once, and write what is meant into the run: ids and a cut-off time.
 
-        Nothing stays held. What can't be read now, where that is left out, ends at once and does
-        not count towards the limit.
+        Nothing stays held but what is moved at once: that need not be received again. What can't be
+        read now, where that is left out, ends at once and does not count towards the limit.
         """
         options, facts = run.options, self.subscription.dlq.facts()
         cut_off, limit = facts.asked_at + DATE_RESOLUTION, options["limit"]
         hold_seconds = options["hold_seconds"]
         reasons: Counter[str] = Counter()
-        with Sweep(
-            self.subscription.dlq,
-            hold_seconds=hold_seconds,
-            stop=selecting.stop,
-            # What a killed try has read is hidden for a while yet.
-            patience_seconds=hold_seconds + 5 if selecting.again else 0,
-            doubt_seconds=hold_seconds + 1 if selecting.again else 0,
-        ) as sweep:
-            diagnosed = self._diagnosed(sweep, reasons, selecting, facts.depth.total)
-            run.select(self._selected(run, diagnosed, cut_off))
-            seen = sweep.seen
+        sweep = selecting.holding.enter_context(
+            Sweep(
+                self.subscription.dlq,
+                hold_seconds=hold_seconds,
+                stop=selecting.stop,
+                # What a killed try has read is hidden for a while yet.
+                patience_seconds=hold_seconds + 5 if selecting.again else 0,
+                doubt_seconds=hold_seconds + 1 if selecting.again else 0,
+            )
+        )
+        # On FIFO what is held hides the rest of its group, and at a rate it would be held too long.
+        at_once = options.get("execute") and not facts.fifo and not options.get("rate")
+        self.selected_by = sweep if at_once else None
+        diagnosed = self._diagnosed(sweep, reasons, selecting, facts.depth.total)
+        run.select(self._selected(run, diagnosed, cut_off))
+        if self.selected_by is None:
+            sweep.show_again()
         if selecting.stop():
             return Nothing()
         self._end_unreadable(run)
         if limit is not None and run.ledger.count(State.WAITING) >= limit:
             remarks = [f"--limit {limit} was reached: there may be more."]
         else:
-            remarks = what_was_not_seen(facts, seen)
+            remarks = what_was_not_seen(facts, sweep.seen)
         run.freeze(cut_off=cut_off, left_out=remarks)
         counts = reasons.items()
         listed = ", ".join(f"{' '.join(code.split())[:60]} ({count:,})" for code, count in counts)
@@ -839,6 +851,8 @@ class DlqReplay(DlqOperation):
             item = self.item_of(run, *pair, cut_off)
             if item is not None and run.ledger.get(item["id"]) is None:
                 left -= all_count or item["readable"]
+                if self.selected_by is not None:
+                    self.selected_by.keep(pair[0])
                 yield item
 
     def _end_unreadable(self, run: Run) -> None:

@@ -109,7 +109,10 @@ class Ledger:
         self._base.text_factory = lambda text: text.decode(
             errors="replace"
         )  # half a pair, in facts
-        self._base.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;" + _TABLE)
+        self._base.executescript(
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -500;"
+            + _TABLE
+        )
         self._count = 0
         self.header: Mapping[str, Any] = {}
         self.began_at: datetime | None = None

@@ -21,7 +21,7 @@ is there, `rate` (items a second); the rest is the operation's own.
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -102,12 +102,14 @@ class Selecting:
     """What `Operation.select` is given.
 
     `again`: an earlier try was killed; `stop`: asked between calls; `progress`: called with how
-    many were looked at so far, and of how many if that is known.
+    many were looked at so far, and of how many if that is known; `holding`: what has to stay open
+    until the steps have ended.
     """
 
     again: bool = False
     stop: Callable[[], bool] = lambda: False
     progress: Callable[..., None] = lambda _done, _total=None: None
+    holding: ExitStack = field(default_factory=ExitStack)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,9 +201,9 @@ def begin(
     run = run_store(target, runs_dir).create(
         operation.command, subject=operation.subject(), options=options, operator=operator
     )
-    with run:
+    with run, ExitStack() as holding:
         try:
-            _select(operation, run, again=False, as_json=as_json)
+            _select(operation, run, holding, again=False, as_json=as_json)
         except WrongUse:
             run.drop()  # a resume would be refused alike
             raise
@@ -225,10 +227,10 @@ def resume(
         typer.Exit, CommandError: with the command's exit code, unless everything ended well.
     """
     reopened = operation.reopen(target, store.find(run_id).fields)
-    with store.open(run_id) as run:
+    with store.open(run_id) as run, ExitStack() as holding:
         if not run.is_frozen:
             warn("It was killed while it selected, before anything was changed: selecting anew.")
-            _select(reopened, run, again=True, as_json=as_json)
+            _select(reopened, run, holding, again=True, as_json=as_json)
         execute = execute or run.ledger.starts > 0 or bool(run.options.get("execute"))
         _show_plan(reopened, run, execute=execute, as_json=as_json)
         if execute:
@@ -308,7 +310,9 @@ def print_report(report: Report, words: Words) -> None:
 # Private functions
 
 
-def _select(operation: Operation, run: Run, *, again: bool, as_json: bool) -> None:
+def _select(
+    operation: Operation, run: Run, holding: ExitStack, *, again: bool, as_json: bool
+) -> None:
     """Let an operation freeze its selection, with a progress bar.
 
     Raises:
@@ -320,7 +324,9 @@ def _select(operation: Operation, run: Run, *, again: bool, as_json: bool) -> No
         def show(done: int, total: int | None = None) -> None:
             bar.update(task, completed=done, total=total)
 
-        nothing = operation.select(run, Selecting(again=again, stop=stopping.asked, progress=show))
+        nothing = operation.select(
+            run, Selecting(again=again, stop=stopping.asked, progress=show, holding=holding)
+        )
     if not run.is_frozen:
         ERR.print("Interrupted while selecting: nothing was changed.")
         raise typer.Exit(int(ExitCode.INTERRUPTED))

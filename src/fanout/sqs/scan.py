@@ -3,12 +3,14 @@
 SQS has no way to look: a message that is read is hidden for a while. So each is hidden for
 `hold_seconds` only, and hidden again while the sweep goes on, so that the next call brings others.
 At the end, however it comes, all are shown again; if the process is killed, they show up by
-themselves after `hold_seconds`. What is held is kept on the disk, not in memory.
+themselves after `hold_seconds`. What is held is noted on the disk, not in memory. A sweep may keep
+messages there too: while they are hidden they need no second receive.
 
 SQS hides at most 120,000 messages of a queue at a time, and of a FIFO queue it shows only the
 first messages of each group; a sweep sees no further, and its user says so.
 """
 
+import json
 import math
 import sqlite3
 import time
@@ -18,7 +20,7 @@ from types import TracebackType
 from typing import Self
 
 from fanout.overlap import CALLS_MAX, overlap
-from fanout.sqs.message import DeadMessage
+from fanout.sqs.message import DeadMessage, from_line, to_line
 from fanout.sqs.queue import BATCH_MAX, Receipt, SqsQueue
 
 _RENEW_CHUNK = 1000
@@ -27,15 +29,16 @@ _RENEW_CHUNK = 1000
 class HeldMessages:
     """Which messages a sweep has seen and holds, on the disk.
 
-    A row's `until` is the monotonic time at which it becomes visible; NULL once it is gone.
+    A row's `until` is the monotonic time at which it becomes visible; NULL once it is gone. `line`
+    is the message itself, where it is kept.
     """
 
     def __init__(self) -> None:
         # A temporary database on the disk, gone once it is closed
         self._base = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._base.executescript(
-            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
-            "CREATE TABLE held (id TEXT PRIMARY KEY, handle TEXT, until REAL) WITHOUT ROWID;"
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -500;"
+            "CREATE TABLE held (id TEXT PRIMARY KEY, handle TEXT, until REAL, line TEXT);"
             "CREATE INDEX by_until ON held (until);"
         )
         self._count = 0
@@ -43,11 +46,28 @@ class HeldMessages:
     def add(self, message: DeadMessage, until: float) -> bool:
         """Hold a message; whether it is seen for the first time."""
         row = (message.message_id, message.receipt_handle, until)
-        is_new = self._base.execute("INSERT OR IGNORE INTO held VALUES (?, ?, ?)", row).rowcount
+        insert = "INSERT OR IGNORE INTO held VALUES (?, ?, ?, NULL)"
+        is_new = self._base.execute(insert, row).rowcount
         if not is_new:
             self._base.execute("UPDATE held SET handle = ?2, until = ?3 WHERE id = ?1", row)
         self._count += is_new
         return bool(is_new)
+
+    def keep(self, message: DeadMessage) -> None:
+        """Keep the message itself, for `take`."""
+        line = json.dumps(to_line(message))
+        self._base.execute("UPDATE held SET line = ? WHERE id = ?", (line, message.message_id))
+
+    def take(self, count: int, after: float) -> list[DeadMessage]:
+        """Up to so many of the kept messages that stay hidden until after then; once each."""
+        rows = self._base.execute(
+            "SELECT id, line FROM held WHERE line IS NOT NULL AND until > ? ORDER BY until LIMIT ?",
+            (after, count),
+        ).fetchall()
+        self._base.executemany(
+            "UPDATE held SET line = NULL WHERE id = ?", [(message_id,) for message_id, _ in rows]
+        )
+        return [from_line(json.loads(line)) for _, line in rows]
 
     def get(self, message_id: str) -> tuple[Receipt, float] | None:
         """What is held of a message, and until when."""
@@ -99,6 +119,8 @@ HOLD_SECONDS_MIN = 5
 """A thorough receive takes a second, in which nothing may show up again that is held."""
 HELD_MAX = 100_000
 """Below SQS's limit of 120,000 hidden messages per queue, which others need a part of."""
+KEPT_BYTES_MAX = 100_000_000
+"""Of messages on the disk: more than can be moved while they are hidden."""
 _PAGE_BYTES_MAX = 8_000_000
 """What several receives may bring at a time, if the next are like the last."""
 _REPEATS_MAX = 200
@@ -138,6 +160,7 @@ class Sweep:
     ) -> None:
         self._queue = queue
         self._hold_seconds = hold_seconds
+        self._enough_seconds = hold_seconds / 4  # of a hold, for what is done with a message next
         self._stop = stop
         self._patience_seconds = patience_seconds
         self._expects = expects
@@ -145,6 +168,7 @@ class Sweep:
         self._monotonic = monotonic
         self._sleep = sleep
         self._held = HeldMessages()
+        self._kept_bytes = 0
         self.seen = 0
         self.reached_limit = False
         self.came_to_end = False
@@ -161,8 +185,7 @@ class Sweep:
     ) -> None:
         """Show everything again that is still held."""
         try:
-            for receipts in self._held.hidden(self._monotonic()):
-                self._queue.hide(receipts, seconds=0)
+            self.show_again()
         finally:
             self._held.close()
 
@@ -210,19 +233,36 @@ class Sweep:
         for page in self.pages(wanted):
             yield from page
 
-    def handle(self, message: DeadMessage) -> Receipt:
-        """What to show SQS to delete the message: the newest handle, hidden for long enough.
+    def keep(self, message: DeadMessage) -> None:
+        """Keep a message that it holds for `kept_pages`, while there is room on the disk."""
+        self._kept_bytes += message.size_bytes
+        if self._kept_bytes <= KEPT_BYTES_MAX:
+            self._held.keep(message)
 
-        Where the hold is about to run out it is renewed first, so that nobody else gets it.
+    def kept_pages(
+        self, wanted: Callable[[], float] = lambda: math.inf
+    ) -> Iterator[list[DeadMessage]]:
+        """What it kept, as `pages`, without another receive; only what stays hidden long enough."""
+        take, enough = self._held.take, self._enough_seconds
+        while page := take(int(min(wanted(), BATCH_MAX)), self._monotonic() + enough):
+            yield page
+
+    def receipts(self, messages: Sequence[DeadMessage]) -> list[Receipt]:
+        """What to show SQS to delete messages: the newest handles, hidden for long enough.
+
+        Where a hold is about to run out it is renewed first, so that nobody else gets the message.
         """
         now = self._monotonic()
-        held = self._held.get(message.message_id)
-        given = Receipt(message_id=message.message_id, handle=message.receipt_handle)
-        receipt, until = held or (given, 0.0)
-        if until - now < self._hold_seconds / 2:
-            self._queue.hide([receipt], seconds=self._hold_seconds)
-            self._held.extend([receipt], now + self._hold_seconds)
-        return receipt
+        receipts, late = [], []
+        for message in messages:
+            given = Receipt(message_id=message.message_id, handle=message.receipt_handle)
+            receipt, until = self._held.get(message.message_id) or (given, 0.0)
+            receipts.append(receipt)
+            if until - now < self._enough_seconds:
+                late.append(receipt)
+        self._queue.hide(late, seconds=self._hold_seconds)
+        self._held.extend(late, now + self._hold_seconds)
+        return receipts
 
     def forget(self, message_ids: Sequence[str]) -> None:
         """These were deleted: there is nothing to show again, but they count as seen."""
@@ -241,6 +281,12 @@ class Sweep:
         for receipts in self._held.hidden(now, before=now + self._hold_seconds / 2):
             self._queue.hide(receipts, seconds=self._hold_seconds)
             self._held.extend(receipts, self._monotonic() + self._hold_seconds)
+
+    def show_again(self) -> None:
+        """Show everything again that is still held."""
+        for receipts in self._held.hidden(self._monotonic()):
+            self._queue.hide(receipts, seconds=0)
+            self._held.drop([receipt.message_id for receipt in receipts])
 
     # Private functions
 

@@ -1,5 +1,6 @@
 """A DLQ, a queue and runs on them in memory, and processes that end at a line of the journal."""
 
+from contextlib import ExitStack
 from types import SimpleNamespace
 
 from customer_events.decoder import from_document
@@ -32,6 +33,8 @@ class Bench:
         self.queue = FakeQueue(clock=self.clock)
         self.dlq = FakeQueue(clock=self.clock)
         self.consumer = None
+        self.holding = ExitStack()
+        self._selected_with = None
         self.keep_time(monkeypatch)
 
     def fill(self, *messages, fifo=False):
@@ -40,6 +43,9 @@ class Bench:
 
     @property
     def operation(self):
+        """The one that made the selection, as long as its process lives; else a new one."""
+        if self._selected_with is not None:
+            return self._selected_with
         subscription = Subscription(
             subscriber=SimpleNamespace(name="payments"),
             queue=self.queue,
@@ -49,16 +55,19 @@ class Bench:
         )
         return DlqReplay(None, subscription)
 
-    def plan(self, selection=None, *, limit=None, even_if_unreadable=True):
+    def plan(self, selection=None, *, limit=None, even_if_unreadable=True, **how):
+        """Freeze a selection, by the options `how`; what works on it next is the same process."""
         options = {
             "selection": (selection or Selection()).to_document(),
             "limit": limit,
             "hold_seconds": HOLD,
             "failure_rate_max": 1.0,
             "even_if_unreadable": even_if_unreadable,
+            **how,
         }
         with self.store.create("dlq replay", subject={}, options=options, operator=WHO) as run:
-            self.operation.select(run, Selecting())
+            self._selected_with = self.operation
+            self.operation.select(run, Selecting(holding=self.holding))
             return run.run_id
 
     def replay(self, run, *, rate=None, stop=None, mover=None, notes=None):
@@ -80,12 +89,13 @@ class Bench:
 
     def work(self, run_id, *, most=None, failures=1.0, **how):
         """Open the run, work on it, and let go of it, as a process does; the finished `Replay`."""
-        with self.store.open(run_id) as run:
+        with self.store.open(run_id) as run, self.holding:
             run.start(WHO)
             run.options["failure_rate_max"] = failures
             replay = self.replay(run, **how)
             if replay.move(most=most):
                 replay.end_missing()
+            self._selected_with = None
             return replay
 
     def fates(self, run_id):
@@ -102,6 +112,7 @@ class Bench:
     def after_the_kill(self, monkeypatch, *, seconds=HOLD):
         """A new process, by default once what the killed one hid shows up again."""
         monkeypatch.undo()
+        self.holding, self._selected_with = ExitStack(), None
         self.clock.seconds += seconds
         self.keep_time(monkeypatch)
 

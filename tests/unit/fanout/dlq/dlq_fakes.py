@@ -5,6 +5,7 @@ import uuid
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from threading import RLock
 
 from customer_events.encoder import to_document
 from customer_events.instants import to_wire
@@ -88,12 +89,14 @@ class FakeQueue:
         self.keeps = set()
         self.broken = None
         self._serial = 0
+        self._lock = RLock()
 
     def receive(self, *, hold_seconds, thorough):
-        self.calls["receive"] += 1
-        self._break("receive")
-        self.clock.seconds += 1 if thorough and not self._visible() else 0
-        return [self._hand_out(one, hold_seconds) for one in self._visible()[:BATCH_MAX]]
+        with self._lock:
+            self.calls["receive"] += 1
+            self._break("receive")
+            self.clock.seconds += 1 if thorough and not self._visible() else 0
+            return [self._hand_out(one, hold_seconds) for one in self._visible()[:BATCH_MAX]]
 
     def hide(self, receipts, *, seconds):
         self.calls["hide"] += -(-len(receipts) // BATCH_MAX)
@@ -102,6 +105,10 @@ class FakeQueue:
                 self.hidden_until[one.message_id] = self.clock() + seconds
 
     def delete(self, receipts):
+        with self._lock:
+            return self._delete(receipts)
+
+    def _delete(self, receipts):
         self.calls["delete"] += 1
         self._break("delete")
         effects = []

@@ -33,9 +33,10 @@ def test_what_was_selected_is_sent_and_deleted_and_nothing_else_is_touched(bench
     assert not bench.dlq.hidden()
 
 
-def test_a_plan_moves_nothing_and_hides_nothing(bench):
+@pytest.mark.parametrize("how", [{}, {"execute": True, "rate": 1.0}])
+def test_what_is_planned_or_moved_at_a_rate_does_not_stay_hidden(bench, how):
     bench.fill(*(parked(n) for n in range(1, 26)))
-    bench.plan()
+    bench.plan(**how)
     assert len(bench.dlq.messages) == 25
     assert not bench.dlq.hidden()
     assert not bench.queue.sent
@@ -277,29 +278,6 @@ def test_the_limit_holds_on_fifo_too(bench):
     run_id = bench.plan(limit=12)
     bench.work(run_id)
     assert bench.fates(run_id) == {"SENT": 12}
-
-
-@pytest.mark.parametrize("through", ["queue", "consumer"])
-@pytest.mark.parametrize("place", ["before", "after"])
-@pytest.mark.parametrize("number", range(1, 9))
-def test_killed_at_any_line_it_goes_on_with_nothing_lost(
-    bench, monkeypatch, number, place, through
-):
-    bench.fill(*(parked(n) for n in range(1, 13)))
-    before = set(bench.dlq.messages)
-    bench.consumer = FakeConsumer() if through == "consumer" else None
-    run_id = bench.plan()
-    kill_at(monkeypatch, number, place)
-    with suppress(Killed):
-        bench.work(run_id)
-    bench.after_the_kill(monkeypatch)
-    bench.work(run_id)
-    arrived = bench.sent_ids() if through == "queue" else bench.consumer.handled
-    assert set(arrived) == before
-    assert not bench.dlq.messages
-    report = make_report(bench.store.records(run_id))
-    assert report.fates == {"SENT" if through == "queue" else "APPLIED": 12}
-    assert len(arrived) - 12 <= report.perhaps_twice
 
 
 class RunsOutUnseen(FakeQueue):

@@ -5,9 +5,12 @@ from threading import Barrier
 
 import pytest
 
+from fanout.dlq.selection import Selection
 from fanout.dlq.steps import DELETE, SEND
 from fanout.runs.journal import Kind
 from fanout.runs.report import make_report
+from fanout.sqs import scan
+from fanout.sqs.queue import Receipt
 from fanout.sqs.scan import Sweep
 from unit.fanout.dlq.dlq_bench import HOLD, Bench, Killed, kill_at
 from unit.fanout.dlq.dlq_fakes import FakeConsumer, FakeQueue, body, dead, parked
@@ -86,6 +89,10 @@ def test_on_fifo_groups_go_side_by_side_and_each_one_in_its_order(bench):
     assert all(ids == sorted(ids) for ids in by_group.values())
 
 
+def receipt_of(message):
+    return Receipt(message_id=message.message_id, handle=message.receipt_handle)
+
+
 def bench_group(message_id, by_group):
     return next(group for group, ids in by_group.items() if message_id in ids)
 
@@ -117,16 +124,17 @@ def test_where_one_call_of_a_wave_fails_the_others_are_not_repeated(bench, monke
     assert make_report(bench.store.records(run_id)).perhaps_twice == (10 if call == "send" else 0)
 
 
-@pytest.mark.parametrize("through", ["queue", "consumer"])
+@pytest.mark.parametrize("how", ["queue", "queue at once", "consumer at once"])
 @pytest.mark.parametrize("place", ["before", "after"])
-@pytest.mark.parametrize("number", range(2, 14))
+@pytest.mark.parametrize("number", range(1, 14))
 def test_killed_at_any_line_of_several_waves_it_goes_on_with_nothing_lost(
-    bench, monkeypatch, number, place, through
+    bench, monkeypatch, number, place, how
 ):
+    through, _, execute = how.partition(" ")
     bench.fill(*(parked(n) for n in range(1, 56)))
     before = set(bench.dlq.messages)
     bench.consumer = FakeConsumer() if through == "consumer" else None
-    run_id = bench.plan()
+    run_id = bench.plan(execute=bool(execute))
     kill_at(monkeypatch, number, place)
     with suppress(Killed):
         bench.work(run_id)
@@ -139,6 +147,50 @@ def test_killed_at_any_line_of_several_waves_it_goes_on_with_nothing_lost(
     assert report.fates == {"SENT" if through == "queue" else "APPLIED": 55}
     assert len(arrived) - 55 <= report.perhaps_twice
     assert {one for wave in intents(bench, run_id, DELETE) for one in wave} == before
+
+
+def test_what_is_moved_as_soon_as_it_was_selected_is_received_once(bench):
+    bench.fill(*(parked(n) for n in range(1, 231)))
+    run_id = bench.plan(Selection(reason="UnknownStatus"), execute=True)
+    bench.work(run_id)
+    assert bench.fates(run_id) == {"SENT": 230}
+    assert bench.dlq.calls == {"receive": 23 + 2, "delete": 23, "hide": 0}
+    assert bench.queue.calls["send"] == 23
+
+
+def test_what_is_not_meant_stays_hidden_no_longer_than_the_command_works(bench):
+    bench.fill(*(parked(n, "UnknownStatus" if n % 2 else "NotJson") for n in range(1, 31)))
+    run_id = bench.plan(Selection(reason="UnknownStatus"), execute=True)
+    assert len(bench.dlq.hidden()) == 30
+    bench.work(run_id)
+    assert bench.fates(run_id) == {"SENT": 15}
+    assert len(bench.dlq.messages) == 15
+    assert not bench.dlq.hidden()
+
+
+@pytest.mark.parametrize("seconds", [HOLD * 0.6, HOLD * 0.8, HOLD * 2])
+def test_what_was_selected_too_long_ago_is_received_again(bench, seconds):
+    bench.fill(*(parked(n) for n in range(1, 31)))
+    run_id = bench.plan(execute=True)
+    receives = bench.dlq.calls["receive"]
+    bench.clock.seconds += seconds
+    somebody = bench.dlq.receive(hold_seconds=HOLD, thorough=False)
+    bench.dlq.hide([receipt_of(each) for each in somebody], seconds=0)
+    bench.work(run_id)
+    assert bench.fates(run_id) == {"SENT": 30}
+    assert len(bench.sent_ids()) == 30
+    again = seconds > HOLD * 0.75
+    assert (bench.dlq.calls["receive"] > receives + 1) == again
+
+
+def test_no_more_is_kept_for_the_move_than_there_is_room_for(bench, monkeypatch):
+    monkeypatch.setattr(scan, "KEPT_BYTES_MAX", 12 * parked(1).size_bytes)
+    bench.fill(*(parked(n) for n in range(1, 31)))
+    run_id = bench.plan(execute=True)
+    receives = bench.dlq.calls["receive"]
+    bench.work(run_id)
+    assert bench.fates(run_id) == {"SENT": 30}
+    assert bench.dlq.calls["receive"] - receives == 2
 
 
 def test_messages_are_received_side_by_side_and_no_more_than_are_wanted(bench):
