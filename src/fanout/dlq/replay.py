@@ -467,6 +467,8 @@ def _left_out(message_id: str, facts: Mapping[str, Any], end: str) -> dict[str, 
 _POLL_SECONDS = 0.5
 _SETTLE_SECONDS = 5.0
 """A queue that counts nothing may still hold what was just sent: SQS's counts are late."""
+_STAGE_MAX = 10_000
+"""Messages that are sent before it is seen what came back."""
 _READ_MAX = 2_000
 """Dead messages up to which the DLQ is read after each stage, whatever SQS counts."""
 
@@ -526,7 +528,7 @@ class Stages:
         return saw_all
 
     def _work_by_stages(self) -> None:
-        """Through the queue: see what came back of as many as were sent before sending more."""
+        """Through the queue: see what came back before sending up to nine times as many."""
         if not self._watches:
             return
         stage = handled = 0
@@ -534,7 +536,7 @@ class Stages:
             if self._score.is_over(self._options["failure_rate_max"]):
                 return
             handled = self._score.handled
-            stage = max(FEW, handled)
+            stage = max(FEW, min(9 * handled, _STAGE_MAX))
             self._move(stage)
             self._watch()
 
