@@ -177,7 +177,7 @@ VARIANTS = (
         "Takes a dead message for sent although its entry was not confirmed",
         NOTHING_LOST,
         _DEAD,
-        shown_by=51,
+        shown_by=116,
         command_parts={(commands, "SqsQueue"): BelievingSend},
     ),
     Variant(
@@ -234,6 +234,7 @@ VARIANTS = (
         "Takes a recovery whose answer did not come for done",
         NOTHING_LOST,
         _GIVEN_UP,
+        shown_by=25,
         command_parts=mistaking(store.FAILED, store.PUBLISHED),
     ),
     Variant(
@@ -298,6 +299,7 @@ VARIANTS = (
         "Repairs no row of a customer who was removed",
         CONVERGES,
         _SNAPSHOTS,
+        shown_by=21,
         command_parts={(reconcile, "repair_for"): leaving_the_removed},
     ),
 )
