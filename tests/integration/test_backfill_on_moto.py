@@ -229,7 +229,10 @@ def test_a_run_is_not_resumed_for_another_filter(deployment):
     assert "another queue, table or filter" in str(result.exception)
 
 
-def test_a_run_of_another_command_or_subscriber_is_not_resumed_as_a_backfill(deployment):
+def test_a_run_of_another_command_or_subscriber_is_not_resumed_as_a_backfill(
+    deployment, monkeypatch
+):
+    monkeypatch.setattr("fanout.accounts.reconcile.VERIFY_MIN_SECONDS", 0)
     deployment.put("c-1", "ACTIVE")
     deployment.run("reconcile", "payments", "--grace-seconds", "0", "--repair", "--execute")
     result = deployment.backfill("--resume", "reconcile")
