@@ -1,5 +1,6 @@
 """Parts of an AWS as many tests make them: moto's, the embedded one's, or real ones."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from moto import mock_aws
 from moto.dynamodb.exceptions import MockValidationException
 from moto.dynamodb.models import DynamoDBBackend
+from moto.sqs.models import SQSBackend
 
 REGION = "eu-west-1"
 
@@ -18,10 +20,12 @@ def moto_account() -> Iterator[Callable[[str], Any]]:
     """An empty account on moto, and nothing of the person's own; makes clients by service.
 
     moto 5.2 fails on a guarded statement with an AssertionError; here it refuses all statements, as
-    DynamoDB does with what it can't read, so that rows are written by UpdateItem.
+    DynamoDB does with what it can't read, so that rows are written by UpdateItem. A long poll ends
+    after a moment: moto looks through all hidden messages again and again for its whole second.
     """
     with mock_aws(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(DynamoDBBackend, "batch_execute_statement", _refuse_statements)
+        patch.setattr(SQSBackend, "receive_message", _receive_soon)
         for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL"):
             patch.delenv(name, raising=False)
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -71,6 +75,16 @@ def drain(sqs: Any, url: str) -> list[dict[str, Any]]:
 
 
 # Private functions
+
+_receive = SQSBackend.receive_message
+_POLL_SECONDS = 0.05
+
+
+def _receive_soon(backend: Any, queue: str, count: int, wait_seconds: int, *more: Any) -> Any:
+    found = _receive(backend, queue, count, 0, *more)
+    if wait_seconds and not found:
+        time.sleep(_POLL_SECONDS)
+    return found
 
 
 def _refuse_statements(*_: Any) -> Any:

@@ -30,7 +30,7 @@ SERVICES = {
     "SentinelFunction": "sentinel",
 }
 BUCKET = "packages"
-TIMEOUT_SECONDS = 300
+TIMEOUT_SECONDS = 1800
 
 
 @pytest.fixture(scope="session")
