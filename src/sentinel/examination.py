@@ -66,7 +66,10 @@ class Examination:
             mapping=mapping,
             function=function,
             topic=topic,
-            denied=self._denied(function, needs_of_publisher(publisher, self.bus)),
+            denied=[
+                *self._denied(function, needs_of_publisher(publisher, self.bus)),
+                *self._denied(mapping, needs_between(publisher, self.bus)),
+            ],
             bucket_lacks=[name for name, is_there in kept.items() if not is_there],
         )
 
@@ -135,17 +138,16 @@ class Examination:
         read = partial(self._read, "sns", "get_subscription_attributes", "Attributes")
         return read(SubscriptionArn=name)
 
-    def _denied(self, function: Any, needs: Mapping[str, Sequence[str]]) -> list[str]:
-        """What the function's role may not do, by IAM's own simulation of its policies."""
-        if function is None:
+    def _denied(self, works: Any, needs: Mapping[str, Sequence[str]]) -> list[str]:
+        """What the role of a function or a pipe may not do, by IAM's own simulation."""
+        role = (works or {}).get("Role") or (works or {}).get("RoleArn")
+        if role is None:  # an event source mapping has none
             return []
         simulate = partial(self._read, "iam", "simulate_principal_policy", "EvaluationResults")
         return [
             f"{result['EvalActionName']} on {arn}"
             for arn, actions in needs.items()
-            for result in simulate(
-                PolicySourceArn=function["Role"], ActionNames=actions, ResourceArns=[arn]
-            )
+            for result in simulate(PolicySourceArn=role, ActionNames=actions, ResourceArns=[arn])
             or ()
             if result["EvalDecision"] != "allowed"
         ]
@@ -155,10 +157,13 @@ def needs_of_publisher(publisher: Publisher, bus: Bus) -> Mapping[str, Sequence[
     """What its role has to be allowed, by resource; a pipe reads and publishes with its own."""
     partition = bus.arn.split(":")[1]
     needs = {f"arn:{partition}:s3:::{publisher.failure_bucket}/parked/any": ["s3:PutObject"]}
-    if is_mapping(publisher.mapping_id):
-        publish = "events:PutEvents" if bus.transport == "eventbridge" else "sns:Publish"
-        needs |= {publisher.stream_arn: ["dynamodb:GetRecords"], bus.arn: [publish]}
-    return needs
+    return needs | (needs_between(publisher, bus) if is_mapping(publisher.mapping_id) else {})
+
+
+def needs_between(publisher: Publisher, bus: Bus) -> dict[str, list[str]]:
+    """What reads the stream and publishes has to be allowed: the publisher's role, or a pipe's."""
+    publish = "events:PutEvents" if bus.transport == "eventbridge" else "sns:Publish"
+    return {publisher.stream_arn: ["dynamodb:GetRecords"], bus.arn: [publish]}
 
 
 def _needs_of_consumer(subscriber: Subscriber, function: Any) -> Mapping[str, Sequence[str]]:

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from botocore.client import BaseClient
 
 from integration.seeding_on_moto import PUBLISHER
 from integration.test_subscribers_on_moto import deploy
@@ -31,7 +32,25 @@ def test_it_reads_queues_and_deliveries_and_says_what_it_can_not_read(aws, fanou
     }
 
 
-def test_a_pipe_that_is_stopped_or_gone_is_found(aws, fanout):
+@pytest.fixture
+def denied(monkeypatch):
+    """What IAM's simulation denies, by the role; moto has none."""
+    found, call = set(), BaseClient._make_api_call
+
+    def answer(client, operation, request):
+        if operation != "SimulatePrincipalPolicy":
+            return call(client, operation, request)
+        role, results = request["PolicySourceArn"], []
+        for action in request["ActionNames"]:
+            decision = "implicitDeny" if (role, action) in found else "allowed"
+            results.append({"EvalActionName": action, "EvalDecision": decision})
+        return {"EvaluationResults": results}
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", answer)
+    return found
+
+
+def test_a_pipe_that_is_stopped_or_gone_or_lacks_a_permission_is_found(aws, fanout, denied):
     target = deploy("eventbridge").target
     target.client("s3").create_bucket(
         Bucket=PUBLISHER["failure_bucket"],
@@ -42,6 +61,10 @@ def test_a_pipe_that_is_stopped_or_gone_is_found(aws, fanout):
     arns = {name: f"arn:aws:any:::{name}" for name in ("Source", "Target", "RoleArn")}
     pipes.create_pipe(**pipe, **arns)
     assert "pipe" not in fanout("doctor").out
+    denied.add((arns["RoleArn"], "dynamodb:GetRecords"))
+    assert f"its role may not dynamodb:GetRecords on {PUBLISHER['stream_arn']}" in " ".join(
+        fanout("doctor").out.split()
+    )
     pipes.stop_pipe(**pipe)
     assert "publisher: its pipe is stopped." in fanout("doctor").out
 
