@@ -40,6 +40,7 @@ resource "aws_cloudwatch_metric_alarm" "topic" {
   tags                = var.tags
 }
 
+# Stays on until somebody empties the queue: in the page it would hide the next outage.
 resource "aws_cloudwatch_metric_alarm" "undecipherable" {
   count = !local.is_topic && var.create_alarms ? 1 : 0
 
@@ -55,12 +56,11 @@ resource "aws_cloudwatch_metric_alarm" "undecipherable" {
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
   treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_topic_arns
+  ok_actions          = var.alarm_topic_arns
   tags                = var.tags
 }
 
 locals {
-  page_alarms = concat(
-    [for name, alarm in aws_cloudwatch_metric_alarm.topic : alarm.alarm_name if local.topic_alarms[name].page],
-    aws_cloudwatch_metric_alarm.undecipherable[*].alarm_name,
-  )
+  page_alarms = [for name, alarm in aws_cloudwatch_metric_alarm.topic : alarm.alarm_name if local.topic_alarms[name].page]
 }

@@ -112,6 +112,8 @@ locals {
       datapoints  = [3, 15]
       page        = true
     }
+    # Stays on until somebody empties the DLQ, so it pages by itself: in the page it would hide the next
+    # outage.
     given-up = {
       description = "The pipe gave up records; its DLQ holds pointers into the stream, which are useless 24 hours after the change."
       runbook     = "failure-store"
@@ -120,7 +122,6 @@ locals {
       dimensions  = { QueueName = one(aws_sqs_queue.dlq[*].name) }
       statistic   = "Maximum"
       datapoints  = [1, 1]
-      page        = true
     }
   }
 
@@ -176,8 +177,8 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   comparison_operator = try(each.value.comparison, "GreaterThanThreshold")
   threshold           = try(each.value.threshold, 0)
   treat_missing_data  = try(each.value.missing, "notBreaching")
-  alarm_actions       = try(each.value.page, false) ? [] : local.tickets
-  ok_actions          = try(each.value.page, false) ? [] : local.tickets
+  alarm_actions       = each.key == "given-up" ? var.alarm_topic_arns : try(each.value.page, false) ? [] : local.tickets
+  ok_actions          = each.key == "given-up" ? var.alarm_topic_arns : try(each.value.page, false) ? [] : local.tickets
   tags                = var.tags
 }
 
