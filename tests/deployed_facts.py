@@ -1,6 +1,7 @@
 """What AWS says of a deployment in which nothing is wrong, as far as the doctor's rules ask."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from sentinel.discovery import Bus, Publisher, Subscriber
@@ -71,3 +72,28 @@ PAYMENTS = SubscriberFacts(
     function={"Runtime": "python3.13", "Timeout": 30},
     deliveries=[DELIVERY],
 )
+PATTERN = {"detail-type": ["CustomerStatusChanged"], "detail": FILTER}
+
+
+def sound(transport: str) -> tuple[PublisherFacts, SubscriberFacts]:
+    """The same with another bus, or a pipe; a FIFO subscription has no filter."""
+    if transport == "sns":
+        return PUBLISHER, PAYMENTS
+    name = "eventbridge" if transport == "pipes" else transport
+    bus = Bus(transport=name, arn=f"arn:aws:x:eu-west-1:123456789012:{name}")
+    publisher, subscriber = replace(PUBLISHER, bus=bus), PAYMENTS.subscriber
+    if transport == "pipes":
+        piped = replace(publisher.publisher, mapping_id="fanout-publisher")
+        publisher = replace(publisher, publisher=piped, mapping={"CurrentState": "RUNNING"})
+    if transport == "sns-fifo":
+        unfiltered = replace(PAYMENTS, bus=bus, subscriber=replace(subscriber, filter=None))
+        return publisher, replace(unfiltered, deliveries=[{"RedrivePolicy": "{}"}])
+    admitted = {"Policy": '{"Service": "events.amazonaws.com"}'}
+    return replace(publisher, topic=None), replace(
+        PAYMENTS,
+        bus=bus,
+        subscriber=replace(subscriber, filter=PATTERN),
+        queue=QUEUE | admitted,
+        dlq=(PAYMENTS.dlq or {}) | admitted,
+        deliveries=[{"DeadLetterConfig": {"Arn": DLQ}, "EventPattern": json.dumps(PATTERN)}],
+    )

@@ -8,8 +8,12 @@ from functools import cache
 import pytest
 
 from infra import parity_terraform
-from infra.parity_settings import DEPLOYMENTS
+from infra.parity_settings import DEPLOYMENTS, WHOSE_ALARMS_NOTIFY
 from infra.terraform_workspace import one_provider, workspace
+
+SETTINGS = {name: one.terraform for name, one in DEPLOYMENTS.items()} | {
+    "whose alarms notify": WHOSE_ALARMS_NOTIFY
+}
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +35,7 @@ def applied_state(terraform, tmp_path_factory):
         with path.with_suffix(".lock").open("w") as lock:
             flock(lock, LOCK_EX)
             if not path.exists():
-                settings = DEPLOYMENTS[deployment].terraform
+                settings = SETTINGS[deployment]
                 path.write_text(json.dumps(parity_terraform.applied(terraform, example, settings)))
         return json.loads(path.read_text())
 

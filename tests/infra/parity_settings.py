@@ -87,3 +87,13 @@ DEPLOYMENTS = {
         },
     ),
 }
+WHOSE_ALARMS_NOTIFY = {
+    "accounts_table": {
+        "stream_arn": "arn:aws:dynamodb:eu-west-1:123456789012:table/accounts/stream/2026",
+        "name": "accounts",
+    },
+    "create_accounts_table": False,
+    "alarm_topic_arns": ["arn:aws:sns:eu-west-1:123456789012:pages"],
+    "ticket_topic_arns": ["arn:aws:sns:eu-west-1:123456789012:tickets"],
+}
+"""Of the module `fanout`, with the table and the topics of `simulation.alarm_set`."""

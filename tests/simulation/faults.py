@@ -86,7 +86,8 @@ class Setting:
     `sequence_source` is `stream` or `version`; `lanes` the mapping's parallelization factor;
     `receives_max` the queue's maxReceiveCount; `second_subscriber` takes only customers who
     become or cease to be ACTIVE, in the transport's envelope; `commands`: operators are at work;
-    `entities`: the table holds leads too; `own_statuses`: its statuses are in words of its own.
+    `pipe`: one carries records to the bus, in the histories of alarms alone; `entities`: the table
+    holds leads too; `own_statuses`: its statuses are in words of its own.
     """
 
     customers: int = 2
@@ -99,6 +100,7 @@ class Setting:
     receives_max: int = 10
     second_subscriber: bool = False
     eventbridge: bool = False
+    pipe: bool = False
     commands: bool = False
     entities: bool = False
     own_statuses: bool = False

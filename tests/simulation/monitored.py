@@ -6,15 +6,17 @@ a PolledEventCount of 0, one that does not poll writes nothing). SQS Developer G
 CloudWatch metrics for Amazon SQS" (the age leaves out what was received three times; a queue that
 nobody has touched for six hours writes nothing, and is up to 15 minutes late afterwards; what SQS
 moves to a DLQ is not sent). SNS Developer Guide, "Monitoring Amazon SNS topics using CloudWatch".
+EventBridge User Guide, "Monitoring Amazon EventBridge" (what failed for good, and what of it went
+to the DLQ; published events are not counted).
 DynamoDB Developer Guide, "DynamoDB metrics and dimensions". Names are those of the deployment.
 The sentinel's findings are those of its own rules, of what is deployed in this world.
 """
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from io import StringIO
 from random import Random
 from typing import Any
@@ -22,9 +24,12 @@ from typing import Any
 from customer_events.event import EVENT_NAME
 from customer_events.metrics import NAMESPACE, SENTINEL_FINDINGS, SENTINEL_RUNS
 from customer_events.registry import load
-from deployed_facts import ADMITTED, DELIVERY, NOW, PAYMENTS, PUBLISHER, QUEUE
+from deployed_facts import NOW, sound
 from event_consumer.reporting import BatchReporter as ConsumerReporter
+from fanout.streams.mapping import Failed, Succeeded
+from publisher.handlers import BatchFailed, PipeHandler
 from publisher.reporting import BatchReporter as PublisherReporter
+from publisher.transports import PIPES
 from sentinel.contract.folder import installed_contract
 from sentinel.findings import Severity
 from sentinel.rounds import COMPARE_SECONDS, GRACE_SECONDS, INTERVAL_SECONDS
@@ -36,7 +41,7 @@ from simulation.cloudwatch import Alarms, Metrics
 from simulation.faults import Setting
 from simulation.queues import Queue, QueuedMessage
 from simulation.schedule import CallFault, Step
-from simulation.system import Clients, System
+from simulation.system import MESSAGE_SIZE_MAX_BYTES, Clients, Handler, System, part
 from simulation.truth import Change
 from simulation.workers import Workers
 from simulation.world import World
@@ -84,6 +89,29 @@ class ReportingSystem(System):
         )
 
 
+class PipedSystem(ReportingSystem):
+    """The publisher as the enrichment of a pipe."""
+
+    @part
+    def publisher(self, clients: Clients, *, epoch: int) -> Handler:
+        handler = PipeHandler(
+            publisher=self.batch_publisher(clients, epoch=epoch),
+            reporter=self.publisher_reporter(clients),
+            clock=clients.clock,
+            event_size_max_bytes=MESSAGE_SIZE_MAX_BYTES,
+            batch_size_max=PIPES.entries_per_call_max,
+        )
+
+        def answer(event: Any, context: Any) -> Any:
+            try:
+                return handler(event, context)
+            except BatchFailed:
+                clients.calls.current.met.append("the batch fails")
+                raise
+
+        return answer
+
+
 class Bystander(Checkers):
     """Judges nothing: an outage may break what only the other histories have to keep."""
 
@@ -120,19 +148,66 @@ class MonitoredWorkers(Workers):
         return result, met
 
 
+class PipeWorkers(MonitoredWorkers):
+    """A pipe reads the stream, has the publisher make events of the records, and publishes them.
+
+    EventBridge User Guide, "Amazon EventBridge Pipes batching and concurrency" (what fails is tried
+    again as a whole, enrichment and all) and "Monitoring Amazon EventBridge Pipes".
+    """
+
+    def publish(self, step: Step) -> bool:
+        world = self._world
+        assert isinstance(world, Monitored)
+        taken = world.mapping.take(Random(step.dice), world.clock.seconds)
+        if taken is None:
+            return False
+        shard_id, batch = taken
+        answer: Any = Succeeded()
+        if batch.discard_reason is not None:
+            world.given_up(len(batch.records))
+        elif not self._carries([world.accounts.bodies[one.number] for one in batch.records], step):
+            answer = Failed(error="failed")
+        if batch.discard_reason is None:
+            failed, pipe = isinstance(answer, Failed), f"{PREFIX}-publisher"
+            world.put("AWS/EventBridge/Pipes", "ExecutionFailed", int(failed), PipeName=pipe)
+        world.mapping.report(shard_id, batch, answer, world.clock.seconds)
+        return True
+
+    # Private functions
+
+    def _carries(self, records: list[dict[str, Any]], step: Step) -> bool:
+        """Whether a batch came onto the bus; its role may lack either permission."""
+        refused = self._world.calls.refusals.keys()
+        documents = None if "enrichment" in refused else self._publisher(records, step)[0]
+        if documents is None or (documents and "topic" in refused):
+            return False
+        if documents:
+            self._world.topic.put_events(
+                Entries=[
+                    {
+                        "Source": document["source"],
+                        "DetailType": EVENT_NAME,
+                        "Detail": json.dumps(document),
+                    }
+                    for document in documents
+                ]
+            )
+        return True
+
+
 class Monitored(World):
     """A world of one publisher and the subscriber payments, with CloudWatch beside it.
 
     `late` says how many minutes late the next value of a namespace is. `throttled`, `stopped` (its
-    mapping does not poll) and `blind` (it polls a stream that nobody writes to) hold services;
-    `refusing` the queues that take nothing from the topic. `hiccups` is the share of invocations in
-    which one call fails once, as on any day; `skew_seconds` is by how much the functions' clocks
-    are ahead, by which they date their metrics. `sentinel_minute`: in which minute of
-    the sentinel's quarter of an hour minute 0 falls.
+    mapping or its pipe does not poll) and `blind` (it polls a stream that nobody writes to) hold
+    services; `refusing` the queues that take nothing from the bus. What is `undecipherable` a bus
+    puts into its own DLQ; `unreadable`: the pipe's role may not read the stream. `hiccups` is the
+    share of invocations in which one call fails once, as on any day; `skew_seconds` is by how much
+    the functions' clocks are ahead, by which they date their metrics. `sentinel_minute`: in which
+    minute of the sentinel's quarter of an hour minute 0 falls.
     """
 
     make_checkers = Bystander
-    make_workers = MonitoredWorkers
 
     def __init__(
         self, setting: Setting, system: System, alarms: Alarms, late: Callable[[str], int]
@@ -142,6 +217,8 @@ class Monitored(World):
         self.throttled: set[str] = set()
         self.stopped: set[str] = set()
         self.changed_by_hand = False
+        self.undecipherable = False
+        self.unreadable = False
         self.blind: set[str] = set()
         self.refusing: set[str] = set()
         self.loses_discards = False
@@ -149,11 +226,21 @@ class Monitored(World):
         self.hiccups = 0.0
         self.skew_seconds = 0.0
         self.sentinel_minute = 0
+        self.make_workers = PipeWorkers if setting.pipe else MonitoredWorkers
         super().__init__(setting, system)
         self.payments = self.subscribers[0]
+        self._transport = _transport(setting)
+        self._bus_dlq, self._pipe_dlq = (
+            Queue(name, self.clock, fifo=False) for name in ("bus-dlq", "pipe-dlq")
+        )
         self._gauges = [
-            Gauge(self, self.payments.queue, f"{PREFIX}-payments", is_dlq=False),
-            Gauge(self, self.payments.dlq, f"{PREFIX}-payments-dlq", is_dlq=True),
+            Gauge(self, queue, f"{PREFIX}-{name}", is_dlq=queue is not self.payments.queue)
+            for queue, name in (
+                (self.payments.queue, self.payments.queue.name),
+                (self.payments.dlq, self.payments.dlq.name),
+                (self._bus_dlq, "customer-status-bus-dlq"),
+                (self._pipe_dlq, "publisher-dlq"),
+            )
         ]
         self._notices: list[float] = []
         self._observe()
@@ -220,6 +307,11 @@ class Monitored(World):
             self.metrics.put("AWS/SQS", name, dimensions, minute, count, late=late)
         self.alarms.look(minute)
 
+    def given_up(self, count: int) -> None:
+        """A pipe's DLQ gets a pointer to what it gives up."""
+        for _ in range(count):
+            self._pipe_dlq.send("{}", {}, origin="pipe")
+
     def reached(self, change: Change) -> bool:
         """Whether the row holds this change or a later one."""
         row = self.payments.fact_of_row(change.customer, self.truth)
@@ -227,19 +319,22 @@ class Monitored(World):
 
     def findings(self) -> int:
         """How many things the sentinel's rules find wrong with what is deployed now."""
-        off = {"State": "Disabled"}
+        publisher, payments = sound(self._transport.name)
         publisher = replace(
-            PUBLISHER,
-            table={**(PUBLISHER.table or {}), **self._stream()},
-            mapping=(PUBLISHER.mapping or {}) | (off if "publisher" in self.stopped else {}),
+            publisher,
+            table={**(publisher.table or {}), **self._stream()},
+            mapping={**(publisher.mapping or {}), **self._switch("publisher")},
+            denied=["dynamodb:GetRecords"] if self.unreadable else [],
         )
+        [delivery] = payments.deliveries
+        key = "EventPattern" if self.setting.eventbridge else "FilterPolicy"
         payments = replace(
-            PAYMENTS,
-            queue=QUEUE | self._policy(self.payments.queue),
-            dlq=(PAYMENTS.dlq or {}) | self._policy(self.payments.dlq),
-            mapping=(PAYMENTS.mapping or {}) | (off if "payments" in self.stopped else {}),
+            payments,
+            queue={**(payments.queue or {}), **self._policy(self.payments.queue)},
+            dlq={**(payments.dlq or {}), **self._policy(self.payments.dlq)},
+            mapping={**(payments.mapping or {}), **self._switch("payments")},
             deliveries=[
-                DELIVERY | ({"FilterPolicy": json.dumps(one.policy)} if one.policy else {})
+                {**delivery, **({key: json.dumps(one.policy)} if one.policy else {})}
                 for one in self.topic.subscriptions
             ],
         )
@@ -264,11 +359,20 @@ class Monitored(World):
     def _stream(self) -> dict[str, str]:
         return {"LatestStreamArn": "another"} if "publisher" in self.blind else {}
 
+    def _switch(self, service: str) -> dict[str, str]:
+        if service not in self.stopped:
+            return {}
+        is_pipe = service == "publisher" and self.setting.pipe
+        return {"CurrentState": "STOPPED"} if is_pipe else {"State": "Disabled"}
+
     def _policy(self, queue: Queue) -> dict[str, str]:
-        return {"Policy": "" if queue.name in self.refusing else ADMITTED["Policy"]}
+        return {"Policy": ""} if self._refuses(queue) else {}
+
+    def _refuses(self, queue: Queue) -> bool:
+        return queue.name.removesuffix(".fifo") in self.refusing
 
     def _publishes(self, dice: Random) -> bool:
-        if "publisher" in self.stopped | self.blind:
+        if "publisher" in self.stopped | self.blind or self.unreadable:
             return False
         if self.mapping.due_at(self.clock.seconds) != self.clock.seconds:
             return False
@@ -302,11 +406,14 @@ class Monitored(World):
                 self.lambda_metric("publisher", "IteratorAge", age)
             return done
 
-        def taken(*given: Any) -> None:
-            self.put(
-                "AWS/SNS", "NumberOfMessagesPublished", 1, TopicName=f"{PREFIX}-customer-status"
-            )
-            take(*given)
+        def taken(body: str, *given: Any) -> None:
+            if self.undecipherable:
+                self._bus_dlq.send(body, {}, origin="bus")
+                return
+            if not self.setting.eventbridge:
+                name = "NumberOfMessagesPublished"
+                self.put("AWS/SNS", name, 1, **self._transport.dimensions)
+            take(body, *given)
 
         def discarded(records: list[dict[str, Any]], condition: str) -> None:
             if self.loses_discards:
@@ -321,18 +428,55 @@ class Monitored(World):
         self.bucket.discard = discarded  # type: ignore[method-assign]
 
     def _bring(self, one: OnItsWay, *, anew: bool = False) -> None:
-        """SNS does not try again what a queue's policy or key refuses: it goes to the DLQ."""
-        origin = "again" if anew else "topic"
-        if self.payments.queue.name not in self.refusing:
-            one.subscription.queue.send(one.body, one.attributes, origin=origin)
-            return
-        topic = f"{PREFIX}-customer-status"
-        self.put("AWS/SNS", "NumberOfNotificationsFailed", 1, TopicName=topic)
-        if self.payments.dlq.name in self.refusing:
-            self.put("AWS/SNS", "NumberOfNotificationsFailedToRedriveToDlq", 1, TopicName=topic)
-            return
-        self.put("AWS/SNS", "NumberOfNotificationsRedrivenToDlq", 1, TopicName=topic)
-        self.payments.dlq.send(one.body, one.attributes, origin=origin)
+        """A bus does not try again what a queue's policy or key refuses: it goes to the DLQ."""
+        it = self._transport
+        refused = [self._refuses(queue) for queue in (self.payments.queue, self.payments.dlq)]
+        if refused[0]:
+            self.put(it.namespace, it.failed, 1, **it.dimensions)
+            self.put(it.namespace, it.lost if all(refused) else it.dead, 1, **it.dimensions)
+        if not all(refused):
+            queue = self.payments.dlq if refused[0] else one.subscription.queue
+            origin = "again" if anew else "topic"
+            own = {"group": one.group, "dedup_id": one.dedup_id} if queue.fifo else {}
+            queue.send(one.body, one.attributes, origin=origin, **own)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transport:
+    """What a bus counts of the deliveries that fail, and by which dimensions."""
+
+    name: str
+    namespace: str
+    failed: str
+    dead: str
+    lost: str
+    dimensions: Mapping[str, str]
+
+
+_BUS = f"{PREFIX}-customer-status"
+_SNS = Transport(
+    name="sns",
+    namespace="AWS/SNS",
+    failed="NumberOfNotificationsFailed",
+    dead="NumberOfNotificationsRedrivenToDlq",
+    lost="NumberOfNotificationsFailedToRedriveToDlq",
+    dimensions={"TopicName": _BUS},
+)
+_EVENTBRIDGE = Transport(
+    name="eventbridge",
+    namespace="AWS/Events",
+    failed="FailedInvocations",
+    dead="InvocationsSentToDlq",
+    lost="InvocationsFailedToBeSentToDlq",
+    dimensions={"EventBusName": _BUS, "RuleName": f"{PREFIX}-payments"},
+)
+_FIFO = replace(_SNS, name="sns-fifo", dimensions={"TopicName": f"{_BUS}.fifo"})
+
+
+def _transport(setting: Setting) -> Transport:
+    if setting.eventbridge:
+        return replace(_EVENTBRIDGE, name="pipes") if setting.pipe else _EVENTBRIDGE
+    return _FIFO if setting.fifo else _SNS
 
 
 class Gauge:

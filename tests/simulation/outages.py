@@ -24,6 +24,7 @@ from simulation.monitored import (
     PREFIX,
     SENTINEL_MINUTES,
     Monitored,
+    PipedSystem,
     ReportingSystem,
 )
 from simulation.truth import Change
@@ -99,7 +100,8 @@ class Stage:
         setting: Setting | None = None,
     ) -> None:
         self.dice = Random(f"outage {seed}")
-        self.system = ReportingSystem(setting or SETTING)
+        setting = setting or SETTING
+        self.system = (PipedSystem if setting.pipe else ReportingSystem)(setting)
         self.world = Monitored(
             self.system.setting, self.system, alarms, lambda _: self._late(late_minutes_max)
         )
@@ -146,6 +148,7 @@ class Stage:
         for broken in (world.stopped, world.throttled, world.blind, world.refusing):
             broken.clear()
         world.loses_discards = world.changed_by_hand = False
+        world.undecipherable = world.unreadable = False
         world.delivers_every_minutes = 1
         world.topic.subscriptions[:] = self._subscriptions
         self.meets = self.poison = lambda _: None
@@ -286,7 +289,8 @@ def loses_subscription(at: Stage) -> None:
 
 def filters_everything(at: Stage) -> None:
     [one] = at.world.topic.subscriptions
-    at.world.topic.subscriptions[:] = [replace(one, policy={"schema_version": ["9"]})]
+    name = "detail-type" if at.world.setting.eventbridge else "schema_version"
+    at.world.topic.subscriptions[:] = [replace(one, policy={name: ["9"]})]
 
 
 def reads_another_stream(at: Stage) -> None:
@@ -612,7 +616,8 @@ _JUST_LOOKED = -(_DRILL_CALM_MINUTES - 1 + SENTINEL_MINUTES) % COMPARE_MINUTES
 class History:
     """What a seed makes: how long it is calm, and what breaks then; None where nothing does.
 
-    `is_repaired`: whether what happens after the outage is played too.
+    `is_repaired`: whether what happens after the outage is played too. `setting`: in calm, as an
+    outage has its own.
     """
 
     seed: int
@@ -625,6 +630,7 @@ class History:
     skew_seconds: float = 0.0
     is_repaired: bool = True
     sentinel_minute: int = 0
+    setting: Setting = SETTING
 
 
 def history(seed: int, outage: Outage | None = None) -> History:
@@ -676,7 +682,7 @@ def play(
         traffic=one.traffic,
         alarms=watching,
         late_minutes_max=one.late_minutes_max,
-        setting=outage.setting if outage else SETTING,
+        setting=outage.setting if outage else one.setting,
     )
     try:
         at.world.hiccups, at.world.skew_seconds = one.hiccups, one.skew_seconds

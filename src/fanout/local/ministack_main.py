@@ -1,9 +1,8 @@
-"""MiniStack, with three faults of it repaired.
+"""MiniStack, with two faults of it repaired.
 
 A PartiQL write leaves no record in a table's stream. On AWS a stream captures every change of an
 item ("Change data capture for DynamoDB Streams", Developer Guide). And a long queue is slow: each
-receive goes over every message four times, and each batch of ten deletions ten times. And a queue's
-mapping that was woken for nothing sleeps for 50 ms: two thirds of the time that a change took.
+receive goes over every message four times, and each batch of ten deletions ten times.
 
 `fanout.local.stack` has what is worked around without touching the emulator, and its version; a
 test fails once a fault is gone.
@@ -20,11 +19,10 @@ _in_statement: ContextVar[bool] = ContextVar("in_statement", default=False)
 def main() -> None:
     """Serve, until a signal ends it."""
     from ministack import app  # its import starts threads
-    from ministack.services import dynamodb, lambda_svc, sqs
+    from ministack.services import dynamodb, sqs
 
     record_partiql_writes(dynamodb)
     shorten_long_queues(sqs)
-    lambda_svc._ESM_IDLE_WAKE_GAP_SECONDS = 0.005  # noqa: SLF001
     app.main()
 
 
