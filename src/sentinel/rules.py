@@ -290,7 +290,8 @@ def check_deliveries(subscriber: Subscriber, deliveries: Sequence[Answer]) -> It
     wrong, warning = _about(subscriber.name)
     if not deliveries:
         what, harm = "nothing delivers to its queue.", "It sees no change."
-        yield wrong(what, harm=harm, fix="Deploy it again, then fanout backfill.")
+        fix = f"Deploy it again, then fanout reconcile {subscriber.name} --repair."
+        yield wrong(what, harm=harm, fix=fix)
     for each in deliveries:
         if each.get("PendingConfirmation") == "true":
             what = "its subscription waits for confirmation."

@@ -5,7 +5,6 @@ metric of a queue goes blind.
 """
 
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -76,7 +75,7 @@ class PartFacts:
     """The publisher or a consumer, in the last minutes; None: not known.
 
     `counts` are by metric. `failing` is the metric that counts the newest failures, and `codes` are
-    theirs; `is_failing`: it has not recovered since.
+    theirs, the newest last; `is_failing`: it has not recovered since.
     `lag_seconds` is the age of the publisher's oldest pending change, or how late a consumer is.
     """
 
@@ -85,7 +84,7 @@ class PartFacts:
     mapping: MappingFacts | None
     counts: Mapping[str, int | None]
     failing: str
-    codes: Mapping[str, int]
+    codes: dict[str, int]
     is_failing: bool
     lag_seconds: float | None
 
@@ -198,7 +197,7 @@ def _judge_failures(
 ) -> Iterator[Finding]:
     """The newest cause, or the first that was counted; then what Lambda counts of the function."""
     counted = [metric for metric in causes if facts.counts.get(metric.name)]
-    shown = sorted(facts.codes.items(), key=lambda pair: -pair[1])[:3]
+    shown = [*reversed(facts.codes.items())][:3]
     codes = ", ".join(f"{code} ({count:,})" for code, count in shown) or "see its log"
     if counted and facts.is_failing:
         what, remedy = causes[max(counted, key=lambda metric: metric.name == facts.failing)]
@@ -228,14 +227,14 @@ def _wrong(subject: str, what: str, *, harm: str = "", fix: str = "") -> Finding
     return Finding(severity=Severity.WRONG, subject=subject, what=what, harm=harm, fix=fix)
 
 
-def _remedy(codes: Mapping[str, int], *, denied: str, gone: str) -> str:
+def _remedy(codes: dict[str, int], *, denied: str, gone: str) -> str:
     """What to do about AWS's error codes; "" where only the runbook says."""
-    text = " ".join(codes).lower()
-    if "kms" in text:
+    newest = next(reversed(codes), "").lower()
+    if "kms" in newest:
         return "Enable the key, or let the function's role use it"
-    if "denied" in text or "authoriz" in text:
+    if "denied" in newest or "authoriz" in newest:
         return denied
-    return gone if "notfound" in text or "doesnotexist" in text else ""
+    return gone if "notfound" in newest or "doesnotexist" in newest else ""
 
 
 # How it is found out
@@ -434,13 +433,14 @@ def failing_metric(line: Mapping[str, Any]) -> str:
 def newest_failures(
     failures: Iterable[tuple[str, Mapping[str, int]]],
 ) -> tuple[str, dict[str, int]]:
-    """What counts the newest failures, and their codes, since they began."""
-    newest, codes = "", Counter[str]()
+    """What counts the newest failures, and their codes since they began, the newest last."""
+    newest, codes = "", dict[str, int]()
     for metric, found in failures:
         if metric != newest:
-            newest, codes = metric, Counter()
-        codes.update(found)
-    return newest, dict(codes)
+            newest, codes = metric, {}
+        for code, count in found.items():
+            codes[code] = codes.pop(code, 0) + count
+    return newest, codes
 
 
 def _poller(target: AwsTarget, state: Path) -> PollerStatus | None:

@@ -211,9 +211,22 @@ def test_of_two_causes_in_the_last_minutes_the_newest_is_named(newest, words, pa
 
 
 def test_the_newest_failures_are_those_since_the_cause_changed():
-    failures = [("down", {"a": 1}), ("bug", {"b": 1}), ("down", {"c": 1}), ("down", {"c": 2})]
-    assert newest_failures(failures) == ("down", {"c": 3})
+    failures = [
+        ("down", {"a": 1}),
+        ("bug", {"b": 1}),
+        ("down", {"c": 1, "d": 1}),
+        ("down", {"c": 2}),
+    ]
+    metric, codes = newest_failures(failures)
+    assert (metric, [*codes.items()]) == ("down", [("d", 1), ("c", 3)])
     assert newest_failures([]) == ("", {})
+
+
+def test_of_two_codes_the_newest_says_what_to_do():
+    codes = {"AccessDeniedException": 9, "ResourceNotFoundException": 1}
+    [finding] = found(payments={"counts": counted(DEPENDENCY_FAULTS=10), "codes": codes})
+    assert "ResourceNotFoundException (1), AccessDeniedException (9)" in finding.what
+    assert "Deploy its table (fanout-payments) again" in finding.fix
 
 
 @pytest.mark.parametrize(
