@@ -19,7 +19,7 @@ from fanout.cli import COMMANDS, app, load
 
 _FANOUT = re.compile(r"(?<![\w./-])(?:\.venv/bin/)?fanout((?:\s+[^\s`]+)+)")
 _END = re.compile(r"""[<>()[\]"'…]|[,.;:]$""")
-_USER_AGENT = re.compile(r"fanout \w+ botocore/")
+_USER_AGENT = re.compile(r"fanout (\w+ )?botocore/")
 _VALUE = "VALUE"
 _OF_THE_AWS_CLI = {
     "--stack-name",
