@@ -72,7 +72,7 @@ SMALL = Sizes(
     slow_messages=20,
     changes_alone=3,
     changes_at_once=20,
-    profiled=200,
+    profiled=2_000,
 )
 
 
@@ -117,12 +117,9 @@ class Figure:
 
     def to_document(self) -> dict[str, Any]:
         """One JSON object."""
-        document = {**asdict(self), "ratio": self.ratio}
-        return {
-            **document,
-            "ratio_spread": document.pop("spread"),
-            "ratio_goal": document.pop("goal"),
-        }
+        document = asdict(self)
+        spread, goal = document.pop("spread"), document.pop("goal")
+        return {**document, "ratio": self.ratio, "ratio_spread": spread, "ratio_goal": goal}
 
 
 def figures(sizes: Sizes, show: Show) -> Iterator[Figure]:

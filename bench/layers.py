@@ -1,4 +1,4 @@
-"""Where the CPU time of a batch goes: by samples of the call stack, a thousand a second.
+"""Where the CPU time of a batch goes: by samples of the call stack, as many as the kernel takes.
 
 A sample counts for the innermost code that belongs to a layer; what the standard library does for
 it (hashing, say) counts along. Threads are left out: calls go one after the other here.
@@ -13,7 +13,6 @@ from functools import cache
 from types import FrameType
 from typing import Any
 
-SECONDS_BETWEEN = 0.001
 OWN, BOTOCORE, HTTP = "own code", "botocore and boto3", "HTTP and TLS"
 LAYERS = {
     BOTOCORE: ("/botocore/", "/boto3/"),
@@ -46,7 +45,7 @@ def sampling(counts: Counter[str]) -> Iterator[None]:
         counts[layer if frame else REST] += 1
 
     signal.signal(signal.SIGPROF, take)
-    signal.setitimer(signal.ITIMER_PROF, SECONDS_BETWEEN, SECONDS_BETWEEN)
+    signal.setitimer(signal.ITIMER_PROF, 0.001, 0.001)
     try:
         yield
     finally:

@@ -29,7 +29,7 @@ def test_a_small_run_prints_every_figure_as_json():
         capture_output=True,
         text=True,
         check=False,
-        timeout=600,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
