@@ -26,8 +26,8 @@ time is the embedded AWS's own, with its pollers.
 """,
     "end to end": "The embedded AWS is one Python process, which takes most of either side's time.",
     "replay": """
-A replay reads each message twice (for the selection, and to move it), makes it visible in between,
-sends it and deletes it. SQLite's caches grow by up to 2 MiB each, and then no more.
+What can't be moved before its hold runs out is received again. SQLite's caches grow by up to 2 MiB
+each, and then no more.
 """,
 }
 """By how the figures' names begin; the first that fits."""
