@@ -11,11 +11,13 @@ import zipfile
 from copy import copy
 from importlib.metadata import version
 from io import BytesIO
+from pathlib import Path
 from urllib.request import urlopen
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from ministack.services import cloudwatch_logs as emulated_logs
 from ministack.services import dynamodb as emulated
 from ministack.services import sqs as queues
 
@@ -184,6 +186,20 @@ def test_a_partiql_write_is_in_the_stream_only_by_our_repair(bare_emulator):
 
     for statement in (emulated._partiql_insert, emulated._partiql_update):
         assert "_emit_stream_event" not in statement.__code__.co_names
+
+
+def test_saved_queries_are_kept_only_by_our_repair(bare_emulator):
+    logs = bare_emulator.client("logs")
+    saved = [
+        logs.put_query_definition(name=f"prefix/{name}", queryString="fields @message")
+        for name in ("errors", "slow")
+    ]
+    logs.delete_query_definition(queryDefinitionId=saved[0]["queryDefinitionId"])
+    for prefix, names in (("prefix/", ["prefix/slow"]), ("other/", [])):
+        listed = logs.describe_query_definitions(queryDefinitionNamePrefix=prefix)
+        assert [each["name"] for each in listed["queryDefinitions"]] == names
+
+    assert "QueryDefinition" not in Path(emulated_logs.__file__).read_text(encoding="utf-8")
 
 
 class Watched(dict):

@@ -38,12 +38,6 @@ module "fanout" {{
   subscribers               = {{ payments = {{ park_by_customer = {park_by_customer} }} }}
 }}
 """
-# It knows no saved queries: the apply would fail.
-NO_QUERIES = """
-resource "aws_cloudwatch_query_definition" "this" {
-  for_each = {}
-}
-"""
 # The examples in one configuration: most of an apply waits for SQS, and they wait together.
 EXAMPLE = """
 module "{example}" {{
@@ -142,7 +136,6 @@ def prepare(
             park_by_customer=str("fifo" in example).lower(),
         )
         terraform.folder("examples", example, "emulator_override.tf").write_text(text)
-    terraform.folder("modules", "dashboard", "emulator_override.tf").write_text(NO_QUERIES)
     (folder / "main.tf").write_text(
         "".join(
             EXAMPLE.format(example=example, prefix=target.prefix)

@@ -1,17 +1,20 @@
-"""MiniStack, with two faults of it repaired.
+"""MiniStack, with three faults of it repaired.
 
 A PartiQL write leaves no record in a table's stream. On AWS a stream captures every change of an
 item ("Change data capture for DynamoDB Streams", Developer Guide). And a long queue is slow: each
-receive goes over every message four times, and each batch of ten deletions ten times.
+receive goes over every message four times, and each batch of ten deletions ten times. It knows no
+saved queries of Logs Insights, which Terraform's module `dashboard` deploys.
 
 `fanout.local.stack` has what is worked around without touching the emulator, and its version; a
 test fails once a fault is gone.
 """
 
+import json
 import time
 from contextvars import ContextVar
 from itertools import islice
 from typing import Any
+from uuid import uuid4
 
 _in_statement: ContextVar[bool] = ContextVar("in_statement", default=False)
 
@@ -19,10 +22,12 @@ _in_statement: ContextVar[bool] = ContextVar("in_statement", default=False)
 def main() -> None:
     """Serve, until a signal ends it."""
     from ministack import app  # its import starts threads
-    from ministack.services import dynamodb, sqs
+    from ministack.core.responses import json_response
+    from ministack.services import cloudwatch_logs, dynamodb, sqs
 
     record_partiql_writes(dynamodb)
     shorten_long_queues(sqs)
+    save_queries(cloudwatch_logs, json_response)
     app.main()
 
 
@@ -85,6 +90,31 @@ def shorten_long_queues(sqs: Any) -> None:
 
     sqs._collect_msgs, sqs._expire_retained = collect_few, expire_at_times  # noqa: SLF001
     sqs._HANDLERS["DeleteMessageBatch"] = delete_together  # noqa: SLF001
+
+
+def save_queries(logs: Any, respond: Any) -> None:
+    """Keep the saved queries of Logs Insights, and do nothing else with them."""
+    handle, saved = logs.handle_request, {}
+
+    async def handle_queries(method: str, path: str, headers: Any, body: Any, query: Any) -> Any:
+        action = headers.get("x-amz-target", "").rpartition(".")[2]
+        data = (
+            json.loads(body or b"{}") if action.endswith(("QueryDefinition", "Definitions")) else {}
+        )
+        match action:
+            case "PutQueryDefinition":
+                name = data.setdefault("queryDefinitionId", str(uuid4()))
+                saved[name] = data
+                return respond({"queryDefinitionId": name})
+            case "DescribeQueryDefinitions":
+                prefix = data.get("queryDefinitionNamePrefix", "")
+                listed = [each for each in saved.values() if each["name"].startswith(prefix)]
+                return respond({"queryDefinitions": listed})
+            case "DeleteQueryDefinition":
+                return respond({"success": saved.pop(data["queryDefinitionId"], None) is not None})
+        return await handle(method, path, headers, body, query)
+
+    logs.handle_request = handle_queries
 
 
 if __name__ == "__main__":
