@@ -57,8 +57,8 @@ class Sizes:
     messages: tuple[int, int] = (1_000, 100_000)
     slow_records: int = 1_000
     slow_messages: int = 100
-    changes_alone: int = 20
-    changes_at_once: int = 250
+    changes_alone: int = 50
+    changes_at_once: int = 1_000
     profiled: int = 20_000
     tls: bool = True
 

@@ -24,7 +24,10 @@ batch of ten their fixed cost is shared by ten messages instead of 25.
 Bare handlers leave out validation, the order guard, the log line and the metrics. The rest of the
 time is the embedded AWS's own, with its pollers.
 """,
-    "end to end": "The embedded AWS is one Python process, which takes most of either side's time.",
+    "end to end": """
+The embedded AWS is one Python process, and three quarters of our time are its own CPU time. What
+our functions take is less than a second for a thousand changes.
+""",
     "replay": """
 What can't be moved before its hold runs out is received again. SQLite's caches grow by up to 2 MiB
 each, and then no more.

@@ -1,6 +1,7 @@
 """Handlers that do nothing but move the change on: what the path itself costs.
 
-No order, no retries, no parking, no logs, no metrics: not what anyone should run.
+No order, no retries, no parking, no metrics: not what anyone should run. Each prints a line, for
+which the embedded AWS waits up to 50 ms.
 """
 
 import json
@@ -33,6 +34,7 @@ def publish(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         sns.publish_batch(
             TopicArn=os.environ["BUS_ARN"], PublishBatchRequestEntries=entries[start : start + 10]
         )
+    print(len(entries))
     return {"batchItemFailures": []}
 
 
@@ -42,4 +44,5 @@ def consume(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     for start in range(0, len(puts), 25):
         table = os.environ["TABLE_NAME"]
         dynamodb.batch_write_item(RequestItems={table: puts[start : start + 25]})
+    print(len(puts))
     return {"batchItemFailures": []}

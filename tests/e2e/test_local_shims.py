@@ -19,6 +19,7 @@ import pytest
 from botocore.exceptions import ClientError
 from ministack.services import cloudwatch_logs as emulated_logs
 from ministack.services import dynamodb as emulated
+from ministack.services import lambda_svc
 from ministack.services import sqs as queues
 
 from aws_parts import create_table
@@ -282,6 +283,10 @@ def shimmed(statement):
     role = {"Type": "AWS::IAM::Role", "Properties": {"Policies": [policy]}}
     deployed = stack.for_emulator({"Resources": {"Role": role}}, {})["Resources"]["Role"]
     return deployed["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+
+
+def test_a_queues_mapping_that_was_woken_for_nothing_sleeps_unless_we_shorten_it():
+    assert lambda_svc._ESM_IDLE_WAKE_GAP_SECONDS == 0.05
 
 
 def test_a_batch_call_asks_for_an_action_that_aws_does_not_have(strict_emulator):
