@@ -4,7 +4,7 @@ WHY = {
     "publisher, CPU per record, on all processors": """
 Twenty threads share one interpreter lock. Where a second processor is free they wander between the
 two, which costs a quarter to a third more than on one (the rows before). Fewer workers, longer
-turns and a lock of our own did not change that.
+turns and a lock of our own changed little.
 """,
     "publisher, CPU": """
 botocore, HTTP and TLS set a floor: the last row of the profile. A PublishBatch of ten events takes
