@@ -21,6 +21,7 @@ from typing import Any
 
 LATE_MINUTES_MAX = 15
 """What came later than this is not looked at again; AWS/SQS may be as late."""
+_HOUR_MINUTES = 60
 SPARE_PERIODS = 2
 """How many periods the evaluation range holds beyond those evaluated. AWS documents the number only
 by examples; `Alarms` takes it, so that histories can vary it."""
@@ -41,6 +42,8 @@ class Metrics:
         self.written: dict[Identity, dict[int, list[tuple[int, float]]]] = {}
         self.last_above_zero: dict[Identity, int] = {}
         """The minute in which anything but a zero last came."""
+        self._hours: dict[tuple[Identity, int], list[float]] = {}
+        """What is in an hour, by its first minute, to which nothing is added any more."""
 
     def put(
         self,
@@ -66,13 +69,20 @@ class Metrics:
             return []
         if minutes == 1:
             return [value for came, value in found.get(last, ()) if came <= now]
-        return [
-            value
-            for minute in range(last - minutes + 1, last + 1)
-            if minute in found
-            for came, value in found[minute]
-            if came <= now
-        ]
+        values: list[float] = []
+        minute = last - minutes + 1
+        while minute <= last:
+            ends = minute + _HOUR_MINUTES - 1
+            if minute % _HOUR_MINUTES == 0 and ends <= min(last, now - LATE_MINUTES_MAX - 1):
+                if (identity, minute) not in self._hours:
+                    hour = (found.get(one, ()) for one in range(minute, ends + 1))
+                    self._hours[identity, minute] = [value for part in hour for _, value in part]
+                values += self._hours[identity, minute]
+                minute = ends
+            elif minute in found:
+                values += [value for came, value in found[minute] if came <= now]
+            minute += 1
+        return values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

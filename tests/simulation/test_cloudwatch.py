@@ -95,6 +95,15 @@ def test_a_period_ends_with_each_minute(minutes):
     assert watch.look(minutes + 1) is OFF
 
 
+def test_a_day_has_each_value_once_as_far_as_it_has_come():
+    metrics = Metrics()
+    for minute in range(1, 2000):
+        metrics.put("N", "m", {}, minute, float(minute), late=minute % 16)
+    for now in (60, 1439, 1500, 1999):
+        came = [one for one in range(max(1, now - 1439), now + 1) if one + one % 16 <= now]
+        assert metrics.values(("N", "m", frozenset()), now, 1440, now) == came
+
+
 def named():
     namespace, name, dimensions = METRIC
     return namespace, name, dict(dimensions)
