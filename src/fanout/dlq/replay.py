@@ -538,7 +538,8 @@ class Stages:
             handled = self._score.handled
             stage = max(FEW, min(9 * handled, _STAGE_MAX))
             self._move(stage)
-            self._watch()
+            if self._replay.fifo or self._ledger.count(*OPEN):
+                self._watch()  # after the last stage, the last watch is enough
 
     def _watch(self, *, last: bool = False) -> None:
         """Through the queue only the consumer knows how it ends: see what comes back.

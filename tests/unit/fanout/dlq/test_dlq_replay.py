@@ -177,7 +177,7 @@ def test_the_lock_is_kept_while_a_long_watch_lasts(bench, monkeypatch):
         keep_lock = lambda: kept.append(clock())  # noqa: E731
         replay.work = replace(replay.work, stopping=stopping, keep_lock=keep_lock)
         Stages(replay, bench.dlq.facts()).run()
-    assert kept[-1] - kept[0] >= 600
+    assert 600 <= kept[-1] - kept[0] < 1200  # once, at the end
     assert max(later - earlier for earlier, later in pairwise(kept)) < EXTEND_SECONDS
 
 
