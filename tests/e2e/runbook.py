@@ -25,6 +25,7 @@ _AT_ONCE = {
     "reconcile": ("--grace-seconds", "2"),
     "backfill": ("--no-wait",),
     "dlq edit": ("--watch", "1s"),
+    "dlq replay": ("--watch", "1s"),
 }
 """What is typed with a command, so that it does not wait for what takes its time on AWS."""
 _BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)

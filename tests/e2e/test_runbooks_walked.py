@@ -7,9 +7,11 @@ so that they run in any order on one deployment, which checks permissions.
 import json
 import re
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
+from customer_events.encoder import encode
 from e2e.changed_package import EARLIER_HANDLER, ORDERED, deployed_package, with_modules
 from e2e.fanout_command import Fanout
 from e2e.ordered_system import ordered_system
@@ -29,6 +31,8 @@ from e2e.outages import (
     without,
 )
 from e2e.runbook import Runbook
+from fanout.sqs.queue import read_depth
+from fanout.watch.where import Search
 from waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("guarded")]
@@ -248,6 +252,8 @@ def test_cause_keeps_failing(deployment, walk):
                     receive(deployment)
                 for number in range(3):
                     put(deployment, f"goes-well-{number}")
+                depth = partial(read_depth, deployment.client("sqs"), deployment.queue_url)
+                eventually(lambda: depth().waiting == 4, "they come in one batch")
             assert "KeepsFailing" in page.opens("1 message is dead")
         assert "APPLIED" in page.types("Type this", 1)
         becomes(deployment, "fails-alone", "SUSPENDED")
@@ -266,6 +272,27 @@ def test_cause_never_ran(deployment, walk):
         sqs.set_queue_attributes(**queue, Attributes=kept)
         assert "APPLIED" in page.types("Type this", 1)
         becomes(deployment, "never-ran", "ACTIVE")
+
+
+def test_cause_undelivered(deployment, walk):
+    sqs, queue = deployment.client("sqs"), {"QueueUrl": deployment.queue_url}
+    with walk("cause-undelivered") as page:
+        kept = sqs.get_queue_attributes(**queue, AttributeNames=["Policy"])["Attributes"]
+        sqs.set_queue_attributes(**queue, Attributes={"Policy": ""})
+        try:
+            put(deployment, "undelivered")
+            [change] = eventually(
+                lambda: Search(deployment.target(), "undelivered").changes(1_000), "it changed"
+            )
+            sqs.send_message(QueueUrl=deployment.dlq_url, MessageBody=encode(change.events[0]))
+            said = page.opens("1 message is dead")
+            assert "Undelivered" in said
+            assert "the policy of its queue does not admit sns.amazonaws.com" in said
+        finally:
+            sqs.set_queue_attributes(**queue, Attributes=kept)
+        assert not row(deployment, "undelivered")
+        assert "SENT" in page.types("Type this", 1)
+        becomes(deployment, "undelivered", "ACTIVE")
 
 
 def test_cause_order(deployment, walk):
