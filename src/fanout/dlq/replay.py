@@ -266,7 +266,8 @@ class Replay:
 
     def _doubt_seconds(self) -> float:
         """For how much longer a killed process's hold may last that SQS does not count yet."""
-        if self.run.ledger.starts == 1:
+        selected_here = self.operation.selected_by is not None
+        if self.run.ledger.starts == 1 and (selected_here or not goes_on(self.run, fifo=self.fifo)):
             return 0
         held_until = self._began + float(self.run.options["hold_seconds"])
         return max(0, held_until + 1 - time.monotonic())
@@ -454,6 +455,14 @@ class Replay:
         self.score.well = max(0, self.score.well - 1)
         self.score.failed += 1
         return True
+
+
+def goes_on(run: Run, *, fifo: bool) -> bool:
+    """Whether what is selected stays held, to be moved at once.
+
+    On FIFO what is held hides the rest of its group, and at a rate it would be held too long.
+    """
+    return bool(run.options.get("execute") and not fifo and not run.options.get("rate"))
 
 
 def _left_out(message_id: str, facts: Mapping[str, Any], end: str) -> dict[str, Any]:
@@ -676,9 +685,7 @@ class DlqReplay(DlqOperation):
                 doubt_seconds=hold_seconds + 1 if selecting.again else 0,
             )
         )
-        # On FIFO what is held hides the rest of its group, and at a rate it would be held too long.
-        at_once = options.get("execute") and not facts.fifo and not options.get("rate")
-        self.selected_by = sweep if at_once else None
+        self.selected_by = sweep if goes_on(run, fifo=facts.fifo) else None
         diagnosed = self._diagnosed(sweep, reasons, selecting, facts.depth.total)
         run.select(self._selected(run, diagnosed, cut_off))
         if self.selected_by is None:

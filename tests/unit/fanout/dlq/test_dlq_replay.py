@@ -312,6 +312,18 @@ def test_what_a_killed_run_still_hides_is_not_taken_for_gone(bench, monkeypatch,
     assert not bench.dlq.messages
 
 
+def test_what_a_process_hides_that_was_killed_before_it_began_is_not_taken_for_gone(
+    bench, monkeypatch
+):
+    bench.fill(*(parked(n) for n in range(1, 13)))
+    run_id = bench.plan(execute=True)
+    bench.after_the_kill(monkeypatch, seconds=1)
+    assert bench.dlq.hidden()
+    bench.dlq.__class__ = CountsLate
+    bench.work(run_id)
+    assert bench.fates(run_id) == {"SENT": 12}
+
+
 def test_what_somebody_hides_for_longer_than_the_patience_lasts_is_left_and_not_gone(bench):
     bench.fill(*(parked(n) for n in range(1, 4)))
     run_id = bench.plan()
