@@ -29,15 +29,20 @@ def copy_project(folder: Path) -> Path:
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
-    compiled = ROOT / "build" / "packages"  # which an empty cache would get; see test_packages.py
-    if compiled.is_dir():
-        unfinished = shutil.ignore_patterns("partial-*")
-        shutil.copytree(compiled, folder / "build" / "packages", ignore=unfinished)
+    copy_compiled(folder)
     git = ["git", "-C", folder, "-c", "user.name=t", "-c", "user.email=t@example.com"]
     subprocess.run(["git", "init", "-q", folder], check=True)
     subprocess.run([*git, "add", "-A"], check=True)
     subprocess.run([*git, "commit", "-qm", "As it is"], check=True)
     return folder
+
+
+def copy_compiled(folder: Path) -> None:
+    """The compiled dependencies, which an empty cache would get; see test_packages.py."""
+    compiled = ROOT / "build" / "packages"
+    if compiled.is_dir():
+        unfinished = shutil.ignore_patterns("partial-*")
+        shutil.copytree(compiled, folder / "build" / "packages", ignore=unfinished)
 
 
 def run(clone: Path, script: str, *, check: bool = True) -> subprocess.CompletedProcess[str]:

@@ -18,8 +18,10 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from bare_emulator import emulator_in
+from fanout.packaging.build import build_package
 from fanout.packaging.dependencies import running_version
 from infra.sam_template import FOLDER, ROOT, read
+from project_copy import copy_compiled
 
 pytestmark = [pytest.mark.slow, pytest.mark.infra]
 
@@ -80,6 +82,11 @@ def clone(tmp_path, sam_cli):
 
 
 def test_sam_validates_builds_and_packages_a_clone_and_its_functions_start(clone, tmp_path):
+    for (
+        service
+    ) in SERVICES.values():  # to install its dependencies anew takes a quarter of a minute
+        build_package(service, arch="both", python_version=running_version(), output=tmp_path)
+    copy_compiled(clone.folder)
     valid = clone.sam("validate")
     assert valid.returncode == 0, valid.stdout
     built = clone.sam("build", "--parameter-overrides", f"Runtime={RUNTIME} Architecture=x86_64")
