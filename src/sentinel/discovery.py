@@ -199,7 +199,8 @@ def deliveries(target: Target, bus: Bus, queue_arn: str) -> list[str]:
         return list(answers.search("RuleNames[]"))
     pages = target.client("sns").get_paginator("list_subscriptions_by_topic")
     found = pages.paginate(TopicArn=bus.arn).search("Subscriptions[]")
-    return [each["SubscriptionArn"] for each in found if each["Endpoint"] == queue_arn]
+    arns = [each["SubscriptionArn"] for each in found if each["Endpoint"] == queue_arn]
+    return [arn for arn in arns if arn != "Deleted"]  # which SNS lists for a while
 
 
 def is_emulator(client: Any) -> bool:

@@ -105,7 +105,8 @@ class Examination:
     def deliveries(self, subscriber: Subscriber) -> list[rules.Answer]:
         """What leads from the bus to the subscriber's queue; see `rules.SubscriberFacts`."""
         arn, bus = subscriber.queue_arn, self.bus
-        return [self._delivery(each, arn) for each in deliveries(self.target, bus, arn)]
+        found = (self._delivery(each, arn) for each in deliveries(self.target, bus, arn))
+        return [each for each in found if each]  # one may be gone since it was listed
 
     # Private functions
 
@@ -130,9 +131,10 @@ class Examination:
     def _delivery(self, name: str, queue_arn: str) -> Any:
         if self.bus.transport == "eventbridge":
             rule = {"Rule": name, "EventBusName": self.bus.name}
-            targets = self._read("events", "list_targets_by_rule", "Targets", **rule)
+            targets = self._read("events", "list_targets_by_rule", "Targets", **rule) or ()
             described = self._read("events", "describe_rule", Name=name, EventBusName=self.bus.name)
-            return described | next(each for each in targets if each["Arn"] == queue_arn)
+            target = next((each for each in targets if each["Arn"] == queue_arn), None)
+            return target and described and described | target
         if not name.startswith("arn:"):
             return {"PendingConfirmation": "true"}
         read = partial(self._read, "sns", "get_subscription_attributes", "Attributes")

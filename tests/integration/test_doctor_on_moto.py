@@ -77,3 +77,41 @@ def test_nobody_delivers_to_a_queue_after_its_subscription_is_gone(aws, fanout):
     shown = fanout("doctor").out
     assert "✗ risk: nothing delivers to its queue." in shown
     assert "It sees no change." in shown
+
+
+def test_what_sns_still_lists_of_a_subscription_that_is_gone_delivers_nothing(
+    aws, fanout, monkeypatch
+):
+    """As SNS does for a while: https://github.com/ansible/ansible/pull/20086."""
+    deploy("sns")
+    call = BaseClient._make_api_call
+
+    def answer(client, operation, request):
+        found = call(client, operation, request)
+        if operation == "ListSubscriptionsByTopic":
+            found["Subscriptions"][0]["SubscriptionArn"] = "Deleted"
+        return found
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", answer)
+    assert "✗ risk: nothing delivers to its queue." in fanout("doctor").out
+
+
+@pytest.mark.parametrize("transport", ["sns", "eventbridge"])
+def test_what_is_deleted_between_two_questions_delivers_nothing(
+    aws, fanout, monkeypatch, transport
+):
+    deploy(transport)
+    call = BaseClient._make_api_call
+
+    def answer(client, operation, request):
+        found = call(client, operation, request)
+        if operation == "ListSubscriptionsByTopic":
+            [subscription] = found["Subscriptions"]
+            call(client, "Unsubscribe", {"SubscriptionArn": subscription["SubscriptionArn"]})
+        elif operation == "ListRuleNamesByTarget":
+            rule = {"Rule": found["RuleNames"][0], "EventBusName": "events"}
+            call(client, "RemoveTargets", {**rule, "Ids": ["queue"]})
+        return found
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", answer)
+    assert "✗ risk: nothing delivers to its queue." in fanout("doctor").out
