@@ -188,6 +188,7 @@ def test_a_row_that_goes_back_is_noticed_and_one_that_stays_or_rises_is_not():
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.skipif(not is_possible_here(), reason="was tried on Linux only")
 def test_a_few_seconds_of_chaos_lose_nothing_and_leave_every_row_right(tmp_path):
     settings = Settings(

@@ -70,8 +70,7 @@ FAULTS = {
     },
 }
 CARRIES = {"sns_fifo_fanout", "eventbridge_fanout"}
-STAYS = FAULTS.keys() - CARRIES
-"""Deployed, without a change on its way: MiniStack's pipe does nothing."""
+"""MiniStack's pipe does nothing."""
 _WHOLE = {kind for faults in FAULTS.values() for kind, attribute in faults if attribute == "*"}
 
 

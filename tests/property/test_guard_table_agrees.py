@@ -70,7 +70,7 @@ RULES = st.lists(st.dictionaries(NAMES, st.text(max_size=20), max_size=4), min_s
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     history=st.lists(events(), min_size=1, max_size=6),
     own=RULES,
@@ -122,7 +122,7 @@ def embedded(tmp_path_factory):
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     steps=st.lists(st.tuples(events(), events(), st.booleans()), min_size=1, max_size=6),
     own=st.lists(st.dictionaries(NAMES, st.text(max_size=20), max_size=3), min_size=2, max_size=2),

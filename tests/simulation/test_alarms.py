@@ -11,7 +11,7 @@ from simulation.monitored import PREFIX
 from simulation.outages import OUTAGES, TRAFFIC, History, drill, history, play
 from simulation.variants.alarms import BROKEN_SETS
 
-SEEDS = 15
+SEEDS = 8
 
 
 @pytest.mark.slow

@@ -30,9 +30,8 @@ def test_every_guarantee_holds_where_one_kind_of_fault_occurs_alone(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("chunk", range(2))
-def test_every_guarantee_holds_in_many_histories_with_every_fault(chunk):
-    for seed in range(1000 + chunk * 100, 1100 + chunk * 100):
+def test_every_guarantee_holds_in_more_histories_with_every_fault():
+    for seed in range(1000, 1100):
         assert play(generate(seed, EVERY)) is None, f"make simulate SEEDS=1 SEED={seed}"
 
 

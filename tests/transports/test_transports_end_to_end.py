@@ -1,8 +1,7 @@
-"""From a write in Accounts to a row in Payments, over an event bus of the embedded AWS.
+"""From a write in Accounts to a row in Payments, over each bus but SNS: that is deployed elsewhere.
 
-SNS has the local deployment, and FIFO the example of Terraform. Both services run as packaged.
-MiniStack ignores what a stream's mapping promises, so the poller follows it; of EventBridge to SQS
-it delivers `$.detail`, as AWS does.
+Both services run as packaged. MiniStack ignores what a stream's mapping promises, so the poller
+follows it; of EventBridge to SQS it delivers `$.detail`, as AWS does.
 """
 
 import json
@@ -40,16 +39,15 @@ def target(tmp_path):
 
 
 class System:
-    """Accounts, both services, Payments and its queue; the bus is still to be made."""
+    """Accounts, both services, Payments, and what lies between, which `lay` makes."""
 
-    def __init__(self, target, packages):
+    def __init__(self, target, packages, lay):
         self.target = target
         self.dynamodb = target.client("dynamodb")
         self.stream_arn = self._table("accounts", stream=True)
         self._table("payments", stream=False)
         target.client("s3").create_bucket(Bucket="failures")
-        self.bus_arn = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/customer-status"
-        self.queue_url, self.dlq_url = queues(target)
+        self.bus_arn, self.queue_url, self.dlq_url = lay(target)
         self._function(
             "publisher", packages["publisher"], BUS_ARN=self.bus_arn, FAILURE_BUCKET="failures"
         )
@@ -146,15 +144,35 @@ def arn_of(target, queue_url):
     return attributes["Attributes"]["QueueArn"]
 
 
-def queues(target):
+def queues(target, suffix=""):
     sqs = target.client("sqs")
-    dlq_url = sqs.create_queue(QueueName="payments-dlq")["QueueUrl"]
+    marks = {"FifoQueue": "true"} if suffix else {}
+    dlq_url = sqs.create_queue(QueueName=f"payments-dlq{suffix}", Attributes=marks)["QueueUrl"]
     redrive = {"deadLetterTargetArn": arn_of(target, dlq_url), "maxReceiveCount": 10}
     queue_url = sqs.create_queue(
-        QueueName="payments",
-        Attributes={"VisibilityTimeout": "180", "RedrivePolicy": json.dumps(redrive)},
+        QueueName=f"payments{suffix}",
+        Attributes=marks | {"VisibilityTimeout": "180", "RedrivePolicy": json.dumps(redrive)},
     )["QueueUrl"]
     return queue_url, dlq_url
+
+
+def lay_fifo_topic(target):
+    sns = target.client("sns")
+    topic = sns.create_topic(Name="customer-status.fifo", Attributes={"FifoTopic": "true"})
+    queue_url, dlq_url = queues(target, ".fifo")
+    sns.subscribe(
+        TopicArn=topic["TopicArn"],
+        Protocol="sqs",
+        Endpoint=arn_of(target, queue_url),
+        Attributes={"RawMessageDelivery": "true"},
+    )
+    return topic["TopicArn"], queue_url, dlq_url
+
+
+def lay_no_bus(target):
+    """The queue is there, and a rule is to be attached once there is a bus."""
+    queue_url, dlq_url = queues(target)
+    return f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/customer-status", queue_url, dlq_url
 
 
 def attach_rule(target, queue_url):
@@ -187,8 +205,14 @@ def expect_each_customers_last_status(system):
     assert system.dead() == []
 
 
+def test_over_a_fifo_topic_each_customers_row_reaches_their_last_status(target, packages):
+    system = System(target, packages, lay_fifo_topic)
+    with system.running():
+        expect_each_customers_last_status(system)
+
+
 def test_changes_wait_for_an_event_bus_that_does_not_exist_yet_and_then_arrive(target, packages):
-    system = System(target, packages)
+    system = System(target, packages, lay_no_bus)
     system.write("early", "ACTIVE")
     with system.running():
         eventually(
