@@ -20,6 +20,7 @@ from infra.sam_template import (
     read,
     refusals,
 )
+from sentinel.rounds import INTERVAL_SECONDS
 
 UNITS = {"Seconds": "econds", "Milliseconds": "Milliseconds", "Days": "Days"}
 NAME_PROPERTIES = {
@@ -236,6 +237,12 @@ def test_every_rule_refuses_something():
 @pytest.mark.parametrize("parameters", DEPLOYMENTS.values(), ids=DEPLOYMENTS)
 def test_parameters_that_agree_are_accepted(parameters):
     assert refusals(**parameters) == []
+
+
+def test_the_sentinel_starts_as_often_as_it_counts_on():
+    """Else a run that is to compare would take itself for one between."""
+    [rule] = of_type(deployed(), "AWS::Events::Rule").values()
+    assert rule["ScheduleExpression"] == f"cron(0/{INTERVAL_SECONDS // 60} * * * ? *)"
 
 
 def test_the_readme_has_the_four_headings():
