@@ -11,16 +11,19 @@ import pytest
 
 # The longest first, by the time that each takes alone.
 LONGEST = (
-    "tests/infra/test_terraform_examples.py",
     "tests/docs/test_beside_your_own_table.py",
+    "tests/infra/test_terraform_examples.py",
     "tests/infra/test_terraform_modules.py",
-    "accounts-alone",
+    "tests/infra/test_sam_cli.py",
+    "tests/docs/test_add_an_event_type.py",
+    "tests/e2e/test_subscribe_howto.py",
     "guarded",
+    "accounts-alone",
+    "tests/simulation/test_alarms.py",
     "tests/e2e/test_demo.py",
     "tests/e2e/test_local_runtime.py",
     "tests/e2e/test_dlq_drill.py",
     "tests/docs/test_commands_in_docs.py",
-    "tests/e2e/test_subscribe_howto.py",
     "deployment",
 )
 

@@ -5,6 +5,7 @@ import random
 import re
 import sys
 import time
+from functools import cache
 from typing import Any
 
 import pytest
@@ -96,6 +97,7 @@ def broken(source: random.Random, bodies: list[bytes]) -> bytes:
     return bytes(body)
 
 
+@cache
 def adversarial(size: int) -> dict[str, str]:
     """Inputs of about `size` characters that make careless readers slow."""
     document = full_document(2)
