@@ -265,9 +265,11 @@ class Replay:
         return self.operation.subscription.dlq
 
     def _doubt_seconds(self) -> float:
-        """For how much longer a killed process's hold may last that SQS does not count yet."""
-        selected_here = self.operation.selected_by is not None
-        if self.run.ledger.starts == 1 and (selected_here or not goes_on(self.run, fifo=self.fifo)):
+        """For how much longer a hold may last, of the selection or of a killed process.
+
+        SQS's counts may not show it yet.
+        """
+        if self.run.ledger.starts == 1 and not goes_on(self.run, fifo=self.fifo):
             return 0
         held_until = self._began + float(self.run.options["hold_seconds"])
         return max(0, held_until + 1 - time.monotonic())
@@ -633,7 +635,6 @@ class DlqOperation(Operation):
         self.target = target
         self.subscription = subscription
         self.lock = f"dlq/{subscription.subscriber.name}"
-        self.selected_by: Sweep | None = None
 
     @classmethod
     def reopen(cls, target: AwsTarget, header: Mapping[str, Any]) -> Self:
@@ -661,9 +662,13 @@ class DlqOperation(Operation):
 
 
 class DlqReplay(DlqOperation):
-    """`fanout dlq replay`; editing and discarding differ in what they make of a message."""
+    """`fanout dlq replay`; editing and discarding differ in what they make of a message.
+
+    `selected_by`: what read the selection and still hides it, where it is moved at once.
+    """
 
     command = "dlq replay"
+    selected_by: Sweep | None = None
 
     def select(self, run: Run, selecting: Selecting) -> Nothing:
         """Read the DLQ once, and write what is meant into the run: ids and a cut-off time.

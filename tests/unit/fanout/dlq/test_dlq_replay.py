@@ -324,6 +324,17 @@ def test_what_a_process_hides_that_was_killed_before_it_began_is_not_taken_for_g
     assert bench.fates(run_id) == {"SENT": 12}
 
 
+def test_what_is_hidden_for_longer_than_was_thought_is_not_taken_for_gone(bench):
+    """SQS counts the time of a hold from when it answers, and not from when it was asked."""
+    bench.fill(*(parked(n) for n in range(1, 13)))
+    run_id = bench.plan(execute=True)
+    bench.dlq.__class__ = CountsLate
+    bench.clock.seconds += HOLD
+    bench.dlq.hidden_until.update(dict.fromkeys(bench.dlq.messages, 5))
+    bench.work(run_id)
+    assert bench.fates(run_id) == {"SENT": 12}
+
+
 def test_what_somebody_hides_for_longer_than_the_patience_lasts_is_left_and_not_gone(bench):
     bench.fill(*(parked(n) for n in range(1, 4)))
     run_id = bench.plan()
