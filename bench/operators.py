@@ -207,7 +207,8 @@ _SNS = {
     "ListSubscriptionsByTopic": "<Subscriptions><member>"
     f"<SubscriptionArn>{_ARN.format('sns', 'topic:s')}</SubscriptionArn>"
     f"<Endpoint>{_SUBSCRIBER['queue_arn']}</Endpoint></member></Subscriptions>",
-    "GetSubscriptionAttributes": "<Attributes/>",
+    "GetSubscriptionAttributes": "<Attributes><entry><key>RawMessageDelivery</key>"
+    "<value>true</value></entry></Attributes>",
 }
 
 
