@@ -24,7 +24,7 @@ SERVICES = here().services()
 CALLED = {
     "publisher": {"events", "s3", "sns"},
     "sentinel": {
-        *("cloudwatch", "dynamodb", "events", "iam", "lambda", "s3", "sns", "sqs", "ssm"),
+        *("cloudwatch", "dynamodb", "events", "iam", "lambda", "pipes", "s3", "sns", "sqs", "ssm"),
     },
 }
 """The AWS services that a package calls; a consumer's are others."""
