@@ -3,9 +3,10 @@ locals {
 
   alarms = {
     # Missing data is an alarm here; so it is on for up to 15 minutes after the first deployment.
-    # CloudWatch looks at two periods more before it takes data for missing: an hour in all.
+    # Runs that compare nothing write 0: half an hour of these is enough. Where nothing runs, CloudWatch
+    # looks at two periods more before it takes data for missing: an hour in all.
     stopped = {
-      description = "For an hour no run of the sentinel came to its end: nobody looks for lost changes and for wrong settings. ${local.type_it}"
+      description = "For at least half an hour no run of the sentinel compared rows: lost changes stay unnoticed, and wrong settings too if no run starts. ${local.type_it}"
       metric      = "SentinelRuns"
       comparison  = "LessThanOrEqualToThreshold"
       missing     = "breaching"
