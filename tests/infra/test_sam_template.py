@@ -211,6 +211,7 @@ CONTRADICTIONS = [
     (TO_TRY | {"AccountsTableName": "accounts"}, "the named one never read"),
     (TO_TRY | {"VpcSubnetIds": "subnet-1"}, "outside of the VPC"),
     (TO_TRY | {"VpcSecurityGroupIds": "sg-1"}, "outside of the VPC"),
+    (TO_TRY | {"ExecWrapper": "/opt/otel-instrument"}, "no function starts"),
     (
         {"AccountsStreamArn": EXISTING_TABLE["AccountsStreamArn"]},
         "reconcile cannot find the table",

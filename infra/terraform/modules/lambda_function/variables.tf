@@ -111,6 +111,10 @@ variable "settings" {
     error_message = "exec_wrapper must be a path below /opt, where layers are, or the function does not start."
   }
   validation {
+    condition     = var.settings.exec_wrapper == null || length(var.settings.layer_arns) > 0
+    error_message = "exec_wrapper needs layer_arns, since the script is in a layer: without it the function does not start."
+  }
+  validation {
     condition     = can(regex("^/([!-~]{1,510}/)?$", var.settings.role_path))
     error_message = "role_path must begin and end with /, or IAM refuses the role halfway through the apply."
   }

@@ -343,11 +343,21 @@ run "a_role_path_that_does_not_end_is_refused" {
   expect_failures = [var.settings]
 }
 
+run "a_wrapper_without_a_layer_is_refused" {
+  command = plan
+
+  variables {
+    settings = { exec_wrapper = "/opt/otel-instrument" }
+  }
+
+  expect_failures = [var.settings]
+}
+
 run "a_wrapper_outside_of_the_layers_is_refused" {
   command = plan
 
   variables {
-    settings = { exec_wrapper = "otel-instrument" }
+    settings = { exec_wrapper = "otel-instrument", layer_arns = ["arn:aws:lambda:eu-west-1:111122223333:layer:agent:3"] }
   }
 
   expect_failures = [var.settings]
