@@ -47,6 +47,9 @@ def guarded_deployment(tmp_path_factory):
         package = with_modules(deployed_package(up), EARLIER)
         name = up.payments_function
         up.client("lambda").update_function_code(FunctionName=name, ZipFile=package)
+        # A deployment ends what is being handled there: that is to come back within a test.
+        visible = {"VisibilityTimeout": "20"}
+        up.client("sqs").set_queue_attributes(QueueUrl=up.queue_url, Attributes=visible)
         yield up
 
 
