@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from threading import Lock
 
 import pytest
 
@@ -24,8 +25,14 @@ class Consumer:
     def __init__(self, sqs, subscriber, nth):
         self.sqs, self.subscriber, self.nth = sqs, subscriber, nth
         self.handled = 0
+        self.one_at_a_time = Lock()
 
     def work(self, **_):
+        """Called from the thread of each send; moto gives one message to two threads at once."""
+        with self.one_at_a_time:
+            self._work()
+
+    def _work(self):
         while messages := self.sqs.receive_message(
             QueueUrl=self.subscriber.queue,
             MaxNumberOfMessages=10,
