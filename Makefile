@@ -3,7 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-WORKERS ?= 3
+WORKERS ?= 4
 LICENCES := 'Apache;BSD;ISC;MIT;MPL;Mozilla;PSF;Python Software Foundation'
 
 .DEFAULT_GOAL := help
