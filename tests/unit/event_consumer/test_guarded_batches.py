@@ -302,6 +302,13 @@ def test_a_row_is_asked_for_only_where_an_older_event_of_its_customer_waits():
     assert [one.endswith(" RETURNING ALL NEW *") for one in client.statements] == [True, False]
 
 
+def test_where_the_row_that_was_asked_for_does_not_come_the_table_judges_the_older_event():
+    client = Dynamo()
+    answers = handler_of(client).handle([live(7), *of_customers(2)])
+    assert outcomes(answers)[1:] == ["APPLIED", "APPLIED"]
+    assert client.alone == ["c-1"]
+
+
 def test_what_was_inserted_is_the_row_that_older_events_are_judged_by():
     client = Dynamo()
     seed = snapshot(seconds=600)
