@@ -146,12 +146,13 @@ locals {
       period      = 300
       datapoints  = [3, 3]
     }
-    # The same for a table that is seldom written to.
+    # The same for a table that is seldom written to. Hours, since a write that changes nothing leaves no
+    # record: in a quarter of an hour it is often alone.
     misses-changes = {
-      description = "Five times within a day the Accounts table was written to and the publisher saw no record for 15 minutes: it reads another stream. Or writes changed nothing."
+      description = "In five hours out of twelve the Accounts table was written to and the publisher saw no record: it reads another stream. Or writes changed nothing."
       runbook     = "publisher-behind"
-      period      = 900
-      datapoints  = [5, 96]
+      period      = 3600
+      datapoints  = [5, 12]
     }
     selects-nothing = {
       description = "The Accounts table is written to, and for a day no record matched entity_filter: a mistyped filter looks like a quiet day, and no change is published."
@@ -192,7 +193,7 @@ resource "aws_cloudwatch_metric_alarm" "unseen" {
   evaluation_periods  = each.value.datapoints[1]
   datapoints_to_alarm = each.value.datapoints[0]
   treat_missing_data  = "notBreaching"
-  # The slow one stays on for up to a day after all is well, and would hide the next outage in the page.
+  # The slow one stays on for hours after all is well, and would hide the next outage in the page.
   alarm_actions = { sees-nothing = [], misses-changes = var.alarm_topic_arns, selects-nothing = local.tickets }[each.key]
   ok_actions    = { sees-nothing = [], misses-changes = var.alarm_topic_arns, selects-nothing = local.tickets }[each.key]
   tags          = var.tags
