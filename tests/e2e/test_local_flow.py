@@ -80,6 +80,9 @@ def test_no_payload_reaches_the_output_of_a_function(deployment, customers):
     deployment.client("sqs").send_message(QueueUrl=deployment.queue_url, MessageBody=body)
     eventually(lambda: customers.status_of("canary") == "ACTIVE", "the good change arrives")
     eventually(lambda: parked(deployment, body), "the bad message is parked")
+    bucket = {"Bucket": deployment.failure_bucket, "Prefix": "parked/"}
+    store = deployment.client("s3")
+    eventually(lambda: store.list_objects_v2(**bucket)["KeyCount"], "the bad record is parked")
     for function in (deployment.publisher_function, deployment.payments_function):
         lines = list(deployment.log_lines(function))
         assert any('"service"' in line for line in lines)
