@@ -14,7 +14,6 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain
 from modulefinder import ModuleFinder
 from pathlib import Path
 from typing import Final
@@ -145,13 +144,16 @@ def build_package(
 
     Raises:
         WrongUse: an unknown service, architecture or version; AWS services that are not stated.
-        Refused: the target's Python is missing, the output can't be written, a dependency is not
-            locked or can't be downloaded or differs between `both`, or the package does not start.
+        Refused: the target's Python is missing, the output or the cache can't be written, a
+            dependency is not locked or can't be downloaded or differs between `both`, or the
+            package does not start.
     """
     project = project or here()
     project.require(service)
     interpreter = dependencies.find_interpreter(choose_python(arch, python_version))
     lock, cache = project.lock(service), project.cache
+    _require_writable(output, "make it writable or name another with --output")
+    _require_writable(cache, "it holds what builds share; make it writable")
     staged = [
         dependencies.stage(lock, platform=platform, interpreter=interpreter, cache=cache)
         for platform in PLATFORMS[arch]
@@ -167,13 +169,7 @@ def build_package(
         for older in cache.glob(f"{path.stem}-*.zip"):
             older.unlink(missing_ok=True)
         _place(kept, content)
-    try:
-        _place(path, content)
-    except OSError as error:
-        raise Refused(
-            f"The output folder {output} can't be written ({error.strerror}): "
-            "make it writable or name another with --output."
-        ) from None
+    _place(path, content)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         unzipped_bytes = sum(entry.file_size for entry in archive.infolist())
     return BuiltPackage(
@@ -242,29 +238,53 @@ def zipped(files: Mapping[str, Path]) -> bytes:
 # Private functions
 
 
+def _require_writable(folder: Path, advice: str) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return
+    except OSError as error:
+        says = f"The folder {folder} can't be written ({error.strerror}): {advice}."
+        raise Refused(says) from None
+
+
 def _pack(project: Project, service: str, staged: list[Path], interpreter: Interpreter) -> bytes:
+    modules = first_party(project, service)
+    data = [
+        path
+        for package in {name.partition(".")[0] for name in modules}
+        for path in _walk(project.sources / package)
+        if path.suffix not in _NOT_DATA and path.name != "py.typed" and path.name[0] != "."
+    ]
     with tempfile.TemporaryDirectory(prefix="fanout-package-") as scratch:
         root = Path(scratch)
-        _copy_first_party(project, service, root)
+        for path in (*modules.values(), *data):
+            target = root / path.relative_to(project.sources)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+        if shipped.__name__ in modules:  # it reads the contract's folder
+            shutil.copytree(project.root / "schemas", root / "schemas")
         dependencies.compile_tree(root, interpreter)
-        return zipped(_merge(staged) | _files(root))
+        return zipped(_merge([*staged, root]))
 
 
-def _files(folder: Path) -> dict[str, Path]:
-    """Each file by its name in the package."""
-    paths = (path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): path for path in paths}
+def _walk(folder: Path) -> Iterator[Path]:
+    """Every file in it, in a fixed order, but for compiled ones; linked folders count."""
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = sorted(name for name in folders if name != "__pycache__")
+        yield from (Path(parent, name) for name in sorted(names))
 
 
 def _merge(folders: list[Path]) -> dict[str, Path]:
-    """The files of all folders; compiled modules have the name of their processor.
+    """The files of all folders, by name; compiled modules have the name of their processor.
 
     Raises:
         Refused: a file differs between processors.
     """
     merged: dict[str, Path] = {}
     for folder in folders:
-        files = _files(folder)
+        paths = (path for path in folder.rglob("*") if path.is_file())
+        files = {path.relative_to(folder).as_posix(): path for path in paths}
         for name in merged.keys() & files.keys():
             if not filecmp.cmp(merged[name], files[name], shallow=False):
                 raise Refused(
@@ -277,7 +297,6 @@ def _merge(folders: list[Path]) -> dict[str, Path]:
 
 def _place(path: Path, content: bytes) -> None:
     """In one step: a full disk leaves no half package, and another build none of its own."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(f".unfinished-{os.getpid()}")
     unfinished.write_bytes(content)
     unfinished.replace(path)
@@ -288,36 +307,8 @@ def _digest(project: Project, staged: list[Path]) -> str:
     digest = hashlib.sha256(Path(__file__).read_bytes())
     for dependency in staged:
         digest.update(dependency.name.encode())
-    sources = (project.sources, project.root / "schemas")
-    for folder, folders, names in chain.from_iterable(
-        os.walk(each, followlinks=True) for each in sources
-    ):
-        folders[:] = sorted(name for name in folders if name != "__pycache__")
-        for file in (Path(folder, name) for name in sorted(names)):
+    for folder in (project.sources, project.root / "schemas"):
+        for file in _walk(folder):
             digest.update(file.relative_to(project.root).as_posix().encode())
             digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()[:32]
-
-
-def _copy_first_party(project: Project, service: str, root: Path) -> None:
-    modules = first_party(project, service)
-    data = (
-        path
-        for package in {name.partition(".")[0] for name in modules}
-        for path in _data_files(project.sources / package)
-    )
-    for path in (*modules.values(), *data):
-        target = root / path.relative_to(project.sources)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
-    if shipped.__name__ in modules:  # it reads the contract's folder
-        shutil.copytree(project.root / "schemas", root / "schemas")
-
-
-def _data_files(package: Path) -> Iterator[Path]:
-    """What a package reads at run time, such as the schema registry; linked folders count."""
-    for folder, folders, names in os.walk(package, followlinks=True):
-        folders[:] = [name for name in folders if name != "__pycache__"]
-        for path in (Path(folder, name) for name in names):
-            if path.suffix not in _NOT_DATA and path.name != "py.typed" and path.name[0] != ".":
-                yield path

@@ -94,7 +94,6 @@ def stage(lock: Path, *, platform: str | None, interpreter: Interpreter, cache: 
     if folder.is_dir():
         return folder
     sys.stderr.write(f"Installing and compiling the dependencies in {lock.name}.\n")
-    cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(
         dir=cache, prefix="partial-", ignore_cleanup_errors=True
     ) as name:

@@ -19,6 +19,7 @@ HERE = find_interpreter(running_version())
 
 
 def staged(lock, folder, platform=None):
+    (folder / "cache").mkdir(exist_ok=True)
     return stage(lock, platform=platform, interpreter=HERE, cache=folder / "cache")
 
 

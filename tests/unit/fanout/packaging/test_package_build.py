@@ -66,6 +66,13 @@ def test_an_output_that_is_no_folder_gets_one_sentence(small_clone, build_shop, 
         build_shop(small_clone(), "file")
 
 
+def test_a_cache_that_is_no_folder_gets_one_sentence(small_clone, tmp_path):
+    project = small_clone()
+    (project.root / "build").write_text("")
+    with pytest.raises(Refused, match=r"build/packages can't be written .* make it writable"):
+        build_package("shop", output=tmp_path, project=project)
+
+
 def test_a_build_that_fails_leaves_the_package_before(small_clone, build_shop):
     project = small_clone()
     path = build_shop(project).path
