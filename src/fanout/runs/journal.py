@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
+from types import GenericAlias
 from typing import Annotated, Any, BinaryIO, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from customer_events.instants import from_wire, to_wire
 from fanout.errors import Refused, WrongUse
@@ -111,95 +113,34 @@ def note(text: str) -> Entry:
 # What each kind of line must hold; a file that was changed by hand is refused
 
 
-class _Fields(BaseModel):
-    model_config = ConfigDict(strict=True)
-
-
-class _Operator(_Fields):
-    user: str
-    host: str
-    identity: str | None = None
-
-
-class _Started(_Fields):
-    operator: _Operator
-
-
-class _Run(_Started):
-    run_id: str
-    command: str
-    subject: dict[str, Any]
-    options: dict[str, Any]
-
-
 def _whole(text: str) -> str:
     text.encode()  # SQLite can't store half a surrogate pair
     return text
 
 
+def _items(**fields: Any) -> Any:
+    return GenericAlias(list, _model(id=_Text, alias=(_Text | None, None), **fields))
+
+
 _Text = Annotated[str, AfterValidator(_whole)]
-
-
-class _Item(_Fields):
-    id: _Text
-    alias: _Text | None = None
-
-
-class _Selected(_Fields):
-    items: list[_Item]
-
-
-class _Frozen(_Fields):
-    cut_off: Annotated[str, AfterValidator(from_wire)]
-    count: Annotated[int, Field(ge=0)]
-    left_out: list[str]
-
-
-class _Intent(_Fields):
-    step: _Text
-    ids: list[_Text]
-
-
-class _Result(_Item):
-    ok: bool
-
-
-class _Done(_Fields):
-    step: _Text
-    results: list[_Result]
-
-
-class _End(_Item):
-    end: _Text
-
-
-class _Ended(_Fields):
-    items: list[_End]
-
-
-class _Note(_Fields):
-    text: str
-
-
-class _Paused(_Fields):
-    why: str
-
-
-class _Finished(_Fields):
-    why: str = ""
-
-
+_model = partial(create_model, "Line", __config__=ConfigDict(strict=True))
+_OPERATOR = _model(user=str, host=str, identity=(str | None, None))
+_OBJECT = dict[str, Any]
 _MODELS: Mapping[Kind, type[BaseModel]] = {
-    Kind.RUN: _Run,
-    Kind.SELECTED: _Selected,
-    Kind.FROZEN: _Frozen,
-    Kind.STARTED: _Started,
-    Kind.INTENT: _Intent,
-    Kind.DONE: _Done,
-    Kind.ENDED: _Ended,
-    Kind.NOTE: _Note,
-    Kind.PAUSED: _Paused,
-    Kind.FINISHED: _Finished,
+    Kind.RUN: _model(run_id=str, command=str, subject=_OBJECT, options=_OBJECT, operator=_OPERATOR),
+    Kind.SELECTED: _model(items=_items()),
+    Kind.FROZEN: _model(
+        cut_off=Annotated[str, AfterValidator(from_wire)],
+        count=Annotated[int, Field(ge=0)],
+        left_out=list[str],
+    ),
+    Kind.STARTED: _model(operator=_OPERATOR),
+    Kind.INTENT: _model(step=_Text, ids=list[_Text]),
+    Kind.DONE: _model(step=_Text, results=_items(ok=bool)),
+    Kind.ENDED: _model(items=_items(end=_Text)),
+    Kind.NOTE: _model(text=str),
+    Kind.PAUSED: _model(why=str),
+    Kind.FINISHED: _model(why=(str, "")),
 }
 
 
@@ -222,11 +163,14 @@ class Journal:
         self._clock = clock
         self._file: BinaryIO = path.open("r+b")
         try:
-            self._lock()
-            self._count = self._cut_torn_line()
-        except BaseException:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
             self._file.close()
-            raise
+            raise WrongUse(
+                f"Another process on this machine is at work on {path}: let it end, then repeat "
+                "the command."
+            ) from None
+        self._count = self._cut_torn_line()
 
     @classmethod
     def create(cls, path: Path, header: Entry, *, clock: Clock = clock) -> Self:
@@ -253,8 +197,9 @@ class Journal:
             Record(n=self._count + index, at=at, kind=entry.kind, fields=entry.fields)
             for index, entry in enumerate(entries, start=1)
         ]
-        lines = "".join(_line(record) for record in records)
-        self._file.write(lines.encode())
+        for record in records:
+            line = json.dumps(record.to_document(), separators=(",", ":"), default=str)
+            self._file.write(f"{line}\n".encode())
         self._file.flush()
         os.fsync(self._file.fileno())
         self._count += len(records)
@@ -266,27 +211,12 @@ class Journal:
 
     # Private functions
 
-    def _lock(self) -> None:
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise WrongUse(
-                f"Another process on this machine is at work on {self.path}: let it end, then "
-                "repeat the command."
-            ) from None
-
     def _cut_torn_line(self) -> int:
         """How many whole lines there are, with the file cut and positioned behind them."""
-        count = 0
-        whole = 0
-        for line in self._file:
-            if not line.endswith(b"\n"):
-                break
-            count += 1
-            whole += len(line)
-        self._file.truncate(whole)
-        self._file.seek(whole)
-        return count
+        whole = [len(line) for line in self._file if line.endswith(b"\n")]
+        self._file.truncate(sum(whole))
+        self._file.seek(0, os.SEEK_END)
+        return len(whole)
 
 
 def read(path: Path) -> Iterator[Record]:
@@ -337,14 +267,9 @@ def _refuse(constant: str) -> Any:
 
 def _finite(text: str) -> float:
     """No JSON that is made of the line again may hold an Infinity."""
-    number = float(text)
-    if math.isinf(number):
+    if math.isinf(number := float(text)):
         raise ValueError("a number is too large")
     return number
-
-
-def _line(record: Record) -> str:
-    return json.dumps(record.to_document(), separators=(",", ":"), default=str) + "\n"
 
 
 # Files that are written whole or not at all
