@@ -156,7 +156,8 @@ def test_a_fifo_group_is_replayed_in_order_with_new_dedup_ids(aws, fanout):
 
 def test_another_operator_is_named_and_nothing_is_moved(aws, subscriber, fanout):
     kill_messages(aws, subscriber, 2)
-    with Lock(aws, "dlq/payments", operator=ELSEWHERE, run_id="their-run", report=print):
+    about = {"target": aws, "name": "dlq/payments", "operator": ELSEWHERE}
+    with Lock(**about, run_id="their-run", report=print):
         ended = fanout("dlq", "replay", "payments", "--execute", *AT_ONCE)
     assert ended.code == 3
     assert "ada@another-machine" in ended.err

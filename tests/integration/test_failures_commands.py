@@ -216,7 +216,8 @@ def test_a_discard_needs_no_later_change_only_where_it_is_told_so(aws, filled, f
 
 
 def test_two_operators_at_once_are_told(aws, filled, fanout):
-    with Lock(aws, FailuresRecover.lock, operator=ELSEWHERE, run_id="their-run", report=print):
+    about = {"target": aws, "name": FailuresRecover.lock, "operator": ELSEWHERE}
+    with Lock(**about, run_id="their-run", report=print):
         refused = fanout(*FAILURES, "recover", "--execute")
     assert refused.code == 3
     assert "ada@another-machine" in refused.err

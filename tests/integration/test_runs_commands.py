@@ -173,8 +173,8 @@ def lock(aws):
 
     def made(operator, run_id, *, ahead=0.0, report=print):
         return Lock(
-            aws,
-            "dlq/payments",
+            target=aws,
+            name="dlq/payments",
             operator=operator,
             run_id=run_id,
             report=report,

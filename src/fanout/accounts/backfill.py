@@ -452,7 +452,9 @@ class Backfill(QueueOperation):
                 f"{self.depth_max:,}, so that live changes get their turn."
             )
 
-        return DepthBound(waiting, self.depth_max, page_size=self.page_size, holding=holding)
+        return DepthBound(
+            look=waiting, depth_max=self.depth_max, page_size=self.page_size, holding=holding
+        )
 
 
 def _masked(example: str) -> str:

@@ -106,8 +106,8 @@ def _start(
         Refused: somebody else starts one at this moment, or one is running.
     """
     with Lock(
-        target,
-        f"archive/{subscriber}",
+        target=target,
+        name=f"archive/{subscriber}",
         operator=find_operator(target),
         run_id="archive replay",
         report=lambda sentence: ERR.print(escape(sentence)),

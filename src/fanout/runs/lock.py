@@ -14,7 +14,7 @@ import secrets
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Self
 
@@ -36,10 +36,7 @@ _DIGITS = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """Who holds a lock, or held it, for what, and until when: a parameter's value.
-
-    `until` is an instant as on the wire.
-    """
+    """Who holds a lock, or held it, for what, and until when (as on the wire)."""
 
     generation: int
     who: str
@@ -50,42 +47,35 @@ class Holder:
     token: str
 
 
+@dataclass(kw_only=True)
 class Lock:
     """What one run holds for the length of a `with` block; `keep` it while working.
 
-    Args:
-        name: what it protects.
-        report: called with a sentence where an expired lock is taken over.
+    `name`: what it protects; `report`: called with a sentence where an expired one is taken over.
     """
 
-    def __init__(
-        self,
-        target: AwsTarget,
-        name: str,
-        *,
-        operator: Operator,
-        run_id: str,
-        report: Callable[[str], None],
-        clock: Clock = clock,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._ssm = target.client("ssm")
-        self._name = name
-        self._path = f"/{target.prefix}/locks/{name}"
-        self._operator = operator
-        self._run_id = run_id
-        self._report = report
-        self._clock = clock
-        self._monotonic = monotonic
-        self._token = secrets.token_hex(8)
-        self._generation = 1
-        self._extended_at = monotonic()
+    target: AwsTarget
+    name: str
+    operator: Operator
+    run_id: str
+    report: Callable[[str], None]
+    clock: Clock = clock
+    monotonic: Callable[[], float] = time.monotonic
+    _token: str = field(default_factory=lambda: secrets.token_hex(8))
+    _generation: int = 1
+
+    def __post_init__(self) -> None:
+        self._ssm = self.target.client("ssm")
+        self._path = f"/{self.target.prefix}/locks/{self.name}"
+        self._extended_at = self.monotonic()
 
     def __enter__(self) -> Self:
         """Take it. Raises: Refused: somebody else holds it; names them."""
         last = self._newest()
         if last is not None:
-            if self._is_held(last):
+            # On the holder's own machine the process of a lock may be known to be dead.
+            ends_at = from_wire(last.until) + timedelta(seconds=GRACE_SECONDS)
+            if ends_at > self.clock() and (last.host != self.operator.host or _is_alive(last.pid)):
                 raise self._refusal(last)
             self._generation = last.generation + 1
         try:
@@ -96,7 +86,7 @@ class Lock:
             raise self._refusal(self._newest()) from None
         if last is not None:
             self._delete(last.generation)
-            self._report(
+            self.report(
                 f"The lock of {last.who} was taken over: their run {last.run_id} ended without "
                 "letting go of it."
             )
@@ -113,11 +103,11 @@ class Lock:
         Raises:
             Refused: it was taken over meanwhile; nothing more may be moved.
         """
-        if self._monotonic() - self._extended_at < EXTEND_SECONDS:
+        if self.monotonic() - self._extended_at < EXTEND_SECONDS:
             return
         self._check()
         self._put(overwrite=True)
-        self._extended_at = self._monotonic()
+        self._extended_at = self.monotonic()
         self._check()
 
     # Private functions
@@ -125,38 +115,27 @@ class Lock:
     def _newest(self) -> Holder | None:
         """The highest generation; None where nobody holds or held it."""
         pages = self._ssm.get_paginator("get_parameters_by_path")
-        holders = [
-            Holder(
-                generation=int(parameter["Name"].rpartition("/")[2]),
-                **json.loads(parameter["Value"]),
-            )
+        holders = {
+            int(parameter["Name"].rpartition("/")[2]): json.loads(parameter["Value"])
             for page in pages.paginate(Path=self._path, Recursive=True)
             for parameter in page["Parameters"]
-        ]
-        return max(holders, key=lambda holder: holder.generation, default=None)
-
-    def _is_held(self, holder: Holder) -> bool:
-        """Whether its time is not up, and its process is not known to be dead."""
-        if from_wire(holder.until) + timedelta(seconds=GRACE_SECONDS) <= self._clock():
-            return False
-        return holder.host != self._operator.host or _is_alive(holder.pid)
+        }
+        return Holder(generation=max(holders), **holders[max(holders)]) if holders else None
 
     def _check(self) -> None:
         """Raises: Refused where somebody else holds a higher generation."""
         holder = self._newest()
-        if holder is None or holder.token == self._token:
-            return
-        if holder.generation >= self._generation:
+        is_other = holder is not None and holder.token != self._token
+        if holder is not None and is_other and holder.generation >= self._generation:
             raise self._refusal(holder)
 
     def _put(self, *, overwrite: bool) -> None:
-        until = self._clock() + timedelta(seconds=LOCK_SECONDS)
         value = {
-            "who": str(self._operator),
-            "host": self._operator.host,
-            "pid": self._operator.pid,
-            "run_id": self._run_id,
-            "until": to_wire(until),
+            "who": str(self.operator),
+            "host": self.operator.host,
+            "pid": self.operator.pid,
+            "run_id": self.run_id,
+            "until": to_wire(self.clock() + timedelta(seconds=LOCK_SECONDS)),
             "token": self._token,
         }
         self._ssm.put_parameter(
@@ -176,9 +155,9 @@ class Lock:
 
     def _refusal(self, holder: Holder | None) -> Refused:
         if holder is None:
-            return Refused(f"Somebody else just took the lock {self._name}: try again in a moment.")
+            return Refused(f"Somebody else just took the lock {self.name}: try again in a moment.")
         return Refused(
-            f"{holder.who} is at work on {self._name} (run {holder.run_id}): wait for them. "
+            f"{holder.who} is at work on {self.name} (run {holder.run_id}): wait for them. "
             f"If their command was killed, the lock expires at {holder.until}."
         )
 
@@ -187,8 +166,6 @@ def _is_alive(pid: int) -> bool:
     """Whether a process of this machine runs; one of somebody else's counts."""
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
+    except OSError as error:
+        return isinstance(error, PermissionError)
     return True

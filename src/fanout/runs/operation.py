@@ -260,8 +260,8 @@ def perform(
     with (
         progress() as bar,
         Stopping() as stopping,
-        Lock(target, operation.lock, operator=operator, run_id=run.run_id, report=say)
-        if operation.lock
+        Lock(target=target, name=name, operator=operator, run_id=run.run_id, report=say)
+        if (name := operation.lock)
         else nullcontext() as lock,
     ):
         doing = operation.command.rpartition(" ")[2]
@@ -378,35 +378,26 @@ def _show_plan(operation: Operation, run: Run, *, execute: bool, as_json: bool) 
 
 def _close(operation: Operation, run: Run, ending: Ending, *, interrupted: bool) -> Result:
     """Judge what the run has come to, and say in the journal how this stretch of work ended."""
-    left = run.ledger.count(*OPEN) + ending.left
-    result = _verdict(operation, run, ending, interrupted=interrupted and left > 0)
-    if result.exit_code is ExitCode.DONE:
-        run.finish()
-    elif left:
-        run.pause(result.sentence)
-    else:
-        run.finish(result.sentence)
-    return result
-
-
-def _verdict(operation: Operation, run: Run, ending: Ending, *, interrupted: bool) -> Result:
-    left = run.ledger.count(*OPEN)
+    words, open_count, sentence = operation.words, run.ledger.count(*OPEN), ending.sentence
+    left = open_count + ending.left
     ends: Counter[str] = Counter()
     for tally in run.ledger.tallies():
         ends[tally.end] += tally.count
-    badly = sum(count for end, count in ends.items() if end and end not in operation.words.good)
-    if interrupted:
-        count = left + ending.left
-        sentence = ending.sentence or f"Interrupted, with {count:,} {operation.words.item}s left."
-        return Result(exit_code=ExitCode.INTERRUPTED, sentence=sentence)
-    if ending.sentence:
-        return Result(exit_code=ExitCode.FOUND, sentence=ending.sentence)
-    if left or badly:
+    badly = sum(count for end, count in ends.items() if end and end not in words.good)
+    if interrupted and left:
+        sentence = sentence or f"Interrupted, with {left:,} {words.item}s left."
+    elif not sentence and (open_count or badly):
         note = operation.verdict_note(ends)
-        sentence = f"{badly:,} did not end well{note}, and {left:,} are left to do."
-        return Result(exit_code=ExitCode.FOUND, sentence=sentence)
-    sentence = f"Every selected {operation.words.item} ended well."
-    return Result(exit_code=ExitCode.DONE, sentence=sentence)
+        sentence = f"{badly:,} did not end well{note}, and {open_count:,} are left to do."
+    if not sentence:
+        run.finish()
+        return Result(exit_code=ExitCode.DONE, sentence=f"Every selected {words.item} ended well.")
+    if left:
+        run.pause(sentence)
+    else:
+        run.finish(sentence)
+    code = ExitCode.INTERRUPTED if interrupted and left else ExitCode.FOUND
+    return Result(exit_code=code, sentence=sentence)
 
 
 def _conclude(operation: Operation, result: Result, run: Run, *, as_json: bool) -> None:

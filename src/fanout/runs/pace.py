@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Self
 
@@ -34,7 +35,6 @@ class Stopping:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give the signals back."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
@@ -67,41 +67,33 @@ STALLED_SECONDS = 900.0
 """For so long the queue may be too long and not get any shorter."""
 
 
+@dataclass(kw_only=True)
 class DepthBound:
     """Lets the next page be read once few enough messages wait; shared by all segments.
 
     What SQS counts is approximate and some seconds old, so the bound holds about, and not to the
     message: what was sent since the last look is added, and so is what is just being sent.
 
-    Args:
-        look: how many messages wait in the queue. Those in flight are being worked on: nothing
-            waits behind them.
-        depth_max: how many may; None: any number, and nobody looks.
-        page_size: how many a page may add.
-        holding: called with how many wait, the first time that a page has to.
+    `look` says how many messages wait in the queue: behind those in flight nothing waits. So many
+    as `depth_max` may (None: any number, and nobody looks); a page adds at most `page_size`.
+    `holding` is called with how many wait, the first time that a page has to.
     """
 
-    def __init__(
-        self,
-        look: Callable[[], int],
-        depth_max: int | None,
-        *,
-        page_size: int,
-        holding: Callable[[int], None] = lambda _depth: None,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._look = look
-        self._depth_max = math.inf if depth_max is None else depth_max
-        self._page_size = page_size
-        self._holding = holding
-        self._monotonic = monotonic
+    look: Callable[[], int]
+    depth_max: int | None
+    page_size: int
+    holding: Callable[[int], None] = lambda _depth: None
+    monotonic: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        self._most = math.inf if self.depth_max is None else self.depth_max
         self._lock = threading.Lock()
         self._depth = math.inf  # until the first look, which only a bound asks for
         self._sent_since = 0
         self._being_sent = 0
         self._looked_at = -math.inf
         self._lowest = math.inf
-        self._fell_at = monotonic()
+        self._fell_at = self.monotonic()
         self._reported = False
 
     def wait(self, stopping: Stopping) -> bool:
@@ -119,18 +111,18 @@ class DepthBound:
     def page_sent(self, count: int) -> None:
         """A page that was allowed has been sent, with so many messages."""
         with self._lock:
-            self._being_sent -= self._page_size
+            self._being_sent -= self.page_size
             self._sent_since += count
 
     # Private functions
 
     def _allows_page(self) -> bool:
         with self._lock:
-            now = self._monotonic()
-            if self._expected() > self._depth_max and now - self._looked_at >= LOOK_SECONDS:
-                self._depth, self._sent_since, self._looked_at = self._look(), 0, now
-            if self._expected() <= self._depth_max:
-                self._being_sent += self._page_size
+            now = self.monotonic()
+            if self._expected() > self._most and now - self._looked_at >= LOOK_SECONDS:
+                self._depth, self._sent_since, self._looked_at = self.look(), 0, now
+            if self._expected() <= self._most:
+                self._being_sent += self.page_size
                 self._lowest, self._fell_at = math.inf, now
                 return True
             self._hold(now)
@@ -142,12 +134,12 @@ class DepthBound:
     def _hold(self, now: float) -> None:
         if not self._reported:
             self._reported = True
-            self._holding(int(self._depth))
+            self.holding(int(self._depth))
         if self._depth < self._lowest:
             self._lowest, self._fell_at = self._depth, now
         elif now - self._fell_at > STALLED_SECONDS:
             raise Refused(
                 f"For {STALLED_SECONDS / 60:g} minutes {int(self._depth):,} messages have been "
-                f"waiting in the queue, and at most {int(self._depth_max):,} may: does its "
+                f"waiting in the queue, and at most {self.depth_max:,} may: does its "
                 "consumer run? With --max-depth 0 snapshots are sent however many wait."
             )

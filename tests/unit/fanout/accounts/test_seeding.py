@@ -68,7 +68,7 @@ def seeding(accounts, queue, run, **other):
         "followed": frozenset(Status),
         "page_size": 3,
         "pace": Pace(None, wait=print),
-        "bound": DepthBound(lambda: 0, None, page_size=3),
+        "bound": DepthBound(look=lambda: 0, depth_max=None, page_size=3),
         "stopping": Stopping(),
         "progress": lambda _: None,
     }
@@ -158,7 +158,8 @@ def test_each_page_waits_until_few_enough_messages_are_in_the_queue(new_run):
         return 0
 
     with new_run(1) as run:
-        bound = DepthBound(look, 3, page_size=3, monotonic=iter(range(99)).__next__)
+        clock = iter(range(99)).__next__
+        bound = DepthBound(look=look, depth_max=3, page_size=3, monotonic=clock)
         tally = seed(FakeAccounts(customers(20)), queue, run, bound=bound)
     assert tally == Tally(scanned=20, sent=20)
     assert seen == [0, 6, 12, 18]

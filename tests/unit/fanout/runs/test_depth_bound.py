@@ -38,7 +38,11 @@ class Asked(Queue):
 
 def bound(queue, depth_max, *, holding=lambda _: None):
     return DepthBound(
-        queue.look, depth_max, page_size=PAGE, holding=holding, monotonic=lambda: queue.now
+        look=queue.look,
+        depth_max=depth_max,
+        page_size=PAGE,
+        holding=holding,
+        monotonic=lambda: queue.now,
     )
 
 
