@@ -145,19 +145,7 @@ class Ledger:
     def apply(self, record: Record) -> None:
         """Take in one more record."""
         self.began_at, self.last_at = self.began_at or record.at, record.at
-        fields = record.fields
-        match record.kind:
-            case Kind.SELECTED:
-                self._select(fields["items"])
-            case Kind.INTENT:
-                self._intend(fields)
-            case Kind.DONE:
-                self._finish_step(fields["step"], fields["results"])
-            case Kind.ENDED:
-                self._end(fields["items"])
-            case Kind.STARTED:
-                self._start()
-        if event := self._follow(record.kind, fields):
+        if event := self._follow(record.kind, record.fields):
             self.timeline.append({"at": to_wire(record.at), "text": event})
 
     def get(self, item_id: str) -> Item | None:
@@ -213,13 +201,18 @@ class Ledger:
             case Kind.RUN:
                 self.header = fields
                 text = f"{fields['command']} by {_who(fields)}"
+            case Kind.SELECTED:
+                self._select(fields["items"])
             case Kind.FROZEN:
                 self.status, self.cut_off = "planned", from_wire(fields["cut_off"])
                 self.left_out = tuple(fields["left_out"])
                 text = f"{fields['count']:,} selected"
             case Kind.STARTED:
-                self.status = "unfinished"
+                self.status, self.starts = "unfinished", self.starts + 1
+                self._doubt()
                 text = f"work began: {_who(fields)} ({fields['operator'].get('identity')})"
+            case Kind.INTENT | Kind.DONE | Kind.ENDED:
+                self._update(kind, fields)
             case Kind.NOTE:
                 text = fields["text"]
             case Kind.PAUSED:
@@ -230,9 +223,8 @@ class Ledger:
                 text = f"finished: {self.complaint}" if self.complaint else "finished"
         return text
 
-    def _start(self) -> None:
-        """Work begins: whatever was under way until now ended nobody knows how."""
-        self.starts += 1
+    def _doubt(self) -> None:
+        """Whatever was under way until now ended nobody knows how."""
         self._base.execute(
             "UPDATE items SET unsure = 1 WHERE state = 'doing' AND step NOT IN (?, ?, ?)",
             HARMLESS_TWICE,
@@ -248,26 +240,24 @@ class Ledger:
             )
             self._count += 1
 
-    def _intend(self, fields: Mapping[str, Any]) -> None:
-        self._base.executemany(
-            "UPDATE items SET state = 'doing', step = ? WHERE id = ? AND state <> 'ended'",
-            [(fields["step"], item_id) for item_id in fields["ids"]],
-        )
-
-    def _finish_step(self, step: str, results: Iterable[Mapping[str, Any]]) -> None:
-        self._base.executemany(
-            "UPDATE items SET state = ?, step = ?, detail = ? WHERE id = ? AND state <> 'ended'",
-            [
-                (State.DID if result["ok"] else State.FAILED, step, _detail(result), result["id"])
-                for result in results
-            ],
-        )
-
-    def _end(self, endings: Iterable[Mapping[str, Any]]) -> None:
-        self._base.executemany(
-            "UPDATE items SET state = 'ended', end = ?, detail = ? WHERE id = ?",
-            [(ending["end"], _detail(ending), ending["id"]) for ending in endings],
-        )
+    def _update(self, kind: Kind, fields: Mapping[str, Any]) -> None:
+        rows: list[tuple[Any, ...]]
+        if kind is Kind.INTENT:
+            change = "UPDATE items SET state = 'doing', step = ? WHERE id = ? AND state <> 'ended'"
+            rows = [(fields["step"], item_id) for item_id in fields["ids"]]
+        elif kind is Kind.DONE:
+            change = (
+                "UPDATE items SET state = ?, step = ?, detail = ? WHERE id = ? AND state <> 'ended'"
+            )
+            states = {True: State.DID, False: State.FAILED}
+            rows = [
+                (states[result["ok"]], fields["step"], _detail(result), result["id"])
+                for result in fields["results"]
+            ]
+        else:
+            change = "UPDATE items SET state = 'ended', end = ?, detail = ? WHERE id = ?"
+            rows = [(end["end"], _detail(end), end["id"]) for end in fields["items"]]
+        self._base.executemany(change, rows)
 
     def _item(self, column: str, value: str) -> Item | None:
         query = f"SELECT {_COLUMNS} FROM items WHERE {column} = ? LIMIT 1"  # noqa: S608 (a constant)

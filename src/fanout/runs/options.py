@@ -12,24 +12,14 @@ from fanout.errors import WrongUse
 from fanout.runs.store import RunStore
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-
-
 Reveal = Annotated[
     bool, typer.Option("--reveal", help="Show customer ids and personal fields as they are.")
 ]
-
-
 Check = Annotated[
     bool, typer.Option("--check", help="Exit with 1 if there is something, for scripts.")
 ]
-
-
 Execute = Annotated[bool, typer.Option("--execute", help="Run it; otherwise only show the plan.")]
-
-
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, a part of it, or `last`.")]
-
-
 RunsDir = Annotated[
     Path | None,
     typer.Option("--runs-dir", help="Folder of journals; your state folder if left out."),

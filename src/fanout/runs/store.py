@@ -6,6 +6,7 @@ import re
 import secrets
 import socket
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import islice
@@ -48,20 +49,11 @@ def find_operator(target: AwsTarget) -> Operator:
         identity, account = caller["Arn"], caller["Account"]
     except (BotoCoreError, ClientError):
         identity = account = UNKNOWN
-    return Operator(
-        user=_user(),
-        host=socket.gethostname(),
-        pid=os.getpid(),
-        identity=identity,
-        account=account,
-    )
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return UNKNOWN
+    user = UNKNOWN
+    with suppress(KeyError, OSError):
+        user = getpass.getuser()
+    host, pid = socket.gethostname(), os.getpid()
+    return Operator(user=user, host=host, pid=pid, identity=identity, account=account)
 
 
 # A run at work: every line goes to its journal first, and then into its ledger
@@ -101,11 +93,9 @@ class Run:
         return self.ledger.cut_off
 
     def __enter__(self) -> Self:
-        """Work on it."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let go of the file."""
         self.close()
 
     def record(self, *entries: Entry) -> None:
@@ -254,14 +244,13 @@ class RunStore:
         for path in self.folder.glob(f"*{_SUFFIX}"):
             run_id = path.name.removesuffix(_SUFFIX)
             runs.append(StoredRun(run_id=run_id, path=path, header=records.header(path)))
-        return sorted(runs, key=_age)
+
+        def age(run: StoredRun) -> tuple[str, float, str]:
+            at = run.header.at.timestamp() if run.header else 0.0
+            return run.run_id[:_SECOND_LENGTH], at, run.run_id
+
+        return sorted(runs, key=age)
 
     def records(self, name: str) -> Iterator[Record]:
         """The lines of a run, one by one."""
         return records.read(self.find(name).path)
-
-
-def _age(run: StoredRun) -> tuple[str, float, str]:
-    """By the second in its id, then by its header's instant."""
-    at = run.header.at.timestamp() if run.header else 0.0
-    return run.run_id[:_SECOND_LENGTH], at, run.run_id
