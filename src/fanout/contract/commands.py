@@ -61,15 +61,15 @@ def record(schemas: Schemas = DEFAULT_FOLDER, *, as_json: Json = False) -> None:
 
 
 def _compare(folder: Path, against: str | None, *, as_json: bool, record: bool = False) -> None:
-    from fanout.contract.compatibility import as_document, compare_with, show
+    from fanout.contract.compatibility import compare_with, show
 
     with working("comparing the schemas"):
         report = compare_with(folder, against, record=record)
     if as_json:
-        print_json(as_document(report))
+        print_json(report)
     else:
         show(report, OUT)
-    if not report.passes:
+    if not report["passes"]:
         raise typer.Exit(ExitCode.FOUND)
 
 

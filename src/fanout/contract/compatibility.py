@@ -16,14 +16,13 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from enum import Enum
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import SchemaError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rich.console import Console
 from rich.markup import escape
 
@@ -37,7 +36,7 @@ ANNOTATIONS = frozenset(
 """Keywords that say something about a value and refuse none (JSON Schema 2020-12, section 9)."""
 
 
-class Direction(Enum):
+class Direction(StrEnum):
     """Which side receives what it can't read."""
 
     BACKWARD = "backward"
@@ -51,16 +50,7 @@ class Direction(Enum):
         return "old readers", "new documents"
 
 
-class RollOut(Enum):
-    """In which order the two sides may be deployed."""
-
-    ANY = "any order"
-    CONSUMERS_FIRST = "consumers first"
-    PRODUCER_FIRST = "producer first"
-    SIDE_BY_SIDE = "neither order works"
-
-
-class State(Enum):
+class State(StrEnum):
     """The result for one published schema."""
 
     UNCHANGED = "unchanged"
@@ -77,15 +67,6 @@ NO_EXAMPLE: Final = object()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subscriber:
-    """A service that reads a version: the fields and the statuses that its code names."""
-
-    name: str
-    fields: frozenset[str]
-    statuses: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
     """One schema file that readers apply.
 
@@ -94,6 +75,7 @@ class Published:
         major: None for what surrounds every version: the envelope.
         status_field: The field of `data` that holds the status; None where it is not declared.
         sunset: The last day on which it is published; None where it has no end.
+        subscribers: The registry's entries of those that read it.
     """
 
     name: str
@@ -101,7 +83,7 @@ class Published:
     major: int | None = None
     status_field: str | None = None
     sunset: dt.date | None = None
-    subscribers: tuple[Subscriber, ...] = ()
+    subscribers: tuple[Rules, ...] = ()
 
 
 Catalogue = Mapping[str, Published]
@@ -146,14 +128,17 @@ class Checked:
     findings: tuple[Finding, ...] = ()
 
     @property
-    def order(self) -> RollOut:
-        """In which order the change could go out at all."""
-        broken = {finding.direction for finding in self.findings}
-        if broken == {Direction.FORWARD}:
-            return RollOut.CONSUMERS_FIRST
-        if broken == {Direction.BACKWARD}:
-            return RollOut.PRODUCER_FIRST
-        return RollOut.SIDE_BY_SIDE if broken else RollOut.ANY
+    def order(self) -> str:
+        """In which order the two sides could be deployed at all."""
+        return _ORDERS[frozenset(finding.direction for finding in self.findings)]
+
+
+_ORDERS = {
+    frozenset[Direction](): "any order",
+    frozenset({Direction.FORWARD}): "consumers first",
+    frozenset({Direction.BACKWARD}): "producer first",
+    frozenset(Direction): "neither order works",
+}
 
 
 def catalogue_of(contract: Contract) -> dict[str, Published]:
@@ -166,11 +151,7 @@ def catalogue_of(contract: Contract) -> dict[str, Published]:
             status_field=(version.entry.get("filters") or {}).get("status"),
             sunset=version.entry.get("sunset"),
             subscribers=tuple(
-                Subscriber(
-                    name=entry["name"],
-                    fields=frozenset(entry.get("fields", ())),
-                    statuses=frozenset(entry.get("statuses", ())),
-                )
+                entry
                 for entry in event.registry.get("subscribers") or ()
                 if version.major in entry.get("versions", ())
             ),
@@ -246,16 +227,14 @@ def _is_new_event_type(change: Finding, schema: Any) -> bool:
     return is_envelope and gained and change.steps == ("type",)
 
 
-def _hits(
-    change: Finding, subscribers: Iterable[Subscriber], major: int | None
-) -> dict[str, list[str]]:
+def _hits(change: Finding, subscribers: Iterable[Rules], major: int | None) -> dict[str, list[str]]:
     """Each subscriber with what it relied on before the change, or does after it."""
     name = str(change.steps[0]) if change.steps and major is not None else ""
     values = {value for value in change.values if isinstance(value, str)}
     relied: dict[str, set[str]] = {}
     for each in subscribers:
-        on = {name} | values & each.statuses if name in each.fields else set()
-        relied[each.name] = relied.get(each.name, set()) | on
+        on = {name, *values.intersection(each.get("statuses", ()))}
+        relied.setdefault(each["name"], set()).update(on if name in each.get("fields", ()) else ())
     return {
         who: sorted(on, key=lambda text: (text != name, text)) for who, on in sorted(relied.items())
     }
@@ -269,12 +248,15 @@ def _broken_promises(new: Published) -> Iterator[Finding]:
     statuses = fields.get(new.status_field, {}).get("enum") if new.status_field else None
     broken = partial(Finding, Direction.FORWARD, rule="subscribers")
     for each in new.subscribers:
-        for name in sorted(each.fields - set(fields)):
-            says = f"{each.name} relies on the field, and the schema does not declare it"
-            yield broken((name,), says=says, hits={each.name: [name]})
-        for status in sorted(each.statuses - set(statuses or each.statuses)):
-            says = f"{each.name} relies on the status {status}, which can't occur"
-            yield broken((str(new.status_field),), says=says, hits={each.name: [status]})
+        reader = each["name"]
+        for name in sorted(set(each.get("fields", ())) - set(fields)):
+            says = f"{reader} relies on the field, and the schema does not declare it"
+            yield broken((name,), says=says, hits={reader: [name]})
+        for status in (
+            sorted(set(each.get("statuses", ())).difference(statuses)) if statuses else ()
+        ):
+            says = f"{reader} relies on the status {status}, which can't occur"
+            yield broken((str(new.status_field),), says=says, hits={reader: [status]})
 
 
 def _gone(old: Published, today: dt.date) -> Checked:
@@ -285,7 +267,7 @@ def _gone(old: Published, today: dt.date) -> Checked:
         "the published schema is gone, while its documents may still lie in queues, DLQs and "
         "archives: restore it, with a sunset that has passed and no subscriber, before it may go"
     )
-    hits: dict[str, list[str]] = {each.name: [] for each in old.subscribers}
+    hits: dict[str, list[str]] = {each["name"]: [] for each in old.subscribers}
     finding = Finding(Direction.BACKWARD, (), "subscribers", says, hits=hits)
     return Checked(name=old.name, state=State.BROKEN, findings=(finding,))
 
@@ -363,19 +345,12 @@ def _refusals(
         says = f"{readers} require the field, {documents} may lack it"
         yield Finding(direction, (*steps, name), "required", says)
     are_constants = all(_listed("enum", side) is not None for side in (writer, reader))
-    types = None if are_constants else _unlisted("type", writer, reader)  # constants say more
-    if types is not None:
-        says = f"{documents} may be {' or '.join(types)}, which {readers} refuse"
-        yield Finding(direction, steps, "type", says)
-    constants = _unlisted("enum", writer, reader)
-    if constants is not None:
-        rule = "const" if "const" in reader else "enum"
-        says = f"{readers} don't list {_named(constants)} that {documents} may hold"
-        yield Finding(direction, steps, rule, says, constants)
-    for keyword in _UNIONS:
-        if _unlisted(keyword, writer, reader) is not None:
-            says = f"{documents} may use an alternative that {readers} don't have"
-            yield Finding(direction, steps, keyword, says)
+    for keyword in ("enum", "type", *_UNIONS):
+        values = _unlisted(keyword, writer, reader)
+        if values is not None and not (keyword == "type" and are_constants):  # they say more
+            says = f"{documents} may hold {_named(values)}, which {readers} refuse"
+            rule = "const" if keyword == "enum" and "const" in reader else keyword
+            yield Finding(direction, steps, rule, says, values)
     for keyword in sorted(reader.keys() - _COMPARED_APART):
         if _is_looser(keyword, writer, reader):
             says = f"{documents} need not meet the `{keyword}` of {readers}"
@@ -538,15 +513,6 @@ FILE = "frozen.json"
 LABEL = "the frozen versions"
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    sha256: str
-    sunset: dt.date | None
-    schema_: Annotated[Any, Field(alias="schema")]
-    compatibility: Any = None  # written until the modes retired
-
-
 def fingerprint(schema: Any) -> str:
     """SHA-256 of the canonical JSON: the layout of the file does not count, every word does."""
     return hashlib.sha256(canonical(schema).encode("ascii")).hexdigest()
@@ -567,17 +533,16 @@ def read_frozen(source: Source) -> dict[str, Published]:
 
 def _published(where: str, name: str, entry: Any) -> Published:
     try:
-        frozen = _Frozen.model_validate(entry)
-    except ValidationError as error:
-        raise WrongUse(
-            f"{where}: the entry {name!r} is not as it was recorded. Restore the file."
-        ) from error
-    if frozen.sha256 != fingerprint(frozen.schema_):
-        raise WrongUse(
-            f"{where} was changed by hand: {name} does not have the hash beside it. Restore the "
-            "file; `fanout schema record` records a changed schema."
-        )
-    return Published(name=name, schema=frozen.schema_, sunset=frozen.sunset)
+        schema, sunset = entry["schema"], entry["sunset"]
+        end = None if sunset is None else dt.date.fromisoformat(sunset)
+        if entry["sha256"] == fingerprint(schema):
+            return Published(name=name, schema=schema, sunset=end)
+    except (LookupError, TypeError, ValueError):
+        pass
+    raise WrongUse(
+        f"{where} was changed by hand: {name or 'it'} is not as it was recorded. Restore the file; "
+        "`fanout schema record` records a changed schema."
+    )
 
 
 def _record(published: Catalogue) -> dict[str, dict[str, Any]]:
@@ -598,46 +563,19 @@ INSTEAD = (
     "What is published may only gain what is compatible. Make this a new major version beside the "
     "old one: docs/howto/change-the-contract.md."
 )
-_ADVICE = {
-    RollOut.ANY: "Producer and consumers may be deployed in any order.",
-    RollOut.CONSUMERS_FIRST: "It could only go out with the consumers first, every one of them, "
-    "before the producer publishes it.",
-    RollOut.PRODUCER_FIRST: "It could only go out with the producer first, and consumers after the "
-    "last old document has left every queue, DLQ and archive.",
-    RollOut.SIDE_BY_SIDE: "Neither order works: old readers refuse new documents, and new readers "
-    "refuse old ones.",
-}
 _STYLES = {State.BROKEN: "bold red", State.NEW: "cyan", State.COMPATIBLE: "green"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What was compared, and what came of it.
-
-    Attributes:
-        unrecorded: Schemas whose frozen record is not up to date; empty where the comparison was
-            with something else than the frozen versions.
-        recorded_in: The file that the record was just written to.
-    """
-
-    against: str
-    checked: Sequence[Checked]
-    unrecorded: Sequence[str] = ()
-    recorded_in: str | None = None
-
-    @property
-    def passes(self) -> bool:
-        """Whether nothing breaks."""
-        return all(each.state is not State.BROKEN for each in self.checked)
-
-
-def compare_with(folder: Path, against: str | None, *, record: bool = False) -> Report:
+def compare_with(folder: Path, against: str | None, *, record: bool = False) -> dict[str, Any]:
     """Compare a folder of schemas with a revision, another folder or, by default, the frozen ones.
 
     Args:
         folder: The working copy.
         against: A git revision or a folder; None for the frozen versions.
         record: Freeze what is there now, where nothing breaks.
+
+    Returns:
+        The document of `--json`; `docs/reference/schema-check.md` lists its fields.
 
     Raises:
         WrongUse: no such folder or revision, or a file in them that can't be read.
@@ -651,53 +589,34 @@ def compare_with(folder: Path, against: str | None, *, record: bool = False) -> 
         )
         with other as published:
             base = catalogue_of(contract_of(published, complete=False))
-        return Report(against=against, checked=check(base, proposed, today))
+        return _report(against, check(base, proposed, today))
     base = read_frozen(source)
-    report = Report(against=LABEL, checked=check(base, proposed, today))
+    report = _report(LABEL, check(base, proposed, today))
     before, after = _record(base), _record(proposed)
-    if record and report.passes:
+    if record and report["passes"]:
         path = folder / FILE
         path.write_text(json.dumps(after, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        return replace(report, recorded_in=str(path))
+        return report | {"recorded_in": str(path)}
     stale = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
-    return replace(report, unrecorded=stale)
+    return report | {"unrecorded": stale}
 
 
-def as_document(report: Report) -> dict[str, Any]:
-    """The report as JSON."""
-    return {
-        "against": report.against,
-        "passes": report.passes,
-        "schemas": [
-            {
-                "schema": each.name,
-                "state": each.state.value,
-                "roll_out": each.order.value,
-                "findings": list(map(_finding_document, each.findings)),
-            }
-            for each in report.checked
-        ],
-        "unrecorded": list(report.unrecorded),
-        "recorded_in": report.recorded_in,
-    }
-
-
-def show(report: Report, out: Console) -> None:
+def show(report: Mapping[str, Any], out: Console) -> None:
     """Print the report for a person."""
-    out.print(f"Compared with {escape(report.against)}:")
-    for each in report.checked:
-        style = _STYLES.get(each.state, "default")
-        out.print(f"  [{style}]{each.state.value:<10}[/] {escape(each.name)}")
-    for each in report.checked:
-        if each.findings:
-            _show_findings(f"{each.name}: needs a new major version", each.findings, out)
-            out.print(_ADVICE[each.order])
-    if not report.passes:
+    out.print(f"Compared with {escape(report['against'])}:")
+    for each in report["schemas"]:
+        style = _STYLES.get(each["state"], "default")
+        out.print(f"  [{style}]{each['state']:<10}[/] {escape(each['schema'])}")
+    for each in report["schemas"]:
+        if each["findings"]:
+            _show_findings(f"{each['schema']}: needs a new major version", each["findings"], out)
+            out.print(f"Roll-out, if it could go out at all: {each['roll_out']}.")
+    if not report["passes"]:
         out.print(f"\n[bold red]Fails.[/] {INSTEAD}")
-    elif report.recorded_in:
-        out.print(f"\nRecorded in {escape(report.recorded_in)}.")
-    elif report.unrecorded:
-        names = escape(", ".join(report.unrecorded))
+    elif report["recorded_in"]:
+        out.print(f"\nRecorded in {escape(report['recorded_in'])}.")
+    elif report["unrecorded"]:
+        names = escape(", ".join(report["unrecorded"]))
         out.print(
             f"\n[green]Passes.[/] Not recorded as published yet: {names}. "
             "Record it, in the same change: fanout schema record"
@@ -706,35 +625,49 @@ def show(report: Report, out: Console) -> None:
         out.print("\n[green]Passes.[/]")
 
 
-def _show_findings(title: str, findings: Sequence[Finding], out: Console) -> None:
+def _show_findings(title: str, findings: Sequence[Mapping[str, Any]], out: Console) -> None:
     shown = table(f"\n{escape(title)}", "", "path", "rule", "direction", "subscribers hit", "why")
     for column in shown.columns[:4]:
         column.no_wrap = True
     for number, finding in enumerate(findings, start=1):
         hits = ", ".join(
-            f"{name} (relies on {', '.join(on)})" if on else name
-            for name, on in finding.hits.items()
+            f"{hit['name']} (relies on {', '.join(hit['relies_on'])})"
+            if hit["relies_on"]
+            else hit["name"]
+            for hit in finding["subscribers"]
         )
-        shown.add_row(
-            str(number),
-            escape(finding.path),
-            finding.rule,
-            finding.direction.value,
-            escape(hits or "none registered"),
-            escape(finding.says),
-        )
+        cells = (finding["path"], finding["rule"], finding["direction"], hits or "none registered")
+        shown.add_row(str(number), *map(escape, cells), escape(finding["says"]))
     out.print(shown)
     for number, finding in enumerate(findings, start=1):
-        if finding.example is not NO_EXAMPLE:
-            text = json.dumps(finding.example, ensure_ascii=False)
+        if "example" in finding:
+            text = json.dumps(finding["example"], ensure_ascii=False)
             out.print(f"  {number}. for example: {escape(text)}")
+
+
+def _report(against: str, checked: Sequence[Checked]) -> dict[str, Any]:
+    return {
+        "against": against,
+        "passes": all(each.state is not State.BROKEN for each in checked),
+        "schemas": [
+            {
+                "schema": each.name,
+                "state": each.state,
+                "roll_out": each.order,
+                "findings": list(map(_finding_document, each.findings)),
+            }
+            for each in checked
+        ],
+        "unrecorded": [],
+        "recorded_in": None,
+    }
 
 
 def _finding_document(finding: Finding) -> dict[str, Any]:
     document = {
         "path": finding.path,
         "rule": finding.rule,
-        "direction": finding.direction.value,
+        "direction": finding.direction,
         "breaks": " reading ".join(finding.direction.sides),
         "says": finding.says,
         "subscribers": [{"name": name, "relies_on": list(on)} for name, on in finding.hits.items()],

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from fanout.contract.compatibility import NO_EXAMPLE, Direction, Published, State, Subscriber, check
+from fanout.contract.compatibility import NO_EXAMPLE, Direction, Published, State, check
 from fanout.errors import WrongUse
 from unit.fanout.contract.compatibility_cases import TEXT, record
 
@@ -14,7 +14,7 @@ BODY = record({"id": TEXT, "status": {"enum": STATUSES}, "reason": TEXT}, "id", 
 
 
 def reader(name="payments", *, fields=("status",), statuses=("ACTIVE",)):
-    return Subscriber(name=name, fields=frozenset(fields), statuses=frozenset(statuses))
+    return {"name": name, "fields": fields, "statuses": statuses}
 
 
 def published(schema=BODY, *, name="v2", major=2, subscribers=None, **rest):

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from fanout.contract import compatibility
-from fanout.contract.compatibility import Direction, Published, RollOut, State, Subscriber, check
+from fanout.contract.compatibility import Direction, Published, State, check
 from unit.fanout.contract.compatibility_cases import (
     CASES,
     DEPTHS,
@@ -13,15 +13,15 @@ from unit.fanout.contract.compatibility_cases import (
     SIDE_NOT_DECIDED,
 )
 
-READER = Subscriber(name="payments", fields=frozenset(), statuses=frozenset())
+READER = {"name": "payments", "fields": [], "statuses": []}
 MATRIX = [
     pytest.param(case, depth, id=f"{case.name}, {depth.name}") for case in CASES for depth in DEPTHS
 ]
 ORDERS = {
-    (False, False): RollOut.ANY,
-    (False, True): RollOut.CONSUMERS_FIRST,
-    (True, False): RollOut.PRODUCER_FIRST,
-    (True, True): RollOut.SIDE_BY_SIDE,
+    (False, False): "any order",
+    (False, True): "consumers first",
+    (True, False): "producer first",
+    (True, True): "neither order works",
 }
 
 
@@ -37,7 +37,7 @@ def verdict(old, new):
 
 def expected_order(case):
     if case.name in SIDE_NOT_DECIDED:
-        return RollOut.SIDE_BY_SIDE
+        return "neither order works"
     return ORDERS[case.backward is not None, case.forward is not None]
 
 
@@ -54,7 +54,7 @@ def test_a_change_breaks_whom_it_breaks_by_the_rule_and_the_order_follows(case, 
     if case.name in REFUSED_ON_PURPOSE:
         assert checked.state is State.BROKEN
     else:
-        assert checked.order is expected_order(case)
+        assert checked.order == expected_order(case)
 
 
 def no_changes(*_):
@@ -87,7 +87,6 @@ FLAWS = {
 def test_a_gate_with_this_flaw_is_caught(flaw, monkeypatch):
     monkeypatch.setattr(*FLAWS[flaw])
     assert any(
-        verdict(DEPTHS[0].wrap(case.old), DEPTHS[0].wrap(case.new)).order
-        is not expected_order(case)
+        verdict(DEPTHS[0].wrap(case.old), DEPTHS[0].wrap(case.new)).order != expected_order(case)
         for case in CASES
     )
