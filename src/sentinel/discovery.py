@@ -19,8 +19,6 @@ from publisher.transitions import TableRules
 from sentinel.errors import WrongUse
 
 _MAPPING_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -111,13 +109,9 @@ def find_bus(target: Target) -> Bus:
 def find_publisher(target: Target) -> Publisher:
     """Raises: WrongUse where no deployment has this prefix."""
     document = _parameter(target, "publisher")
-    return Publisher(
-        **_texts(Publisher, document)
-        | {
-            "sequence_epoch": int(document["sequence_epoch"]),
-            "publish_versions": _versions(document["publish_versions"]),
-        }
-    )
+    epoch, versions = document["sequence_epoch"], document["publish_versions"]
+    numbers = {"sequence_epoch": int(epoch), "publish_versions": _versions(versions)}
+    return Publisher(**_texts(Publisher, document) | numbers)
 
 
 def find_subscriber(target: Target, name: str) -> Subscriber:
@@ -139,7 +133,11 @@ def list_subscribers(target: Target) -> list[Subscriber]:
     documents = _parameters(target, "subscribers").values()
     if not documents:
         find_bus(target)
-    return sorted(map(_subscriber, documents), key=lambda each: each.name)
+    found = [
+        Subscriber(**_texts(Subscriber, each) | {"versions": _versions(each.get("versions", "2"))})
+        for each in documents
+    ]
+    return sorted(found, key=lambda each: each.name)
 
 
 SHARED_GROUPS = ("publisher", "pipe", "topic", "bus", "sentinel")
@@ -188,7 +186,12 @@ class Pause:
 
 def paused(target: Target) -> dict[str, Pause]:
     """Every subscriber that is marked as paused."""
-    return {name: _pause(mark) for name, mark in _parameters(target, "paused").items()}
+    marks = _parameters(target, "paused")
+    times = ("since", "until", "loses_at")
+    return {
+        name: Pause(because=mark["because"], **{each: from_wire(mark[each]) for each in times})
+        for name, mark in marks.items()
+    }
 
 
 def deliveries(target: Target, bus: Bus, queue_arn: str) -> list[str]:
@@ -222,10 +225,8 @@ def table_rules(publisher: Publisher) -> TableRules:
     Raises:
         WrongUse: the entity filter or the status map can't be read.
     """
-    given = {
-        name.upper(): text for name, text in asdict(publisher).items() if isinstance(text, str)
-    }
-    reader = SettingsReader(given)
+    texts = {name: text for name, text in asdict(publisher).items() if isinstance(text, str)}
+    reader = SettingsReader({name.upper(): text for name, text in texts.items()})
     rules = settings.table_rules(reader)
     if reader.problems:
         raise WrongUse(f"The publisher's SSM parameter is wrong. {'; '.join(reader.problems)}.")
@@ -233,11 +234,6 @@ def table_rules(publisher: Publisher) -> TableRules:
 
 
 # Private functions
-
-
-def _subscriber(document: dict[str, Any]) -> Subscriber:
-    versions = _versions(document.get("versions", "2"))
-    return Subscriber(**_texts(Subscriber, document) | {"versions": versions})
 
 
 def _texts(kind: type, document: dict[str, Any]) -> dict[str, Any]:
@@ -270,8 +266,3 @@ def _parameters(target: Target, folder: str) -> dict[str, dict[str, Any]]:
         parameter["Name"].rpartition("/")[2]: json.loads(parameter["Value"])
         for parameter in pages.paginate(Path=f"/{target.prefix}/{folder}/").search("Parameters[]")
     }
-
-
-def _pause(document: dict[str, Any]) -> Pause:
-    instants = {name: from_wire(document[name]) for name in ("since", "until", "loses_at")}
-    return Pause(**instants, because=document["because"])

@@ -7,39 +7,27 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
-from customer_events.instants import to_wire
 from fanout.aws import AwsTarget
 from fanout.errors import Refused, WrongUse
 from sentinel.discovery import Bus, Subscriber, deliveries
 
+COMPLETED = "completed"
 ARCHIVING_TAKES = timedelta(minutes=10)
 """How long an event may take to reach the archive (EventBridge user guide, archive and replay)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a replay is going to do with the events that were published in a window of time.
+    """What a replay is going to do.
 
     `only_to` are the ARNs of the one subscriber's rules, or of its subscription; `request` is what
     AWS is asked.
     """
 
-    begins_at: datetime
-    ends_at: datetime
     archive: str
     only_to: tuple[str, ...]
     request: Mapping[str, Any]
     remarks: tuple[str, ...]
-
-    def to_document(self) -> dict[str, Any]:
-        """One JSON object."""
-        return {
-            "archive": self.archive,
-            "only_to": self.only_to,
-            "from": to_wire(self.begins_at),
-            "to": to_wire(self.ends_at),
-            "remarks": self.remarks,
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,28 +39,22 @@ class Progress:
     why: str = ""
 
     @property
-    def succeeded(self) -> bool:
-        """Whether everything was replayed."""
-        return self.state.lower() == "completed"
-
-    @property
     def is_over(self) -> bool:
         """Whether nothing more comes."""
-        return self.state.lower() in {"completed", "cancelled", "failed"}
+        return self.state.lower() in {COMPLETED, "cancelled", "failed"}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class _Archive:
     service: ClassVar[str]
     target: AwsTarget
     bus: Bus
     subscriber: Subscriber
 
-    # Private functions
+    def __post_init__(self) -> None:
+        self._client = self.target.client(self.service)
 
-    @property
-    def _client(self) -> Any:
-        return self.target.client(self.service)
+    # Private functions
 
     def _deliveries(self) -> list[str]:
         """Raises: WrongUse: nothing delivers to the subscriber's queue."""
@@ -99,20 +81,14 @@ class EventBridgeArchive(_Archive):
         remarks = ["EventBridge replays in no order; the order guard makes what is older STALE."]
         if datetime.now(UTC) - ends_at < ARCHIVING_TAKES:
             remarks.append("The last 10 minutes may not be archived yet: repeat them later.")
-        return Plan(
-            begins_at=begins_at,
-            ends_at=ends_at,
-            archive=archive,
-            only_to=tuple(rules),
-            request={
-                "ReplayName": f"fanout-{self.subscriber.name}-{secrets.token_hex(4)}"[:64],
-                "EventSourceArn": archive,
-                "EventStartTime": begins_at,
-                "EventEndTime": ends_at,
-                "Destination": {"Arn": self.bus.arn, "FilterArns": rules},
-            },
-            remarks=tuple(remarks),
-        )
+        request = {
+            "ReplayName": f"fanout-{self.subscriber.name}-{secrets.token_hex(4)}"[:64],
+            "EventSourceArn": archive,
+            "EventStartTime": begins_at,
+            "EventEndTime": ends_at,
+            "Destination": {"Arn": self.bus.arn, "FilterArns": rules},
+        }
+        return Plan(archive=archive, only_to=tuple(rules), request=request, remarks=tuple(remarks))
 
     def start(self, plan: Plan) -> str:
         """Start it; returns the replay's name."""
@@ -122,11 +98,8 @@ class EventBridgeArchive(_Archive):
     def progress(self, name: str) -> Progress:
         """How far it is."""
         answer = self._client.describe_replay(ReplayName=name)
-        return Progress(
-            state=str(answer["State"]),
-            up_to=answer.get("EventLastReplayedTime"),
-            why=str(answer.get("StateReason") or ""),
-        )
+        up_to, why = answer.get("EventLastReplayedTime"), answer.get("StateReason") or ""
+        return Progress(state=answer["State"], up_to=up_to, why=why)
 
     def cancel(self, name: str) -> None:
         """Stop it; what was delivered stays."""
@@ -172,26 +145,22 @@ class SnsArchive(_Archive):
             raise self._nothing_kept("archive policy")
         subscription = self._deliveries()[0]
         begins = attributes.get("BeginningArchiveTime")
-        remarks = (
-            f"The archive begins at {begins}." if begins else "",
-            self._running(subscription),
-        )
+        remarks = f"The archive begins at {begins}." if begins else "", self._running(subscription)
         policy = {
             "PointType": "Timestamp",
             "StartingPoint": _to_sns(begins_at),
             "EndingPoint": _to_sns(ends_at),
         }
+        request = {
+            "SubscriptionArn": subscription,
+            "AttributeName": "ReplayPolicy",
+            "AttributeValue": json.dumps(policy),
+        }
         return Plan(
-            begins_at=begins_at,
-            ends_at=ends_at,
             archive=self.bus.arn,
             only_to=(subscription,),
-            request={
-                "SubscriptionArn": subscription,
-                "AttributeName": "ReplayPolicy",
-                "AttributeValue": json.dumps(policy),
-            },
-            remarks=tuple(remark for remark in remarks if remark),
+            request=request,
+            remarks=tuple(filter(None, remarks)),
         )
 
     def start(self, plan: Plan) -> str:
@@ -200,7 +169,7 @@ class SnsArchive(_Archive):
         Raises:
             Refused: one is running, which a second would replace without a word.
         """
-        subscription = str(plan.request["SubscriptionArn"])
+        [subscription] = plan.only_to
         if running := self._running(subscription):
             raise Refused(running)
         self._client.set_subscription_attributes(**plan.request)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from fanout.archive.archives import EventBridgeArchive, Plan, Progress, SnsArchive
+from fanout.archive.archives import COMPLETED, EventBridgeArchive, Plan, SnsArchive
 from fanout.aws import AwsTarget
 from fanout.console import ERR, OUT, print_facts, print_json, progress, warn
 from fanout.errors import WrongUse
@@ -58,22 +58,18 @@ def replay(
     3: refused by AWS, or an SNS replay to the subscriber is running, which is named; 130:
     interrupted (the replay goes on: --follow it, or --cancel it).
     """
-    archive = _archive(context.obj, subscriber)
+    archive, name = _archive(context.obj, subscriber), cancel or follow
     if cancel is not None:
         archive.cancel(cancel)
-        _report(cancel, archive.progress(cancel), as_json=as_json)
-    elif follow is not None:
-        _follow(archive, follow, as_json=as_json)
-    else:
-        plan = archive.plan(*window(begins, ends))
+    elif follow is None:
+        published = window(begins, ends)
+        plan = archive.plan(*published)
         if not (execute and as_json):
-            _show(subscriber, plan, execute=execute, as_json=as_json)
-        if execute:
-            name = _start(context.obj, subscriber, archive, plan)
-            if wait:
-                _follow(archive, name, as_json=as_json)
-            else:
-                _report(name, archive.progress(name), as_json=as_json)
+            _show(subscriber, plan, published, execute=execute, as_json=as_json)
+        name = _start(context.obj, subscriber, archive, plan) if execute else None
+    if name is not None:
+        wait = cancel is None and (wait or follow is not None)
+        _report(archive, name, wait=wait, as_json=as_json)
 
 
 def window(begins: str | None, ends: str | None) -> tuple[datetime, datetime]:
@@ -130,40 +126,45 @@ def _archive(target: AwsTarget, name: str) -> EventBridgeArchive | SnsArchive:
     )
 
 
-def _show(subscriber: str, plan: Plan, *, execute: bool, as_json: bool) -> None:
+def _show(
+    subscriber: str,
+    plan: Plan,
+    published: tuple[datetime, datetime],
+    *,
+    execute: bool,
+    as_json: bool,
+) -> None:
     if as_json:
-        print_json(plan.to_document())
+        when = dict(zip(("from", "to"), published, strict=True))
+        about = {"archive": plan.archive, "only_to": plan.only_to}
+        print_json(about | when | {"remarks": plan.remarks})
         return
-    print_facts(
-        f"Replay to {subscriber}",
-        (
-            ("archive", plan.archive),
-            *(("only to", arn) for arn in plan.only_to),
-            ("published (UTC)", f"{moment(plan.begins_at)} to {moment(plan.ends_at)}"),
-        ),
-    )
+    rows = [("archive", plan.archive), *(("only to", arn) for arn in plan.only_to)]
+    rows.append(("published (UTC)", " to ".join(map(moment, published))))
+    print_facts(f"Replay to {subscriber}", rows)
     for remark in plan.remarks:
         warn(remark)
     if not execute:
         ERR.print("Nothing was started. Repeat with [bold]--execute[/] to do it.")
 
 
-def _follow(archive: EventBridgeArchive | SnsArchive, name: str, *, as_json: bool) -> None:
-    """Raises: typer.Exit with 1 where it did not complete."""
+def _report(
+    archive: EventBridgeArchive | SnsArchive, name: str, *, wait: bool, as_json: bool
+) -> None:
+    """Say how far it is; with `wait`, once it is over.
+
+    Raises:
+        typer.Exit: with 1, where it was waited for and did not complete.
+    """
     with progress() as bars:
         task = bars.add_task("replaying", total=None)
-        while not (now := archive.progress(name)).is_over:
+        while not (now := archive.progress(name)).is_over and wait:
             text = f"replaying: {now.state}, up to {moment(now.up_to)}"
             bars.update(task, description=escape(text))
             time.sleep(POLL_SECONDS)
-    _report(name, now, as_json=as_json)
-    if not now.succeeded:
-        raise typer.Exit(1)
-
-
-def _report(name: str, now: Progress, *, as_json: bool) -> None:
     if as_json:
         print_json({"replay": name, "state": now.state, "why": now.why, "up_to": now.up_to})
-        return
-    why = f" ({now.why})" if now.why else ""
-    OUT.print(escape(f"Replay {name}: {now.state}{why}"))
+    else:
+        OUT.print(escape(f"Replay {name}: {now.state}" + (f" ({now.why})" if now.why else "")))
+    if wait and now.state.lower() != COMPLETED:
+        raise typer.Exit(1)
