@@ -75,8 +75,7 @@ def build(*, grace_seconds: float = GRACE_SECONDS) -> Handler:
     hours even where the run that was to do it is missed. `READ_UNITS` are read capacity units a
     second, of all tables together.
 
-    Raises:
-        customer_events.settings.BadSettings: names every variable that is missing or wrong.
+    Raises: customer_events.settings.BadSettings: names every variable that is missing or wrong.
     """
     reader = SettingsReader(os.environ)
     deployment = reader.text("DEPLOYMENT", "the prefix of the deployment's names")

@@ -298,8 +298,7 @@ def _outcome(
 def own_attributes(rule: Rule | None) -> list[str]:
     """The names of the attributes that a rule writes.
 
-    Raises:
-        WrongUse: the rule fails whatever it is asked, so nothing would be compared.
+    Raises: WrongUse: the rule fails whatever it is asked, so nothing would be compared.
     """
     if rule is None:
         return []
@@ -394,7 +393,6 @@ class GuardedTableRows:
 def guarded_table_rows(client: Any, table: str, own: Sequence[str]) -> GuardedTableRows:
     """The adapter of a table that the consumer kit writes.
 
-    Raises:
-        WrongUse: there is no such table, or its partition key is not `customer_id`.
+    Raises: WrongUse: there is no such table, or its partition key is not `customer_id`.
     """
     return GuardedTableRows(client, describe(client, table, "customer_id"), own)

@@ -222,8 +222,7 @@ def table_rules(publisher: Publisher) -> TableRules:
     Neither the trace of the last write nor the region that made it belongs to a snapshot: each
     region's table holds every customer.
 
-    Raises:
-        WrongUse: the entity filter or the status map can't be read.
+    Raises: WrongUse: the entity filter or the status map can't be read.
     """
     texts = {name: text for name, text in asdict(publisher).items() if isinstance(text, str)}
     reader = SettingsReader({name.upper(): text for name, text in texts.items()})

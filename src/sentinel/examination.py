@@ -180,8 +180,7 @@ def _needs_of_consumer(subscriber: Subscriber, function: Any) -> Mapping[str, Se
 def examine(target: Target, asking: Asking) -> list[Finding]:
     """Every finding, the worst first; what AWS refuses to say is one too.
 
-    Raises:
-        WrongUse: nothing is deployed under this prefix.
+    Raises: WrongUse: nothing is deployed under this prefix.
     """
     look, now = Examination(target, find_bus(target)), datetime.now(UTC)
     subscribers, contract = list_subscribers(target), installed_contract()

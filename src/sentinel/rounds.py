@@ -111,8 +111,7 @@ class Sentinel:
             scheduled: when the run was to start.
             deadlines: `work` is for comparing, `parking` for reading again what differs.
 
-        Raises:
-            WrongUse: nothing is deployed under this prefix.
+        Raises: WrongUse: nothing is deployed under this prefix.
         """
         made = Run(slice=due(scheduled, self.compare_hours))
         asking = Asking()

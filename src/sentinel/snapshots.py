@@ -45,8 +45,7 @@ class Unreadable:
 class ItemReader:
     """Reads items of the Accounts table by the publisher's own settings: these `attributes`.
 
-    Raises:
-        WrongUse: the publisher's entity filter or its status map can't be read.
+    Raises: WrongUse: the publisher's entity filter or its status map can't be read.
     """
 
     def __init__(self, publisher: Publisher) -> None:

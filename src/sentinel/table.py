@@ -54,8 +54,7 @@ class TableFacts:
 def describe(client: Any, table: str, id_attribute: str) -> TableFacts:
     """Ask DynamoDB about a table.
 
-    Raises:
-        WrongUse: there is no such table, or its partition key is another attribute.
+    Raises: WrongUse: there is no such table, or its partition key is another attribute.
     """
     try:
         description = client.describe_table(TableName=table)["Table"]
@@ -134,8 +133,7 @@ class ConsistentTable:
     def get(self, ids: Sequence[str]) -> tuple[list[Item], Answer]:
         """The items with these at most 100 distinct partition keys, and the last answer.
 
-        Raises:
-            Refused: DynamoDB keeps leaving some unprocessed.
+        Raises: Refused: DynamoDB keeps leaving some unprocessed.
         """
         name = self.facts.name
         items: list[Item] = []
@@ -250,8 +248,7 @@ class AccountsTable:
 def find_accounts(target: Target, publisher: Publisher, pace: Pace | None = None) -> AccountsTable:
     """The Accounts table of a deployment.
 
-    Raises:
-        WrongUse: there is no such table, or it is not as the publisher's parameter says.
+    Raises: WrongUse: there is no such table, or it is not as the publisher's parameter says.
     """
     client = target.client("dynamodb")
     facts = describe(client, publisher.accounts_table, publisher.customer_id_attribute)
@@ -267,9 +264,8 @@ def dated(read: Callable[[], tuple[T, Answer]]) -> tuple[T, datetime]:
     Returns:
         What was read, and an instant at or before the reads; see `read_time`.
 
-    Raises:
-        Refused: each of five reads took longer than `LONGEST_READ_SECONDS`, or an answer carries
-            no date.
+    Raises: Refused: each of five reads took longer than `LONGEST_READ_SECONDS`, or an answer
+    carries no date.
     """
     for _ in range(_READS_MAX):
         began = time.monotonic()
@@ -305,8 +301,7 @@ def read_time(date_header: str, *, call_seconds: float) -> datetime:
         date_header: the answer's `Date`, such as `Mon, 23 Nov 2026 09:30:00 GMT`.
         call_seconds: from before the request to after the answer, on a monotonic clock.
 
-    Raises:
-        ValueError: the header is no HTTP date.
+    Raises: ValueError: the header is no HTTP date.
     """
     instant = parsedate_to_datetime(date_header) - timedelta(seconds=call_seconds)
     return instant if instant.microsecond else instant - _SMALLEST

@@ -22,8 +22,7 @@ def find_rule(subscriber: str, named: str | None) -> Rule | None:
     of its event alone. It is asked with what the row and Accounts keep; what it makes of anything
     else can't be checked, and is reported so.
 
-    Raises:
-        WrongUse: there is no such function.
+    Raises: WrongUse: there is no such function.
     """
     path = named or KNOWN.get(subscriber)
     if path is None:
@@ -37,8 +36,7 @@ def find_rule(subscriber: str, named: str | None) -> Rule | None:
 def find_adapter(named: str | None) -> RowsFactory:
     """The factory that `named` names as MODULE:FUNCTION; else the one of the kit's tables.
 
-    Raises:
-        WrongUse: there is no such function.
+    Raises: WrongUse: there is no such function.
     """
     factory: RowsFactory = _function("--adapter", named) if named else guarded_table_rows
     return factory

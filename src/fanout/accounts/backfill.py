@@ -162,8 +162,7 @@ class Seeding:
     def scan(self) -> None:
         """Scan to the end, or until asked to stop.
 
-        Raises:
-            Exception: of the first segment that failed; the others stop after their page.
+        Raises: Exception: of the first segment that failed; the others stop after their page.
         """
         begun = positions(self.run)
         with ThreadPoolExecutor(len(begun), thread_name_prefix="segment") as pool:
@@ -266,8 +265,7 @@ def changed_at(target: AwsTarget, subscriber: Subscriber) -> tuple[datetime, flo
 def require_subscribed(target: AwsTarget, bus: Bus, subscriber: Subscriber) -> None:
     """See that live changes come to the queue, by the filter that its parameter states.
 
-    Raises:
-        WrongUse: nothing on the bus delivers to the queue, or by another filter, or not now.
+    Raises: WrongUse: nothing on the bus delivers to the queue, or by another filter, or not now.
     """
     found = Examination(target, bus).deliveries(subscriber)
     for each in check_deliveries(subscriber, found):
@@ -312,8 +310,7 @@ class Backfill(QueueOperation):
     def of(cls, target: AwsTarget, name: str, **options: Any) -> Self:
         """Look at everything and change nothing.
 
-        Raises:
-            WrongUse: no such subscriber, or one that can't be seeded as it is.
+        Raises: WrongUse: no such subscriber, or one that can't be seeded as it is.
         """
         subscriber = find_subscriber(target, name)
         publisher, bus = find_publisher(target), find_bus(target)

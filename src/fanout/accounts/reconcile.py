@@ -204,8 +204,7 @@ class Reconcile(QueueOperation):
     ) -> Self:
         """Look up both tables; nothing has been read of them yet.
 
-        Raises:
-            WrongUse: no such subscriber, or one that can't be compared (or repaired) as it is.
+        Raises: WrongUse: no such subscriber, or one that can't be compared (or repaired) as it is.
         """
         subscriber, publisher = find_subscriber(target, name), find_publisher(target)
         if repair:
@@ -243,8 +242,7 @@ class Reconcile(QueueOperation):
     def select(self, run: Run, selecting: Selecting) -> Nothing:  # noqa: ARG002 (it was compared)
         """See `Operation.select`.
 
-        Raises:
-            WrongUse: a process was killed before it had written down what it compared.
+        Raises: WrongUse: a process was killed before it had written down what it compared.
         """
         if self.differences is None:
             raise WrongUse(

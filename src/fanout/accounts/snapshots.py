@@ -65,8 +65,7 @@ def send_events(queue: SqsQueue, events: Sequence[CustomerStatusChanged], *, fif
     In tens: at most some 40 kB a call (an id of 2,048 escaped characters), far below 1 MiB. When
     this returns, SQS has confirmed each by its id.
 
-    Raises:
-        Refused: some are not confirmed after several attempts; the sentence says why.
+    Raises: Refused: some are not confirmed after several attempts; the sentence says why.
     """
     for batch in batches(_sending(event, fifo=fifo) for event in events):
         left, why = batch, ""
@@ -101,8 +100,7 @@ class QueueOperation(Operation):
     def of(cls, target: AwsTarget, name: str, **options: Any) -> Self:
         """Look everything up for the subscriber of this name, and change nothing.
 
-        Raises:
-            WrongUse: no such subscriber, or one that can't be worked on as it is.
+        Raises: WrongUse: no such subscriber, or one that can't be worked on as it is.
         """
 
     @classmethod

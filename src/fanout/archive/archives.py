@@ -166,8 +166,7 @@ class SnsArchive(_Archive):
     def start(self, plan: Plan) -> str:
         """Start it; returns the replay's name.
 
-        Raises:
-            Refused: one is running, which a second would replace without a word.
+        Raises: Refused: one is running, which a second would replace without a word.
         """
         [subscription] = plan.only_to
         if running := self._running(subscription):

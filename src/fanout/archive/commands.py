@@ -75,8 +75,7 @@ def replay(
 def window(begins: str | None, ends: str | None) -> tuple[datetime, datetime]:
     """From and to when the events were published.
 
-    Raises:
-        WrongUse: it ends before it begins, or has not ended yet.
+    Raises: WrongUse: it ends before it begins, or has not ended yet.
     """
     now = datetime.now(UTC)
     if begins is None:
@@ -98,8 +97,7 @@ def _start(
 ) -> str:
     """Start it; returns the replay's name.
 
-    Raises:
-        Refused: somebody else starts one at this moment, or one is running.
+    Raises: Refused: somebody else starts one at this moment, or one is running.
     """
     with Lock(
         target=target,
@@ -153,8 +151,7 @@ def _report(
 ) -> None:
     """Say how far it is; with `wait`, once it is over.
 
-    Raises:
-        typer.Exit: with 1, where it was waited for and did not complete.
+    Raises: typer.Exit: with 1, where it was waited for and did not complete.
     """
     with progress() as bars:
         task = bars.add_task("replaying", total=None)

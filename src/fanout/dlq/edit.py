@@ -107,9 +107,8 @@ class Edit:
     def apply(self, message: DeadMessage, reader: Reader) -> str:
         """The new body.
 
-        Raises:
-            Unsendable: the patch does not fit this message, changes nothing or moves it to another
-                customer, or the result breaks the contract; says which.
+        Raises: Unsendable: the patch does not fit this message, changes nothing or moves it to
+        another customer, or the result breaks the contract; says which.
         """
         before = diagnose(message, reader)
         text = self._edited(message)
@@ -161,8 +160,7 @@ def from_document(document: Mapping[str, Any]) -> Edit:
 def from_patch(text: str, name: str) -> Edit:
     """The edit that a JSON Patch states.
 
-    Raises:
-        WrongUse: the text is no JSON Patch; `name` names it.
+    Raises: WrongUse: the text is no JSON Patch; `name` names it.
     """
     try:
         operations = loads(text)
@@ -182,8 +180,7 @@ def from_patch(text: str, name: str) -> Edit:
 def from_editor(message: DeadMessage, text: str) -> Edit:
     """The edit that leads from a message to the document that an editor left.
 
-    Raises:
-        Unsendable: the text is no JSON.
+    Raises: Unsendable: the text is no JSON.
     """
     new = parsed(text)
     try:

@@ -23,8 +23,7 @@ class ExportFile:
     Args:
         path: made if missing. A torn last line (of a crash) is cut off: nothing was acted upon.
 
-    Raises:
-        Refused: the file can't be opened.
+    Raises: Refused: the file can't be opened.
     """
 
     def __init__(self, path: Path) -> None:
@@ -40,8 +39,7 @@ class ExportFile:
     def append(self, messages: Sequence[DeadMessage]) -> None:
         """Write them, and return when they are on the disk.
 
-        Raises:
-            Refused: the disk won't take them; nothing may be deleted.
+        Raises: Refused: the disk won't take them; nothing may be deleted.
         """
         lines = "".join(
             json.dumps(to_line(message), ensure_ascii=False) + "\n" for message in messages
@@ -58,8 +56,7 @@ class ExportFile:
 def read(path: Path) -> Iterator[DeadMessage]:
     """The messages of a file one by one, in the memory of one.
 
-    Raises:
-        WrongUse: it can't be read, or a line of it is no exported message; names the line.
+    Raises: WrongUse: it can't be read, or a line of it is no exported message; names the line.
     """
     try:
         with path.open(encoding="utf-8") as file:

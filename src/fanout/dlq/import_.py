@@ -33,8 +33,7 @@ class DlqImport(DlqOperation):
     def select(self, run: Run, selecting: Selecting) -> Nothing:  # noqa: ARG002 (a file is soon read)
         """Select every message of the file.
 
-        Raises:
-            WrongUse: a line of it is no exported message; nothing was sent.
+        Raises: WrongUse: a line of it is no exported message; nothing was sent.
         """
         path = Path(run.options["file"])
         reader = self.subscription.reader
@@ -55,8 +54,7 @@ class DlqImport(DlqOperation):
     def steps(self, run: Run) -> Callable[[Work], Ending]:
         """Send what was not sent yet, in the order of the file.
 
-        Raises:
-            WrongUse: the file is not the one that was selected from.
+        Raises: WrongUse: the file is not the one that was selected from.
         """
         path = Path(run.options["file"])
         if export_file.checksum(path) != run.options["sha256"]:

@@ -62,8 +62,7 @@ def overview(subscription: Subscription, cloudwatch: Any, *, now: datetime) -> d
     when retention deletes the oldest message that was seen; `oldest_age_is_sample`: there may be an
     older one, as not all were read; `growth` is that of the last hour.
 
-    Raises:
-        Refused: a queue does not exist.
+    Raises: Refused: a queue does not exist.
     """
     queue, dlq = subscription.queue.facts(), subscription.dlq.facts()
     oldest, seen = _oldest(subscription.dlq) if dlq.depth.waiting else (None, 0)

@@ -183,8 +183,7 @@ class Numbering:
     def key_of(self, group: str) -> str:
         """The key of a cause by its number, or by the key itself.
 
-        Raises:
-            WrongUse: no cause has this number here.
+        Raises: WrongUse: no cause has this number here.
         """
         keys = {str(number): key for key, number in self._numbers.items()}
         if group in keys:
@@ -281,8 +280,7 @@ class Conditions:
     def selection(self, subscription: Subscription) -> Selection:
         """What they mean.
 
-        Raises:
-            WrongUse: an option can't be read, or names a group that is not known here.
+        Raises: WrongUse: an option can't be read, or names a group that is not known here.
         """
         if self.old_reason is not None:
             old = "--cause" if isinstance(self, DiscardConditions) else "--reason"

@@ -222,8 +222,7 @@ _GONE = {"TrimmedDataAccessException", "ResourceNotFoundException"}
 def read_again(client: Any, wanted: StreamRange) -> list[Record]:
     """The records of a range, in the shape in which Lambda hands them over.
 
-    Raises:
-        Refused: the stream no longer has them, or the range is too long.
+    Raises: Refused: the stream no longer has them, or the range is too long.
     """
     records: list[Record] = []
     try:

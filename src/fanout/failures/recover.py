@@ -456,8 +456,7 @@ class _FailuresOperation(Operation):
     def _item(self, failure: Failure, options: Mapping[str, Any]) -> dict[str, Any] | None:
         """What the journal says of an object, nothing personal; None where it is not meant.
 
-        Raises:
-            Refused: it is left out; says why.
+        Raises: Refused: it is left out; says why.
         """
         wanted, rules = options["wanted"], self.deployment.rules
         if wanted["reason"] not in (None, failure.reason):

@@ -170,8 +170,7 @@ class Deployment:
     def records_of(self, failure: Failure, *, from_stream: bool = False) -> Sequence[Record]:
         """An object's records, with `from_stream` also where it holds only their range.
 
-        Raises:
-            Refused: there are none; says why.
+        Raises: Refused: there are none; says why.
         """
         if failure.records is not None:
             return failure.records
@@ -217,8 +216,7 @@ def stream_range(
 ) -> StreamRange | None:
     """The range that a person names on the command line, or None where they name none.
 
-    Raises:
-        WrongUse: it is named in part, or not by numbers.
+    Raises: WrongUse: it is named in part, or not by numbers.
     """
     if shard is None and first is None and last is None:
         return None

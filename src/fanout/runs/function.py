@@ -43,8 +43,7 @@ class ReportingFunction:
     def require_reporting(self) -> None:
         """Ask with no record, since an older function would park what it refuses once more.
 
-        Raises:
-            Refused: the function does not report outcomes, or there is none.
+        Raises: Refused: the function does not report outcomes, or there is none.
         """
         outcomes, why = self.ask([])
         if outcomes is None:

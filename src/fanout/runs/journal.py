@@ -154,8 +154,7 @@ class Journal:
         path: the file; it exists.
         clock: the time now, in UTC.
 
-    Raises:
-        WrongUse: another process holds it, or it is no journal.
+    Raises: WrongUse: another process holds it, or it is no journal.
     """
 
     def __init__(self, path: Path, *, clock: Clock = clock) -> None:
@@ -176,8 +175,7 @@ class Journal:
     def create(cls, path: Path, header: Entry, *, clock: Clock = clock) -> Self:
         """Make a new file with its first line; both are on the disk when this returns.
 
-        Raises:
-            FileExistsError: there is one already.
+        Raises: FileExistsError: there is one already.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE_MODE))
@@ -189,8 +187,7 @@ class Journal:
     def append(self, *entries: Entry) -> list[Record]:
         """Write the lines, and return when they are on the disk.
 
-        Raises:
-            OSError: the disk refuses them; nothing may be acted upon.
+        Raises: OSError: the disk refuses them; nothing may be acted upon.
         """
         at = self._clock()
         records = [
@@ -222,8 +219,7 @@ class Journal:
 def read(path: Path) -> Iterator[Record]:
     """The lines of a journal one by one, in the memory of one; a torn last line is passed over.
 
-    Raises:
-        WrongUse: the file is no journal, or was written by a newer version of this tool.
+    Raises: WrongUse: the file is no journal, or was written by a newer version of this tool.
     """
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
@@ -235,8 +231,7 @@ def read(path: Path) -> Iterator[Record]:
 def header(path: Path) -> Record | None:
     """The first line; None where the process was killed before it was whole.
 
-    Raises:
-        WrongUse: as `read` does.
+    Raises: WrongUse: as `read` does.
     """
     return next(read(path), None)
 
@@ -278,8 +273,7 @@ def _finite(text: str) -> float:
 def write_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> int:
     """Write a new file whole or not at all; how many lines it has.
 
-    Raises:
-        WrongUse: there is one of this name already. Refused: it can't be written.
+    Raises: WrongUse: there is one of this name already. Refused: it can't be written.
     """
     if path.exists():
         raise WrongUse(f"{path} exists: name a new file.")

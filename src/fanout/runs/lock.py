@@ -100,8 +100,7 @@ class Lock:
     def keep(self) -> None:
         """Extend it if it is time to; call this before each batch.
 
-        Raises:
-            Refused: it was taken over meanwhile; nothing more may be moved.
+        Raises: Refused: it was taken over meanwhile; nothing more may be moved.
         """
         if self.monotonic() - self._extended_at < EXTEND_SECONDS:
             return

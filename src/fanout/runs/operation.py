@@ -151,8 +151,7 @@ class Operation(ABC):
     def reopen(cls, target: AwsTarget, header: Mapping[str, Any]) -> Self:
         """The operation of a run by its journal's header.
 
-        Raises:
-            WrongUse: the run was made for something else than there is here now.
+        Raises: WrongUse: the run was made for something else than there is here now.
         """
 
     @abstractmethod
@@ -171,8 +170,7 @@ class Operation(ABC):
     def steps(self, run: Run) -> Callable[[Work], Ending]:
         """Check that it can be done here, and return what does it.
 
-        Raises:
-            CommandError: it can't; nothing has happened.
+        Raises: CommandError: it can't; nothing has happened.
         """
 
     def results(self) -> Mapping[str, Any]:
@@ -194,8 +192,7 @@ def begin(
 ) -> None:
     """Make a run, show its plan, and do it if the option `execute` says so.
 
-    Raises:
-        typer.Exit, CommandError: with the command's exit code, unless everything ended well.
+    Raises: typer.Exit, CommandError: with the command's exit code, unless everything ended well.
     """
     operator = find_operator(target)
     run = run_store(target, runs_dir).create(
@@ -223,8 +220,7 @@ def resume(
 ) -> None:
     """Open a run and do what is left; begin it, with `execute`, if it was only planned.
 
-    Raises:
-        typer.Exit, CommandError: with the command's exit code, unless everything ended well.
+    Raises: typer.Exit, CommandError: with the command's exit code, unless everything ended well.
     """
     reopened = operation.reopen(target, store.find(run_id).fields)
     with store.open(run_id) as run, ExitStack() as holding:
@@ -248,8 +244,7 @@ def perform(
 ) -> Result:
     """Do what is left of a run whose selection is frozen, and say in its journal how it ended.
 
-    Raises:
-        CommandError, ClientError, BotoCoreError: the journal says so; a resume goes on.
+    Raises: CommandError, ClientError, BotoCoreError: the journal says so; a resume goes on.
     """
     steps = operation.steps(run)
 
@@ -315,8 +310,7 @@ def _select(
 ) -> None:
     """Let an operation freeze its selection, with a progress bar.
 
-    Raises:
-        typer.Exit, Found: it was interrupted, or there is nothing to do.
+    Raises: typer.Exit, Found: it was interrupted, or there is nothing to do.
     """
     with progress() as bar, Stopping() as stopping:
         task = bar.add_task("selecting", total=None)

@@ -99,8 +99,7 @@ class DepthBound:
     def wait(self, stopping: Stopping) -> bool:
         """Wait until a page may be read; False where somebody asks to stop first.
 
-        Raises:
-            Refused: the queue is too long and does not get shorter.
+        Raises: Refused: the queue is too long and does not get shorter.
         """
         while not stopping.asked():
             if self._allows_page():

@@ -225,11 +225,7 @@ def to_line(message: DeadMessage) -> dict[str, Any]:
 
 
 def from_line(line: Mapping[str, Any]) -> DeadMessage:
-    """Read what `to_line` wrote.
-
-    Raises:
-        KeyError, TypeError, ValueError: it is no such object.
-    """
+    """Read what `to_line` wrote. Raises: KeyError, TypeError, ValueError: it is no such object."""
     if not isinstance(line["body"], str) or not isinstance(line["message_id"], str):
         raise TypeError("message_id and body are strings")
     (line["message_id"] + line["body"]).encode()  # half a surrogate pair can't be sent

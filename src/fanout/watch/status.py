@@ -258,8 +258,7 @@ class Look:
     def status(self, name: str | None) -> Status:
         """Ask AWS for everything; `name`: of one subscriber only.
 
-        Raises:
-            WrongUse: nothing is deployed under this prefix, or there is no such subscriber.
+        Raises: WrongUse: nothing is deployed under this prefix, or there is no such subscriber.
         """
         target, publisher = self._target, self._publisher(find_publisher(self._target))
         subscribers = list_subscribers(target)
