@@ -29,13 +29,7 @@ from fanout.runs.store import Run
 from fanout.sqs.queue import answered_at
 from fanout.text import mask_customer, span
 from sentinel.contract.followed import followed_statuses
-from sentinel.discovery import (
-    Bus,
-    Subscriber,
-    find_bus,
-    find_publisher,
-    find_subscriber,
-)
+from sentinel.discovery import Bus, Subscriber, find_bus, find_publisher, find_subscriber
 from sentinel.examination import Examination
 from sentinel.findings import Severity
 from sentinel.pace import Pace
@@ -463,8 +457,7 @@ def _masked(example: str) -> str:
 
 
 ReadUnits = Annotated[
-    float,
-    typer.Option("--read-units", min=0, help="Read capacity units a second; 0: no limit."),
+    float, typer.Option("--read-units", min=0, help="Read capacity units a second; 0: no limit.")
 ]
 OldRate = Annotated[float | None, typer.Option("--rate", min=0, hidden=True)]
 

@@ -220,9 +220,7 @@ class Reconcile(QueueOperation):
             accounts=find_accounts(target, publisher),
             rows=table_of(target.client("dynamodb"), subscriber.table, own),
             expectation=Expectation(
-                followed=followed,
-                rule=function,
-                newest=NEWEST_MAJOR in subscriber.versions,
+                followed=followed, rule=function, newest=NEWEST_MAJOR in subscriber.versions
             ),
         )
         return cls(
@@ -454,10 +452,7 @@ def repair_drift(operation: Reconcile, runs_dir: Path | None) -> dict[str, Any]:
     operator = find_operator(target)
     options = {name: getattr(operation, name) for name in ("rule", "adapter", "grace_seconds")}
     run = run_store(target, runs_dir).create(
-        COMMAND,
-        subject=operation.subject(),
-        options=options | {"execute": True},
-        operator=operator,
+        COMMAND, subject=operation.subject(), options=options | {"execute": True}, operator=operator
     )
     with run:
         operation.select(run, Selecting())

@@ -228,12 +228,7 @@ def take_published(queue: SqsQueue) -> Iterator[Published]:
         messages = queue.receive(hold_seconds=_HOLD_SECONDS, thorough=False)
         if not messages:
             return
-        queue.delete(
-            [
-                Receipt(message_id=message.message_id, handle=message.receipt_handle)
-                for message in messages
-            ]
-        )
+        queue.delete([Receipt(message.message_id, message.receipt_handle) for message in messages])
         yield from (_published(json.loads(message.body)) for message in messages)
 
 

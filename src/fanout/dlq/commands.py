@@ -288,12 +288,7 @@ def import_(
     target: AwsTarget = context.obj
     subscription = find_subscription(target, subscriber)
     path = source.resolve()
-    how = {
-        "through": through,
-        "file": str(path),
-        "sha256": checksum(path),
-        "execute": execute,
-    }
+    how = {"through": through, "file": str(path), "sha256": checksum(path), "execute": execute}
     begin(target, DlqImport(target, subscription), how, runs_dir=runs_dir, as_json=as_json)
 
 

@@ -187,8 +187,5 @@ def facts_of(message: DeadMessage, diagnosis: Diagnosis) -> dict[str, Any]:
     if first != message.message_id:
         item["alias"] = first
     if message.group_id and message.sequence_number:
-        item |= {
-            "message_group": message.group_id,
-            "sequence_number": int(message.sequence_number),
-        }
+        item |= {"message_group": message.group_id, "sequence_number": int(message.sequence_number)}
     return item

@@ -318,8 +318,7 @@ def discard(
     customer: Customer = None,
     limit: Limit = None,
     even_if_current: Annotated[
-        bool,
-        typer.Option("--even-if-current", help="Also what no later change has superseded."),
+        bool, typer.Option("--even-if-current", help="Also what no later change has superseded.")
     ] = False,
     reason: Annotated[str | None, typer.Option("--reason", hidden=True)] = None,
     cause: Annotated[str | None, typer.Option("--cause", hidden=True)] = None,

@@ -42,13 +42,6 @@ class FirstDelivery:
     message_id: str
     received_at: datetime
 
-    def to_attribute(self) -> str:
-        """The value of the message attribute `replayed`."""
-        received_at = to_wire(self.received_at)
-        return json.dumps(
-            {"original_message_id": self.message_id, "first_received_at": received_at}
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadMessage:
@@ -138,8 +131,10 @@ def replayed_attributes(message: DeadMessage) -> dict[str, dict[str, Any]]:
         for name, attribute in message.attributes.items()
         if name not in MARKS | EVENTBRIDGE_MARKS
     }
-    first = message.first_delivery.to_attribute()
-    return kept | {REPLAYED: {"DataType": "String", "StringValue": first}}
+    first = message.first_delivery
+    received_at = to_wire(first.received_at)
+    note = {"original_message_id": first.message_id, "first_received_at": received_at}
+    return kept | {REPLAYED: {"DataType": "String", "StringValue": json.dumps(note)}}
 
 
 def attributes_size_bytes(attributes: Mapping[str, Mapping[str, Any]]) -> int:

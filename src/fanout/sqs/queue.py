@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -49,8 +49,7 @@ class QueueFacts:
     asked_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
+class Receipt(NamedTuple):
     """A received message by its id, and what SQS wants to see to hide, show or delete it."""
 
     message_id: str
@@ -91,19 +90,14 @@ _TOO_MANY_HIDDEN = {"OverLimit", "AWS.SimpleQueueService.OverLimit"}
 _GONE = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
 
 
+@dataclass
 class SqsQueue:
-    """A queue or DLQ.
+    """A queue or DLQ; `what`: how a sentence calls it, such as `the DLQ of payments`."""
 
-    Args:
-        client: a boto3 SQS client.
-        url: the queue's URL.
-        what: how a sentence calls it, such as `the DLQ of payments`.
-    """
-
-    def __init__(self, client: Any, url: str, *, what: str) -> None:
-        self._client = client
-        self._url = url
-        self._what = what
+    client: Any
+    url: str
+    _: KW_ONLY
+    what: str
 
     def receive(self, *, hold_seconds: int, thorough: bool) -> list[DeadMessage]:
         """Up to `BATCH_MAX` messages, which stay hidden for that long; none: none to be had.
@@ -113,8 +107,8 @@ class SqsQueue:
         """
         try:
             with self._named():
-                answer = self._client.receive_message(
-                    QueueUrl=self._url,
+                answer = self.client.receive_message(
+                    QueueUrl=self.url,
                     MaxNumberOfMessages=BATCH_MAX,
                     VisibilityTimeout=hold_seconds,
                     WaitTimeSeconds=int(thorough),  # long polling asks every server
@@ -140,7 +134,7 @@ class SqsQueue:
             ]
             # Where it fails, the timeout, which is short, does the same a little later.
             with suppress(BotoCoreError, ClientError):
-                self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
+                self.client.change_message_visibility_batch(QueueUrl=self.url, Entries=entries)
 
         overlap(hide_batch, batches(receipts)).require_all()
 
@@ -151,20 +145,20 @@ class SqsQueue:
             for index, receipt in enumerate(receipts)
         ]
         with self._named():
-            answer = self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)
+            answer = self.client.delete_message_batch(QueueUrl=self.url, Entries=entries)
         return _effects([receipt.message_id for receipt in receipts], answer)
 
     def send(self, sendings: Sequence[Sending]) -> list[Effect]:
         """Send at most `BATCH_MAX`; only what is confirmed is `ok`."""
         entries = [{**made.entry, "Id": str(index)} for index, made in enumerate(sendings)]
         with self._named():
-            answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
+            answer = self.client.send_message_batch(QueueUrl=self.url, Entries=entries)
         return _effects([sending.message_id for sending in sendings], answer)
 
     def facts(self) -> QueueFacts:
         """What it says of itself now."""
         with self._named():
-            answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=["All"])
+            answer = self.client.get_queue_attributes(QueueUrl=self.url, AttributeNames=["All"])
         attributes = answer["Attributes"]
         return QueueFacts(
             arn=attributes["QueueArn"],
@@ -186,7 +180,7 @@ class SqsQueue:
             if error.response.get("Error", {}).get("Code") not in _GONE:
                 raise
             raise Refused(
-                f"There is no queue {self._url}, {self._what}: deploy it again, or correct the "
+                f"There is no queue {self.url}, {self.what}: deploy it again, or correct the "
                 "subscriber's SSM parameter."
             ) from None
 

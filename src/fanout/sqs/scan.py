@@ -15,8 +15,8 @@ import math
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from itertools import chain
-from types import TracebackType
 from typing import Self
 
 from fanout.overlap import CALLS_MAX, overlap
@@ -74,14 +74,12 @@ class HeldMessages:
         row = self._base.execute(
             "SELECT handle, until FROM held WHERE id = ? AND until IS NOT NULL", (message_id,)
         ).fetchone()
-        return (Receipt(message_id=message_id, handle=row[0]), row[1]) if row else None
+        return (Receipt(message_id, row[0]), row[1]) if row else None
 
     def extend(self, receipts: Sequence[Receipt], until: float) -> None:
         """They are hidden for longer now."""
-        self._base.executemany(
-            "UPDATE held SET until = ? WHERE id = ?",
-            [(until, receipt.message_id) for receipt in receipts],
-        )
+        rows = [(until, receipt.message_id) for receipt in receipts]
+        self._base.executemany("UPDATE held SET until = ? WHERE id = ?", rows)
 
     def drop(self, message_ids: Sequence[str]) -> None:
         """They are gone."""
@@ -105,7 +103,7 @@ class HeldMessages:
             " ORDER BY id LIMIT ?",
             (last, now, before, _RENEW_CHUNK),
         ).fetchall():
-            yield [Receipt(message_id=message_id, handle=handle) for message_id, handle in rows]
+            yield [Receipt(*row) for row in rows]
             last = rows[-1][0]
 
     def close(self) -> None:
@@ -127,6 +125,7 @@ _REPEATS_MAX = 200
 """Receives in a row with nothing but what was seen before, before the sweep gives up."""
 
 
+@dataclass
 class Sweep:
     """One pass over a DLQ; use it in a `with` block, and iterate over `pages` once.
 
@@ -146,44 +145,29 @@ class Sweep:
         reached_limit: whether there are more than SQS shows at a time.
     """
 
-    def __init__(
-        self,
-        queue: SqsQueue,
-        *,
-        hold_seconds: int = HOLD_SECONDS,
-        stop: Callable[[], bool] = lambda: False,
-        patience_seconds: float = 0,
-        doubt_seconds: float = 0,
-        expects: Callable[[], bool] = lambda: True,
-        monotonic: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], object] = time.sleep,
-    ) -> None:
-        self._queue = queue
-        self._hold_seconds = hold_seconds
-        self._enough_seconds = hold_seconds / 4  # of a hold, for what is done with a message next
-        self._stop = stop
-        self._patience_seconds = patience_seconds
-        self._expects = expects
-        self._doubtful_until = monotonic() + doubt_seconds
-        self._monotonic = monotonic
-        self._sleep = sleep
+    queue: SqsQueue
+    _: KW_ONLY
+    hold_seconds: int = HOLD_SECONDS
+    stop: Callable[[], bool] = lambda: False
+    patience_seconds: float = 0
+    doubt_seconds: float = 0
+    expects: Callable[[], bool] = lambda: True
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], object] = time.sleep
+    seen: int = field(init=False, default=0)
+    reached_limit: bool = field(init=False, default=False)
+    came_to_end: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        self._enough_seconds = self.hold_seconds / 4  # for what is done with a message next
+        self._doubtful_until = self.monotonic() + self.doubt_seconds
         self._held = HeldMessages()
         self._kept_bytes = 0
-        self.seen = 0
-        self.reached_limit = False
-        self.came_to_end = False
 
     def __enter__(self) -> Self:
-        """Begin to hold messages."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Show everything again that is still held."""
+    def __exit__(self, *_: object) -> None:
         try:
             self.show_again()
         finally:
@@ -204,7 +188,7 @@ class Sweep:
         repeats, width = 0, 1
         thorough = is_settled = False
         waiting_since: float | None = None
-        while not self._stop() and repeats < _REPEATS_MAX:
+        while not self.stop() and repeats < _REPEATS_MAX:
             self.renew()
             calls = max(1, math.ceil(min(wanted(), width * BATCH_MAX) / BATCH_MAX))
             page, fresh = self._receive(calls, thorough=thorough)
@@ -218,11 +202,11 @@ class Sweep:
             elif page:
                 repeats += 1
             elif thorough:
-                if is_settled or not self._patience_seconds:
+                if is_settled or not self.patience_seconds:
                     self.came_to_end = not self.reached_limit
                     return
-                waiting_since = waiting_since or max(self._monotonic(), self._doubtful_until)
-                if self._monotonic() - waiting_since >= self._patience_seconds:
+                waiting_since = waiting_since or max(self.monotonic(), self._doubtful_until)
+                if self.monotonic() - waiting_since >= self.patience_seconds:
                     return
                 is_settled = self._settles()
             thorough = not page
@@ -244,7 +228,7 @@ class Sweep:
     ) -> Iterator[list[DeadMessage]]:
         """What it kept, as `pages`, without another receive; only what stays hidden long enough."""
         take, enough = self._held.take, self._enough_seconds
-        while page := take(int(min(wanted(), BATCH_MAX)), self._monotonic() + enough):
+        while page := take(int(min(wanted(), BATCH_MAX)), self.monotonic() + enough):
             yield page
 
     def receipts(self, messages: Sequence[DeadMessage]) -> list[Receipt]:
@@ -252,16 +236,16 @@ class Sweep:
 
         Where a hold is about to run out it is renewed first, so that nobody else gets the message.
         """
-        now = self._monotonic()
+        now = self.monotonic()
         receipts, late = [], []
         for message in messages:
-            given = Receipt(message_id=message.message_id, handle=message.receipt_handle)
-            receipt, until = self._held.get(message.message_id) or (given, 0.0)
+            given = Receipt(message.message_id, message.receipt_handle), 0.0
+            receipt, until = self._held.get(message.message_id) or given
             receipts.append(receipt)
             if until - now < self._enough_seconds:
                 late.append(receipt)
-        self._queue.hide(late, seconds=self._hold_seconds)
-        self._held.extend(late, now + self._hold_seconds)
+        self.queue.hide(late, seconds=self.hold_seconds)
+        self._held.extend(late, now + self.hold_seconds)
         return receipts
 
     def forget(self, message_ids: Sequence[str]) -> None:
@@ -277,15 +261,15 @@ class Sweep:
         if self._held.count() > HELD_MAX:
             self.reached_limit = True
             return
-        now = self._monotonic()
-        for receipts in self._held.hidden(now, before=now + self._hold_seconds / 2):
-            self._queue.hide(receipts, seconds=self._hold_seconds)
-            self._held.extend(receipts, self._monotonic() + self._hold_seconds)
+        now = self.monotonic()
+        for receipts in self._held.hidden(now, before=now + self.hold_seconds / 2):
+            self.queue.hide(receipts, seconds=self.hold_seconds)
+            self._held.extend(receipts, self.monotonic() + self.hold_seconds)
 
     def show_again(self) -> None:
         """Show everything again that is still held."""
-        for receipts in self._held.hidden(self._monotonic()):
-            self._queue.hide(receipts, seconds=0)
+        for receipts in self._held.hidden(self.monotonic()):
+            self.queue.hide(receipts, seconds=0)
             self._held.drop([receipt.message_id for receipt in receipts])
 
     # Private functions
@@ -295,9 +279,9 @@ class Sweep:
 
         Where one of them fails, what the others brought is held, so that it is shown again.
         """
-        until = self._monotonic() + self._hold_seconds
+        until = self.monotonic() + self.hold_seconds
         received = overlap(
-            lambda _: self._queue.receive(hold_seconds=self._hold_seconds, thorough=thorough),
+            lambda _: self.queue.receive(hold_seconds=self.hold_seconds, thorough=thorough),
             range(calls),
         )
         page = list(chain.from_iterable(received.answers))
@@ -311,8 +295,8 @@ class Sweep:
         The order matters: what somebody stops hiding between a receive and this look would be
         seen by neither.
         """
-        doubtful = self._monotonic() < self._doubtful_until and self._expects()
-        if doubtful or self._queue.facts().depth.in_flight > self._held.count():
-            self._sleep(0.5)
+        doubtful = self.monotonic() < self._doubtful_until and self.expects()
+        if doubtful or self.queue.facts().depth.in_flight > self._held.count():
+            self.sleep(0.5)
             return False
         return True

@@ -13,12 +13,7 @@ from sentinel.examination import examine
 from sentinel.findings import Asking, Severity
 
 
-def doctor(
-    context: typer.Context,
-    *,
-    check: Check = False,
-    as_json: Json = False,
-) -> None:
+def doctor(context: typer.Context, *, check: Check = False, as_json: Json = False) -> None:
     """Check how everything is set up, against what has to be so that nothing is lost.
 
     Changes nothing. Asks IAM what the functions' roles may do.
