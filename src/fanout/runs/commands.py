@@ -58,18 +58,18 @@ def list_runs(
     store = run_store(context.obj, runs_dir)
     reports = [make_report(read(run.path)) for run in store.runs() if run.header and run.is_of(of)]
     if as_json:
-        print_json({"runs": [report.to_document() for report in reports]})
+        print_json({"runs": reports})
         return
     rows = table(escape(f"Runs in {store.folder}"), "run", "command", "status", "became")
     rows.columns[0].no_wrap = True
     for report in reports:
-        became = ", ".join(f"{count:,} {fate}" for fate, count in report.fates.items())
-        subject = report.header["subject"]
-        command = report.header["command"].removeprefix("publisher ")
+        became = ", ".join(f"{count:,} {fate}" for fate, count in report["fates"].items())
+        subject = report["subject"]
+        command = report["command"].removeprefix("publisher ")
         rows.add_row(
-            report.header["run_id"],
+            report["run_id"],
             escape(f"{command} {subject.get('subscriber') or ''}".rstrip()),
-            report.status,
+            report["status"],
             escape(became),
         )
     OUT.print(rows)
@@ -104,12 +104,12 @@ def show_run(
     if originals is not None:
         write_lines(originals, _originals(read(stored.path)))
     if as_json:
-        print_json(report.to_document())
+        print_json(report)
     else:
         print_report(report, words)
-        events = ((moment(from_wire(event["at"])), event["text"]) for event in report.timeline)
+        events = ((moment(from_wire(event["at"])), event["text"]) for event in report["timeline"])
         print_facts("Timeline (UTC)", events)
-    if ledger.status != "finished" or ledger.complaint or not report.fates.keys() <= words.good:
+    if ledger.status != "finished" or ledger.complaint or not report["fates"].keys() <= words.good:
         raise typer.Exit(int(ExitCode.FOUND))
 
 

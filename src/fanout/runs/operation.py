@@ -38,7 +38,7 @@ from fanout.runs.ledger import State
 from fanout.runs.lock import Lock
 from fanout.runs.options import run_store
 from fanout.runs.pace import Stopping
-from fanout.runs.report import Report, report_of
+from fanout.runs.report import report_of
 from fanout.runs.store import Operator, Run, RunStore, find_operator
 from sentinel.pace import Pace
 
@@ -283,20 +283,22 @@ def perform(
         return _close(operation, run, ending, interrupted=stopping.asked())
 
 
-def print_report(report: Report, words: Words) -> None:
+def print_report(report: Mapping[str, Any], words: Words) -> None:
     """Print what became of every selected item: the counts add up to the selection."""
-    rows = table(f"{report.header['run_id']}: {report.status}", "fate", f"{words.item}s", "")
+    title, twice = f"{report['run_id']}: {report['status']}", report["perhaps_twice"]
+    rows = table(title, "fate", f"{words.item}s", "")
     rows.columns[1].justify = "right"
-    for name, count in report.fates.items():
+    for name, count in report["fates"].items():
         colour = "green" if name in words.good else "yellow"
         meaning = escape(words.meanings.get(name, ""))
         rows.add_row(f"[{colour}]{escape(name)}[/]", f"{count:,}", meaning)
     rows.add_section()
-    rows.add_row("all", f"{sum(report.fates.values()):,}", f"of {report.selected:,} selected")
-    if report.perhaps_twice:
+    count = sum(report["fates"].values())
+    rows.add_row("all", f"{count:,}", f"of {report['selected']:,} selected")
+    if twice:
         rows.caption = (
-            f"{report.perhaps_twice:,} may have been done twice (a step's end was unknown after a "
-            f"crash): {words.twice}."
+            f"{twice:,} may have been done twice (a step's end was unknown after a crash): "
+            f"{words.twice}."
         )
         rows.caption_justify = "left"
     OUT.print(rows)
@@ -399,13 +401,13 @@ def _conclude(operation: Operation, result: Result, run: Run, *, as_json: bool) 
     report = report_of(run.ledger)
     if as_json:
         outcome = {**operation.results(), "exit_code": int(result.exit_code)}
-        print_json(report.to_document() | outcome)
+        print_json(report | outcome)
     else:
         print_report(report, operation.words)
         colour = "green" if result.exit_code is ExitCode.DONE else "bold yellow"
         OUT.print(f"[{colour}]{escape(result.sentence)}[/]")
     if result.exit_code is not ExitCode.DONE:
-        if report.status != "finished":
+        if report["status"] != "finished":
             ERR.print(f"To resume: [bold]fanout runs resume {run.run_id}[/]")
         raise typer.Exit(int(result.exit_code))
 

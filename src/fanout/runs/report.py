@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,63 +15,38 @@ LISTED_MAX = 1000
 """Items that the page lists one by one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """A run in numbers; instants are as on the wire.
+def report_of(ledger: Ledger) -> dict[str, Any]:
+    """A run in numbers, as one JSON object; instants are as on the wire.
 
     `fates` and the rows of `by_reason` count items by `ledger.fate`; each sums to the selection.
     `perhaps_twice` counts items whose effect may be there twice, since a crash left a step's end
     unknown. `timeline` has an `at` and a `text` for each event.
     """
-
-    header: Mapping[str, Any]
-    status: str
-    began_at: str
-    last_at: str
-    cut_off: str | None
-    selected: int
-    fates: Mapping[str, int]
-    by_reason: Mapping[str, Mapping[str, int]]
-    perhaps_twice: int
-    left_out: tuple[str, ...]
-    timeline: tuple[Mapping[str, str], ...]
-
-    def to_document(self) -> dict[str, Any]:
-        """One JSON object with every field."""
-        document = asdict(self)
-        header = document.pop("header")
-        names = ("run_id", "command", "subject", "options", "operator")
-        return {name: header[name] for name in names} | document
-
-
-def report_of(ledger: Ledger) -> Report:
-    """The report of a run by its ledger."""
     assert ledger.began_at is not None, "a journal begins with its header"
     assert ledger.last_at is not None
     fates: Counter[str] = Counter()
     by_reason: dict[str, Counter[str]] = {}
-    selected = perhaps_twice = 0
+    perhaps_twice = 0
     for reason, tally in ledger.tallies_by("reason"):
         fates[tally.fate] += tally.count
         by_reason.setdefault(reason or "-", Counter())[tally.fate] += tally.count
-        selected += tally.count
         perhaps_twice += tally.count if tally.unsure else 0
-    return Report(
-        header=ledger.header,
-        status=ledger.status,
-        began_at=to_wire(ledger.began_at),
-        last_at=to_wire(ledger.last_at),
-        cut_off=to_wire(ledger.cut_off) if ledger.cut_off else None,
-        selected=selected,
-        fates=dict(fates.most_common()),
-        by_reason={reason: dict(counts.most_common()) for reason, counts in by_reason.items()},
-        perhaps_twice=perhaps_twice,
-        left_out=ledger.left_out,
-        timeline=tuple(ledger.timeline),
-    )
+    names = ("run_id", "command", "subject", "options", "operator")
+    return {name: ledger.header[name] for name in names} | {
+        "status": ledger.status,
+        "began_at": to_wire(ledger.began_at),
+        "last_at": to_wire(ledger.last_at),
+        "cut_off": ledger.cut_off and to_wire(ledger.cut_off),
+        "selected": fates.total(),
+        "fates": dict(fates.most_common()),
+        "by_reason": {reason: dict(counts.most_common()) for reason, counts in by_reason.items()},
+        "perhaps_twice": perhaps_twice,
+        "left_out": ledger.left_out,
+        "timeline": ledger.timeline,
+    }
 
 
-def make_report(records: Iterable[Record]) -> Report:
+def make_report(records: Iterable[Record]) -> dict[str, Any]:
     """Read a journal once; the ledger that it takes is gone at the end."""
     with closing(Ledger.of(records)) as ledger:
         return report_of(ledger)
@@ -90,7 +64,7 @@ def item_document(item: Item) -> dict[str, Any]:
 
 
 def html_page(
-    report: Report,
+    report: Mapping[str, Any],
     *,
     meanings: Mapping[str, str],
     good: Collection[str],

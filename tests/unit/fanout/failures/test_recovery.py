@@ -54,7 +54,7 @@ def test_everything_is_published_in_order_with_the_same_ids_and_moved_away(tmp_p
     )
     assert bench.published == wanted
     assert set(bench.s3.objects) == {f"recovered/{run}/{key}" for key in three_objects()}
-    assert bench.report(run).fates == {"RECOVERED": 3}
+    assert bench.report(run)["fates"] == {"RECOVERED": 3}
 
 
 def test_objects_are_read_side_by_side_and_published_in_order(tmp_path, monkeypatch):
@@ -66,7 +66,7 @@ def test_objects_are_read_side_by_side_and_published_in_order(tmp_path, monkeypa
     monkeypatch.setattr(bench.s3, "get_object", lambda **key: (together.wait(), read(**key))[1])
     bench.work(run)
     assert bench.published == ids_from_the_stream(*(change(n) for n in range(1, 21)))
-    assert bench.report(run).fates == {"RECOVERED": 20}
+    assert bench.report(run)["fates"] == {"RECOVERED": 20}
 
 
 def test_a_rate_spreads_the_records_over_time_in_the_same_order(tmp_path):
@@ -89,7 +89,7 @@ def test_who_interrupts_the_wait_of_a_rate_loses_nothing(tmp_path):
     assert len(bench.published) == 1
     bench.work(run)
     assert set(bench.published) == set(ids_from_the_stream(*records))
-    assert bench.report(run).fates == {"RECOVERED": 1}
+    assert bench.report(run)["fates"] == {"RECOVERED": 1}
 
 
 def test_while_the_bus_is_away_it_stops_after_one_call_and_everything_stays(tmp_path):
@@ -104,7 +104,7 @@ def test_while_the_bus_is_away_it_stops_after_one_call_and_everything_stays(tmp_
     assert set(bench.s3.objects) == set(objects)
     bench.aws_lambda.rig.bus.answer = lambda _entry, _times: CONFIRMED
     bench.work(run)
-    assert bench.report(run).fates == {"RECOVERED": len(objects)}
+    assert bench.report(run)["fates"] == {"RECOVERED": len(objects)}
 
 
 def test_a_customers_later_changes_wait_in_later_calls_for_one_that_failed(tmp_path):
@@ -125,7 +125,7 @@ def test_a_customers_later_changes_wait_in_later_calls_for_one_that_failed(tmp_p
     assert set(bench.s3.objects) == set(objects)
     away = False
     bench.work(run)
-    assert bench.report(run).fates == {"RECOVERED": 2}
+    assert bench.report(run)["fates"] == {"RECOVERED": 2}
     mine = [decode(one.document) for one in bus.published if one.event.customer_id == "c-1"]
     assert [one.sequence[-4:] for one in mine] == sorted(one.sequence[-4:] for one in mine)
 
@@ -148,17 +148,17 @@ def test_killed_at_any_line_of_the_journal_nothing_is_lost(tmp_path, monkeypatch
 def expect_recovered(bench, run):
     """Go on, as the operator does; then all is published and moved, and none is unaccounted for."""
     stored = [one for one in bench.runs.runs() if one.header is not None]
-    if run is None and stored and bench.report(stored[-1].run_id).status == "planned":
+    if run is None and stored and bench.report(stored[-1].run_id)["status"] == "planned":
         run = stored[-1].run_id
     run = run or bench.plan()
     bench.work(run)
     report = bench.report(run)
-    assert report.fates == {"RECOVERED": report.selected}
-    assert report.selected == len(three_objects())
+    assert report["fates"] == {"RECOVERED": report["selected"]}
+    assert report["selected"] == len(three_objects())
     assert set(bench.s3.objects) == {f"recovered/{run}/{key}" for key in three_objects()}
     assert len(set(bench.published)) == EVENTS
     if len(bench.published) > EVENTS:
-        assert report.perhaps_twice, "published twice, and the report does not say so"
+        assert report["perhaps_twice"], "published twice, and the report does not say so"
 
 
 def test_what_somebody_else_recovered_meanwhile_is_gone_and_said_to_be(tmp_path):
@@ -166,7 +166,7 @@ def test_what_somebody_else_recovered_meanwhile_is_gone_and_said_to_be(tmp_path)
     run = bench.plan()
     del bench.s3.objects["aws/lambda/m/s/a"]
     bench.work(run)
-    assert bench.report(run).fates == {"RECOVERED": 2, "GONE": 1}
+    assert bench.report(run)["fates"] == {"RECOVERED": 2, "GONE": 1}
 
 
 def test_a_selection_by_reason_customer_key_or_limit_leaves_the_rest_alone(tmp_path):
@@ -179,15 +179,15 @@ def test_a_selection_by_reason_customer_key_or_limit_leaves_the_rest_alone(tmp_p
         ({"key": "aws/lambda/m/s/zzz"}, 0),
         ({"limit": 2}, 2),
     ]:
-        assert bench.report(bench.plan(**wanted)).selected == count, wanted
+        assert bench.report(bench.plan(**wanted))["selected"] == count, wanted
 
 
 def test_unreadable_objects_and_mere_ranges_are_left_out_and_named(tmp_path):
     objects = {"parked/x": {"odd": 1}, "aws/lambda/m/s/r": batch_object(None)}
     bench = Bench(tmp_path, objects)
     report = bench.report(bench.plan())
-    assert report.selected == 0
-    unreadable, only_range = report.left_out
+    assert report["selected"] == 0
+    unreadable, only_range = report["left_out"]
     assert "can't be read" in unreadable
     assert "--from-stream, 0.0 hours left" in only_range
 
@@ -208,7 +208,7 @@ def test_a_named_range_needs_no_object(tmp_path):
     bench.work(run)
     assert len(bench.published) == 1
     assert set(bench.s3.objects) == set(three_objects())
-    assert bench.report(run).fates == {"RECOVERED": 1}
+    assert bench.report(run)["fates"] == {"RECOVERED": 1}
     with bench.runs.open(run) as opened:
         assert opened.ledger.get(named.item_id) is not None
 
@@ -223,5 +223,5 @@ def test_a_range_that_is_trimmed_by_the_time_it_is_recovered_is_gone_with_the_se
 
     bench.read_range = trimmed
     bench.work(run)
-    assert bench.report(run).fates == {"GONE": 1}
+    assert bench.report(run)["fates"] == {"GONE": 1}
     assert set(bench.s3.objects) == set(objects)

@@ -86,16 +86,16 @@ def test_every_selected_item_is_in_the_report_with_one_fate(store, run):
         ended([{"id": "m-3", "end": "SENT"}]),
     )
     report = make_report(store.records(run.run_id))
-    assert report.fates == {
+    assert report["fates"] == {
         "waiting": 2,
         "SENT": 1,
         "send unconfirmed": 1,
         "send done": 1,
         "send failed": 1,
     }
-    assert sum(report.fates.values()) == report.selected == 6
-    assert report.by_reason == {"NotJson": report.fates}
-    assert report.status == "unfinished"
+    assert sum(report["fates"].values()) == report["selected"] == 6
+    assert report["by_reason"] == {"NotJson": report["fates"]}
+    assert report["status"] == "unfinished"
     left = [item_document(one) for one in run.ledger.items(State.FAILED)]
     page = html_page(report, meanings={}, good={"SENT"}, bad=left)
     assert "&lt;script&gt;" in page
@@ -145,4 +145,4 @@ def test_half_a_surrogate_pair_in_an_option_or_a_fact_spoils_no_journal(store):
     with store.open("last") as again:
         assert again.options == {"because": HALF}
         assert again.ledger.get("m-0").detail["why"] == HALF
-    assert make_report(store.records("last")).fates == {"DISCARDED": 1}
+    assert make_report(store.records("last"))["fates"] == {"DISCARDED": 1}
