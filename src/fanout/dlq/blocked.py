@@ -1,6 +1,6 @@
 """Who is blocked by whom, where a subscriber parks by customer; and how to unblock them."""
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -10,7 +10,6 @@ import typer
 from rich.markup import escape
 
 from event_consumer.parked_groups import ParkedGroupsTable
-from event_consumer.ports import Note
 from fanout.aws import AwsTarget
 from fanout.console import OUT, print_json, table, warn, working
 from fanout.dlq import selection as options
@@ -40,18 +39,6 @@ class Blocked:
     count: int
 
 
-def blocked_groups(notes: Iterable[tuple[str, Note]], in_dlq: Container[str]) -> list[Blocked]:
-    """Each group once. The notes of a group come together and in their order, as a scan does."""
-    groups = []
-    for name, of_group in groupby(notes, key=itemgetter(0)):
-        first, *rest = [note.message_id for _, note in of_group]
-        group = Blocked(
-            message_group=name, first=first, in_dlq=first in in_dlq, count=1 + len(rest)
-        )
-        groups.append(group)
-    return groups
-
-
 # The operation: unblock those who wait for a message that is gone
 
 
@@ -62,16 +49,11 @@ class DlqUnblock(DlqOperation):
     """
 
     command = "dlq blocked"
-
-    def __init__(
-        self, target: AwsTarget, subscription: Subscription, lost: Blocked | None = None
-    ) -> None:
-        super().__init__(target, subscription)
-        self.lost = lost
+    lost: Blocked | None = None
 
     def select(self, run: Run, selecting: Selecting) -> Nothing:  # noqa: ARG002 (it is one)
         """See `Operation.select`."""
-        lost = self._require_lost(run)
+        lost = self.require_lost(run.options["release"])
         run.select([{"id": lost.first, "reason": "Lost", "message_group": lost.message_group}])
         run.freeze(cut_off=clock())
         return Nothing()
@@ -88,7 +70,7 @@ class DlqUnblock(DlqOperation):
     def steps(self, run: Run) -> Callable[[Work], Ending]:
         """See `Operation.steps`. Raises: Refused: since it was planned, the message turned up."""
         if run.ledger.count(State.WAITING):
-            self._require_lost(run)
+            self.require_lost(run.options["release"])
         notes = _notes(self.target, self.subscription)
 
         def unblock(_: Work) -> Ending:
@@ -101,11 +83,28 @@ class DlqUnblock(DlqOperation):
 
         return unblock
 
-    def _require_lost(self, run: Run) -> Blocked:
-        """Ask anew in a resumed run: what was lost then may be back by now."""
+    def require_lost(self, name: str, hold_seconds: int = HOLD_SECONDS) -> Blocked:
+        """What it blocks; asked anew in a resumed run, as what was lost then may be back by now.
+
+        Raises: WrongUse, Refused: it blocks nobody, or it may still be somewhere.
+        """
+        if self.lost is not None:
+            return self.lost
+        subscription = self.subscription
+        groups, saw_all = _read(subscription, _notes(self.target, subscription), hold_seconds)
+        self.lost = next((group for group in groups if group.first == name), None)
         if self.lost is None:
-            notes = _notes(self.target, self.subscription)
-            self.lost = _require_lost(self.subscription, notes, run.options["release"])
+            raise WrongUse(f"{name} blocks nobody: see `dlq blocked` without --unblock.")
+        if self.lost.in_dlq:
+            raise Refused(
+                f"{name} is in the DLQ: replay it, or throw it away with "
+                f"`fanout dlq discard {subscription.subscriber.name} --message {name}`."
+            )
+        if not saw_all or subscription.queue.facts().depth.total:
+            raise Refused(
+                f"{name} may be in the queue, or hidden in the DLQ by somebody who reads it: try "
+                "again once the queue is empty."
+            )
         return self.lost
 
 
@@ -146,9 +145,9 @@ def blocked(
         return
     if not (because or "").strip():
         raise WrongUse("--because is missing: say why it is never handled, for the journal.")
-    lost = _require_lost(subscription, notes, unblock, hold_seconds)
+    operation = DlqUnblock(target, subscription)
+    operation.require_lost(unblock, hold_seconds)
     how = {"release": unblock, "because": because, "execute": execute}
-    operation = DlqUnblock(target, subscription, lost)
     begin(target, operation, how, runs_dir=runs_dir, as_json=as_json)
 
 
@@ -198,41 +197,21 @@ def _read(
 
     The notes are read first: a message that is parked meanwhile is then not missed.
     """
-    noted = list(notes.every())
+    noted, patience_seconds = list(notes.every()), hold_seconds + 5
     with (
         working("reading the DLQ"),
         Sweep(
-            subscription.dlq, hold_seconds=hold_seconds, patience_seconds=hold_seconds + 5
+            subscription.dlq, hold_seconds=hold_seconds, patience_seconds=patience_seconds
         ) as sweep,
     ):
         in_dlq = {message.first_delivery.message_id for message in sweep.messages()}
         saw_all = sweep.came_to_end
-    return blocked_groups(noted, in_dlq), saw_all
-
-
-def _require_lost(
-    subscription: Subscription,
-    notes: ParkedGroupsTable,
-    name: str,
-    hold_seconds: int = HOLD_SECONDS,
-) -> Blocked:
-    """Raises: WrongUse, Refused: it blocks nobody, or it may still be somewhere."""
-    groups, saw_all = _read(subscription, notes, hold_seconds)
-    for group in groups:
-        if group.first != name:
-            continue
-        if group.in_dlq:
-            raise Refused(
-                f"{name} is in the DLQ: replay it, or throw it away with "
-                f"`fanout dlq discard {subscription.subscriber.name} --message {name}`."
-            )
-        if not saw_all or subscription.queue.facts().depth.total:
-            raise Refused(
-                f"{name} may be in the queue, or hidden in the DLQ by somebody who reads it: try "
-                "again once the queue is empty."
-            )
-        return group
-    raise WrongUse(f"{name} blocks nobody: see `dlq blocked` without --unblock.")
+    groups = []
+    for name, of_group in groupby(noted, key=itemgetter(0)):  # the notes come group by group
+        first, *rest = [note.message_id for _, note in of_group]
+        found, count = first in in_dlq, 1 + len(rest)
+        groups.append(Blocked(message_group=name, first=first, in_dlq=found, count=count))
+    return groups, saw_all
 
 
 def _show(groups: list[Blocked], *, as_json: bool) -> None:

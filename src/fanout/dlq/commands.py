@@ -26,13 +26,6 @@ from fanout.dlq.replay import (
     DlqReplay,
     require_function,
 )
-from fanout.dlq.selection import (
-    Conditions,
-    DiscardConditions,
-    RunOptions,
-    Selection,
-    what_was_not_seen,
-)
 from fanout.errors import ExitCode, Found, WrongUse
 from fanout.runs.journal import write_lines
 from fanout.runs.operation import begin
@@ -57,7 +50,7 @@ def replay(
             "the true outcome of each message."
         ),
     ] = "queue",
-    conditions: Conditions,
+    conditions: options.Conditions,
     canary: options.Canary = 0,
     failure_rate_max: Annotated[
         float, typer.Option(min=0, max=1, help="Stop when more than this part of them fails.")
@@ -70,7 +63,7 @@ def replay(
             help="Also what this version's contract can't read, for a consumer that is newer.",
         ),
     ] = False,
-    run: RunOptions,
+    run: options.RunOptions,
 ) -> None:
     """Bring dead messages back: plan first, and with --execute do it.
 
@@ -103,14 +96,14 @@ def discard(
     because: Annotated[
         str | None, typer.Option(help="Why they are discarded; the journal keeps it.")
     ] = None,
-    conditions: DiscardConditions,
+    conditions: options.DiscardConditions,
     old_because: Annotated[str | None, typer.Option("--reason", hidden=True)] = None,
     everything: Annotated[bool, typer.Option("--all", help="All that is dead.")] = False,
     to: Annotated[
         Path | None,
         typer.Option("--to", help="The file to write them to; next to the journal if left out."),
     ] = None,
-    run: RunOptions,
+    run: options.RunOptions,
 ) -> None:
     """Discard dead messages: write them to a file, then delete them from the DLQ.
 
@@ -158,7 +151,7 @@ def edit(
     context: typer.Context,
     subscriber: options.SubscriberName,
     *,
-    conditions: Conditions,
+    conditions: options.Conditions,
     patch: Annotated[
         Path | None, typer.Option("--patch", help="A JSON Patch (RFC 6902) of the document.")
     ] = None,
@@ -167,7 +160,7 @@ def edit(
     ] = False,
     canary: options.Canary = 0,
     watch: options.Watch = "15s",
-    run: RunOptions,
+    run: options.RunOptions,
 ) -> None:
     """Change dead messages and send them: plan first, and with --execute do it.
 
@@ -199,7 +192,7 @@ def edit(
     begin(target, operation, how, runs_dir=run.runs_dir, as_json=run.as_json)
 
 
-def _first(subscription: Subscription, wanted: Selection, hold_seconds: int) -> DeadMessage:
+def _first(subscription: Subscription, wanted: options.Selection, hold_seconds: int) -> DeadMessage:
     """Raises: Found where no dead message matches."""
     with Sweep(subscription.dlq, hold_seconds=hold_seconds) as sweep:
         for message in _matching(sweep, subscription, wanted):
@@ -225,7 +218,7 @@ def export(
     subscriber: options.SubscriberName,
     *,
     to: Annotated[Path, typer.Option("--to", help="A new file, of JSON Lines.")],
-    conditions: Conditions,
+    conditions: options.Conditions,
     hold: options.Hold = options.HOLD_DEFAULT,
     as_json: Json = False,
 ) -> None:
@@ -256,7 +249,7 @@ def export(
                 raise KeyboardInterrupt
 
         count = write_lines(to, lines())
-        remarks = what_was_not_seen(facts, sweep.seen)
+        remarks = options.what_was_not_seen(facts, sweep.seen)
     for remark in remarks:
         warn(remark)
     if as_json:
@@ -292,7 +285,9 @@ def import_(
     begin(target, DlqImport(target, subscription), how, runs_dir=runs_dir, as_json=as_json)
 
 
-def _matching(sweep: Sweep, subscription: Subscription, wanted: Selection) -> Iterator[DeadMessage]:
+def _matching(
+    sweep: Sweep, subscription: Subscription, wanted: options.Selection
+) -> Iterator[DeadMessage]:
     for message in sweep.messages():
         if wanted.matches(message, diagnose(message, subscription.reader)):
             yield message

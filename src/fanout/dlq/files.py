@@ -10,7 +10,6 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 from fanout.errors import WrongUse
 from fanout.runs.journal import MALFORMED, PRIVATE_MODE, file_refusal, sync_folder
@@ -31,7 +30,7 @@ class ExportFile:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_MODE), "r+b") as file:
-                file.truncate(_whole_lines(file))
+                file.truncate(sum(len(line) for line in file if line.endswith(b"\n")))
             sync_folder(path.parent)
         except OSError as error:
             raise file_refusal(path, error) from None
@@ -61,7 +60,14 @@ def read(path: Path) -> Iterator[DeadMessage]:
     try:
         with path.open(encoding="utf-8") as file:
             for number, line in enumerate(file, start=1):
-                yield _read_line(path, number, line)
+                try:
+                    message = from_line(json.loads(line))
+                except MALFORMED as error:
+                    raise WrongUse(
+                        f"{path}, line {number}, is no exported message ({type(error).__name__}): "
+                        "expected what `fanout dlq export` writes."
+                    ) from None
+                yield message
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is no UTF-8 text"
         raise WrongUse(f"{path} can't be read: {why}.") from None
@@ -74,21 +80,3 @@ def checksum(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise WrongUse(f"{path} can't be read: {error.strerror}.") from None
-
-
-# Private functions
-
-
-def _whole_lines(file: BinaryIO) -> int:
-    """The length of the file without a torn last line, in bytes."""
-    return sum(len(line) for line in file if line.endswith(b"\n"))
-
-
-def _read_line(path: Path, number: int, line: str) -> DeadMessage:
-    try:
-        return from_line(json.loads(line))
-    except MALFORMED as error:
-        raise WrongUse(
-            f"{path}, line {number}, is no exported message ({type(error).__name__}): expected "
-            "what `fanout dlq export` writes."
-        ) from None

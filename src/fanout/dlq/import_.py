@@ -6,6 +6,7 @@ keeps. A file that holds a message twice (a discard that crashed writes such) ha
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from fanout.dlq.replay import WINDOW_MAX, DlqOperation, Score
 from fanout.dlq.steps import IMPORTED, SEND, ThroughQueue, sending
 from fanout.errors import WrongUse
 from fanout.runs.journal import clock, done, ended
-from fanout.runs.ledger import Item, State
+from fanout.runs.ledger import State
 from fanout.runs.operation import Ending, Nothing, Plan, Selecting, Work
 from fanout.runs.store import Run
 from fanout.sqs.message import REPLAYED, DeadMessage
@@ -62,16 +63,11 @@ class DlqImport(DlqOperation):
                 f"{path} was changed since the run was planned: bring it back, or import it as it "
                 "is now in a new run, which would send again what this run has sent."
             )
-
-        def send_all(work: Work) -> Ending:
-            self._send_all(run, path, work)
-            return Ending()
-
-        return send_all
+        return partial(self._send_all, run, path)
 
     # Private functions
 
-    def _send_all(self, run: Run, path: Path, work: Work) -> None:
+    def _send_all(self, run: Run, path: Path, work: Work) -> Ending:
         to_queue = run.options["through"] == TO_QUEUE
         destination = self.subscription.queue if to_queue else self.subscription.dlq
         facts = destination.facts()
@@ -82,7 +78,7 @@ class DlqImport(DlqOperation):
         for window in _windows(run, path, score):
             for batch in mover.batches(window):
                 if work.stop():
-                    return
+                    return Ending()
                 messages = [dead for dead in batch if dead.group_id not in blocked_groups]
                 if not messages:
                     continue
@@ -96,27 +92,23 @@ class DlqImport(DlqOperation):
                         dead.group_id for dead in messages if dead.message_id in failed
                     )
                 work.progress(score.handled, score.failed)
+        return Ending()
 
 
 def _windows(run: Run, path: Path, score: Score) -> Iterator[list[DeadMessage]]:
+    """What is left to be sent; of what was sent before a crash that only has to be said."""
     window: dict[str, DeadMessage] = {}
     for message in export_file.read(path):
         item = run.ledger.get(message.message_id)
-        if item is not None and _is_left(run, item, score):
+        if item is not None and item.state is State.DID:
+            run.record(ended([{**item.detail, "id": item.id, "end": IMPORTED}]))
+            score.well += 1
+        elif item is not None and item.state is not State.ENDED:
             window.setdefault(message.message_id, message)
         if len(window) == WINDOW_MAX:
             yield list(window.values())
             window = {}
     yield list(window.values())
-
-
-def _is_left(run: Run, item: Item, score: Score) -> bool:
-    """What was sent before a crash only has to be said."""
-    if item.state is State.DID:
-        run.record(ended([{**item.detail, "id": item.id, "end": IMPORTED}]))
-        score.well += 1
-        return False
-    return item.state is not State.ENDED
 
 
 def _send(run: Run, mover: ThroughQueue, messages: list[DeadMessage]) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from datetime import UTC, datetime
+from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -26,6 +27,8 @@ from fanout.sqs.queue import QueueFacts
 from fanout.sqs.scan import HOLD_SECONDS, HOLD_SECONDS_MIN
 from fanout.sqs.subscription import Subscription
 from fanout.text import instant_or_age
+
+_INSTANTS = {"before", "after"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,43 +51,38 @@ class Selection:
 
     def __post_init__(self) -> None:
         """Raises: WrongUse where `where` is no JMESPath expression."""
-        if self.where is not None:
-            try:
-                jmespath.compile(self.where)
-            except JMESPathError as error:
-                raise WrongUse(
-                    f"--where {self.where!r} is no JMESPath expression: {error}"
-                ) from None
+        try:
+            jmespath.compile("@" if self.where is None else self.where)
+        except JMESPathError as error:
+            raise WrongUse(f"--where {self.where!r} is no JMESPath expression: {error}") from None
 
     def matches(self, message: DeadMessage, diagnosis: Diagnosis) -> bool:
         """Whether a message is meant."""
         died_at = dead_since(message)
         return (
-            (self.cause is None or diagnosis.cause.key == self.cause)
-            and (self.customer is None or diagnosis.customer_id == self.customer)
-            and (self.reason is None or diagnosis.cause.code == self.reason)
-            and (self.version is None or diagnosis.version == self.version)
+            self.cause in {None, diagnosis.cause.key}
+            and self.customer in {None, diagnosis.customer_id}
+            and self.reason in {None, diagnosis.cause.code}
+            and self.version in {None, diagnosis.version}
             and (self.before is None or died_at < self.before)
             and (self.after is None or died_at > self.after)
-            and (self.message_id is None or self.message_id in _ids(message))
+            and self.message_id in {None, message.message_id, message.first_delivery.message_id}
             and (self.where is None or _is_true(self.where, facts(message, diagnosis)))
         )
 
     def to_document(self) -> dict[str, Any]:
         """The conditions that were set, as a journal keeps them."""
-        document = asdict(self)
-        for name in ("before", "after"):
-            document[name] = document[name] and to_wire(document[name])
-        return {name: value for name, value in document.items() if value is not None}
+        return {
+            name: to_wire(value) if isinstance(value, datetime) else value
+            for name, value in asdict(self).items()
+            if value is not None
+        }
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
         """Read what `to_document` wrote."""
-        fields = dict(document)
-        for name in ("before", "after"):
-            if name in fields:
-                fields[name] = from_wire(fields[name])
-        return cls(**fields)
+        instants = {name: from_wire(document[name]) for name in document.keys() & _INSTANTS}
+        return cls(**{**document, **instants})
 
 
 def facts(message: DeadMessage, diagnosis: Diagnosis) -> dict[str, Any]:
@@ -132,17 +130,12 @@ def what_was_not_seen(facts: QueueFacts, seen: int) -> list[str]:
             f"{facts.depth.in_flight:,} are hidden just now: somebody else is reading them, or was "
             "killed while reading; they show up within a minute of that."
         )
-    missing = facts.depth.waiting - seen
-    if missing > 0 and not facts.fifo:
+    if facts.depth.waiting > seen and not facts.fifo:
         remarks.append(
             f"{seen:,} of about {facts.depth.waiting:,} were read; SQS hides at most 120,000 of a "
             "queue at a time, and its own count is approximate. Repeat the command for the rest."
         )
     return remarks
-
-
-def _ids(message: DeadMessage) -> tuple[str, str]:
-    return message.message_id, message.first_delivery.message_id
 
 
 def _is_true(expression: str, facts: dict[str, Any]) -> bool:
@@ -347,14 +340,12 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
     groups: dict[str, Any] = {
         name: option.annotation for name, option in own.items() if is_dataclass(option.annotation)
     }
-    parameters = [
-        inner
-        for name, option in own.items()
-        for inner in (
-            inspect.signature(groups[name]).parameters.values() if name in groups else [option]
-        )
-    ]
+    parameters: list[inspect.Parameter] = []
+    for name, option in own.items():
+        group = inspect.signature(groups[name]).parameters.values() if name in groups else [option]
+        parameters += group
 
+    @wraps(command)
     def decorated(*arguments: Any, **given: Any) -> None:
         for name, group in groups.items():
             given[name] = group(**{option.name: given.pop(option.name) for option in fields(group)})
@@ -362,5 +353,4 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
 
     decorated.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # for typer
     decorated.__annotations__ = {option.name: option.annotation for option in parameters}
-    decorated.__doc__, decorated.__name__ = command.__doc__, command.__name__
     return decorated
