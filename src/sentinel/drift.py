@@ -17,11 +17,9 @@ from sentinel.pace import Pace, Stopping
 from sentinel.snapshots import Item, Snapshot, Unreadable
 from sentinel.table import KEYS_MAX, AccountsTable, Page
 
-SEGMENT_ITEMS = 50
-"""About how many items a segment has when a sample is drawn."""
+SEGMENT_ITEMS = 50  # about how many items a segment has when a sample is drawn
 SEGMENTS_MAX = 100_000
-PAGE_SIZE = 1_000
-"""Items read at a time; they are looked up on the other side `KEYS_MAX` at a time."""
+PAGE_SIZE = 1_000  # items read at a time; they are looked up on the other side `KEYS_MAX` at a time
 ROUNDS_MAX = 10
 _COLUMNS = ", ".join(each.name for each in fields(Difference))
 _T = TypeVar("_T")

@@ -14,12 +14,9 @@ T = TypeVar("T")
 class Severity(StrEnum):
     """How bad a finding is; in the order in which they are shown."""
 
-    WRONG = "wrong"
-    """Something is lost, late or will be: act."""
-    WARNING = "warning"
-    """It works, but one more fault would hurt."""
-    NOTE = "note"
-    """Nothing is wrong; a person should know."""
+    WRONG = "wrong"  # something is lost, late or will be: act
+    WARNING = "warning"  # it works, but one more fault would hurt
+    NOTE = "note"  # nothing is wrong; a person should know
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,8 +34,7 @@ from sentinel.findings import Asking, Finding, Severity, worst_first
 from sentinel.pace import Pace
 from sentinel.table import find_accounts
 
-INTERVAL_SECONDS: Final = 300
-"""How often it runs; both templates' schedules say the same."""
+INTERVAL_SECONDS: Final = 300  # how often it runs; both templates' schedules say the same
 COMPARE_SECONDS: Final = 900
 """How often a run compares a slice too. The others end within seconds, so that a wrong setting
 raises its alarm within 15 minutes, while no two runs read a table at once."""

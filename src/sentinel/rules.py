@@ -40,8 +40,7 @@ _REPORTS = "ReportBatchItemFailures"
 _VISIBILITY_PER_TIMEOUT = 6
 """As Lambda's guide asks ("Using Lambda with Amazon SQS"), or a second worker gets the message."""
 PUBLISHER = "publisher"
-MISSING = "Missing"
-"""The `State` of a mapping or a pipe that does not exist."""
+MISSING = "Missing"  # the `State` of a mapping or a pipe that does not exist
 _RUNS = {"CREATING", "ENABLED", "ENABLING", "RUNNING", "STARTING", "UPDATING"}
 Answer = Mapping[str, Any]
 

@@ -13,8 +13,7 @@ from publisher.stream_records import StreamRecord
 from publisher.transitions import NoTransition, detect
 from sentinel.discovery import Publisher, table_rules
 
-Item = Mapping[str, Any]
-"""An item or a key in DynamoDB's own notation."""
+Item = Mapping[str, Any]  # an item or a key in DynamoDB's own notation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,15 +18,13 @@ from sentinel.errors import NotComparable, Refused, WrongUse
 from sentinel.pace import Pace
 from sentinel.snapshots import Item, ItemReader, Snapshot, Unreadable
 
-KEYS_MAX = 100
-"""Keys in one BatchGetItem."""
+KEYS_MAX = 100  # keys in one BatchGetItem
 LONGEST_READ_SECONDS = 3.0
 """How long a read may have taken to be dated: by so much, and the second that `Date` is rounded
 down by, it may claim to be earlier than it was. Both lie within the guard's `CLOCK_TOLERANCE` of
 five seconds, and leave one for clocks that are not in lockstep.
 """
-_UNIT_BYTES = 4096
-"""What a consistent read of one item takes for one read capacity unit."""
+_UNIT_BYTES = 4096  # what a consistent read of one item takes for one read capacity unit
 _ROUNDS_MAX = 12
 _PAUSE_MAX_SECONDS = 5.0
 _READS_MAX = 5

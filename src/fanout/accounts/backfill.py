@@ -46,8 +46,7 @@ SEGMENTS_MAX = 64
 READ_UNITS_DEFAULT = 100.0
 PAGE_SIZE_DEFAULT = 500
 DEPTH_MAX_DEFAULT = 10_000
-UNIT_BYTES = 4096
-"""One strongly consistent read of up to 4 KB consumes one read capacity unit."""
+UNIT_BYTES = 4096  # one strongly consistent read of up to 4 KB consumes one read capacity unit
 FILTER_DELAY_SECONDS = 900.0
 """SNS applies a new or changed filter policy within 15 minutes.
 
@@ -504,7 +503,14 @@ def backfill(
     """
     target: AwsTarget = context.obj
     if resume is not None:
-        _resume(target, subscriber, resume, runs_dir, execute=execute, as_json=as_json)
+        warn(
+            "`fanout backfill --resume` is `fanout runs resume` now: it goes with the next release."
+        )
+        store = run_store(target, runs_dir)
+        stored = store.find(resume, of=COMMAND)
+        if stored.fields["subject"]["subscriber"] != subscriber:
+            raise WrongUse(f"Run {resume!r} is no backfill of {subscriber}: name one that is.")
+        engine.resume(target, Backfill, store, stored.run_id, execute=execute, as_json=as_json)
         return
     options: dict[str, Any] = {
         "segments": segments,
@@ -517,21 +523,3 @@ def backfill(
     operation = Backfill.of(target, subscriber, **options)
     options |= {"execute": execute}
     engine.begin(target, operation, options, runs_dir=runs_dir, as_json=as_json)
-
-
-def _resume(
-    target: AwsTarget,
-    subscriber: str,
-    name: str,
-    runs_dir: RunsDir,
-    *,
-    execute: bool,
-    as_json: bool,
-) -> None:
-    """`--resume RUN`, the old spelling of `fanout runs resume RUN`, for one release."""
-    warn("`fanout backfill --resume` is `fanout runs resume` now, and goes with the next release.")
-    store = run_store(target, runs_dir)
-    stored = store.find(name, of=COMMAND)
-    if stored.fields["subject"]["subscriber"] != subscriber:
-        raise WrongUse(f"Run {name!r} is no backfill of {subscriber}: name one that is.")
-    engine.resume(target, Backfill, store, stored.run_id, execute=execute, as_json=as_json)

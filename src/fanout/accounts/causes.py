@@ -17,8 +17,7 @@ from sentinel.compare import Drift
 from sentinel.drift import DifferenceStore
 
 MESSAGES_MAX = 100_000
-OBJECTS_MAX = 10_000
-"""How many objects of each kind are read at most, the earliest keys first."""
+OBJECTS_MAX = 10_000  # how many objects of each kind are read at most, the earliest keys first
 _BY = {Kind.PARKED: "parked by the publisher", Kind.BATCH: "given up by the stream mapping"}
 _NOT_THE_BUS = frozenset({Drift.CHANGED_BY_HAND, Drift.AHEAD})
 """Kinds that no undelivered event explains."""

@@ -46,8 +46,7 @@ STEP = "repair"
 BATCH = 10
 GRACE_DEFAULT_SECONDS = 60.0
 VERIFY_MIN_SECONDS = 10.0
-EXAMPLES_MAX = 100
-"""How many customers are named in a document; a table names the first 20 of them."""
+EXAMPLES_MAX = 100  # how many customers are named in a document; a table names the first 20 of them
 ROWS_MAX = 20
 _POLL_SECONDS = 0.5
 

@@ -30,8 +30,7 @@ from sentinel.discovery import list_subscribers
 # `fanout dlq list`
 
 
-SAMPLE_MAX = 50
-"""Messages of a DLQ that are read for the oldest one's age."""
+SAMPLE_MAX = 50  # messages of a DLQ that are read for the oldest one's age
 _SAMPLE_HOLD_SECONDS = 10
 
 

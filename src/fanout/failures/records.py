@@ -32,12 +32,9 @@ Record = dict[str, Any]
 class Kind(StrEnum):
     """Who put an object there."""
 
-    PARKED = "parked"
-    """The publisher: one record."""
-    BATCH = "batch"
-    """Lambda: a batch that it gave up."""
-    RANGE = "range"
-    """Nobody: a range of the stream that a person named."""
+    PARKED = "parked"  # the publisher: one record
+    BATCH = "batch"  # Lambda: a batch that it gave up
+    RANGE = "range"  # nobody: a range of the stream that a person named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

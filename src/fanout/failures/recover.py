@@ -49,8 +49,7 @@ from fanout.runs.store import Run
 from publisher import attribute_values
 from publisher.transitions import TableRules, is_customer, known_status
 
-PUBLISH, MOVE = "publish", "move"
-"""The steps."""
+PUBLISH, MOVE = "publish", "move"  # the steps
 RECOVERED, DISCARDED, GONE = "RECOVERED", "DISCARDED", "GONE"
 WORDS = Words(
     good=frozenset({RECOVERED, DISCARDED}),

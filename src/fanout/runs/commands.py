@@ -26,8 +26,7 @@ from fanout.runs.report import LISTED_MAX, html_page, item_document, make_report
 from fanout.runs.store import StoredRun
 from fanout.text import moment
 
-OPERATIONS: Final = "fanout.operations"
-"""Where in the context's `meta` the operations are."""
+OPERATIONS: Final = "fanout.operations"  # where in the context's `meta` the operations are
 Of = Annotated[
     str, typer.Option("--of", help="Only runs of this command or group, such as `dlq replay`.")
 ]

@@ -30,10 +30,8 @@ def clock() -> datetime:
     return datetime.now(UTC)
 
 
-FORMAT = 1
-"""Version of the lines; a reader refuses a newer one."""
-PRIVATE_MODE = 0o600
-"""Of a file that holds messages, as an edit's journal does."""
+FORMAT = 1  # version of the lines; a reader refuses a newer one
+PRIVATE_MODE = 0o600  # of a file that holds messages, as an edit's journal does
 MALFORMED = (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError)
 """What reading a line of somebody else's JSON may raise."""
 _SAID_LENGTH_MAX = 200

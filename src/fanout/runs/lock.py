@@ -29,8 +29,7 @@ from fanout.runs.store import Operator
 LOCK_SECONDS = 120
 """How long a lock holds after its last extension: what a crash costs the next operator."""
 EXTEND_SECONDS = 20
-GRACE_SECONDS = 10
-"""Clocks of two machines differ; an expired lock is believed a little longer."""
+GRACE_SECONDS = 10  # clocks of two machines differ; an expired lock is believed a little longer
 _DIGITS = 6
 
 

@@ -61,10 +61,8 @@ class Stopping:
 # Hold a scan back while the subscriber's queue is long, as live changes wait behind snapshots
 
 
-LOOK_SECONDS = 1.0
-"""How often the queue is looked at while it is too long."""
-STALLED_SECONDS = 900.0
-"""For so long the queue may be too long and not get any shorter."""
+LOOK_SECONDS = 1.0  # how often the queue is looked at while it is too long
+STALLED_SECONDS = 900.0  # for so long the queue may be too long and not get any shorter
 
 
 @dataclass(kw_only=True)

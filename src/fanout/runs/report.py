@@ -11,8 +11,7 @@ from fanout.runs.journal import Record
 from fanout.runs.ledger import Item, Ledger, fate
 from fanout.text import templates
 
-LISTED_MAX = 1000
-"""Items that the page lists one by one."""
+LISTED_MAX = 1000  # items that the page lists one by one
 
 
 def report_of(ledger: Ledger) -> dict[str, Any]:

@@ -59,8 +59,7 @@ def find_operator(target: AwsTarget) -> Operator:
 # A run at work: every line goes to its journal first, and then into its ledger
 
 
-SELECTED_PER_LINE = 500
-"""Ids in one line of the selection: one flush to the disk for that many."""
+SELECTED_PER_LINE = 500  # ids in one line of the selection: one flush to the disk for that many
 
 
 class Run:
@@ -142,12 +141,10 @@ class Run:
         self.ledger.close()
 
 
-_SECOND_LENGTH = len("20261126-142433")
-"""A run's id begins with the second in which it was made."""
+_SECOND_LENGTH = len("20261126-142433")  # a run's id begins with the second in which it was made
 _SUFFIX = ".jsonl"
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
-LAST = "last"
-"""Names the newest run wherever a run id is asked for."""
+LAST = "last"  # names the newest run wherever a run id is asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

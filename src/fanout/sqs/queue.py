@@ -15,8 +15,7 @@ from fanout.overlap import overlap
 from fanout.sqs.message import DeadMessage, attributes_size_bytes, from_received
 
 _LOOK_BACK = timedelta(hours=1)
-BATCH_MAX = 10
-"""Entries in one call of an SQS batch API, and messages in one ReceiveMessage."""
+BATCH_MAX = 10  # entries in one call of an SQS batch API, and messages in one ReceiveMessage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -111,8 +111,7 @@ class HeldMessages:
         self._base.close()
 
 
-HOLD_SECONDS = 45
-"""How long a message stays hidden after a kill; the promise is a minute at most."""
+HOLD_SECONDS = 45  # how long a message stays hidden after a kill; the promise is a minute at most
 HOLD_SECONDS_MIN = 5
 """A thorough receive takes a second, in which nothing may show up again that is held."""
 HELD_MAX = 100_000

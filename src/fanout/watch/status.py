@@ -57,14 +57,11 @@ from sentinel.examination import Examination
 from sentinel.findings import Asking, Finding, Severity, worst_first
 from sentinel.rules import PUBLISHER, MappingFacts, check_switch
 
-FAILURES_MAX = 1_000
-"""Objects of each kind that are counted in the failure store."""
-LATE_SECONDS = 300
-"""Older than this, what waits is late, as the alarms have it by default."""
+FAILURES_MAX = 1_000  # objects of each kind that are counted in the failure store
+LATE_SECONDS = 300  # older than this, what waits is late, as the alarms have it by default
 _WATCH_SECONDS = 5
 _READERS = 8
-_PROBLEM = "PROBLEM"
-"""How Lambda's `LastProcessingResult` begins where it is none."""
+_PROBLEM = "PROBLEM"  # how Lambda's `LastProcessingResult` begins where it is none
 _PAGES = "docs/runbooks"
 
 # What is known

@@ -26,8 +26,7 @@ from sentinel.discovery import Bus, deliveries, find_bus, find_subscriber
 
 _TARGET = "tail"
 _WAIT_SECONDS = 5
-_ABANDONED_SECONDS = 3_600
-"""So old a queue of a tail that was killed is removed by the next one."""
+_ABANDONED_SECONDS = 3_600  # so old a queue of a tail that was killed is removed by the next one
 _KEPT_SECONDS = 300
 _SETTLE_SECONDS = 2.0
 """After the end of a subscription, in which a delivery under way still finds its queue: a failed

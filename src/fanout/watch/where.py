@@ -48,10 +48,8 @@ from sentinel.discovery import Subscriber, list_subscribers
 from sentinel.snapshots import Snapshot, Unreadable
 from sentinel.table import find_accounts
 
-RECORDS_MAX = 200_000
-"""Of the whole stream, which holds a day of everybody's changes."""
-DEAD_MAX = 10_000
-"""Messages of a DLQ."""
+RECORDS_MAX = 200_000  # of the whole stream, which holds a day of everybody's changes
+DEAD_MAX = 10_000  # messages of a DLQ
 _EMPTY_PAGES_MAX = 5
 """In a row, of a shard that is still written to: GetRecords may answer some before the data."""
 _HOLD_SECONDS = 10
