@@ -89,10 +89,8 @@ Rule = Callable[[CustomerStatusChanged], Mapping[str, str]]
 class Expectation:
     """What a subscriber's table has to agree with.
 
-    Args:
-        followed: the statuses that the subscriber follows.
-        rule: its business rule, None: its own attributes are not compared.
-        newest: whether it reads the newest version; version 1 knows no `REMOVED`.
+    Without a `rule` the subscriber's own attributes are not compared. `newest`: whether it reads
+    the newest version; version 1 knows no `REMOVED`.
     """
 
     followed: frozenset[Status]
@@ -261,9 +259,7 @@ class _Unknown:
 def outcomes(rule: Rule, known: Mapping[str, Any]) -> Iterator[Mapping[str, Any] | None]:
     """Each thing that the rule may return; None, or a value None, where that can be anything.
 
-    Args:
-        rule: a function of its argument alone.
-        known: fields of the event; all that a row keeps has to be there.
+    `known` are fields of the event; all that a row keeps has to be there.
     """
     unknown = {name: choices for name, choices in _CHOICES.items() if name not in known}
     left = PATHS_MAX
@@ -341,19 +337,20 @@ class SubscriberRows(Protocol):
         ...
 
 
+@dataclass
 class GuardedTableRows:
-    """`SubscriberRows` of a table whose rows the order guard keeps.
+    """`SubscriberRows` of a table whose rows the order guard keeps, by `customer_id`.
 
-    Args:
-        client: a boto3 DynamoDB client.
-        facts: of the table; its partition key is `customer_id`.
-        own: the names of the subscriber's own attributes that matter.
+    `own` are the names of the subscriber's own attributes that matter.
     """
 
-    def __init__(self, client: Any, facts: TableFacts, own: Sequence[str]) -> None:
-        self.facts = facts
-        self._own = tuple(own)
-        self._table = ConsistentTable(client, facts, [*sorted(GUARD_ATTRIBUTES), *own])
+    client: Any
+    facts: TableFacts
+    own: Sequence[str]
+
+    def __post_init__(self) -> None:
+        attributes = [*sorted(GUARD_ATTRIBUTES), *self.own]
+        self._table = ConsistentTable(self.client, self.facts, attributes)
 
     def page(
         self, segment: int, segments: int, *, start: Item | None, limit: int
@@ -384,7 +381,7 @@ class GuardedTableRows:
             row=row,
             has_sequence="sequence" in item,
             status=item.get("status", {}).get("S"),
-            own={name: item.get(name, {}).get("S") for name in self._own},
+            own={name: item.get(name, {}).get("S") for name in self.own},
             raw=json.dumps(item, sort_keys=True, default=str),
             event=event,
         )

@@ -101,8 +101,7 @@ class Sides:
     ) -> tuple[dict[str, StoredRow], dict[str, Snapshot | Unreadable], datetime]:
         """At most 100 customers: the rows first, so that Accounts is at least as new.
 
-        Returns:
-            The rows, the customers, and an instant at or before the reads of Accounts.
+        The instant is at or before the reads of Accounts.
         """
         rows = self.rows.lookup(customer_ids)
         accounts, read_at = self.accounts.lookup(customer_ids)

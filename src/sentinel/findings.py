@@ -21,13 +21,9 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that a person should know.
+    """One thing that a person should know about a subject: the publisher, a subscriber, an alarm.
 
-    Attributes:
-        subject: what it is about: the publisher, a subscriber, an alarm.
-        what: what is the case, in one sentence.
-        harm: what follows from it; "" where the sentence says so.
-        fix: what to do, or to type.
+    `what` is one sentence; `harm` follows from it ("": the sentence says so); `fix`: what to do.
     """
 
     severity: Severity

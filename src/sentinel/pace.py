@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 from typing import Protocol
 
 LEAD_SECONDS = 15
@@ -21,52 +22,45 @@ class Stopping(Protocol):
         ...
 
 
+@dataclass
 class Pace:
     """No more than so many items, or read capacity units, a second; threads may share it.
 
     The price of a call may be known only from its answer: `take` nothing before it, and say
     afterwards what was `spent`. So the rate holds on average, and one call per thread may run
-    ahead of it.
-
-    Args:
-        per_second: None: as fast as it goes.
-        wait: sleeps that many seconds, or less if there is a reason to stop.
+    ahead of it. `wait` sleeps that many seconds, or less if there is a reason to stop.
     """
 
-    def __init__(
-        self,
-        per_second: float | None,
-        *,
-        wait: Callable[[float], object],
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._per_second = per_second
-        self._wait = wait
-        self._monotonic = monotonic
+    per_second: float | None
+    _: KW_ONLY
+    wait: Callable[[float], object]
+    monotonic: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
         self._lock = threading.Lock()
-        self._paid_at = monotonic()
+        self._paid_at = self.monotonic()
 
     def take(self, count: float = 0) -> None:
         """Wait until what was spent before is paid off, and spend this."""
-        if (seconds := self._paid_at - self._monotonic()) > 0:
-            self._wait(seconds)
+        if (seconds := self._paid_at - self.monotonic()) > 0:
+            self.wait(seconds)
         self.spent(count)
 
     def spent(self, count: float) -> None:
         """Note what was done, or what a call consumed."""
-        if self._per_second is None:
+        if self.per_second is None:
             return
         with self._lock:
-            self._paid_at = max(self._paid_at, self._monotonic()) + count / self._per_second
+            self._paid_at = max(self._paid_at, self.monotonic()) + count / self.per_second
 
     def at_once(self, most: int) -> int:
         """How many go in one step, so that a step is no more than a second's share: 1 to `most`."""
-        if self._per_second is None:
+        if self.per_second is None:
             return most
-        return max(1, min(most, int(self._per_second)))
+        return max(1, min(most, int(self.per_second)))
 
     def ahead(self, most: int) -> int:
         """How many messages to take from the DLQ at a time: 1 to `most`."""
-        if self._per_second is None:
+        if self.per_second is None:
             return most
-        return max(1, min(most, int(self._per_second * LEAD_SECONDS)))
+        return max(1, min(most, int(self.per_second * LEAD_SECONDS)))

@@ -91,11 +91,7 @@ class Until:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sentinel:
-    """Checks a deployment and compares its tables, slice by slice.
-
-    Attributes:
-        sleep: waits so many seconds.
-    """
+    """Checks a deployment and compares its tables, slice by slice."""
 
     target: Target
     compare_hours: int
@@ -106,10 +102,7 @@ class Sentinel:
     def run(self, scheduled: datetime, deadlines: Deadlines) -> Run:
         """Check everything, and compare the slice that is due, if one is.
 
-        Args:
-            scheduled: when the run was to start.
-            deadlines: `work` is for comparing, `parking` for reading again what differs.
-
+        Of the deadlines `work` is for comparing, `parking` for reading again what differs.
         Raises: WrongUse: nothing is deployed under this prefix.
         """
         made = Run(slice=due(scheduled, self.compare_hours))

@@ -177,25 +177,19 @@ def page_of(answer: Answer, records: Iterable[T | None]) -> Page[T]:
 # Customers, each with the time at which it was read
 
 
+@dataclass
 class AccountsTable:
-    """Reads customers.
+    """Reads customers; `pace` is of look-ups, where a key costs as much as an average item."""
 
-    Args:
-        client: a boto3 DynamoDB client.
-        facts: of the table; see `describe`.
-        reader: reads the items.
-        pace: of look-ups, where a key costs what an item of average size does.
-    """
+    client: Any
+    facts: TableFacts
+    reader: ItemReader
+    pace: Pace | None = None
 
-    def __init__(
-        self, client: Any, facts: TableFacts, reader: ItemReader, pace: Pace | None = None
-    ) -> None:
-        self.facts = facts
-        self._pace = pace
-        average = facts.size_bytes / max(1, facts.item_count)
+    def __post_init__(self) -> None:
+        average = self.facts.size_bytes / max(1, self.facts.item_count)
         self._units_per_key = max(1, ceil(average / _UNIT_BYTES))
-        self._table = ConsistentTable(client, facts, reader.attributes)
-        self._reader = reader
+        self._table = ConsistentTable(self.client, self.facts, self.reader.attributes)
 
     def page(
         self, segment: int, segments: int, *, start: Item | None, limit: int
@@ -207,19 +201,18 @@ class AccountsTable:
             return answer, answer
 
         answer, read_at = dated(scan)
-        return page_of(answer, (self._reader.read(item, read_at) for item in answer["Items"]))
+        return page_of(answer, (self.reader.read(item, read_at) for item in answer["Items"]))
 
     def lookup(
         self, customer_ids: Sequence[str]
     ) -> tuple[dict[str, Snapshot | Unreadable], datetime]:
         """Read at most 100 customers; those that don't exist are left out.
 
-        Returns:
-            The customers, and an instant at or before all of the reads.
+        The instant is at or before all of the reads.
         """
         ids = [customer_id for customer_id in customer_ids if self._can_be_key(customer_id)]
-        if self._pace is not None:
-            self._pace.take(len(ids) * self._units_per_key)
+        if self.pace is not None:
+            self.pace.take(len(ids) * self._units_per_key)
         if self.facts.sort_key is None or not ids:
             reads = [dated(partial(self._table.get, ids))]
         else:  # the entity filter says which item of a partition is the customer
@@ -227,7 +220,7 @@ class AccountsTable:
         customers: dict[str, Snapshot | Unreadable] = {}
         for items, read_at in reads:
             for item in items:
-                customer = self._reader.read(item, read_at)
+                customer = self.reader.read(item, read_at)
                 if customer is not None:
                     customers.setdefault(customer.customer_id, customer)
         return customers, min(read_at for _, read_at in reads)
@@ -254,14 +247,9 @@ def find_accounts(target: Target, publisher: Publisher, pace: Pace | None = None
 
 
 def dated(read: Callable[[], tuple[T, Answer]]) -> tuple[T, datetime]:
-    """Read, and again where that took long.
+    """Read, and again where that took long; with an instant at or before the reads (`read_time`).
 
-    Args:
-        read: returns what it read, and the last of DynamoDB's answers.
-
-    Returns:
-        What was read, and an instant at or before the reads; see `read_time`.
-
+    `read` returns what it read, and the last of DynamoDB's answers.
     Raises: Refused: each of five reads took longer than `LONGEST_READ_SECONDS`, or an answer
     carries no date.
     """
@@ -295,11 +283,8 @@ def read_time(date_header: str, *, call_seconds: float) -> datetime:
     The fraction distinguishes a snapshot from a change: stream records carry whole seconds, and
     the guard knows a row that was last written by a snapshot by `snapshot_at` being `occurred_at`.
 
-    Args:
-        date_header: the answer's `Date`, such as `Mon, 23 Nov 2026 09:30:00 GMT`.
-        call_seconds: from before the request to after the answer, on a monotonic clock.
-
-    Raises: ValueError: the header is no HTTP date.
+    `call_seconds` are from before the request to after the answer, on a monotonic clock.
+    Raises: ValueError: the header is no HTTP date, such as `Mon, 23 Nov 2026 09:30:00 GMT`.
     """
     instant = parsedate_to_datetime(date_header) - timedelta(seconds=call_seconds)
     return instant if instant.microsecond else instant - _SMALLEST

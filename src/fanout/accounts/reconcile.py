@@ -276,8 +276,7 @@ class Reconcile(QueueOperation):
     ) -> dict[str, Any]:
         """Compare, wait for what is in flight, and explain what is left in `differences`.
 
-        Returns:
-            The JSON document; `docs/reference/reconcile.md` lists its fields.
+        The fields of the JSON document are listed in `docs/reference/reconcile.md`.
         """
         sides = self.sides
         items = sides.accounts.facts.item_count + sides.rows.facts.item_count

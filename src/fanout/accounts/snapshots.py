@@ -28,12 +28,8 @@ def snapshot_event(
 ) -> CustomerStatusChanged:
     """A customer's state. With a version counter it is ordered among the live events.
 
-    Args:
-        snapshot: the state.
-        source: the producer's URI.
-        repairs: the sequence of the row that has drifted. Where Accounts counts higher than that,
-            the state competes by its own sequence. Else it applies only if the row still has this
-            one.
+    `repairs`: the sequence of the row that has drifted. Where Accounts counts higher than that, the
+    state competes by its own sequence. Else it applies only if the row still has this one.
     """
     order = snapshot.sequence or UNCOUNTED
     if repairs is not None:

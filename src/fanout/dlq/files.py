@@ -19,9 +19,7 @@ from fanout.sqs.message import DeadMessage, from_line, to_line
 class ExportFile:
     """Appends messages; each batch is on the disk when `append` returns.
 
-    Args:
-        path: made if missing. A torn last line (of a crash) is cut off: nothing was acted upon.
-
+    A torn last line (of a crash) is cut off: nothing was acted upon.
     Raises: Refused: the file can't be opened.
     """
 

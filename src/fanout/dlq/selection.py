@@ -7,6 +7,7 @@ import inspect
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from functools import wraps
@@ -151,17 +152,14 @@ def _is_true(expression: str, facts: dict[str, Any]) -> bool:
 
 
 class Numbering:
-    """Numbers of causes, kept in a file.
-
-    Args:
-        folder: where this person's state for the deployment is.
-        dlq_arn: the DLQ.
-    """
+    """Numbers of a DLQ's causes, in a file of this person's state for the deployment."""
 
     def __init__(self, folder: Path, dlq_arn: str) -> None:
         name = dlq_arn.replace(":", "_").replace("/", "_")
         self._path = folder / "groups" / f"{name}.json"
-        self._numbers = self._read()
+        self._numbers: dict[str, int] = {}
+        with suppress(OSError, ValueError):
+            self._numbers = json.loads(self._path.read_text(encoding="utf-8"))
 
     def number(self, causes: Iterable[Cause]) -> dict[str, int]:
         """The number of each cause by its key; new ones get the next."""
@@ -170,7 +168,10 @@ class Numbering:
         for key in new:
             self._numbers[key] = max(self._numbers.values(), default=0) + 1
         if new:
-            self._write()
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            written = self._path.with_suffix(f".{os.getpid()}.new")
+            written.write_text(json.dumps(self._numbers), encoding="utf-8")
+            written.replace(self._path)
         return {key: self._numbers[key] for key in keys}
 
     def key_of(self, group: str) -> str:
@@ -187,21 +188,6 @@ class Numbering:
         raise WrongUse(
             f"No group {group!r}; known on this machine: {known}. `fanout dlq show` numbers them."
         )
-
-    # Private functions
-
-    def _read(self) -> dict[str, int]:
-        try:
-            numbers = json.loads(self._path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return {str(key): int(number) for key, number in numbers.items()}
-
-    def _write(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        new = self._path.with_suffix(f".{os.getpid()}.new")
-        new.write_text(json.dumps(self._numbers), encoding="utf-8")
-        new.replace(self._path)
 
 
 # Options that several `dlq` commands take, and what they mean

@@ -34,8 +34,8 @@ _CUSTOMERS_MAX = 100_000
 class Group:
     """Objects with one cause, counted in little memory.
 
-    `would` counts records by what would become of them now; `ranges` are objects without records,
-    of which only the range in the stream is known; `customers` are hashes, of 100,000 at most.
+    `would` counts records by what would become of them now; `without_records` are objects of which
+    only the range in the stream is known; `customers` are hashes, of 100,000 at most.
     """
 
     kind: Kind
@@ -44,7 +44,7 @@ class Group:
     objects: int = 0
     records: int = 0
     would: Counter[str] = dataclasses.field(default_factory=Counter)
-    ranges: int = 0
+    without_records: int = 0
     first_at: datetime | None = None
     last_at: datetime | None = None
     keys: list[str] = dataclasses.field(default_factory=list)
@@ -52,19 +52,14 @@ class Group:
 
     def to_document(self) -> dict[str, Any]:
         """One JSON object; `keys` names a few of the objects."""
-        return {
-            "kind": self.kind.value,
-            "reason": self.reason,
-            "field": self.field,
-            "objects": self.objects,
-            "records": self.records,
+        names = ("kind", "reason", "field", "objects", "records", "without_records", "keys")
+        would = {f"would_{name}": self.would[name] for name in ("publish", "ignore", "refuse")}
+        lived = {
             "customers": len(self.customers),
-            **{f"would_{name}": self.would[name] for name in ("publish", "ignore", "refuse")},
-            "without_records": self.ranges,
-            "first_at": self.first_at and to_wire(self.first_at),
-            "last_at": self.last_at and to_wire(self.last_at),
-            "keys": self.keys,
+            "first_at": self.first_at,
+            "last_at": self.last_at,
         }
+        return {name: getattr(self, name) for name in names} | would | lived
 
     def add(self, failure: Failure, rules: TableRules) -> None:
         """Count one more object."""
@@ -74,7 +69,7 @@ class Group:
         if failure.at is not None:
             self.first_at = min(self.first_at or failure.at, failure.at)
             self.last_at = max(self.last_at or failure.at, failure.at)
-        self.ranges += failure.records is None and failure.stream_range is not None
+        self.without_records += failure.records is None and failure.stream_range is not None
         for record in failure.records or ():
             self.records += 1
             self.would[forecast(record, rules).would] += 1
@@ -178,7 +173,7 @@ def _now(group: Group) -> str:
         ("green", group.would["publish"], "would be published"),
         ("default", group.would["ignore"], "hold no change"),
         ("red", group.would["refuse"], "would be refused"),
-        ("yellow", group.ranges, "known by range only"),
+        ("yellow", group.without_records, "known by range only"),
     )
     return "\n".join(f"[{colour}]{count:,} {text}[/]" for colour, count, text in counts if count)
 
@@ -188,7 +183,7 @@ def _advice(group: Group) -> str:
     known = getattr(reasons, group.reason, None)
     if isinstance(known, type) and issubclass(known, reasons.BadRecord):
         return (known.__doc__ or "").strip()
-    if group.ranges:
+    if group.without_records:
         return "Only its range in the stream is known: recover --from-stream, within 24 hours."
     if group.kind is Kind.BATCH:
         return "Lambda gave these batches up: fix the bus, then recover."

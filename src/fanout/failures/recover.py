@@ -87,9 +87,8 @@ def merged(
 ) -> Iterator[QueuedRecord]:
     """Every record by its number; those of equal numbers in the order of their objects.
 
-    Args:
-        openings: the number of an object's earliest record and its id, in the order of the numbers.
-        load: the records of an object, called when its first record is due; none: it is skipped.
+    `openings` are the number of an object's earliest record and its id, in the order of the
+    numbers. `load` gives the records of an object when its first is due; none: it is skipped.
     """
     heap: list[tuple[int, int, int, str, Record]] = []
     remaining: Counter[str] = Counter()
@@ -306,12 +305,10 @@ EARLIER_STREAM = (
 
 
 class _FailuresOperation(Operation):
-    """Either of them: what is done with is moved to a folder `FOLDER/RUN`, each step journalled.
+    """Either of them: what is done with is moved to `FOLDER/RUN`, and ends as `end`.
 
-    Attributes:
-        folder: where to; `end`: how an object ends that was moved there, and `end_if_missing` one
-            that is neither there nor where it was.
-        if_refused: what to say of a plan in which so many records would be refused.
+    `end_if_missing`: how an object ends that is neither there nor where it was; `if_refused`: what
+    to say of a plan in which so many records would be refused.
     """
 
     words = WORDS

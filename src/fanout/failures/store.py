@@ -29,17 +29,12 @@ from sentinel.discovery import Publisher, find_publisher, table_rules
 _ABSENT = {"404", "NoSuchKey", "NotFound"}
 
 
+@dataclass(frozen=True, slots=True)
 class ObjectStore:
-    """The bucket.
+    """The bucket, by its name; `client`: a boto3 S3 client."""
 
-    Args:
-        client: a boto3 S3 client.
-        bucket: its name.
-    """
-
-    def __init__(self, client: Any, bucket: str) -> None:
-        self._client = client
-        self.bucket = bucket
+    client: Any
+    bucket: str
 
     def failures(self, *, most: int | None = None) -> Iterator[Failure]:
         """Every object, parked records first, each kind by key; at most so many of each kind."""
@@ -58,7 +53,7 @@ class ObjectStore:
     def read(self, key: str) -> Failure | None:
         """One object; None where there is none."""
         try:
-            body = self._client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+            body = self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
         except ClientError as error:
             if not _is_absent(error):
                 raise
@@ -73,18 +68,18 @@ class ObjectStore:
         """
         source = {"Bucket": self.bucket, "Key": key}
         try:
-            self._client.copy_object(Bucket=self.bucket, Key=new_key, CopySource=source)
+            self.client.copy_object(Bucket=self.bucket, Key=new_key, CopySource=source)
         except ClientError as error:
             if not _is_absent(error):
                 raise
             return new_key in self._keys(new_key)
-        self._client.delete_object(**source)
+        self.client.delete_object(**source)
         return True
 
     # Private functions
 
     def _keys(self, prefix: str, most: int | None = None) -> Iterator[str]:
-        pages = self._client.get_paginator("list_objects_v2").paginate(
+        pages = self.client.get_paginator("list_objects_v2").paginate(
             Bucket=self.bucket, Prefix=prefix, PaginationConfig={"MaxItems": most}
         )
         for page in pages:

@@ -19,7 +19,7 @@ from customer_events.instants import from_wire
 from fanout.console import OUT, print_facts, print_json, table
 from fanout.errors import ExitCode, WrongUse
 from fanout.runs.journal import Record, read, write_lines
-from fanout.runs.ledger import Ledger, State
+from fanout.runs.ledger import Ledger
 from fanout.runs.operation import Operation, Words, print_report, resume
 from fanout.runs.options import Json, RunName, RunsDir, run_store
 from fanout.runs.report import LISTED_MAX, html_page, item_document, make_report, report_of
@@ -96,7 +96,8 @@ def show_run(
     with closing(Ledger.of(read(stored.path))) as ledger:
         report = report_of(ledger)
         if html is not None:
-            bad = list(islice(_ended_badly(ledger, words), LISTED_MAX))
+            items = (item for item in ledger.items() if item.end not in words.good)
+            bad = list(map(item_document, islice(items, LISTED_MAX)))
             _write(html, [html_page(report, meanings=words.meanings, good=words.good, bad=bad)])
         if messages is not None:
             _write(messages, (json.dumps(item_document(item)) + "\n" for item in ledger.items()))
@@ -147,12 +148,6 @@ def operation_of(context: typer.Context, stored: StoredRun) -> type[Operation] |
 
 
 # Private functions
-
-
-def _ended_badly(ledger: Ledger, words: Words) -> Iterator[dict[str, Any]]:
-    for item in ledger.items():
-        if item.state is not State.ENDED or item.end not in words.good:
-            yield item_document(item)
 
 
 def _originals(records: Iterable[Record]) -> Iterator[dict[str, Any]]:

@@ -28,13 +28,7 @@ _RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportingFunction:
-    """A publisher or a consumer.
-
-    Args:
-        client: a boto3 Lambda client.
-        name: the function's.
-        remedy: a sentence, for a function that does not report or is not there.
-    """
+    """A publisher or a consumer; `remedy`: a sentence, where it does not report or is not there."""
 
     client: Any
     name: str
@@ -97,11 +91,12 @@ def calls(
     items: Iterable[_Item], record_of: Callable[[_Item], object], count_max: int = sys.maxsize
 ) -> Iterator[list[_Item]]:
     """Items by the invocations that take them; a record is what an invocation is given of one."""
-
-    def size_of(item: _Item) -> int:
-        return len(json.dumps(record_of(item)))
-
-    return batches(items, size_of, count_max=count_max, bytes_max=CALL_BYTES_MAX)
+    return batches(
+        items,
+        lambda item: len(json.dumps(record_of(item))),
+        count_max=count_max,
+        bytes_max=CALL_BYTES_MAX,
+    )
 
 
 def log_lines(

@@ -148,11 +148,7 @@ _MODELS: Mapping[Kind, type[BaseModel]] = {
 class Journal:
     """One run's file, held by one process at a time.
 
-    Args:
-        path: the file; it exists.
-        clock: the time now, in UTC.
-
-    Raises: WrongUse: another process holds it, or it is no journal.
+    Raises: WrongUse: another process holds it.
     """
 
     def __init__(self, path: Path, *, clock: Clock = clock) -> None:

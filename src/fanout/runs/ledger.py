@@ -95,13 +95,10 @@ class Tally:
 class Ledger:
     """Every item of a run and where it stands.
 
-    Attributes:
-        header: the fields of the first line; `began_at`, `last_at`: of the first and last line.
-        status: of the run, in a word or two.
-        cut_off: when the selection was frozen, or None; `left_out`: what it could not see.
-        starts: how many stretches of work have begun.
-        complaint: what a finished run ended with besides its items, "" where all was well.
-        timeline: what happened and when, in sentences.
+    `header` has the fields of the first line; `began_at` and `last_at` are of the first and last
+    line. `cut_off`: when the selection was frozen; `left_out`: what it could not see; `starts`: how
+    many stretches of work have begun; `complaint`: what a finished run ended with besides its
+    items, "" where all was well.
     """
 
     def __init__(self) -> None:

@@ -136,10 +136,8 @@ class Work:
 class Operation(ABC):
     """What one command supplies.
 
-    Attributes:
-        command: as a journal's header holds it, such as `dlq replay`.
-        words: how its items end.
-        lock: what nobody else may work on meanwhile, such as `dlq/payments`; None: no lock.
+    `command` is as a journal's header holds it, such as `dlq replay`; `lock` is what nobody else
+    may work on meanwhile, such as `dlq/payments`.
     """
 
     command: ClassVar[str]

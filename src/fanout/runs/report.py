@@ -71,11 +71,8 @@ def html_page(
 ) -> str:
     """The report as one page of HTML that needs nothing else: no script, no font, no network.
 
-    Args:
-        report: the run in numbers.
-        meanings: a sentence for each fate that needs one.
-        good: the fates that are good ends.
-        bad: items that did not end well, as `item_document` makes them, `LISTED_MAX` at most.
+    `meanings` and `good` are of fates, as in `Words`; `bad` are items that did not end well, as
+    `item_document` makes them, `LISTED_MAX` at most.
     """
     environment = templates(Path(__file__).parent, html=True)
     environment.filters["number"] = lambda number: f"{number:,}"

@@ -63,12 +63,7 @@ SELECTED_PER_LINE = 500  # ids in one line of the selection: one flush to the di
 
 
 class Run:
-    """One run, opened for work; see the package's docstring for the order of calls.
-
-    Attributes:
-        header: the fields of the first line; `options` are among them.
-        ledger: where each item stands, and the run as a whole.
-    """
+    """One run, opened for work; see the package's docstring for the order of calls."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
@@ -187,11 +182,8 @@ class RunStore:
     ) -> Run:
         """Make a new run.
 
-        Args:
-            command: what makes it, such as `dlq replay`; a resume goes by this.
-            subject: what it works on: `prefix`, `subscriber`, ARNs; a resume checks these.
-            options: everything that a resume needs to go on in the same way.
-            operator: who makes it.
+        A resume goes by the `command`, such as `dlq replay`, checks the `subject` (what it works
+        on: `prefix`, `subscriber`, ARNs), and continues by the `options`.
         """
         now = self._clock()
         verb = command.rpartition(" ")[2]

@@ -128,20 +128,14 @@ _REPEATS_MAX = 200
 class Sweep:
     """One pass over a DLQ; use it in a `with` block, and iterate over `pages` once.
 
-    Args:
-        queue: the DLQ.
-        hold_seconds: `HOLD_SECONDS_MIN` to 60.
-        stop: asked before each call; True ends the pass.
-        patience_seconds: how long to wait for messages that somebody hides just now (0: not).
-        doubt_seconds: for how long, from now on, messages may be hidden though SQS's own count,
-            which is approximate and late, shows none: as long as a killed process's hold lasts.
-        expects: whether messages are still looked for; only then there is doubt.
+    `stop` is asked before each call; True ends the pass. `patience_seconds`: how long to wait for
+    messages that somebody hides just now. `doubt_seconds`: for how long, from now on, messages may
+    be hidden though SQS's own count, which is approximate and late, shows none: as long as a killed
+    process's hold lasts; there is doubt only while it `expects` messages.
 
-    Attributes:
-        seen: how many messages this pass has yielded.
-        came_to_end: whether SQS had nothing more to show, and (with patience) nobody else hid
-            anything; what was not seen is then not there, or (on FIFO) behind something that is.
-        reached_limit: whether there are more than SQS shows at a time.
+    It has `seen` so many messages; it `came_to_end` if SQS had nothing more to show, and (with
+    patience) nobody else hid anything: what was not seen is then not there, or (on FIFO) behind
+    something that is. It `reached_limit` if there are more than SQS shows at a time.
     """
 
     queue: SqsQueue

@@ -238,12 +238,7 @@ def _remedy(codes: dict[str, int], *, denied: str, gone: str) -> str:
 
 
 class Look:
-    """One look at a deployment.
-
-    Args:
-        state: the state folder of `fanout local up`, where that runs.
-        asking: notes what AWS refuses to say, so that it hides nothing else.
-    """
+    """One look at a deployment; `state`: the state folder of `fanout local up`, where that runs."""
 
     def __init__(self, target: AwsTarget, *, state: Path, now: datetime, asking: Asking) -> None:
         self._target = target

@@ -179,11 +179,7 @@ def _flat(document: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, An
 
 
 class Search:
-    """One customer, looked for everywhere.
-
-    Attributes:
-        remarks: what could not be looked at, or was touched by looking, one sentence each.
-    """
+    """One customer; `remarks` say what could not be looked at, or was touched by looking."""
 
     def __init__(self, target: AwsTarget, customer: str) -> None:
         self._target = target
@@ -278,15 +274,11 @@ class Search:
         """Where a record is that can't become an event."""
         parked = ParkedRecord(record=record, reason=bad, parked_at=datetime.now(UTC))
         stored = self._deployment.store.read(key_of(parked))
-        if stored is None:
-            detail = f"{bad.code}; not in the failure store, or not yet"
-            return Place(where="publisher", state=State.NOT_FOUND, detail=detail)
-        return Place(
-            where="publisher",
-            state=State.PARKED,
-            detail=f"{bad.code}: {bad.expected}; fanout failures list",
-            at=to_wire(stored.at) if stored.at else None,
-        )
+        state, detail = State.NOT_FOUND, f"{bad.code}; not in the failure store, or not yet"
+        if stored is not None:
+            state, detail = State.PARKED, f"{bad.code}: {bad.expected}; fanout failures list"
+        at = to_wire(stored.at) if stored and stored.at else None
+        return Place(where="publisher", state=state, detail=detail, at=at)
 
     def _row(self, subscriber: Subscriber) -> StoredRow | None:
         if subscriber.table is None:
