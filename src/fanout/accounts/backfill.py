@@ -23,7 +23,7 @@ from fanout.runs import operation as engine
 from fanout.runs.journal import done, ended, intent
 from fanout.runs.ledger import State
 from fanout.runs.operation import Ending, Nothing, Plan, Selecting, Words, Work
-from fanout.runs.options import Execute, Json, Reveal, RunsDir, run_store
+from fanout.runs.options import Execute, Json, Reveal, RunsDir, option, run_store
 from fanout.runs.pace import DepthBound, Stopping
 from fanout.runs.store import Run
 from fanout.sqs.queue import answered_at
@@ -455,9 +455,7 @@ def _masked(example: str) -> str:
 # The command
 
 
-ReadUnits = Annotated[
-    float, typer.Option("--read-units", min=0, help="Read capacity units a second; 0: no limit.")
-]
+ReadUnits = Annotated[float, option("Read capacity units a second; 0: no limit.", min=0)]
 OldRate = Annotated[float | None, typer.Option("--rate", min=0, hidden=True)]
 
 
@@ -474,21 +472,18 @@ def backfill(
     subscriber: Annotated[str, typer.Argument(help="The subscriber, such as payments.")],
     *,
     segments: Annotated[
-        int, typer.Option(min=1, max=SEGMENTS_MAX, help="Parts of the table, read side by side.")
+        int, option("Parts of the table, read side by side.", min=1, max=SEGMENTS_MAX)
     ] = SEGMENTS_DEFAULT,
     read_units: ReadUnits = READ_UNITS_DEFAULT,
     rate: OldRate = None,
     page_size: Annotated[
-        int, typer.Option(min=1, max=10_000, help="Items read at a time; a kill repeats this many.")
+        int, option("Items read at a time; a kill repeats this many.", min=1, max=10_000)
     ] = PAGE_SIZE_DEFAULT,
     max_depth: Annotated[
-        int,
-        typer.Option(
-            min=0, help="Pause while more messages than this wait in the queue; 0: never."
-        ),
+        int, option("Pause while more messages than this wait in the queue; 0: never.", min=0)
     ] = DEPTH_MAX_DEFAULT,
     no_wait: Annotated[
-        bool, typer.Option("--no-wait", help="Don't wait for a new subscription to be in force.")
+        bool, option("Don't wait for a new subscription to be in force.", "--no-wait")
     ] = False,
     resume: Annotated[str | None, typer.Option(metavar="RUN", hidden=True)] = None,
     execute: Execute = False,

@@ -28,7 +28,7 @@ from fanout.errors import ExitCode, Found, WrongUse
 from fanout.runs.journal import done, ended, intent
 from fanout.runs.ledger import State
 from fanout.runs.operation import Ending, Nothing, Plan, Selecting, Words, Work, perform
-from fanout.runs.options import Json, Reveal, RunsDir, run_store
+from fanout.runs.options import Json, Reveal, RunsDir, option, run_store
 from fanout.runs.pace import Stopping
 from fanout.runs.store import Run, find_operator
 from fanout.sqs.subscription import of_subscriber
@@ -366,32 +366,28 @@ def reconcile(
     subscriber: Annotated[str, typer.Argument(help="The subscriber, such as payments.")],
     *,
     sample: Annotated[
-        int | None, typer.Option(min=1, help="Compare about this many customers and rows.")
+        int | None, option("Compare about this many customers and rows.", min=1)
     ] = None,
-    full: Annotated[bool, typer.Option("--full", help="Compare all; the default.")] = False,
+    full: Annotated[bool, option("Compare all; the default.", "--full")] = False,
     grace_seconds: Annotated[
-        float,
-        typer.Option(
-            "--grace-seconds", min=0, help="How long a difference stands unchanged to be drift."
-        ),
+        float, option("How long a difference stands unchanged to be drift.", min=0)
     ] = GRACE_DEFAULT_SECONDS,
     read_units: ReadUnits = READ_UNITS_DEFAULT,
     rate: OldRate = None,
     rule: Annotated[
         str | None,
-        typer.Option(
+        option(
+            "The subscriber's rule, to check its own attributes; none: don't.",
             metavar="MODULE:FUNCTION",
-            help="The subscriber's rule, to check its own attributes; none: don't.",
         ),
     ] = None,
     adapter: Annotated[
-        str | None,
-        typer.Option(metavar="MODULE:FUNCTION", help="Reads a table that the kit doesn't write."),
+        str | None, option("Reads a table that the kit doesn't write.", metavar="MODULE:FUNCTION")
     ] = None,
-    repair: Annotated[bool, typer.Option("--repair", help="Plan to repair what drifted.")] = False,
-    execute: Annotated[bool, typer.Option("--execute", help="Send the repairs.")] = False,
+    repair: Annotated[bool, option("Plan to repair what drifted.", "--repair")] = False,
+    execute: Annotated[bool, option("Send the repairs.", "--execute")] = False,
     metric: Annotated[
-        bool, typer.Option("--metric", help="Write the number of drifted rows to CloudWatch.")
+        bool, option("Write the number of drifted rows to CloudWatch.", "--metric")
     ] = False,
     reveal: Reveal = False,
     as_json: Json = False,

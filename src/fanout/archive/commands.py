@@ -13,7 +13,7 @@ from fanout.aws import AwsTarget
 from fanout.console import ERR, OUT, print_facts, print_json, progress, warn
 from fanout.errors import WrongUse
 from fanout.runs.lock import Lock
-from fanout.runs.options import Execute, Json
+from fanout.runs.options import Execute, Json, option
 from fanout.runs.store import find_operator
 from fanout.text import instant_or_age, moment
 from sentinel.discovery import find_bus, find_subscriber
@@ -39,17 +39,13 @@ def replay(
     subscriber: Annotated[str, typer.Argument(help="The subscriber, and nobody else.")],
     *,
     begins: Annotated[
-        str | None, typer.Option("--from", help="An age, such as 12h or 7d, or an instant in UTC.")
+        str | None, option("An age, such as 12h or 7d, or an instant in UTC.", "--from")
     ] = None,
-    ends: Annotated[str | None, typer.Option("--to", help="Likewise; now, if left out.")] = None,
+    ends: Annotated[str | None, option("Likewise; now, if left out.", "--to")] = None,
     execute: Execute = False,
-    wait: Annotated[bool, typer.Option(help="Follow it until it is over.")] = True,
-    follow: Annotated[
-        str | None, typer.Option("--follow", help="Follow this replay, by its name.")
-    ] = None,
-    cancel: Annotated[
-        str | None, typer.Option("--cancel", help="Cancel this replay (EventBridge only).")
-    ] = None,
+    wait: Annotated[bool, option("Follow it until it is over.")] = True,
+    follow: Annotated[str | None, option("Follow this replay, by its name.")] = None,
+    cancel: Annotated[str | None, option("Cancel this replay (EventBridge only).")] = None,
     as_json: Json = False,
 ) -> None:
     """Replay an EventBridge archive, or that of an SNS FIFO topic, to one subscriber only.

@@ -19,7 +19,7 @@ from fanout.errors import ExitCode, Refused, WrongUse
 from fanout.runs.journal import clock, ended, intent
 from fanout.runs.ledger import State
 from fanout.runs.operation import OPEN, Ending, Nothing, Plan, Selecting, Work, begin
-from fanout.runs.options import Check, Execute, Json, RunsDir
+from fanout.runs.options import Check, Execute, Json, RunsDir, option
 from fanout.runs.store import Run
 from fanout.sqs.scan import HOLD_SECONDS, Sweep
 from fanout.sqs.subscription import Subscription, find_subscription, notes_of
@@ -116,12 +116,9 @@ def blocked(
     subscriber: options.SubscriberName,
     *,
     unblock: Annotated[
-        str | None,
-        typer.Option(metavar="ID", help="Unblock those behind this message, which is gone."),
+        str | None, option("Unblock those behind this message, which is gone.", metavar="ID")
     ] = None,
-    because: Annotated[
-        str | None, typer.Option(help="Why it will never be handled, for the journal.")
-    ] = None,
+    because: Annotated[str | None, option("Why it will never be handled, for the journal.")] = None,
     check: Check = False,
     execute: Execute = False,
     hold: options.Hold = options.HOLD_DEFAULT,
@@ -155,8 +152,8 @@ def waiting(
     context: typer.Context,
     subscriber: options.SubscriberName,
     *,
-    release: Annotated[str | None, typer.Option(metavar="ID", help="`--unblock` now.")] = None,
-    reason: Annotated[str | None, typer.Option(help="`--because` now.")] = None,
+    release: Annotated[str | None, option("`--unblock` now.", metavar="ID")] = None,
+    reason: Annotated[str | None, option("`--because` now.")] = None,
     execute: Execute = False,
     hold: options.Hold = options.HOLD_DEFAULT,
     runs_dir: RunsDir = None,

@@ -29,7 +29,7 @@ from fanout.dlq.replay import (
 from fanout.errors import ExitCode, Found, WrongUse
 from fanout.runs.journal import write_lines
 from fanout.runs.operation import begin
-from fanout.runs.options import Execute, Json, RunsDir, run_store
+from fanout.runs.options import Execute, Json, RunsDir, option, run_store
 from fanout.runs.pace import Stopping
 from fanout.sqs.message import DeadMessage, to_line
 from fanout.sqs.scan import Sweep
@@ -45,22 +45,22 @@ def replay(
     *,
     through: Annotated[
         Literal["queue", "consumer"],
-        typer.Option(
-            help="queue: send to the subscriber's queue. consumer: hand to its function, and get "
+        option(
+            "queue: send to the subscriber's queue. consumer: hand to its function, and get "
             "the true outcome of each message."
         ),
     ] = "queue",
     conditions: options.Conditions,
     canary: options.Canary = 0,
     failure_rate_max: Annotated[
-        float, typer.Option(min=0, max=1, help="Stop when more than this part of them fails.")
+        float, option("Stop when more than this part of them fails.", min=0, max=1)
     ] = options.FAILURE_RATE_MAX,
     watch: options.Watch = "15s",
     even_if_unreadable: Annotated[
         bool,
-        typer.Option(
+        option(
+            "Also what this version's contract can't read, for a consumer that is newer.",
             "--even-if-unreadable",
-            help="Also what this version's contract can't read, for a consumer that is newer.",
         ),
     ] = False,
     run: options.RunOptions,
@@ -93,15 +93,12 @@ def discard(
     context: typer.Context,
     subscriber: options.SubscriberName,
     *,
-    because: Annotated[
-        str | None, typer.Option(help="Why they are discarded; the journal keeps it.")
-    ] = None,
+    because: Annotated[str | None, option("Why they are discarded; the journal keeps it.")] = None,
     conditions: options.DiscardConditions,
     old_because: Annotated[str | None, typer.Option("--reason", hidden=True)] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All that is dead.")] = False,
+    everything: Annotated[bool, option("All that is dead.", "--all")] = False,
     to: Annotated[
-        Path | None,
-        typer.Option("--to", help="The file to write them to; next to the journal if left out."),
+        Path | None, option("The file to write them to; next to the journal if left out.", "--to")
     ] = None,
     run: options.RunOptions,
 ) -> None:
@@ -152,11 +149,9 @@ def edit(
     subscriber: options.SubscriberName,
     *,
     conditions: options.Conditions,
-    patch: Annotated[
-        Path | None, typer.Option("--patch", help="A JSON Patch (RFC 6902) of the document.")
-    ] = None,
+    patch: Annotated[Path | None, option("A JSON Patch (RFC 6902) of the document.")] = None,
     editor: Annotated[
-        bool, typer.Option("--editor", help="Open the one --message in $VISUAL or $EDITOR.")
+        bool, option("Open the one --message in $VISUAL or $EDITOR.", "--editor")
     ] = False,
     canary: options.Canary = 0,
     watch: options.Watch = "15s",
@@ -217,7 +212,7 @@ def export(
     context: typer.Context,
     subscriber: options.SubscriberName,
     *,
-    to: Annotated[Path, typer.Option("--to", help="A new file, of JSON Lines.")],
+    to: Annotated[Path, option("A new file, of JSON Lines.", "--to")],
     conditions: options.Conditions,
     hold: options.Hold = options.HOLD_DEFAULT,
     as_json: Json = False,
@@ -264,10 +259,10 @@ def import_(
     context: typer.Context,
     subscriber: options.SubscriberName,
     *,
-    source: Annotated[Path, typer.Option("--from", help="A file that an export or discard wrote.")],
+    source: Annotated[Path, option("A file that an export or discard wrote.", "--from")],
     through: Annotated[
         Literal["dlq", "queue"],
-        typer.Option(help="dlq: back among the dead, with their causes. queue: to be handled."),
+        option("dlq: back among the dead, with their causes. queue: to be handled."),
     ] = "dlq",
     execute: Execute = False,
     runs_dir: RunsDir = None,

@@ -19,7 +19,7 @@ from fanout.dlq import selection as options
 from fanout.dlq.diagnosis import Cause, Diagnosis, Origin, advice, diagnose
 from fanout.dlq.selection import Conditions, Numbering, dead_since, what_was_not_seen
 from fanout.errors import ExitCode, Found
-from fanout.runs.options import Check, Json, Reveal
+from fanout.runs.options import Check, Json, Reveal, option
 from fanout.sqs.message import DeadMessage
 from fanout.sqs.queue import QueueDepth, SqsQueue, read_metric, read_oldest_age
 from fanout.sqs.scan import Sweep
@@ -238,12 +238,10 @@ def show(
     *,
     group: options.Group = None,
     message: Annotated[
-        str | None, typer.Option(help="One message, by its id or by its first delivery's.")
+        str | None, option("One message, by its id or by its first delivery's.")
     ] = None,
     reveal: Reveal = False,
-    scan_max: Annotated[
-        int, typer.Option("--scan-max", min=1, help="Messages to read at most.")
-    ] = SCAN_MAX,
+    scan_max: Annotated[int, option("Messages to read at most.", min=1)] = SCAN_MAX,
     hold: options.Hold = options.HOLD_DEFAULT,
     as_json: Json = False,
 ) -> None:

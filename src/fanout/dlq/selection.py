@@ -22,7 +22,7 @@ from customer_events.instants import from_wire, to_wire
 from fanout.console import warn
 from fanout.dlq.diagnosis import Cause, Diagnosis
 from fanout.errors import WrongUse
-from fanout.runs.options import Execute, Json, RunsDir, seconds_of
+from fanout.runs.options import Execute, Json, RunsDir, option, seconds_of
 from fanout.sqs.message import DeadMessage
 from fanout.sqs.queue import QueueFacts
 from fanout.sqs.scan import HOLD_SECONDS, HOLD_SECONDS_MIN
@@ -194,26 +194,24 @@ class Numbering:
 
 
 SubscriberName = Annotated[str, typer.Argument(help="The subscriber, such as payments.")]
-Group = Annotated[
-    str | None, typer.Option(help="Only this group: its number in `dlq show`, or its key.")
-]
+Group = Annotated[str | None, option("Only this group: its number in `dlq show`, or its key.")]
 Hold = Annotated[
     str,
-    typer.Option(
+    option(
+        "How long a message stays hidden if this command is killed: 5s to 60s.",
         "--hold",
         "--hold-seconds",
-        help="How long a message stays hidden if this command is killed: 5s to 60s.",
     ),
 ]
 HOLD_DEFAULT = f"{HOLD_SECONDS}s"
 HOLD_SECONDS_MAX = 60
-Canary = Annotated[int, typer.Option(min=0, help="Do this many first, then check.")]
+Canary = Annotated[int, option("Do this many first, then check.", min=0)]
 Watch = Annotated[
     str,
-    typer.Option(
+    option(
+        "Through queue: how long to watch for what comes back, each time, such as 15s.",
         "--watch",
         "--watch-seconds",
-        help="Through queue: how long to watch for what comes back, each time, such as 15s.",
     ),
 ]
 FAILURE_RATE_MAX = 0.1
@@ -232,28 +230,24 @@ class Conditions:
     """The options that say which messages, as they were typed."""
 
     group: Group = None
-    customer: Annotated[str | None, typer.Option(help="Only this customer's messages.")] = None
-    where_reason: Annotated[
-        str | None, typer.Option(help="Only this reason, such as SchemaViolation.")
-    ] = None
+    customer: Annotated[str | None, option("Only this customer's messages.")] = None
+    where_reason: Annotated[str | None, option("Only this reason, such as SchemaViolation.")] = None
     older_than: Annotated[
-        str | None, typer.Option(help="Only what died before: 30m, 12h, 7d, or an instant.")
+        str | None, option("Only what died before: 30m, 12h, 7d, or an instant.")
     ] = None
     newer_than: Annotated[
-        str | None, typer.Option(help="Only what died since: 30m, 12h, 7d, or an instant.")
+        str | None, option("Only what died since: 30m, 12h, 7d, or an instant.")
     ] = None
-    version: Annotated[
-        int | None, typer.Option(min=1, help="Only events of this major version.")
-    ] = None
+    version: Annotated[int | None, option("Only events of this major version.", min=1)] = None
     where: Annotated[
         str | None,
-        typer.Option(
-            metavar="JMESPATH",
-            help="Only where this holds, such as \"body.data.status == 'CLOSED'\". It sees body, "
+        option(
+            "Only where this holds, such as \"body.data.status == 'CLOSED'\". It sees body, "
             "attributes, reason, field, customer_id, version, origin, sent_at and receive_count.",
+            metavar="JMESPATH",
         ),
     ] = None
-    message: Annotated[str | None, typer.Option(help="Only this message, by an id of it.")] = None
+    message: Annotated[str | None, option("Only this message, by an id of it.")] = None
     old_reason: Annotated[str | None, typer.Option("--reason", hidden=True)] = None
 
     def selection(self, subscription: Subscription) -> Selection:
@@ -290,10 +284,10 @@ class DiscardConditions(Conditions):
 class RunOptions:
     """The options of a command that does something with what is selected."""
 
-    limit: Annotated[int | None, typer.Option(min=1, help="Select at most this many.")] = None
-    rate: Annotated[
-        float | None, typer.Option(min=0.01, help="Messages a second; no limit if omitted.")
-    ] = None
+    limit: Annotated[int | None, option("Select at most this many.", min=1)] = None
+    rate: Annotated[float | None, option("Messages a second; no limit if omitted.", min=0.01)] = (
+        None
+    )
     hold: Hold = HOLD_DEFAULT
     execute: Execute = False
     runs_dir: RunsDir = None
@@ -324,19 +318,19 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the fields of the dataclasses among its parameters as options of its own."""
     own = inspect.signature(command).parameters
     groups: dict[str, Any] = {
-        name: option.annotation for name, option in own.items() if is_dataclass(option.annotation)
+        name: each.annotation for name, each in own.items() if is_dataclass(each.annotation)
     }
     parameters: list[inspect.Parameter] = []
-    for name, option in own.items():
-        group = inspect.signature(groups[name]).parameters.values() if name in groups else [option]
+    for name, each in own.items():
+        group = inspect.signature(groups[name]).parameters.values() if name in groups else [each]
         parameters += group
 
     @wraps(command)
     def decorated(*arguments: Any, **given: Any) -> None:
         for name, group in groups.items():
-            given[name] = group(**{option.name: given.pop(option.name) for option in fields(group)})
+            given[name] = group(**{each.name: given.pop(each.name) for each in fields(group)})
         command(*arguments, **given)
 
     decorated.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # for typer
-    decorated.__annotations__ = {option.name: option.annotation for option in parameters}
+    decorated.__annotations__ = {each.name: each.annotation for each in parameters}
     return decorated

@@ -19,7 +19,7 @@ from fanout.failures.records import Failure, Kind, Record, customer_of, forecast
 from fanout.failures.recover import FailuresDiscard, FailuresRecover
 from fanout.failures.store import Deployment, find_deployment, stream_range
 from fanout.runs.operation import begin
-from fanout.runs.options import Check, Execute, Json, Reveal, RunsDir
+from fanout.runs.options import Check, Execute, Json, Reveal, RunsDir, option
 from fanout.text import mask_record, moment
 from publisher import reasons
 from publisher.stream_records import StreamRecord
@@ -124,7 +124,7 @@ def show(
     *,
     reveal: Reveal = False,
     from_stream: Annotated[
-        bool, typer.Option("--from-stream", help="Read a range's records again from the stream.")
+        bool, option("Read a range's records again from the stream.", "--from-stream")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -231,12 +231,11 @@ def _document(
 
 
 WhereReason = Annotated[
-    str | None,
-    typer.Option("--where-reason", help="Only this cause: a parked reason, or Lambda's condition."),
+    str | None, option("Only this cause: a parked reason, or Lambda's condition.")
 ]
-Key = Annotated[str | None, typer.Option("--key", help="Only the object of this key.")]
-Customer = Annotated[str | None, typer.Option(help="Only objects with a record of this customer.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="Select at most this many objects.")]
+Key = Annotated[str | None, option("Only the object of this key.")]
+Customer = Annotated[str | None, option("Only objects with a record of this customer.")]
+Limit = Annotated[int | None, option("Select at most this many objects.", min=1)]
 
 
 @failures_app.command()
@@ -248,31 +247,23 @@ def recover(
     customer: Customer = None,
     limit: Limit = None,
     from_stream: Annotated[
-        bool,
-        typer.Option("--from-stream", help="Read records again where only their range is known."),
+        bool, option("Read records again where only their range is known.", "--from-stream")
     ] = False,
     shard: Annotated[
-        str | None, typer.Option(help="With --from-stream: this shard's range, and nothing else.")
+        str | None, option("With --from-stream: this shard's range, and nothing else.")
     ] = None,
-    from_sequence: Annotated[
-        str | None, typer.Option(help="The range's first sequence number.")
-    ] = None,
-    to_sequence: Annotated[
-        str | None, typer.Option(help="The range's last sequence number.")
-    ] = None,
+    from_sequence: Annotated[str | None, option("The range's first sequence number.")] = None,
+    to_sequence: Annotated[str | None, option("The range's last sequence number.")] = None,
     even_if_earlier_stream: Annotated[
         bool,
-        typer.Option(
-            "--even-if-earlier-stream",
-            help="Also records of a stream before today's: only if the same version counter "
+        option(
+            "Also records of a stream before today's: only if the same version counter "
             "continues, and no epoch was raised since.",
+            "--even-if-earlier-stream",
         ),
     ] = False,
     rate: Annotated[
-        float | None,
-        typer.Option(
-            "--rate", min=0.01, help="Records a second, each published once for each version."
-        ),
+        float | None, option("Records a second, each published once for each version.", min=0.01)
     ] = None,
     reason: Annotated[str | None, typer.Option("--reason", hidden=True)] = None,
     execute: Execute = False,
@@ -305,15 +296,13 @@ def recover(
 def discard(
     context: typer.Context,
     *,
-    because: Annotated[
-        str | None, typer.Option("--because", help="Why, for the journal; required.")
-    ] = None,
+    because: Annotated[str | None, option("Why, for the journal; required.")] = None,
     where_reason: WhereReason = None,
     key: Key = None,
     customer: Customer = None,
     limit: Limit = None,
     even_if_current: Annotated[
-        bool, typer.Option("--even-if-current", help="Also what no later change has superseded.")
+        bool, option("Also what no later change has superseded.", "--even-if-current")
     ] = False,
     reason: Annotated[str | None, typer.Option("--reason", hidden=True)] = None,
     cause: Annotated[str | None, typer.Option("--cause", hidden=True)] = None,

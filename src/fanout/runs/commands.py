@@ -21,28 +21,19 @@ from fanout.errors import ExitCode, WrongUse
 from fanout.runs.journal import Record, read, write_lines
 from fanout.runs.ledger import Ledger
 from fanout.runs.operation import Operation, Words, print_report, resume
-from fanout.runs.options import Json, RunName, RunsDir, run_store
+from fanout.runs.options import Json, RunName, RunsDir, option, run_store
 from fanout.runs.report import LISTED_MAX, html_page, item_document, make_report, report_of
 from fanout.runs.store import StoredRun
 from fanout.text import moment
 
 OPERATIONS: Final = "fanout.operations"  # where in the context's `meta` the operations are
-Of = Annotated[
-    str, typer.Option("--of", help="Only runs of this command or group, such as `dlq replay`.")
-]
-Html = Annotated[
-    Path | None, typer.Option("--html", help="Write it as a page that needs nothing else.")
-]
-Messages = Annotated[
-    Path | None, typer.Option("--messages", help="Write each item's outcome, as JSON Lines.")
-]
+Of = Annotated[str, option("Only runs of this command or group, such as `dlq replay`.", "--of")]
+Html = Annotated[Path | None, option("Write it as a page that needs nothing else.", "--html")]
+Messages = Annotated[Path | None, option("Write each item's outcome, as JSON Lines.", "--messages")]
 Originals = Annotated[
-    Path | None,
-    typer.Option("--originals", help="Write an edit's original messages, as an export does."),
+    Path | None, option("Write an edit's original messages, as an export does.", "--originals")
 ]
-Execute = Annotated[
-    bool, typer.Option("--execute", help="Begin a run that was only planned so far.")
-]
+Execute = Annotated[bool, option("Begin a run that was only planned so far.", "--execute")]
 
 runs_app = typer.Typer(
     name="runs", help="List, show and resume the runs of every command.", no_args_is_help=True

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,18 +11,19 @@ from fanout.console import warn
 from fanout.errors import WrongUse
 from fanout.runs.store import RunStore
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Reveal = Annotated[
-    bool, typer.Option("--reveal", help="Show customer ids and personal fields as they are.")
-]
-Check = Annotated[
-    bool, typer.Option("--check", help="Exit with 1 if there is something, for scripts.")
-]
-Execute = Annotated[bool, typer.Option("--execute", help="Run it; otherwise only show the plan.")]
+
+def option(text: str, *names: str, **how: Any) -> Any:
+    """An option of a command: its help text, and else what `typer.Option` takes."""
+    return typer.Option(*names, help=text, **how)
+
+
+Json = Annotated[bool, option("Print one JSON document.", "--json")]
+Reveal = Annotated[bool, option("Show customer ids and personal fields as they are.", "--reveal")]
+Check = Annotated[bool, option("Exit with 1 if there is something, for scripts.", "--check")]
+Execute = Annotated[bool, option("Run it; otherwise only show the plan.", "--execute")]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, a part of it, or `last`.")]
 RunsDir = Annotated[
-    Path | None,
-    typer.Option("--runs-dir", help="Folder of journals; your state folder if left out."),
+    Path | None, option("Folder of journals; your state folder if left out.", "--runs-dir")
 ]
 
 

@@ -23,7 +23,7 @@ from fanout.console import OUT, print_facts, print_json, table
 from fanout.errors import ExitCode, Refused, WrongUse
 from fanout.failures.store import ObjectStore
 from fanout.local import runtime
-from fanout.runs.options import Check, Json
+from fanout.runs.options import Check, Json, option
 from fanout.sqs.queue import QueueFacts, SqsQueue
 from fanout.sqs.subscription import of_subscriber
 from fanout.streams.poller import PollerStatus
@@ -453,10 +453,10 @@ def status(
     ] = None,
     *,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Show it again every 5 seconds, until Ctrl-C.")
+        bool, option("Show it again every 5 seconds, until Ctrl-C.", "--watch")
     ] = False,
     state: Annotated[
-        Path, typer.Option("--state", help="State folder of `fanout local up`, where that runs.")
+        Path, option("State folder of `fanout local up`, where that runs.", "--state")
     ] = runtime.DEFAULT_STATE_DIR,
     check: Check = False,
     as_json: Json = False,

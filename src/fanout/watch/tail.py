@@ -20,7 +20,7 @@ from event_consumer.unwrap import unwrap
 from fanout.aws import AwsTarget
 from fanout.console import ERR, OUT, print_json
 from fanout.errors import WrongUse
-from fanout.runs.options import Json, Reveal, seconds_of
+from fanout.runs.options import Json, Reveal, option, seconds_of
 from fanout.text import mask_customer, reveal_body
 from sentinel.discovery import Bus, deliveries, find_bus, find_subscriber
 
@@ -40,7 +40,7 @@ def tail(
     ] = None,
     *,
     length: Annotated[
-        str | None, typer.Option("--for", help="How long: 30s, 10m; until Ctrl-C if left out.")
+        str | None, option("How long: 30s, 10m; until Ctrl-C if left out.", "--for")
     ] = None,
     reveal: Reveal = False,
     as_json: Json = False,

@@ -29,7 +29,7 @@ from fanout.errors import Refused, WrongUse
 from fanout.failures.records import Record, customer_of
 from fanout.failures.store import Deployment, find_deployment
 from fanout.runs.function import log_lines
-from fanout.runs.options import Json
+from fanout.runs.options import Json, option
 from fanout.sqs.queue import SqsQueue
 from fanout.sqs.scan import Sweep
 from fanout.sqs.subscription import Subscription, of_subscriber
@@ -342,7 +342,7 @@ def where(
     customer: Annotated[str, typer.Argument(help="The customer's id.")],
     *,
     records_max: Annotated[
-        int, typer.Option(min=1, help="Records of the stream to read at most.")
+        int, option("Records of the stream to read at most.", min=1)
     ] = RECORDS_MAX,
     as_json: Json = False,
 ) -> None:
