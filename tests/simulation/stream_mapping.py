@@ -4,6 +4,7 @@ What it adds: which shards may be read (a child waits for its parent), where rea
 the mapping was off or made anew, and what is done with.
 """
 
+import math
 from random import Random
 
 from fanout.streams.mapping import (
@@ -61,7 +62,7 @@ class StreamMapping:
         if self._due:
             return now
         times = [one.due_at() for one in self._shards.values()]
-        return min((at for at in times if at is not None), default=None)
+        return min((at for at in times if at < math.inf), default=None)
 
     def report(self, shard_id: str, batch: Batch, result: Result, now: float) -> list[int]:
         """Report what became of a batch; the numbers of the records that are done now."""

@@ -198,20 +198,19 @@ class Lane:
         self._waiting.append((record, now))
         self._waiting_bytes += len(record.body)
 
-    def due_at(self) -> float | None:
-        """When there will be something to do; None while a batch is under way or nothing waits."""
-        if self._under_way is not None:
-            return None
-        if self._retrying:
+    def due_at(self) -> float:
+        """When there will be something to do: never while a batch is under way or nothing waits."""
+        if self._under_way is not None or not (self._retrying or self._waiting):
+            return math.inf
+        if self._retrying or len(self._waiting) >= self._settings.batch_size:
             return self._not_before
-        if not self._waiting:
-            return None
-        return max(self._not_before, self._batch_complete_at())
+        if self._waiting_bytes >= PAYLOAD_BYTES_MAX:
+            return self._not_before
+        return max(self._not_before, self._waiting[0][1] + self._settings.window_seconds)
 
     def next_batch(self, *, now: float) -> Batch | None:
         """Take the next batch, if one is due; its result must be reported before the next."""
-        due_at = self.due_at()
-        if due_at is None or due_at > now:
+        if self.due_at() > now:
             return None
         batch = self._retrying.popleft() if self._retrying else self._form_batch()
         if batch.discard_reason is None:
@@ -228,23 +227,13 @@ class Lane:
         if done:
             self._failures = 0
         if left:
-            self._not_before = now + self._retry_seconds()
+            doubled = self._settings.retry_seconds_first * 2.0 ** min(self._failures, 32)
+            self._not_before = now + min(self._settings.retry_seconds_max, doubled)
             self._failures += 1
             self._retrying.extendleft(reversed(left))
         return done
 
     # Private functions
-
-    def _retry_seconds(self) -> float:
-        doubled = self._settings.retry_seconds_first * 2.0 ** min(self._failures, 32)
-        return min(self._settings.retry_seconds_max, doubled)
-
-    def _batch_complete_at(self) -> float:
-        full = (
-            len(self._waiting) >= self._settings.batch_size
-            or self._waiting_bytes >= PAYLOAD_BYTES_MAX
-        )
-        return 0.0 if full else self._waiting[0][1] + self._settings.window_seconds
 
     def _form_batch(self) -> Batch:
         records: list[StreamRecord] = []
@@ -322,7 +311,8 @@ class ShardMapping:
             self._window[record.sequence] = record.created_at
             self.pending += 1
             self._bytes += len(record.body)
-            self._lanes[self._lane_of(record)].add(record, now=now)
+            lane = self._lanes[crc32(record.key.encode()) % len(self._lanes)]
+            lane.add(record, now=now)
         return self.pending - before
 
     def next_batches(self, *, now: float) -> list[Batch]:
@@ -330,9 +320,9 @@ class ShardMapping:
         batches = (lane.next_batch(now=now) for lane in self._lanes)
         return [batch for batch in batches if batch is not None]
 
-    def due_at(self) -> float | None:
+    def due_at(self) -> float:
         """When `next_batches` will have something, if nothing else happens until then."""
-        return min((at for lane in self._lanes if (at := lane.due_at()) is not None), default=None)
+        return min(lane.due_at() for lane in self._lanes)
 
     def report(self, batch: Batch, result: Result, *, now: float) -> Sequence[StreamRecord]:
         """Report what became of a batch; returns the records that it completed.
@@ -347,8 +337,3 @@ class ShardMapping:
         while self._window and self.oldest_pending_at is None:
             self.checkpoint, _ = self._window.popitem(last=False)
         return done
-
-    # Private functions
-
-    def _lane_of(self, record: StreamRecord) -> int:
-        return crc32(record.key.encode()) % len(self._lanes)

@@ -7,6 +7,7 @@ The rules are in `mapping`; here are the clock, the reading, the calls and the b
 
 import json
 import logging
+import math
 import queue
 import threading
 import time
@@ -86,57 +87,48 @@ def error_name(error: Exception) -> str:
 def store_discarded(
     s3: Any, settings: MappingSettings, batch: Batch, *, shard_id: str, now: float
 ) -> None:
-    """Write the on-failure record of a discarded batch; any error of the client passes through.
+    """Write the on-failure record of a discarded batch, with its records, as Lambda does.
 
     The key is `aws/lambda/<mapping>/<shard>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<random UUID>`, in UTC.
     """
-    at = datetime.fromtimestamp(now, UTC)
-    s3.put_object(
-        Bucket=settings.failure_bucket,
-        Key=f"aws/lambda/{settings.mapping_id}/{shard_id}/{at:%Y/%m/%d/%Y-%m-%dT%H.%M.%S}-{uuid4()}",
-        Body=json.dumps(failure_record(settings, batch, shard_id=shard_id, at=at)).encode(),
-        ContentType="application/json",
-    )
-
-
-def failure_record(
-    settings: MappingSettings, batch: Batch, *, shard_id: str, at: datetime
-) -> dict[str, Any]:
-    """The invocation record of a discarded batch, with its records.
-
-    A batch that expired unsent has `responseContext` with status 0: the function never answered.
-    """
-    first, last = batch.records[0], batch.records[-1]
-    response: dict[str, Any] = {
-        "statusCode": 200 if batch.invoke_count else 0,
-        "executedVersion": "$LATEST",
-    }
-    if batch.function_error:
-        response["functionError"] = batch.function_error
-    return {
+    at, first, last = datetime.fromtimestamp(now, UTC), batch.records[0], batch.records[-1]
+    error = {"functionError": batch.function_error} if batch.function_error else {}
+    document = {
         "requestContext": {
             "requestId": str(uuid4()),
             "functionArn": settings.function_arn,
             "condition": str(batch.discard_reason),
             "approximateInvokeCount": batch.invoke_count,
         },
-        "responseContext": response,
+        # With status 0 for a batch that expired unsent: the function never answered.
+        "responseContext": {
+            "statusCode": 200 if batch.invoke_count else 0,
+            "executedVersion": "$LATEST",
+            **error,
+        },
         "version": "1.0",
-        "timestamp": _iso(at),
+        "timestamp": _iso(now),
         "DDBStreamBatchInfo": {
             "shardId": shard_id,
             "startSequenceNumber": first.sequence,
             "endSequenceNumber": last.sequence,
-            "approximateArrivalOfFirstRecord": _iso(datetime.fromtimestamp(first.created_at, UTC)),
-            "approximateArrivalOfLastRecord": _iso(datetime.fromtimestamp(last.created_at, UTC)),
+            "approximateArrivalOfFirstRecord": _iso(first.created_at),
+            "approximateArrivalOfLastRecord": _iso(last.created_at),
             "batchSize": len(batch.records),
             "streamArn": settings.stream_arn,
         },
         "payload": payload_of(batch.records),
     }
+    s3.put_object(
+        Bucket=settings.failure_bucket,
+        Key=f"aws/lambda/{settings.mapping_id}/{shard_id}/{at:%Y/%m/%d/%Y-%m-%dT%H.%M.%S}-{uuid4()}",
+        Body=json.dumps(document).encode(),
+        ContentType="application/json",
+    )
 
 
-def _iso(at: datetime) -> str:
+def _iso(seconds: float) -> str:
+    at = datetime.fromtimestamp(seconds, UTC)
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -196,15 +188,10 @@ class _Shard:
         """Whether there is more to come, and room for it."""
         return not self.reader.is_ended and self.mapping.wants_records
 
-    def is_finished(self) -> bool:
-        """Whether it is closed and all in it is done, so that its children may start."""
-        return self.reader.is_ended and self.mapping.is_drained
-
     def wake_at(self) -> float:
         """When there is something to do, if no report comes in before."""
-        due_at = self.mapping.due_at()
-        read_at = self.read_at if self.may_be_read() else float("inf")
-        return read_at if due_at is None else min(due_at, read_at)
+        read_at = self.read_at if self.may_be_read() else math.inf
+        return min(self.mapping.due_at(), read_at)
 
     def has_read(self, *, records: int, now: float) -> None:
         """Look again soon while records come, and ever more rarely while none do."""
@@ -269,7 +256,9 @@ class StreamPoller:
                 for batch in shard.mapping.next_batches(now=now):
                     self._under_way += 1
                     threading.Thread(target=self._work, args=[shard_id, batch], daemon=True).start()
-            self._take_reports(wait_seconds=self._pause_seconds())
+            wake_at = min(map(_Shard.wake_at, self._shards.values()), default=self._describe_at)
+            pause_seconds = min(max(wake_at - time.time(), 0.001), _POLL_SECONDS_MAX)
+            self._take_reports(wait_seconds=pause_seconds)
             self._retire_finished_shards()
             self._refresh_status()
         deadline = time.monotonic() + _DRAIN_SECONDS
@@ -323,12 +312,6 @@ class StreamPoller:
             result = NotInvoked(error=error_name(error))
         self._reports.put((shard_id, batch, result))
 
-    def _pause_seconds(self) -> float:
-        wake_at = min(
-            (shard.wake_at() for shard in self._shards.values()), default=self._describe_at
-        )
-        return min(max(wake_at - time.time(), 0.001), _POLL_SECONDS_MAX)
-
     def _take_reports(self, *, wait_seconds: float) -> None:
         """Take what has come in: waits for the first report only, and for no longer than told."""
         try:
@@ -350,10 +333,12 @@ class StreamPoller:
             shard.read_at = 0.0
 
     def _retire_finished_shards(self) -> None:
-        for shard_id in [name for name, shard in self._shards.items() if shard.is_finished()]:
-            del self._shards[shard_id]
-            self._finished.add(shard_id)
-            self._describe_at = 0.0
+        """Where a closed shard is done, its children may start."""
+        for shard_id, shard in list(self._shards.items()):
+            if shard.reader.is_ended and shard.mapping.is_drained:
+                del self._shards[shard_id]
+                self._finished.add(shard_id)
+                self._describe_at = 0.0
 
     def _refresh_status(self) -> None:
         shards = self._shards.values()

@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import pytest
@@ -50,12 +51,15 @@ def invoke_next(mapping, result, *, now):
 
 
 def test_the_oldest_pending_record_is_the_first_that_is_not_done_whatever_was_done_behind_it():
-    mapping = ShardMapping(replace(SETTINGS, lanes=2, batch_size=1))
-    stuck, other = next(
-        (one, two)
-        for one, two in (("c1", "c2"), ("c1", "c3"), ("c1", "c4"))
-        if mapping._lane_of(record(1, key=one)) != mapping._lane_of(record(1, key=two))
-    )
+    settings = replace(SETTINGS, lanes=2, batch_size=1)
+
+    def are_side_by_side(*keys):
+        mapping = ShardMapping(settings)
+        mapping.add([record(number, key=key) for number, key in enumerate(keys)], now=0)
+        return len(mapping.next_batches(now=0)) == 2
+
+    mapping, stuck = ShardMapping(settings), "c1"
+    other = next(key for key in ("c2", "c3", "c4") if are_side_by_side(stuck, key))
     assert mapping.oldest_pending_at is None
     mapping.add(
         [
@@ -258,7 +262,7 @@ class TestBackoff:
     def test_nothing_is_due_while_an_action_is_under_way(self):
         mapping = mapping_of([1])
         only_batch(mapping)
-        assert mapping.due_at() is None
+        assert mapping.due_at() == math.inf
 
 
 class TestLanes:

@@ -87,7 +87,7 @@ class Run:
             self.turn()
         while not self.mapping.is_drained:
             due_at = self.mapping.due_at()
-            assert due_at is not None, "records are left, and nothing is to be done with them"
+            assert due_at < math.inf, "records are left, and nothing is to be done with them"
             self.now = max(self.now, due_at)
             self.turn()
 
