@@ -19,65 +19,42 @@ from fanout.console import ERR, OUT, warn
 from fanout.errors import CommandError, ExitCode, WrongUse
 
 COMMANDS: Final = {
-    "local": (
-        "fanout.local.commands:local_app",
-        "Run the whole system on this machine, on an embedded AWS.",
-    ),
-    "status": (
-        "fanout.watch.status:status",
-        "Show the whole path at once: what is wrong first, and what to type next.",
-    ),
-    "where": (
-        "fanout.watch.where:where",
-        "Follow one customer: the item, its changes of the last day, and where each of them is.",
-    ),
-    "doctor": (
-        "fanout.watch.doctor:doctor",
-        "Check how everything is set up, against what has to be so that nothing is lost.",
-    ),
-    "tail": (
-        "fanout.watch.tail:tail",
-        "Watch events pass from now on: ids, transition, version and lag; bodies with --reveal.",
-    ),
-    "demo": (
-        "fanout.demo.commands:demo",
-        "Play status changes through the whole system, here, and account for each of them.",
-    ),
-    "subscribers": (
-        "fanout.subscribers.commands:subscribers_app",
-        "List the subscribers; add, remove, pause or resume one.",
-    ),
-    "backfill": (
-        "fanout.accounts.backfill:backfill",
-        "Send today's state of every customer to one subscriber's queue, and to nobody else's.",
-    ),
-    "reconcile": (
-        "fanout.accounts.reconcile:reconcile",
-        "Compare Accounts with a subscriber's table: what drifted, since when, and why.",
-    ),
-    "dlq": (
-        "fanout.dlq.commands:dlq_app",
-        "Inspect dead messages by cause, fix them, and replay them.",
-    ),
-    "failures": (
-        "fanout.failures.commands:failures_app",
-        "Inspect what the publisher or Lambda gave up, by cause, and publish it again.",
-    ),
-    "archive": ("fanout.archive.commands:archive_app", "Deliver archived events again."),
-    "runs": (
-        "fanout.runs.commands:runs_app",
-        "List, show and resume the runs of every command.",
-    ),
-    "schema": (
-        "fanout.contract.commands:schema_app",
-        "Change the contract without breaking anyone.",
-    ),
-    "package": (
-        "fanout.packaging.commands:package",
-        "Build the Lambda packages: only what each service imports, the same bytes every time.",
-    ),
+    "local": "fanout.local.commands:local_app",
+    "status": "fanout.watch.status:status",
+    "where": "fanout.watch.where:where",
+    "doctor": "fanout.watch.doctor:doctor",
+    "tail": "fanout.watch.tail:tail",
+    "demo": "fanout.demo.commands:demo",
+    "subscribers": "fanout.subscribers.commands:subscribers_app",
+    "backfill": "fanout.accounts.backfill:backfill",
+    "reconcile": "fanout.accounts.reconcile:reconcile",
+    "dlq": "fanout.dlq.commands:dlq_app",
+    "failures": "fanout.failures.commands:failures_app",
+    "archive": "fanout.archive.commands:archive_app",
+    "runs": "fanout.runs.commands:runs_app",
+    "schema": "fanout.contract.commands:schema_app",
+    "package": "fanout.packaging.commands:package",
 }
-"""Every command: MODULE:NAME, and the first paragraph of its help (a test compares the two)."""
+"""Every command, as MODULE:NAME."""
+
+HELP: Final = {
+    "local": "Run the whole system on this machine, on an embedded AWS.",
+    "status": "Show the whole path at once: what is wrong first, and what to type next.",
+    "where": "Follow one customer: the item, its changes of the last day, and where each one is.",
+    "doctor": "Check how everything is set up, against what has to be so that nothing is lost.",
+    "tail": "Watch events from now on: ids, transition, version and lag; bodies with --reveal.",
+    "demo": "Play status changes through the whole system, here, and account for each of them.",
+    "subscribers": "List the subscribers; add, remove, pause or resume one.",
+    "backfill": "Send today's state of every customer to one subscriber's queue, and to no other.",
+    "reconcile": "Compare Accounts with a subscriber's table: what drifted, since when, and why.",
+    "dlq": "Inspect dead messages by cause, fix them, and replay them.",
+    "failures": "Inspect what the publisher or Lambda gave up, by cause, and publish it again.",
+    "archive": "Deliver archived events again.",
+    "runs": "List, show and resume the runs of every command.",
+    "schema": "Change the contract without breaking anyone.",
+    "package": "Build the Lambda packages: only what a service imports, and always the same bytes.",
+}
+"""What a group of commands is for, and the first paragraph of any other command's own help."""
 
 OPERATIONS: Final = {
     "backfill": "fanout.accounts.backfill:Backfill",
@@ -112,13 +89,11 @@ GLOBAL_OPTIONS: Final = ("--prefix", "--profile", "--region", "--endpoint-url")
 
 
 class LazyCommands(TyperGroup):
-    """Lists `COMMANDS` from their texts alone, and imports the one that is called."""
+    """Lists `COMMANDS` from `HELP` alone, and imports the one that is called."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self.commands = {
-            name: TyperCommand(name, help=text) for name, (_, text) in COMMANDS.items()
-        }
+        self.commands = {name: TyperCommand(name, help=HELP[name]) for name in COMMANDS}
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Take global options from after the command too, and old names; see `TyperGroup`."""
@@ -135,10 +110,10 @@ class LazyCommands(TyperGroup):
 
 def load(name: str) -> Any:
     """A command in full, with the commands below it."""
-    module, _, attribute = COMMANDS[name][0].partition(":")
+    module, _, attribute = COMMANDS[name].partition(":")
     command, holder = getattr(import_module(module), attribute), typer.Typer()
     if isinstance(command, typer.Typer):
-        holder.add_typer(command)
+        holder.add_typer(command, name=name, help=HELP[name])
     else:
         holder.command(name)(command)
     return typer.main.get_group(holder).commands[name]

@@ -491,7 +491,7 @@ def backfill(
     as_json: Json = False,
     runs_dir: RunsDir = None,
 ) -> None:
-    """Send today's state of every customer to one subscriber's queue, and to nobody else's.
+    """Send today's state of every customer to one subscriber's queue, and to no other.
 
     Exit code 0 when done, 1 where items of Accounts can't be read as a customer, 2 for a wrong
     call, 3 where AWS refuses, 130 when interrupted; `fanout runs resume` does what is left.

@@ -23,9 +23,7 @@ ARCHIVES: Mapping[str, type[EventBridgeArchive | SnsArchive]] = {
     "eventbridge": EventBridgeArchive,
     "sns-fifo": SnsArchive,
 }
-archive_app = typer.Typer(
-    name="archive", help="Deliver archived events again.", no_args_is_help=True
-)
+archive_app = typer.Typer(no_args_is_help=True)
 
 
 @archive_app.callback()

@@ -29,9 +29,7 @@ class Generated(StrEnum):
     DOCS = "docs"
 
 
-schema_app = typer.Typer(
-    name="schema", help="Change the contract without breaking anyone.", no_args_is_help=True
-)
+schema_app = typer.Typer(no_args_is_help=True)
 
 
 @schema_app.command()

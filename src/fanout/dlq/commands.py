@@ -288,11 +288,7 @@ def _matching(
             yield message
 
 
-dlq_app = typer.Typer(
-    name="dlq",
-    help="Inspect dead messages by cause, fix them, and replay them.",
-    no_args_is_help=True,
-)
+dlq_app = typer.Typer(no_args_is_help=True)
 dlq_app.command("list")(look_commands.list_queues)
 dlq_app.command("show")(look_commands.show)
 dlq_app.command("replay")(replay)

@@ -92,11 +92,7 @@ def by_cause(failures: Iterable[Failure], rules: TableRules) -> list[Group]:
 # `list` and `show`
 
 
-failures_app = typer.Typer(
-    name="failures",
-    help="Inspect what the publisher or Lambda gave up, by cause, and publish it again.",
-    no_args_is_help=True,
-)
+failures_app = typer.Typer(no_args_is_help=True)
 
 
 @failures_app.command("list")

@@ -19,11 +19,7 @@ from fanout.local.state_folder import StateFolder
 from fanout.sqs.queue import read_depth
 from fanout.streams.poller import PollerStatus
 
-local_app = typer.Typer(
-    name="local",
-    help="Run the whole system on this machine, on an embedded AWS.",
-    no_args_is_help=True,
-)
+local_app = typer.Typer(no_args_is_help=True)
 StateDir = Annotated[Path, typer.Option("--state", help="Folder for state and logs.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Parameters = Annotated[

@@ -24,7 +24,7 @@ def package(
     output: Annotated[Path, typer.Option(help="Folder for the packages.")] = Path("dist"),
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
-    """Build the Lambda packages: only what each service imports, the same bytes every time."""
+    """Build the Lambda packages: only what a service imports, and always the same bytes."""
     project = here()
     names = list(dict.fromkeys(service or project.services()))
     for name in names:

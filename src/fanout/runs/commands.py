@@ -35,9 +35,7 @@ Originals = Annotated[
 ]
 Execute = Annotated[bool, option("Begin a run that was only planned so far.", "--execute")]
 
-runs_app = typer.Typer(
-    name="runs", help="List, show and resume the runs of every command.", no_args_is_help=True
-)
+runs_app = typer.Typer(no_args_is_help=True)
 
 
 @runs_app.command("list")

@@ -23,11 +23,7 @@ from sentinel.contract.filters import Transport
 DRAIN_SECONDS = 600
 """How long `remove` waits for the queue to be empty."""
 
-subscribers_app = typer.Typer(
-    name="subscribers",
-    help="List the subscribers; add, remove, pause or resume one.",
-    no_args_is_help=True,
-)
+subscribers_app = typer.Typer(no_args_is_help=True)
 
 # `fanout subscribers list`
 

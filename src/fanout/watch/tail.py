@@ -45,7 +45,7 @@ def tail(
     reveal: Reveal = False,
     as_json: Json = False,
 ) -> None:
-    """Watch events pass from now on: ids, transition, version and lag; bodies with --reveal.
+    """Watch events from now on: ids, transition, version and lag; bodies with --reveal.
 
     Makes a queue and a subscription (or a rule) of its own, and removes them at the end.
     Exit code 0; 130 after Ctrl-C; 2 for no such subscriber; 3 where AWS refuses.

@@ -346,7 +346,7 @@ def where(
     ] = RECORDS_MAX,
     as_json: Json = False,
 ) -> None:
-    """Follow one customer: the item, its changes of the last day, and where each of them is.
+    """Follow one customer: the item, its changes of the last day, and where each one is.
 
     Reads the whole stream; a DLQ only where a change is found nowhere else, and says so.
     Exit code 0; 2 where nothing is deployed under this prefix.
