@@ -24,7 +24,7 @@ NAMED = re.compile(
     r'runbook += "([a-z-]+)"|/([A-Za-z-]+)\.md"'  # in Terraform's
 )
 WALKED = re.compile(
-    r"^Walked: (?:on the embedded AWS, by `(tests/e2e/\S+)`(?:, which .+)?"
+    r"^Tested: (?:on the embedded AWS, by `(tests/e2e/\S+)`(?:, which .+)?"
     r"|in the simulation only, as \*(.+?)\*, since .+)\.$",
     re.MULTILINE,
 )

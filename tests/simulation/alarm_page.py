@@ -9,7 +9,6 @@ from pathlib import Path
 from simulation import alarm_set
 from simulation.monitored import PREFIX
 from simulation.outages import OUTAGES, PARKED_MINUTES_MAX, WAITS_MINUTES_MAX, Outage, Played
-from simulation.variants.alarms import BROKEN_SETS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "alarms.md"
 Drills = Mapping[str, Played]
@@ -22,20 +21,19 @@ _KINDS = {
 
 
 def render(drills: Drills) -> str:
-    """The page; what stands still is in `alarm_page.md`."""
+    """The page; what doesn't change is in `alarm_page.md`."""
     parts = {
         "waits": str(WAITS_MINUTES_MAX),
         "parked": str(PARKED_MINUTES_MAX),
-        "alarms": _table(["alarm", "", "tripped by", "minutes", "runbook"], _alarms(drills)),
+        "alarms": _table(
+            ["alarm", "kind", "tripped by", "minutes until on", "runbook"], _alarms(drills)
+        ),
         "outages": _table(
-            ["what is broken", "first told after", "alarms, in their order"], _outages(drills)
+            ["what is broken", "minutes until noticed", "alarms, in their order"], _outages(drills)
         ),
         "limits": _table(
             ["what", "why"],
             ((one.name, one.unseen_because) for one in OUTAGES if one.unseen_because),
-        ),
-        "broken": _table(
-            ["alarms in which", "caught by"], ((one.name, one.caught_by) for one in BROKEN_SETS)
         ),
     }
     text = Path(__file__).with_suffix(".md").read_text(encoding="utf-8")
