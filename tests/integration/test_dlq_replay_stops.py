@@ -8,6 +8,7 @@ import pytest
 
 from customer_events.instants import to_wire
 from fanout.aws import AwsTarget
+from fanout.dlq import replay
 from fanout.runs.pace import Stopping
 from integration.dlq_on_moto import depth, kill_messages, make_subscriber
 from unit.fanout.dlq.dlq_fakes import text
@@ -106,7 +107,10 @@ def test_a_replay_through_the_queue_goes_on_while_few_come_back(aws, subscriber,
     assert json.loads(ended.out)["fates"] == {"SENT": 43, "CAME_BACK": 2}
 
 
-def test_what_comes_back_later_in_a_replay_stops_it_as_well(aws, subscriber, fanout, consumes):
+def test_what_comes_back_later_in_a_replay_stops_it_as_well(
+    aws, subscriber, fanout, consumes, monkeypatch
+):
+    monkeypatch.setattr(replay, "_STAGE_GROWTH", 9)
     kill_messages(aws, subscriber, 110)
     consumer = consumes(subscriber, nth=10**6)
     ended_well = consumer.park

@@ -55,7 +55,7 @@ def replay(
     failure_rate_max: Annotated[
         float, option("Stop when more than this part of them fails.", min=0, max=1)
     ] = options.FAILURE_RATE_MAX,
-    watch: options.Watch = "15s",
+    watch: options.Watch = "10s",
     even_if_unreadable: Annotated[
         bool,
         option(
@@ -154,7 +154,7 @@ def edit(
         bool, option("Open the one --message in $VISUAL or $EDITOR.", "--editor")
     ] = False,
     canary: options.Canary = 0,
-    watch: options.Watch = "15s",
+    watch: options.Watch = "10s",
     run: options.RunOptions,
 ) -> None:
     """Change dead messages and send them: plan first, and with --execute do it.

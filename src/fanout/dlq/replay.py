@@ -478,8 +478,10 @@ def _left_out(message_id: str, facts: Mapping[str, Any], end: str) -> dict[str, 
 _POLL_SECONDS = 0.5
 _SETTLE_SECONDS = 5.0
 """A queue that counts nothing may still hold what was just sent: SQS's counts are late."""
+_STAGE_GROWTH = 32
+"""Of a stage beside all before it: 10 messages, then 320, then as many as may be in the queue."""
 _STAGE_MAX = 10_000
-"""Messages that are sent before it is seen what came back."""
+"""Messages in the queue of which it was not seen yet whether they come back."""
 _READ_MAX = 2_000
 """Dead messages up to which the DLQ is read after each stage, whatever SQS counts."""
 
@@ -498,6 +500,7 @@ class Stages:
         self._watches = self._options["through"] == QUEUE and bool(self._options["watch_seconds"])
         # An earlier stretch may have been interrupted before it was known what comes back.
         self._unwatched = self._sent() > 0
+        self._sent_since = time.monotonic()  # the last stage
 
     def run(self) -> Ending:
         """All of them, until somebody stops it or too many fail."""
@@ -533,59 +536,66 @@ class Stages:
 
     def _move(self, most: int | None = None) -> bool:
         """See `Replay.move`."""
-        before = self._score.well
+        before, began = self._score.well, time.monotonic()
         saw_all = self._replay.move(most=most)
-        self._unwatched = self._unwatched or self._score.well > before
+        if self._score.well > before:
+            self._unwatched, self._sent_since = True, began
         return saw_all
 
     def _work_by_stages(self) -> None:
-        """Through the queue: see what came back before sending up to nine times as many."""
+        """Through the queue: see what came back before sending many times as many."""
         if not self._watches:
             return
         stage = handled = 0
+        in_queue = self._sent()
         while self._score.handled - handled == stage and not self._work.stop():
             if self._score.is_over(self._options["failure_rate_max"]):
                 return
             handled = self._score.handled
-            stage = max(FEW, min(9 * handled, _STAGE_MAX))
-            self._move(stage)
+            room = max(0, _STAGE_MAX - in_queue)
+            stage = min(_STAGE_GROWTH * handled, room) if handled else FEW
+            if stage:
+                self._move(stage)
+            else:
+                self._work.say(f"Waiting: {in_queue:,} sent messages are not handled yet.")
             if self._replay.fifo or self._ledger.count(*OPEN):
-                self._watch()  # after the last stage, the last watch is enough
+                # After the last stage, the last watch is enough.
+                in_queue = min(in_queue + stage, self._watch())
 
-    def _watch(self, *, last: bool = False) -> None:
-        """Through the queue only the consumer knows how it ends: see what comes back.
+    def _watch(self, *, last: bool = False) -> int:
+        """See what comes back; how many messages may still do so, since they are in the queue.
 
-        A large DLQ is read in between only if it grew.
+        Through the queue only the consumer knows how it ends. A large DLQ is read in between only
+        if it grew. The consumer works while a stage is sent: of the last one, that time counts.
         """
         if not self._watches or not self._unwatched or self._work.stop():
-            return
-        empty = self._await_empty_queue()
+            return 0
         seconds = self._options["watch_seconds"]
-        if last and not empty:
+        depth = self._await_empty_queue((self._sent_since if last else time.monotonic()) + seconds)
+        if last and depth:
             self._work.say(
-                f"The queue still holds messages after {seconds:g} seconds; what comes back "
-                "to the DLQ later is not in this report."
+                f"The queue still holds {depth:,} messages; what comes back to the DLQ later is "
+                "not in this report."
             )
         is_small = self._subscription.dlq.facts().depth.total <= _READ_MAX
         if not last and not is_small and self._grown() <= 0:
-            return
+            return depth
         if back := self._replay.note_comebacks():
             self._work.say(f"{back:,} were parked again.")
         if self._replay.fifo:
             self._score.behind = max(0, self._grown())
-        self._unwatched = self._work.stop() or not (empty or last)
+        self._unwatched = self._work.stop() or bool(depth and not last)
+        return depth
 
-    def _await_empty_queue(self) -> bool:
-        """Whether the queue is empty, within the time to watch or until somebody stops it."""
-        seconds = self._options["watch_seconds"]
-        began = time.monotonic()
-        settled = began + min(seconds, _SETTLE_SECONDS)
+    def _await_empty_queue(self, until: float) -> int:
+        """What the queue holds once it is empty, time is up, or somebody stops it."""
+        settled = time.monotonic() + min(self._options["watch_seconds"], _SETTLE_SECONDS)
         while True:
             self._work.keep_lock()
-            empty = not self._subscription.queue.facts().depth.total
-            end = settled if empty else began + seconds
+            depth = self._subscription.queue.facts().depth.total
+            end = max(settled, until) if depth else settled
             if self._work.stop() or time.monotonic() >= end:
-                return empty
+                return depth
             self._work.stopping.wait(_POLL_SECONDS)
 
     def _interrupted_watch(self) -> Ending | None:

@@ -164,21 +164,66 @@ def test_a_message_that_somebody_else_hides_is_waited_for(bench):
     assert bench.fates(run_id) == {"SENT": 2}
 
 
-def test_the_lock_is_kept_while_a_long_watch_lasts(bench, monkeypatch):
-    bench.fill(dead(1))
-    clock, kept = bench.clock, []
-    bench.queue = FakeQueue([dead(2)], clock=clock)  # which nobody handles
+class HandledSlowly(FakeQueue):
+    """Its consumer handles a message every so many seconds."""
+
+    def __init__(self, *, clock, seconds):
+        super().__init__(clock=clock)
+        self.seconds, self.began, self.most_waiting = seconds, clock(), 0
+
+    def facts(self):
+        handled = int((self.clock() - self.began) / self.seconds)
+        waiting = max(0, len(self.sent) - handled)
+        self.most_waiting = max(self.most_waiting, waiting)
+        depth = QueueDepth(waiting=waiting, in_flight=0, delayed=0)
+        return replace(super().facts(), depth=depth)
+
+
+def watched(bench, monkeypatch, *, seconds, keep_lock=lambda: None):
+    """Replay everything through the queue, watched; the id of the run."""
+    clock, run_id = bench.clock, bench.plan()
     monkeypatch.setattr(replay_module, "time", SimpleNamespace(monotonic=clock))
-    with bench.store.open(bench.plan()) as run:
-        run.options |= {"through": QUEUE, "watch_seconds": 600.0, "canary": 0}
+    with bench.store.open(run_id) as run:
+        run.options |= {"through": QUEUE, "watch_seconds": seconds, "canary": 0}
         run.start(WHO)
         replay = bench.replay(run)
         stopping = SimpleNamespace(asked=lambda: False, wait=clock.sleep)
-        keep_lock = lambda: kept.append(clock())  # noqa: E731
         replay.work = replace(replay.work, stopping=stopping, keep_lock=keep_lock)
         Stages(replay, bench.dlq.facts()).run()
+    return run_id
+
+
+def test_the_lock_is_kept_while_a_long_watch_lasts(bench, monkeypatch):
+    bench.fill(dead(1))
+    kept = []
+    bench.queue = HandledSlowly(clock=bench.clock, seconds=10**6)
+    watched(bench, monkeypatch, seconds=600.0, keep_lock=lambda: kept.append(bench.clock()))
     assert 600 <= kept[-1] - kept[0] < 1200  # once, at the end
     assert max(later - earlier for earlier, later in pairwise(kept)) < EXTEND_SECONDS
+
+
+@pytest.mark.parametrize("seconds", [1, 20])
+def test_no_more_is_sent_than_may_wait_for_the_consumer(bench, monkeypatch, seconds):
+    monkeypatch.setattr(replay_module, "_STAGE_MAX", 50)
+    bench.fill(*(dead(n) for n in range(1, 121)))
+    bench.queue = HandledSlowly(clock=bench.clock, seconds=seconds)
+    run_id = watched(bench, monkeypatch, seconds=10.0)
+    assert bench.fates(run_id) == {"SENT": 120}
+    assert 40 < bench.queue.most_waiting <= 50
+
+
+def test_what_the_consumer_does_while_the_last_stage_is_sent_counts_as_watched(bench, monkeypatch):
+    bench.fill(*(dead(n) for n in range(1, 11)))
+    bench.queue = HandledSlowly(clock=bench.clock, seconds=10**6)
+    send, began = bench.queue.send, bench.clock()
+
+    def slowly(sendings):
+        bench.clock.sleep(30)
+        return send(sendings)
+
+    bench.queue.send = slowly
+    watched(bench, monkeypatch, seconds=40.0)
+    assert 40 <= bench.clock() - began < 60
 
 
 def test_the_lock_is_kept_while_a_pass_meets_only_what_is_not_meant(bench):
