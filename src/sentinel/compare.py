@@ -292,10 +292,7 @@ def _outcome(
 
 
 def own_attributes(rule: Rule | None) -> list[str]:
-    """The names of the attributes that a rule writes.
-
-    Raises: WrongUse: the rule fails whatever it is asked, so nothing would be compared.
-    """
+    """The attributes that a rule writes. Raises: WrongUse: it fails whatever it is asked."""
     if rule is None:
         return []
     made: list[Mapping[str, Any] | None] = []
@@ -388,8 +385,5 @@ class GuardedTableRows:
 
 
 def guarded_table_rows(client: Any, table: str, own: Sequence[str]) -> GuardedTableRows:
-    """The adapter of a table that the consumer kit writes.
-
-    Raises: WrongUse: there is no such table, or its partition key is not `customer_id`.
-    """
+    """The adapter of a table that the kit writes. Raises: WrongUse: none, or another key."""
     return GuardedTableRows(client, describe(client, table, "customer_id"), own)

@@ -126,10 +126,7 @@ def find_subscriber(target: Target, name: str) -> Subscriber:
 
 
 def list_subscribers(target: Target) -> list[Subscriber]:
-    """Every subscriber of the deployment, by name.
-
-    Raises: WrongUse where there is none, and no deployment has this prefix.
-    """
+    """Every subscriber, by name. Raises: WrongUse where no deployment has this prefix."""
     documents = _parameters(target, "subscribers").values()
     if not documents:
         find_bus(target)

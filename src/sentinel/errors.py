@@ -14,10 +14,7 @@ class ExitCode(IntEnum):
 
 
 class CommandError(Exception):
-    """A clear sentence for the person at the terminal, and the exit code for their script.
-
-    The sentence names the thing at fault, what was expected, and what to do.
-    """
+    """A sentence (what is at fault, what was expected, what to do), and the exit code."""
 
     exit_code = ExitCode.WRONG_USE
 

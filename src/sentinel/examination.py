@@ -33,11 +33,7 @@ _GONE = {
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """Asks AWS for what the rules need.
-
-    Raises, from each method:
-        ClientError, BotoCoreError: AWS refuses to say something.
-    """
+    """Asks AWS for what the rules need. Raises: ClientError, BotoCoreError: AWS won't say it."""
 
     target: Target
     bus: Bus
@@ -178,10 +174,7 @@ def _needs_of_consumer(subscriber: Subscriber, function: Any) -> Mapping[str, Se
 
 
 def examine(target: Target, asking: Asking) -> list[Finding]:
-    """Every finding, the worst first; what AWS refuses to say is one too.
-
-    Raises: WrongUse: nothing is deployed under this prefix.
-    """
+    """Every finding, the worst first. Raises: WrongUse: nothing is deployed here."""
     look, now = Examination(target, find_bus(target)), datetime.now(UTC)
     subscribers, contract = list_subscribers(target), installed_contract()
 

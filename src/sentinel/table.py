@@ -50,10 +50,7 @@ class TableFacts:
 
 
 def describe(client: Any, table: str, id_attribute: str) -> TableFacts:
-    """Ask DynamoDB about a table.
-
-    Raises: WrongUse: there is no such table, or its partition key is another attribute.
-    """
+    """Ask DynamoDB about a table. Raises: WrongUse: there is none, or it has another key."""
     try:
         description = client.describe_table(TableName=table)["Table"]
     except client.exceptions.ResourceNotFoundException:
@@ -96,11 +93,7 @@ class Page(Generic[T]):
 
 
 class ConsistentTable:
-    """A table of which the key and some attributes are read.
-
-    Raises, from each method:
-        ClientError, BotoCoreError: AWS refuses, after botocore's own retries.
-    """
+    """Reads the key and some attributes. Raises: ClientError, BotoCoreError: AWS refuses."""
 
     def __init__(self, client: Any, facts: TableFacts, attributes: Iterable[str]) -> None:
         self.client = client
@@ -129,10 +122,7 @@ class ConsistentTable:
         return answer
 
     def get(self, ids: Sequence[str]) -> tuple[list[Item], Answer]:
-        """The items with these at most 100 distinct partition keys, and the last answer.
-
-        Raises: Refused: DynamoDB keeps leaving some unprocessed.
-        """
+        """The items of at most 100 keys, and the last answer. Raises: Refused: some stay unread."""
         name = self.facts.name
         items: list[Item] = []
         if not ids:  # nothing to find; an answer tells the time all the same
@@ -237,10 +227,7 @@ class AccountsTable:
 
 
 def find_accounts(target: Target, publisher: Publisher, pace: Pace | None = None) -> AccountsTable:
-    """The Accounts table of a deployment.
-
-    Raises: WrongUse: there is no such table, or it is not as the publisher's parameter says.
-    """
+    """The Accounts table. Raises: WrongUse: it is not as the publisher's parameter says."""
     client = target.client("dynamodb")
     facts = describe(client, publisher.accounts_table, publisher.customer_id_attribute)
     return AccountsTable(client, facts, ItemReader(publisher), pace)

@@ -34,10 +34,7 @@ def find_rule(subscriber: str, named: str | None) -> Rule | None:
 
 
 def find_adapter(named: str | None) -> RowsFactory:
-    """The factory that `named` names as MODULE:FUNCTION; else the one of the kit's tables.
-
-    Raises: WrongUse: there is no such function.
-    """
+    """The factory that is named; else that of the kit's tables. Raises: WrongUse: there is none."""
     factory: RowsFactory = _function("--adapter", named) if named else guarded_table_rows
     return factory
 

@@ -153,10 +153,7 @@ class Seeding:
     journal_lock: Lock = field(default_factory=Lock)
 
     def scan(self) -> None:
-        """Scan to the end, or until asked to stop.
-
-        Raises: Exception: of the first segment that failed; the others stop after their page.
-        """
+        """Scan to the end, or until asked to stop. Raises: of the first segment that failed."""
         begun = positions(self.run)
         with ThreadPoolExecutor(len(begun), thread_name_prefix="segment") as pool:
             scans = [pool.submit(self._scan, position, len(begun)) for position in begun]
@@ -256,10 +253,7 @@ def changed_at(target: AwsTarget, subscriber: Subscriber) -> tuple[datetime, flo
 
 
 def require_subscribed(target: AwsTarget, bus: Bus, subscriber: Subscriber) -> None:
-    """See that live changes come to the queue, by the filter that its parameter states.
-
-    Raises: WrongUse: nothing on the bus delivers to the queue, or by another filter, or not now.
-    """
+    """Raises: WrongUse: nothing delivers to the queue, or by another filter than it states."""
     found = Examination(target, bus).deliveries(subscriber)
     for each in check_deliveries(subscriber, found):
         if each.severity is Severity.WRONG:
@@ -301,10 +295,7 @@ class Backfill(QueueOperation):
 
     @classmethod
     def of(cls, target: AwsTarget, name: str, **options: Any) -> Self:
-        """Look at everything and change nothing.
-
-        Raises: WrongUse: no such subscriber, or one that can't be seeded as it is.
-        """
+        """Look at everything and change nothing. Raises: WrongUse: it can't be seeded as it is."""
         subscriber = find_subscriber(target, name)
         publisher, bus = find_publisher(target), find_bus(target)
         require_version(subscriber)

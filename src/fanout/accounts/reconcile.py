@@ -201,10 +201,7 @@ class Reconcile(QueueOperation):
         adapter: str | None = None,
         **options: Any,
     ) -> Self:
-        """Look up both tables; nothing has been read of them yet.
-
-        Raises: WrongUse: no such subscriber, or one that can't be compared (or repaired) as it is.
-        """
+        """Look up both tables. Raises: WrongUse: it can't be compared (or repaired) as it is."""
         subscriber, publisher = find_subscriber(target, name), find_publisher(target)
         if repair:
             require_version(subscriber)
@@ -237,10 +234,7 @@ class Reconcile(QueueOperation):
         return super().subject() | {"table": self.subscriber.table}
 
     def select(self, run: Run, selecting: Selecting) -> Nothing:  # noqa: ARG002 (it was compared)
-        """See `Operation.select`.
-
-        Raises: WrongUse: a process was killed before it had written down what it compared.
-        """
+        """See `Operation.select`. Raises: WrongUse: a killed process had not noted what differs."""
         if self.differences is None:
             raise WrongUse(
                 f"{run.run_id} was killed before anything was repaired: run "

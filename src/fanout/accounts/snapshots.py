@@ -94,10 +94,7 @@ class QueueOperation(Operation):
     @classmethod
     @abstractmethod
     def of(cls, target: AwsTarget, name: str, **options: Any) -> Self:
-        """Look everything up for the subscriber of this name, and change nothing.
-
-        Raises: WrongUse: no such subscriber, or one that can't be worked on as it is.
-        """
+        """Look everything up. Raises: WrongUse: no such subscriber, or not as it has to be."""
 
     @classmethod
     def reopen(cls, target: AwsTarget, header: Mapping[str, Any]) -> Self:

@@ -164,10 +164,7 @@ class SnsArchive(_Archive):
         )
 
     def start(self, plan: Plan) -> str:
-        """Start it; returns the replay's name.
-
-        Raises: Refused: one is running, which a second would replace without a word.
-        """
+        """Start it; the replay's name. Raises: Refused: one runs, which a second would replace."""
         [subscription] = plan.only_to
         if running := self._running(subscription):
             raise Refused(running)

@@ -67,10 +67,7 @@ def replay(
 
 
 def window(begins: str | None, ends: str | None) -> tuple[datetime, datetime]:
-    """From and to when the events were published.
-
-    Raises: WrongUse: it ends before it begins, or has not ended yet.
-    """
+    """When the events were published. Raises: WrongUse: it ends too early, or is not over."""
     now = datetime.now(UTC)
     if begins is None:
         raise WrongUse("--from is missing: an age, such as 12h, or an instant.")
@@ -89,10 +86,7 @@ def window(begins: str | None, ends: str | None) -> tuple[datetime, datetime]:
 def _start(
     target: AwsTarget, subscriber: str, archive: EventBridgeArchive | SnsArchive, plan: Plan
 ) -> str:
-    """Start it; returns the replay's name.
-
-    Raises: Refused: somebody else starts one at this moment, or one is running.
-    """
+    """Start it; the replay's name. Raises: Refused: somebody else starts one, or one is running."""
     with Lock(
         target=target,
         name=f"archive/{subscriber}",
@@ -143,10 +137,7 @@ def _show(
 def _report(
     archive: EventBridgeArchive | SnsArchive, name: str, *, wait: bool, as_json: bool
 ) -> None:
-    """Say how far it is; with `wait`, once it is over.
-
-    Raises: typer.Exit: with 1, where it was waited for and did not complete.
-    """
+    """Say how far it is, or how it ended. Raises: typer.Exit: waited for, it did not complete."""
     with progress() as bars:
         task = bars.add_task("replaying", total=None)
         while not (now := archive.progress(name)).is_over and wait:

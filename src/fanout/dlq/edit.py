@@ -158,10 +158,7 @@ def from_document(document: Mapping[str, Any]) -> Edit:
 
 
 def from_patch(text: str, name: str) -> Edit:
-    """The edit that a JSON Patch states.
-
-    Raises: WrongUse: the text is no JSON Patch; `name` names it.
-    """
+    """Read the JSON Patch of a file of this name. Raises: WrongUse: it is none."""
     try:
         operations = loads(text)
         for operation in jsonpatch.JsonPatch(operations).patch:
@@ -178,10 +175,7 @@ def from_patch(text: str, name: str) -> Edit:
 
 
 def from_editor(message: DeadMessage, text: str) -> Edit:
-    """The edit that leads from a message to the document that an editor left.
-
-    Raises: Unsendable: the text is no JSON.
-    """
+    """What leads from a message to an editor's document. Raises: Unsendable: it is no JSON."""
     new = parsed(text)
     try:
         old = parsed(document_of(message))

@@ -34,10 +34,7 @@ class ExportFile:
             raise file_refusal(path, error) from None
 
     def append(self, messages: Sequence[DeadMessage]) -> None:
-        """Write them, and return when they are on the disk.
-
-        Raises: Refused: the disk won't take them; nothing may be deleted.
-        """
+        """Write them to the disk. Raises: Refused: it won't take them; nothing may be deleted."""
         lines = "".join(
             json.dumps(to_line(message), ensure_ascii=False) + "\n" for message in messages
         )
@@ -51,10 +48,7 @@ class ExportFile:
 
 
 def read(path: Path) -> Iterator[DeadMessage]:
-    """The messages of a file one by one, in the memory of one.
-
-    Raises: WrongUse: it can't be read, or a line of it is no exported message; names the line.
-    """
+    """The messages of a file, one by one. Raises: WrongUse: it can't be read; names the line."""
     try:
         with path.open(encoding="utf-8") as file:
             for number, line in enumerate(file, start=1):

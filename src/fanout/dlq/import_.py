@@ -32,10 +32,7 @@ class DlqImport(DlqOperation):
     command = "dlq import"
 
     def select(self, run: Run, selecting: Selecting) -> Nothing:  # noqa: ARG002 (a file is soon read)
-        """Select every message of the file.
-
-        Raises: WrongUse: a line of it is no exported message; nothing was sent.
-        """
+        """See `Operation.select`. Raises: WrongUse: a line is no exported message."""
         path = Path(run.options["file"])
         reader = self.subscription.reader
         run.select(
@@ -53,10 +50,7 @@ class DlqImport(DlqOperation):
         return Plan(document={"to": to}, rows=(("from", run.options["file"]), ("to", to)))
 
     def steps(self, run: Run) -> Callable[[Work], Ending]:
-        """Send what was not sent yet, in the order of the file.
-
-        Raises: WrongUse: the file is not the one that was selected from.
-        """
+        """See `Operation.steps`. Raises: WrongUse: it is not the file that was selected from."""
         path = Path(run.options["file"])
         if export_file.checksum(path) != run.options["sha256"]:
             raise WrongUse(

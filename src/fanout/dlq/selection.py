@@ -175,10 +175,7 @@ class Numbering:
         return {key: self._numbers[key] for key in keys}
 
     def key_of(self, group: str) -> str:
-        """The key of a cause by its number, or by the key itself.
-
-        Raises: WrongUse: no cause has this number here.
-        """
+        """A cause's key by its number, or by the key itself. Raises: WrongUse: none has it here."""
         keys = {str(number): key for key, number in self._numbers.items()}
         if group in keys:
             return keys[group]
@@ -251,10 +248,7 @@ class Conditions:
     old_reason: Annotated[str | None, typer.Option("--reason", hidden=True)] = None
 
     def selection(self, subscription: Subscription) -> Selection:
-        """What they mean.
-
-        Raises: WrongUse: an option can't be read, or names a group that is not known here.
-        """
+        """What they mean. Raises: WrongUse: an option can't be read, or no such group is known."""
         if self.old_reason is not None:
             old = "--cause" if isinstance(self, DiscardConditions) else "--reason"
             warn(f"{old} is --where-reason now: the old name goes with the next release.")

@@ -53,10 +53,7 @@ class StreamRange:
         return f"stream/{self.shard_id}/{self.first}-{self.last}"
 
     def hours_left(self, now: datetime) -> float | None:
-        """How long the stream still keeps it; 0 where it may be gone, None where it is not known.
-
-        A stream keeps records for 24 hours.
-        """
+        """How long the stream, which keeps 24 hours, still has it; None where that is not known."""
         if self.arrived_at is None:
             return None
         return max(0.0, (self.arrived_at + timedelta(hours=24) - now) / timedelta(hours=1))
@@ -217,10 +214,7 @@ _GONE = {"TrimmedDataAccessException", "ResourceNotFoundException"}
 
 
 def read_again(client: Any, wanted: StreamRange) -> list[Record]:
-    """The records of a range, in the shape in which Lambda hands them over.
-
-    Raises: Refused: the stream no longer has them, or the range is too long.
-    """
+    """A range as Lambda hands it over. Raises: Refused: it is gone from the stream, or too long."""
     records: list[Record] = []
     try:
         for raw in _raw(client, wanted):

@@ -450,10 +450,7 @@ class _FailuresOperation(Operation):
         return filter(None, [self._read(key, options)])
 
     def _item(self, failure: Failure, options: Mapping[str, Any]) -> dict[str, Any] | None:
-        """What the journal says of an object, nothing personal; None where it is not meant.
-
-        Raises: Refused: it is left out; says why.
-        """
+        """What the journal says of it; None: not meant. Raises: Refused: why it is left out."""
         wanted, rules = options["wanted"], self.deployment.rules
         if wanted["reason"] not in (None, failure.reason):
             return None

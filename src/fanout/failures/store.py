@@ -163,10 +163,7 @@ class Deployment:
             )
 
     def records_of(self, failure: Failure, *, from_stream: bool = False) -> Sequence[Record]:
-        """An object's records, with `from_stream` also where it holds only their range.
-
-        Raises: Refused: there are none; says why.
-        """
+        """An object's records, `from_stream` too. Raises: Refused: why there are none."""
         if failure.records is not None:
             return failure.records
         if failure.stream_range is None:
@@ -209,10 +206,7 @@ _SHARD = re.compile(r"[ -~]{28,65}", re.ASCII)
 def stream_range(
     stream_arn: str, shard: str | None, first: str | None, last: str | None, *, from_stream: bool
 ) -> StreamRange | None:
-    """The range that a person names on the command line, or None where they name none.
-
-    Raises: WrongUse: it is named in part, or not by numbers.
-    """
+    """The range that options name, if any. Raises: WrongUse: in part, or not by numbers."""
     if shard is None and first is None and last is None:
         return None
     if not from_stream or shard is None or first is None or last is None:

@@ -146,10 +146,7 @@ _MODELS: Mapping[Kind, type[BaseModel]] = {
 
 
 class Journal:
-    """One run's file, held by one process at a time.
-
-    Raises: WrongUse: another process holds it.
-    """
+    """One run's file, held by one process at a time. Raises: WrongUse: another process holds it."""
 
     def __init__(self, path: Path, *, clock: Clock = clock) -> None:
         self.path = path
@@ -167,10 +164,7 @@ class Journal:
 
     @classmethod
     def create(cls, path: Path, header: Entry, *, clock: Clock = clock) -> Self:
-        """Make a new file with its first line; both are on the disk when this returns.
-
-        Raises: FileExistsError: there is one already.
-        """
+        """Make a file with its first line, on the disk. Raises: FileExistsError: there is one."""
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE_MODE))
         journal = cls(path, clock=clock)
@@ -179,10 +173,7 @@ class Journal:
         return journal
 
     def append(self, *entries: Entry) -> list[Record]:
-        """Write the lines, and return when they are on the disk.
-
-        Raises: OSError: the disk refuses them; nothing may be acted upon.
-        """
+        """Write the lines, to the disk. Raises: OSError: it refuses; nothing may be acted upon."""
         at = self._clock()
         records = [
             Record(n=self._count + index, at=at, kind=entry.kind, fields=entry.fields)
@@ -223,10 +214,7 @@ def read(path: Path) -> Iterator[Record]:
 
 
 def header(path: Path) -> Record | None:
-    """The first line; None where the process was killed before it was whole.
-
-    Raises: WrongUse: as `read` does.
-    """
+    """The first line, as `read` does; None where the process was killed before it was whole."""
     return next(read(path), None)
 
 
@@ -265,10 +253,7 @@ def _finite(text: str) -> float:
 
 
 def write_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> int:
-    """Write a new file whole or not at all; how many lines it has.
-
-    Raises: WrongUse: there is one of this name already. Refused: it can't be written.
-    """
+    """Write a file whole or not at all; how many lines. Raises: WrongUse: it exists; Refused."""
     if path.exists():
         raise WrongUse(f"{path} exists: name a new file.")
     part = path.with_name(f"{path.name}.part")

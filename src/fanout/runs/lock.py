@@ -97,10 +97,7 @@ class Lock:
         self._delete(self._generation)
 
     def keep(self) -> None:
-        """Extend it if it is time to; call this before each batch.
-
-        Raises: Refused: it was taken over meanwhile; nothing more may be moved.
-        """
+        """Extend it if it is time to, before each batch. Raises: Refused: it was taken over."""
         if self.monotonic() - self._extended_at < EXTEND_SECONDS:
             return
         self._check()

@@ -147,10 +147,7 @@ class Operation(ABC):
     @classmethod
     @abstractmethod
     def reopen(cls, target: AwsTarget, header: Mapping[str, Any]) -> Self:
-        """The operation of a run by its journal's header.
-
-        Raises: WrongUse: the run was made for something else than there is here now.
-        """
+        """The operation of a run. Raises: WrongUse: it was made for something else than is here."""
 
     @abstractmethod
     def subject(self) -> Mapping[str, Any]:
@@ -166,10 +163,7 @@ class Operation(ABC):
 
     @abstractmethod
     def steps(self, run: Run) -> Callable[[Work], Ending]:
-        """Check that it can be done here, and return what does it.
-
-        Raises: CommandError: it can't; nothing has happened.
-        """
+        """What does it, once checked. Raises: CommandError: it can't be done; nothing has happened."""
 
     def results(self) -> Mapping[str, Any]:
         """Fields of its own that the JSON report has, once the steps have ended."""
@@ -308,10 +302,7 @@ def print_report(report: Mapping[str, Any], words: Words) -> None:
 def _select(
     operation: Operation, run: Run, holding: ExitStack, *, again: bool, as_json: bool
 ) -> None:
-    """Let an operation freeze its selection, with a progress bar.
-
-    Raises: typer.Exit, Found: it was interrupted, or there is nothing to do.
-    """
+    """Raises: typer.Exit, Found: it was interrupted, or there is nothing to do."""
     with progress() as bar, Stopping() as stopping:
         task = bar.add_task("selecting", total=None)
 

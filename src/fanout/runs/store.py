@@ -201,17 +201,11 @@ class RunStore:
         return Run(Journal.create(path, first, clock=self._clock))
 
     def open(self, name: str) -> Run:
-        """Open a run to go on with it.
-
-        Raises: WrongUse: there is none of this name, or another process is at work on it.
-        """
+        """Open a run to resume it. Raises: WrongUse: none, or a process is at work on it."""
         return Run(Journal(self.find(name).path, clock=self._clock))
 
     def find(self, name: str, *, of: str = "") -> StoredRun:
-        """A run by its id, by an unambiguous part of it, or `last`; `of` a command or a group.
-
-        Raises: WrongUse: none, or more than one, is called so.
-        """
+        """By its id, a part of it, or `last`, `of` a group. Raises: WrongUse: none, or several."""
         runs = [run for run in self.runs() if run.header is not None and run.is_of(of)]
         if name == LAST and runs:
             return runs[-1]
