@@ -99,7 +99,7 @@ class Sides:
     def read(
         self, customer_ids: Sequence[str]
     ) -> tuple[dict[str, StoredRow], dict[str, Snapshot | Unreadable], datetime]:
-        """At most 100 customers: the rows first, then Accounts; with an instant before its reads."""
+        """At most 100 customers: the rows first, then Accounts, with an instant before that."""
         rows = self.rows.lookup(customer_ids)
         accounts, read_at = self.accounts.lookup(customer_ids)
         return rows, accounts, read_at

@@ -121,7 +121,8 @@ def discard(
     if everything == bool(wanted.to_document()):
         raise WrongUse("Say which messages: by conditions such as --group, or else by --all.")
     store = run_store(target, run.runs_dir)
-    file = (to or _file(store.folder, subscriber)).resolve()
+    name = f"{subscriber}-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.jsonl"
+    file = (to or store.folder / "discarded" / name).resolve()
     if file.exists() or (to is not None and not file.parent.is_dir()):
         raise WrongUse(f"{file} exists, or its folder does not: name a new file with --to.")
     how = {
@@ -133,11 +134,6 @@ def discard(
     }
     operation = DlqDiscard(target, subscription)
     begin(target, operation, how, runs_dir=run.runs_dir, as_json=run.as_json)
-
-
-def _file(folder: Path, subscriber: str) -> Path:
-    """A name of its own in the folder of journals."""
-    return folder / "discarded" / f"{subscriber}-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.jsonl"
 
 
 # `fanout dlq edit`: change what is dead, so that its subscriber can read it, and send it

@@ -160,7 +160,10 @@ class Journal:
                 f"Another process on this machine is at work on {path}: let it end, then repeat "
                 "the command."
             ) from None
-        self._count = self._cut_torn_line()
+        whole = [len(line) for line in self._file if line.endswith(b"\n")]
+        self._file.truncate(sum(whole))  # without a torn last line
+        self._file.seek(0, os.SEEK_END)
+        self._count = len(whole)
 
     @classmethod
     def create(cls, path: Path, header: Entry, *, clock: Clock = clock) -> Self:
@@ -191,15 +194,6 @@ class Journal:
         """Let another process have it."""
         self._file.close()
 
-    # Private functions
-
-    def _cut_torn_line(self) -> int:
-        """How many whole lines there are, with the file cut and positioned behind them."""
-        whole = [len(line) for line in self._file if line.endswith(b"\n")]
-        self._file.truncate(sum(whole))
-        self._file.seek(0, os.SEEK_END)
-        return len(whole)
-
 
 def read(path: Path) -> Iterator[Record]:
     """The lines of a journal one by one, in the memory of one; a torn last line is passed over.
@@ -221,7 +215,7 @@ def header(path: Path) -> Record | None:
 def _record(path: Path, number: int, line: bytes) -> Record:
     where = f"{path}, line {number}"
     try:
-        fields = json.loads(line, parse_constant=_refuse, parse_float=_finite)
+        fields = json.loads(line, parse_constant=_finite, parse_float=_finite)
         n, at, kind = int(fields.pop("n")), from_wire(fields.pop("at")), Kind(fields.pop("kind"))
     except MALFORMED as error:
         raise WrongUse(f"{where}, can't be read: {str(error)[:_SAID_LENGTH_MAX]}") from None
@@ -238,14 +232,10 @@ def _record(path: Path, number: int, line: bytes) -> Record:
     return Record(n=n, at=at, kind=kind, fields=fields)
 
 
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is no JSON")
-
-
 def _finite(text: str) -> float:
     """No JSON that is made of the line again may hold an Infinity."""
-    if math.isinf(number := float(text)):
-        raise ValueError("a number is too large")
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{text[:20]} is no finite number")
     return number
 
 

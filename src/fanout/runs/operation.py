@@ -163,7 +163,7 @@ class Operation(ABC):
 
     @abstractmethod
     def steps(self, run: Run) -> Callable[[Work], Ending]:
-        """What does it, once checked. Raises: CommandError: it can't be done; nothing has happened."""
+        """What does it, once checked. Raises: CommandError: it can't be done, and nothing was."""
 
     def results(self) -> Mapping[str, Any]:
         """Fields of its own that the JSON report has, once the steps have ended."""

@@ -221,10 +221,10 @@ class RunStore:
 
     def runs(self) -> list[StoredRun]:
         """Every run, oldest first; by the header's instant where two began in one second."""
-        runs = []
-        for path in self.folder.glob(f"*{_SUFFIX}"):
-            run_id = path.name.removesuffix(_SUFFIX)
-            runs.append(StoredRun(run_id=run_id, path=path, header=records.header(path)))
+        runs = [
+            StoredRun(run_id=path.stem, path=path, header=records.header(path))
+            for path in self.folder.glob(f"*{_SUFFIX}")
+        ]
 
         def age(run: StoredRun) -> tuple[str, float, str]:
             at = run.header.at.timestamp() if run.header else 0.0
