@@ -328,27 +328,26 @@ class Backfill(QueueOperation):
 
     def plan(self, run: Run) -> Plan:  # noqa: ARG002 (all segments are alike)
         """See `Operation.plan`."""
-        facts = self.accounts.facts
+        facts, risk = self.accounts.facts, self._risk()
         seconds = self.read_units and facts.size_bytes / UNIT_BYTES / self.read_units
         wait_seconds = self.unsure_seconds if self.wait else 0.0
-        risk = self._risk()
-        statuses = sorted(self.followed)
-        everybody = self.followed == frozenset(Status)
-        who = "every customer" if everybody else f"customers that are {', '.join(statuses)}"
+        some = f"customers that are {', '.join(sorted(self.followed))}"
+        who = "every customer" if self.followed == frozenset(Status) else some
         rate = f"{self.read_units:g} read units/s" if self.read_units else "no limit"
         about = "" if seconds is None else f", about {span(seconds)}"
-        rows = [
+        pauses = waits = ""
+        if self.depth_max is not None:
+            pauses = f"while more than {self.depth_max:,} messages wait in the queue"
+        if wait_seconds:
+            waits = f"{span(wait_seconds)}: the subscription is that new"
+        rows = (
             ("to", f"{self.subscriber.queue_url} (this queue only)"),
             ("from", f"{facts.name}, about {facts.item_count:,} items"),
             ("what", f"v{NEWEST_MAJOR} snapshots of {who}"),
             ("how", f"{self.segments} segments, consistent reads, {rate}{about}"),
-        ]
-        if self.depth_max is not None:
-            rows.append(
-                ("pauses", f"while more than {self.depth_max:,} messages wait in the queue")
-            )
-        if wait_seconds:
-            rows.append(("waits", f"{span(wait_seconds)}: the subscription is that new"))
+            ("pauses", pauses),
+            ("waits", waits),
+        )
         document = {
             "executed": False,
             "customers_about": facts.item_count,
@@ -357,7 +356,7 @@ class Backfill(QueueOperation):
             "wait_seconds": wait_seconds,
             "risk": risk,
         }
-        return Plan(document=document, rows=tuple(rows), remarks=(risk,) if risk else ())
+        return Plan(document=document, rows=rows, remarks=(risk,) if risk else ())
 
     def steps(self, run: Run) -> Callable[[Work], Ending]:
         """See `Operation.steps`."""

@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from customer_events.instants import to_wire
 from fanout.aws import AwsTarget
-from fanout.console import ERR, OUT, print_facts, print_json, progress, table, warn
+from fanout.console import ERR, OUT, print_facts, print_json, table, warn, working
 from fanout.dlq import selection as options
 from fanout.dlq.diagnosis import Cause, Diagnosis, Origin, advice, diagnose
 from fanout.dlq.selection import Conditions, Numbering, dead_since, what_was_not_seen
@@ -256,13 +256,12 @@ def show(
     numbering = Numbering(subscription.folder, facts.arn)
     wanted = Conditions(group=group, message=message).selection(subscription)
     with (
-        progress() as bar,
+        working("reading", facts.depth.total) as advance,
         Sweep(subscription.dlq, hold_seconds=options.hold_seconds(hold)) as sweep,
     ):
-        task = bar.add_task("reading", total=facts.depth.total)
         grouping, example = Grouping(), None
         for page in sweep.pages():
-            bar.update(task, advance=len(page))
+            advance(len(page))
             diagnosed = [(dead, diagnose(dead, subscription.reader)) for dead in page]
             for pair in diagnosed:
                 grouping.add(*pair)

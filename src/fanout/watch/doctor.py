@@ -1,16 +1,26 @@
 """`fanout doctor`: the deployment against the rules, each finding with its harm and its fix."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict
+from functools import partial
+from textwrap import fill
 
 import typer
 from rich.markup import escape
+from rich.text import Text
 
 from fanout.console import OUT, print_json
 from fanout.errors import ExitCode
 from fanout.runs.options import Check, Json
-from fanout.watch import findings as findings_module
 from sentinel.examination import examine
-from sentinel.findings import Asking, Severity
+from sentinel.findings import Asking, Finding, Severity
+
+_MARKS = {
+    Severity.WRONG: ("✗", "bold red"),
+    Severity.WARNING: ("!", "yellow"),
+    Severity.NOTE: ("·", "dim"),
+}
 
 
 def doctor(context: typer.Context, *, check: Check = False, as_json: Json = False) -> None:
@@ -24,9 +34,39 @@ def doctor(context: typer.Context, *, check: Check = False, as_json: Json = Fals
         print_json({"findings": [asdict(finding) for finding in found]})
     else:
         prefix = escape(context.obj.prefix)
-        OUT.print(f"[bold]{prefix}[/]: {findings_module.verdict(found)}")
-        findings_module.show(found)
+        OUT.print(f"[bold]{prefix}[/]: {verdict(found)}")
+        show_findings(found)
         if context.obj.is_embedded:
             OUT.print("Alarms are not available here.", style="dim")
     if check and any(each.severity is Severity.WRONG for each in found):
         raise typer.Exit(int(ExitCode.FOUND))
+
+
+# Findings for a person at a terminal
+
+
+def verdict(findings: Iterable[Finding]) -> str:
+    """How many things are wrong, in a few words."""
+    found = Counter(finding.severity for finding in findings)
+    wrong, warnings = found[Severity.WRONG], found[Severity.WARNING]
+    many = f"; warnings: {warnings}" if warnings else ""
+    if not wrong:
+        return f"[bold green]nothing is wrong[/]{many}"
+    return f"[bold red]{wrong} thing{' is' if wrong == 1 else 's are'} wrong[/]{many}"
+
+
+def show_findings(findings: Iterable[Finding]) -> None:
+    """Print each: what it is, what follows, and what to do; a name or an ARN stays in one piece."""
+    width = OUT.options.max_width
+    wrap = partial(fill, width=width, break_long_words=False, break_on_hyphens=False)
+    for finding in findings:
+        mark, style = _MARKS[finding.severity]
+        head = f"{mark} {finding.subject}: {finding.what}"
+        text = Text(wrap(head, subsequent_indent="  "))
+        text.stylize(style, 0, 1)
+        text.stylize("bold", 2, 2 + len(finding.subject))
+        OUT.print(text)
+        for below, colour in ((finding.harm, ""), (finding.fix and f"→ {finding.fix}", "cyan")):
+            if below:
+                lines = wrap(below, initial_indent="    ", subsequent_indent="      ")
+                OUT.print(Text(lines, style=colour))

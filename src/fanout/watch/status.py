@@ -28,7 +28,7 @@ from fanout.sqs.queue import QueueFacts, SqsQueue
 from fanout.sqs.subscription import of_subscriber
 from fanout.streams.poller import PollerStatus
 from fanout.text import moment, span
-from fanout.watch import findings as findings_module
+from fanout.watch.doctor import show_findings, verdict
 from fanout.watch.telemetry import (
     WINDOW_MINUTES,
     Series,
@@ -475,9 +475,9 @@ def status(
         found = worst_first([*asking.findings(), *judge(now)])
         is_wrong = any(finding.severity is Severity.WRONG for finding in found)
         if as_json:
-            verdict = {"verdict": "wrong" if is_wrong else "fine"}
+            said = {"verdict": "wrong" if is_wrong else "fine"}
             listed = {"findings": [asdict(finding) for finding in found]}
-            print_json(verdict | listed | {"window_minutes": WINDOW_MINUTES} | asdict(now))
+            print_json(said | listed | {"window_minutes": WINDOW_MINUTES} | asdict(now))
             break
         if watch:
             OUT.clear()
@@ -491,9 +491,8 @@ def status(
 
 def show(prefix: str, status: Status, found: Sequence[Finding]) -> None:
     """Print the verdict, the findings and the numbers, for 80 columns."""
-    verdict = findings_module.verdict(found)
-    OUT.print(f"[bold]{escape(prefix)}[/] at {moment(status.at)} UTC: {verdict}")
-    findings_module.show(found)
+    OUT.print(f"[bold]{escape(prefix)}[/] at {moment(status.at)} UTC: {verdict(found)}")
+    show_findings(found)
     _show_publisher(status)
     rows = table(
         f"Subscribers, and their last {WINDOW_MINUTES} minutes",
