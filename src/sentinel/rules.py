@@ -103,9 +103,6 @@ class SubscriberFacts:
     pause: Pause | None = None
 
 
-# The publisher
-
-
 def check_publisher(facts: PublisherFacts, *, now: datetime) -> Iterator[Finding]:
     """What is wrong with the publisher, the table's stream, the bus and the failure store."""
     _, warning = _about(PUBLISHER)
@@ -186,9 +183,6 @@ def check_stream_mapping(mapping: Answer) -> Iterator[Finding]:
             harm="The stream deletes a record after 24 hours, and it never comes to the store.",
             fix="Set MaximumRecordAgeInSeconds to 43200.",
         )
-
-
-# A subscriber
 
 
 def check_subscriber(

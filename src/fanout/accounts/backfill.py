@@ -260,9 +260,6 @@ def require_subscribed(target: AwsTarget, bus: Bus, subscriber: Subscriber) -> N
             raise WrongUse(f"{subscriber.name}: {each.what} {each.harm} {each.fix}")
 
 
-# The operation
-
-
 @dataclass(kw_only=True)
 class Backfill(QueueOperation):
     """Send snapshots of what one subscriber follows; its items are the segments of the table.
@@ -440,9 +437,6 @@ class Backfill(QueueOperation):
 def _masked(example: str) -> str:
     customer_id, _, code = example.rpartition(": ")
     return f"{mask_customer(customer_id)}: {code}"
-
-
-# The command
 
 
 ReadUnits = Annotated[float, option("Read capacity units a second; 0: no limit.", min=0)]

@@ -157,9 +157,6 @@ def still_differing(
     return left
 
 
-# The operation
-
-
 @dataclass(kw_only=True)
 class Reconcile(QueueOperation):
     """Compare both tables; as an operation, repair the customers of a run.
@@ -350,9 +347,6 @@ class Reconcile(QueueOperation):
             return Ending(left=run.ledger.count(State.ENDED))  # repaired, not known to agree
         drifted = f"{self.left:,} rows of {self.subscriber.name} have drifted."
         return Ending(sentence=drifted if self.left else "")
-
-
-# The command
 
 
 def reconcile(

@@ -108,9 +108,6 @@ class DlqUnblock(DlqOperation):
         return self.lost
 
 
-# `fanout dlq blocked`
-
-
 def blocked(
     context: typer.Context,
     subscriber: options.SubscriberName,

@@ -35,8 +35,6 @@ from fanout.sqs.message import DeadMessage, to_line
 from fanout.sqs.scan import Sweep
 from fanout.sqs.subscription import Subscription, find_subscription
 
-# `fanout dlq replay`
-
 
 @options.with_options
 def replay(
@@ -85,9 +83,6 @@ def replay(
     begin(target, operation, how, runs_dir=run.runs_dir, as_json=run.as_json)
 
 
-# `fanout dlq discard`: throw away what can never succeed, with a reason, into a file first
-
-
 @options.with_options
 def discard(
     context: typer.Context,
@@ -134,9 +129,6 @@ def discard(
     }
     operation = DlqDiscard(target, subscription)
     begin(target, operation, how, runs_dir=run.runs_dir, as_json=run.as_json)
-
-
-# `fanout dlq edit`: change what is dead, so that its subscriber can read it, and send it
 
 
 @options.with_options
@@ -198,9 +190,6 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise WrongUse(f"{path} can't be read: {error}.") from None
-
-
-# `fanout dlq export` and `import`: dead messages to a file, and back
 
 
 @options.with_options

@@ -27,9 +27,6 @@ from fanout.sqs.subscription import Subscription, find_subscription, of_subscrib
 from fanout.text import mask_body, mask_customer, moment, reveal_body, span
 from sentinel.discovery import list_subscribers
 
-# `fanout dlq list`
-
-
 SAMPLE_MAX = 50  # messages of a DLQ that are read for the oldest one's age
 _SAMPLE_HOLD_SECONDS = 10
 

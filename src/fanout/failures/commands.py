@@ -89,9 +89,6 @@ def by_cause(failures: Iterable[Failure], rules: TableRules) -> list[Group]:
     return sorted(groups.values(), key=lambda group: (-group.objects, group.reason))
 
 
-# `list` and `show`
-
-
 failures_app = typer.Typer(no_args_is_help=True)
 
 
@@ -221,9 +218,6 @@ def _document(
             for record in islice(records, RECORDS_SHOWN)
         ],
     }
-
-
-# `recover` and `discard`
 
 
 WhereReason = Annotated[

@@ -106,9 +106,6 @@ def merged(
             remaining[opening] += 1
 
 
-# Recover
-
-
 MOVES_MAX = 200
 RECORDS_PER_CALL_MAX = 200
 _BEHIND = Outcome(outcome=FAILED, reason="BehindFailedRecord")
@@ -293,9 +290,6 @@ def _reads_well(item: TableItem, keys: Mapping[str, Any], rules: TableRules) -> 
         },
     }
     return forecast(written_now, rules).would == "publish"
-
-
-# The two operations
 
 
 EARLIER_STREAM = (

@@ -142,9 +142,6 @@ _MODELS: Mapping[Kind, type[BaseModel]] = {
 }
 
 
-# The file
-
-
 class Journal:
     """One run's file, held by one process at a time. Raises: WrongUse: another process holds it."""
 

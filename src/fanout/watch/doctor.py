@@ -42,9 +42,6 @@ def doctor(context: typer.Context, *, check: Check = False, as_json: Json = Fals
         raise typer.Exit(int(ExitCode.FOUND))
 
 
-# Findings for a person at a terminal
-
-
 def verdict(findings: Iterable[Finding]) -> str:
     """How many things are wrong, in a few words."""
     found = Counter(finding.severity for finding in findings)
