@@ -26,7 +26,9 @@ Global options can stand before or after the command. The standard AWS variables
 
 - Output is tables and colour on a terminal, plain text when piped, and with `--json` one document \
 on standard output. Everything else goes to standard error.
-- A command that changes something prints its plan, and does nothing without `--execute`.
+- A command that changes something on AWS prints its plan, and does nothing without `--execute`. \
+What works on your machine or clone alone (`local`, `demo`, `package`, `schema`, \
+`subscribers new`) acts at once.
 - A long command shows its progress: bars on a terminal, otherwise a line every ten seconds.
 - Unprintable characters in data (terminal escapes, C1 controls, text that reverses direction) are \
 escaped, such as `\\x1b`.
@@ -40,7 +42,7 @@ only with `--check` |
 | 3 | refused or unreachable: by AWS, or by this machine |
 | 130 | interrupted, safely |
 
-If a command has more to say about its exit codes, it is below.
+A command's own exit codes are below, if it has any.
 """
 
 
@@ -57,13 +59,13 @@ def _commands(commands: dict[str, Any], path: str) -> Iterator[tuple[str, Any]]:
         full = f"{path} {name}"
         if hasattr(command, "commands"):
             yield from _commands(command.commands, full)
-        else:
+        elif not command.hidden:
             yield full, command
 
 
 def _section(name: str, command: Any) -> str:
     arguments = [one for one in command.params if one.param_type_name == "argument"]
-    options = [one for one in command.params if one.param_type_name == "option"]
+    options = [one for one in command.params if not (one in arguments or one.hidden)]
     usage = " ".join(
         [name, *(f"{(one.metavar or one.name.upper()).strip('{}')}" for one in arguments)]
     )

@@ -41,18 +41,18 @@ HELP: Final = {
     "local": "Run the whole system on this machine, on an embedded AWS.",
     "status": "Show the whole path at once: what is wrong first, and what to type next.",
     "where": "Follow one customer: the item, its changes of the last day, and where each one is.",
-    "doctor": "Check how everything is set up, against what has to be so that nothing is lost.",
+    "doctor": "Check how the deployment is set up, and say how to fix what is wrong.",
     "tail": "Watch events from now on: ids, transition, version and lag; bodies with --reveal.",
-    "demo": "Play status changes through the whole system, here, and account for each of them.",
+    "demo": "Run it all on this machine with sample changes, and account for each of them.",
     "subscribers": "List the subscribers; add, remove, pause or resume one.",
     "backfill": "Send today's state of every customer to one subscriber's queue, and to no other.",
-    "reconcile": "Compare Accounts with a subscriber's table: what drifted, since when, and why.",
+    "reconcile": "Compare Accounts with a subscriber's table: what differs, since when, and why.",
     "dlq": "Inspect dead messages by cause, fix them, and replay them.",
-    "failures": "Inspect what the publisher or Lambda gave up, by cause, and publish it again.",
-    "archive": "Deliver archived events again.",
+    "failures": "Inspect what could not be published, by cause, and publish it again.",
+    "archive": "Replay the bus's archive to one subscriber.",
     "runs": "List, show and resume the runs of every command.",
-    "schema": "Change the contract without breaking anyone.",
-    "package": "Build the Lambda packages: only what a service imports, and always the same bytes.",
+    "schema": "Check, freeze and generate the contract; make and check filters.",
+    "package": "Build the Lambda packages, reproducibly, with only what each service imports.",
 }
 """What a group of commands is for, and the first paragraph of any other command's own help."""
 
@@ -129,7 +129,10 @@ app = typer.Typer(
     name="fanout",
     cls=LazyCommands,
     help="Run, inspect and repair the customer-status fan-out.\n\n"
-    f"{', '.join(GLOBAL_OPTIONS)} may stand before or after the command.",
+    f"{', '.join(GLOBAL_OPTIONS)} can stand\nbefore or after the command. "
+    "What changes something on AWS only\nshows its plan without --execute.\n\n"
+    "Exit codes: 0 done, 1 something was found or is left, 2 wrong use,\n"
+    "3 refused by AWS or unreachable, 130 interrupted, safely.",
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -144,7 +147,7 @@ def target(
         str, typer.Option(envvar="FANOUT_PREFIX", help="Prefix of the deployment's SSM parameters.")
     ] = "fanout",
     profile: Annotated[
-        str | None, typer.Option(help="AWS profile; the standard AWS variables do as well.")
+        str | None, typer.Option(help="AWS profile; the standard AWS variables work too.")
     ] = None,
     region: Annotated[str | None, typer.Option(help="AWS region.")] = None,
     endpoint_url: Annotated[

@@ -456,18 +456,18 @@ def backfill(
     subscriber: Annotated[str, typer.Argument(help="The subscriber, such as payments.")],
     *,
     segments: Annotated[
-        int, option("Parts of the table, read side by side.", min=1, max=SEGMENTS_MAX)
+        int, option("Parts of the table that are read in parallel.", min=1, max=SEGMENTS_MAX)
     ] = SEGMENTS_DEFAULT,
     read_units: ReadUnits = READ_UNITS_DEFAULT,
     rate: OldRate = None,
     page_size: Annotated[
-        int, option("Items read at a time; a kill repeats this many.", min=1, max=10_000)
+        int, option("Items read at a time; a resume repeats this many.", min=1, max=10_000)
     ] = PAGE_SIZE_DEFAULT,
     max_depth: Annotated[
         int, option("Pause while more messages than this wait in the queue; 0: never.", min=0)
     ] = DEPTH_MAX_DEFAULT,
     no_wait: Annotated[
-        bool, option("Don't wait for a new subscription to be in force.", "--no-wait")
+        bool, option("Don't wait until a new subscription is effective.", "--no-wait")
     ] = False,
     resume: Annotated[str | None, typer.Option(metavar="RUN", hidden=True)] = None,
     execute: Execute = False,
@@ -477,8 +477,8 @@ def backfill(
 ) -> None:
     """Send today's state of every customer to one subscriber's queue, and to no other.
 
-    Exit code 0 when done, 1 where items of Accounts can't be read as a customer, 2 for a wrong
-    call, 3 where AWS refuses, 130 when interrupted; `fanout runs resume` does what is left.
+    Exit codes: 0 done (or only the plan was shown), 1 some items of Accounts
+    can't be read as a customer. `fanout runs resume` continues it.
     """
     target: AwsTarget = context.obj
     if resume is not None:

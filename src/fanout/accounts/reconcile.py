@@ -356,23 +356,24 @@ def reconcile(
     sample: Annotated[
         int | None, option("Compare about this many customers and rows.", min=1)
     ] = None,
-    full: Annotated[bool, option("Compare all; the default.", "--full")] = False,
+    full: Annotated[bool, option("Compare all of them; the default.", "--full")] = False,
     grace_seconds: Annotated[
-        float, option("How long a difference stands unchanged to be drift.", min=0)
+        float, option("How long a difference must last unchanged to count as drift.", min=0)
     ] = GRACE_DEFAULT_SECONDS,
     read_units: ReadUnits = READ_UNITS_DEFAULT,
     rate: OldRate = None,
     rule: Annotated[
         str | None,
         option(
-            "The subscriber's rule, to check its own attributes; none: don't.",
+            "The subscriber's rule, to check its own attributes too; `none`: don't.",
             metavar="MODULE:FUNCTION",
         ),
     ] = None,
     adapter: Annotated[
-        str | None, option("Reads a table that the kit doesn't write.", metavar="MODULE:FUNCTION")
+        str | None,
+        option("Reads a table that the consumer kit doesn't write.", metavar="MODULE:FUNCTION"),
     ] = None,
-    repair: Annotated[bool, option("Plan to repair what drifted.", "--repair")] = False,
+    repair: Annotated[bool, option("Plan a repair of what drifted.", "--repair")] = False,
     execute: Annotated[bool, option("Send the repairs.", "--execute")] = False,
     metric: Annotated[
         bool, option("Write the number of drifted rows to CloudWatch.", "--metric")
@@ -381,10 +382,10 @@ def reconcile(
     as_json: Json = False,
     runs_dir: RunsDir = None,
 ) -> None:
-    """Compare Accounts with a subscriber's table: what drifted, since when, and why.
+    """Compare Accounts with a subscriber's table: what differs, since when, and why.
 
-    Exit code 0 where every row agrees, or does after the repair; 1 where rows have drifted; 2 for a
-    wrong call, 3 where AWS refuses, 130 when interrupted; `fanout runs resume` resumes a repair.
+    Exit codes: 0 every row agrees, or agrees after the repair; 1 rows have
+    drifted. `fanout runs resume` resumes a repair.
     """
     if full and sample is not None:
         raise WrongUse("--full and --sample exclude each other.")

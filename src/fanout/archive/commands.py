@@ -34,12 +34,12 @@ def _group() -> None:
 @archive_app.command("replay")
 def replay(
     context: typer.Context,
-    subscriber: Annotated[str, typer.Argument(help="The subscriber, and nobody else.")],
+    subscriber: Annotated[str, typer.Argument(help="The subscriber, such as payments.")],
     *,
     begins: Annotated[
         str | None, option("An age, such as 12h or 7d, or an instant in UTC.", "--from")
     ] = None,
-    ends: Annotated[str | None, option("Likewise; now, if left out.", "--to")] = None,
+    ends: Annotated[str | None, option("Likewise; now if left out.", "--to")] = None,
     execute: Execute = False,
     wait: Annotated[bool, option("Follow it until it is over.")] = True,
     follow: Annotated[str | None, option("Follow this replay, by its name.")] = None,
@@ -48,9 +48,9 @@ def replay(
 ) -> None:
     """Replay an EventBridge archive, or that of an SNS FIFO topic, to one subscriber only.
 
-    Exit code 0: completed, or the plan was shown; 1: it failed or was cancelled; 2: wrong use;
-    3: refused by AWS, or an SNS replay to the subscriber is running, which is named; 130:
-    interrupted (the replay goes on: --follow it, or --cancel it).
+    Exit codes: 0 completed (or only the plan was shown); 1 it failed or was
+    cancelled; 3 AWS refused, or an SNS replay to the subscriber is running;
+    130 interrupted (the replay continues: --follow or --cancel it).
     """
     archive, name = _archive(context.obj, subscriber), cancel or follow
     if cancel is not None:

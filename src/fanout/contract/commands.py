@@ -36,24 +36,24 @@ schema_app = typer.Typer(no_args_is_help=True)
 def check(
     against: Annotated[
         str | None,
-        typer.Option(help="A git revision or a folder of schemas. [the frozen versions]"),
+        typer.Option(help="A git revision or folder of schemas; the frozen versions if left out."),
     ] = None,
     schemas: Schemas = DEFAULT_FOLDER,
     *,
     as_json: Json = False,
 ) -> None:
-    """Fail where a changed schema needs a new major version; say which rule, and whom it breaks.
+    """Say whether the changed contract needs a new major version, and whom it breaks.
 
-    Exit codes: 0 nothing breaks, 1 something does, 2 wrong use.
+    Exit codes: 0 nothing breaks, 1 something breaks.
     """
     _compare(schemas, against, as_json=as_json)
 
 
 @schema_app.command()
 def record(schemas: Schemas = DEFAULT_FOLDER, *, as_json: Json = False) -> None:
-    """Check the schemas and, if nothing breaks, freeze what is there now as published.
+    """Check the schemas and, if nothing breaks, freeze them as published.
 
-    Exit codes: 0 recorded, 1 something breaks and nothing is recorded, 2 wrong use.
+    Exit codes: 0 recorded, 1 something breaks and nothing is recorded.
     """
     _compare(schemas, None, record=True, as_json=as_json)
 
@@ -76,23 +76,24 @@ def generate(
     name: Annotated[
         Generated | None,
         typer.Argument(
-            help="The registry that ships inside the contract package (and the envelope's types), "
-            "the AsyncAPI 3.0 document, or the catalogue page; all three if left out."
+            help="registry: inside the contract package, with the envelope's types. asyncapi: the "
+            "AsyncAPI 3.0 document. docs: the catalogue page. All three if left out."
         ),
     ] = None,
     *,
     schemas: Schemas = DEFAULT_FOLDER,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="For one file: another than the project's own."),
+        typer.Option("--output", "-o", help="Another path, with NAME."),
     ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit with 1 if a file is not current.")
     ] = False,
 ) -> None:
-    """Write the files that follow from the schemas and the registry.
+    """Write the files that are generated from the schemas and the registry.
 
-    Exit codes: 0 written or current, 1 not current (with --check), 2 wrong use.
+    Exit codes: 0 written, or current; with --check 1 if a file is not
+    current.
     """
     from fanout.contract.generated import ENVELOPE, GENERATED, produce
 
@@ -113,14 +114,16 @@ def lint_filter(
     latest_state: LatestState = False,
     transport: Annotated[
         Transport | None,
-        typer.Option(help="Whose language it is; recognised by its keys if left out."),
+        typer.Option(help="The filter's language; recognised by its keys if left out."),
     ] = None,
     schemas: Schemas = DEFAULT_FOLDER,
     as_json: Json = False,
 ) -> None:
-    """Say what in a subscription's filter can never match, or would hide what must be seen.
+    """Say what in a subscription's filter can never match, or hides what it must let pass.
 
-    SNS filter policies are read in the scope MessageAttributes. Exit code 1 if anything is wrong.
+    An SNS filter policy is read in the scope MessageAttributes.
+
+    Exit codes: 0 nothing is wrong, 1 something is.
     """
     document = read_json(file, str(file))
     language = transport or filter_lint.transport_of(document)
@@ -150,8 +153,8 @@ def render_filter(
         list[int] | None, typer.Option(help="A major version that it reads; repeatable.")
     ] = None,
     latest_state: LatestState = False,
-    transport: Annotated[Transport, typer.Option(help="Whose language.")] = Transport.SNS,
-    event: Annotated[str, typer.Option(help="The event that it wants.")] = STATUS_EVENT,
+    transport: Annotated[Transport, typer.Option(help="The filter's language.")] = Transport.SNS,
+    event: Annotated[str, typer.Option(help="The event type to filter.")] = STATUS_EVENT,
     schemas: Schemas = DEFAULT_FOLDER,
 ) -> None:
     """Print the filter for a subscription, as JSON."""

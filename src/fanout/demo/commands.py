@@ -61,9 +61,9 @@ def demo(
     ] = runtime.DEFAULT_STATE_DIR,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Play status changes through the whole system, here, and account for each of them.
+    """Run it all on this machine with sample changes, and account for each of them.
 
-    Exit code 0 where nothing is lost and both tables agree, 1 where not, 2 for a bad file.
+    Exit codes: 0 nothing was lost and both tables agree, 1 otherwise.
     """
     _expect(context.obj, versions, report)
     imported = customers or (CUSTOMERS if changes is None else None)

@@ -113,19 +113,21 @@ def blocked(
     subscriber: options.SubscriberName,
     *,
     unblock: Annotated[
-        str | None, option("Unblock those behind this message, which is gone.", metavar="ID")
+        str | None, option("Release what waits for this message, which is lost.", metavar="ID")
     ] = None,
-    because: Annotated[str | None, option("Why it will never be handled, for the journal.")] = None,
+    because: Annotated[
+        str | None, option("Why; required with --unblock, and kept in the journal.")
+    ] = None,
     check: Check = False,
     execute: Execute = False,
     hold: options.Hold = options.HOLD_DEFAULT,
     runs_dir: RunsDir = None,
     as_json: Json = False,
 ) -> None:
-    """Show what is blocked behind a parked event; with --unblock, release what a lost one blocks.
+    """Show what waits behind a parked event; with --unblock, release what a lost one holds up.
 
-    Exit code 0; with --check 1 where some are blocked by a message that the DLQ does not show;
-    2: wrong use; 3: refused by AWS, or the message is not lost.
+    Exit codes: 0; with --check 1 if some wait for a message that the DLQ
+    doesn't show; 3 AWS refused, or the message is not lost.
     """
     target: AwsTarget = context.obj
     subscription = find_subscription(target, subscriber)

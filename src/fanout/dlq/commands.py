@@ -44,30 +44,32 @@ def replay(
     through: Annotated[
         Literal["queue", "consumer"],
         option(
-            "queue: send to the subscriber's queue. consumer: hand to its function, and get "
-            "the true outcome of each message."
+            "queue: send to the subscriber's queue. consumer: invoke its function, which "
+            "reports the outcome of each message."
         ),
     ] = "queue",
     conditions: options.Conditions,
     canary: options.Canary = 0,
     failure_rate_max: Annotated[
-        float, option("Stop when more than this part of them fails.", min=0, max=1)
+        float, option("Stop if a larger share of them fails.", min=0, max=1)
     ] = options.FAILURE_RATE_MAX,
     watch: options.Watch = "10s",
     even_if_unreadable: Annotated[
         bool,
         option(
-            "Also what this version's contract can't read, for a consumer that is newer.",
+            "Also what your version can't read, for a newer consumer.",
             "--even-if-unreadable",
         ),
     ] = False,
     run: options.RunOptions,
 ) -> None:
-    """Bring dead messages back: plan first, and with --execute do it.
+    """Replay dead messages.
 
-    The selection is frozen in a journal before anything moves; what dies later is not in it.
-    Exit code 0: all selected succeeded (or the plan was shown); 1: some failed, or are left;
-    2: wrong use; 3: refused by AWS, or another operator holds the lock; 130: interrupted, safely.
+    The selection is frozen in a journal before anything moves; what dies
+    later is not in it.
+
+    Exit codes: 0 all selected succeeded (or only the plan was shown), 1 some
+    failed or are left, 3 AWS refused or another operator holds the lock.
     """
     target: AwsTarget = context.obj
     subscription = find_subscription(target, subscriber)
@@ -88,22 +90,22 @@ def discard(
     context: typer.Context,
     subscriber: options.SubscriberName,
     *,
-    because: Annotated[str | None, option("Why they are discarded; the journal keeps it.")] = None,
+    because: Annotated[str | None, option("Why; required, and kept in the journal.")] = None,
     conditions: options.DiscardConditions,
     old_because: Annotated[str | None, typer.Option("--reason", hidden=True)] = None,
-    everything: Annotated[bool, option("All that is dead.", "--all")] = False,
+    everything: Annotated[bool, option("All dead messages.", "--all")] = False,
     to: Annotated[
-        Path | None, option("The file to write them to; next to the journal if left out.", "--to")
+        Path | None, option("The file to write them to; beside the journal if left out.", "--to")
     ] = None,
     run: options.RunOptions,
 ) -> None:
     """Discard dead messages: write them to a file, then delete them from the DLQ.
 
-    `fanout dlq import` brings them back from the file. Where a customer's events wait behind a
-    parked one, those behind a discarded one can be replayed.
-    Exit code 0: all selected are discarded (or the plan was shown); 1: some are left; 2: wrong
-    use; 3: refused by AWS or the disk, or another operator holds the lock; 130: interrupted,
-    safely.
+    `fanout dlq import` brings them back from the file. Messages that waited
+    behind a discarded one can then be replayed.
+
+    Exit codes: 0 all selected are discarded (or only the plan was shown), 1
+    some are left, 3 AWS refused or another operator holds the lock.
     """
     target: AwsTarget = context.obj
     if old_because is not None:
@@ -145,12 +147,14 @@ def edit(
     watch: options.Watch = "10s",
     run: options.RunOptions,
 ) -> None:
-    """Change dead messages and send them: plan first, and with --execute do it.
+    """Edit dead messages and send them to the subscriber's queue.
 
-    Each is validated as its subscriber reads it before it is sent; what would not be valid stays
-    as it is. The journal keeps the originals; the new message names its own in `edited_from`.
-    Exit code 0: all selected succeeded (or the plan was shown); 1: some failed, or are left;
-    2: wrong use; 3: refused by AWS, or another operator holds the lock; 130: interrupted, safely.
+    Each edited message is first read as its subscriber will read it; if it
+    would still be refused, it stays as it is. The journal keeps the
+    originals, and the new message names its own in `edited_from`.
+
+    Exit codes: 0 all selected succeeded (or only the plan was shown), 1 some
+    failed or are left, 3 AWS refused or another operator holds the lock.
     """
     target: AwsTarget = context.obj
     if editor == (patch is not None) or (editor and conditions.message is None):
@@ -202,11 +206,12 @@ def export(
     hold: options.Hold = options.HOLD_DEFAULT,
     as_json: Json = False,
 ) -> None:
-    """Copy dead messages into a file, complete, bodies and all; the DLQ keeps them.
+    """Copy dead messages to a file, bodies included; the DLQ keeps them.
 
-    The file is written whole or not at all, and is readable by you alone.
-    Exit code 0: written; 1: nothing matches, so there is an empty file; 2: wrong use; 3: refused
-    by AWS or the disk; 130: interrupted, no file.
+    The file is written completely or not at all, and only you can read it.
+
+    Exit codes: 0 written, 1 nothing matches (the file is empty), 130
+    interrupted (no file).
     """
     target: AwsTarget = context.obj
     subscription = find_subscription(target, subscriber)
@@ -247,16 +252,16 @@ def import_(
     source: Annotated[Path, option("A file that an export or discard wrote.", "--from")],
     through: Annotated[
         Literal["dlq", "queue"],
-        option("dlq: back among the dead, with their causes. queue: to be handled."),
+        option("dlq: back to the DLQ, with their causes. queue: to be handled."),
     ] = "dlq",
     execute: Execute = False,
     runs_dir: RunsDir = None,
     as_json: Json = False,
 ) -> None:
-    """Send the messages of a file: plan first, and with --execute do it.
+    """Send the messages of a file that an export or a discard wrote.
 
-    Exit code 0: all were sent (or the plan was shown); 1: some were not; 2: wrong use; 3: refused
-    by AWS, or another operator holds the lock; 130: interrupted, safely.
+    Exit codes: 0 all were sent (or only the plan was shown), 1 some were not,
+    3 AWS refused or another operator holds the lock.
     """
     target: AwsTarget = context.obj
     subscription = find_subscription(target, subscriber)

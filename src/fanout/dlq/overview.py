@@ -32,9 +32,9 @@ _SAMPLE_HOLD_SECONDS = 10
 
 
 def list_queues(context: typer.Context, *, check: Check = False, as_json: Json = False) -> None:
-    """Show every subscriber's queue and DLQ: how full, how old, growing, and deleted in how long.
+    """List each subscriber's queue and DLQ: size, age, growth, and when messages expire.
 
-    Exit code 0; with --check 1 where a DLQ is not empty; 2 where nothing is deployed.
+    Exit codes: 0, or with --check 1 if a DLQ is not empty.
     """
     target: AwsTarget = context.obj
     now = datetime.now(UTC)
@@ -244,8 +244,10 @@ def show(
 ) -> None:
     """Group a subscriber's dead messages by cause, or show one with its body.
 
-    Reading hides messages for a moment and shows them again; none is taken away. Each reading
-    raises a message's receive count. Exit code 0, or 1 where --group or --message finds nothing.
+    Reading hides messages for a moment and shows them again; it removes none,
+    but raises their receive counts.
+
+    Exit codes: 0, or 1 if --group or --message finds nothing.
     """
     target: AwsTarget = context.obj
     subscription = find_subscription(target, subscriber)

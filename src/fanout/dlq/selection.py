@@ -206,7 +206,7 @@ Canary = Annotated[int, option("Do this many first, then check.", min=0)]
 Watch = Annotated[
     str,
     option(
-        "Through queue: how long to watch for what comes back, each time, such as 15s.",
+        "Through queue: how long to watch for messages that come back, such as 15s.",
         "--watch",
         "--watch-seconds",
     ),
@@ -239,12 +239,14 @@ class Conditions:
     where: Annotated[
         str | None,
         option(
-            "Only where this holds, such as \"body.data.status == 'CLOSED'\". It sees body, "
+            "Only if this is true, such as \"body.data.status == 'CLOSED'\". It sees body, "
             "attributes, reason, field, customer_id, version, origin, sent_at and receive_count.",
             metavar="JMESPATH",
         ),
     ] = None
-    message: Annotated[str | None, option("Only this message, by an id of it.")] = None
+    message: Annotated[
+        str | None, option("Only this message, by its id or its first delivery's.")
+    ] = None
     old_reason: Annotated[str | None, typer.Option("--reason", hidden=True)] = None
 
     def selection(self, subscription: Subscription) -> Selection:
@@ -279,7 +281,7 @@ class RunOptions:
     """The options of a command that does something with what is selected."""
 
     limit: Annotated[int | None, option("Select at most this many.", min=1)] = None
-    rate: Annotated[float | None, option("Messages a second; no limit if omitted.", min=0.01)] = (
+    rate: Annotated[float | None, option("Messages a second; no limit if left out.", min=0.01)] = (
         None
     )
     hold: Hold = HOLD_DEFAULT

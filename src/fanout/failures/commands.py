@@ -96,7 +96,7 @@ failures_app = typer.Typer(no_args_is_help=True)
 def list_failures(context: typer.Context, *, check: Check = False, as_json: Json = False) -> None:
     """Count what is in the publisher's failure store, by cause.
 
-    Exit code 0; 1 with --check, if it is not empty; 2 where nothing is deployed; 3 refused by AWS.
+    Exit codes: 0, or with --check 1 if it is not empty.
     """
     deployment = find_deployment(context.obj)
     with working("reading the failure store"):
@@ -113,7 +113,7 @@ def list_failures(context: typer.Context, *, check: Check = False, as_json: Json
 @failures_app.command()
 def show(
     context: typer.Context,
-    key: Annotated[str, typer.Argument(help="The object's key, as `list` names some.")],
+    key: Annotated[str, typer.Argument(help="The object's key; `list` shows some.")],
     *,
     reveal: Reveal = False,
     from_stream: Annotated[
@@ -121,7 +121,7 @@ def show(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show one object with its records, and what would happen to each now. Exit code 0."""
+    """Show one object with its records, and what would happen to each now."""
     deployment = find_deployment(context.obj)
     failure = deployment.store.read(key)
     if failure is None:
@@ -237,7 +237,7 @@ def recover(
     customer: Customer = None,
     limit: Limit = None,
     from_stream: Annotated[
-        bool, option("Read records again where only their range is known.", "--from-stream")
+        bool, option("Read records again if only their range is known.", "--from-stream")
     ] = False,
     shard: Annotated[
         str | None, option("With --from-stream: this shard's range, and nothing else.")
@@ -253,18 +253,20 @@ def recover(
         ),
     ] = False,
     rate: Annotated[
-        float | None, option("Records a second, each published once for each version.", min=0.01)
+        float | None, option("Records a second; each is published once for each version.", min=0.01)
     ] = None,
     reason: Annotated[str | None, typer.Option("--reason", hidden=True)] = None,
     execute: Execute = False,
     runs_dir: RunsDir = None,
     as_json: Json = False,
 ) -> None:
-    """Publish again what the publisher or Lambda gave up: shows the plan; does it with --execute.
+    """Publish again what the publisher or Lambda gave up.
 
-    The same event ids, each customer's changes in order, through the deployed publisher function.
-    Exit code 0: all succeeded (or the plan was shown); 1: some failed, or are left; 2: wrong use;
-    3: refused by AWS, or another operator is at work on it; 130: interrupted, safely.
+    The deployed publisher publishes it: the same event ids, and each
+    customer's changes in order.
+
+    Exit codes: 0 all succeeded (or only the plan was shown), 1 some failed or
+    are left, 3 AWS refused or another operator is at work on it.
     """
     where_reason = _renamed("--reason", reason, "--where-reason", where_reason)
     deployment = find_deployment(context.obj)
@@ -286,7 +288,7 @@ def recover(
 def discard(
     context: typer.Context,
     *,
-    because: Annotated[str | None, option("Why, for the journal; required.")] = None,
+    because: Annotated[str | None, option("Why; required, and kept in the journal.")] = None,
     where_reason: WhereReason = None,
     key: Key = None,
     customer: Customer = None,
@@ -300,9 +302,9 @@ def discard(
     runs_dir: RunsDir = None,
     as_json: Json = False,
 ) -> None:
-    """Move parked records that a later change has superseded to discarded/; nothing is deleted.
+    """Move parked records that a later change has superseded to discarded/; deletes nothing.
 
-    Exit codes as of `recover`.
+    Exit codes: as `recover`.
     """
     because = _renamed("--reason", reason, "--because", because)
     where_reason = _renamed("--cause", cause, "--where-reason", where_reason)

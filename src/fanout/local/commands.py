@@ -48,9 +48,10 @@ def up(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Start it: in the foreground until Ctrl-C (exit code 0), or in the background.
+    """Start the embedded AWS and deploy the system on it.
 
-    Where it already runs on the same state folder, says so with the same details (exit code 0).
+    Runs until Ctrl-C, or in the background with --detach. If it already runs
+    with this state folder, prints the same details.
     """
     recorded = runtime.look(state)
     if recorded is not None and recorded.is_running():
@@ -83,7 +84,7 @@ def up(
 
 @local_app.command()
 def down(state: StateDir = runtime.DEFAULT_STATE_DIR) -> None:
-    """End it: no process and no file stays behind. Exit code 0, also where nothing ran."""
+    """Stop it; no process and no file is left behind."""
     if runtime.stop(state):
         ERR.print("It has ended.")
     else:
@@ -94,7 +95,7 @@ def down(state: StateDir = runtime.DEFAULT_STATE_DIR) -> None:
 def status(state: StateDir = runtime.DEFAULT_STATE_DIR, as_json: Json = False) -> None:
     """Show what runs, how full the queues are and how far the publisher is behind.
 
-    Exit code 0 where it runs, 1 where it does not.
+    Exit codes: 0 it runs, 1 it does not.
     """
     try:
         deployment, poller = _running(state)
@@ -111,9 +112,9 @@ def status(state: StateDir = runtime.DEFAULT_STATE_DIR, as_json: Json = False) -
 
 @local_app.command()
 def env(state: StateDir = runtime.DEFAULT_STATE_DIR) -> None:
-    """Print the line that points any AWS client at what runs: eval "$(fanout local env)".
+    """Print what points AWS clients at it: eval "$(fanout local env)".
 
-    Exit code 0 where it runs, 1 where it does not.
+    Exit codes: 0 it runs, 1 it does not.
     """
     OUT.print(_running(state)[0].export_line(), markup=False)
 
@@ -126,10 +127,11 @@ def deploy(
     parameter: Parameters = None,
     as_json: Json = False,
 ) -> None:
-    """Build and deploy another stack on what runs: a subscriber, or all of it after `up --bare`.
+    """Build and deploy another stack on it: a subscriber, or everything after `up --bare`.
 
-    Again: it is updated. Exit code 0 when deployed, 1 where nothing runs, 2 for a template or a
-    parameter that does not exist, 3 where a resource is refused.
+    Deploying the same template again updates it.
+
+    Exit codes: 0 deployed, 1 nothing runs, 3 a resource was refused.
     """
     from fanout.local import stack
 

@@ -12,7 +12,7 @@ from fanout.packaging.build import build_package, here
 
 def package(
     service: Annotated[
-        list[str] | None, typer.Option(help="A service to package; may be given again. [all]")
+        list[str] | None, typer.Option(help="A service to package; repeatable; all if left out.")
     ] = None,
     arch: Annotated[
         str, typer.Option(help="local (this machine), or arm64, x86_64 or both (Lambda).")
@@ -22,9 +22,9 @@ def package(
         typer.Option(help="Lambda's Python, such as 3.13; local packages use the running one."),
     ] = None,
     output: Annotated[Path, typer.Option(help="Folder for the packages.")] = Path("dist"),
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Build the Lambda packages: only what a service imports, and always the same bytes."""
+    """Build the Lambda packages, reproducibly, with only what each service imports."""
     project = here()
     names = list(dict.fromkeys(service or project.services()))
     for name in names:

@@ -28,10 +28,12 @@ from fanout.text import moment
 
 OPERATIONS: Final = "fanout.operations"  # where in the context's `meta` the operations are
 Of = Annotated[str, option("Only runs of this command or group, such as `dlq replay`.", "--of")]
-Html = Annotated[Path | None, option("Write it as a page that needs nothing else.", "--html")]
-Messages = Annotated[Path | None, option("Write each item's outcome, as JSON Lines.", "--messages")]
+Html = Annotated[Path | None, option("Write the report to this HTML file.", "--html")]
+Messages = Annotated[
+    Path | None, option("Write each item's outcome to this file, as JSON Lines.", "--messages")
+]
 Originals = Annotated[
-    Path | None, option("Write an edit's original messages, as an export does.", "--originals")
+    Path | None, option("Write an edit's original messages to this file.", "--originals")
 ]
 Execute = Annotated[bool, option("Begin a run that was only planned so far.", "--execute")]
 
@@ -42,7 +44,7 @@ runs_app = typer.Typer(no_args_is_help=True)
 def list_runs(
     context: typer.Context, *, of: Of = "", runs_dir: RunsDir = None, as_json: Json = False
 ) -> None:
-    """List the runs of this deployment that were made on this machine. Exit code 0."""
+    """List the runs of this deployment that were started on this machine."""
     store = run_store(context.obj, runs_dir)
     reports = [make_report(read(run.path)) for run in store.runs() if run.header and run.is_of(of)]
     if as_json:
@@ -75,9 +77,9 @@ def show_run(
     runs_dir: RunsDir = None,
     as_json: Json = False,
 ) -> None:
-    """Show the outcome of each selected item of a run, in numbers that add up, and when.
+    """Show the outcome of each selected item of a run; the counts add up to the selection.
 
-    Exit code 0 where all ended well, 1 where not (yet).
+    Exit codes: 0 all succeeded, 1 some did not, or not yet.
     """
     stored = run_store(context.obj, runs_dir).find(run, of=of)
     operation = operation_of(context, stored)
@@ -114,7 +116,9 @@ def resume_run(
 ) -> None:
     """Resume a run after a crash, an interruption or a stop; or begin one that was planned.
 
-    What was begun with --execute resumes without it. Exit codes as of the run's own command.
+    A run that was begun with --execute resumes without it.
+
+    Exit codes: as the run's own command.
     """
     store = run_store(context.obj, runs_dir)
     stored = store.find(run, of=of)

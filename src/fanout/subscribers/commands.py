@@ -37,10 +37,7 @@ _MARKS = {
 
 @subscribers_app.command("list")
 def list_(context: typer.Context, *, as_json: Json = False) -> None:
-    """Show who subscribes, to what, how far behind, what is dead, and what tests cover it.
-
-    Exit code 0; 2 where nothing is deployed under this prefix; 3 where AWS refuses.
-    """
+    """List who subscribes, to what, how far behind, what is dead, and what tests cover it."""
     views = view_all(context.obj)
     if as_json:
         print_json([view.to_document() for view in views])
@@ -93,17 +90,19 @@ def new(
     bus: Annotated[Transport, typer.Option(help="How the SAM part subscribes.")] = Transport.SNS,
     handout: Annotated[
         Path | None,
-        typer.Option(help="With --external: where schemas and examples go. [dist/contract-NAME]"),
+        typer.Option(
+            help="With --external: where the contract goes; dist/contract-NAME if left out."
+        ),
     ] = None,
     project: Annotated[
         Path | None, typer.Option(help="The clone to write to; the running one if left out.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write a new subscriber beside the others; what is left to write is its rule.
+    """Write a new subscriber beside the others; only its rule is left to write.
 
-    Exit code 0 when written; 2 where the name or the filter is wrong, a file is in the way, or one
-    that has to change holds uncommitted changes. Then nothing was written.
+    Exit codes: 0 written; 2 wrong name or filter, a file is in the way, or
+    one that has to change has uncommitted changes (nothing is written).
     """
     root = project or project_root()
     if root == SHIPPED:
@@ -187,13 +186,15 @@ def remove(
     abandon: Annotated[
         bool, typer.Option("--abandon", help="Don't wait for the queue: its messages are lost.")
     ] = False,
-    execute: Annotated[bool, typer.Option("--execute", help="Do it; else only the plan.")] = False,
+    execute: Annotated[
+        bool, typer.Option("--execute", help="Run it; otherwise only show the plan.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Unsubscribe a service and let it finish what it has; then say what to delete.
+    """Unsubscribe a service, let it empty its queue, and say what to delete; deletes nothing.
 
-    Deletes nothing itself. Exit code 0 when planned or drained; 1 where messages are left when the
-    time is up, or dead ones are in the DLQ; 2 for no such subscriber, 3 where AWS refuses.
+    Exit codes: 0 planned, or unsubscribed with an empty queue; 1 messages are
+    left when the time is up, or are in the DLQ.
     """
     target: AwsTarget = context.obj
     before = read_removal(target, name)
@@ -284,16 +285,18 @@ def pause(
     name: Name,
     *,
     length: Annotated[
-        str, typer.Option("--for", help="How long: 30m, 2h, 3d. Then its alarms are heard again.")
+        str, typer.Option("--for", help="How long its alarms stay quiet: 30m, 2h, 3d.")
     ],
-    because: Annotated[str, typer.Option(help="Why; everybody sees it in fanout status.")],
+    because: Annotated[str, typer.Option(help="Why; `fanout status` shows it.")],
     execute: Execute = False,
     as_json: Json = False,
 ) -> None:
-    """Switch a consumer off for a while: its events wait in the queue, its alarms notify nobody.
+    """Switch a consumer off for a while: events wait in its queue, its alarms notify nobody.
 
-    It stays off until `fanout subscribers resume`. Exit code 0 when planned or paused; 2 for no
-    such subscriber, or a pause in which its queue would lose messages; 3 where AWS refuses.
+    It stays off until `fanout subscribers resume`.
+
+    Exit codes: 0 planned, or paused; 2 no such subscriber, or its queue would
+    lose messages in the pause.
     """
     length_of = timedelta(seconds=seconds_of(length, option="--for"))
     now = datetime.now(UTC)
@@ -305,10 +308,7 @@ def pause(
 def resume(
     context: typer.Context, name: Name, *, execute: Execute = False, as_json: Json = False
 ) -> None:
-    """Switch a consumer on again: it handles what waits, and its alarms are heard.
-
-    Exit code 0 when planned or resumed; 2 for no such subscriber, 3 where AWS refuses.
-    """
+    """Switch a paused consumer on again: it handles what waits, and its alarms notify again."""
     plan = pausing.plan_resume(context.obj, name)
     _carry_out(context.obj, plan, execute=execute, as_json=as_json)
 

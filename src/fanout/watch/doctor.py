@@ -24,10 +24,11 @@ _MARKS = {
 
 
 def doctor(context: typer.Context, *, check: Check = False, as_json: Json = False) -> None:
-    """Check how everything is set up, against what has to be so that nothing is lost.
+    """Check how the deployment is set up, and say how to fix what is wrong.
 
     Changes nothing. Asks IAM what the functions' roles may do.
-    Exit code 0; with --check 1 where something is wrong; 2 where nothing is deployed.
+
+    Exit codes: 0, or with --check 1 if something is wrong.
     """
     found = examine(context.obj, Asking())
     if as_json:

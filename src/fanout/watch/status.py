@@ -464,7 +464,8 @@ def status(
     """Show the whole path at once: what is wrong first, and what to type next.
 
     Receives no message. On AWS, numbers come from CloudWatch.
-    Exit code 0; with --check 1 where something is wrong; 2 where nothing is deployed.
+
+    Exit codes: 0, or with --check 1 if something is wrong.
     """
     if watch and (check or as_json):
         raise WrongUse("--watch is for a person: leave it out with --check or --json.")

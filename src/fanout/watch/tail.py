@@ -47,8 +47,10 @@ def tail(
 ) -> None:
     """Watch events from now on: ids, transition, version and lag; bodies with --reveal.
 
-    Makes a queue and a subscription (or a rule) of its own, and removes them at the end.
-    Exit code 0; 130 after Ctrl-C; 2 for no such subscriber; 3 where AWS refuses.
+    Makes its own queue and subscription (or rule) on the bus, and removes
+    them at the end.
+
+    Exit codes: 0 the time is up, 130 after Ctrl-C.
     """
     target: AwsTarget = context.obj
     if as_json and length is None:

@@ -348,8 +348,8 @@ def where(
 ) -> None:
     """Follow one customer: the item, its changes of the last day, and where each one is.
 
-    Reads the whole stream; a DLQ only where a change is found nowhere else, and says so.
-    Exit code 0; 2 where nothing is deployed under this prefix.
+    Reads the whole stream. Reads a DLQ, and says so, only for a change that
+    it finds nowhere else.
     """
     if not customer:
         raise WrongUse("CUSTOMER is empty: name the customer's id.")
