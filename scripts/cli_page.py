@@ -5,6 +5,7 @@ A test compares the page with what this makes, so that neither can change alone.
 
 import inspect
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -43,14 +44,22 @@ only with `--check` |
 | 130 | interrupted, safely |
 
 A command's own exit codes are below, if it has any.
+
+## Shared options
 """
+_TABLE = ["| option | default | |", "|---|---|---|"]
+_SHARED_BY_MIN = 4
 
 
 def page() -> str:
-    """The whole page."""
+    """The whole page; what many commands share is at its top."""
     commands = {name: load(name) for name in COMMANDS}
-    sections = [HEAD, *(_section(*one) for one in _commands(commands, "fanout"))]
-    return "\n".join(sections)
+    all_of_them = list(_commands(commands, "fanout"))
+    rows = Counter(_row(one) for _, command in all_of_them for one in _shown(command))
+    shared = {row for row, count in rows.items() if count >= _SHARED_BY_MIN}
+    head = [HEAD, *_TABLE, *(row for row in rows if row in shared), ""]
+    sections = (_section(name, command, shared) for name, command in all_of_them)
+    return "\n".join([*head, *sections])
 
 
 def _commands(commands: dict[str, Any], path: str) -> Iterator[tuple[str, Any]]:
@@ -63,29 +72,38 @@ def _commands(commands: dict[str, Any], path: str) -> Iterator[tuple[str, Any]]:
             yield full, command
 
 
-def _section(name: str, command: Any) -> str:
-    arguments = [one for one in command.params if one.param_type_name == "argument"]
-    options = [one for one in command.params if not (one in arguments or one.hidden)]
-    usage = " ".join(
-        [name, *(f"{(one.metavar or one.name.upper()).strip('{}')}" for one in arguments)]
-    )
-    lines = [f"## {name}", "", f"```\n{usage} [OPTIONS]\n```", ""]
+def _shown(command: Any) -> list[Any]:
+    """Arguments first."""
+    options = [one for one in command.params if not one.hidden and one.name != "help"]
+    return sorted(options, key=lambda one: one.param_type_name)
+
+
+def _section(name: str, command: Any, shared: set[str]) -> str:
+    params = _shown(command)
+    arguments = (one for one in params if one.param_type_name == "argument")
+    words = (f"{_name(one)}" if one.required else f"[{_name(one)}]" for one in arguments)
+    lines = [f"## {name}", "", f"```\n{' '.join([name, *words])} [OPTIONS]\n```", ""]
     lines += [_prose(command.help or ""), ""]
-    if arguments or options:
-        lines += ["| option | default | |", "|---|---|---|"]
-        lines += [_row(one) for one in (*arguments, *options) if one.name != "help"]
-        lines.append("")
+    own = [_row(one) for one in params if _row(one) not in shared]
+    if own:
+        lines += [*_TABLE, *own, ""]
+    options = (one for one in params if one.param_type_name == "option")
+    also = [f"`{one.opts[0]}`" for one in options if _row(one) in shared]
+    if also:
+        lines += [f"Shared options: {', '.join(also)}", ""]
     return "\n".join(lines)
 
 
-def _row(option: Any) -> str:
+def _name(option: Any) -> str:
     if option.param_type_name == "argument":
-        name = (option.metavar or option.name.upper()).strip("{}")
-    else:
-        name = ", ".join(one for one in (*option.opts, *option.secondary_opts))
+        return str((option.metavar or option.name.upper()).strip("{}"))
+    return ", ".join((*option.opts, *option.secondary_opts))
+
+
+def _row(option: Any) -> str:
     default = "required" if option.required else _default(option)
     text = re.sub(r"\s+", " ", option.help or "").replace("|", "\\|")
-    return f"| `{name}` | {default} | {text} |"
+    return f"| `{_name(option)}` | {default} | {text} |"
 
 
 def _default(option: Any) -> str:
