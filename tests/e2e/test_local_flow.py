@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from fanout.runs.function import log_texts
 from waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("deployment")]
@@ -84,7 +85,7 @@ def test_no_payload_reaches_the_output_of_a_function(deployment, customers):
     store = deployment.client("s3")
     eventually(lambda: store.list_objects_v2(**bucket)["KeyCount"], "the bad record is parked")
     for function in (deployment.publisher_function, deployment.payments_function):
-        lines = list(deployment.log_lines(function))
+        lines = list(log_texts(deployment.target(), function))
         assert any('"service"' in line for line in lines)
         assert not [line for line in lines if CANARY in line]
 
@@ -93,7 +94,9 @@ def test_one_trace_leads_from_the_write_to_the_event_both_log_lines_and_the_row(
     deployment, customers, event_of
 ):
     def line_of(function):
-        return next((line for line in deployment.log_lines(function) if TRACE in line), None)
+        return next(
+            (line for line in log_texts(deployment.target(), function) if TRACE in line), None
+        )
 
     customers.put("traced", {"S": "ACTIVE"}, traceparent={"S": TRACE})
     row = eventually(lambda: customers.row_of("traced"), "the change arrives")

@@ -31,6 +31,7 @@ from e2e.outages import (
     without,
 )
 from e2e.runbook import Runbook
+from fanout.runs.function import log_texts
 from fanout.sqs.queue import read_depth
 from fanout.watch.where import Search
 from waiting import eventually
@@ -350,12 +351,12 @@ def test_cause_behind(walk, orders):
 
 def sentinel_round(deployment):
     """What the four runs of an hour counted, by metric, and how many customers they compared."""
-    before = len(list(deployment.log_lines("fanout-sentinel")))
+    before = len(list(log_texts(deployment.target(), "fanout-sentinel")))
     for minute in (0, 15, 30, 45):
         event = json.dumps({"time": f"2026-11-27T00:{minute:02}:00Z"}).encode()
         answer = deployment.client("lambda").invoke(FunctionName="fanout-sentinel", Payload=event)
         assert "FunctionError" not in answer, answer["Payload"].read()
-    lines = list(deployment.log_lines("fanout-sentinel"))[before:]
+    lines = list(log_texts(deployment.target(), "fanout-sentinel"))[before:]
     written = [json.loads(line) for line in lines if line.startswith("{")]
     counted = {
         name: sum(sum(blob[name]) for blob in written if name in blob)

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from fanout.local.deployment import LocalDeployment
 from fanout.local.runtime import running
+from fanout.runs.function import log_texts
 from infra.permission_needs import NEEDS, PROVED
 from infra.permission_roles import CALLS, Call, Role
 from infra.sam_template import deployed, of_type
@@ -195,5 +196,7 @@ def _retried(up: LocalDeployment) -> float:
 
 
 def _sum(up: LocalDeployment, function: str, metric: str) -> float:
-    blobs = (json.loads(line) for line in up.log_lines(function) if line.startswith('{"_aws"'))
+    blobs = (
+        json.loads(line) for line in log_texts(up.target(), function) if line.startswith('{"_aws"')
+    )
     return float(sum(sum(blob.get(metric, [])) for blob in blobs))

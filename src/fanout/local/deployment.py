@@ -3,8 +3,7 @@
 import json
 import os
 import shlex
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any
 
 from fanout.aws import AwsTarget
 from fanout.errors import Refused
-from fanout.runs.function import log_texts
 from sentinel.discovery import Publisher, find_bus, find_publisher, find_subscriber
 
 ACCESS_KEY_ID = "test"
@@ -58,10 +56,6 @@ class LocalDeployment:
     def target(self) -> AwsTarget:
         """The same deployment for functions that take an `AwsTarget`, such as discovery."""
         return local_target(self.endpoint_url, self.region, self.prefix)
-
-    def log_lines(self, function_name: str) -> Iterator[str]:
-        """Every line that a Lambda function has printed so far, with Lambda's own, oldest first."""
-        return log_texts(self.target(), function_name)
 
     def example(self) -> list[str]:
         """Two commands of the AWS CLI that show the system at work."""
@@ -121,8 +115,14 @@ def local_target(endpoint_url: str, region: str, prefix: str) -> AwsTarget:
 SUBSCRIBER = "payments"
 
 
-def describe_bare(target: AwsTarget, *, state_dir: Path, emulator_pid: int) -> LocalDeployment:
-    """Describe an embedded AWS on which this process deployed nothing."""
+def describe(
+    target: AwsTarget, *, state_dir: Path, emulator_pid: int, bare: bool
+) -> LocalDeployment:
+    """Describe the embedded AWS that this process supervises, and what it deployed unless `bare`.
+
+    Raises:
+        Refused: the template wrote no function or no table of the subscriber.
+    """
     meta = target.client("sqs").meta
     return LocalDeployment(
         endpoint_url=meta.endpoint_url,
@@ -132,15 +132,11 @@ def describe_bare(target: AwsTarget, *, state_dir: Path, emulator_pid: int) -> L
         supervisor_pid=os.getpid(),
         emulator_pid=emulator_pid,
         started_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        **({} if bare else _deployed(target)),
     )
 
 
-def describe(target: AwsTarget, *, state_dir: Path, emulator_pid: int) -> LocalDeployment:
-    """Describe the deployment that this process supervises.
-
-    Raises:
-        Refused: the template wrote no function or no table of the subscriber.
-    """
+def _deployed(target: AwsTarget) -> dict[str, str]:
     publisher = find_publisher(target)
     payments = find_subscriber(target, SUBSCRIBER)
     if payments.function_name is None or payments.table is None:
@@ -148,21 +144,20 @@ def describe(target: AwsTarget, *, state_dir: Path, emulator_pid: int) -> LocalD
             f"/{target.prefix}/subscribers/{SUBSCRIBER} names no function or no table: "
             "the template has to write both."
         )
-    return replace(
-        describe_bare(target, state_dir=state_dir, emulator_pid=emulator_pid),
-        accounts_table=publisher.accounts_table,
-        payments_table=payments.table,
-        topic_arn=find_bus(target).arn,
-        queue_url=payments.queue_url,
-        dlq_url=payments.dlq_url,
-        failure_bucket=publisher.failure_bucket,
-        stream_arn=publisher.stream_arn,
-        publisher_function=publisher.function_name,
-        payments_function=payments.function_name,
-        publisher_mapping_id=publisher.mapping_id,
-        payments_mapping_id=payments.mapping_id or "",
-        example_item=_example_item(publisher),
-    )
+    return {
+        "accounts_table": publisher.accounts_table,
+        "payments_table": payments.table,
+        "topic_arn": find_bus(target).arn,
+        "queue_url": payments.queue_url,
+        "dlq_url": payments.dlq_url,
+        "failure_bucket": publisher.failure_bucket,
+        "stream_arn": publisher.stream_arn,
+        "publisher_function": publisher.function_name,
+        "payments_function": payments.function_name,
+        "publisher_mapping_id": publisher.mapping_id,
+        "payments_mapping_id": payments.mapping_id or "",
+        "example_item": _example_item(publisher),
+    }
 
 
 def _example_item(publisher: Publisher) -> str:

@@ -41,6 +41,10 @@ _STREAM_MAPPING_ENABLED = "false"
 """Its stream event source mapping ignores `batchItemFailures` (the records are lost), retries an
 exception for ever, never bisects and never uses the on-failure destination. So the template's
 mapping is deployed disabled, and `fanout.streams.poller` follows its settings instead."""
+_FAILING = {
+    *("AWS::CloudWatch::CompositeAlarm", "AWS::Logs::QueryDefinition", "AWS::XRay::ResourcePolicy")
+}
+"""Each fails the whole stack, and so does an alarm on a metric expression (with `Metrics`)."""
 _NOT_ON_THE_EMULATOR = {"DeploySentinel": "false"}
 """It keeps no metrics; `fanout doctor` and `fanout reconcile` check the same by hand."""
 _TRANSPORT_RULE = "OnlyEncryptedTransport"
@@ -61,17 +65,10 @@ def for_emulator(template: Mapping[str, Any], values: Mapping[str, str]) -> dict
     }
     for name, resource in list(result["Resources"].items()):
         properties = resource.get("Properties", {})
+        if resource["Type"] in _FAILING or "Metrics" in properties:
+            del result["Resources"][name]
+            continue
         match resource["Type"]:
-            case "AWS::CloudWatch::Alarm" if "Metrics" in properties:
-                # An alarm on a metric expression fails the whole stack.
-                del result["Resources"][name]
-            case "AWS::CloudWatch::CompositeAlarm" | "AWS::Logs::QueryDefinition":
-                # So does an alarm on alarms, and a saved query.
-                del result["Resources"][name]
-            case "AWS::XRay::ResourcePolicy":
-                # And so does this: it has no X-Ray.
-                del result["Resources"][name]
-                continue
             case "AWS::Lambda::EventSourceMapping":
                 # A number from a parameter stays a string in nested properties; with a
                 # MaximumConcurrency of "5" the SQS poller fails at each pass, for every queue.

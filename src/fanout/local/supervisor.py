@@ -17,7 +17,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -28,7 +27,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from fanout.errors import CommandError, Refused, WrongUse
 from fanout.local import emulator, stack
-from fanout.local.deployment import LocalDeployment, describe, describe_bare, local_target
+from fanout.local.deployment import describe, local_target
 from fanout.local.state_folder import RecordedProcess, RecordedState, StateFolder
 from fanout.streams.poller import PollerStatus, StreamPoller, merged
 
@@ -122,31 +121,24 @@ def _serve(settings: Settings, folder: StateFolder, state: RecordedState) -> Non
         target = local_target(endpoint_url, settings.region, settings.prefix)
         if settings.bare:
             emulator.await_ready(child, port=settings.port, folder=folder)
-            deployment = describe_bare(target, state_dir=folder.path, emulator_pid=child.pid)
         else:
-            _deploy(target, settings, folder, child)
-            deployment = describe(target, state_dir=folder.path, emulator_pid=child.pid)
+            _report(step="building the Lambda packages")
+            template, parameters = stack.load_template(), settings.parameters
+            packages = stack.build_packages(template, folder, parameters)
+            emulator.await_ready(child, port=settings.port, folder=folder)
+            _report(step="deploying the template")
+            stack.deploy(target, packages=packages, parameters=parameters, template=template)
+        deployment = describe(
+            target, state_dir=folder.path, emulator_pid=child.pid, bare=settings.bare
+        )
         state = replace(state, deployment=deployment)
         folder.write(state)
         _report(ready=asdict(deployment))
-        _supervise(StreamPollers(target), deployment, folder, state, child)
-
-
-def _deploy(
-    target: Any, settings: Settings, folder: StateFolder, child: subprocess.Popen[bytes]
-) -> None:
-    """Build the packages while the emulator starts, and deploy the template."""
-    _report(step="building the Lambda packages")
-    template = stack.load_template()
-    packages = stack.build_packages(template, folder, settings.parameters)
-    emulator.await_ready(child, port=settings.port, folder=folder)
-    _report(step="deploying the template")
-    stack.deploy(target, packages=packages, parameters=settings.parameters, template=template)
+        _supervise(StreamPollers(target), folder, state, child)
 
 
 def _supervise(
     pollers: "StreamPollers",
-    deployment: LocalDeployment,
     folder: StateFolder,
     state: RecordedState,
     child: subprocess.Popen[bytes],
@@ -154,10 +146,8 @@ def _supervise(
     """Keep the stream pollers at work beside MiniStack; returns only where either has ended."""
     look_at = 0.0
     try:
-        if not deployment.is_bare:
-            pollers.follow({deployment.publisher_mapping_id})
         while child.poll() is None and pollers.are_alive():
-            if deployment.is_bare and time.monotonic() > look_at:
+            if time.monotonic() > look_at:
                 pollers.follow_all()
                 look_at = time.monotonic() + _LOOK_INTERVAL_SECONDS
             time.sleep(_WATCH_INTERVAL_SECONDS)
@@ -178,22 +168,19 @@ class StreamPollers:
         self._target = target
         self._pollers: dict[str, tuple[StreamPoller, threading.Thread, threading.Event]] = {}
 
-    def follow(self, mapping_ids: Collection[str]) -> None:
-        """Start to poll for new mappings, and end it for those that are gone."""
-        for mapping_id in self._pollers.keys() - set(mapping_ids):
-            self._pollers.pop(mapping_id)[2].set()
-        for mapping_id in set(mapping_ids) - self._pollers.keys():
-            poller, stop = make_poller(self._target, mapping_id), threading.Event()
-            thread = threading.Thread(target=poller.run, args=[stop], name="stream-poller")
-            self._pollers[mapping_id] = (poller, thread, stop)
-            thread.start()
-
     def follow_all(self) -> None:
         """Follow every mapping of a table's stream that is deployed now, whoever deployed it."""
         try:
             pages = self._target.client("lambda").get_paginator("list_event_source_mappings")
             mappings = [each for page in pages.paginate() for each in page["EventSourceMappings"]]
-            self.follow({it["UUID"] for it in mappings if ":dynamodb:" in it["EventSourceArn"]})
+            ids = {it["UUID"] for it in mappings if ":dynamodb:" in it["EventSourceArn"]}
+            for mapping_id in self._pollers.keys() - ids:
+                self._pollers.pop(mapping_id)[2].set()
+            for mapping_id in ids - self._pollers.keys():
+                poller, stop = make_poller(self._target, mapping_id), threading.Event()
+                thread = threading.Thread(target=poller.run, args=[stop], name="stream-poller")
+                self._pollers[mapping_id] = (poller, thread, stop)
+                thread.start()
         except (BotoCoreError, ClientError, CommandError) as error:
             LOG.warning("Stream mappings can't be followed, and are looked at again: %s", error)
 
