@@ -85,11 +85,7 @@ def check(path: Path, *, only: Op | None = None) -> ChangesFile:
 
 
 def read(path: Path) -> Iterator[tuple[int, Change]]:
-    """Each change with the number of its line, from 1, in constant memory.
-
-    Raises:
-        WrongUse: as `check` does.
-    """
+    """Each change with the number of its line, from 1, in constant memory; raises as `check`."""
     readers = {".jsonl": _json_lines, ".ndjson": _json_lines, ".csv": _csv}
     reader = readers.get(path.suffix.lower())
     if reader is None:

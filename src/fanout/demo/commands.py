@@ -200,12 +200,11 @@ def _speed(finding: Mapping[str, Any]) -> str:
     latency, speed = finding["latency"], finding["changes_per_second"]
     lines = ["[bold]From write to row[/]  not measured"]
     if latency is not None:
-        names = {"p50": "p50", "p95": "p95", "p99": "p99", "max": "worst"}
-        shown = (
-            f"{shown} {latency[f'{key}_milliseconds']:,.0f} ms" for key, shown in names.items()
+        shown = "p50 {p50} ms · p95 {p95} ms · p99 {p99} ms · worst {max} ms".format(
+            **{key.partition("_")[0]: f"{value:,.0f}" for key, value in latency.items()}
         )
         lines = [
-            f"[bold]From write to row[/]  {' · '.join(shown)}",
+            f"[bold]From write to row[/]  {shown}",
             f"                   over {latency['measured']:,} applied changes",
         ]
     if speed is not None:

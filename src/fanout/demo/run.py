@@ -42,16 +42,11 @@ def latency(seconds: Sequence[float]) -> dict[str, float] | None:
     if not seconds:
         return None
     ordered = sorted(seconds)
-
-    def milliseconds(percent: int) -> float:
-        return round(ordered[math.ceil(percent * len(ordered) / 100) - 1] * 1000, 1)
-
-    return {
-        "measured": len(ordered),
-        "p50_milliseconds": milliseconds(50),
-        "p95_milliseconds": milliseconds(95),
-        "p99_milliseconds": milliseconds(99),
-        "max_milliseconds": milliseconds(100),
+    return {"measured": len(ordered)} | {
+        f"{name}_milliseconds": round(
+            ordered[math.ceil(percent * len(ordered) / 100) - 1] * 1000, 1
+        )
+        for name, percent in (("p50", 50), ("p95", 95), ("p99", 99), ("max", 100))
     }
 
 

@@ -7,13 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
-from customer_events.event import SCHEMA_BASE, TYPE_PREFIX
-from customer_events.instants import from_wire, to_wire
-from customer_events.sequence import Sequence, sequence
+from customer_events.event import EVENT_NAME, TYPE_PREFIX
+from customer_events.instants import from_wire
+from customer_events.sequence import Sequence
 from fanout.demo.audit import Ledger, Published, Recorded, Stored, Write
 from fanout.demo.changes import Change, Op
 from fanout.failures.store import ObjectStore
@@ -22,6 +21,7 @@ from fanout.sqs.message import DeadMessage, Parked
 from fanout.sqs.queue import Receipt, SqsQueue
 from fanout.sqs.scan import HOLD_SECONDS_MIN, Sweep
 from fanout.streams.shards import ShardReader, describe, readable_shards
+from sentinel.contract.folder import installed_contract
 from sentinel.discovery import find_publisher, find_subscriber
 
 UNKNOWN_MAJOR = 9
@@ -30,6 +30,7 @@ _STATUS, _REASON, _TOUCHED = "status", "status_reason", "note"
 _RECEIVES_MAX = 20
 _HOLD_SECONDS = 30
 _QUEUE_NAME = "demo-audit"
+_NOTED = ("reason", "field", "expected")
 
 Counts = dict[str, tuple[int, int]]
 """How far it is: what was written, published and applied so far, each of how many."""
@@ -128,7 +129,7 @@ def poison(deployment: LocalDeployment) -> list[dict[str, Any]]:
 
     Returns:
         For each `what` was sent, its `message_id`, and the `reason`, `field` and `expected` for
-        which it was parked; the reason is None where it is not in the DLQ in time.
+        which it was parked; None where it is not in the DLQ in time.
     """
     bodies = {
         '{"hello"  (no JSON)': '{"hello"',
@@ -145,7 +146,8 @@ def poison(deployment: LocalDeployment) -> list[dict[str, Any]]:
         dead = read_dlq(deployment)
         parked = {message.first_delivery.message_id: message.parked for message in dead}
     return [
-        {"what": what, "message_id": message_id, **_note(parked.get(message_id))}
+        {"what": what, "message_id": message_id}
+        | {name: getattr(parked.get(message_id), name, None) for name in _NOTED}
         for message_id, what in sent.items()
     ]
 
@@ -157,28 +159,10 @@ def read_dlq(deployment: LocalDeployment) -> list[DeadMessage]:
         return list(sweep.messages())
 
 
-def _note(parked: Parked | None) -> dict[str, str | None]:
-    if parked is None:
-        return {"reason": None, "field": "", "expected": ""}
-    return {"reason": parked.reason, "field": parked.field, "expected": parked.expected}
-
-
 def _event_of_unknown_version() -> dict[str, Any]:
     """A well-formed event of a version that nobody here understands yet."""
-    customer, now = "customer-from-the-future", to_wire(datetime.now(UTC))
-    return {
-        "specversion": "1.0",
-        "id": str(uuid4()),
-        "source": "urn:novapay:accounts",
-        "type": f"{TYPE_PREFIX}{UNKNOWN_MAJOR}",
-        "subject": customer,
-        "partitionkey": customer,
-        "time": now,
-        "dataschema": f"{SCHEMA_BASE}/v{UNKNOWN_MAJOR}.schema.json",
-        "sequence": sequence(1, epoch=1),
-        "sequencesource": "stream",
-        "data": {"customer_id": customer, "status": "ACTIVE", "change": "created"},
-    }
+    newest = installed_contract().event(EVENT_NAME).versions[-1]
+    return newest.examples["created"] | {"type": f"{TYPE_PREFIX}{UNKNOWN_MAJOR}"}
 
 
 # The witnesses on a local deployment: two table streams, a queue on the topic, the failures
