@@ -175,7 +175,6 @@ class StreamTap:
         self._client = dynamodbstreams
         self._stream_arn = stream_arn
         self._readers: dict[str, ShardReader] = {}
-        self._after: dict[str, str] = {}
 
     def read(self) -> Iterator[dict[str, Any]]:
         """The records since the last call, in the notation of GetRecords."""
@@ -185,8 +184,7 @@ class StreamTap:
             reader = self._readers.setdefault(
                 shard, ShardReader(self._client, stream_arn=self._stream_arn, shard_id=shard)
             )
-            while records := reader.read(after=self._after.get(shard)):
-                self._after[shard] = records[-1]["dynamodb"]["SequenceNumber"]
+            while records := reader.read():
                 yield from records
                 if reader.is_ended:
                     break

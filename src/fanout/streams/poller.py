@@ -289,7 +289,7 @@ class StreamPoller:
         if now < shard.read_at or not shard.may_be_read() or self._stream is None:
             return
         try:
-            page = shard.reader.read(after=shard.mapping.read_to)
+            page = shard.reader.read()
         except _AWS_ERRORS as error:
             shard.read_at, shard.was_empty = now + _ERROR_SECONDS, False
             self._note_error(error_name(error))

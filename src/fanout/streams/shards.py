@@ -55,36 +55,42 @@ class ShardReader:
         self._client = dynamodbstreams
         self._shard = {"StreamArn": stream_arn, "ShardId": shard_id}
         self._iterator: str | None = None
+        self._last: str | None = None
         self.is_ended = False
 
-    def read(self, *, after: str | None) -> list[dict[str, Any]]:
-        """The next page; may be empty. `after` is the last sequence number that was taken in.
+    def read(self) -> list[dict[str, Any]]:
+        """The next page; may be empty.
 
-        An iterator lives 15 minutes; one that expired is replaced behind `after`. A position that
-        was trimmed is replaced by the oldest record there is.
+        An iterator lives 15 minutes; one that expired is replaced behind what was read last. A
+        position that was trimmed is replaced by the oldest record there is.
         """
         try:
-            return self._next_page(after)
+            return self._next_page()
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
             if code not in {_EXPIRED, _TRIMMED}:
                 raise
             self._iterator = None
             if code == _TRIMMED:
-                after = None
-        return self._next_page(after)
+                self._last = None
+        return self._next_page()
 
     # Private functions
 
-    def _next_page(self, after: str | None) -> list[dict[str, Any]]:
+    def _next_page(self) -> list[dict[str, Any]]:
         if self._iterator is None:
             position = {"ShardIteratorType": "TRIM_HORIZON"}
-            if after is not None:
-                position = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": after}
+            if self._last is not None:
+                position = {
+                    "ShardIteratorType": "AFTER_SEQUENCE_NUMBER",
+                    "SequenceNumber": self._last,
+                }
             answer = self._client.get_shard_iterator(**self._shard, **position)
             self._iterator = answer["ShardIterator"]
         answer = self._client.get_records(ShardIterator=self._iterator)
         self._iterator = answer.get("NextShardIterator")
         self.is_ended = self._iterator is None
         records: list[dict[str, Any]] = answer["Records"]
+        if records:
+            self._last = records[-1]["dynamodb"]["SequenceNumber"]
         return records

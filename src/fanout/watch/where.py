@@ -241,11 +241,10 @@ class Search:
     def _pages(self) -> Iterator[list[Record]]:
         client, arn = self._target.client("dynamodbstreams"), self._deployment.publisher.stream_arn
         for shard in describe(client, arn).shards:
-            reader, empty, last = ShardReader(client, stream_arn=arn, shard_id=shard), 0, None
+            reader, empty = ShardReader(client, stream_arn=arn, shard_id=shard), 0
             while not reader.is_ended and empty < _EMPTY_PAGES_MAX:
-                page = reader.read(after=last)
+                page = reader.read()
                 empty = 0 if page else empty + 1
-                last = page[-1]["dynamodb"]["SequenceNumber"] if page else last
                 yield [shape_record(raw, stream_arn=arn) for raw in page]
 
     def _change(self, raw: Record) -> DayChange | None:

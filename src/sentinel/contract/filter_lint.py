@@ -42,27 +42,16 @@ class Finding(NamedTuple):
     severity: Literal["error", "warning"] = "error"
 
 
-class Limits(NamedTuple):
-    """What a transport takes; EventBridge counts alternatives of $or, SNS values as well.
-
-    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html (size: by default)
-    """
-
-    name: str
-    keys: float
-    combinations: int
-    combined: str
-    number: int
-    size: int
-    unit: str
-
-
 LIMITS: Final = {
-    Transport.SNS: Limits("SNS", 5, 150, "combinations of values", 10**9, 256 * 1024, "bytes"),
-    Transport.EVENTBRIDGE: Limits(
-        "EventBridge", math.inf, 1000, "combinations of $or", 5 * 10**9, 2048, "characters"
-    ),
+    Transport.SNS: {"keys": 5, "combinations of values": 150, "bytes": 256 * 1024},
+    Transport.EVENTBRIDGE: {"combinations of $or": 1000, "characters": 2048},
 }
+"""What a transport takes; EventBridge counts alternatives of $or, SNS values as well.
+
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html (size: by default)
+"""
+_NUMBERS_MAX = {Transport.SNS: 10**9, Transport.EVENTBRIDGE: 5 * 10**9}
+_NAMES = {Transport.SNS: "SNS", Transport.EVENTBRIDGE: "EventBridge"}
 
 
 def transport_of(document: Any) -> Transport:
@@ -141,33 +130,31 @@ def _overwritten(document: Filter) -> Iterator[Finding]:
 
 
 def _beyond_limits(document: Filter, transport: Transport) -> Iterator[Finding]:
-    limits, alternatives = LIMITS[transport], branches(document)
-    clauses, combinations = _clauses(alternatives), len(alternatives)
-    if transport is Transport.SNS:
-        combinations = sum(
+    alternatives, name, number_max = branches(document), _NAMES[transport], _NUMBERS_MAX[transport]
+    clauses = _clauses(alternatives)
+    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+    counts = {
+        "keys": len({clause.path for clause in clauses}),
+        "combinations of values": sum(
             math.prod(len(each.conditions) for each in branch) for branch in alternatives
-        )
-    for rule, count, most, unit in (
-        ("keys", len({clause.path for clause in clauses}), limits.keys, "keys"),
-        ("combinations", combinations, limits.combinations, limits.combined),
-        ("size", _length(document, transport), limits.size, limits.unit),
-    ):
-        if count > most:
-            yield Finding(rule, f"{limits.name} takes at most {most} {unit}; here are {count}.")
+        ),
+        "combinations of $or": len(alternatives),
+        # Half a surrogate pair can't be matched, and has a size like any other character.
+        "bytes": len(text.encode(errors="replace")),
+        "characters": len(text),
+    }
+    for unit, most in LIMITS[transport].items():
+        if counts[unit] > most:
+            rule = "size" if unit in {"bytes", "characters"} else unit.partition(" ")[0]
+            yield Finding(rule, f"{name} takes at most {most} {unit}; here are {counts[unit]}.")
     for clause in clauses:
         for number in _numbers(list(clause.conditions)):
-            if not abs(number) <= limits.number:
+            if not abs(number) <= number_max:
                 sentence = (
-                    f"{clause.path}: {limits.name} compares numbers up to ±{limits.number}, and "
-                    f"{number} is beyond; times in milliseconds and sequence numbers don't fit."
+                    f"{clause.path}: {name} compares numbers up to ±{number_max}, and {number} is "
+                    "beyond; times in milliseconds and sequence numbers don't fit."
                 )
                 yield Finding("number", sentence, clause.path)
-
-
-def _length(document: Filter, transport: Transport) -> int:
-    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
-    # Half a surrogate pair can't be matched, and has a size like any other character.
-    return len(text.encode(errors="replace") if transport is Transport.SNS else text)
 
 
 def _clauses(alternatives: list[list[Clause]]) -> list[Clause]:

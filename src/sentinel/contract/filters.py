@@ -129,15 +129,11 @@ def _is_cidr(operand: Any) -> bool:
     return "%" not in address and bool(re.fullmatch("[0-9]{1,3}", mask)) and int(mask) < bits
 
 
-def _never(_operand: Any, _value: Any) -> bool:
-    """No field with a fixed vocabulary holds a number or an address."""
-    return False
-
-
 def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
+# No field with a fixed vocabulary holds a number or an address.
 OPERATORS: Final = {
     **{name: _by_text(name) for name in _BY_TEXT},
     "wildcard": _by_text(
@@ -158,17 +154,10 @@ OPERATORS: Final = {
         _ALL_TYPES,
     ),
     "numeric": Operator(
-        '[">", 0] or [">=", 0, "<", 5], low bound first', _is_comparison, _never, _NUMBERS
+        '[">", 0] or [">=", 0, "<", 5], low bound first', _is_comparison, lambda *_: False, _NUMBERS
     ),
-    "cidr": Operator("a block of addresses, such as 10.0.0.0/24", _is_cidr, _never),
+    "cidr": Operator("a block of addresses, such as 10.0.0.0/24", _is_cidr, lambda *_: False),
 }
-
-
-def _is_of_eventbridge_alone(name: str, operand: Any) -> bool:
-    """The forms that SNS does not document: an affix in any case, and more of `anything-but`."""
-    if name == "anything-but" and isinstance(operand, dict):
-        return not isinstance(operand.get("prefix"), str)
-    return name in _AFFIXES and isinstance(operand, dict)
 
 
 def holds(condition: Any, value: Any) -> bool:
@@ -195,7 +184,10 @@ def fault_of(condition: Any, transport: Transport) -> str | None:
     [(name, operand)] = condition.items()
     if name not in OPERATORS:
         return f"{name!r} is not an operator; expected one of {', '.join(sorted(OPERATORS))}"
-    is_foreign = transport is Transport.SNS and _is_of_eventbridge_alone(name, operand)
+    is_foreign = False
+    if transport is Transport.SNS and isinstance(operand, dict):
+        # SNS documents neither an affix in any case, nor more of `anything-but` than a prefix.
+        is_foreign = name != "anything-but" or not isinstance(operand.get("prefix"), str)
     if OPERATORS[name].takes(operand) and not is_foreign:
         return None
     return f"{name} takes {OPERATORS[name].expected}, not {text_of(operand) or 'nothing'}"

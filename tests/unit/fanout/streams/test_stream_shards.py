@@ -40,7 +40,8 @@ def expect_iterator(stubber, name, **place):
 
 
 def expect_page(stubber, iterator, ids, *, following):
-    answer = {"Records": [{"eventID": one} for one in ids]}
+    records = [{"eventID": one, "dynamodb": {"SequenceNumber": one * 21}} for one in ids]
+    answer = {"Records": records}
     if following:
         answer["NextShardIterator"] = following
     stubber.add_response("get_records", answer, {"ShardIterator": iterator})
@@ -76,12 +77,12 @@ def test_a_child_waits_for_its_parent_unless_that_was_trimmed_away(finished, rea
     assert list(readable_shards(shards, finished=finished)) == readable
 
 
-def test_reading_starts_where_it_is_told_and_goes_on_from_page_to_page(stubber, reader):
+def test_reading_starts_at_the_oldest_record_and_goes_on_from_page_to_page(stubber, reader):
     expect_iterator(stubber, "one", ShardIteratorType="TRIM_HORIZON")
     expect_page(stubber, "one", ["1", "2"], following="two")
     expect_page(stubber, "two", [], following="three")
-    assert [record["eventID"] for record in reader.read(after=None)] == ["1", "2"]
-    assert reader.read(after="2") == []
+    assert [record["eventID"] for record in reader.read()] == ["1", "2"]
+    assert reader.read() == []
     assert not reader.is_ended
 
 
@@ -93,18 +94,18 @@ def test_an_expired_iterator_is_replaced_behind_what_was_taken_in(stubber, reade
         stubber, "three", ShardIteratorType="AFTER_SEQUENCE_NUMBER", SequenceNumber="1" * 21
     )
     expect_page(stubber, "three", ["2"], following="four")
-    reader.read(after=None)
-    assert [record["eventID"] for record in reader.read(after="1" * 21)] == ["2"]
+    reader.read()
+    assert [record["eventID"] for record in reader.read()] == ["2"]
 
 
 def test_a_trimmed_position_goes_on_at_the_oldest_record(stubber, reader):
-    expect_iterator(
-        stubber, "one", ShardIteratorType="AFTER_SEQUENCE_NUMBER", SequenceNumber="1" * 21
-    )
+    expect_iterator(stubber, "one", ShardIteratorType="TRIM_HORIZON")
+    expect_page(stubber, "one", ["1"], following="one")
     expect_error(stubber, "TrimmedDataAccessException")
     expect_iterator(stubber, "two", ShardIteratorType="TRIM_HORIZON")
     expect_page(stubber, "two", ["9"], following="three")
-    assert [record["eventID"] for record in reader.read(after="1" * 21)] == ["9"]
+    reader.read()
+    assert [record["eventID"] for record in reader.read()] == ["9"]
 
 
 def test_another_error_passes_and_keeps_the_place(stubber, reader):
@@ -112,12 +113,12 @@ def test_another_error_passes_and_keeps_the_place(stubber, reader):
     expect_error(stubber, "InternalServerError")
     expect_page(stubber, "one", ["1"], following="two")
     with pytest.raises(ClientError):
-        reader.read(after=None)
-    assert len(reader.read(after=None)) == 1
+        reader.read()
+    assert len(reader.read()) == 1
 
 
 def test_a_closed_shard_ends_with_its_last_page(stubber, reader):
     expect_iterator(stubber, "one", ShardIteratorType="TRIM_HORIZON")
     expect_page(stubber, "one", ["1"], following=None)
-    assert len(reader.read(after=None)) == 1
+    assert len(reader.read()) == 1
     assert reader.is_ended
