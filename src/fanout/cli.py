@@ -15,7 +15,7 @@ from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
 
 from fanout.aws import AwsTarget, sentence_for
-from fanout.console import ERR, OUT, warn
+from fanout.console import ERR, OUT, option, warn
 from fanout.errors import CommandError, ExitCode, WrongUse
 
 COMMANDS: Final = {
@@ -144,20 +144,18 @@ def target(
     context: typer.Context,
     *,
     prefix: Annotated[
-        str, typer.Option(envvar="FANOUT_PREFIX", help="Prefix of the deployment's SSM parameters.")
+        str, option("Prefix of the deployment's SSM parameters.", envvar="FANOUT_PREFIX")
     ] = "fanout",
     profile: Annotated[
-        str | None, typer.Option(help="AWS profile; the standard AWS variables work too.")
+        str | None, option("AWS profile; the standard AWS variables work too.")
     ] = None,
-    region: Annotated[str | None, typer.Option(help="AWS region.")] = None,
+    region: Annotated[str | None, option("AWS region.")] = None,
     endpoint_url: Annotated[
-        str | None, typer.Option(help="Another AWS endpoint, such as the embedded one.")
+        str | None, option("Another AWS endpoint, such as the embedded one.")
     ] = None,
     version: Annotated[
         bool,
-        typer.Option(
-            "--version", is_eager=True, callback=_show_version, help="Print the version and exit."
-        ),
+        option("Print the version and exit.", "--version", is_eager=True, callback=_show_version),
     ] = False,
 ) -> None:
     """Say which deployment the command works on."""

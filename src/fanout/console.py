@@ -12,8 +12,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+import typer
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.progress import (
@@ -74,6 +75,14 @@ def printable(text: str) -> str:
 
 OUT = _Output(highlight=False, soft_wrap=True, emoji=False)
 ERR = _Output(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+
+
+def option(text: str, *names: str, **how: Any) -> Any:
+    """An option of a command: its help text, and else what `typer.Option` takes."""
+    return typer.Option(*names, help=text, **how)
+
+
+Json = Annotated[bool, option("Print one JSON document.", "--json")]
 
 
 def print_json(document: Any) -> None:

@@ -17,13 +17,13 @@ from customer_events.event import NEWEST_MAJOR, CustomerStatusChanged, Status
 from customer_events.instants import to_wire
 from fanout.accounts.snapshots import QueueOperation, require_version, snapshot_event
 from fanout.aws import AwsTarget
-from fanout.console import ERR, warn
+from fanout.console import ERR, Json, option, warn
 from fanout.errors import WrongUse
 from fanout.runs import operation as engine
 from fanout.runs.journal import done, ended, intent
 from fanout.runs.ledger import State
 from fanout.runs.operation import Ending, Nothing, Plan, Selecting, Words, Work
-from fanout.runs.options import Execute, Json, Reveal, RunsDir, option, run_store
+from fanout.runs.options import Execute, Reveal, RunsDir, run_store
 from fanout.runs.pace import DepthBound, Stopping
 from fanout.runs.store import Run
 from fanout.sqs.queue import answered_at

@@ -23,12 +23,12 @@ from fanout.accounts.backfill import READ_UNITS_DEFAULT, OldRate, ReadUnits, rea
 from fanout.accounts.causes import Failure, dead_letters, explain, stored_failures
 from fanout.accounts.snapshots import QueueOperation, require_version, snapshot_event
 from fanout.aws import AwsTarget
-from fanout.console import ERR, OUT, print_json, table, warn, working
+from fanout.console import ERR, OUT, Json, option, print_json, table, warn, working
 from fanout.errors import ExitCode, Found, WrongUse
 from fanout.runs.journal import done, ended, intent
 from fanout.runs.ledger import State
 from fanout.runs.operation import Ending, Nothing, Plan, Selecting, Words, Work, perform
-from fanout.runs.options import Json, Reveal, RunsDir, option, run_store
+from fanout.runs.options import Reveal, RunsDir, run_store
 from fanout.runs.pace import Stopping
 from fanout.runs.store import Run, find_operator
 from fanout.sqs.subscription import of_subscriber

@@ -10,10 +10,10 @@ from rich.markup import escape
 
 from fanout.archive.archives import COMPLETED, EventBridgeArchive, Plan, SnsArchive
 from fanout.aws import AwsTarget
-from fanout.console import ERR, OUT, print_facts, print_json, progress, warn
+from fanout.console import ERR, OUT, Json, option, print_facts, print_json, progress, warn
 from fanout.errors import WrongUse
 from fanout.runs.lock import Lock
-from fanout.runs.options import Execute, Json, option
+from fanout.runs.options import Execute
 from fanout.runs.store import find_operator
 from fanout.text import instant_or_age, moment
 from sentinel.discovery import find_bus, find_subscriber

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fanout.console import OUT, print_json, working
+from fanout.console import OUT, Json, option, print_json, working
 from fanout.errors import ExitCode, Found, WrongUse
 from sentinel.contract import filter_lint
 from sentinel.contract.filters import Transport, render
@@ -14,11 +14,10 @@ from sentinel.contract.folder import DEFAULT_FOLDER, read_contract, read_json
 
 STATUS_EVENT = "CustomerStatusChanged"
 
-Schemas = Annotated[Path, typer.Option("--schemas", help="The folder of the contract.")]
+Schemas = Annotated[Path, option("The folder of the contract.", "--schemas")]
 LatestState = Annotated[
-    bool, typer.Option("--latest-state", help="The subscriber keeps each customer's latest status.")
+    bool, option("The subscriber keeps each customer's latest status.", "--latest-state")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 class Generated(StrEnum):
@@ -35,8 +34,7 @@ schema_app = typer.Typer(no_args_is_help=True)
 @schema_app.command()
 def check(
     against: Annotated[
-        str | None,
-        typer.Option(help="A git revision or folder of schemas; the frozen versions if left out."),
+        str | None, option("A git revision or folder of schemas; the frozen versions if left out.")
     ] = None,
     schemas: Schemas = DEFAULT_FOLDER,
     *,
@@ -82,12 +80,9 @@ def generate(
     ] = None,
     *,
     schemas: Schemas = DEFAULT_FOLDER,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Another path, with NAME."),
-    ] = None,
+    output: Annotated[Path | None, option("Another path, with NAME.", "--output", "-o")] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; exit with 1 if a file is not current.")
+        bool, option("Write nothing; exit with 1 if a file is not current.", "--check")
     ] = False,
 ) -> None:
     """Write the files that are generated from the schemas and the registry.
@@ -113,8 +108,7 @@ def lint_filter(
     *,
     latest_state: LatestState = False,
     transport: Annotated[
-        Transport | None,
-        typer.Option(help="The filter's language; recognised by its keys if left out."),
+        Transport | None, option("The filter's language; recognised by its keys if left out.")
     ] = None,
     schemas: Schemas = DEFAULT_FOLDER,
     as_json: Json = False,
@@ -147,14 +141,14 @@ def lint_filter(
 def render_filter(
     *,
     status: Annotated[
-        list[str] | None, typer.Option(help="A status that the subscriber wants; repeatable.")
+        list[str] | None, option("A status that the subscriber wants; repeatable.")
     ] = None,
     version: Annotated[
-        list[int] | None, typer.Option(help="A major version that it reads; repeatable.")
+        list[int] | None, option("A major version that it reads; repeatable.")
     ] = None,
     latest_state: LatestState = False,
-    transport: Annotated[Transport, typer.Option(help="The filter's language.")] = Transport.SNS,
-    event: Annotated[str, typer.Option(help="The event type to filter.")] = STATUS_EVENT,
+    transport: Annotated[Transport, option("The filter's language.")] = Transport.SNS,
+    event: Annotated[str, option("The event type to filter.")] = STATUS_EVENT,
     schemas: Schemas = DEFAULT_FOLDER,
 ) -> None:
     """Print the filter for a subscription, as JSON."""

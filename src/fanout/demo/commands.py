@@ -18,7 +18,7 @@ from rich.progress import BarColumn, TaskID, TextColumn
 from rich.table import Table
 
 from fanout.aws import AwsTarget
-from fanout.console import ERR, OUT, print_json, progress, table
+from fanout.console import ERR, OUT, Json, option, print_json, progress, table
 from fanout.demo.changes import CHANGES, CUSTOMERS, Op, check
 from fanout.demo.run import Plan, run
 from fanout.demo.witnesses import Counts
@@ -34,32 +34,22 @@ def demo(
     context: typer.Context,
     *,
     changes: Annotated[
-        Path | None,
-        typer.Option(help="Changes to play, JSON Lines or CSV; a sample of 1,000 if left out."),
+        Path | None, option("Changes to play, JSON Lines or CSV; a sample of 1,000 if left out.")
     ] = None,
     customers: Annotated[
         Path | None,
-        typer.Option(help="Customers to import first; the sample's 200 with the sample's changes."),
+        option("Customers to import first; the sample's 200 with the sample's changes."),
     ] = None,
-    rate: Annotated[
-        float, typer.Option(min=0, help="Changes to write a second; 0: no limit.")
-    ] = RATE_DEFAULT,
+    rate: Annotated[float, option("Changes to write a second; 0: no limit.", min=0)] = RATE_DEFAULT,
     versions: Annotated[
-        str,
-        typer.Option(
-            envvar="PUBLISH_VERSIONS", help="Major versions to publish: 2, or 1,2 side by side."
-        ),
+        str, option("Major versions to publish: 2, or 1,2 side by side.", envvar="PUBLISH_VERSIONS")
     ] = "2",
-    report: Annotated[
-        Path | None, typer.Option(help="File to write the findings to, as JSON.")
-    ] = None,
-    keep: Annotated[
-        bool, typer.Option("--keep", help="Leave it running, and show what to try next.")
-    ] = False,
+    report: Annotated[Path | None, option("File to write the findings to, as JSON.")] = None,
+    keep: Annotated[bool, option("Leave it running, and show what to try next.", "--keep")] = False,
     state: Annotated[
-        Path, typer.Option("--state", help="Folder for state and logs, with --keep.")
+        Path, option("Folder for state and logs, with --keep.", "--state")
     ] = runtime.DEFAULT_STATE_DIR,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Run it all on this machine with sample changes, and account for each of them.
 

@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from event_consumer.parked_groups import ParkedGroupsTable
 from fanout.aws import AwsTarget
-from fanout.console import OUT, print_json, table, warn, working
+from fanout.console import OUT, Json, option, print_json, table, warn, working
 from fanout.dlq import selection as options
 from fanout.dlq.replay import DlqOperation
 from fanout.dlq.steps import RELEASE, RELEASED
@@ -19,7 +19,7 @@ from fanout.errors import ExitCode, Refused, WrongUse
 from fanout.runs.journal import clock, ended, intent
 from fanout.runs.ledger import State
 from fanout.runs.operation import OPEN, Ending, Nothing, Plan, Selecting, Work, begin
-from fanout.runs.options import Check, Execute, Json, RunsDir, option
+from fanout.runs.options import Check, Execute, RunsDir
 from fanout.runs.store import Run
 from fanout.sqs.scan import HOLD_SECONDS, Sweep
 from fanout.sqs.subscription import Subscription, find_subscription, notes_of

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from fanout.aws import AwsTarget
-from fanout.console import OUT, print_json, progress, warn
+from fanout.console import OUT, Json, option, print_json, progress, warn
 from fanout.dlq import blocked as blocked_command
 from fanout.dlq import overview as look_commands
 from fanout.dlq import selection as options
@@ -29,7 +29,7 @@ from fanout.dlq.replay import (
 from fanout.errors import ExitCode, Found, WrongUse
 from fanout.runs.journal import write_lines
 from fanout.runs.operation import begin
-from fanout.runs.options import Execute, Json, RunsDir, option, run_store
+from fanout.runs.options import Execute, RunsDir, run_store
 from fanout.runs.pace import Stopping
 from fanout.sqs.message import DeadMessage, to_line
 from fanout.sqs.scan import Sweep

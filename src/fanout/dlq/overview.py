@@ -14,12 +14,12 @@ from rich.markup import escape
 
 from customer_events.instants import to_wire
 from fanout.aws import AwsTarget
-from fanout.console import ERR, OUT, print_facts, print_json, table, warn, working
+from fanout.console import ERR, OUT, Json, option, print_facts, print_json, table, warn, working
 from fanout.dlq import selection as options
 from fanout.dlq.diagnosis import Cause, Diagnosis, Origin, advice, diagnose
 from fanout.dlq.selection import Conditions, Numbering, dead_since, what_was_not_seen
 from fanout.errors import ExitCode, Found
-from fanout.runs.options import Check, Json, Reveal, option
+from fanout.runs.options import Check, Reveal
 from fanout.sqs.message import DeadMessage
 from fanout.sqs.queue import QueueDepth, SqsQueue, read_metric, read_oldest_age
 from fanout.sqs.scan import Sweep

@@ -19,10 +19,10 @@ import typer
 from jmespath.exceptions import JMESPathError
 
 from customer_events.instants import from_wire, to_wire
-from fanout.console import warn
+from fanout.console import Json, option, warn
 from fanout.dlq.diagnosis import Cause, Diagnosis
 from fanout.errors import WrongUse
-from fanout.runs.options import Execute, Json, RunsDir, option, seconds_of
+from fanout.runs.options import Execute, RunsDir, seconds_of
 from fanout.sqs.message import DeadMessage
 from fanout.sqs.queue import QueueFacts
 from fanout.sqs.scan import HOLD_SECONDS, HOLD_SECONDS_MIN

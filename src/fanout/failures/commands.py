@@ -13,13 +13,13 @@ import typer
 from rich.markup import escape
 
 from customer_events.instants import to_wire
-from fanout.console import ERR, OUT, print_facts, print_json, table, warn, working
+from fanout.console import ERR, OUT, Json, option, print_facts, print_json, table, warn, working
 from fanout.errors import ExitCode, Refused, WrongUse
 from fanout.failures.records import Failure, Kind, Record, customer_of, forecast
 from fanout.failures.recover import FailuresDiscard, FailuresRecover
 from fanout.failures.store import Deployment, find_deployment, stream_range
 from fanout.runs.operation import begin
-from fanout.runs.options import Check, Execute, Json, Reveal, RunsDir, option
+from fanout.runs.options import Check, Execute, Reveal, RunsDir
 from fanout.text import mask_record, moment
 from publisher import reasons
 from publisher.stream_records import StreamRecord

@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from fanout.aws import AwsTarget
-from fanout.console import ERR, OUT, print_facts, print_json, working
+from fanout.console import ERR, OUT, Json, option, print_facts, print_json, working
 from fanout.errors import Found, WrongUse
 from fanout.local import runtime
 from fanout.local.deployment import LocalDeployment
@@ -20,11 +20,9 @@ from fanout.sqs.queue import read_depth
 from fanout.streams.poller import PollerStatus
 
 local_app = typer.Typer(no_args_is_help=True)
-StateDir = Annotated[Path, typer.Option("--state", help="Folder for state and logs.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+StateDir = Annotated[Path, option("Folder for state and logs.", "--state")]
 Parameters = Annotated[
-    list[str] | None,
-    typer.Option(metavar="NAME=VALUE", help="A parameter of the template; repeatable."),
+    list[str] | None, option("A parameter of the template; repeatable.", metavar="NAME=VALUE")
 ]
 
 
@@ -33,19 +31,15 @@ def up(
     context: typer.Context,
     *,
     port: Annotated[
-        int | None,
-        typer.Option(min=1, max=65535, help="Port on 127.0.0.1; a free one if left out."),
+        int | None, option("Port on 127.0.0.1; a free one if left out.", min=1, max=65535)
     ] = None,
     state: StateDir = runtime.DEFAULT_STATE_DIR,
     parameter: Parameters = None,
-    iam: Annotated[bool, typer.Option("--iam", help="Check permissions, as AWS does.")] = False,
+    iam: Annotated[bool, option("Check permissions, as AWS does.", "--iam")] = False,
     bare: Annotated[
-        bool,
-        typer.Option("--bare", help="Deploy nothing, to deploy beside a table of your own."),
+        bool, option("Deploy nothing, to deploy beside a table of your own.", "--bare")
     ] = False,
-    detach: Annotated[
-        bool, typer.Option("--detach", help="Run in the background; `down` ends it.")
-    ] = False,
+    detach: Annotated[bool, option("Run in the background; `down` ends it.", "--detach")] = False,
     as_json: Json = False,
 ) -> None:
     """Start the embedded AWS and deploy the system on it.
@@ -142,11 +136,7 @@ def deploy(
         packages = stack.build_packages(document, folder, chosen)
         name = f"{deployment.prefix}-{template.stem}"
         stack.deploy(
-            deployment.target(),
-            packages=packages,
-            parameters=chosen,
-            template=document,
-            stack=name,
+            deployment.target(), packages=packages, parameters=chosen, template=document, stack=name
         )
     if as_json:
         print_json({"stack": name, "services": sorted(packages)})

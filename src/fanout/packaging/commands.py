@@ -4,25 +4,22 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from fanout.console import ERR, OUT, print_json, table, working
+from fanout.console import ERR, OUT, Json, option, print_json, table, working
 from fanout.packaging.build import build_package, here
 
 
 def package(
     service: Annotated[
-        list[str] | None, typer.Option(help="A service to package; repeatable; all if left out.")
+        list[str] | None, option("A service to package; repeatable; all if left out.")
     ] = None,
     arch: Annotated[
-        str, typer.Option(help="local (this machine), or arm64, x86_64 or both (Lambda).")
+        str, option("local (this machine), or arm64, x86_64 or both (Lambda).")
     ] = "local",
     python_version: Annotated[
-        str | None,
-        typer.Option(help="Lambda's Python, such as 3.13; local packages use the running one."),
+        str | None, option("Lambda's Python, such as 3.13; local packages use the running one.")
     ] = None,
-    output: Annotated[Path, typer.Option(help="Folder for the packages.")] = Path("dist"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    output: Annotated[Path, option("Folder for the packages.")] = Path("dist"),
+    as_json: Json = False,
 ) -> None:
     """Build the Lambda packages, reproducibly, with only what each service imports."""
     project = here()

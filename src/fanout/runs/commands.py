@@ -16,12 +16,12 @@ import typer
 from rich.markup import escape
 
 from customer_events.instants import from_wire
-from fanout.console import OUT, print_facts, print_json, table
+from fanout.console import OUT, Json, option, print_facts, print_json, table
 from fanout.errors import ExitCode, WrongUse
 from fanout.runs.journal import Record, read, write_lines
 from fanout.runs.ledger import Ledger
 from fanout.runs.operation import Operation, Words, print_report, resume
-from fanout.runs.options import Json, RunName, RunsDir, option, run_store
+from fanout.runs.options import RunName, RunsDir, run_store
 from fanout.runs.report import LISTED_MAX, html_page, item_document, make_report, report_of
 from fanout.runs.store import StoredRun
 from fanout.text import moment

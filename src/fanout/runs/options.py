@@ -2,22 +2,15 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from fanout.aws import AwsTarget
-from fanout.console import warn
+from fanout.console import option, warn
 from fanout.errors import WrongUse
 from fanout.runs.store import RunStore
 
-
-def option(text: str, *names: str, **how: Any) -> Any:
-    """An option of a command: its help text, and else what `typer.Option` takes."""
-    return typer.Option(*names, help=text, **how)
-
-
-Json = Annotated[bool, option("Print one JSON document.", "--json")]
 Reveal = Annotated[bool, option("Show customer ids and personal fields as they are.", "--reveal")]
 Check = Annotated[bool, option("Exit with 1 if there is something, for scripts.", "--check")]
 Execute = Annotated[bool, option("Run it; otherwise only show the plan.", "--execute")]

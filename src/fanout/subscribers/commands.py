@@ -10,9 +10,9 @@ from rich.markup import escape
 from customer_events.event import NEWEST_MAJOR
 from customer_events.shipped import SHIPPED, project_root
 from fanout.aws import AwsTarget
-from fanout.console import ERR, OUT, print_facts, print_json, progress, table
+from fanout.console import ERR, OUT, Json, option, print_facts, print_json, progress, table
 from fanout.errors import ExitCode, Found, WrongUse
-from fanout.runs.options import Execute, Json, seconds_of
+from fanout.runs.options import Execute, seconds_of
 from fanout.subscribers import creation, pausing
 from fanout.subscribers.creation import Choices, Plan, RuleKind
 from fanout.subscribers.listing import Coverage, SubscriberView, view_all
@@ -74,28 +74,25 @@ def new(
     name: Annotated[str, typer.Argument(help="The subscriber, such as fraud.")],
     *,
     rule: Annotated[
-        RuleKind, typer.Option(help="Keep the latest status, or handle every transition.")
+        RuleKind, option("Keep the latest status, or handle every transition.")
     ] = RuleKind.LATEST_STATE,
     status: Annotated[
-        list[str] | None,
-        typer.Option(metavar="A,B", help="The statuses that it wants; all if left out."),
+        list[str] | None, option("The statuses that it wants; all if left out.", metavar="A,B")
     ] = None,
     version: Annotated[
         list[int] | None,
-        typer.Option(help="A major version that it reads; repeatable; the newest if left out."),
+        option("A major version that it reads; repeatable; the newest if left out."),
     ] = None,
     external: Annotated[
-        bool, typer.Option("--external", help="Infrastructure only: its code lives elsewhere.")
+        bool, option("Infrastructure only: its code lives elsewhere.", "--external")
     ] = False,
-    bus: Annotated[Transport, typer.Option(help="How the SAM part subscribes.")] = Transport.SNS,
+    bus: Annotated[Transport, option("How the SAM part subscribes.")] = Transport.SNS,
     handout: Annotated[
         Path | None,
-        typer.Option(
-            help="With --external: where the contract goes; dist/contract-NAME if left out."
-        ),
+        option("With --external: where the contract goes; dist/contract-NAME if left out."),
     ] = None,
     project: Annotated[
-        Path | None, typer.Option(help="The clone to write to; the running one if left out.")
+        Path | None, option("The clone to write to; the running one if left out.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -184,11 +181,9 @@ def remove(
     name: Annotated[str, typer.Argument(help="The subscriber to remove.")],
     *,
     abandon: Annotated[
-        bool, typer.Option("--abandon", help="Don't wait for the queue: its messages are lost.")
+        bool, option("Don't wait for the queue: its messages are lost.", "--abandon")
     ] = False,
-    execute: Annotated[
-        bool, typer.Option("--execute", help="Run it; otherwise only show the plan.")
-    ] = False,
+    execute: Execute = False,
     as_json: Json = False,
 ) -> None:
     """Unsubscribe a service, let it empty its queue, and say what to delete; deletes nothing.
@@ -284,10 +279,8 @@ def pause(
     context: typer.Context,
     name: Name,
     *,
-    length: Annotated[
-        str, typer.Option("--for", help="How long its alarms stay quiet: 30m, 2h, 3d.")
-    ],
-    because: Annotated[str, typer.Option(help="Why; `fanout status` shows it.")],
+    length: Annotated[str, option("How long its alarms stay quiet: 30m, 2h, 3d.", "--for")],
+    because: Annotated[str, option("Why; `fanout status` shows it.")],
     execute: Execute = False,
     as_json: Json = False,
 ) -> None:

@@ -10,9 +10,9 @@ import typer
 from rich.markup import escape
 from rich.text import Text
 
-from fanout.console import OUT, print_json
+from fanout.console import OUT, Json, print_json
 from fanout.errors import ExitCode
-from fanout.runs.options import Check, Json
+from fanout.runs.options import Check
 from sentinel.examination import examine
 from sentinel.findings import Asking, Finding, Severity
 

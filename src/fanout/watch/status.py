@@ -19,11 +19,11 @@ from rich.markup import escape
 from customer_events import metrics
 from customer_events.metrics import Metric
 from fanout.aws import AwsTarget
-from fanout.console import OUT, print_facts, print_json, table
+from fanout.console import OUT, Json, option, print_facts, print_json, table
 from fanout.errors import ExitCode, Refused, WrongUse
 from fanout.failures.store import ObjectStore
 from fanout.local import runtime
-from fanout.runs.options import Check, Json, option
+from fanout.runs.options import Check
 from fanout.sqs.queue import QueueFacts, SqsQueue
 from fanout.sqs.subscription import of_subscriber
 from fanout.streams.poller import PollerStatus

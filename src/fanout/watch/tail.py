@@ -18,9 +18,9 @@ from customer_events.errors import PermanentError
 from customer_events.instants import to_wire
 from event_consumer.unwrap import unwrap
 from fanout.aws import AwsTarget
-from fanout.console import ERR, OUT, print_json
+from fanout.console import ERR, OUT, Json, option, print_json
 from fanout.errors import WrongUse
-from fanout.runs.options import Json, Reveal, option, seconds_of
+from fanout.runs.options import Reveal, seconds_of
 from fanout.text import mask_customer, reveal_body
 from sentinel.discovery import Bus, deliveries, find_bus, find_subscriber
 

@@ -22,14 +22,13 @@ from customer_events.event import CustomerStatusChanged
 from customer_events.instants import to_wire
 from event_consumer.order_guard import CLOCK_TOLERANCE
 from fanout.aws import AwsTarget
-from fanout.console import OUT, print_facts, print_json, table, working
+from fanout.console import OUT, Json, option, print_facts, print_json, table, working
 from fanout.dlq.diagnosis import diagnose
 from fanout.dlq.selection import dead_since
 from fanout.errors import Refused, WrongUse
 from fanout.failures.records import Record, customer_of
 from fanout.failures.store import Deployment, find_deployment
 from fanout.runs.function import log_lines
-from fanout.runs.options import Json, option
 from fanout.sqs.queue import SqsQueue
 from fanout.sqs.scan import Sweep
 from fanout.sqs.subscription import Subscription, of_subscriber
