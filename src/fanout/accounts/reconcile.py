@@ -105,26 +105,19 @@ def repairs(sides: Sides, customer_ids: Sequence[str], source: str) -> Iterator[
             yield repair_for(customer_id, account, stored, source=source, read_at=read_at)
 
 
-def send_repairs(
-    sides: Sides,
-    send: Callable[[Sequence[CustomerStatusChanged]], object],
-    run: Run,
-    *,
-    source: str,
-    stop: Callable[[], bool],
-    progress: Callable[[int], None],
-) -> None:
+def send_repairs(operation: "Reconcile", run: Run, work: Work) -> None:
     """Repair every customer of the run that is not done, by what both tables say now.
 
     A customer whose repair was sent by a process that died is looked at again: a repair names the
     sequence of the row that it is for, so that a second one has no effect.
     """
+    send, source = operation.sender(), operation.publisher.source
     left = (item.id for item in run.ledger.items(State.WAITING, State.DOING, State.DID))
     count = 0
     for ids in chunks(left, BATCH):
-        if stop():
+        if work.stop():
             break
-        batch = list(repairs(sides, ids, source))
+        batch = list(repairs(operation.sides, ids, source))
         events = [repair.event for repair in batch if repair.event is not None]
         if events:
             run.record(intent(STEP, [event.customer_id for event in events]))
@@ -136,7 +129,7 @@ def send_repairs(
             run.record(done(STEP, results))
         run.record(ended({"id": one.customer_id, "end": one.end, "why": one.why} for one in batch))
         count += len(batch)
-        progress(count)
+        work.progress(count)
 
 
 def still_differing(
@@ -327,14 +320,7 @@ class Reconcile(QueueOperation):
         yield from dead_letters(of_subscriber(self.target, self.subscriber).dlq, stopping)
 
     def _repair(self, run: Run, work: Work) -> Ending:
-        send_repairs(
-            self.sides,
-            self.sender(),
-            run,
-            source=self.publisher.source,
-            stop=work.stop,
-            progress=work.progress,
-        )
+        send_repairs(self, run, work)
         ends = Counter(dict.fromkeys(map(str, End), 0))
         for tally in run.ledger.tallies():
             ends.update({tally.end: tally.count} if tally.end else {})

@@ -276,14 +276,6 @@ def _tally(row: Sequence[Any]) -> Tally:
 
 
 def _item(row: tuple[Any, ...]) -> Item:
-    item_id, position, facts, state, step, end, detail, unsure = row
-    return Item(
-        id=item_id,
-        position=position,
-        facts=json.loads(facts),
-        state=State(state),
-        step=step,
-        end=end,
-        detail=json.loads(detail),
-        unsure=bool(unsure),
-    )
+    found = dict(zip(_COLUMNS.split(", "), row, strict=True))
+    read = {name: json.loads(found[name]) for name in ("facts", "detail")}
+    return Item(**found | read | {"state": State(found["state"]), "unsure": bool(found["unsure"])})

@@ -34,6 +34,7 @@ from customer_events.instants import to_wire
 from fanout.aws import AwsTarget, sentence_for
 from fanout.console import ERR, OUT, print_facts, print_json, progress, table, warn
 from fanout.errors import CommandError, ExitCode, Found, WrongUse
+from fanout.runs.journal import note
 from fanout.runs.ledger import State
 from fanout.runs.lock import Lock
 from fanout.runs.options import run_store
@@ -241,7 +242,7 @@ def perform(
     steps = operation.steps(run)
 
     def say(sentence: str) -> None:
-        run.note(sentence)
+        run.record(note(sentence))
         log(sentence)
 
     with (
@@ -372,8 +373,8 @@ def _close(operation: Operation, run: Run, ending: Ending, *, interrupted: bool)
     if interrupted and left:
         sentence = sentence or f"Interrupted, with {left:,} {words.item}s left."
     elif not sentence and (open_count or badly):
-        note = operation.verdict_note(ends)
-        sentence = f"{badly:,} did not end well{note}, and {open_count:,} are left to do."
+        more = operation.verdict_note(ends)
+        sentence = f"{badly:,} did not end well{more}, and {open_count:,} are left to do."
     if not sentence:
         run.finish()
         return Result(exit_code=ExitCode.DONE, sentence=f"Every selected {words.item} ended well.")

@@ -1,13 +1,13 @@
 """What a run came to: numbers that add up to its selection, and a timeline."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from customer_events.instants import to_wire
-from fanout.runs.journal import Record
+from fanout.runs.journal import read
 from fanout.runs.ledger import Item, Ledger, fate
 from fanout.text import templates
 
@@ -45,9 +45,9 @@ def report_of(ledger: Ledger) -> dict[str, Any]:
     }
 
 
-def make_report(records: Iterable[Record]) -> dict[str, Any]:
+def make_report(journal: Path) -> dict[str, Any]:
     """Read a journal once; the ledger that it takes is gone at the end."""
-    with closing(Ledger.of(records)) as ledger:
+    with closing(Ledger.of(read(journal))) as ledger:
         return report_of(ledger)
 
 

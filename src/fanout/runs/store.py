@@ -5,7 +5,7 @@ import os
 import re
 import secrets
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -111,10 +111,6 @@ class Run:
     def start(self, operator: Operator) -> None:
         """Work begins, for the first time or again. Steps that were under way become `unsure`."""
         self.record(Entry(kind=Kind.STARTED, fields={"operator": asdict(operator)}))
-
-    def note(self, text: str) -> None:
-        """Put a sentence into the timeline."""
-        self.record(records.note(text))
 
     def pause(self, why: str) -> None:
         """Work stops with items left, which a resume does."""
@@ -231,7 +227,3 @@ class RunStore:
             return run.run_id[:_SECOND_LENGTH], at, run.run_id
 
         return sorted(runs, key=age)
-
-    def records(self, name: str) -> Iterator[Record]:
-        """The lines of a run, one by one."""
-        return records.read(self.find(name).path)

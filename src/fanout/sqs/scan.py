@@ -30,7 +30,7 @@ class HeldMessages:
     """Which messages a sweep has seen and holds, on the disk.
 
     A row's `until` is the monotonic time at which it becomes visible; NULL once it is gone. `line`
-    is the message itself, where it is kept.
+    is the message itself, where it is kept. `count`: how many are held.
     """
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class HeldMessages:
             "CREATE TABLE held (id TEXT PRIMARY KEY, handle TEXT, until REAL, line TEXT);"
             "CREATE INDEX by_until ON held (until);"
         )
-        self._count = 0
+        self.count = 0
 
     def add(self, message: DeadMessage, until: float) -> bool:
         """Hold a message; whether it is seen for the first time."""
@@ -50,7 +50,7 @@ class HeldMessages:
         is_new = self._base.execute(insert, row).rowcount
         if not is_new:
             self._base.execute("UPDATE held SET handle = ?2, until = ?3 WHERE id = ?1", row)
-        self._count += is_new
+        self.count += is_new
         return bool(is_new)
 
     def keep(self, message: DeadMessage) -> None:
@@ -84,13 +84,9 @@ class HeldMessages:
     def drop(self, message_ids: Sequence[str]) -> None:
         """They are gone."""
         for message_id in message_ids:
-            self._count -= self._base.execute(
+            self.count -= self._base.execute(
                 "UPDATE held SET until = NULL WHERE id = ? AND until IS NOT NULL", (message_id,)
             ).rowcount
-
-    def count(self) -> int:
-        """How many are held."""
-        return self._count
 
     def hidden(self, now: float, *, before: float = math.inf) -> Iterator[list[Receipt]]:
         """What is still hidden, and shows up before then. Some at a time, and not the expired.
@@ -169,7 +165,7 @@ class Sweep:
     @property
     def held(self) -> int:
         """How many messages it holds."""
-        return self._held.count()
+        return self._held.count
 
     def pages(self, wanted: Callable[[], float] = lambda: math.inf) -> Iterator[list[DeadMessage]]:
         """Messages that this pass has not seen yet, as they come; all of them are held.
@@ -251,7 +247,7 @@ class Sweep:
         Beyond `HELD_MAX` SQS would soon hand out nothing more: then holds run out by themselves,
         and what comes again is known and skipped.
         """
-        if self._held.count() > HELD_MAX:
+        if self._held.count > HELD_MAX:
             self.reached_limit = True
             return
         now = self.monotonic()
@@ -289,7 +285,7 @@ class Sweep:
         seen by neither.
         """
         doubtful = self.monotonic() < self._doubtful_until and self.expects()
-        if doubtful or self.queue.facts().depth.in_flight > self._held.count():
+        if doubtful or self.queue.facts().depth.in_flight > self._held.count:
             self.sleep(0.5)
             return False
         return True

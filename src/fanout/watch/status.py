@@ -36,7 +36,6 @@ from fanout.watch.telemetry import (
     Wanted,
     added,
     latest,
-    ours,
     sparkline,
     total,
 )
@@ -349,10 +348,14 @@ class Look:
         self, function: str | None, service: str, counted: Sequence[Metric], queue_arn: str
     ) -> dict[str, Series]:
         """By name: our own metrics, those of Lambda, and the age of a queue."""
+        own = {"deployment": self._target.prefix, "service": service}
         of_lambda = {"FunctionName": function or ""}
         queue = {"QueueName": queue_arn.rpartition(":")[2]}
         wanted = [
-            *(ours(metric, self._target.prefix, service) for metric in counted),
+            *(
+                Wanted(name=metric.name, dimensions=own, is_sum=metric.unit == "Count")
+                for metric in counted
+            ),
             Wanted(name="Errors", namespace="AWS/Lambda", dimensions=of_lambda),
             Wanted(name="Throttles", namespace="AWS/Lambda", dimensions=of_lambda),
             Wanted(name="IteratorAge", namespace="AWS/Lambda", dimensions=of_lambda, is_sum=False),

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from customer_events.metrics import NAMESPACE, Metric
+from customer_events.metrics import NAMESPACE
 from fanout.aws import AwsTarget
 from fanout.runs.function import log_lines
 
@@ -28,12 +28,6 @@ class Wanted:
     dimensions: Mapping[str, str]
     is_sum: bool = True
     namespace: str = NAMESPACE
-
-
-def ours(metric: Metric, deployment: str, service: str) -> Wanted:
-    """One of our own metrics, of the publisher or of a consumer."""
-    dimensions = {"deployment": deployment, "service": service}
-    return Wanted(name=metric.name, dimensions=dimensions, is_sum=metric.unit == "Count")
 
 
 @dataclass(slots=True)

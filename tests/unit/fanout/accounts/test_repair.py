@@ -42,12 +42,11 @@ def select(run, customer_ids):
 
 
 def send(tables, queue, run):
-    send_repairs(
-        *(tables.sides(), queue.send, run),
-        source=SOURCE,
-        stop=lambda: False,
-        progress=lambda _: None,
+    publisher = SimpleNamespace(source=SOURCE)
+    operation = SimpleNamespace(
+        sides=tables.sides(), sender=lambda: queue.send, publisher=publisher
     )
+    send_repairs(operation, run, SimpleNamespace(stop=lambda: False, progress=print))
 
 
 def repair(tables, run, customer_ids):

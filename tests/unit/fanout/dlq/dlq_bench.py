@@ -99,7 +99,7 @@ class Bench:
             return replay
 
     def fates(self, run_id):
-        return dict(make_report(self.store.records(run_id))["fates"])
+        return dict(make_report(self.store.find(run_id).path)["fates"])
 
     def sent_ids(self):
         return [one.message_id for one in self.queue.sent]

@@ -401,7 +401,7 @@ def test_an_answer_that_is_lost_is_told_as_perhaps_twice(bench):
     assert bench.fates(run_id) == {"send unconfirmed": 1}
     bench.queue.broken = None
     bench.work(run_id)
-    report = make_report(bench.store.records(run_id))
+    report = make_report(bench.store.find(run_id).path)
     assert report["fates"] == {"SENT": 1}
     assert report["perhaps_twice"] == 1
     assert len({one.entry["MessageBody"] for one in bench.queue.sent}) == 1

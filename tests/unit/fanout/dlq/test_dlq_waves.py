@@ -7,7 +7,7 @@ import pytest
 
 from fanout.dlq.selection import Selection
 from fanout.dlq.steps import DELETE, SEND
-from fanout.runs.journal import Kind
+from fanout.runs.journal import Kind, read
 from fanout.runs.report import make_report
 from fanout.sqs import scan
 from fanout.sqs.queue import Receipt
@@ -23,7 +23,7 @@ def bench(tmp_path, monkeypatch):
 
 def intents(bench, run_id, step=SEND):
     """The ids of each wave, by the lines that announced it."""
-    lines = bench.store.records(run_id)
+    lines = read(bench.store.find(run_id).path)
     return [
         line.fields["ids"]
         for line in lines
@@ -121,7 +121,7 @@ def test_where_one_call_of_a_wave_fails_the_others_are_not_repeated(bench, monke
     bench.work(run_id)
     assert bench.fates(run_id) == {"SENT": 40}
     assert len(bench.sent_ids()) == 40
-    assert make_report(bench.store.records(run_id))["perhaps_twice"] == (
+    assert make_report(bench.store.find(run_id).path)["perhaps_twice"] == (
         10 if call == "send" else 0
     )
 
@@ -145,7 +145,7 @@ def test_killed_at_any_line_of_several_waves_it_goes_on_with_nothing_lost(
     arrived = bench.sent_ids() if through == "queue" else bench.consumer.handled
     assert set(arrived) == before
     assert not bench.dlq.messages
-    report = make_report(bench.store.records(run_id))
+    report = make_report(bench.store.find(run_id).path)
     assert report["fates"] == {"SENT" if through == "queue" else "APPLIED": 55}
     assert len(arrived) - 55 <= report["perhaps_twice"]
     assert {one for wave in intents(bench, run_id, DELETE) for one in wave} == before

@@ -127,7 +127,7 @@ class Bench:
             )
 
     def report(self, run_id):
-        return make_report(self.runs.records(run_id))
+        return make_report(self.runs.find(run_id).path)
 
 
 def parked_object(record, reason="BusKeepsFailing", **more):

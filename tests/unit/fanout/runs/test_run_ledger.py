@@ -85,7 +85,7 @@ def test_every_selected_item_is_in_the_report_with_one_fate(store, run):
         done("send", [{"id": "m-1", "ok": True}, {"id": "m-2", "ok": False, "why": "<script>"}]),
         ended([{"id": "m-3", "end": "SENT"}]),
     )
-    report = make_report(store.records(run.run_id))
+    report = make_report(store.find(run.run_id).path)
     assert report["fates"] == {
         "waiting": 2,
         "SENT": 1,
@@ -145,4 +145,4 @@ def test_half_a_surrogate_pair_in_an_option_or_a_fact_spoils_no_journal(store):
     with store.open("last") as again:
         assert again.options == {"because": HALF}
         assert again.ledger.get("m-0").detail["why"] == HALF
-    assert make_report(store.records("last"))["fates"] == {"DISCARDED": 1}
+    assert make_report(store.find("last").path)["fates"] == {"DISCARDED": 1}
