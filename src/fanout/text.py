@@ -93,10 +93,7 @@ ENVELOPE_FIELDS = frozenset(
 )
 """Of an event, and of what SNS and EventBridge wrap around it."""
 DATA_FIELDS = frozenset(
-    {
-        *("status", "previous_status", "old_status", "new_status", "reason", "change"),
-        "changed_at",
-    }
+    {*("status", "previous_status", "old_status", "new_status", "reason", "change"), "changed_at"}
 )
 """Of `data`."""
 _RECORD_FIELDS = frozenset(

@@ -214,16 +214,6 @@ def take_published(queue: SqsQueue) -> Iterator[Published]:
         yield from (_published(json.loads(message.body)) for message in messages)
 
 
-def stream_of_payments(deployment: LocalDeployment) -> str:
-    """Turn on a stream of the Payments table, and return its ARN."""
-    answer = deployment.client("dynamodb").update_table(
-        TableName=deployment.payments_table,
-        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
-    )
-    arn: str = answer["TableDescription"]["LatestStreamArn"]
-    return arn
-
-
 def recorded(record: dict[str, Any]) -> Recorded:
     """Read a record of the Accounts table's stream; looks at both images and nothing else."""
     change = record["dynamodb"]
@@ -280,7 +270,11 @@ class Watch:
         streams = deployment.client("dynamodbstreams")
         self._topic = tap_topic(deployment)
         self._accounts = StreamTap(streams, deployment.stream_arn)
-        self._payments = StreamTap(streams, stream_of_payments(deployment))
+        payments = deployment.client("dynamodb").update_table(
+            TableName=deployment.payments_table,
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+        )
+        self._payments = StreamTap(streams, payments["TableDescription"]["LatestStreamArn"])
 
     def play(self, changes: Iterable[Change], *, rate: float | None) -> datetime:
         """Write every change to the Accounts table; see `play`."""

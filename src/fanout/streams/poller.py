@@ -258,12 +258,12 @@ class StreamPoller:
                     threading.Thread(target=self._work, args=[shard_id, batch], daemon=True).start()
             wake_at = min(map(_Shard.wake_at, self._shards.values()), default=self._describe_at)
             pause_seconds = min(max(wake_at - time.time(), 0.001), _POLL_SECONDS_MAX)
-            self._take_reports(wait_seconds=pause_seconds)
+            self._take_report(wait_seconds=pause_seconds)
             self._retire_finished_shards()
             self._refresh_status()
         deadline = time.monotonic() + _DRAIN_SECONDS
         while self._under_way and (left := deadline - time.monotonic()) > 0:
-            self._take_reports(wait_seconds=left)
+            self._take_report(wait_seconds=left)
         self._refresh_status()
 
     # Private functions
@@ -312,18 +312,13 @@ class StreamPoller:
             result = NotInvoked(error=error_name(error))
         self._reports.put((shard_id, batch, result))
 
-    def _take_reports(self, *, wait_seconds: float) -> None:
-        """Take what has come in: waits for the first report only, and for no longer than told."""
+    def _take_report(self, *, wait_seconds: float) -> None:
+        """Take one that has come in; waits no longer than told."""
         try:
-            report = self._reports.get(timeout=wait_seconds)
-            while True:
-                self._under_way -= 1
-                self._take_report(*report)
-                report = self._reports.get_nowait()
+            shard_id, batch, result = self._reports.get(timeout=wait_seconds)
         except queue.Empty:
             return
-
-    def _take_report(self, shard_id: str, batch: Batch, result: Result) -> None:
+        self._under_way -= 1
         shard = self._shards[shard_id]
         if isinstance(result, Failed | NotInvoked):
             self._note_error(result.error)

@@ -30,12 +30,7 @@ class StreamRecord:
         return int(self.sequence)
 
 
-def take_record(
-    raw: Mapping[str, Any],
-    *,
-    stream_arn: str,
-    partition_key: str,
-) -> StreamRecord:
+def take_record(raw: Mapping[str, Any], *, stream_arn: str, partition_key: str) -> StreamRecord:
     """Turn one record of GetRecords into what the mapping works with.
 
     `partition_key` names the table's partition key attribute.
