@@ -39,6 +39,23 @@ def instant_or_age(text: str, *, now: datetime, option: str) -> datetime:
         ) from None
 
 
+def json_object(text: str | bytes | None) -> dict[str, Any]:
+    """The JSON object that somebody else's text holds; an empty one where it holds none."""
+    try:
+        content = json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def known_instant(value: object) -> datetime | None:
+    """The instant that a value of somebody else's is, as on the wire; None where it is none."""
+    try:
+        return from_wire(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
 # Lengths of time and numbers as a person reads them
 
 

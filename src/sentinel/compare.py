@@ -336,10 +336,7 @@ class SubscriberRows(Protocol):
 
 @dataclass
 class GuardedTableRows:
-    """`SubscriberRows` of a table whose rows the order guard keeps, by `customer_id`.
-
-    `own` are the names of the subscriber's own attributes that matter.
-    """
+    """`SubscriberRows` of a kit's table; `own`: the subscriber's own attributes that matter."""
 
     client: Any
     facts: TableFacts

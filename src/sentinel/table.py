@@ -196,10 +196,7 @@ class AccountsTable:
     def lookup(
         self, customer_ids: Sequence[str]
     ) -> tuple[dict[str, Snapshot | Unreadable], datetime]:
-        """Read at most 100 customers; those that don't exist are left out.
-
-        The instant is at or before all of the reads.
-        """
+        """At most 100 customers, of those that exist; and an instant at or before the reads."""
         ids = [customer_id for customer_id in customer_ids if self._can_be_key(customer_id)]
         if self.pace is not None:
             self.pace.take(len(ids) * self._units_per_key)

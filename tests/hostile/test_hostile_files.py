@@ -100,7 +100,7 @@ def a_run(path):
 def everything(path):
     ledger = Ledger.of(journal.read(path))
     ledger.close()
-    make_report(journal.read(path))
+    make_report(path)
 
 
 @pytest.mark.parametrize("name", sorted(NO_TEXT.keys() - {"empty", "no line end"}))

@@ -135,10 +135,7 @@ def send_repairs(operation: "Reconcile", run: Run, work: Work) -> None:
 def still_differing(
     sides: Sides, run: Run, patience_seconds: float, stopping: Stopping
 ) -> int | None:
-    """How many customers of the run still differ when patience ends, or as soon as none does.
-
-    None: somebody asked to stop before that was known.
-    """
+    """How many customers of the run differ in the end; None: asked to stop before."""
     ends_at = time.monotonic() + patience_seconds
     left = 0
     for ids in chunks((item.id for item in run.ledger.items()), KEYS_MAX):
@@ -258,10 +255,7 @@ class Reconcile(QueueOperation):
         chance: random.Random,
         stopping: Stopping,
     ) -> dict[str, Any]:
-        """Compare, wait for what is in flight, and explain what is left in `differences`.
-
-        The fields of the JSON document are listed in `docs/reference/reconcile.md`.
-        """
+        """Compare, wait for what is in flight, and explain the rest; the JSON document."""
         sides = self.sides
         items = sides.accounts.facts.item_count + sides.rows.facts.item_count
         with working("comparing", 2 * sample if sample else items) as progress:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from fanout.aws import AwsTarget
 from fanout.errors import Refused, WrongUse
+from fanout.text import json_object
 from sentinel.discovery import Bus, Subscriber, deliveries
 
 COMPLETED = "completed"
@@ -18,11 +19,7 @@ ARCHIVING_TAKES = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a replay is going to do.
-
-    `only_to` are the ARNs of the one subscriber's rules, or of its subscription; `request` is what
-    AWS is asked.
-    """
+    """What a replay is going to do: `only_to` these rules or subscription, by this `request`."""
 
     archive: str
     only_to: tuple[str, ...]
@@ -131,17 +128,14 @@ class EventBridgeArchive(_Archive):
 
 
 class SnsArchive(_Archive):
-    """The archive of an SNS FIFO topic; a replay is a policy on one subscriber's subscription.
-
-    A replay's name is its subscription's ARN: there is one at a time.
-    """
+    """An SNS FIFO topic's; a replay is a policy on one subscription, whose ARN is its name."""
 
     service = "sns"
 
     def plan(self, begins_at: datetime, ends_at: datetime) -> Plan:
         """Raises: WrongUse where the topic keeps nothing, or does not deliver to the queue."""
         attributes = self._client.get_topic_attributes(TopicArn=self.bus.arn)["Attributes"]
-        if not json.loads(attributes.get("ArchivePolicy") or "{}"):
+        if not json_object(attributes.get("ArchivePolicy")):
             raise self._nothing_kept("archive policy")
         subscription = self._deliveries()[0]
         begins = attributes.get("BeginningArchiveTime")
@@ -190,7 +184,7 @@ class SnsArchive(_Archive):
         policy, progress = attributes.get("ReplayPolicy"), _progress(attributes)
         if not policy or progress.is_over:
             return ""
-        points = _json_object(policy)
+        points = json_object(policy)
         window = f"{points.get('StartingPoint', '?')} to {points.get('EndingPoint', 'now')}"
         return (
             f"A replay to {self.subscriber.name} is running ({progress.state}, {window}), and "
@@ -211,12 +205,4 @@ def _to_sns(instant: datetime) -> str:
 def _progress(attributes: Mapping[str, str]) -> Progress:
     """By the status, whether it comes as a word or as JSON with a `status`."""
     text = attributes.get("ReplayStatus") or "Pending"
-    return Progress(state=str(_json_object(text).get("status", text)))
-
-
-def _json_object(text: str) -> Mapping[str, Any]:
-    try:
-        content = json.loads(text)
-    except ValueError:
-        return {}
-    return content if isinstance(content, dict) else {}
+    return Progress(state=str(json_object(text).get("status", text)))

@@ -89,10 +89,7 @@ class Diagnosis:
 
 
 def diagnose(message: DeadMessage, reader: Reader = from_document) -> Diagnosis:
-    """Judge a message by its attributes and by decoding its body with the current contract.
-
-    `reader` is the subscriber's, as far as it reads the contract in a way of its own.
-    """
+    """Judge a message by its attributes, and by decoding its body as the subscriber does."""
     document: dict[str, Any] | None = None
     event: CustomerStatusChanged | None = None
     error: PermanentError | None = None

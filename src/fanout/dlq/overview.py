@@ -163,10 +163,7 @@ EXAMPLES_MAX = 10
 
 @dataclass(slots=True, kw_only=True)
 class Group:
-    """Messages of one cause.
-
-    `may_succeed` counts those that can be read now; `customers` holds a hash of each.
-    """
+    """Messages of one cause; `may_succeed` are readable, `customers` holds a hash of each."""
 
     cause: Cause
     count: int = 0

@@ -4,7 +4,6 @@ The shapes are the publisher's own (`publisher.failure_store`) and Lambda's: "Re
 records for a DynamoDB event source in Lambda", Lambda developer guide. `read_again` alone asks AWS.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,10 +12,10 @@ from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
-from customer_events.instants import from_wire
 from customer_events.tracebacks import where_raised
 from fanout.errors import Refused
 from fanout.streams.records import shape_record
+from fanout.text import json_object, known_instant
 from publisher import attribute_values
 from publisher.failure_store import KEY_PREFIX
 from publisher.reasons import BadRecord
@@ -81,7 +80,7 @@ class Failure:
 def read(key: str, body: bytes) -> Failure:
     """Read an object; one of no known form has the reason `Unreadable` and no records."""
     kind = Kind.PARKED if key.startswith(PARKED_PREFIX) else Kind.BATCH
-    document = _parsed(body)
+    document = json_object(body)
     failure = _parked(key, document) if kind is Kind.PARKED else _batch(key, document)
     return failure or Failure(
         key=key, kind=kind, reason=UNREADABLE, expected="a document of the publisher or of Lambda"
@@ -103,10 +102,7 @@ def customer_of(record: Record, id_attribute: str) -> str | None:
 
 
 def is_of_earlier_stream(records: Iterable[Record], stream_arn: str) -> bool:
-    """Whether any record is of another stream than today's, whose numbers do not continue it.
-
-    A record that does not say where it comes from counts as today's.
-    """
+    """Whether a record is of another stream than today's; one that names none is not."""
     arns = (as_object(record).get("eventSourceARN") for record in records)
     return any(arn and arn != stream_arn for arn in arns)
 
@@ -121,14 +117,14 @@ def _parked(key: str, document: Mapping[str, Any]) -> Failure | None:
         reason=str(document.get("reason") or "unknown reason"),
         field=str(document.get("field") or ""),
         expected=str(document.get("expected") or ""),
-        at=_instant(document.get("parked_at")),
+        at=known_instant(document.get("parked_at")),
         records=(record,),
     )
 
 
 def _batch(key: str, document: Mapping[str, Any]) -> Failure | None:
     payload = document.get("payload")  # the invocation's event, as JSON text or as an object
-    event = _parsed(payload) if isinstance(payload, str) else as_object(payload)
+    event = json_object(payload) if isinstance(payload, str) else as_object(payload)
     records = event.get("Records")
     stream_range = _range(as_object(document.get("DDBStreamBatchInfo")))
     if not isinstance(records, list) and stream_range is None:
@@ -140,7 +136,7 @@ def _batch(key: str, document: Mapping[str, Any]) -> Failure | None:
         kind=Kind.BATCH,
         reason=str(condition or "unknown condition"),
         expected=f"a function without error; it said {error}" if error else "",
-        at=_instant(document.get("timestamp")),
+        at=known_instant(document.get("timestamp")),
         records=records if isinstance(records, list) else None,
         stream_range=stream_range,
     )
@@ -153,24 +149,10 @@ def _range(info: Mapping[str, Any]) -> StreamRange | None:
             shard_id=str(info["shardId"]),
             first=str(int(info["startSequenceNumber"])),
             last=str(int(info["endSequenceNumber"])),
-            arrived_at=_instant(info.get("approximateArrivalOfFirstRecord")),
+            arrived_at=known_instant(info.get("approximateArrivalOfFirstRecord")),
         )
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
-
-
-def _instant(value: object) -> datetime | None:
-    try:
-        return from_wire(str(value)) if value else None
-    except ValueError:
-        return None
-
-
-def _parsed(text: str | bytes) -> Mapping[str, Any]:
-    try:
-        return as_object(json.loads(text))
-    except (ValueError, RecursionError):
-        return {}
 
 
 def as_object(value: object) -> Mapping[str, Any]:

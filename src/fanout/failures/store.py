@@ -109,10 +109,7 @@ class PublisherFunction(ReportingFunction):
     """The deployed publisher."""
 
     def publish(self, records: Sequence[Record]) -> list[Outcome]:
-        """An outcome for each record, in their order; `FAILED` where none came back.
-
-        A record whose answer is lost may have been published: its ids stay the same.
-        """
+        """Outcomes, in the records' order; `FAILED`, but perhaps published, where none came."""
         outcomes, why = self.ask(records)
         if outcomes is None or len(outcomes) != len(records):
             return [Outcome(outcome=FAILED, reason=why or "NotReported")] * len(records)

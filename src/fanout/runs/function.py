@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from event_consumer.sqs_queue import batches
 from fanout.aws import AwsTarget
 from fanout.errors import Refused
+from fanout.text import json_object
 
 READ_TIMEOUT_SECONDS = 900
 """As long as a function may run: giving up earlier would only leave its answer unread."""
@@ -47,10 +48,7 @@ class ReportingFunction:
     def ask(
         self, records: Sequence[Mapping[str, Any]]
     ) -> tuple[list[Mapping[str, Any]] | None, str]:
-        """The outcomes, or None and why there are none.
-
-        Where the answer is lost, the function may have done its work.
-        """
+        """The outcomes, or None and why; it may have done its work where the answer is lost."""
         payload = json.dumps({"report_outcomes": True, "Records": list(records)}).encode()
         try:
             response = self._invoke(payload)
@@ -63,8 +61,7 @@ class ReportingFunction:
             return None, code
         except BotoCoreError as error:
             return None, type(error).__name__
-        answer = json.loads(response["Payload"].read() or b"null")
-        answer = answer if isinstance(answer, dict) else {}
+        answer = json_object(response["Payload"].read())
         if "FunctionError" in response or not answer:
             return None, str(answer.get("errorType") or response.get("FunctionError") or "NoAnswer")
         outcomes = answer.get("outcomes")
@@ -102,23 +99,16 @@ def calls(
 def log_lines(
     target: AwsTarget, function_name: str, *, since: datetime | None = None, pattern: str = ""
 ) -> Iterator[dict[str, Any]]:
-    """What a function logged as JSON objects, oldest first; nothing where it has no log yet.
-
-    Only from `since` on, and what CloudWatch Logs' filter pattern lets through.
-    """
+    """A function's log lines that are JSON objects, oldest first; see `log_texts`."""
     for text in log_texts(target, function_name, since=since, pattern=pattern):
-        try:
-            line = json.loads(text)
-        except ValueError:
-            continue
-        if isinstance(line, dict):
+        if line := json_object(text):
             yield line
 
 
 def log_texts(
     target: AwsTarget, function_name: str, *, since: datetime | None = None, pattern: str = ""
 ) -> Iterator[str]:
-    """Every line of a function's log, with Lambda's own; see `log_lines`."""
+    """A function's log from `since` on, Lambda's lines too, by CloudWatch's filter pattern."""
     configuration = target.client("lambda").get_function_configuration(FunctionName=function_name)
     group = configuration.get("LoggingConfig", {}).get("LogGroup")
     request: dict[str, Any] = {"logGroupName": group or f"/aws/lambda/{function_name}"}

@@ -80,10 +80,7 @@ def selected(items: Sequence[Mapping[str, Any]]) -> Entry:
 
 
 def frozen(*, cut_off: datetime, count: int, left_out: Iterable[str] = ()) -> Entry:
-    """The selection is closed. What came after `cut_off` is not in it.
-
-    `left_out` are sentences: what could not be seen, and why.
-    """
+    """The selection is closed; `left_out` are sentences on what could not be seen, and why."""
     fields = {"cut_off": to_wire(cut_off), "count": count, "left_out": list(left_out)}
     return Entry(kind=Kind.FROZEN, fields=fields)
 
@@ -193,10 +190,7 @@ class Journal:
 
 
 def read(path: Path) -> Iterator[Record]:
-    """The lines of a journal one by one, in the memory of one; a torn last line is passed over.
-
-    Raises: WrongUse: the file is no journal, or was written by a newer version of this tool.
-    """
+    """The lines of a journal, one by one, but for a torn last one. Raises: WrongUse: it is none."""
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):

@@ -48,10 +48,7 @@ class Holder:
 
 @dataclass(kw_only=True)
 class Lock:
-    """What one run holds for the length of a `with` block; `keep` it while working.
-
-    `name`: what it protects; `report`: called with a sentence where an expired one is taken over.
-    """
+    """What one run holds for a `with` block; `report` is called where one is taken over."""
 
     target: AwsTarget
     name: str

@@ -72,10 +72,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nothing:
-    """What to say if nothing was selected; the run leaves no journal then.
-
-    `asked`: whether something in particular was asked for, so that finding nothing is exit code 1.
-    """
+    """What to say if nothing was selected; `asked`: whether that is exit code 1."""
 
     sentence: str = "Nothing is selected."
     asked: bool = False
@@ -183,10 +180,7 @@ def begin(
     runs_dir: Path | None,
     as_json: bool,
 ) -> None:
-    """Make a run, show its plan, and do it if the option `execute` says so.
-
-    Raises: typer.Exit, CommandError: with the command's exit code, unless everything ended well.
-    """
+    """Make a run, show its plan, and do it if the option `execute` says so. Raises: typer.Exit."""
     operator = find_operator(target)
     run = run_store(target, runs_dir).create(
         operation.command, subject=operation.subject(), options=options, operator=operator
@@ -211,10 +205,7 @@ def resume(
     execute: bool,
     as_json: bool,
 ) -> None:
-    """Open a run and do what is left; begin it, with `execute`, if it was only planned.
-
-    Raises: typer.Exit, CommandError: with the command's exit code, unless everything ended well.
-    """
+    """Open a run and do what is left; with `execute` also if only planned. Raises: typer.Exit."""
     reopened = operation.reopen(target, store.find(run_id).fields)
     with store.open(run_id) as run, ExitStack() as holding:
         if not run.is_frozen:

@@ -10,6 +10,7 @@ from typing import Any
 
 from customer_events.instants import from_wire, to_wire
 from event_consumer.sqs_queue import MARKS
+from fanout.text import json_object, known_instant
 
 PARKED_REASON = "parked_reason"
 PARKED = "parked"
@@ -77,20 +78,17 @@ class DeadMessage:
         reason = self.text_attribute(PARKED_REASON)
         if not reason:
             return None
-        note = _json_object(self.text_attribute(PARKED))
+        note = json_object(self.text_attribute(PARKED))
         texts = {name: _text(note.get(name)) for name in ("field", "expected", "consumer")}
-        return Parked(reason=reason, parked_at=_instant(note.get("parked_at")), **texts)
+        return Parked(reason=reason, parked_at=known_instant(note.get("parked_at")), **texts)
 
     @property
     def first_delivery(self) -> FirstDelivery:
-        """As an earlier parking or replay noted it; else this message's own.
-
-        Anyone may write an attribute, so only an instant and an id of SQS's form are believed.
-        """
+        """As an earlier parking or replay noted it, if well formed; else this message's own."""
         for mark in (REPLAYED, PARKED):
-            note = _json_object(self.text_attribute(mark))
+            note = json_object(self.text_attribute(mark))
             message_id, received_at = note.get("original_message_id"), note.get("first_received_at")
-            instant = _instant(received_at)
+            instant = known_instant(received_at)
             if instant and isinstance(message_id, str) and _MESSAGE_ID.fullmatch(message_id):
                 return FirstDelivery(message_id=message_id, received_at=instant)
         return FirstDelivery(message_id=self.message_id, received_at=self.first_received_at)
@@ -176,23 +174,8 @@ def to_lambda_record(message: DeadMessage, *, queue_arn: str) -> dict[str, Any]:
     }
 
 
-def _json_object(text: str | None) -> dict[str, Any]:
-    try:
-        content = json.loads(text or "{}")
-    except (ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _instant(value: Any) -> datetime | None:
-    try:
-        return from_wire(value)
-    except (TypeError, ValueError):
-        return None
 
 
 def _from_milliseconds(value: str | None) -> datetime:

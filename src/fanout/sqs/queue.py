@@ -121,10 +121,7 @@ class SqsQueue:
         return [from_received(message) for message in answer.get("Messages", [])]
 
     def hide(self, receipts: Sequence[Receipt], *, seconds: int) -> None:
-        """Hide for that long from now; 0 shows them again. Best effort: they show up by themselves.
-
-        In calls of `BATCH_MAX`, side by side.
-        """
+        """Hide for so long from now (0: show again), in calls side by side, at best effort."""
 
         def hide_batch(batch: Sequence[Receipt]) -> None:
             entries = [

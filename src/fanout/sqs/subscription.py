@@ -16,10 +16,7 @@ from sentinel.discovery import Subscriber, find_subscriber
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """A subscriber with its queue, its DLQ, and how it reads events.
-
-    `folder` is where this person's state about the deployment is.
-    """
+    """A subscriber with its queues, its `reader`, and the `folder` of this person's state."""
 
     subscriber: Subscriber
     queue: SqsQueue

@@ -102,10 +102,7 @@ def killed_as_by_ctrl_c() -> Iterator[None]:
 
 @contextmanager
 def listening(target: AwsTarget, policy: dict[str, Any] | None) -> Iterator[str]:
-    """The URL of a queue that gets what the filter selects (None: everything), until the end.
-
-    First removes what an earlier one left behind when it was killed.
-    """
+    """The URL of a queue that gets what is selected; removes what killed tails left behind."""
     bus, sqs = find_bus(target), target.client("sqs")
     pages = sqs.get_paginator("list_queues").paginate(QueueNamePrefix=f"{target.prefix}-tail-")
     for url in [url for page in pages for url in page.get("QueueUrls", [])]:
