@@ -136,7 +136,7 @@ class Comparison:
     differences: DifferenceStore
     pace: Pace
     stopping: Stopping
-    progress: Callable[[int], None]
+    progress: Callable[[int], None] = lambda _: None
     sample: int | None = None
     segment: tuple[int, int] | None = None
     chance: random.Random = field(default_factory=random.SystemRandom)
@@ -209,7 +209,7 @@ def recheck(
     *,
     grace_seconds: float,
     stopping: Stopping,
-    report: Callable[[str], None],
+    report: Callable[[str], None] = lambda _: None,
 ) -> int:
     """Leave only drift in `differences`; returns how many were changes in flight.
 

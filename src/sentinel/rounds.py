@@ -4,7 +4,6 @@ It keeps no state. The clock says whether a slice is due and which, by when the 
 run that AWS starts late, or again after a failure, compares the slice that it was meant for.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -146,23 +145,14 @@ class Sentinel:
                 differences=differences,
                 pace=pace,
                 stopping=comparing,
-                progress=lambda _: None,
                 segment=(slice_.number, slice_.of),
             )
             comparison.run()
             unfinished = comparing.asked()
-            recheck(
-                sides,
-                differences,
-                grace_seconds=self.grace_seconds,
-                stopping=reading_again,
-                report=lambda _: None,
-            )
+            recheck(sides, differences, grace_seconds=self.grace_seconds, stopping=reading_again)
             made.customers += comparison.customers
             if not reading_again.asked():  # else nobody knows which of them are in flight
-                counts: Counter[Drift] = Counter()
-                for chunk in differences.chunks(1_000):
-                    counts.update(difference.drift for difference in chunk)
+                counts = {Drift(each["drift"]): each["count"] for each in differences.groups()}
                 made.drifted[subscriber.name] = counts
         return [_unfinished(subscriber)] if unfinished or reading_again.asked() else []
 

@@ -60,7 +60,16 @@ def replay(
         plan = archive.plan(*published)
         if not (execute and as_json):
             _show(subscriber, plan, published, execute=execute, as_json=as_json)
-        name = _start(context.obj, subscriber, archive, plan) if execute else None
+        if execute:
+            with Lock(
+                target=context.obj,
+                name=f"archive/{subscriber}",
+                operator=find_operator(context.obj),
+                run_id="archive replay",
+                report=lambda sentence: ERR.print(escape(sentence)),
+            ):
+                name = archive.start(plan)
+            ERR.print(escape(f"Replay {name} has begun."))
     if name is not None:
         wait = cancel is None and (wait or follow is not None)
         _report(archive, name, wait=wait, as_json=as_json)
@@ -81,22 +90,6 @@ def window(begins: str | None, ends: str | None) -> tuple[datetime, datetime]:
 
 
 # Private functions
-
-
-def _start(
-    target: AwsTarget, subscriber: str, archive: EventBridgeArchive | SnsArchive, plan: Plan
-) -> str:
-    """Start it; the replay's name. Raises: Refused: somebody else starts one, or one is running."""
-    with Lock(
-        target=target,
-        name=f"archive/{subscriber}",
-        operator=find_operator(target),
-        run_id="archive replay",
-        report=lambda sentence: ERR.print(escape(sentence)),
-    ):
-        name = archive.start(plan)
-    ERR.print(escape(f"Replay {name} has begun."))
-    return name
 
 
 def _archive(target: AwsTarget, name: str) -> EventBridgeArchive | SnsArchive:

@@ -279,7 +279,10 @@ def show(
         return
     for shown in groups:
         if group is not None and shown.cause.key == example[1].cause.key:
-            _print_ids(shown, number)
+            ids, count = shown.examples, shown.count
+            OUT.print(f"Group {number}, showing {len(ids):,} of {count:,} messages:")
+            OUT.print("\n".join(f"  {escape(each)}" for each in ids))
+            OUT.print("The first that was read:")
     _print_message(document, reveal=reveal)
 
 
@@ -336,13 +339,6 @@ def _show_groups(
             OUT.print(f"     {escape(message_id)}", style="dim")
     for remark in remarks:
         warn(remark)
-
-
-def _print_ids(group: Group, number: int) -> None:
-    OUT.print(f"Group {number}, showing {len(group.examples):,} of {group.count:,} messages:")
-    for message_id in group.examples:
-        OUT.print(f"  {escape(message_id)}")
-    OUT.print("The first that was read:")
 
 
 def _print_message(document: dict[str, Any], *, reveal: bool) -> None:
