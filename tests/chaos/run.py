@@ -3,7 +3,6 @@
 import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from fanout.local.deployment import LocalDeployment
 from fanout.local.state_folder import RecordedProcess
 from long_run import Report
 
-_LOOK_SECONDS = 0.1
 Show = Callable[[str, Counts], None]
 """Told what is being done, and how far it is."""
 
@@ -121,16 +119,7 @@ def _play(settings: Settings, watch: Watch, show: Show) -> float:
     load = changes(
         settings.seed, customers=settings.customers, until=began + settings.chaos_seconds
     )
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="player") as pool:
-        try:
-            writing = pool.submit(watch.play, load, rate=settings.rate)
-            while not writing.done():
-                watch.look()
-                show("chaos", watch.counts())
-                time.sleep(_LOOK_SECONDS)
-            writing.result()
-        finally:
-            watch.stop.set()
+    watch.play(load, rate=settings.rate, show=lambda counts: show("chaos", counts))
     return time.monotonic() - began
 
 

@@ -3,9 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from customer_events.event import Status
@@ -129,11 +127,11 @@ def run(
     ledger = watch.ledger
     if plan.customers is not None:
         step(f"importing {plan.customers.length:,} customers")
-        _play(watch, plan.customers, None, show)
+        watch.play(plan.customers, rate=None, show=show)
         _await_end(watch, show)
     step(f"playing {plan.changes.length:,} changes")
     imported = ledger.writes
-    began_at = _play(watch, plan.changes, plan.rate, show)
+    began_at = watch.play(plan.changes, rate=plan.rate, show=show)
     step("waiting until the Payments table agrees")
     _await_end(watch, show)
     step("sending two poison messages")
@@ -209,23 +207,6 @@ def report(
 
 
 # Private functions
-
-
-def _play(
-    watch: Watch, changes: ChangesFile, rate: float | None, show: Callable[[Counts], None]
-) -> datetime:
-    """Write in another thread, and watch meanwhile; returns when the first write began."""
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="player") as pool:
-        try:
-            writing = pool.submit(watch.play, changes, rate=rate)
-            while not writing.done():
-                watch.look()
-                show(watch.counts())
-                time.sleep(_POLL_SECONDS)
-            return writing.result()
-        except BaseException:
-            watch.stop.set()
-            raise
 
 
 def _await_end(watch: Watch, show: Callable[[Counts], None]) -> None:

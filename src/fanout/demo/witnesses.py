@@ -4,8 +4,10 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -27,6 +29,7 @@ from sentinel.discovery import find_publisher, find_subscriber
 UNKNOWN_MAJOR = 9
 WAIT_SECONDS_MAX = 120
 _STATUS, _REASON, _TOUCHED = "status", "status_reason", "note"
+_POLL_SECONDS = 0.1
 _RECEIVES_MAX = 20
 _HOLD_SECONDS = 30
 _QUEUE_NAME = "demo-audit"
@@ -257,7 +260,7 @@ def _published(document: dict[str, Any]) -> Published:
 class Watch:
     """The ledger, and the witnesses that feed it; made before the first write.
 
-    `to_write`, how many writes there will be, is for the progress alone; `stop` ends `play` early.
+    `to_write`, how many writes there will be, is for the progress alone.
     """
 
     def __init__(self, deployment: LocalDeployment, *, to_write: int) -> None:
@@ -266,7 +269,6 @@ class Watch:
         self.publisher = find_publisher(deployment.target())
         subscriber = find_subscriber(deployment.target(), SUBSCRIBER)
         self.ledger = Ledger(self.publisher, subscriber_version=max(subscriber.versions))
-        self.stop = threading.Event()
         streams = deployment.client("dynamodbstreams")
         self._topic = tap_topic(deployment)
         self._accounts = StreamTap(streams, deployment.stream_arn)
@@ -276,10 +278,22 @@ class Watch:
         )
         self._payments = StreamTap(streams, payments["TableDescription"]["LatestStreamArn"])
 
-    def play(self, changes: Iterable[Change], *, rate: float | None) -> datetime:
-        """Write every change to the Accounts table; see `play`."""
-        client, table = self._deployment.client("dynamodb"), self._deployment.accounts_table
-        return play(client, table, changes, ledger=self.ledger, stop=self.stop, rate=rate)
+    def play(
+        self, changes: Iterable[Change], *, rate: float | None, show: Callable[[Counts], None]
+    ) -> datetime:
+        """Write every change in another thread, and look meanwhile; returns when it began."""
+        table, stop = self._deployment.accounts_table, threading.Event()
+        write = partial(play, self._deployment.client("dynamodb"), table, changes)
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="player") as pool:
+            try:
+                writing = pool.submit(write, ledger=self.ledger, stop=stop, rate=rate)
+                while not writing.done():
+                    self.look()
+                    show(self.counts())
+                    time.sleep(_POLL_SECONDS)
+                return writing.result()
+            finally:
+                stop.set()
 
     def look(self) -> None:
         """Take in what has happened since the last look."""

@@ -262,46 +262,38 @@ def _hidden_of_type(type_name: str, seen: dict[tuple[str, str], Match]) -> Itera
         for (before, status), verdict in seen.items()
         if verdict and not followed & {before, status} and not (followed and before == NO_STATUS)
     ]
-    if strays:
-        yield _hidden(type_name, list(dict.fromkeys(strays)), seen)
-    elif unseen := _not_always(seen, NO_STATUS):
+    missed = {status: said for status in strays if (said := _missed(seen, status))}
+    if missed:
+        status, said = next(iter(missed.items()))
         sentence = (
-            f"{type_name}: {_do_not_match(unseen)}. Where the producer did not know the status "
-            "before, such an event is the only one that shows the leave; add "
+            f"{type_name}: the subscriber would see customers become {status}, and not leave it: "
+            f'{said}, so its row would stay {status}. Match both ends: "transition": [{{"prefix": '
+            f'"{status}>"}}, {{"suffix": ">{status}"}}, {{"prefix": "{NO_STATUS}>"}}]; on '
+            "EventBridge, the status and the previous one by $or."
+        )
+        yield Finding("hidden-leave", sentence)
+    elif strays:
+        sentence = (
+            f"{type_name}: the subscriber would see some customers become {strays[0]} and others "
+            "not, so its table would be neither complete nor right; match every way to it."
+        )
+        yield Finding("hidden-entry", sentence)
+    elif said := _missed(seen, NO_STATUS):
+        sentence = (
+            f"{type_name}: {said}. Where the producer did not know the status before, such an "
+            "event is the only one that shows the leave; add "
             f'{{"prefix": "{NO_STATUS}>"}} to transition.'
         )
         yield Finding("unknown-status-before", sentence, severity="warning")
 
 
-def _hidden(type_name: str, entered: list[str], seen: dict[tuple[str, str], Match]) -> Finding:
-    for status in entered:
-        if leaves := _not_always(seen, status):
-            sentence = (
-                f"{type_name}: the subscriber would see customers become {status}, and not leave "
-                f"it: {_do_not_match(leaves)}, so its row would stay {status}. Match both ends: "
-                f'"transition": [{{"prefix": "{status}>"}}, {{"suffix": ">{status}"}}, '
-                f'{{"prefix": "{NO_STATUS}>"}}]; on EventBridge, the status and the previous one '
-                "by $or."
-            )
-            return Finding("hidden-leave", sentence)
-    sentence = (
-        f"{type_name}: the subscriber would see some customers become {entered[0]} and others "
-        "not, so its table would be neither complete nor right; match every way to it."
-    )
-    return Finding("hidden-entry", sentence)
-
-
-def _not_always(seen: dict[tuple[str, str], Match], status: str) -> list[str]:
-    """The transitions out of a status that don't always come."""
-    return [
+def _missed(seen: dict[tuple[str, str], Match], status: str) -> str:
+    """Says which transitions out of a status don't always come; empty where all do."""
+    missed = [
         f"{before}>{after}"
         for (before, after), verdict in seen.items()
         if before == status and verdict is not Match.ALWAYS
     ]
-
-
-def _do_not_match(transitions: list[str]) -> str:
-    shown = ", ".join(transitions[:_LISTED_MAX])
-    more = len(transitions) - _LISTED_MAX
-    verb = "does" if len(transitions) == 1 else "do"
-    return f"{shown}{f' and {more} more' if more > 0 else ''} {verb} not match"
+    more = f" and {len(missed) - _LISTED_MAX} more" if len(missed) > _LISTED_MAX else ""
+    says = f"{', '.join(missed[:_LISTED_MAX])}{more} {'does' if len(missed) == 1 else 'do'}"
+    return f"{says} not match" if missed else ""
