@@ -51,7 +51,6 @@ def _yaml_flow(value: Any) -> str:
 
 
 def _payload(contract: Contract, event: EventContract, version: EventVersion) -> dict[str, Any]:
-    """The envelope's schema with that of `data` in it."""
     envelope, data = (
         {key: value for key, value in schema.items() if key not in {"$schema", "$id"}}
         for schema in (contract.envelope, version.schema)

@@ -96,7 +96,6 @@ class Entry:
     latency_seconds: float | None = None
 
     def __str__(self) -> str:
-        """Which change it was, and where it was seen last."""
         change = f"{mask_customer(self.write.customer_id)}, {_transition(self.write)}"
         event = f"event {self.event_id or 'unknown'}"
         return f"write {self.write.number}, {change}: {self.fate} ({event})"

@@ -122,17 +122,16 @@ def _json_lines(lines: Iterable[str]) -> Iterator[Change]:
 
 def _csv(lines: Iterable[str]) -> Iterator[Change]:
     """Each row by column; an empty cell counts as not given."""
-    rows = csv.reader(lines, strict=True)
-    header = [name.strip() for name in next(rows, [])]
+    rows = csv.DictReader(lines, strict=True)
+    header = [name.strip() for name in rows.fieldnames or ()]
     known = list(Change.model_fields)
     if len(set(header)) != len(header) or not set(header) <= set(known):
         raise ValueError(f"expected a header with each column once, out of {', '.join(known)}")
-    for cells in filter(None, rows):
-        if len(cells) != len(header):
+    rows.fieldnames = header
+    for cells in rows:
+        if None in cells or None in cells.values():  # more cells, or fewer
             raise ValueError(f"expected {len(header)} cells, as the header has")
-        yield Change.model_validate(
-            {name: cell for name, cell in zip(header, cells, strict=True) if cell}
-        )
+        yield Change.model_validate({name: cell for name, cell in cells.items() if cell})
 
 
 def _expected(error: ValueError | csv.Error) -> str:

@@ -221,7 +221,6 @@ def _good(count: int) -> str:
 
 
 def _expect(target: AwsTarget, versions: str, report: Path | None) -> None:
-    """Refuse what can't work before anything is started."""
     if target.endpoint_url is not None or target.profile is not None:
         raise WrongUse(
             "The demo brings its own AWS on this machine: leave --endpoint-url and --profile out."

@@ -163,7 +163,6 @@ def read_dlq(deployment: LocalDeployment) -> list[DeadMessage]:
 
 
 def _event_of_unknown_version() -> dict[str, Any]:
-    """A well-formed event of a version that nobody here understands yet."""
     newest = installed_contract().event(EVENT_NAME).versions[-1]
     return newest.examples["created"] | {"type": f"{TYPE_PREFIX}{UNKNOWN_MAJOR}"}
 

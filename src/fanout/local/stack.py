@@ -90,7 +90,6 @@ def _allow_plain_http(policy: dict[str, Any]) -> bool:
 
 
 def _grant_batch_actions(policy: dict[str, Any]) -> None:
-    """Grant the batch actions beside each single one."""
     for statement in list(policy["Statement"]):
         if "Action" not in statement:
             continue  # an Fn::If around a statement; the template has none around these actions

@@ -204,7 +204,6 @@ def _install(lock: Path, into: Path, platform: str | None, interpreter: Interpre
 
 
 def _leave_out(root: Path) -> None:
-    """Remove what Lambda never reads."""
     for part in LEFT_OUT:
         shutil.rmtree(root / part, ignore_errors=True)
     for path in sorted(root.rglob("*"), reverse=True):

@@ -7,7 +7,6 @@ is empty stays empty, and only then the stack may go.
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from fanout.aws import AwsTarget
 from fanout.errors import Refused, WrongUse
@@ -76,11 +75,18 @@ def read_removal(target: AwsTarget, name: str) -> Removal:
 
 def unsubscribe(target: AwsTarget, removal: Removal) -> None:
     """Take away every delivery to the queue; may be repeated."""
+    sns, events = target.client("sns"), target.client("events")
     for delivery in removal.deliveries:
         if removal.bus.transport != "eventbridge":
-            target.client("sns").unsubscribe(SubscriptionArn=delivery)
-        else:
-            _remove_target(target.client("events"), removal, delivery)
+            sns.unsubscribe(SubscriptionArn=delivery)
+            continue
+        names = {"Rule": delivery, "EventBusName": removal.bus.name}
+        targets = events.list_targets_by_rule(**names)["Targets"]
+        ids = [each["Id"] for each in targets if each["Arn"] == removal.subscriber.queue_arn]
+        failed = events.remove_targets(**names, Ids=ids).get("FailedEntries") if ids else None
+        if failed:
+            says = failed[0].get("ErrorMessage", "")
+            raise Refused(f"The rule {delivery} keeps its target: {says}")
 
 
 def drain(
@@ -113,15 +119,3 @@ def require_consumer(removal: Removal) -> None:
             f"{removal.queue.total:,} messages wait in the queue of {removal.subscriber.name}, "
             "whose consumer is not known here: let it finish them first, or add --abandon."
         )
-
-
-# Private functions
-
-
-def _remove_target(events: Any, removal: Removal, rule: str) -> None:
-    names = {"Rule": rule, "EventBusName": removal.bus.name}
-    targets = events.list_targets_by_rule(**names)["Targets"]
-    ids = [each["Id"] for each in targets if each["Arn"] == removal.subscriber.queue_arn]
-    failed = events.remove_targets(**names, Ids=ids).get("FailedEntries") if ids else None
-    if failed:
-        raise Refused(f"The rule {rule} keeps its target: {failed[0].get('ErrorMessage', '')}")
