@@ -15,7 +15,7 @@ from fanout.errors import ExitCode, Found, WrongUse
 from fanout.runs.options import Execute, seconds_of
 from fanout.subscribers import creation, pausing
 from fanout.subscribers.creation import Choices, Plan, RuleKind
-from fanout.subscribers.listing import Coverage, SubscriberView, view_all
+from fanout.subscribers.listing import Coverage, view_all
 from fanout.subscribers.removal import Removal, drain, read_removal, require_consumer, unsubscribe
 from fanout.text import moment
 from sentinel.contract.filters import Transport
@@ -40,30 +40,24 @@ def list_(context: typer.Context, *, as_json: Json = False) -> None:
     """List who subscribes, to what, how far behind, what is dead, and what tests cover it."""
     views = view_all(context.obj)
     if as_json:
-        print_json([view.to_document() for view in views])
+        print_json(views)
         return
     shown = table(
         "Subscribers", "name", "versions", "statuses", "since", "behind", "dead", "contract tests"
     )
     for view in views:
-        statuses = "all" if view.statuses is None else ", ".join(view.statuses) or "see its filter"
+        listed, behind, dead = view["statuses"], view["behind"], view["dead"]
+        age = behind["oldest_age_seconds"] if behind["messages"] else None
         shown.add_row(
-            escape(view.subscriber.name),
-            ", ".join(map(str, view.subscriber.versions)),
-            escape(statuses),
-            escape(view.subscriber.since or "not noted"),
-            _behind(view),
-            f"[red]{view.dlq.total:,}[/]" if view.dlq.total else "0",
-            _MARKS[view.coverage],
+            escape(view["name"]),
+            ", ".join(map(str, view["versions"])),
+            escape("all" if listed is None else ", ".join(listed) or "see its filter"),
+            escape(view["since"] or "not noted"),
+            f"{behind['messages']:,}" + ("" if age is None else f", oldest {age:,} s"),
+            f"[red]{dead:,}[/]" if dead else "0",
+            _MARKS[view["contract"]],
         )
     OUT.print(shown)
-
-
-def _behind(view: SubscriberView) -> str:
-    if not view.queue.total:
-        return "0"
-    age = view.oldest_age_seconds
-    return f"{view.queue.total:,}" + (f", oldest {age:,} s" if age is not None else "")
 
 
 # `fanout subscribers new`

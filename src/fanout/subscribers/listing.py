@@ -1,6 +1,5 @@
 """Read what an overview of every subscriber needs; changes nothing."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -9,7 +8,7 @@ from customer_events import registry
 from customer_events.event import Status
 from fanout.aws import AwsTarget
 from fanout.errors import WrongUse
-from fanout.sqs.queue import QueueDepth, read_depth, read_oldest_age
+from fanout.sqs.queue import read_depth, read_oldest_age
 from sentinel.contract.followed import followed_statuses
 from sentinel.discovery import Publisher, Subscriber, find_publisher, list_subscribers
 
@@ -26,41 +25,13 @@ class Coverage(StrEnum):
     OTHER_VERSIONS = "other versions"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubscriberView:
-    """One subscriber now.
+def view_all(target: AwsTarget) -> list[dict[str, Any]]:
+    """Every subscriber of the deployment, by name, as `subscribers list --json` prints it.
 
     `statuses` are those that it follows, None for all, empty where its filter does not go by
     statuses. `oldest_age_seconds` is CloudWatch's, None where it has none. `registered_versions` is
     None where the registry does not list the subscriber.
     """
-
-    subscriber: Subscriber
-    statuses: tuple[str, ...] | None
-    queue: QueueDepth
-    dlq: QueueDepth
-    oldest_age_seconds: int | None
-    registered_versions: tuple[int, ...] | None
-    coverage: Coverage
-
-    def to_document(self) -> dict[str, Any]:
-        """One JSON object with every field."""
-        return {
-            "name": self.subscriber.name,
-            "versions": list(self.subscriber.versions),
-            "statuses": self.statuses and list(self.statuses),
-            "filter": self.subscriber.filter,
-            "since": self.subscriber.since,
-            "behind": {"messages": self.queue.total, "oldest_age_seconds": self.oldest_age_seconds},
-            "dead": self.dlq.total,
-            "table": self.subscriber.table,
-            "registered_versions": self.registered_versions and list(self.registered_versions),
-            "contract": self.coverage.value,
-        }
-
-
-def view_all(target: AwsTarget) -> list[SubscriberView]:
-    """Every subscriber of the deployment, by name."""
     subscribers = list_subscribers(target)
     if not subscribers:
         return []
@@ -72,15 +43,21 @@ def view_all(target: AwsTarget) -> list[SubscriberView]:
     }
     sqs, cloudwatch, now = target.client("sqs"), target.client("cloudwatch"), datetime.now(UTC)
     return [
-        SubscriberView(
-            subscriber=each,
-            statuses=_statuses(each, publisher),
-            queue=read_depth(sqs, each.queue_url),
-            dlq=read_depth(sqs, each.dlq_url),
-            oldest_age_seconds=read_oldest_age(cloudwatch, each.queue_arn, now),
-            registered_versions=versions,
-            coverage=coverage(each.versions, versions, current),
-        )
+        {
+            "name": each.name,
+            "versions": each.versions,
+            "statuses": _statuses(each, publisher),
+            "filter": each.filter,
+            "since": each.since,
+            "behind": {
+                "messages": read_depth(sqs, each.queue_url).total,
+                "oldest_age_seconds": read_oldest_age(cloudwatch, each.queue_arn, now),
+            },
+            "dead": read_depth(sqs, each.dlq_url).total,
+            "table": each.table,
+            "registered_versions": versions,
+            "contract": coverage(each.versions, versions, current),
+        }
         for each in subscribers
         for versions, current in [registered.get(each.name, (None, 0))]
     ]
@@ -105,8 +82,6 @@ def _statuses(subscriber: Subscriber, publisher: Publisher) -> tuple[str, ...] |
         followed = followed_statuses(subscriber, publisher)
     except WrongUse:
         return ()
-    return (
-        None
-        if followed == set(Status)
-        else tuple(status for status in Status if status in followed)
-    )
+    if followed == set(Status):
+        return None
+    return tuple(status for status in Status if status in followed)
