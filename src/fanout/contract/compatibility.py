@@ -15,7 +15,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -60,10 +60,11 @@ class State(StrEnum):
     BROKEN = "broken"
 
 
+Document = dict[str, Any]
 Rules = Mapping[str, Any]
 Steps = tuple[str | int, ...]
 ITEM, ANY_FIELD = 0, "*"
-NO_EXAMPLE: Final = object()
+_LEFT_OUT: Final = object()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,18 +92,13 @@ Catalogue = Mapping[str, Published]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One reason why a change needs a new major version.
+class Change:
+    """What one side may publish, and the other refuses.
 
     Attributes:
         steps: Where in the document: names of fields, and ITEM for what an array holds.
         rule: The keyword that changed; `subscribers` for what the registry promises.
         values: Constants that the reader's side refuses, where the rule names some.
-        hits: The subscribers that it breaks, each with the field at fault and the values of it that
-            its code names. None where it reads the version without that field: it is hit all the
-            same, since a reader refuses the whole document.
-        example: A document that one side publishes and the other refuses; NO_EXAMPLE where the
-            rule yields none.
     """
 
     direction: Direction
@@ -110,27 +106,6 @@ class Finding:
     rule: str
     says: str
     values: tuple[Any, ...] = ()
-    hits: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    example: Any = NO_EXAMPLE
-
-    @property
-    def path(self) -> str:
-        """The steps as in JSONPath."""
-        return "$" + "".join("[*]" if step == ITEM else f".{step}" for step in self.steps)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
-    """The result for one schema file."""
-
-    name: str
-    state: State
-    findings: tuple[Finding, ...] = ()
-
-    @property
-    def order(self) -> str:
-        """In which order the two sides could be deployed at all."""
-        return _ORDERS[frozenset(finding.direction for finding in self.findings)]
 
 
 _ORDERS = {
@@ -164,13 +139,16 @@ def catalogue_of(contract: Contract) -> dict[str, Published]:
     return {each.name: each for each in published}
 
 
-def check(base: Catalogue, proposed: Catalogue, today: dt.date) -> list[Checked]:
+def check(base: Catalogue, proposed: Catalogue, today: dt.date) -> list[Document]:
     """Check every schema that either side has.
 
     Args:
         base: What is published.
         proposed: The working copy.
         today: Decides whether a version's sunset has passed.
+
+    Returns:
+        A verdict for each, as `schemas` in the document of `--json` has them.
 
     Raises:
         WrongUse: a file is not a JSON Schema, or is nested too deep.
@@ -184,7 +162,7 @@ def canonical(document: Any) -> str:
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
-def _checked(name: str, old: Published | None, new: Published | None, today: dt.date) -> Checked:
+def _checked(name: str, old: Published | None, new: Published | None, today: dt.date) -> Document:
     if new is None:
         assert old is not None, "a name stands on one side at least"
         return _gone(old, today)
@@ -200,24 +178,47 @@ def _checked(name: str, old: Published | None, new: Published | None, today: dt.
     except RecursionError as error:
         raise WrongUse(f"{name} is nested too deep.") from error
     if findings := (*_broken_promises(new), *changes):
-        return Checked(name=name, state=State.BROKEN, findings=findings)
+        return _verdict(name, State.BROKEN, findings)
     if old is None:
-        return Checked(name=name, state=State.NEW)
+        return _verdict(name, State.NEW)
     is_same = canonical(old.schema) == canonical(new.schema)
-    return Checked(name=name, state=State.UNCHANGED if is_same else State.COMPATIBLE)
+    return _verdict(name, State.UNCHANGED if is_same else State.COMPATIBLE)
 
 
-def _compared(old: Published, new: Published) -> Iterator[Finding]:
+def _verdict(name: str, state: State, findings: Sequence[Document] = ()) -> Document:
+    order = _ORDERS[frozenset(finding["direction"] for finding in findings)]
+    return {"schema": name, "state": state, "roll_out": order, "findings": list(findings)}
+
+
+def _finding(change: Change, hits: Mapping[str, Sequence[str]]) -> Document:
+    """One reason why a change needs a new major version.
+
+    `hits` are the subscribers that it breaks, each with the field at fault and the values of it
+    that its code names. None where it reads the version without that field: it is hit all the same,
+    since a reader refuses the whole document.
+    """
+    path = "".join("[*]" if step == ITEM else f".{step}" for step in change.steps)
+    return {
+        "path": f"${path}",
+        "rule": change.rule,
+        "direction": change.direction,
+        "breaks": " reading ".join(change.direction.sides),
+        "says": change.says,
+        "subscribers": [{"name": name, "relies_on": list(on)} for name, on in hits.items()],
+    }
+
+
+def _compared(old: Published, new: Published) -> Iterator[Document]:
     for change in _Comparison(old=old.schema, new=new.schema).changes():
         if not _is_new_event_type(change, new.schema):
             reader, writer = old.schema, new.schema
             if change.direction is Direction.BACKWARD:
                 reader, writer = writer, reader
             hits = _hits(change, [*old.subscribers, *new.subscribers], new.major)
-            yield replace(change, example=_example(change, writer, reader), hits=hits)
+            yield _finding(change, hits) | _example(change, writer, reader)
 
 
-def _is_new_event_type(change: Finding, schema: Any) -> bool:
+def _is_new_event_type(change: Change, schema: Any) -> bool:
     """A value added to an envelope's `type`: a new major version, or another event.
 
     No old subscription lets its documents through, so an old reader need not know it.
@@ -227,7 +228,7 @@ def _is_new_event_type(change: Finding, schema: Any) -> bool:
     return is_envelope and gained and change.steps == ("type",)
 
 
-def _hits(change: Finding, subscribers: Iterable[Rules], major: int | None) -> dict[str, list[str]]:
+def _hits(change: Change, subscribers: Iterable[Rules], major: int | None) -> dict[str, list[str]]:
     """Each subscriber with what it relied on before the change, or does after it."""
     name = str(change.steps[0]) if change.steps and major is not None else ""
     values = {value for value in change.values if isinstance(value, str)}
@@ -240,36 +241,36 @@ def _hits(change: Finding, subscribers: Iterable[Rules], major: int | None) -> d
     }
 
 
-def _broken_promises(new: Published) -> Iterator[Finding]:
+def _broken_promises(new: Published) -> Iterator[Document]:
     """What the registry says that subscribers rely on, and the schema no longer has."""
     if new.major is None:
         return
     fields = new.schema.get("properties", {})
     statuses = fields.get(new.status_field, {}).get("enum") if new.status_field else None
-    broken = partial(Finding, Direction.FORWARD, rule="subscribers")
+    broken = partial(Change, Direction.FORWARD, rule="subscribers")
     for each in new.subscribers:
         reader = each["name"]
         for name in sorted(set(each.get("fields", ())) - set(fields)):
             says = f"{reader} relies on the field, and the schema does not declare it"
-            yield broken((name,), says=says, hits={reader: [name]})
+            yield _finding(broken((name,), says=says), {reader: [name]})
         for status in (
             sorted(set(each.get("statuses", ())).difference(statuses)) if statuses else ()
         ):
             says = f"{reader} relies on the status {status}, which can't occur"
-            yield broken((str(new.status_field),), says=says, hits={reader: [status]})
+            yield _finding(broken((str(new.status_field),), says=says), {reader: [status]})
 
 
-def _gone(old: Published, today: dt.date) -> Checked:
+def _gone(old: Published, today: dt.date) -> Document:
     """A version may go once its sunset has passed and nobody reads it."""
     if old.sunset is not None and old.sunset < today and not old.subscribers:
-        return Checked(name=old.name, state=State.ENDED)
+        return _verdict(old.name, State.ENDED)
     says = (
         "the published schema is gone, while its documents may still lie in queues, DLQs and "
         "archives: restore it, with a sunset that has passed and no subscriber, before it may go"
     )
     hits: dict[str, list[str]] = {each["name"]: [] for each in old.subscribers}
-    finding = Finding(Direction.BACKWARD, (), "subscribers", says, hits=hits)
-    return Checked(name=old.name, state=State.BROKEN, findings=(finding,))
+    change = Change(Direction.BACKWARD, (), "subscribers", says)
+    return _verdict(old.name, State.BROKEN, [_finding(change, hits)])
 
 
 # The structural rule
@@ -299,14 +300,14 @@ class _Comparison:
         self._new = new
         self._seen: set[tuple[int, int]] = set()
 
-    def changes(self) -> Iterator[Finding]:
+    def changes(self) -> Iterator[Change]:
         yield from self._node(self._old, self._new, ())
         # Definitions that are reached inside a keyword that is compared as a whole.
         old, new = (side.get("$defs", {}) for side in map(_rules, (self._old, self._new)))
         for name in sorted(set(old) & set(new)):
             yield from self._node(old[name], new[name], ())
 
-    def _node(self, old: Any, new: Any, steps: Steps) -> Iterator[Finding]:
+    def _node(self, old: Any, new: Any, steps: Steps) -> Iterator[Change]:
         old, new = _resolved(self._old, old), _resolved(self._new, new)
         if (id(old), id(new)) in self._seen:
             return
@@ -317,7 +318,7 @@ class _Comparison:
         yield from self._fields(old, new, steps)
         yield from self._items(old, new, steps)
 
-    def _fields(self, old: Rules, new: Rules, steps: Steps) -> Iterator[Finding]:
+    def _fields(self, old: Rules, new: Rules, steps: Steps) -> Iterator[Change]:
         before, after = old.get("properties", {}), new.get("properties", {})
         for name in before:
             if name in after:
@@ -328,7 +329,7 @@ class _Comparison:
         for name in sorted(after.keys() - before.keys() - set(new.get("required", ()))):
             yield from _new_field(old, (*steps, name))
 
-    def _items(self, old: Rules, new: Rules, steps: Steps) -> Iterator[Finding]:
+    def _items(self, old: Rules, new: Rules, steps: Steps) -> Iterator[Change]:
         if "items" in old or "items" in new:
             yield from self._node(old.get("items", {}), new.get("items", {}), (*steps, ITEM))
         before, after = (side.get("additionalProperties") for side in (old, new))
@@ -336,25 +337,23 @@ class _Comparison:
             yield from self._node(before, after, (*steps, ANY_FIELD))
 
 
-def _refusals(
-    direction: Direction, writer: Rules, reader: Rules, steps: Steps
-) -> Iterator[Finding]:
+def _refusals(direction: Direction, writer: Rules, reader: Rules, steps: Steps) -> Iterator[Change]:
     """What the writer's documents may be at this node, and the reader refuses."""
     readers, documents = direction.sides
     for name in sorted({*reader.get("required", ())} - {*writer.get("required", ())}):
         says = f"{readers} require the field, {documents} may lack it"
-        yield Finding(direction, (*steps, name), "required", says)
+        yield Change(direction, (*steps, name), "required", says)
     are_constants = all(_listed("enum", side) is not None for side in (writer, reader))
     for keyword in ("enum", "type", *_UNIONS):
         values = _unlisted(keyword, writer, reader)
         if values is not None and not (keyword == "type" and are_constants):  # they say more
             says = f"{documents} may hold {_named(values)}, which {readers} refuse"
             rule = "const" if keyword == "enum" and "const" in reader else keyword
-            yield Finding(direction, steps, rule, says, values)
+            yield Change(direction, steps, rule, says, values)
     for keyword in sorted(reader.keys() - _COMPARED_APART):
         if _is_looser(keyword, writer, reader):
             says = f"{documents} need not meet the `{keyword}` of {readers}"
-            yield Finding(direction, steps, keyword, says)
+            yield Change(direction, steps, keyword, says)
 
 
 def _unlisted(keyword: str, writer: Rules, reader: Rules) -> tuple[Any, ...] | None:
@@ -395,17 +394,17 @@ def _is_looser(keyword: str, writer: Rules, reader: Rules) -> bool:
     return canonical(_plain(theirs)) != canonical(_plain(mine))
 
 
-def _new_field(old: Rules, steps: Steps) -> Iterator[Finding]:
+def _new_field(old: Rules, steps: Steps) -> Iterator[Change]:
     """An optional field is compatible where fields are declared and others are ignored."""
     if old.get("additionalProperties") is False:
         says = "old readers allow no such field, new documents may have it"
-        yield Finding(Direction.FORWARD, steps, "additionalProperties", says)
+        yield Change(Direction.FORWARD, steps, "additionalProperties", says)
     elif "additionalProperties" in old:
         says = "the old schema has a rule for fields that it does not name, and this is one"
         yield from _both(steps, "additionalProperties", says)
     elif "properties" not in old:
         says = "the old schema declared no field, so old documents may hold anything under its name"
-        yield Finding(Direction.BACKWARD, steps, "properties", says)
+        yield Change(Direction.BACKWARD, steps, "properties", says)
 
 
 def _rules(schema: Any) -> Rules:
@@ -456,9 +455,9 @@ def _resolved(root: Any, schema: Any) -> Any:
     return schema
 
 
-def _both(steps: Steps, rule: str, says: str) -> Iterator[Finding]:
+def _both(steps: Steps, rule: str, says: str) -> Iterator[Change]:
     """Which side breaks is not decided: both count."""
-    return (Finding(direction, steps, rule, says) for direction in Direction)
+    return (Change(direction, steps, rule, says) for direction in Direction)
 
 
 def _named(values: Iterable[Any]) -> str:
@@ -471,7 +470,7 @@ def _named(values: Iterable[Any]) -> str:
 _TRIED: tuple[Any, ...] = (None, "", "x", "x" * 300, "a\n", -1, 0, 1, 1.5, 10**6, True, [], {})
 
 
-def _example(change: Finding, writer: Any, reader: Any) -> Any:
+def _example(change: Change, writer: Any, reader: Any) -> Document:
     """A document of the writer's that the reader refuses, made from the schema's own examples.
 
     The `jsonschema` package confirms both; nothing is shown that it does not confirm.
@@ -483,21 +482,21 @@ def _example(change: Finding, writer: Any, reader: Any) -> Any:
     for example in examples:
         for document in _edited(change, example):
             if accepts.is_valid(document) and not refuses.is_valid(document):
-                return document
-    return NO_EXAMPLE
+                return {"example": document}
+    return {}
 
 
-def _edited(change: Finding, example: Any) -> Iterator[Any]:
+def _edited(change: Change, example: Any) -> Iterator[Any]:
     yield example
     if not change.steps:
         return
-    for value in (*change.values, *_TRIED, NO_EXAMPLE):
+    for value in (*change.values, *_TRIED, _LEFT_OUT):
         document = copy.deepcopy(example)
         try:
             holder = document
             for step in change.steps[:-1]:
                 holder = holder[step]
-            if value is NO_EXAMPLE:
+            if value is _LEFT_OUT:
                 del holder[change.steps[-1]]
             else:
                 holder[change.steps[-1]] = value
@@ -566,7 +565,7 @@ INSTEAD = (
 _STYLES = {State.BROKEN: "bold red", State.NEW: "cyan", State.COMPATIBLE: "green"}
 
 
-def compare_with(folder: Path, against: str | None, *, record: bool = False) -> dict[str, Any]:
+def compare_with(folder: Path, against: str | None, *, record: bool = False) -> Document:
     """Compare a folder of schemas with a revision, another folder or, by default, the frozen ones.
 
     Args:
@@ -645,31 +644,11 @@ def _show_findings(title: str, findings: Sequence[Mapping[str, Any]], out: Conso
             out.print(f"  {number}. for example: {escape(text)}")
 
 
-def _report(against: str, checked: Sequence[Checked]) -> dict[str, Any]:
+def _report(against: str, schemas: list[Document]) -> Document:
     return {
         "against": against,
-        "passes": all(each.state is not State.BROKEN for each in checked),
-        "schemas": [
-            {
-                "schema": each.name,
-                "state": each.state,
-                "roll_out": each.order,
-                "findings": list(map(_finding_document, each.findings)),
-            }
-            for each in checked
-        ],
+        "passes": all(each["state"] is not State.BROKEN for each in schemas),
+        "schemas": schemas,
         "unrecorded": [],
         "recorded_in": None,
     }
-
-
-def _finding_document(finding: Finding) -> dict[str, Any]:
-    document = {
-        "path": finding.path,
-        "rule": finding.rule,
-        "direction": finding.direction,
-        "breaks": " reading ".join(finding.direction.sides),
-        "says": finding.says,
-        "subscribers": [{"name": name, "relies_on": list(on)} for name, on in finding.hits.items()],
-    }
-    return document | ({} if finding.example is NO_EXAMPLE else {"example": finding.example})
