@@ -31,8 +31,7 @@ class AwsTarget:
     def session(self) -> Any:
         """The boto3 session of the named profile and region.
 
-        Raises:
-            Refused: the profile does not exist.
+        Raises: Refused: the profile does not exist.
         """
         import boto3
         from botocore.exceptions import ProfileNotFound
@@ -58,8 +57,7 @@ class AwsTarget:
     def client(self, service: str) -> Any:
         """The boto3 client of a service, made once; thread-safe, as boto3 clients are.
 
-        Raises:
-            WrongUse: an endpoint or another AWS setting can't be read.
+        Raises: WrongUse: an endpoint or another AWS setting can't be read.
         """
         if service not in self._clients:
             from botocore import __version__

@@ -137,8 +137,7 @@ class _Lines(Progress):
 def progress(*columns: ProgressColumn) -> Progress:
     """Progress on standard error: bars on a terminal, else a plain line every `LINES_SECONDS`.
 
-    Args:
-        columns: of the bars; by default the description, a bar, the count and the time left.
+    The usual columns are the description, a bar, the count and the time left.
     """
     if not ERR.is_terminal:
         return _Lines(console=ERR, disable=True)

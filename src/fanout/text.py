@@ -24,8 +24,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 def instant_or_age(text: str, *, now: datetime, option: str) -> datetime:
     """Read `90s`, `30m`, `12h`, `7d` (before now), or an RFC 3339 instant.
 
-    Raises:
-        WrongUse: it is neither.
+    Raises: WrongUse: it is neither.
     """
     number, unit = text[:-1], text[-1:]
     if unit in _UNITS and number.isascii() and number.isdigit() and len(number) < 7:  # noqa: PLR2004 (fits a timedelta)

@@ -140,18 +140,11 @@ def catalogue_of(contract: Contract) -> dict[str, Published]:
 
 
 def check(base: Catalogue, proposed: Catalogue, today: dt.date) -> list[Document]:
-    """Check every schema that either side has.
+    """A verdict for every schema that either side has, as `schemas` in the report has them.
 
-    Args:
-        base: What is published.
-        proposed: The working copy.
-        today: Decides whether a version's sunset has passed.
+    `base` is what is published, `proposed` the working copy; `today` decides about sunsets.
 
-    Returns:
-        A verdict for each, as `schemas` in the document of `--json` has them.
-
-    Raises:
-        WrongUse: a file is not a JSON Schema, or is nested too deep.
+    Raises: WrongUse: a file is not a JSON Schema, or is nested too deep.
     """
     names = sorted({*base, *proposed})
     return [_checked(name, base.get(name), proposed.get(name), today) for name in names]
@@ -520,8 +513,7 @@ def fingerprint(schema: Any) -> str:
 def read_frozen(source: Source) -> dict[str, Published]:
     """The frozen schemas; none where nothing has been recorded yet.
 
-    Raises:
-        WrongUse: the record was not written by `fanout schema record`.
+    Raises: WrongUse: the record was not written by `fanout schema record`.
     """
     if not (source.folder / FILE).exists():
         return {}
@@ -568,16 +560,11 @@ _STYLES = {State.BROKEN: "bold red", State.NEW: "cyan", State.COMPATIBLE: "green
 def compare_with(folder: Path, against: str | None, *, record: bool = False) -> Document:
     """Compare a folder of schemas with a revision, another folder or, by default, the frozen ones.
 
-    Args:
-        folder: The working copy.
-        against: A git revision or a folder; None for the frozen versions.
-        record: Freeze what is there now, where nothing breaks.
+    `against` is a git revision or a folder, None for the frozen versions; `record` freezes what is
+    there now, where nothing breaks. Returns the document of `--json`, whose fields
+    `docs/reference/schema-check.md` lists.
 
-    Returns:
-        The document of `--json`; `docs/reference/schema-check.md` lists its fields.
-
-    Raises:
-        WrongUse: no such folder or revision, or a file in them that can't be read.
+    Raises: WrongUse: no such folder or revision, or a file in them that can't be read.
     """
     source, today = Source(folder=folder), dt.datetime.now(dt.UTC).date()
     proposed = catalogue_of(contract_of(source))

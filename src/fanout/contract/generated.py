@@ -235,8 +235,7 @@ def produce(
 ) -> str:
     """Write the file, or only compare it; returns what was done.
 
-    Raises:
-        Found: compared, and it is missing or no longer follows from the schemas.
+    Raises: Found: compared, and it is missing or no longer follows from the schemas.
     """
     path, text = target or file.path, file.render(contract)
     if not check:

@@ -65,14 +65,11 @@ class ChangesFile:
 
 
 def check(path: Path, *, only: Op | None = None) -> ChangesFile:
-    """Read the whole file to see that every line is good.
+    """Read the whole file (.jsonl, .ndjson or .csv) to see that every line is good.
 
-    Args:
-        path: The file; its name ends in .jsonl, .ndjson or .csv.
-        only: The one op that the lines may have.
+    `only` is the one op that the lines may have.
 
-    Raises:
-        WrongUse: names the file, the first line at fault, and what was expected.
+    Raises: WrongUse: names the file, the first line at fault, and what was expected.
     """
     length = 0
     for line, change in read(path):

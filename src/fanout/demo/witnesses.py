@@ -56,8 +56,7 @@ def play(
     The table's partition key is `customer_id`; `rate` is writes a second at most, None: as fast as
     it goes; `stop` ends it early.
 
-    Raises:
-        ClientError: the table refused a write.
+    Raises: ClientError: the table refused a write.
     """
     began_at, began = datetime.now(UTC), time.monotonic()
     for index, change in enumerate(changes):

@@ -120,8 +120,7 @@ def describe(
 ) -> LocalDeployment:
     """Describe the embedded AWS that this process supervises, and what it deployed unless `bare`.
 
-    Raises:
-        Refused: the template wrote no function or no table of the subscriber.
+    Raises: Refused: the template wrote no function or no table of the subscriber.
     """
     meta = target.client("sqs").meta
     return LocalDeployment(

@@ -26,8 +26,7 @@ _HTTP_OK = 200
 def choose_port(wanted: int | None) -> int:
     """The wanted port if it can be opened on the loopback, or a free one.
 
-    Raises:
-        WrongUse: the wanted port is taken or not permitted.
+    Raises: WrongUse: the wanted port is taken or not permitted.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         # As the server itself does: a port whose last connections are just closing is free.
@@ -80,8 +79,7 @@ def started(
 def await_ready(process: subprocess.Popen[bytes], *, port: int, folder: StateFolder) -> None:
     """Wait until MiniStack serves requests.
 
-    Raises:
-        Refused: it ended, or does not answer in time; shows the end of its log.
+    Raises: Refused: it ended, or does not answer in time; shows the end of its log.
     """
     deadline = time.monotonic() + _READY_TIMEOUT_SECONDS
     while not _answers(port):

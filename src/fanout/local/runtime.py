@@ -137,8 +137,7 @@ def _await_ready(
 ) -> LocalDeployment:
     """Read the supervisor's reports until it is ready.
 
-    Raises:
-        WrongUse, Refused: what the supervisor reports.
+    Raises: WrongUse, Refused: what the supervisor reports.
     """
     assert process.stdout is not None
     deadline = threading.Timer(_START_TIMEOUT_SECONDS, process.terminate)

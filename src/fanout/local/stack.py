@@ -118,8 +118,7 @@ def _with_numbers(value: Any, numbers: Mapping[str, int]) -> Any:
 def load_template(path: Path = TEMPLATE) -> dict[str, Any]:
     """Read the template; CloudFormation's short tags become their long form.
 
-    Raises:
-        WrongUse: there is no such template.
+    Raises: WrongUse: there is no such template.
     """
     from samtranslator.yaml_helper import yaml_parse
 

@@ -35,8 +35,7 @@ class RecordedProcess:
     def of(cls, pid: int) -> Self:
         """Record a process that runs now.
 
-        Raises:
-            ProcessLookupError: it does not.
+        Raises: ProcessLookupError: it does not.
         """
         started = _started(pid)
         if started is None:

@@ -105,8 +105,7 @@ def here() -> Project:
 def choose_python(arch: str, python_version: str | None) -> str:
     """The version that was asked for: this Python's for `local`, else Lambda's, unless named.
 
-    Raises:
-        WrongUse: an unknown architecture or version, or `local` with another Python.
+    Raises: WrongUse: an unknown architecture or version, or `local` with another Python.
     """
     if arch not in PLATFORMS:
         raise WrongUse(f"No architecture {arch!r}; known: {', '.join(PLATFORMS)}.")
@@ -135,12 +134,8 @@ def build_package(
 ) -> BuiltPackage:
     """Build `output/<service>-<arch>.zip`.
 
-    Args:
-        service: The name of its package in `src/`, such as `publisher`.
-        output: The folder for the package; made if it is missing.
-        arch: `local` (this machine and interpreter), `arm64`, `x86_64` or `both` (Lambda).
-        python_version: `3.13` and the like; see `choose_python`.
-        project: The clone to build from; this one if left out.
+    `arch` is `local` (this machine and interpreter), or `arm64`, `x86_64` or `both` (Lambda); for
+    `python_version` see `choose_python`. Builds from this clone unless another `project` is given.
 
     Raises:
         WrongUse: an unknown service, architecture or version; AWS services that are not stated.
@@ -203,8 +198,7 @@ def first_party(project: Project, service: str) -> dict[str, Path]:
 def require_start(package: bytes, service: str, interpreter: Interpreter) -> None:
     """Import the service from the very zip, in an interpreter that sees nothing else.
 
-    Raises:
-        Refused: it does not start; names the module that is missing.
+    Raises: Refused: it does not start; names the module that is missing.
     """
     script = f"import sys; sys.path.insert(0, sys.argv[1]); import {service}.bootstrap"
     with tempfile.TemporaryDirectory(prefix="fanout-start-") as folder:
@@ -278,8 +272,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 def _merge(folders: list[Path]) -> dict[str, Path]:
     """The files of all folders, by name; compiled modules have the name of their processor.
 
-    Raises:
-        Refused: a file differs between processors.
+    Raises: Refused: a file differs between processors.
     """
     merged: dict[str, Path] = {}
     for folder in folders:

@@ -52,8 +52,7 @@ def running_version() -> str:
 def find_interpreter(python_version: str) -> Interpreter:
     """The running interpreter if its version fits, else `pythonX.Y` on the PATH.
 
-    Raises:
-        Refused: neither is there. Without compiled files a cold start takes twice as long.
+    Raises: Refused: neither is there. Without compiled files a cold start takes twice as long.
     """
     if python_version == running_version():
         return Interpreter(path=sys.executable, version=python_version, build=sys.version)
@@ -74,11 +73,8 @@ def find_interpreter(python_version: str) -> Interpreter:
 def stage(lock: Path, *, platform: str | None, interpreter: Interpreter, cache: Path) -> Path:
     """A folder with the files to package, compiled.
 
-    Args:
-        lock: `NAME.txt`; `NAME.in` beside it states the AWS services (`# botocore services: sqs`).
-        platform: The wheels' platform; None: this machine.
-        interpreter: Compiles.
-        cache: The folder for results.
+    Beside the lock, `NAME.txt`, `NAME.in` states the AWS services (`# botocore services: sqs`).
+    `platform` is that of the wheels, None for this machine.
 
     Raises:
         WrongUse: a line of the lock pins no exact version, or the services are not stated.
@@ -118,8 +114,7 @@ def compile_tree(root: Path, interpreter: Interpreter) -> None:
     process for each folder, with a fixed hash seed: what marshal writes depends on what else the
     process has loaded.
 
-    Raises:
-        WrongUse: a source does not compile.
+    Raises: WrongUse: a source does not compile.
     """
     options = ["-q", "--invalidation-mode", "unchecked-hash", "-p", DEPLOYED_AT]
 
@@ -143,8 +138,7 @@ def compile_tree(root: Path, interpreter: Interpreter) -> None:
 def copy_installed(lock: Path, into: Path) -> bool:
     """Copy the running environment's files; False where they are not exactly what is locked.
 
-    Raises:
-        WrongUse: a line pins no exact version, so a build from it could not be repeated.
+    Raises: WrongUse: a line pins no exact version, so a build from it could not be repeated.
     """
     distributions = []
     for line in lock.read_text(encoding="utf-8").splitlines():

@@ -58,8 +58,7 @@ class MappingSettings:
     def from_answer(cls, answer: Mapping[str, Any]) -> Self:
         """Read the answer of `get_event_source_mapping`; what is left out takes Lambda's default.
 
-        Raises:
-            WrongUse: it has a setting that our templates don't, or no bucket for failures.
+        Raises: WrongUse: it has a setting that our templates don't, or no bucket for failures.
         """
         for found in check_stream_mapping(answer):
             if found.severity is Severity.WRONG:

@@ -35,8 +35,7 @@ class RuleKind(StrEnum):
 class Choices:
     """A subscriber that is to be made. `statuses`: empty for all.
 
-    Raises:
-        WrongUse: a name that AWS or Python would refuse, or choices that contradict each other.
+    Raises: WrongUse: a name that AWS or Python would refuse, or choices that contradict each other.
     """
 
     name: str
@@ -94,8 +93,7 @@ class Choices:
     def filter(self, event: EventContract) -> Filter:
         """The subscription's filter in the bus's language.
 
-        Raises:
-            WrongUse: no such version, or a status that none of the versions has.
+        Raises: WrongUse: no such version, or a status that none of the versions has.
         """
         return render(
             event,
@@ -121,8 +119,7 @@ _SERVICES = re.compile(r'"publisher(?: \| \w+_consumer)+(?=")')
 def with_import_rules(pyproject: str, choices: Choices) -> str:
     """`pyproject.toml` with the consumer's place in the layers.
 
-    Raises:
-        WrongUse: the import rules are not where they were.
+    Raises: WrongUse: the import rules are not where they were.
     """
     roots, services = _ROOT_PACKAGES.search(pyproject), _SERVICES.search(pyproject)
     if roots is None or services is None:
@@ -151,8 +148,7 @@ def with_subscriber(registry: str, choices: Choices, event: EventContract) -> st
     It relies on the fields that each of its versions requires: the gate looks for every field of
     an entry in every version of it.
 
-    Raises:
-        WrongUse: the subscriber is listed already, or there is no such version.
+    Raises: WrongUse: the subscriber is listed already, or there is no such version.
     """
     if re.search(rf'^  - name: "?{re.escape(choices.name)}"?$', registry, re.MULTILINE):
         raise WrongUse(f"{REGISTRY} lists {choices.name} already; choose another name.")
@@ -245,11 +241,7 @@ class Plan:
 
 
 def make_plan(root: Path, choices: Choices) -> Plan:
-    """Prepare a subscriber; writes nothing.
-
-    Args:
-        root: the project's folder.
-        choices: what is wanted.
+    """Prepare a subscriber of the project in `root`; writes nothing.
 
     Raises:
         WrongUse: the name is taken, a file is in the way or holds changes that are not committed,
@@ -281,8 +273,7 @@ def write(root: Path, plan: Plan) -> None:
 def write_handout(root: Path, plan: Plan, folder: Path) -> list[Path]:
     """Copy schemas and examples, with a page about them, for a team without this repository.
 
-    Raises:
-        WrongUse: the folder holds something already.
+    Raises: WrongUse: the folder holds something already.
     """
     if folder.exists() and any(folder.iterdir()):
         raise WrongUse(f"{folder} is not empty: name another folder with --handout.")

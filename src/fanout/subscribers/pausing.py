@@ -38,8 +38,7 @@ class Plan:
 def plan_resume(target: AwsTarget, name: str) -> Plan:
     """What there is to resume; changes nothing.
 
-    Raises:
-        WrongUse: no such subscriber, or one whose consumer's mapping is not known.
+    Raises: WrongUse: no such subscriber, or one whose consumer's mapping is not known.
     """
     subscriber = find_subscriber(target, name)
     if subscriber.mapping_id is None:

@@ -56,8 +56,7 @@ class Removal:
 def read_removal(target: AwsTarget, name: str) -> Removal:
     """Read the subscriber's present state; changes nothing.
 
-    Raises:
-        WrongUse: no such subscriber.
+    Raises: WrongUse: no such subscriber.
     """
     subscriber, bus = find_subscriber(target, name), find_bus(target)
     sqs, table = target.client("sqs"), None
@@ -111,8 +110,7 @@ def drain(
 def require_consumer(removal: Removal) -> None:
     """See that somebody can empty the queue.
 
-    Raises:
-        WrongUse: messages wait, and the subscriber has no function that is known here.
+    Raises: WrongUse: messages wait, and the subscriber has no function that is known here.
     """
     if removal.queue.total and removal.subscriber.function_name is None:
         raise WrongUse(

@@ -63,13 +63,9 @@ def transport_of(document: Any) -> Transport:
 def lint(
     document: Any, contract: Contract, *, transport: Transport, latest_state: bool
 ) -> list[Finding]:
-    """Everything that is wrong with a filter; empty where it is good.
+    """Everything that is wrong with a filter (parsed JSON); empty where it is good.
 
-    Args:
-        document: the filter as parsed JSON.
-        contract: what the bus carries.
-        transport: whose language it is.
-        latest_state: whether the subscriber keeps each customer's latest status.
+    `contract` is what the bus carries; with `latest_state` the subscriber keeps latest statuses.
     """
     if findings := refusals(document, transport):
         return findings

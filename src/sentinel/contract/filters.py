@@ -169,12 +169,7 @@ def holds(condition: Any, value: Any) -> bool:
 
 
 def fault_of(condition: Any, transport: Transport) -> str | None:
-    """Why the transport does not document such a condition; None where it does.
-
-    Args:
-        condition: A value, or an object of one operator.
-        transport: SNS documents fewer forms.
-    """
+    """Why the transport does not document a value or condition; None where it does."""
     if isinstance(condition, list):
         return "a list can't stand inside a list of conditions"
     if not isinstance(condition, dict):
@@ -446,15 +441,10 @@ def render(
 ) -> Filter:
     """A subscription's filter: an SNS policy for message attributes, or an EventBridge pattern.
 
-    Args:
-        event: The event that the subscriber wants.
-        transport: Whose language.
-        versions: The major versions that it reads.
-        statuses: The statuses that it wants; empty for all.
-        latest_state: Whether it keeps each customer's latest status.
+    `versions` are those that the subscriber reads, `statuses` those that it wants (empty: all);
+    `latest_state`: whether it keeps each customer's latest status.
 
-    Raises:
-        WrongUse: no such version, or a status that none of the versions has.
+    Raises: WrongUse: no such version, or a status that none of the versions has.
     """
     wanted = _wanted(event, versions, statuses)
     types = [event.type_of(major) for major in wanted]

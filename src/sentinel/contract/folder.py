@@ -134,13 +134,10 @@ class _Schema(_Form):
 def parse_registry(text: str, where: str, *, complete: bool = False) -> dict[str, Any]:
     """The registry, with every field that this project reads of the form that it relies on.
 
-    Args:
-        text: the file.
-        where: names the file in an error.
-        complete: refuse a field that is missing; an older revision may lack what came later.
+    `where` names the file in an error. `complete` refuses a field that is missing; an older
+    revision may lack what came later.
 
-    Raises:
-        WrongUse: names the field at fault and what was expected.
+    Raises: WrongUse: names the field at fault and what was expected.
     """
     try:
         registry = yaml.safe_load(text)
@@ -187,8 +184,7 @@ REGISTRY_FILE = "registry.yaml"
 class Source:
     """A folder of schemas, as it is or as a git revision has it.
 
-    Raises:
-        WrongUse: there is no such folder.
+    Raises: WrongUse: there is no such folder.
     """
 
     folder: Path
@@ -211,8 +207,7 @@ class Source:
 def checked_out(folder: Path, revision: str) -> Iterator[Source]:
     """The folder as a git revision has it, for as long as the context lasts.
 
-    Raises:
-        WrongUse: git is missing, the folder is in no repository, or there is no such revision.
+    Raises: WrongUse: git is missing, the folder is in no repository, or there is no such revision.
     """
     Source(folder=folder)
     if git(folder, "rev-parse", "--is-inside-work-tree") is None:
@@ -238,8 +233,7 @@ def git(folder: Path, *arguments: str) -> bytes | None:
     A hook inherits variables that name the repository of the commit, such as GIT_DIR, and git
     believes them more than the folder: they are left out, and settings (GIT_CONFIG_*) kept.
 
-    Raises:
-        WrongUse: git is not installed, or did not answer.
+    Raises: WrongUse: git is not installed, or did not answer.
     """
     environment = {
         name: value
@@ -264,8 +258,7 @@ def git(folder: Path, *arguments: str) -> bytes | None:
 def read_text(path: Path, where: str) -> str:
     """The file, which errors call `where`.
 
-    Raises:
-        WrongUse: it is missing, or is not UTF-8.
+    Raises: WrongUse: it is missing, or is not UTF-8.
     """
     try:
         return path.read_text(encoding="utf-8")
@@ -278,8 +271,7 @@ def read_text(path: Path, where: str) -> str:
 def read_json(path: Path, where: str) -> Any:
     """The file, as JSON to the letter; of two fields with one name a reader would take the last.
 
-    Raises:
-        WrongUse: as `read_text` does, and where it is not JSON or names a field twice.
+    Raises: WrongUse: as `read_text` does, and where it is not JSON or names a field twice.
     """
     text = read_text(path, where)
     try:
@@ -364,8 +356,7 @@ class Contract:
 def read_contract(folder: Path = DEFAULT_FOLDER) -> Contract:
     """Read every event folder, that is, every folder with a `registry.yaml`.
 
-    Raises:
-        WrongUse: no such folder, or a file in it that can't be read.
+    Raises: WrongUse: no such folder, or a file in it that can't be read.
     """
     return contract_of(Source(folder=folder))
 
