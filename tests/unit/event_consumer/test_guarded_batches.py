@@ -9,7 +9,12 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from customer_events.event import Change, Status
-from event_consumer.guarded_batches import STATEMENTS_MAX, GuardedBatches
+from event_consumer.guarded_batches import (
+    OWN_NAMES_MAX_BYTES,
+    OWN_VALUES_MAX_LENGTH,
+    STATEMENTS_MAX,
+    GuardedBatches,
+)
 from event_consumer.guarded_table import GuardedTable
 from event_consumer.latest_state import LatestState
 from event_consumer.outcomes import Cause
@@ -41,11 +46,14 @@ def error(code, **more):
 
 NO_ROW = error("ConditionalCheckFailed")
 EMPTY_ROW = error("ConditionalCheckFailed", Item={})
+STORED_ROW = error("ConditionalCheckFailed", Item=ITEM)
 DUPLICATE_ITEM = error("DuplicateItem")
 
 
 class Dynamo:
     """Answers a customer's statements by a script, and any other with success.
+
+    It has the table `rows` only, and sends a stored row back where that is asked for.
 
     `calls` are the customers of each BatchExecuteStatement, `statements` their texts, and `alone`
     the customers of each UpdateItem. `refusal` is raised instead of an answer, and an UpdateItem of
@@ -67,7 +75,7 @@ class Dynamo:
         self.statements += [one["Statement"] for one in request["Statements"]]
         if self.refusal:
             raise self.refusal
-        responses = [(self._script.get(one) or [DONE]).pop(0) for one in customers]
+        responses = list(map(self._response, customers, request["Statements"]))
         return {"Responses": responses[self._lose :]}
 
     def update_item(self, **request):
@@ -75,6 +83,14 @@ class Dynamo:
         if self.alone[-1] in self.denied:
             raise client_error("AccessDeniedException")
         return {"Attributes": ITEM}
+
+    def _response(self, customer, statement):
+        if ' "rows" ' not in statement["Statement"]:
+            return error("ResourceNotFound")
+        response = (self._script.get(customer) or [DONE]).pop(0)
+        if statement.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD":
+            return response
+        return {name: {**value, "Item": None} for name, value in response.items()}
 
 
 def _customer(statement):
@@ -103,10 +119,21 @@ def test_one_customer_takes_an_update_item():
     assert (client.calls, client.alone) == ([], ["c-1"])
 
 
-def test_two_customers_share_a_call():
+def test_two_customers_share_a_call_in_every_batch():
     client = Dynamo()
-    assert outcomes(handler_of(client).handle(of_customers(2))) == ["APPLIED"] * 2
-    assert (client.calls, client.alone) == ([["c-1", "c-2"]], [])
+    handler = handler_of(client)
+    for _ in range(2):
+        assert outcomes(handler.handle(of_customers(2))) == ["APPLIED"] * 2
+    assert (client.calls, client.alone) == ([["c-1", "c-2"]] * 2, [])
+
+
+def test_rows_that_refuse_every_event_of_a_call_end_no_batches():
+    older = [live(6, customer_id=f"c-{number}") for number in (1, 2)]
+    client = Dynamo({one.customer_id: [STORED_ROW] * 2 for one in older})
+    handler = handler_of(client)
+    for _ in range(2):
+        assert outcomes(handler.handle(older)) == ["STALE"] * 2
+    assert (client.calls, client.alone) == ([["c-1", "c-2"]] * 2, [])
 
 
 def test_a_call_holds_25_customers_at_most():
@@ -160,7 +187,7 @@ def test_a_refused_repair_of_an_absent_row_makes_none():
 
 
 def test_the_row_that_refused_an_event_decides_what_it_is():
-    client = Dynamo({"c-1": [error("ConditionalCheckFailed", Item=ITEM)]})
+    client = Dynamo({"c-1": [STORED_ROW]})
     events = [live(7, seconds=420), *of_customers(2)[1:]]
     assert outcomes(handler_of(client).handle(events)) == ["DUPLICATE", "APPLIED"]
 
@@ -209,22 +236,24 @@ def test_a_fault_of_the_call_is_a_dependency_fault_of_all_its_messages(fault):
     assert client.alone == []
 
 
-@pytest.mark.parametrize(
-    "client",
-    [
-        Dynamo(refusal=client_error("AccessDeniedException")),
-        Dynamo(refusal=client_error("ValidationException")),
-        Dynamo({f"c-{number}": [error("AccessDenied")] for number in (1, 2)}),
-    ],
-    ids=["access", "text", "access of each"],
-)
-def test_where_statements_are_refused_each_row_takes_an_update_item_from_then_on(client, caplog):
+REFUSED = {
+    "AccessDeniedException": {"refusal": client_error("AccessDeniedException")},
+    "ValidationException": {"refusal": client_error("ValidationException")},
+    "AccessDenied": {"script": {f"c-{number}": [error("AccessDenied")] for number in (1, 2)}},
+}
+
+
+@pytest.mark.parametrize("code", REFUSED)
+def test_where_statements_are_refused_each_row_takes_an_update_item_from_then_on(code, caplog):
+    client = Dynamo(**REFUSED[code])
     handler = handler_of(client)
     for _ in range(2):
         assert outcomes(handler.handle(of_customers(2))) == ["APPLIED"] * 2
     assert (len(client.calls), client.alone) == (1, ["c-1", "c-2"] * 2)
     [warning] = caplog.messages
+    assert f"on rows ({code})" in warning
     assert "allow dynamodb:PartiQLInsert and dynamodb:PartiQLUpdate" in warning
+    assert "WRITE_IN_BATCHES=false" in warning
 
 
 @pytest.mark.parametrize("denied", [{"c-1", "c-2"}, {"c-2"}], ids=["every row", "one row"])
@@ -253,8 +282,7 @@ def test_calls_that_are_refused_at_once_are_told_once(caplog):
     client = Dynamo(refusal=client_error("ValidationException"))
     events = of_customers(STATEMENTS_MAX + 2)
     assert outcomes(handler_of(client).handle(events)) == ["APPLIED"] * len(events)
-    [warning] = caplog.messages
-    assert "on rows (ValidationException)" in warning
+    assert len(caplog.messages) == 1
 
 
 def test_fewer_responses_than_statements_answer_nobody():
@@ -279,19 +307,31 @@ def test_a_rule_that_fails_for_one_event_fails_for_no_other():
 PLAIN = re.compile("[0-9A-Za-z_-]+")
 UNSAYABLE = {
     **{name: {name: "x"} for name in HOSTILE_NAMES if not PLAIN.fullmatch(name)},
-    "names too long for a statement": {f"n{'x' * 200}{number}": "x" for number in range(40)},
-    "values of which 25 would be too large for a call": {"note": "x" * 100_000, "more": "x"},
+    "names too long for a statement": {
+        "n" * (OWN_NAMES_MAX_BYTES // 2 - 13): "x",
+        "m" * (OWN_NAMES_MAX_BYTES // 2 - 12): "x",
+    },
+    "values of which 25 would be too large for a call": {
+        "note": "x" * OWN_VALUES_MAX_LENGTH,
+        "more": "x",
+    },
 }
 
 
-@pytest.mark.parametrize("own", UNSAYABLE.values(), ids=UNSAYABLE)
-def test_attributes_that_a_statement_could_not_name_are_written_by_update_item(own):
-    client = Dynamo()
+@pytest.mark.parametrize("name", UNSAYABLE)
+def test_attributes_that_a_statement_could_not_name_are_written_by_update_item(name):
+    client, own = Dynamo(), UNSAYABLE[name]
     answers = handler_of(client, lambda event: own if event.customer_id == "c-1" else {}).handle(
         of_customers(3)
     )
     assert outcomes(answers) == ["APPLIED"] * 3
     assert (client.calls, client.alone) == ([["c-2", "c-3"]], ["c-1"])
+
+
+def test_attributes_as_long_as_may_be_are_written_by_a_statement():
+    client, own = Dynamo(), {"n" * (OWN_NAMES_MAX_BYTES - 13): "x" * OWN_VALUES_MAX_LENGTH}
+    assert outcomes(handler_of(client, lambda _: own).handle(of_customers(2))) == ["APPLIED"] * 2
+    assert client.alone == []
 
 
 def test_a_row_is_asked_for_only_where_an_older_event_of_its_customer_waits():

@@ -30,6 +30,7 @@ from unit.event_consumer.consumer_samples import (
 )
 
 SEQUENCE = live(7).sequence
+TRACEPARENT = f"00-{'4' * 32}-{'1' * 16}-01"
 ITEM = {
     "customer_id": {"S": "c-1"},
     "status": {"S": "ACTIVE"},
@@ -122,7 +123,7 @@ def refuse(stubber, item=None):
 
 
 def test_a_live_event_sets_what_the_guard_needs_and_what_the_rule_adds():
-    event = live(7, Status.SUSPENDED, previous_status=Status.ACTIVE)
+    event = live(7, Status.SUSPENDED, previous_status=Status.ACTIVE, traceparent=TRACEPARENT)
     assert written_by(event, lambda e: {"payments": f"FOR {e.status}"}) == {
         "status": {"S": "SUSPENDED"},
         "previous_status": {"S": "ACTIVE"},
@@ -132,15 +133,15 @@ def test_a_live_event_sets_what_the_guard_needs_and_what_the_rule_adds():
         "sequence_source": {"S": "stream"},
         "event_id": {"S": str(event.event_id)},
         "schema_version": {"N": "2"},
-        "traceparent": {"NULL": True},
+        "traceparent": {"S": TRACEPARENT},
         "occurred_at": {"S": "2026-11-23T12:07:00.000000Z"},
         "applied_at": {"S": "2026-11-23T12:08:20.000000Z"},
     }
 
 
-def test_a_creation_sets_an_unknown_previous_status_to_null():
-    created = live(7, previous_status=None, change=Change.CREATED)
-    assert written_by(created)["previous_status"] == {"NULL": True}
+def test_a_creation_sets_an_unknown_previous_status_and_a_missing_trace_to_null():
+    sets = written_by(live(7, previous_status=None, change=Change.CREATED))
+    assert sets["previous_status"] == sets["traceparent"] == {"NULL": True}
 
 
 def test_a_snapshot_sets_when_it_was_read():
@@ -180,6 +181,24 @@ def test_a_rule_whose_attributes_can_not_be_stored_is_refused_before_the_write(o
         table_of(client, lambda _: own).write(live(1))
     assert client.requests == []
     assert "CANARY" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        ("pairs", "not list"),
+        ("half a character", "UTF-8"),
+        ("more than an expression holds", f"{OWN_MAX} attributes"),
+    ],
+)
+def test_a_refusal_says_what_was_expected(own, expected):
+    with pytest.raises(UnusableAttributes, match=expected):
+        table_of(TableInMemory(), lambda _: REFUSED[own]).write(live(1))
+
+
+def test_attributes_as_large_as_may_be_are_stored():
+    note = "x" * (OWN_SIZE_MAX_BYTES - len("note"))
+    assert written_by(live(7), lambda _: {"note": note})["note"] == {"S": note}
 
 
 def test_a_refused_attribute_is_named_with_its_type_and_its_event_is_retried_by_that_name():
@@ -316,6 +335,7 @@ def test_a_row_of_nonsense_is_a_contradiction_that_echoes_none_of_it(changed):
     with pytest.raises(OrderContradiction) as failure:
         read_row(ITEM | changed)
     assert "CANARY" not in str(failure.value)
+    assert failure.value.field == "sequence"
 
 
 @pytest.mark.parametrize("name", ["sequence", "sequence_source", "schema_version", "status"])
@@ -335,3 +355,7 @@ def test_a_row_is_read_with_what_others_added_to_it():
     row = read_row(seeded)
     assert row.snapshot_at == at(-3600)
     assert row.previous_status is Status.PENDING
+
+
+def test_a_row_without_a_previous_status_is_read():
+    assert read_row({name: ITEM[name] for name in ITEM if name != "previous_status"}) == ROW
