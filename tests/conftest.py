@@ -14,7 +14,7 @@ import os
 import botocore.loaders
 import pytest
 import yaml
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from no_skips import pytest_sessionfinish, pytest_terminal_summary
 from shares import pytest_collection_modifyitems
@@ -24,6 +24,10 @@ __all__ = ["pytest_collection_modifyitems", "pytest_sessionfinish", "pytest_term
 settings.register_profile(
     "house", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
+if "MUTANT_UNDER_TEST" in os.environ:  # by mutmut, which asks for no smallest example
+    settings.register_profile(
+        "house", settings.get_profile("house"), phases=[Phase.generate], report_multiple_bugs=False
+    )
 settings.load_profile("house")
 
 os.environ["COLUMNS"] = "200"
