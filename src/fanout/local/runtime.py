@@ -41,16 +41,11 @@ def running(
 ) -> Iterator[LocalDeployment]:
     """Run a deployment for the length of a `with` block; leave no process and no file behind.
 
-    Args:
-        state_dir: Where state, logs and temporary files go; made if missing, removed at the end.
-        keep: Let it run on where the block ends well, and even this process; `stop` ends it.
-        port: A loopback port; a free one if left out.
-        parameters: Overrides of the template's parameters, by name, such as PublishVersions.
-        prefix: What the SSM parameters, the stack and the bucket of packages are named by.
-        region: What the embedded AWS takes for its region.
-        iam: Whether the embedded AWS checks permissions, as AWS does.
-        bare: Whether to deploy nothing; every stream mapping that comes later is driven.
-        progress: Called with each step, while it starts.
+    `state_dir` holds state, logs and temporary files: made if missing, removed at the end. With
+    `keep` it runs on where the block ends well, and beyond this process, until `stop`. `parameters`
+    override the template's; `prefix` names SSM parameters, stack and the bucket of packages.
+    With `iam` it checks permissions, as AWS does; with `bare` it deploys nothing. `progress` is
+    called with each step, while it starts.
 
     Raises:
         WrongUse: the port is taken, the folder can't be written or holds other things, or a

@@ -258,8 +258,12 @@ def make_plan(root: Path, choices: Choices) -> Plan:
         changed[PYPROJECT] = with_import_rules(_text(root, PYPROJECT), choices)
     changed |= _derived(root, registry, choices)
     plan = Plan(choices=choices, event=event, new=new, changed=changed)
-    _require_free(root, plan)
-    _require_committed(root, plan.changed)
+    package = f"src/{choices.package}"
+    if not choices.external and (root / package).exists():
+        raise WrongUse(f"{package} exists already; choose another name.")
+    if taken := sorted(path for path in new if (root / path).exists()):
+        raise WrongUse(f"{taken[0]} exists already: nothing was written. Choose another name.")
+    _require_committed(root, changed)
     return plan
 
 
@@ -304,14 +308,6 @@ def _derived(root: Path, registry: str, choices: Choices) -> Files:
 
 def _text(root: Path, path: str) -> str:
     return read_text(root / path, str(root / path))
-
-
-def _require_free(root: Path, plan: Plan) -> None:
-    package = f"src/{plan.choices.package}"
-    if not plan.choices.external and (root / package).exists():
-        raise WrongUse(f"{package} exists already; choose another name.")
-    if taken := sorted(path for path in plan.new if (root / path).exists()):
-        raise WrongUse(f"{taken[0]} exists already: nothing was written. Choose another name.")
 
 
 def _require_committed(root: Path, paths: Iterable[str]) -> None:
