@@ -55,7 +55,8 @@ def demo(
 
     Exit codes: 0 nothing was lost and both tables agree, 1 otherwise.
     """
-    _expect(context.obj, versions, report)
+    target: AwsTarget = context.obj
+    _expect(target, versions, report)
     imported = customers or (CUSTOMERS if changes is None else None)
     plan = Plan(
         customers=check(imported, only=Op.PUT) if imported else None,
@@ -67,7 +68,18 @@ def demo(
     def step(what: str) -> None:
         ERR.print(f"[dim]{time.monotonic() - began:5.1f} s[/]  {what} …")
 
-    with _deployment(context.obj, versions, state if keep else None, step) as deployment:
+    step("starting the embedded AWS")
+    with (
+        tempfile.TemporaryDirectory(prefix="fanout-demo-") as folder,
+        runtime.running(  # gone at the end, or kept unless the demo breaks off
+            state if keep else Path(folder) / "state",
+            keep=keep,
+            parameters={"PublishVersions": versions},
+            prefix=target.prefix,
+            region=target.region or runtime.DEFAULT_REGION,
+            progress=step,
+        ) as deployment,
+    ):
         with bars() as show:
             finding = run(deployment, plan, step=step, show=show)
         if report is not None:
@@ -229,23 +241,3 @@ def _expect(target: AwsTarget, versions: str, report: Path | None) -> None:
         raise WrongUse(f"--versions {versions!r}: expected {' or '.join(_VERSIONS)}.")
     if report is not None and (report.is_dir() or not os.access(report.parent, os.W_OK)):
         raise WrongUse(f"--report {report} can't be written: name a file in a folder that can.")
-
-
-@contextmanager
-def _deployment(
-    target: AwsTarget, versions: str, kept_in: Path | None, step: Callable[[str], None]
-) -> Iterator[LocalDeployment]:
-    """A deployment of the demo's own: gone at the end, or kept unless the demo breaks off."""
-    step("starting the embedded AWS")
-    with (
-        tempfile.TemporaryDirectory(prefix="fanout-demo-") as folder,
-        runtime.running(
-            kept_in or Path(folder) / "state",
-            keep=kept_in is not None,
-            parameters={"PublishVersions": versions},
-            prefix=target.prefix,
-            region=target.region or runtime.DEFAULT_REGION,
-            progress=step,
-        ) as deployment,
-    ):
-        yield deployment

@@ -18,15 +18,15 @@ def finding(monkeypatch):
     """Let the run find this, without any deployment."""
     found = SimpleNamespace(document={"good": True, "problems": []}, seen={})
 
-    def deployment(target, versions, kept_in, step):
-        found.seen |= {"versions": versions, "kept_in": kept_in}
+    def running(_state, *, keep, parameters, **_):
+        found.seen |= {"versions": parameters["PublishVersions"], "keep": keep}
         return nullcontext()
 
     def run(deployment, plan, *, step, show):
         found.seen |= {"plan": plan}
         return found.document
 
-    monkeypatch.setattr(commands, "_deployment", deployment)
+    monkeypatch.setattr(commands.runtime, "running", running)
     monkeypatch.setattr(commands, "run", run)
     monkeypatch.delenv("PUBLISH_VERSIONS", raising=False)
     return found
@@ -40,7 +40,7 @@ def test_a_good_finding_ends_with_0_and_the_sample_is_what_is_played(finding):
     assert invoke("demo", "--json").exit_code == ExitCode.DONE
     plan = finding.seen["plan"]
     assert (plan.customers.length, plan.changes.length, plan.length) == (200, 1000, 1200)
-    assert (plan.rate, finding.seen["versions"], finding.seen["kept_in"]) == (100.0, "2", None)
+    assert (plan.rate, finding.seen["versions"], finding.seen["keep"]) == (100.0, "2", False)
 
 
 def test_a_bad_finding_is_still_reported_and_ends_with_1(finding, tmp_path):
