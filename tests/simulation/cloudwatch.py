@@ -67,8 +67,9 @@ class Metrics:
         found = self.written.get(identity)
         if not found:
             return []
-        if minutes == 1:
-            return [value for came, value in found.get(last, ()) if came <= now]
+        if minutes <= _HOUR_MINUTES:
+            in_time = (found[one] for one in range(last - minutes + 1, last + 1) if one in found)
+            return [value for part in in_time for came, value in part if came <= now]
         values: list[float] = []
         minute = last - minutes + 1
         while minute <= last:
