@@ -92,6 +92,7 @@ def environment(folder, terraform):
         "no_proxy": "127.0.0.1",
         "XDG_STATE_HOME": str(folder / "state"),
         "TF_CLI_ARGS_init": " ".join(terraform.init_arguments),
+        "TF_CLI_ARGS_plan": "-input=false -refresh=false",
         "TF_CLI_ARGS_apply": "-parallelism=60 -no-color",
         "TYPED": str(folder / "typed"),
     }

@@ -144,7 +144,7 @@ def test_kept_it_goes_on_with_both_versions_and_tells_what_to_try(tmp_path, file
 
 
 def test_a_change_that_no_subscriber_gets_is_lost_and_named(tmp_path, files, monkeypatch):
-    monkeypatch.setattr("fanout.demo.run.STALL_SECONDS", 15)
+    monkeypatch.setattr("fanout.demo.run.STALL_SECONDS", 5)
     monkeypatch.setattr("fanout.demo.run._LOGS_WAIT_SECONDS", 1)
     watch_made = Watch.__init__
 

@@ -40,7 +40,7 @@ class Dead:
         return self.unknown + self.failing + self.misshapen + self.garbage
 
 
-FEW = Dead(unknown=50, failing=50, misshapen=30, garbage=30)
+FEW = Dead(unknown=30, failing=30, misshapen=10, garbage=10)
 OF_THE_PAGE = Dead(unknown=150, failing=150, misshapen=100, garbage=100)
 
 

@@ -117,7 +117,7 @@ def test_what_is_generated_passes_the_linters_as_it_stands(clone):
         clone,
         f"python -m ruff check {packages} {tests} {contract}\n"
         f"python -m ruff format --check {packages} {tests} {contract}\n"
-        f"python -m mypy {packages}\n"
+        f"python -m mypy --cache-dir '{ROOT}/.mypy_cache' {packages}\n"
         f"lint-imports --no-cache\n"
         f"cfn-lint infra/sam/subscribers/*.yaml\n"
         f"pytest -q -p no:cacheprovider {tests} {contract} tests/architecture -m 'not slow' "

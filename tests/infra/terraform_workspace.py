@@ -178,7 +178,8 @@ def _environment(cache: Path, *, offline: bool) -> dict[str, str]:
     settings = {
         "TF_IN_AUTOMATION": "1",
         "CHECKPOINT_DISABLE": "1",
-        "GOGC": "400",  # reading the schema is most of the work, and a third of that was collecting
+        "GOGC": "1000",  # reading the schema is most of the work; much of that was collecting
+        "GOMEMLIMIT": "1GiB",
         "TF_CLI_ARGS_plan": "-input=false",
     }
     return kept | settings | ({} if offline else {"TF_PLUGIN_CACHE_DIR": str(cache)})

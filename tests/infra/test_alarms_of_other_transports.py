@@ -14,7 +14,7 @@ from simulation.transports import BY_EXAMPLE
 
 pytestmark = [pytest.mark.slow, pytest.mark.infra]
 
-SEEDS = 2
+SEEDS = 1
 OUTAGES = [
     pytest.param(example, outage, id=f"{example}: {outage.name}")
     for example, outages in BY_EXAMPLE.items()

@@ -16,7 +16,7 @@ variables {
 }
 
 run "each_subscriber_has_its_queue_its_table_and_its_filter" {
-  command = apply
+  command = plan
 
   assert {
     condition     = keys(output.subscribers) == ["fraud-team", "payments"] && output.subscribers.fraud-team.table == "fanout-fraud-team"
@@ -29,7 +29,7 @@ run "each_subscriber_has_its_queue_its_table_and_its_filter" {
 }
 
 run "an_existing_table_is_read_as_it_says_and_none_is_created" {
-  command = apply
+  command = plan
 
   variables {
     create_accounts_table = false
@@ -100,7 +100,7 @@ run "a_stream_beside_a_table_to_try_the_system_is_refused" {
 }
 
 run "bus_and_publisher_deploy_without_any_subscriber_from_a_released_file" {
-  command = apply
+  command = plan
 
   variables {
     subscribers    = {}
