@@ -90,7 +90,7 @@ OF_PIPES = (
     Outage(
         name="the pipe is stopped or deleted",
         breaks=stops("publisher"),
-        trips=("sentinel-findings", "publisher-sees-nothing", "publisher-misses-changes"),
+        trips=("sentinel-findings", "publisher-sees-nothing"),
     ),
     Outage(
         name="the pipe reads a stream that was made anew",
