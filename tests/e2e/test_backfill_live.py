@@ -16,7 +16,7 @@ from waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("accounts-alone")]
 
-CUSTOMERS = 200
+CUSTOMERS = 100
 KILLED_CUSTOMERS = 100
 PATIENCE_SECONDS = 180
 

@@ -128,7 +128,7 @@ def test_a_prefix_as_a_parameter_of_the_template_is_refused_before_anything_star
 
 
 def test_ctrl_c_ends_the_foreground_run_with_success_and_leaves_nothing(state):
-    up = [FANOUT, "local", "up", "--json", "--state", state]
+    up = [FANOUT, "local", "up", "--bare", "--json", "--state", state]
     with started(up, stdout=subprocess.PIPE) as process:
         eventually(lambda: (found := look(state)) and found.deployment, "it is up")
         document = ""

@@ -141,7 +141,7 @@ def test_nothing_is_found_while_changes_flow_at_speed(seeded, fanout):
     assert found["drifted"] == 0
 
 
-@pytest.mark.parametrize("changes", [300, pytest.param(10_000, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("changes", [100, pytest.param(10_000, marks=pytest.mark.exhaustive)])
 def test_a_subscriber_that_was_down_catches_up_by_itself(seeded, fanout, changes):
     eventually(settled(seeded), "the rows before", deadline_seconds=PATIENCE_SECONDS)
     seeded.risk.switch(on=False)
