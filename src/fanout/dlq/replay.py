@@ -87,83 +87,6 @@ class Score:
         return self.handled >= few and self.failed + self.behind > bound * self.handled
 
 
-# Say what became of messages that are not in the DLQ any more, once a pass over it shows so
-
-
-@dataclass(slots=True, kw_only=True)
-class MissingMessages:
-    """Ends items of a run that nothing is left to be done for in the DLQ.
-
-    `notes`: where those who wait behind what is gone are freed; `score` counts what it ends.
-    """
-
-    run: Run
-    notes: ParkedGroupsTable | None
-    score: Score
-    _furthest: dict[str, int] = field(default_factory=dict)
-
-    def begin_pass(self) -> None:
-        """Before a pass: free who waits for what an earlier stretch of work has deleted.
-
-        On FIFO, watch the groups in which a deletion is unconfirmed.
-        """
-        items = list(self.run.ledger.items(State.DOING, State.DID))
-        self._end_well([item for item in items if _is_deleted(item)])
-        self._furthest = {
-            str(item.facts["message_group"]): -1
-            for item in self.run.ledger.items(State.DOING)
-            if item.step == DELETE and "message_group" in item.facts
-        }
-
-    def see(self, message: DeadMessage) -> None:
-        """A message that the pass has met."""
-        group = message.group_id
-        if group in self._furthest and message.sequence_number:
-            self._furthest[group] = max(self._furthest[group], int(message.sequence_number))
-
-    def end_overtaken(self) -> None:
-        """After a pass over a FIFO DLQ in which nobody else held a message.
-
-        SQS shows the messages of a group in their order: where it showed a later one, or none, the
-        one whose deletion was begun is not there.
-        """
-        begun = (item for item in self.run.ledger.items(State.DOING) if item.step == DELETE)
-        self._end_well([item for item in begun if self._is_overtaken(item)])
-
-    def end_missing(self, tried: AbstractSet[str]) -> int:
-        """After a pass that saw everything; how many are gone that were not done with.
-
-        What was sent and whose deletion was under way is done with.
-        """
-        missing = 0
-        for item in self.run.ledger.items(*OPEN):
-            if item.id in tried:
-                continue
-            if is_moved(item):
-                self._end_well([item])
-                continue
-            begun = f"; its {item.step} was begun" if item.state is State.DOING else ""
-            why = f"deleted by someone, or expired{begun}"
-            self.run.record(ended([{"id": item.id, "end": GONE, "why": why}]))
-            self.score.failed += 1
-            missing += 1
-        return missing
-
-    # Private functions
-
-    def _is_overtaken(self, item: Item) -> bool:
-        furthest = self._furthest.get(str(item.facts.get("message_group")))
-        if furthest is None:
-            return False
-        return furthest < 0 or furthest > int(item.facts["sequence_number"])
-
-    def _end_well(self, items: Sequence[Item]) -> None:
-        if items:
-            endings = [{**item.detail, "id": item.id, "end": good_end(item)} for item in items]
-            end_deleted(self.run, self.notes, endings)
-            self.score.well += len(items)
-
-
 def is_moved(item: Item) -> bool:
     """Sent or well ended, and confirmed; only its deletion, or what follows that, is not."""
     if item.state is State.ENDED:
@@ -179,9 +102,6 @@ def good_end(item: Item) -> str:
 def _is_deleted(item: Item) -> bool:
     """Its deletion was confirmed, and its end is not in the journal."""
     return item.step == RELEASE or (item.step == DELETE and item.state is State.DID)
-
-
-# Passes over the DLQ
 
 
 @dataclass(slots=True, kw_only=True)
@@ -204,11 +124,7 @@ class Replay:
     _quota: int = 0
     _selected: int = 0
     _began: float = field(default_factory=lambda: time.monotonic())  # noqa: PLW0108 (looked up anew)
-    _missing: MissingMessages = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Share the score."""
-        self._missing = MissingMessages(run=self.run, notes=self.notes, score=self.score)
+    _furthest: dict[str, int] = field(default_factory=dict)
 
     def move(self, *, most: int | None = None) -> bool:
         """One pass over the DLQ, over at most so many messages; whether it saw all there is to see.
@@ -216,7 +132,7 @@ class Replay:
         A message that failed in this stretch of work is not tried again in it.
         """
         dlq, hold_seconds = self._dlq, self.run.options["hold_seconds"]
-        self._missing.begin_pass()
+        self._begin_pass()
         left = self.run.ledger.count(*OPEN) - len(self._tried)
         if left == 0 and not self.fifo:
             return False
@@ -241,12 +157,27 @@ class Replay:
                 return False
             if not self.fifo:
                 return True
-            self._missing.end_overtaken()
+            self._end_overtaken()
             return dlq.facts().depth.total <= sweep.held
 
     def end_missing(self) -> int:
-        """After a pass that saw everything: see `MissingMessages.end_missing`."""
-        return self._missing.end_missing(self._tried)
+        """After a pass that saw everything; how many are gone that were not done with.
+
+        What was sent and whose deletion was under way is done with.
+        """
+        missing = 0
+        for item in self.run.ledger.items(*OPEN):
+            if item.id in self._tried:
+                continue
+            if is_moved(item):
+                self._end_well([item])
+                continue
+            begun = f"; its {item.step} was begun" if item.state is State.DOING else ""
+            why = f"deleted by someone, or expired{begun}"
+            self.run.record(ended([{"id": item.id, "end": GONE, "why": why}]))
+            self.score.failed += 1
+            missing += 1
+        return missing
 
     def note_comebacks(self) -> int:
         """Read the DLQ for messages that were sent and are here again; how many there are."""
@@ -263,6 +194,43 @@ class Replay:
     @property
     def _dlq(self) -> SqsQueue:
         return self.operation.subscription.dlq
+
+    def _begin_pass(self) -> None:
+        """Free who waits for what an earlier stretch of work has deleted.
+
+        On FIFO, watch the groups in which a deletion is unconfirmed.
+        """
+        items = list(self.run.ledger.items(State.DOING, State.DID))
+        self._end_well([item for item in items if _is_deleted(item)])
+        self._furthest = {
+            str(item.facts["message_group"]): -1
+            for item in items
+            if item.step == DELETE and item.state is State.DOING and "message_group" in item.facts
+        }
+
+    def _see(self, message: DeadMessage) -> None:
+        group = message.group_id
+        if group in self._furthest and message.sequence_number:
+            self._furthest[group] = max(self._furthest[group], int(message.sequence_number))
+
+    def _end_overtaken(self) -> None:
+        """After a pass over a FIFO DLQ in which nobody else held a message.
+
+        SQS shows the messages of a group in their order: where it showed a later one, or none, the
+        one whose deletion was begun is not there.
+        """
+        begun = (item for item in self.run.ledger.items(State.DOING) if item.step == DELETE)
+        self._end_well([item for item in begun if self._is_overtaken(item)])
+
+    def _is_overtaken(self, item: Item) -> bool:
+        furthest = self._furthest.get(str(item.facts.get("message_group")))
+        return furthest is not None and not 0 <= furthest <= int(item.facts["sequence_number"])
+
+    def _end_well(self, items: Sequence[Item]) -> None:
+        if items:
+            endings = [{**item.detail, "id": item.id, "end": good_end(item)} for item in items]
+            end_deleted(self.run, self.notes, endings)
+            self.score.well += len(items)
 
     def _doubt_seconds(self) -> float:
         """For how much longer a hold may last, of the selection or of a killed process.
@@ -284,7 +252,7 @@ class Replay:
         for page in pages(lambda: min(self._quota, window_max - len(window))):
             self.work.keep_lock()
             for message in page:
-                self._missing.see(message)
+                self._see(message)
                 if self._quota and self._is_to_be_moved(message, sweep):
                     window.append(message)
                     size_bytes += message.size_bytes
@@ -734,11 +702,11 @@ class DlqReplay(DlqOperation):
             tally.count for value, tally in run.ledger.tallies_by("readable") if value == "1"
         )
         del unreadable[""]
-        by_reason = [
-            {"reason": reason, "state": state, "count": count}
-            for (reason, state), count in sorted(counts.items())
+        by_reason = [(*named, count) for named, count in sorted(counts.items())]
+        rows = [
+            (f"{count:,}", reason if state == "waiting" else f"{reason} ({state})")
+            for reason, state, count in by_reason
         ]
-        rows = [(f"{row['count']:,}", _reason_row(row)) for row in by_reason]
         what = self._what_of_unreadable(run)
         why = ", ".join(f"{code} {count:,}" for code, count in unreadable.items())
         remark = f"{sum(unreadable.values()):,} of them {what} ({why})."
@@ -746,7 +714,10 @@ class DlqReplay(DlqOperation):
             document={
                 "readable_now": readable,
                 "unreadable": dict(unreadable),
-                "by_reason": by_reason,
+                "by_reason": [
+                    {"reason": reason, "state": state, "count": count}
+                    for reason, state, count in by_reason
+                ],
             },
             rows=(*rows, *self._plan_rows(run)),
             remarks=(remark,) if what and run.ledger.count() > readable else (),
@@ -920,10 +891,6 @@ class DlqDiscard(DlqReplay):
 
     command = "dlq discard"
 
-    def unreadable_end(self, run: Run) -> str:  # noqa: ARG002 (whatever is dead may be discarded)
-        """See `DlqReplay.unreadable_end`."""
-        return ""
-
     def _what_of_unreadable(self, run: Run) -> str:  # noqa: ARG002
         return ""
 
@@ -950,11 +917,6 @@ def require_function(subscriber: Subscriber) -> str:
             f"{subscriber.name} names no function in its SSM parameter: use --through queue."
         )
     return subscriber.function_name
-
-
-def _reason_row(counted: Mapping[str, Any]) -> str:
-    state = "" if counted["state"] == "waiting" else f" ({counted['state']})"
-    return f"{counted['reason']}{state}"
 
 
 def _type(queue: QueueFacts) -> str:
