@@ -54,14 +54,9 @@ def list_runs(
     rows.columns[0].no_wrap = True
     for report in reports:
         became = ", ".join(f"{count:,} {fate}" for fate, count in report["fates"].items())
-        subject = report["subject"]
-        command = report["command"].removeprefix("publisher ")
-        rows.add_row(
-            report["run_id"],
-            escape(f"{command} {subject.get('subscriber') or ''}".rstrip()),
-            report["status"],
-            escape(became),
-        )
+        subscriber = report["subject"].get("subscriber") or ""
+        what = f"{report['command'].removeprefix('publisher ')} {subscriber}".rstrip()
+        rows.add_row(report["run_id"], escape(what), report["status"], escape(became))
     OUT.print(rows)
 
 
