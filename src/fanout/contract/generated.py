@@ -88,11 +88,21 @@ class Row(NamedTuple):
 
 def fields_of(schema: Mapping[str, Any]) -> list[Field]:
     """The declared fields of a schema, in its order."""
-    required = schema.get("required", ())
-    return [
-        _field(name, rules, required=name in required)
-        for name, rules in schema["properties"].items()
-    ]
+    fields = []
+    for name, rules in schema["properties"].items():
+        values = rules.get("enum", [rules["const"]] if "const" in rules else [])
+        types = rules.get("type", [])
+        types = [types] if isinstance(types, str) else list(types)
+        field = Field(
+            name=name,
+            required=name in schema.get("required", ()),
+            nullable=None in values or "null" in types,
+            values=tuple(str(value) for value in values if value is not None),
+            rule="" if values else _rule(rules, [name for name in types if name != "null"]),
+            description=rules.get("description", ""),
+        )
+        fields.append(field)
+    return fields
 
 
 def side_by_side(event: EventContract) -> list[Row]:
@@ -129,20 +139,6 @@ def _changes(before: Field | None, after: Field | None, major: int) -> list[str]
     if before.rule != after.rule:
         changes.append(f"v{major}: {after.rule}")
     return changes
-
-
-def _field(name: str, rules: Mapping[str, Any], *, required: bool) -> Field:
-    values = rules.get("enum", [rules["const"]] if "const" in rules else [])
-    types = rules.get("type", [])
-    types = [types] if isinstance(types, str) else list(types)
-    return Field(
-        name=name,
-        required=required,
-        nullable=None in values or "null" in types,
-        values=tuple(str(value) for value in values if value is not None),
-        rule="" if values else _rule(rules, [name for name in types if name != "null"]),
-        description=rules.get("description", ""),
-    )
 
 
 def _rule(rules: Mapping[str, Any], types: list[str]) -> str:

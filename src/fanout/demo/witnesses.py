@@ -133,9 +133,11 @@ def poison(deployment: LocalDeployment) -> list[dict[str, Any]]:
         For each `what` was sent, its `message_id`, and the `reason`, `field` and `expected` for
         which it was parked; None where it is not in the DLQ in time.
     """
+    newest = installed_contract().event(EVENT_NAME).versions[-1]
+    unknown = newest.examples["created"] | {"type": f"{TYPE_PREFIX}{UNKNOWN_MAJOR}"}
     bodies = {
         '{"hello"  (no JSON)': '{"hello"',
-        f"a valid event of version {UNKNOWN_MAJOR}": json.dumps(_event_of_unknown_version()),
+        f"a valid event of version {UNKNOWN_MAJOR}": json.dumps(unknown),
     }
     sqs, url = deployment.client("sqs"), deployment.queue_url
     sent = {
@@ -159,11 +161,6 @@ def read_dlq(deployment: LocalDeployment) -> list[DeadMessage]:
     queue = SqsQueue(deployment.client("sqs"), deployment.dlq_url, what="the payments DLQ")
     with Sweep(queue, hold_seconds=HOLD_SECONDS_MIN) as sweep:
         return list(sweep.messages())
-
-
-def _event_of_unknown_version() -> dict[str, Any]:
-    newest = installed_contract().event(EVENT_NAME).versions[-1]
-    return newest.examples["created"] | {"type": f"{TYPE_PREFIX}{UNKNOWN_MAJOR}"}
 
 
 # The witnesses on a local deployment: two table streams, a queue on the topic, the failures

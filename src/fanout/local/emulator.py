@@ -57,12 +57,27 @@ def started(
     folder: StateFolder, *, port: int, region: str, iam: bool = False
 ) -> Iterator[subprocess.Popen[bytes]]:
     """MiniStack in a process group of its own, until the block ends; see also `await_ready`."""
+    temporary = folder.temporary
+    settings = {
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": HOST,  # the default is every interface
+        "MINISTACK_HOST": HOST,
+        "MINISTACK_REGION": region,
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
+        "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
+        "AUTH": "true" if iam else "false",
+        **dict.fromkeys(("IOT_MTLS_ENABLED", "SFTP_ENABLED", "PERSIST_STATE", "S3_PERSIST"), "0"),
+        "S3_DATA_DIR": str(temporary / "s3"),
+        "STATE_DIR": str(temporary / "state"),
+        # On the way out MiniStack removes every container that carries its label: not here.
+        "DOCKER_HOST": f"unix://{temporary}/no-docker.sock",
+        "LOG_LEVEL": "WARNING",
+    }
     with folder.emulator_log.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "fanout.local.ministack_main"],
-            env=clean_environment(folder.temporary)
-            | _settings(folder.temporary, port=port, region=region, iam=iam),
-            cwd=folder.temporary,
+            env=clean_environment(temporary) | settings,
+            cwd=temporary,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -102,27 +117,6 @@ def clean_environment(temporary: Path) -> dict[str, str]:
 
 
 # Private functions
-
-
-def _settings(temporary: Path, *, port: int, region: str, iam: bool) -> dict[str, str]:
-    return {
-        "GATEWAY_PORT": str(port),
-        "BIND_HOST": HOST,  # the default is every interface
-        "MINISTACK_HOST": HOST,
-        "MINISTACK_REGION": region,
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
-        "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
-        "AUTH": "true" if iam else "false",
-        "IOT_MTLS_ENABLED": "0",
-        "SFTP_ENABLED": "0",
-        "PERSIST_STATE": "0",
-        "S3_PERSIST": "0",
-        "S3_DATA_DIR": str(temporary / "s3"),
-        "STATE_DIR": str(temporary / "state"),
-        # On the way out MiniStack removes every container that carries its label: not here.
-        "DOCKER_HOST": f"unix://{temporary}/no-docker.sock",
-        "LOG_LEVEL": "WARNING",
-    }
 
 
 def _answers(port: int) -> bool:

@@ -259,7 +259,11 @@ class StreamPoller:
             wake_at = min(map(_Shard.wake_at, self._shards.values()), default=self._describe_at)
             pause_seconds = min(max(wake_at - time.time(), 0.001), _POLL_SECONDS_MAX)
             self._take_report(wait_seconds=pause_seconds)
-            self._retire_finished_shards()
+            for shard_id, shard in list(self._shards.items()):
+                if shard.reader.is_ended and shard.mapping.is_drained:  # its children may start
+                    del self._shards[shard_id]
+                    self._finished.add(shard_id)
+                    self._describe_at = 0.0
             self._refresh_status()
         deadline = time.monotonic() + _DRAIN_SECONDS
         while self._under_way and (left := deadline - time.monotonic()) > 0:
@@ -326,14 +330,6 @@ class StreamPoller:
         self._counts["records_discarded" if batch.discard_reason else "records_succeeded"] += done
         if shard.mapping.is_drained:
             shard.read_at = 0.0
-
-    def _retire_finished_shards(self) -> None:
-        """Where a closed shard is done, its children may start."""
-        for shard_id, shard in list(self._shards.items()):
-            if shard.reader.is_ended and shard.mapping.is_drained:
-                del self._shards[shard_id]
-                self._finished.add(shard_id)
-                self._describe_at = 0.0
 
     def _refresh_status(self) -> None:
         shards = self._shards.values()
