@@ -393,35 +393,28 @@ def _eventbridge_fields(
         previous = None if before == NO_STATUS else before
         fields[f"detail.data.{names['status']}"] = _fixed(status)
         fields[f"detail.data.{names['previous_status']}"] = _fixed(previous)
-    if "change" in version.schema["properties"]:
-        fields["detail.data.change"] = Domain(values=_changes(before, status))
+    if "change" in version.schema["properties"]:  # as the publisher writes how it came about
+        changes: tuple[str, ...] = ("changed",)
+        if status == "REMOVED":
+            changes = ("removed",)
+        elif before == NO_STATUS:
+            changes = ("created", "changed", "snapshot")
+        fields["detail.data.change"] = Domain(values=changes)
     return fields
 
 
 def _properties(schema: Mapping[str, Any], path: str) -> dict[str, Domain]:
-    required = schema.get("required", ())
-    return {
-        f"{path}.{name}": _domain(rules, optional=name not in required)
-        for name, rules in schema["properties"].items()
-    }
-
-
-def _domain(rules: Mapping[str, Any], *, optional: bool) -> Domain:
-    types = rules.get("type", "string")
-    values = (rules["const"],) if "const" in rules else rules.get("enum")
-    return Domain(
-        values=None if values is None else tuple(values),
-        types=frozenset([types] if isinstance(types, str) else types),
-        pattern=rules.get("pattern"),
-        optional=optional,
-    )
-
-
-def _changes(before: str, status: str) -> tuple[str, ...]:
-    """How a transition can come about, as the publisher writes it."""
-    if status == "REMOVED":
-        return ("removed",)
-    return ("created", "changed", "snapshot") if before == NO_STATUS else ("changed",)
+    domains = {}
+    for name, rules in schema["properties"].items():
+        types = rules.get("type", "string")
+        values = (rules["const"],) if "const" in rules else rules.get("enum")
+        domains[f"{path}.{name}"] = Domain(
+            values=None if values is None else tuple(values),
+            types=frozenset([types] if isinstance(types, str) else types),
+            pattern=rules.get("pattern"),
+            optional=name not in schema.get("required", ()),
+        )
+    return domains
 
 
 def _fixed(value: str | None) -> Domain:
