@@ -14,7 +14,7 @@ from fanout.console import ERR, OUT, Json, option, print_facts, print_json, prog
 from fanout.errors import ExitCode, Found, WrongUse
 from fanout.runs.options import Execute, seconds_of
 from fanout.subscribers import creation, pausing
-from fanout.subscribers.creation import Choices, Plan, RuleKind
+from fanout.subscribers.creation import Choices, RuleKind
 from fanout.subscribers.listing import Coverage, view_all
 from fanout.subscribers.removal import Removal, drain, read_removal, require_consumer, unsubscribe
 from fanout.text import moment
@@ -116,22 +116,18 @@ def new(
     if external:
         copies = creation.write_handout(root, plan, handout or root / "dist" / f"contract-{name}")
     creation.write(root, plan)
-    document = _new_document(plan, copies)
+    document = {
+        "name": name,
+        "written": sorted(plan.new),
+        "changed": sorted(plan.changed),
+        "handout": [str(path) for path in copies],
+        "filter": choices.filter(plan.event),
+        "next": _next_steps(choices),
+    }
     if as_json:
         print_json(document)
     else:
         _show_new(document, seeded=choices.reads_newest)
-
-
-def _new_document(plan: Plan, copies: list[Path]) -> dict[str, Any]:
-    return {
-        "name": plan.choices.name,
-        "written": sorted(plan.new),
-        "changed": sorted(plan.changed),
-        "handout": [str(path) for path in copies],
-        "filter": plan.choices.filter(plan.event),
-        "next": _next_steps(plan.choices),
-    }
 
 
 def _show_new(document: dict[str, Any], *, seeded: bool) -> None:
