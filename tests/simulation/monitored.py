@@ -59,6 +59,8 @@ _AGED_RECEIVES = 3
 _HICCUPS = ("throttle", "error", "timeout", "lost", "entry_fails", "crash_before", "not_invoked")
 _REGISTRY = load(EVENT_NAME)
 _EMF = "_aws"
+_WRONG: dict[str, int] = {}
+"""How many things are wrong, by what is deployed."""
 
 
 class Unlogged:
@@ -338,11 +340,14 @@ class Monitored(World):
                 for one in self.topic.subscriptions
             ],
         )
-        found = [
-            *check_publisher(publisher, now=NOW),
-            *check_subscriber(payments, installed_contract(), now=NOW),
-        ]
-        return self.changed_by_hand + sum(one.severity is Severity.WRONG for one in found)
+        deployed = repr((publisher, payments))
+        if deployed not in _WRONG:
+            found = [
+                *check_publisher(publisher, now=NOW),
+                *check_subscriber(payments, installed_contract(), now=NOW),
+            ]
+            _WRONG[deployed] = sum(one.severity is Severity.WRONG for one in found)
+        return self.changed_by_hand + _WRONG[deployed]
 
     # Private functions
 
