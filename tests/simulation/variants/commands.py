@@ -211,7 +211,7 @@ VARIANTS = (
         NOTHING_LOST,
         _DEAD,
         seeds_max=1000,
-        shown_by=192,
+        shown_by=254,
         command_parts={
             (replay, "is_moved"): lambda item: item.step == steps.SEND or _is_moved(item)
         },
