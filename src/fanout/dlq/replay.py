@@ -514,7 +514,7 @@ class Stages:
         """Through the queue: see what came back before sending many times as many."""
         if not self._watches:
             return
-        stage = handled = 0
+        stage, handled = 0, self._score.handled  # by the canary
         in_queue = self._sent()
         while self._score.handled - handled == stage and not self._work.stop():
             if self._score.is_over(self._options["failure_rate_max"]):

@@ -179,12 +179,12 @@ class HandledSlowly(FakeQueue):
         return replace(super().facts(), depth=depth)
 
 
-def watched(bench, monkeypatch, *, seconds, keep_lock=lambda: None):
+def watched(bench, monkeypatch, *, seconds, canary=0, keep_lock=lambda: None):
     """Replay everything through the queue, watched; the id of the run."""
     clock, run_id = bench.clock, bench.plan()
     monkeypatch.setattr(replay_module, "time", SimpleNamespace(monotonic=clock))
     with bench.store.open(run_id) as run:
-        run.options |= {"through": QUEUE, "watch_seconds": seconds, "canary": 0}
+        run.options |= {"through": QUEUE, "watch_seconds": seconds, "canary": canary}
         run.start(WHO)
         replay = bench.replay(run)
         stopping = SimpleNamespace(asked=lambda: False, wait=clock.sleep)
@@ -202,12 +202,12 @@ def test_the_lock_is_kept_while_a_long_watch_lasts(bench, monkeypatch):
     assert max(later - earlier for earlier, later in pairwise(kept)) < EXTEND_SECONDS
 
 
-@pytest.mark.parametrize("seconds", [1, 20])
-def test_no_more_is_sent_than_may_wait_for_the_consumer(bench, monkeypatch, seconds):
+@pytest.mark.parametrize(("seconds", "canary"), [(1, 0), (20, 0), (1, 3)])
+def test_no_more_is_sent_than_may_wait_for_the_consumer(bench, monkeypatch, seconds, canary):
     monkeypatch.setattr(replay_module, "_STAGE_MAX", 50)
     bench.fill(*(dead(n) for n in range(1, 121)))
     bench.queue = HandledSlowly(clock=bench.clock, seconds=seconds)
-    run_id = watched(bench, monkeypatch, seconds=10.0)
+    run_id = watched(bench, monkeypatch, seconds=10.0, canary=canary)
     assert bench.fates(run_id) == {"SENT": 120}
     assert 40 < bench.queue.most_waiting <= 50
 
