@@ -98,7 +98,7 @@ class Change:
     Attributes:
         steps: Where in the document: names of fields, and ITEM for what an array holds.
         rule: The keyword that changed; `subscribers` for what the registry promises.
-        values: Constants that the reader's side refuses, where the rule names some.
+        values: What the reader's side refuses, where the rule lists some: constants, types.
     """
 
     direction: Direction
@@ -340,7 +340,7 @@ def _refusals(direction: Direction, writer: Rules, reader: Rules, steps: Steps) 
     for keyword in ("enum", "type", *_UNIONS):
         values = _unlisted(keyword, writer, reader)
         if values is not None and not (keyword == "type" and are_constants):  # they say more
-            says = f"{documents} may hold {_named(values)}, which {readers} refuse"
+            says = f"{documents} may hold {_named(keyword, values)}, which {readers} refuse"
             rule = "const" if keyword == "enum" and "const" in reader else keyword
             yield Change(direction, steps, rule, says, values)
     for keyword in sorted(reader.keys() - _COMPARED_APART):
@@ -453,9 +453,11 @@ def _both(steps: Steps, rule: str, says: str) -> Iterator[Change]:
     return (Change(direction, steps, rule, says) for direction in Direction)
 
 
-def _named(values: Iterable[Any]) -> str:
+def _named(keyword: str, values: Sequence[Any]) -> str:
+    if keyword == "type":
+        return f"a value of type {' or '.join(values)}"
     listed = ", ".join("null" if value is None else repr(value) for value in values)
-    return listed[:200] or "every value"
+    return listed[:200] if keyword == "enum" and values else "other values"
 
 
 # Examples

@@ -92,6 +92,21 @@ def test_of_two_lists_of_constants_the_types_say_nothing_more():
     assert [it["rule"] for it in one["findings"]] == ["enum"]
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "refused"),
+    [
+        ({"enum": ["x"]}, {"enum": ["x", None]}, "null"),
+        ({"enum": ["x"]}, TEXT, "other values"),
+        (TEXT, {"type": ["string", "null"]}, "a value of type null"),
+        ({"anyOf": [TEXT]}, {"anyOf": [TEXT, {"type": "null"}]}, "other values"),
+    ],
+)
+def test_a_finding_says_which_values_are_refused(old, new, refused):
+    one = checked(published(changed(reason=old)), published(changed(reason=new)))
+    says = [it["says"] for it in one["findings"]]
+    assert f"new documents may hold {refused}, which old readers refuse" in says
+
+
 @pytest.mark.parametrize("default", [{"additionalProperties": True}, {"uniqueItems": False}])
 def test_a_default_that_is_written_out_or_left_out_is_no_change(default):
     plain, written = published(), published({**BODY, **default})
