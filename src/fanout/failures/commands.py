@@ -52,14 +52,19 @@ class Group:
 
     def to_document(self) -> dict[str, Any]:
         """One JSON object; `keys` names a few of the objects."""
-        names = ("kind", "reason", "field", "objects", "records", "without_records", "keys")
-        would = {f"would_{name}": self.would[name] for name in ("publish", "ignore", "refuse")}
-        lived = {
+        return {
+            "kind": self.kind,
+            "reason": self.reason,
+            "field": self.field,
+            "objects": self.objects,
+            "records": self.records,
             "customers": len(self.customers),
+            **{f"would_{name}": self.would[name] for name in ("publish", "ignore", "refuse")},
+            "without_records": self.without_records,
             "first_at": self.first_at,
             "last_at": self.last_at,
+            "keys": self.keys,
         }
-        return {name: getattr(self, name) for name in names} | would | lived
 
     def add(self, failure: Failure, rules: TableRules) -> None:
         """Count one more object."""
