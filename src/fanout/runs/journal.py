@@ -154,10 +154,12 @@ class Journal:
                 f"Another process on this machine is at work on {path}: let it end, then repeat "
                 "the command."
             ) from None
-        whole = [len(line) for line in self._file if line.endswith(b"\n")]
-        self._file.truncate(sum(whole))  # without a torn last line
-        self._file.seek(0, os.SEEK_END)
-        self._count = len(whole)
+        self._count = size = 0
+        for line in self._file:
+            if line.endswith(b"\n"):  # all but a torn last one
+                self._count, size = self._count + 1, size + len(line)
+        self._file.truncate(size)
+        self._file.seek(size)
 
     @classmethod
     def create(cls, path: Path, header: Entry, *, clock: Clock = clock) -> Self:
@@ -190,7 +192,10 @@ class Journal:
 
 
 def read(path: Path) -> Iterator[Record]:
-    """The lines of a journal, one by one, but for a torn last one. Raises: WrongUse: it is none."""
+    """The lines of a journal, in the memory of one; a torn last line is left out.
+
+    Raises: WrongUse: the file is no journal, or was written by a newer version of this tool.
+    """
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
