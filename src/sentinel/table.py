@@ -122,7 +122,7 @@ class ConsistentTable:
         return answer
 
     def get(self, ids: Sequence[str]) -> tuple[list[Item], Answer]:
-        """The items of at most 100 keys, and the last answer. Raises: Refused: some stay unread."""
+        """Items of at most 100 distinct keys, and the last answer. Raises: Refused: some unread."""
         name = self.facts.name
         items: list[Item] = []
         if not ids:  # nothing to find; an answer tells the time all the same

@@ -117,8 +117,7 @@ class Lock:
     def _check(self) -> None:
         """Raises: Refused where somebody else holds a higher generation."""
         holder = self._newest()
-        is_other = holder is not None and holder.token != self._token
-        if holder is not None and is_other and holder.generation >= self._generation:
+        if holder and holder.token != self._token and holder.generation >= self._generation:
             raise self._refusal(holder)
 
     def _put(self, *, overwrite: bool) -> None:

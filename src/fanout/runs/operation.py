@@ -230,7 +230,7 @@ def perform(
 
     Raises: CommandError, ClientError, BotoCoreError: the journal says so; a resume goes on.
     """
-    steps = operation.steps(run)
+    steps, name = operation.steps(run), operation.lock
 
     def say(sentence: str) -> None:
         run.record(note(sentence))
@@ -240,7 +240,7 @@ def perform(
         progress() as bar,
         Stopping() as stopping,
         Lock(target=target, name=name, operator=operator, run_id=run.run_id, report=say)
-        if (name := operation.lock)
+        if name
         else nullcontext() as lock,
     ):
         doing = operation.command.rpartition(" ")[2]
