@@ -7,9 +7,12 @@ from types import SimpleNamespace
 import boto3
 import pytest
 from botocore.stub import ANY, Stubber
+from typer.testing import CliRunner
 
-from fanout.archive.archives import EventBridgeArchive, SnsArchive
+from fanout.archive import commands
+from fanout.archive.archives import EventBridgeArchive, Progress, SnsArchive
 from fanout.archive.commands import window
+from fanout.cli import app
 from fanout.errors import Refused, WrongUse
 from sentinel.discovery import Bus
 
@@ -197,3 +200,14 @@ def test_sns_is_not_said_to_cancel():
 def test_a_window_that_is_empty_or_not_over_is_wrong_use(begins, ends):
     with pytest.raises(WrongUse):
         window(begins, ends)
+
+
+@pytest.mark.parametrize(
+    ("state", "code"), [("COMPLETED", 0), ("Completed", 0), ("CANCELLED", 1), ("Failed", 1)]
+)
+def test_who_follows_a_replay_that_did_not_complete_gets_exit_code_1(state, code, monkeypatch):
+    archive = SimpleNamespace(progress=lambda _name: Progress(state=state))
+    monkeypatch.setattr(commands, "_archive", lambda *_: archive)
+    ended = CliRunner().invoke(app, ["archive", "replay", "fraud", "--follow", "mine"])
+    assert isinstance(ended.exception, SystemExit | None)
+    assert ended.exit_code == code
