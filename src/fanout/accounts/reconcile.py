@@ -1,14 +1,17 @@
 """`fanout reconcile`: compare, explain, and with `--repair --execute` repair."""
 
+import pkgutil
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
+from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
@@ -18,22 +21,34 @@ from rich.markup import escape
 from customer_events.event import NEWEST_MAJOR, CustomerStatusChanged, Status
 from customer_events.instants import from_wire, to_wire
 from customer_events.metrics import DRIFTED_ROWS, NAMESPACE
-from fanout.accounts.adapters import find_adapter, find_rule
 from fanout.accounts.backfill import READ_UNITS_DEFAULT, OldRate, ReadUnits, read_units_limit
-from fanout.accounts.causes import Failure, dead_letters, explain, stored_failures
 from fanout.accounts.snapshots import QueueOperation, require_version, snapshot_event
 from fanout.aws import AwsTarget
 from fanout.console import ERR, OUT, Json, option, print_json, table, warn, working
+from fanout.dlq.diagnosis import diagnose
 from fanout.errors import ExitCode, Found, WrongUse
+from fanout.failures.records import Kind, customer_of
+from fanout.failures.store import ObjectStore
 from fanout.runs.journal import done, ended, intent
 from fanout.runs.ledger import State
 from fanout.runs.operation import Ending, Nothing, Plan, Selecting, Words, Work, perform
 from fanout.runs.options import Reveal, RunsDir, run_store
 from fanout.runs.pace import Stopping
 from fanout.runs.store import Run, find_operator
+from fanout.sqs.queue import SqsQueue
+from fanout.sqs.scan import Sweep
 from fanout.sqs.subscription import of_subscriber
 from fanout.text import mask_customer, span
-from sentinel.compare import Expectation, StoredRow, own_attributes
+from publisher.stream_records import StreamRecord
+from sentinel.compare import (
+    Drift,
+    Expectation,
+    Rule,
+    StoredRow,
+    SubscriberRows,
+    guarded_table_rows,
+    own_attributes,
+)
 from sentinel.contract.followed import followed_statuses
 from sentinel.discovery import find_publisher, find_subscriber
 from sentinel.drift import Comparison, DifferenceStore, Sides, chunks, recheck
@@ -49,6 +64,101 @@ VERIFY_MIN_SECONDS = 10.0
 EXAMPLES_MAX = 100  # how many customers are named in a document; a table names the first 20 of them
 ROWS_MAX = 20
 _POLL_SECONDS = 0.5
+
+# What a subscriber brings to the comparison: its business rule, and the adapter of its table
+
+RowsFactory = Callable[[Any, str, Sequence[str]], SubscriberRows]
+"""Makes an adapter of a boto3 DynamoDB client, the table's name and the rule's attributes."""
+
+KNOWN = {"payments": "payments_consumer.standing:attributes"}
+"""Where the rule of a subscriber is that is built here."""
+
+
+def find_rule(subscriber: str, named: str | None) -> Rule | None:
+    """The rule that `named` names as MODULE:FUNCTION, or else the one that is known, if any.
+
+    Known are those above, and those that `fanout subscribers new` has written. A rule is a function
+    of its event alone. It is asked with what the row and Accounts keep; what it makes of anything
+    else can't be checked, and is reported so.
+
+    Raises: WrongUse: there is no such function.
+    """
+    path = named or KNOWN.get(subscriber)
+    if path is None:
+        package = f"{subscriber.replace('-', '_')}_consumer"
+        if find_spec(package) and find_spec(f"{package}.rule"):
+            path = f"{package}.rule:attributes"
+    rule: Rule | None = None if path in {None, "none"} else _function("--rule", path)
+    return rule
+
+
+def find_adapter(named: str | None) -> RowsFactory:
+    """The factory that is named; else that of the kit's tables. Raises: WrongUse: there is none."""
+    factory: RowsFactory = _function("--adapter", named) if named else guarded_table_rows
+    return factory
+
+
+def _function(option: str, path: str) -> Any:
+    try:
+        function = pkgutil.resolve_name(path)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise WrongUse(
+            f"{option} {path!r}: expected MODULE:FUNCTION, such as {KNOWN['payments']} ({error})."
+        ) from None
+    if not callable(function):
+        raise WrongUse(f"{option} {path!r} names no function.")
+    return function
+
+
+# Why a change did not arrive: what the failure store and the DLQ hold explains a difference
+
+MESSAGES_MAX = 100_000
+OBJECTS_MAX = 10_000  # how many objects of each kind are read at most, the earliest keys first
+_BY = {Kind.PARKED: "parked by the publisher", Kind.BATCH: "given up by the stream mapping"}
+_NOT_THE_BUS = frozenset({Drift.CHANGED_BY_HAND, Drift.AHEAD})
+"""Kinds that no undelivered event explains."""
+
+
+class Failure(NamedTuple):
+    """A change of a customer that did not arrive, and why; `since`: when it occurred."""
+
+    customer_id: str
+    cause: str
+    since: str | None
+
+
+def explain(differences: DifferenceStore, failures: Iterable[Failure]) -> None:
+    """Note the cause of each difference that a failure explains; the newest failure counts."""
+    for failure in failures:
+        known = differences.get(failure.customer_id)
+        if known is None or known.drift in _NOT_THE_BUS:
+            continue
+        if not (known.cause and known.since and failure.since and failure.since < known.since):
+            since = known.since or failure.since
+            differences.put(replace(known, cause=failure.cause, since=since))
+
+
+def stored_failures(s3: Any, bucket: str, id_attribute: str) -> Iterator[Failure]:
+    """Every change in the publisher's failure store."""
+    for failure in ObjectStore(s3, bucket).failures(most=OBJECTS_MAX):
+        cause = f"{_BY[failure.kind]}: {failure.reason}"
+        for record in failure.records or ():
+            customer_id = customer_of(record, id_attribute)
+            if customer_id is not None:
+                at = StreamRecord(record).created_at
+                yield Failure(customer_id, cause, to_wire(at) if at else None)
+
+
+def dead_letters(queue: SqsQueue, stopping: Stopping) -> Iterator[Failure]:
+    """Every message in the DLQ. They are hidden from others for some seconds, and kept."""
+    with Sweep(queue, stop=stopping.asked) as sweep:
+        for message in islice(sweep.messages(), MESSAGES_MAX):
+            seen = diagnose(message)
+            if seen.customer_id is not None:
+                cause = f"in the DLQ: {seen.cause.code} ({seen.cause.origin})"
+                since = to_wire(seen.event.occurred_at) if seen.event else None
+                yield Failure(seen.customer_id, cause, since)
+
 
 # What repairs a row: an event through the subscriber's own queue and guard, under rule 4
 

@@ -5,7 +5,7 @@ from contextlib import closing
 import pytest
 
 from customer_events.instants import to_wire
-from fanout.accounts.causes import Failure, explain, stored_failures
+from fanout.accounts.reconcile import Failure, explain, stored_failures
 from sentinel.drift import DifferenceStore
 from unit.fanout.backfill_samples import NOON, at, snapshot
 from unit.fanout.reconcile_fakes import EXPECTATION, stored

@@ -1,6 +1,6 @@
 import pytest
 
-from fanout.accounts.adapters import find_adapter, find_rule
+from fanout.accounts.reconcile import find_adapter, find_rule
 from fanout.errors import WrongUse
 from payments_consumer.standing import attributes
 from sentinel.compare import guarded_table_rows
