@@ -382,5 +382,5 @@ class GuardedTableRows:
 
 
 def guarded_table_rows(client: Any, table: str, own: Sequence[str]) -> GuardedTableRows:
-    """The adapter of a table that the kit writes. Raises: WrongUse: none, or another key."""
+    """A table that the kit writes. Raises: WrongUse: none, or its key is not `customer_id`."""
     return GuardedTableRows(client, describe(client, table, "customer_id"), own)

@@ -99,7 +99,10 @@ class Sides:
     def read(
         self, customer_ids: Sequence[str]
     ) -> tuple[dict[str, StoredRow], dict[str, Snapshot | Unreadable], datetime]:
-        """At most 100 customers: the rows first, then Accounts, with an instant before that."""
+        """At most 100 customers, and an instant at or before the reads of Accounts.
+
+        The rows are read first, so that Accounts is at least as new.
+        """
         rows = self.rows.lookup(customer_ids)
         accounts, read_at = self.accounts.lookup(customer_ids)
         return rows, accounts, read_at

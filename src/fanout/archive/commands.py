@@ -76,7 +76,7 @@ def replay(
 
 
 def window(begins: str | None, ends: str | None) -> tuple[datetime, datetime]:
-    """When the events were published. Raises: WrongUse: it ends too early, or is not over."""
+    """When the events were published. Raises: WrongUse: it ends before it begins, or after now."""
     now = datetime.now(UTC)
     if begins is None:
         raise WrongUse("--from is missing: an age, such as 12h, or an instant.")

@@ -160,7 +160,10 @@ class Deployment:
             )
 
     def records_of(self, failure: Failure, *, from_stream: bool = False) -> Sequence[Record]:
-        """An object's records, `from_stream` too. Raises: Refused: why there are none."""
+        """An object's records, with `from_stream` also where it holds only their range.
+
+        Raises: Refused: there are none; says why.
+        """
         if failure.records is not None:
             return failure.records
         if failure.stream_range is None:

@@ -72,8 +72,8 @@ class DepthBound:
     What SQS counts is approximate and some seconds old, so the bound holds about, and not to the
     message: what was sent since the last look is added, and so is what is just being sent.
 
-    `look` says how many messages wait in the queue: behind those in flight nothing waits. So many
-    as `depth_max` may (None: any number, and nobody looks); a page adds at most `page_size`.
+    `look` says how many messages wait in the queue: behind those in flight nothing waits. At
+    most `depth_max` may (None: any number, and nobody looks); a page adds at most `page_size`.
     `holding` is called with how many wait, the first time that a page has to.
     """
 

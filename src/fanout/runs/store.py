@@ -201,7 +201,10 @@ class RunStore:
         return Run(Journal(self.find(name).path, clock=self._clock))
 
     def find(self, name: str, *, of: str = "") -> StoredRun:
-        """By its id, a part of it, or `last`, `of` a group. Raises: WrongUse: none, or several."""
+        """A run by its id, an unambiguous part of it, or `last`; `of` a command or a group.
+
+        Raises: WrongUse: no run, or more than one, is called so.
+        """
         runs = [run for run in self.runs() if run.header is not None and run.is_of(of)]
         if name == LAST and runs:
             return runs[-1]

@@ -84,7 +84,10 @@ class DeadMessage:
 
     @property
     def first_delivery(self) -> FirstDelivery:
-        """As an earlier parking or replay noted it, if well formed; else this message's own."""
+        """As an earlier parking or replay noted it; else this message's own.
+
+        Anyone may write an attribute, so only an instant and an id of SQS's form are believed.
+        """
         for mark in (REPLAYED, PARKED):
             note = json_object(self.text_attribute(mark))
             message_id, received_at = note.get("original_message_id"), note.get("first_received_at")
