@@ -1,32 +1,23 @@
 """`fanout schema`: the contract's tools."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
 import typer
 
+from customer_events.event import EVENT_NAME
 from fanout.console import OUT, Json, option, print_json, working
 from fanout.errors import ExitCode, Found, WrongUse
 from sentinel.contract import filter_lint
 from sentinel.contract.filters import Transport, render
 from sentinel.contract.folder import DEFAULT_FOLDER, read_contract, read_json
 
-STATUS_EVENT = "CustomerStatusChanged"
-
 Schemas = Annotated[Path, option("The folder of the contract.", "--schemas")]
 LatestState = Annotated[
     bool, option("The subscriber keeps each customer's latest status.", "--latest-state")
 ]
-
-
-class Generated(StrEnum):
-    """A file that follows from the schemas."""
-
-    REGISTRY = "registry"
-    ASYNCAPI = "asyncapi"
-    DOCS = "docs"
-
+Generated = Literal["registry", "asyncapi", "docs"]
+"""A file that follows from the schemas."""
 
 schema_app = typer.Typer(no_args_is_help=True)
 
@@ -95,9 +86,9 @@ def generate(
     if output is not None and name is None:
         raise WrongUse("--output is for one file: name registry, asyncapi or docs.")
     contract = read_contract(schemas)
-    for each in [name] if name else Generated:
+    for each in [name] if name else get_args(Generated):
         OUT.print(produce(GENERATED[each], contract, output, check=check), markup=False)
-        if each is Generated.REGISTRY and output is None:
+        if each == "registry" and output is None:
             envelope = schemas / ENVELOPE.path.name
             OUT.print(produce(ENVELOPE, contract, envelope, check=check), markup=False)
 
@@ -148,7 +139,7 @@ def render_filter(
     ] = None,
     latest_state: LatestState = False,
     transport: Annotated[Transport, option("The filter's language.")] = Transport.SNS,
-    event: Annotated[str, option("The event type to filter.")] = STATUS_EVENT,
+    event: Annotated[str, option("The event type to filter.")] = EVENT_NAME,
     schemas: Schemas = DEFAULT_FOLDER,
 ) -> None:
     """Print the filter for a subscription, as JSON."""

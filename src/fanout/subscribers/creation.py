@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from customer_events.event import NEWEST_MAJOR
+from customer_events.event import EVENT_NAME, NEWEST_MAJOR
 from fanout.contract.generated import GENERATED
 from fanout.errors import WrongUse
 from fanout.text import templates
@@ -106,7 +106,6 @@ class Choices:
 
 # The files of the project that have to know a new subscriber: its registry and import rules
 
-EVENT = "CustomerStatusChanged"
 PYPROJECT = "pyproject.toml"
 REGISTRY = "schemas/customer_status_changed/registry.yaml"
 _SCHEMAS = "schemas"
@@ -247,7 +246,7 @@ def make_plan(root: Path, choices: Choices) -> Plan:
         WrongUse: the name is taken, a file is in the way or holds changes that are not committed,
             or the filter names what the contract has not.
     """
-    event = read_contract(root / _SCHEMAS).event(EVENT)
+    event = read_contract(root / _SCHEMAS).event(EVENT_NAME)
     registry = with_subscriber(_text(root, REGISTRY), choices, event)
     new, changed = infrastructure_files(choices, event), {REGISTRY: registry}
     if not choices.external:
@@ -301,7 +300,7 @@ def _derived(root: Path, registry: str, choices: Choices) -> Files:
         shutil.copytree(root / _SCHEMAS, folder)
         (Path(name) / REGISTRY).write_text(registry, encoding="utf-8")
         contract = read_contract(folder)
-    if contract.event(EVENT).registry["subscribers"][-1]["name"] != choices.name:
+    if contract.event(EVENT_NAME).registry["subscribers"][-1]["name"] != choices.name:
         raise WrongUse(f"{REGISTRY} does not end with its subscribers: nothing was written.")
     return {file.path.as_posix(): file.render(contract) for file in GENERATED.values()}
 
