@@ -72,6 +72,7 @@ OPERATIONS: Final = {
 
 RENAMED: Final = {
     ("subscribe",): ("subscribers",),
+    ("dlq", "waiting"): ("dlq", "blocked", "--check"),
     **{
         (*group, old): ("runs", new, "--of", of)
         for group, of in ((("dlq",), "dlq"), (("publisher", "failures"), "failures"))
@@ -84,6 +85,9 @@ RENAMED: Final = {
     ("schema", "docs"): ("schema", "generate", "docs"),
 }
 """Old names, which work until the next release, with a notice."""
+
+RENAMED_OPTIONS: Final = {"--release": "--unblock", "--reason": "--because"}
+"""Old names of options of `dlq waiting`, likewise."""
 
 GLOBAL_OPTIONS: Final = ("--prefix", "--profile", "--region", "--endpoint-url")
 
@@ -213,7 +217,13 @@ def _renamed(words: list[str]) -> list[str]:
     """The words of a command by its present name; says so where that is another."""
     for old, new in RENAMED.items():
         if tuple(words[: len(old)]) == old:
-            return _say_renamed(words, [*new, *words[len(old) :]])
+            rest = words[len(old) :]
+            if "waiting" in old:
+                parts = [word.partition("=") for word in rest]
+                rest = [
+                    RENAMED_OPTIONS.get(name, name) + sign + value for name, sign, value in parts
+                ]
+            return _say_renamed(words, [*new, *rest])
     if words[:2] == ["schema", "check"] and "--record" in words:
         kept = [word for word in words[2:] if word != "--record"]
         return _say_renamed(words, ["schema", "record", *kept])

@@ -134,5 +134,5 @@ def test_a_subscriber_that_does_not_park_by_customer_has_nobody_blocked(subscrib
 def test_the_old_name_and_its_options_work_with_a_notice(notes, fanout):
     old = fanout("dlq", "waiting", "payments", "--release", LOST, "--reason", "lost", "--execute")
     assert old.code == 0
-    assert "`fanout dlq blocked` now" in old.err
+    assert "is now `fanout dlq blocked --check payments --unblock" in old.err
     assert notes.first("A").message_id == BEHIND

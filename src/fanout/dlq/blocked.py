@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from event_consumer.parked_groups import ParkedGroupsTable
 from fanout.aws import AwsTarget
-from fanout.console import OUT, Json, option, print_json, table, warn, working
+from fanout.console import OUT, Json, option, print_json, table, working
 from fanout.dlq import selection as options
 from fanout.dlq.replay import DlqOperation
 from fanout.dlq.steps import RELEASE, RELEASED
@@ -145,32 +145,6 @@ def blocked(
     operation.require_lost(unblock, hold_seconds)
     how = {"release": unblock, "because": because, "execute": execute}
     begin(target, operation, how, runs_dir=runs_dir, as_json=as_json)
-
-
-def waiting(
-    context: typer.Context,
-    subscriber: options.SubscriberName,
-    *,
-    release: Annotated[str | None, option("`--unblock` now.", metavar="ID")] = None,
-    reason: Annotated[str | None, option("`--because` now.")] = None,
-    execute: Execute = False,
-    hold: options.Hold = options.HOLD_DEFAULT,
-    runs_dir: RunsDir = None,
-    as_json: Json = False,
-) -> None:
-    """Renamed: `fanout dlq blocked`."""
-    warn("`fanout dlq waiting` is `fanout dlq blocked` now, and goes with the next release.")
-    blocked(
-        context,
-        subscriber,
-        unblock=release,
-        because=reason,
-        check=release is None,
-        execute=execute,
-        hold=hold,
-        runs_dir=runs_dir,
-        as_json=as_json,
-    )
 
 
 # Private functions

@@ -10,9 +10,9 @@ from rich.markup import escape
 
 from fanout.aws import AwsTarget
 from fanout.console import OUT, Json, option, print_json, progress, warn
-from fanout.dlq import blocked as blocked_command
 from fanout.dlq import overview as look_commands
 from fanout.dlq import selection as options
+from fanout.dlq.blocked import blocked
 from fanout.dlq.diagnosis import diagnose
 from fanout.dlq.edit import edit_by_hand, from_patch
 from fanout.dlq.files import checksum
@@ -286,5 +286,4 @@ dlq_app.command("edit")(edit)
 dlq_app.command("export")(export)
 dlq_app.command("import")(import_)
 dlq_app.command("discard")(discard)
-dlq_app.command("blocked")(blocked_command.blocked)
-dlq_app.command("waiting", hidden=True)(blocked_command.waiting)
+dlq_app.command("blocked")(blocked)
