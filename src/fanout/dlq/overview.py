@@ -208,22 +208,11 @@ class Group:
         }
 
 
-class Grouping:
-    """Collects messages into groups."""
-
-    def __init__(self) -> None:
-        self._groups: dict[str, Group] = {}
-
-    def add(self, message: DeadMessage, diagnosis: Diagnosis) -> None:
-        """Count one message."""
-        cause = diagnosis.cause
-        if cause.key not in self._groups and len(self._groups) >= GROUPS_MAX:
-            cause = REST
-        self._groups.setdefault(cause.key, Group(cause=cause)).add(message, diagnosis)
-
-    def groups(self) -> list[Group]:
-        """The groups, the largest first."""
-        return sorted(self._groups.values(), key=lambda group: (-group.count, group.cause.key))
+def count_in(groups: dict[str, Group], message: DeadMessage, diagnosis: Diagnosis) -> None:
+    """Count a message in the group of its cause; `groups` are by the key of that."""
+    is_known = diagnosis.cause.key in groups or len(groups) < GROUPS_MAX
+    cause = diagnosis.cause if is_known else REST
+    groups.setdefault(cause.key, Group(cause=cause)).add(message, diagnosis)
 
 
 def show(
@@ -255,16 +244,16 @@ def show(
         working("reading", facts.depth.total) as advance,
         Sweep(subscription.dlq, hold_seconds=options.hold_seconds(hold)) as sweep,
     ):
-        grouping, example = Grouping(), None
+        by_cause, example = dict[str, Group](), None
         for page in sweep.pages():
             advance(len(page))
             diagnosed = [(dead, diagnose(dead, subscription.reader)) for dead in page]
             for pair in diagnosed:
-                grouping.add(*pair)
+                count_in(by_cause, *pair)
             example = example or next((pair for pair in diagnosed if wanted.matches(*pair)), None)
             if sweep.seen >= scan_max or (message is not None and example is not None):
                 break
-    groups = grouping.groups()
+    groups = sorted(by_cause.values(), key=lambda each: (-each.count, each.cause.key))
     numbers = numbering.number(shown.cause for shown in groups)
     if group is None and message is None:
         remarks = what_was_not_seen(facts, sweep.seen)

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from fanout.dlq.diagnosis import NEVER_RAN, Origin, advice, diagnose
-from fanout.dlq.overview import GROUPS_MAX, Grouping
+from fanout.dlq.overview import GROUPS_MAX, count_in
 from fanout.dlq.selection import Numbering, Selection
 from fanout.errors import WrongUse
 from fanout.sqs.message import from_received, to_lambda_record
@@ -197,10 +197,10 @@ def test_a_message_whose_version_or_customer_is_unknown_is_of_none_that_is_asked
 
 
 def grouped(*messages):
-    grouping = Grouping()
+    groups = {}
     for message in messages:
-        grouping.add(message, diagnose(message))
-    return grouping.groups()
+        count_in(groups, message, diagnose(message))
+    return sorted(groups.values(), key=lambda group: -group.count)
 
 
 def test_groups_count_messages_and_customers_by_cause():
