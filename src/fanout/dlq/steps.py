@@ -8,10 +8,9 @@ is deleted only after its send, or its good outcome, was confirmed and that is o
 import hashlib
 import re
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, zip_longest
 from typing import Any, ClassVar
 
 from event_consumer.parked_groups import ParkedGroupsTable
@@ -127,15 +126,10 @@ def refusal(made: Sending, destination: QueueFacts) -> str:
 
 def in_waves(messages: Sequence[DeadMessage]) -> list[list[DeadMessage]]:
     """The first message of each group, then the second of each, and so on."""
-    waves: list[list[DeadMessage]] = []
-    turns: Counter[str] = Counter()
+    groups: dict[str | None, list[DeadMessage]] = {}
     for message in messages:
-        group = message.group_id or ""
-        if turns[group] == len(waves):
-            waves.append([])
-        waves[turns[group]].append(message)
-        turns[group] += 1
-    return waves
+        groups.setdefault(message.group_id, []).append(message)
+    return [list(filter(None, wave)) for wave in zip_longest(*groups.values())]
 
 
 # The subscriber's own function, asked to handle messages and to say what became of each
