@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from customer_events.event import EVENT_NAME, TYPE_PREFIX
 from customer_events.instants import from_wire
 from customer_events.sequence import Sequence
@@ -116,9 +114,7 @@ def _touch(dynamodb: Any, request: dict[str, Any], number: int) -> dict[str, Any
             ConditionExpression="attribute_exists(customer_id)",
             ExpressionAttributeValues={":number": {"N": str(number)}},
         )
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-            raise
+    except dynamodb.exceptions.ConditionalCheckFailedException:
         return {}
     return answer
 

@@ -76,9 +76,7 @@ class Lock:
             self._generation = last.generation + 1
         try:
             self._put(overwrite=False)
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") != "ParameterAlreadyExists":
-                raise
+        except self._ssm.exceptions.ParameterAlreadyExists:
             raise self._refusal(self._newest()) from None
         if last is not None:
             self._delete(last.generation)
