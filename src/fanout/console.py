@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.console import Console, ConsoleDimensions, ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -33,8 +33,8 @@ from rich.text import Text
 from customer_events.instants import to_wire
 
 PIPED_COLUMNS: Final = 200
-"""How wide a table may become in a pipe, where the 80 columns that Rich takes would fold its cells
-into pieces that no `grep` finds. `COLUMNS` says otherwise."""
+"""How wide a table or a paragraph may become in a pipe, where the 80 columns that Rich takes would
+fold it into pieces that no `grep` finds. `COLUMNS` says otherwise."""
 
 LINES_SECONDS: Final = 10.0
 """How often long work reports its progress where standard error is not a terminal."""
@@ -47,11 +47,11 @@ class _Output(Console):
     written.
     """
 
-    @property
-    def options(self) -> ConsoleOptions:
-        options = super().options
+    @property  # type: ignore[misc] # nobody sets it
+    def size(self) -> ConsoleDimensions:
+        size = super().size
         said = self.is_terminal or os.environ.get("COLUMNS")
-        return options if said else options.update(width=PIPED_COLUMNS)
+        return size if said else size._replace(width=PIPED_COLUMNS)
 
     def render_str(self, text: str, **how: Any) -> Text:
         return super().render_str(printable(text), **how)

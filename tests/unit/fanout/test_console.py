@@ -13,10 +13,8 @@ from rich.text import Text
 from fanout import console
 from fanout.console import OUT, print_json, table
 
-SHOW = (
-    "from fanout.console import OUT, table; found = table('T', 'Name');"
-    "found.add_row('a ' * 60 + 'z'); OUT.print(found)"
-)
+IMPORT = "from fanout.console import OUT, table"
+SHOW = f"{IMPORT}; found = table('T', 'Name');found.add_row('a ' * 60 + 'z'); OUT.print(found)"
 
 
 @pytest.mark.parametrize(
@@ -31,6 +29,19 @@ def test_a_table_in_a_pipe_keeps_its_cells_whole(environment, whole):
         check=True,
     )
     assert ("a " * 60 + "z" in done.stdout) is whole
+
+
+@pytest.mark.parametrize("environment", [{}, {"COLUMNS": "80"}], ids=["pipe", "COLUMNS"])
+def test_a_paragraph_in_a_pipe_keeps_every_word(environment):
+    words = [f"word{number}" for number in range(100)]
+    done = subprocess.run(
+        [sys.executable, "-c", f"{IMPORT}; OUT.print({' '.join(words)!r}, soft_wrap=False)"],
+        env={"PATH": "/usr/bin:/bin", **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == words
 
 
 HOSTILE = "a\x1b[2J\x1b]0;owned\x07b\x9bc\u202ed\u200be\u2066f\x7fg\rh\ue000"
