@@ -138,6 +138,8 @@ def test_what_is_typed_on_aws_are_the_same_settings(typed):
     pairs = [one.partition("=") for one in given[given.index("--parameter-overrides") + 1 :]]
     assert {name for name, _, _ in pairs} <= set(read_template()["Parameters"])
     settings = {name: value for name, _, value in pairs}
+    assert settings["Prefix"] == PREFIXES["SAM"]
+    assert settings["AlarmTopicArn"] == "arn:aws:sns:us-east-1:111122223333:on-call"
     assert settings["EntityFilter"] == "type=CUSTOMER"
     assert settings["TableStatusMap"] == "active=ACTIVE,frozen=SUSPENDED,closed=CLOSED"
 
