@@ -3,11 +3,13 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import RLock
 from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
+from moto.core.botocore_stubber import BotocoreStubber
 from moto.dynamodb.exceptions import MockValidationException
 from moto.dynamodb.models import DynamoDBBackend
 from moto.sqs.models import SQSBackend
@@ -22,10 +24,12 @@ def moto_account() -> Iterator[Callable[[str], Any]]:
     moto 5.2 fails on a guarded statement with an AssertionError; here it refuses all statements, as
     DynamoDB does with what it can't read, so that rows are written by UpdateItem. A long poll ends
     after a moment: moto looks through all hidden messages again and again for its whole second.
+    Calls come to it one at a time, since its queues are not made for threads.
     """
     with mock_aws(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(DynamoDBBackend, "batch_execute_statement", _refuse_statements)
         patch.setattr(SQSBackend, "receive_message", _receive_soon)
+        patch.setattr(BotocoreStubber, "process_request", _one_at_a_time)
         for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL"):
             patch.delenv(name, raising=False)
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -77,7 +81,14 @@ def drain(sqs: Any, url: str) -> list[dict[str, Any]]:
 # Private functions
 
 _receive = SQSBackend.receive_message
+_process = BotocoreStubber.process_request
+_LOCK = RLock()
 _POLL_SECONDS = 0.05
+
+
+def _one_at_a_time(stubber: BotocoreStubber, request: Any) -> Any:
+    with _LOCK:
+        return _process(stubber, request)
 
 
 def _receive_soon(backend: Any, queue: str, count: int, wait_seconds: int, *more: Any) -> Any:

@@ -12,8 +12,8 @@ import pytest
 # The longest first, by the time that each takes alone.
 LONGEST = (
     "tests/docs/test_beside_your_own_table.py",
+    "tests/infra/test_terraform_examples.py",
     "tests/infra/test_terraform_modules.py",
-    "tests/infra/test_alarms_of_other_transports.py",
     "tests/infra/test_sam_cli.py",
     "tests/docs/test_add_an_event_type.py",
     "tests/e2e/test_subscribe_howto.py",

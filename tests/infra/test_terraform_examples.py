@@ -44,10 +44,12 @@ def aws(tmp_path_factory):
         yield target
 
 
-@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "examples",
-    [["eventbridge_fanout"], ["pipes_fanout", "sns_fifo_fanout"]],
+    [
+        ["eventbridge_fanout"],
+        pytest.param(["pipes_fanout", "sns_fifo_fanout"], marks=pytest.mark.exhaustive),
+    ],
     ids=" ".join,
 )
 def test_the_examples_are_deployed_carry_a_change_and_leave_nothing(
