@@ -56,7 +56,7 @@ def test_a_patch_mends_a_group_and_the_new_messages_name_their_originals(
     dead = {one["id"] for one in _selected(fanout, tmp_path, "SchemaViolation")}
     arguments = ("--where-reason", "SchemaViolation", "--patch", patch_file(tmp_path), *AT_ONCE)
     planned = json.loads(fanout("dlq", "edit", "payments", *arguments, "--json").out)
-    assert (planned["selected"], planned["readable_now"]) == (12, 12)
+    assert (planned["selected"], planned["readable_now"], planned["unreadable"]) == (12, 12, {})
     assert depth(aws, subscriber.dlq) == (15, 0)
     done = fanout("runs", "resume", planned["run_id"], "--execute", "--json")
     assert json.loads(done.out)["fates"] == {"SENT": 12}

@@ -231,11 +231,13 @@ def facts_after(
     edit: Edit, reader: Reader, message: DeadMessage, diagnosis: Diagnosis
 ) -> dict[str, Any]:
     """What the journal says of a message that is to be edited: `readable` is of the new one."""
+    unreadable = ""
     try:
         edit.apply(message, reader)
     except Unsendable as refused:
-        return facts_of(message, diagnosis) | {"readable": False, "unreadable": str(refused)}
-    return facts_of(message, diagnosis) | {"readable": True}
+        unreadable = str(refused)
+    facts = {"readable": not unreadable, "unreadable": unreadable}
+    return facts_of(message, diagnosis) | facts
 
 
 def document_of(message: DeadMessage) -> str:

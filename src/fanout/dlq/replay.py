@@ -698,10 +698,8 @@ class DlqReplay(DlqOperation):
             counts[reason, tally.fate] += tally.count
         for code, tally in run.ledger.tallies_by("unreadable"):
             unreadable[code] += tally.count
-        readable = sum(
-            tally.count for value, tally in run.ledger.tallies_by("readable") if value == "1"
-        )
         del unreadable[""]
+        readable = run.ledger.count() - unreadable.total()
         by_reason = [(*named, count) for named, count in sorted(counts.items())]
         rows = [
             (f"{count:,}", reason if state == "waiting" else f"{reason} ({state})")
@@ -709,7 +707,7 @@ class DlqReplay(DlqOperation):
         ]
         what = self._what_of_unreadable(run)
         why = ", ".join(f"{code} {count:,}" for code, count in unreadable.items())
-        remark = f"{sum(unreadable.values()):,} of them {what} ({why})."
+        remark = f"{unreadable.total():,} of them {what} ({why})."
         return Plan(
             document={
                 "readable_now": readable,
@@ -720,7 +718,7 @@ class DlqReplay(DlqOperation):
                 ],
             },
             rows=(*rows, *self._plan_rows(run)),
-            remarks=(remark,) if what and run.ledger.count() > readable else (),
+            remarks=(remark,) if what and unreadable else (),
         )
 
     def steps(self, run: Run) -> Callable[[Work], Ending]:
