@@ -80,9 +80,7 @@ RENAMED: Final = {
     },
     ("publisher", "failures", "list"): ("failures", "list", "--check"),
     ("publisher", "failures"): ("failures",),
-    ("schema", "registry"): ("schema", "generate", "registry"),
-    ("schema", "asyncapi"): ("schema", "generate", "asyncapi"),
-    ("schema", "docs"): ("schema", "generate", "docs"),
+    **{("schema", name): ("schema", "generate", name) for name in ("registry", "asyncapi", "docs")},
 }
 """Old names, which work until the next release, with a notice."""
 

@@ -312,10 +312,9 @@ class Backfill(QueueOperation):
 
     def subject(self) -> dict[str, Any]:
         """See `Operation.subject`."""
-        followed = sorted(self.followed)
         return super().subject() | {
             "accounts_table": self.accounts.facts.name,
-            "followed": followed,
+            "followed": sorted(self.followed),
         }
 
     def select(self, run: Run, selecting: Selecting) -> Nothing:  # noqa: ARG002 (nothing is read)

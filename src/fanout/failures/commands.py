@@ -200,11 +200,7 @@ def _document(
     where = failure.stream_range
     hours = where and where.hours_left(datetime.now(UTC))
     return {
-        "key": failure.key,
-        "kind": failure.kind.value,
-        "reason": failure.reason,
-        "field": failure.field,
-        "expected": failure.expected,
+        **{name: getattr(failure, name) for name in ("key", "kind", "reason", "field", "expected")},
         "at": failure.at and to_wire(failure.at),
         "stream_arn": where and where.stream_arn,
         "shard_id": where and where.shard_id,

@@ -377,9 +377,8 @@ class Look:
         return str(variables.get("POWERTOOLS_SERVICE_NAME") or usual)
 
     def _lines(self, function: str, term: str) -> list[Mapping[str, Any]]:
-        nothing: list[Mapping[str, Any]] = []
         read = partial(self._telemetry.lines, function, term)
-        return self._ask(f"The log of {function}", read, nothing)
+        return self._ask(f"The log of {function}", read, list[Mapping[str, Any]]())
 
     def _queue(self, queue: SqsQueue) -> QueueFacts | None:
         try:
