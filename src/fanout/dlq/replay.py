@@ -515,7 +515,7 @@ class Stages:
         if not self._watches:
             return
         stage, handled = 0, self._score.handled  # by the canary
-        in_queue = self._sent()
+        in_queue = self._sent() if self._unwatched else 0
         while self._score.handled - handled == stage and not self._work.stop():
             if self._score.is_over(self._options["failure_rate_max"]):
                 return
@@ -526,9 +526,9 @@ class Stages:
                 self._move(stage)
             else:
                 self._work.say(f"Waiting: {in_queue:,} sent messages are not handled yet.")
-            if self._replay.fifo or self._ledger.count(*OPEN):
-                # After the last stage, the last watch is enough.
-                in_queue = min(in_queue + stage, self._watch())
+            if not self._replay.fifo and not self._ledger.count(*OPEN):
+                return  # after the last stage, the last watch is enough
+            in_queue = min(in_queue + stage, self._watch())
 
     def _watch(self, *, last: bool = False) -> int:
         """See what comes back; how many messages may still do so, since they are in the queue.

@@ -212,6 +212,15 @@ def test_no_more_is_sent_than_may_wait_for_the_consumer(bench, monkeypatch, seco
     assert 40 < bench.queue.most_waiting <= 50
 
 
+def test_nothing_is_waited_for_after_a_canary_of_everything(bench, monkeypatch):
+    monkeypatch.setattr(replay_module, "_STAGE_MAX", 50)
+    bench.fill(*(dead(n) for n in range(1, 61)))
+    bench.queue, began = HandledSlowly(clock=bench.clock, seconds=10**6), bench.clock()
+    run_id = watched(bench, monkeypatch, seconds=10.0, canary=60)
+    assert bench.fates(run_id) == {"SENT": 60}
+    assert bench.clock() - began < 120
+
+
 def test_what_the_consumer_does_while_the_last_stage_is_sent_counts_as_watched(bench, monkeypatch):
     bench.fill(*(dead(n) for n in range(1, 11)))
     bench.queue = HandledSlowly(clock=bench.clock, seconds=10**6)
