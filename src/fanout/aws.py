@@ -82,6 +82,12 @@ class AwsTarget:
         return self._clients[service]
 
 
+def code_of(error: Exception) -> str:
+    """AWS's code for what it refused; the error's own name where no answer came."""
+    answer = getattr(error, "response", None) or {}
+    return str(answer.get("Error", {}).get("Code") or type(error).__name__)
+
+
 def sentence_for(error: Exception) -> str:
     """Say what AWS refused and what to do about it, without a traceback."""
     from botocore.exceptions import (
@@ -98,9 +104,8 @@ def sentence_for(error: Exception) -> str:
     if isinstance(error, EndpointConnectionError):
         return f"{error} Is the endpoint right, and is it up?"
     if isinstance(error, ClientError):
-        code = error.response.get("Error", {}).get("Code", "")
-        if code in _EXPIRED:
+        if code_of(error) in _EXPIRED:
             return "The AWS credentials have expired: sign in again, then repeat the command."
-        if code in _DENIED:
+        if code_of(error) in _DENIED:
             return f"{error} Give the role that permission, or use another profile."
     return str(error)

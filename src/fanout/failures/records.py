@@ -13,6 +13,7 @@ from typing import Any, Literal
 from botocore.exceptions import ClientError
 
 from customer_events.tracebacks import where_raised
+from fanout.aws import code_of
 from fanout.errors import Refused
 from fanout.streams.records import shape_record
 from fanout.text import json_object, known_instant
@@ -209,7 +210,7 @@ def read_again(client: Any, wanted: StreamRange) -> list[Record]:
                     "give a shorter one, and the rest as another."
                 )
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code", "") not in _GONE:
+        if code_of(error) not in _GONE:
             raise
         records = []
     if not records:

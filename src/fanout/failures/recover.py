@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from fanout.aws import AwsTarget
+from fanout.aws import AwsTarget, code_of
 from fanout.errors import Refused
 from fanout.failures.records import (
     Failure,
@@ -422,10 +422,8 @@ class _FailuresOperation(Operation):
         try:
             new_key = f"{self.folder}/{run.run_id}/{item.id}"
             return self.deployment.store.move(item.id, new_key), ""
-        except ClientError as error:
-            return False, str(error.response.get("Error", {}).get("Code", "Unnamed"))
-        except BotoCoreError as error:
-            return False, type(error).__name__
+        except (BotoCoreError, ClientError) as error:
+            return False, code_of(error)
 
     # Private functions
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from fanout.aws import AwsTarget
+from fanout.aws import AwsTarget, code_of
 from fanout.errors import Refused, WrongUse
 from fanout.failures.records import (
     LAMBDA_PREFIX,
@@ -55,7 +55,7 @@ class ObjectStore:
         try:
             body = self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
         except ClientError as error:
-            if not _is_absent(error):
+            if code_of(error) not in _ABSENT:
                 raise
             return None
         return read(key, body)
@@ -70,7 +70,7 @@ class ObjectStore:
         try:
             self.client.copy_object(Bucket=self.bucket, Key=new_key, CopySource=source)
         except ClientError as error:
-            if not _is_absent(error):
+            if code_of(error) not in _ABSENT:
                 raise
             return new_key in self._keys(new_key)
         self.client.delete_object(**source)
@@ -85,10 +85,6 @@ class ObjectStore:
         for page in pages:
             for listed in page.get("Contents", []):
                 yield listed["Key"]
-
-
-def _is_absent(error: ClientError) -> bool:
-    return error.response.get("Error", {}).get("Code", "") in _ABSENT
 
 
 # What the publisher says of each record

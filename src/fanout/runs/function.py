@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from event_consumer.sqs_queue import batches
-from fanout.aws import AwsTarget
+from fanout.aws import AwsTarget, code_of
 from fanout.errors import Refused
 from fanout.text import json_object
 
@@ -54,13 +54,10 @@ class ReportingFunction:
             response = self._invoke(payload)
         except self.client.exceptions.ResourceNotFoundException:
             raise Refused(f"There is no function {self.name}. {self.remedy}") from None
-        except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "")
-            if code not in _LATER:
+        except (BotoCoreError, ClientError) as error:
+            if isinstance(error, ClientError) and code_of(error) not in _LATER:
                 raise
-            return None, code
-        except BotoCoreError as error:
-            return None, type(error).__name__
+            return None, code_of(error)
         answer = json_object(response["Payload"].read())
         if "FunctionError" in response or not answer:
             return None, str(answer.get("errorType") or response.get("FunctionError") or "NoAnswer")
@@ -77,8 +74,7 @@ class ReportingFunction:
                     FunctionName=self.name, InvocationType="RequestResponse", Payload=payload
                 )
             except ClientError as error:
-                busy = error.response.get("Error", {}).get("Code") in _BUSY
-                delay = next(delays, None) if busy else None
+                delay = next(delays, None) if code_of(error) in _BUSY else None
                 if delay is None:
                     raise
                 time.sleep(delay)

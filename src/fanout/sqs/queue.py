@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from event_consumer.sqs_queue import BATCH_BYTES_MAX, batches
+from fanout.aws import code_of
 from fanout.errors import Refused
 from fanout.overlap import overlap
 from fanout.sqs.message import DeadMessage, attributes_size_bytes, from_received
@@ -115,7 +116,7 @@ class SqsQueue:
                     MessageAttributeNames=["All"],
                 )
         except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in _TOO_MANY_HIDDEN:
+            if code_of(error) in _TOO_MANY_HIDDEN:
                 return []
             raise
         return [from_received(message) for message in answer.get("Messages", [])]
@@ -173,7 +174,7 @@ class SqsQueue:
         try:
             yield
         except ClientError as error:
-            if error.response.get("Error", {}).get("Code") not in _GONE:
+            if code_of(error) not in _GONE:
                 raise
             raise Refused(
                 f"There is no queue {self.url}, {self.what}: deploy it again, or correct the "

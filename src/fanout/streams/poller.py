@@ -21,6 +21,7 @@ from uuid import uuid4
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from fanout.aws import code_of
 from fanout.streams.mapping import (
     Batch,
     Failed,
@@ -79,8 +80,7 @@ def invoke(lambda_client: Any, settings: MappingSettings, batch: Batch) -> Resul
 def error_name(error: Exception) -> str:
     """Which call failed with which code; an answer's message may echo what was sent."""
     if isinstance(error, ClientError):
-        code = error.response.get("Error", {}).get("Code", "unknown error")
-        return f"{error.operation_name}: {code}"
+        return f"{error.operation_name}: {code_of(error)}"
     return type(error).__name__
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from fanout.aws import code_of
+
 _EXPIRED = "ExpiredIteratorException"
 _TRIMMED = "TrimmedDataAccessException"
 
@@ -67,11 +69,10 @@ class ShardReader:
         try:
             return self._next_page()
         except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "")
-            if code not in {_EXPIRED, _TRIMMED}:
+            if code_of(error) not in {_EXPIRED, _TRIMMED}:
                 raise
             self._iterator = None
-            if code == _TRIMMED:
+            if code_of(error) == _TRIMMED:
                 self._last = None
         return self._next_page()
 
