@@ -156,6 +156,11 @@ def test_every_condition_of_a_selection_must_hold(conditions, meant):
     assert Selection.from_document(selection.to_document()) == selection
 
 
+def test_a_condition_that_is_not_known_is_not_left_out():
+    with pytest.raises(TypeError):
+        Selection.from_document({"reason": "NotJson", "from_a_later_version": True})
+
+
 @pytest.mark.parametrize("expression", ["[", "foo(", "a ||"])
 def test_a_bad_expression_is_named_before_anything_is_read(expression):
     with pytest.raises(WrongUse, match="no JMESPath"):
