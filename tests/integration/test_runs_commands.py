@@ -138,6 +138,12 @@ def test_an_old_run_of_the_dlq_is_resumed(aws, subscriber, put, fanout, kind, en
     assert depth(aws, subscriber.dlq) == (0, 0)
 
 
+@pytest.mark.usefixtures("subscriber")
+def test_the_plan_of_an_old_edit_counts_what_it_repairs_as_readable(put, fanout):
+    planned = fanout("runs", "resume", put("dlq-edit", []), "--json")
+    assert json.loads(planned.out)["readable_now"] == 3
+
+
 def test_an_old_import_is_resumed(aws, subscriber, put, fanout):
     file = header(JOURNALS / "dlq-import.jsonl")["options"]["file"]
     run_id = put("dlq-import", [(file, str(JOURNALS / "exported.txt"))])

@@ -699,7 +699,9 @@ class DlqReplay(DlqOperation):
         for code, tally in run.ledger.tallies_by("unreadable"):
             unreadable[code] += tally.count
         del unreadable[""]
-        readable = run.ledger.count() - unreadable.total()
+        # Not by `unreadable`: journals of before 2026-11-27 have it for what an edit repairs, too.
+        by_readable = run.ledger.tallies_by("readable")
+        readable = sum(tally.count for value, tally in by_readable if value == "1")
         by_reason = [(*named, count) for named, count in sorted(counts.items())]
         rows = [
             (f"{count:,}", reason if state == "waiting" else f"{reason} ({state})")
@@ -718,7 +720,7 @@ class DlqReplay(DlqOperation):
                 ],
             },
             rows=(*rows, *self._plan_rows(run)),
-            remarks=(remark,) if what and unreadable else (),
+            remarks=(remark,) if what and run.ledger.count() > readable else (),
         )
 
     def steps(self, run: Run) -> Callable[[Work], Ending]:
