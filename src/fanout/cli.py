@@ -7,7 +7,8 @@ import io
 import os
 import re
 import sys
-from importlib import import_module, metadata
+from importlib import metadata
+from pkgutil import resolve_name
 from typing import Annotated, Any, Final
 
 import typer
@@ -112,8 +113,7 @@ class LazyCommands(TyperGroup):
 
 def load(name: str) -> Any:
     """A command in full, with the commands below it."""
-    module, _, attribute = COMMANDS[name].partition(":")
-    command, holder = getattr(import_module(module), attribute), typer.Typer()
+    command, holder = resolve_name(COMMANDS[name]), typer.Typer()
     if isinstance(command, typer.Typer):
         holder.add_typer(command, name=name, help=HELP[name])
     else:

@@ -9,13 +9,13 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console, ConsoleDimensions, ConsoleOptions, RenderableType
+from rich.console import Console, ConsoleDimensions, ConsoleOptions, JustifyMethod, RenderableType
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -91,11 +91,18 @@ def print_json(document: Any) -> None:
     OUT.file.write(text.replace("\x7f", "\\u007f") + "\n")
 
 
-def table(title: str, *columns: str) -> Table:
-    """A table in the house style; add rows, then print it with `OUT.print`."""
+def table(
+    title: str, *columns: str, right: Container[int] = (), whole: Container[int] = ()
+) -> Table:
+    """A table in the house style; add rows, then print it with `OUT.print`.
+
+    `right` are the indexes of columns of numbers, `whole` those whose cells stay on one line.
+    """
     result = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
-    for column in columns:
-        result.add_column(column, overflow="fold")
+    result.caption_justify = "left"
+    for index, column in enumerate(columns):
+        side: JustifyMethod = "right" if index in right else "left"
+        result.add_column(column, overflow="fold", justify=side, no_wrap=index in whole)
     return result
 
 
@@ -167,6 +174,7 @@ def _line(task: Task) -> str:
     return f"{task.description}{count} ({task.elapsed or 0:,.0f} s)"
 
 
-def warn(sentence: str) -> None:
-    """Print a warning on standard error."""
-    ERR.print(f"[yellow]{escape(sentence)}[/]")
+def warn(*sentences: str) -> None:
+    """Print warnings on standard error."""
+    for sentence in sentences:
+        ERR.print(f"[yellow]{escape(sentence)}[/]")

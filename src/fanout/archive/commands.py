@@ -121,8 +121,7 @@ def _show(
     rows = [("archive", plan.archive), *(("only to", arn) for arn in plan.only_to)]
     rows.append(("published (UTC)", " to ".join(map(moment, published))))
     print_facts(f"Replay to {subscriber}", rows)
-    for remark in plan.remarks:
-        warn(remark)
+    warn(*plan.remarks)
     if not execute:
         ERR.print("Nothing was started. Repeat with [bold]--execute[/] to do it.")
 

@@ -614,9 +614,8 @@ def show(report: Mapping[str, Any], out: Console) -> None:
 
 
 def _show_findings(title: str, findings: Sequence[Mapping[str, Any]], out: Console) -> None:
-    shown = table(f"\n{escape(title)}", "", "path", "rule", "direction", "subscribers hit", "why")
-    for column in shown.columns[:4]:
-        column.no_wrap = True
+    columns = ("", "path", "rule", "direction", "subscribers hit", "why")
+    shown = table(f"\n{escape(title)}", *columns, whole=range(4))
     for number, finding in enumerate(findings, start=1):
         hits = ", ".join(
             f"{hit['name']} (relies on {', '.join(hit['relies_on'])})"

@@ -166,8 +166,7 @@ def _changes(finding: Mapping[str, Any]) -> Table:
     changes, repeats = finding["status_changes"], finding["events_published_again"]
     events = f"of version {' and '.join(map(str, finding['versions']))}"
     events += f", {repeats:,} of them twice" if repeats else ""
-    rows = table("What became of every change", "", "ledger", "consumer", "")
-    rows.columns[1].justify = rows.columns[2].justify = "right"
+    rows = table("What became of every change", "", "ledger", "consumer", "", right={1, 2})
     for name, count, meaning in (
         ("customers imported", imported, ""),
         ("changes played", played, ""),

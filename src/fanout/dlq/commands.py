@@ -235,8 +235,7 @@ def export(
 
         count = write_lines(to, lines())
         remarks = options.what_was_not_seen(facts, sweep.seen)
-    for remark in remarks:
-        warn(remark)
+    warn(*remarks)
     if as_json:
         print_json({"file": str(to), "messages": count, "left_out": remarks})
     else:

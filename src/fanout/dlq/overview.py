@@ -112,11 +112,8 @@ def _dead_count(overview: dict[str, Any]) -> int:
 
 
 def _print_overviews(overviews: list[dict[str, Any]]) -> None:
-    rows = table(
-        "Queues", "subscriber", "", "messages", "in flight", "oldest", "growth", "deleted in"
-    )
-    for column in (2, 3):
-        rows.columns[column].justify = "right"
+    columns = ("subscriber", "", "messages", "in flight", "oldest", "growth", "deleted in")
+    rows = table("Queues", *columns, right={2, 3})
     for queues in overviews:
         queue = queues["queue"]
         rows.add_row(
@@ -302,9 +299,7 @@ def _show_groups(
         )
         return
     columns = ("group", "count", "cause", "readable", "died (UTC)")
-    rows = table(f"Dead messages of {subscriber}: {seen:,}", *columns)
-    for column in (0, 1, 3, 4):
-        rows.columns[column].no_wrap = True
+    rows = table(f"Dead messages of {subscriber}: {seen:,}", *columns, whole={0, 1, 3, 4})
     for group in groups:
         rows.add_row(
             str(numbers[group.cause.key]),
@@ -326,8 +321,7 @@ def _show_groups(
         OUT.print(f"   showing {len(ids):,} of {group.count:,}, for --message ID:", style="dim")
         for message_id in ids:
             OUT.print(f"     {escape(message_id)}", style="dim")
-    for remark in remarks:
-        warn(remark)
+    warn(*remarks)
 
 
 def _print_message(document: dict[str, Any], *, reveal: bool) -> None:

@@ -7,9 +7,9 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
-from importlib import import_module
 from itertools import islice
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Annotated, Any, Final
 
 import typer
@@ -50,8 +50,8 @@ def list_runs(
     if as_json:
         print_json({"runs": reports})
         return
-    rows = table(escape(f"Runs in {store.folder}"), "run", "command", "status", "became")
-    rows.columns[0].no_wrap = True
+    title = escape(f"Runs in {store.folder}")
+    rows = table(title, "run", "command", "status", "became", whole={0})
     for report in reports:
         became = ", ".join(f"{count:,} {fate}" for fate, count in report["fates"].items())
         subscriber = report["subject"].get("subscriber") or ""
@@ -128,10 +128,7 @@ def operation_of(context: typer.Context, stored: StoredRun) -> type[Operation] |
     """The operation whose run this is; None where this version has none of that command."""
     operations: Mapping[str, str] = context.meta[OPERATIONS]
     location = operations.get(stored.fields["command"])
-    if location is None:
-        return None
-    module, _, name = location.partition(":")
-    operation: type[Operation] = getattr(import_module(module), name)
+    operation: type[Operation] | None = resolve_name(location) if location else None
     return operation
 
 

@@ -270,8 +270,7 @@ def perform(
 def print_report(report: Mapping[str, Any], words: Words) -> None:
     """Print what became of every selected item: the counts add up to the selection."""
     title, twice = f"{report['run_id']}: {report['status']}", report["perhaps_twice"]
-    rows = table(title, "fate", f"{words.item}s", "")
-    rows.columns[1].justify = "right"
+    rows = table(title, "fate", f"{words.item}s", "", right={1})
     for name, count in report["fates"].items():
         colour = "green" if name in words.good else "yellow"
         meaning = escape(words.meanings.get(name, ""))
@@ -284,7 +283,6 @@ def print_report(report: Mapping[str, Any], words: Words) -> None:
             f"{twice:,} may have been done twice (a step's end was unknown after a crash): "
             f"{words.twice}."
         )
-        rows.caption_justify = "left"
     OUT.print(rows)
 
 
@@ -311,8 +309,7 @@ def _select(
         return
     left_out = run.ledger.left_out
     run.drop()
-    for remark in left_out:
-        warn(remark)
+    warn(*left_out)
     if as_json:
         print_json({"run_id": None, "selected": 0, "left_out": left_out, **nothing.document})
     if nothing.asked or left_out:
@@ -344,8 +341,7 @@ def _show_plan(operation: Operation, run: Run, *, execute: bool, as_json: bool) 
         return
     title = f"Plan of {run.run_id}: {to_do:,} of {selected:,} {operation.words.item}s"
     print_facts(title, plan.rows)
-    for remark in (*plan.remarks, *ledger.left_out):
-        warn(remark)
+    warn(*plan.remarks, *ledger.left_out)
     if not execute:
         ERR.print(
             "Nothing was changed. To do it, with this very selection: "

@@ -500,9 +500,8 @@ def show(prefix: str, status: Status, found: Sequence[Finding]) -> None:
     rows = table(
         f"Subscribers, and their last {WINDOW_MINUTES} minutes",
         *("name", "waiting", "oldest", "retried", "dead", "lag", "done"),
+        whole=range(1, 7),
     )
-    for column in rows.columns[1:]:
-        column.no_wrap = True
     for each in status.subscribers:
         rows.add_row(
             escape(each.name),
