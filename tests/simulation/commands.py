@@ -284,10 +284,8 @@ class Commands:
         )
 
     def _perform(self, operation: Operation, run: Run) -> str:
-        result = perform(
-            self._deployed, operation, run, self._machine.operator, log=lambda _sentence: None
-        )
-        return result.sentence
+        operator = self._machine.operator
+        return perform(operation, run, operator, log=lambda _sentence: None).sentence
 
     def _forget_if_done(self, run: Run) -> None:
         if not run.ledger.count(*OPEN):

@@ -500,4 +500,4 @@ def backfill(
     }
     operation = Backfill.of(target, subscriber, **options)
     options |= {"execute": execute}
-    engine.begin(target, operation, options, runs_dir=runs_dir, as_json=as_json)
+    engine.begin(operation, options, runs_dir=runs_dir, as_json=as_json)

@@ -529,7 +529,7 @@ def repair_drift(operation: Reconcile, runs_dir: Path | None) -> dict[str, Any]:
     )
     with run:
         operation.select(run, Selecting())
-        perform(target, operation, run, operator)
+        perform(operation, run, operator)
         return {"good": operation.left == 0, "run_id": run.run_id, **operation.results()}
 
 

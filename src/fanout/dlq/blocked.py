@@ -144,7 +144,7 @@ def blocked(
     operation = DlqUnblock(target, subscription)
     operation.require_lost(unblock, hold_seconds)
     how = {"release": unblock, "because": because, "execute": execute}
-    begin(target, operation, how, runs_dir=runs_dir, as_json=as_json)
+    begin(operation, how, runs_dir=runs_dir, as_json=as_json)
 
 
 # Private functions

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.markup import escape
 
-from fanout.aws import AwsTarget
 from fanout.console import OUT, Json, option, print_json, progress, warn
 from fanout.dlq import overview as look_commands
 from fanout.dlq import selection as options
@@ -71,8 +70,7 @@ def replay(
     Exit codes: 0 all selected succeeded (or only the plan was shown), 1 some
     failed or are left, 3 AWS refused or another operator holds the lock.
     """
-    target: AwsTarget = context.obj
-    subscription = find_subscription(target, subscriber)
+    subscription = find_subscription(context.obj, subscriber)
     wanted = conditions.selection(subscription)
     if through == CONSUMER:
         require_function(subscription.subscriber)
@@ -81,8 +79,7 @@ def replay(
         "through": through,
         "even_if_unreadable": even_if_unreadable,
     }
-    operation = DlqReplay(target, subscription)
-    begin(target, operation, how, runs_dir=run.runs_dir, as_json=run.as_json)
+    begin(DlqReplay(context.obj, subscription), how, runs_dir=run.runs_dir, as_json=run.as_json)
 
 
 @options.with_options
@@ -107,17 +104,16 @@ def discard(
     Exit codes: 0 all selected are discarded (or only the plan was shown), 1
     some are left, 3 AWS refused or another operator holds the lock.
     """
-    target: AwsTarget = context.obj
     if old_because is not None:
         warn("--reason is --because here now: the old name goes with the next release.")
     because = (because or old_because or "").strip()
     if not because:
         raise WrongUse("--because is missing: say why they may go, for whoever asks later.")
-    subscription = find_subscription(target, subscriber)
+    subscription = find_subscription(context.obj, subscriber)
     wanted = conditions.selection(subscription)
     if everything == bool(wanted.to_document()):
         raise WrongUse("Say which messages: by conditions such as --group, or else by --all.")
-    store = run_store(target, run.runs_dir)
+    store = run_store(context.obj, run.runs_dir)
     name = f"{subscriber}-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.jsonl"
     file = (to or store.folder / "discarded" / name).resolve()
     if file.exists() or (to is not None and not file.parent.is_dir()):
@@ -129,8 +125,7 @@ def discard(
         "file": str(file),
         "notes": subscription.subscriber.parked_groups_table,
     }
-    operation = DlqDiscard(target, subscription)
-    begin(target, operation, how, runs_dir=run.runs_dir, as_json=run.as_json)
+    begin(DlqDiscard(context.obj, subscription), how, runs_dir=run.runs_dir, as_json=run.as_json)
 
 
 @options.with_options
@@ -156,10 +151,9 @@ def edit(
     Exit codes: 0 all selected succeeded (or only the plan was shown), 1 some
     failed or are left, 3 AWS refused or another operator holds the lock.
     """
-    target: AwsTarget = context.obj
     if editor == (patch is not None) or (editor and conditions.message is None):
         raise WrongUse("Give either --patch FILE, or --editor with one --message ID.")
-    subscription = find_subscription(target, subscriber)
+    subscription = find_subscription(context.obj, subscriber)
     wanted = conditions.selection(subscription)
     if not wanted.to_document():
         raise WrongUse("Say which messages to edit, by --message, --group or another condition.")
@@ -175,8 +169,7 @@ def edit(
         "through": QUEUE,
         "edit": change.to_document(),
     }
-    operation = DlqEdit(target, subscription)
-    begin(target, operation, how, runs_dir=run.runs_dir, as_json=run.as_json)
+    begin(DlqEdit(context.obj, subscription), how, runs_dir=run.runs_dir, as_json=run.as_json)
 
 
 def _first(subscription: Subscription, wanted: options.Selection, hold_seconds: int) -> DeadMessage:
@@ -213,8 +206,7 @@ def export(
     Exit codes: 0 written, 1 nothing matches (the file is empty), 130
     interrupted (no file).
     """
-    target: AwsTarget = context.obj
-    subscription = find_subscription(target, subscriber)
+    subscription = find_subscription(context.obj, subscriber)
     facts = subscription.dlq.facts()
     wanted = conditions.selection(subscription)
     with (
@@ -262,11 +254,10 @@ def import_(
     Exit codes: 0 all were sent (or only the plan was shown), 1 some were not,
     3 AWS refused or another operator holds the lock.
     """
-    target: AwsTarget = context.obj
-    subscription = find_subscription(target, subscriber)
+    subscription = find_subscription(context.obj, subscriber)
     path = source.resolve()
     how = {"through": through, "file": str(path), "sha256": checksum(path), "execute": execute}
-    begin(target, DlqImport(target, subscription), how, runs_dir=runs_dir, as_json=as_json)
+    begin(DlqImport(context.obj, subscription), how, runs_dir=runs_dir, as_json=as_json)
 
 
 def _matching(

@@ -282,7 +282,7 @@ def recover(
         "range": named and dataclasses.asdict(named),
         "execute": execute,
     }
-    begin(context.obj, FailuresRecover(deployment), options, runs_dir=runs_dir, as_json=as_json)
+    begin(FailuresRecover(deployment), options, runs_dir=runs_dir, as_json=as_json)
 
 
 @failures_app.command()
@@ -320,7 +320,7 @@ def discard(
         "execute": execute,
     }
     operation = FailuresDiscard(find_deployment(context.obj))
-    begin(context.obj, operation, options, runs_dir=runs_dir, as_json=as_json)
+    begin(operation, options, runs_dir=runs_dir, as_json=as_json)
 
 
 def _renamed(old: str, old_value: str | None, new: str, value: str | None) -> str | None:

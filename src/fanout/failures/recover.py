@@ -313,7 +313,7 @@ class _FailuresOperation(Operation):
     if_refused: ClassVar[str] = ""
 
     def __init__(self, deployment: Deployment) -> None:
-        self.deployment = deployment
+        self.deployment, self.target = deployment, deployment.target
 
     @classmethod
     def reopen(cls, target: AwsTarget, header: Mapping[str, Any]) -> Self:
@@ -490,7 +490,7 @@ class FailuresRecover(_FailuresOperation):
         """See `Operation.steps`."""
         deployment = self.deployment
         function = PublisherFunction(
-            client=patient_client(deployment.target),
+            client=patient_client(self.target),
             name=deployment.publisher.function_name,
             remedy="Deploy the current publisher as the function of a stream mapping (a pipe's "
             "enrichment publishes nothing by itself), then recover.",

@@ -134,12 +134,13 @@ class Work:
 class Operation(ABC):
     """What one command supplies.
 
-    `command` is as a journal's header holds it, such as `dlq replay`; `lock` is what nobody else
-    may work on meanwhile, such as `dlq/payments`.
+    `command` is as a journal's header holds it, such as `dlq replay`; `target` is the deployment;
+    `lock` is what nobody else may work on meanwhile, such as `dlq/payments`.
     """
 
     command: ClassVar[str]
     words: ClassVar[Words]
+    target: AwsTarget
     lock: str | None = None
 
     @classmethod
@@ -173,16 +174,11 @@ class Operation(ABC):
 
 
 def begin(
-    target: AwsTarget,
-    operation: Operation,
-    options: Mapping[str, Any],
-    *,
-    runs_dir: Path | None,
-    as_json: bool,
+    operation: Operation, options: Mapping[str, Any], *, runs_dir: Path | None, as_json: bool
 ) -> None:
     """Make a run, show its plan, and do it if the option `execute` says so. Raises: typer.Exit."""
-    operator = find_operator(target)
-    run = run_store(target, runs_dir).create(
+    operator = find_operator(operation.target)
+    run = run_store(operation.target, runs_dir).create(
         operation.command, subject=operation.subject(), options=options, operator=operator
     )
     with run, ExitStack() as holding:
@@ -193,7 +189,7 @@ def begin(
             raise
         _show_plan(operation, run, execute=options["execute"], as_json=as_json)
         if options["execute"]:
-            _conclude(operation, perform(target, operation, run, operator), run, as_json=as_json)
+            _conclude(operation, perform(operation, run, operator), run, as_json=as_json)
 
 
 def resume(
@@ -214,12 +210,11 @@ def resume(
         execute = execute or run.ledger.starts > 0 or bool(run.options.get("execute"))
         _show_plan(reopened, run, execute=execute, as_json=as_json)
         if execute:
-            result = perform(target, reopened, run, find_operator(target))
+            result = perform(reopened, run, find_operator(target))
             _conclude(reopened, result, run, as_json=as_json)
 
 
 def perform(
-    target: AwsTarget,
     operation: Operation,
     run: Run,
     operator: Operator,
@@ -239,7 +234,7 @@ def perform(
     with (
         progress() as bar,
         Stopping() as stopping,
-        Lock(target=target, name=name, operator=operator, run_id=run.run_id, report=say)
+        Lock(target=operation.target, name=name, operator=operator, run_id=run.run_id, report=say)
         if name
         else nullcontext() as lock,
     ):
