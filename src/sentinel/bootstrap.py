@@ -11,11 +11,10 @@ from botocore.session import Session
 from cold_start.clients import create_client
 from customer_events.deadline import Reserves
 from customer_events.instants import from_wire
-from customer_events.metrics import NAMESPACE
-from customer_events.settings import SettingsReader
 from sentinel.discovery import is_emulator
 from sentinel.reporting import RunReporter
 from sentinel.rounds import GRACE_SECONDS, Sentinel
+from sentinel.settings import from_environment
 
 RESERVES = Reserves(
     work_seconds=500,  # to read differences again twice, and a little
@@ -71,23 +70,19 @@ class Handler:
 def build(*, grace_seconds: float = GRACE_SECONDS) -> Handler:
     """The handler of the schedule.
 
-    A round over all customers takes `COMPARE_HOURS`. Up to 12, each customer is compared within 24
-    hours even where the run that was to do it is missed. `READ_UNITS` are read capacity units a
-    second, of all tables together.
-
     Raises: customer_events.settings.BadSettings: names every variable that is missing or wrong.
     """
-    reader = SettingsReader(os.environ)
-    deployment = reader.text("DEPLOYMENT", "the prefix of the deployment's names")
+    settings = from_environment(os.environ)
     sentinel = Sentinel(
-        target=LambdaTarget(prefix=deployment),
-        compare_hours=reader.whole("COMPARE_HOURS", default=12, low=1, high=24),
-        read_units=reader.whole("READ_UNITS", default=100, low=1, high=10_000),
+        target=LambdaTarget(prefix=settings.deployment),
+        compare_hours=settings.compare_hours,
+        read_units=settings.read_units,
         sleep=time.sleep,
         grace_seconds=grace_seconds,
     )
-    service = reader.get("POWERTOOLS_SERVICE_NAME") or "sentinel"
-    namespace = reader.get("POWERTOOLS_METRICS_NAMESPACE") or NAMESPACE
-    reader.finish()
-    reporter = RunReporter(service=service, deployment=deployment, namespace=namespace)
+    reporter = RunReporter(
+        service=settings.service,
+        deployment=settings.deployment,
+        namespace=settings.metrics_namespace,
+    )
     return Handler(sentinel=sentinel, reporter=reporter)
