@@ -28,14 +28,6 @@ from fanout.text import moment
 
 OPERATIONS: Final = "fanout.operations"  # where in the context's `meta` the operations are
 Of = Annotated[str, option("Only runs of this command or group, such as `dlq replay`.", "--of")]
-Html = Annotated[Path | None, option("Write the report to this HTML file.", "--html")]
-Messages = Annotated[
-    Path | None, option("Write each item's outcome to this file, as JSON Lines.", "--messages")
-]
-Originals = Annotated[
-    Path | None, option("Write an edit's original messages to this file.", "--originals")
-]
-Execute = Annotated[bool, option("Begin a run that was only planned so far.", "--execute")]
 
 runs_app = typer.Typer(no_args_is_help=True)
 
@@ -66,9 +58,13 @@ def show_run(
     run: RunName,
     *,
     of: Of = "",
-    html: Html = None,
-    messages: Messages = None,
-    originals: Originals = None,
+    html: Annotated[Path | None, option("Write the report to this HTML file.")] = None,
+    messages: Annotated[
+        Path | None, option("Write each item's outcome to this file, as JSON Lines.")
+    ] = None,
+    originals: Annotated[
+        Path | None, option("Write an edit's original messages to this file.")
+    ] = None,
     runs_dir: RunsDir = None,
     as_json: Json = False,
 ) -> None:
@@ -105,7 +101,9 @@ def resume_run(
     run: RunName,
     *,
     of: Of = "",
-    execute: Execute = False,
+    execute: Annotated[
+        bool, option("Begin a run that was only planned so far.", "--execute")
+    ] = False,
     runs_dir: RunsDir = None,
     as_json: Json = False,
 ) -> None:
