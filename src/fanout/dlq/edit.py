@@ -231,13 +231,13 @@ def facts_after(
     edit: Edit, reader: Reader, message: DeadMessage, diagnosis: Diagnosis
 ) -> dict[str, Any]:
     """What the journal says of a message that is to be edited: `readable` is of the new one."""
-    unreadable = ""
+    facts = facts_of(message, diagnosis) | {"readable": True}
+    facts.pop("unreadable", None)
     try:
         edit.apply(message, reader)
     except Unsendable as refused:
-        unreadable = str(refused)
-    facts = {"readable": not unreadable, "unreadable": unreadable}
-    return facts_of(message, diagnosis) | facts
+        facts |= {"readable": False, "unreadable": str(refused)}
+    return facts
 
 
 def document_of(message: DeadMessage) -> str:

@@ -286,7 +286,7 @@ class Replay:
 
     def _revealed(self, message: DeadMessage) -> Item | None:
         """On FIFO: a message that was there at the cut-off, behind one that has gone."""
-        cut_off, limit = self.run.cut_off, self.run.options.get("limit")
+        cut_off, limit = self.run.ledger.cut_off, self.run.options.get("limit")
         if not self.fifo or cut_off is None or (limit is not None and self._selected >= limit):
             return None
         diagnosis = diagnose(message, self.operation.subscription.reader)
@@ -412,7 +412,7 @@ class Replay:
         """Whether a message that is not in the selection is one that was sent and parked again."""
         first = message.first_delivery.message_id
         item = self.run.ledger.by_alias(first) or self.run.ledger.get(first)
-        cut_off = self.run.cut_off
+        cut_off = self.run.ledger.cut_off
         if item is None or item.end not in {SENT, CAME_BACK} or cut_off is None:
             return False
         if dead_since(message) < cut_off - DATE_RESOLUTION:  # the second of the selection counts
@@ -813,10 +813,8 @@ class DlqReplay(DlqOperation):
         }[through]
         yield "from", subject["dlq_arn"]
         yield f"through {through}", str(where)
-        yield (
-            "cut-off",
-            f"{to_wire(run.cut_off) if run.cut_off else '-'}: what dies later is not in it",
-        )
+        cut_off = to_wire(run.ledger.cut_off) if run.ledger.cut_off else "-"
+        yield "cut-off", f"{cut_off}: what dies later is not in it"
         rate = options["rate"]
         pace = f"{rate:g} a second" if rate else "as fast as it goes"
         canary = f"{options['canary']:,} first, then the rest " if options["canary"] else ""

@@ -81,11 +81,6 @@ class Run:
         """Whether the selection was closed; where it was not, nothing has been done yet."""
         return self.ledger.cut_off is not None
 
-    @property
-    def cut_off(self) -> datetime | None:
-        """When the selection was closed."""
-        return self.ledger.cut_off
-
     def __enter__(self) -> Self:
         return self
 

@@ -259,7 +259,7 @@ def test_a_message_that_comes_back_is_not_counted_as_well(bench):
     bench.fill(parked(1), parked(2))
     run_id = bench.plan()
     with bench.store.open(run_id) as run:
-        cut_off = run.cut_off
+        cut_off = run.ledger.cut_off
     bench.work(run_id)
     original = parked(1).first_delivery.message_id
     again = parked(int((cut_off - NOON).total_seconds()) + 60, "SchemaViolation", original=original)
