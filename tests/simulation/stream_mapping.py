@@ -110,7 +110,7 @@ class StreamMapping:
             checkpoint = self._checkpoints.get(shard.shard_id, -1)
             return all(one.number <= checkpoint for one in shard.records)
         read_all = self._read_to[shard.shard_id] >= shard.first + len(shard.records)
-        return read_all and mapping.is_drained
+        return read_all and not mapping.pending
 
 
 # Private functions

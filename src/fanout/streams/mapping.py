@@ -89,11 +89,6 @@ class Batch:
     function_error: str | None = None
     discard_reason: str | None = None
 
-    @property
-    def sequences(self) -> frozenset[str]:
-        """The sequence numbers that an answer may name."""
-        return frozenset(record.sequence for record in self.records)
-
 
 # What became of a batch: of its invocation, or of its delivery to the on-failure destination
 
@@ -285,11 +280,6 @@ class ShardMapping:
     def oldest_pending_at(self) -> float | None:
         """When the oldest pending record was created; None where nothing is pending."""
         return next(iter(self._window.values()), None)
-
-    @property
-    def is_drained(self) -> bool:
-        """Whether everything that came in is done."""
-        return not self._window
 
     @property
     def wants_records(self) -> bool:

@@ -74,7 +74,7 @@ def invoke(lambda_client: Any, settings: MappingSettings, batch: Batch) -> Resul
         kind = decoded.get("errorType") if isinstance(decoded, dict) else None
         name = kind if isinstance(kind, str) else "unknown"
         return Failed(error=f"{function_error}: {name}", function_error=function_error)
-    return read_answer(decoded, sequences=batch.sequences)
+    return read_answer(decoded, sequences={each.sequence for each in batch.records})
 
 
 def error_name(error: Exception) -> str:
@@ -260,7 +260,7 @@ class StreamPoller:
             pause_seconds = min(max(wake_at - time.time(), 0.001), _POLL_SECONDS_MAX)
             self._take_report(wait_seconds=pause_seconds)
             for shard_id, shard in list(self._shards.items()):
-                if shard.reader.is_ended and shard.mapping.is_drained:  # its children may start
+                if shard.reader.is_ended and not shard.mapping.pending:  # its children may start
                     del self._shards[shard_id]
                     self._finished.add(shard_id)
                     self._describe_at = 0.0
@@ -328,13 +328,13 @@ class StreamPoller:
             self._note_error(result.error)
         done = len(shard.mapping.report(batch, result, now=time.time()))
         self._counts["records_discarded" if batch.discard_reason else "records_succeeded"] += done
-        if shard.mapping.is_drained:
+        if not shard.mapping.pending:
             shard.read_at = 0.0
 
     def _refresh_status(self) -> None:
         shards = self._shards.values()
         oldest = [shard.mapping.oldest_pending_at for shard in shards]
-        is_quiet = all(shard.was_empty and shard.mapping.is_drained for shard in shards)
+        is_quiet = all(shard.was_empty and not shard.mapping.pending for shard in shards)
         self._status = PollerStatus(
             is_caught_up=self._describe_at > 0 and is_quiet,
             pending_records=sum(shard.mapping.pending for shard in shards),

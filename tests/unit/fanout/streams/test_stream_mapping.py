@@ -134,7 +134,7 @@ class TestCheckpoint:
         mapping = mapping_of([7, 8])
         invoke_next(mapping, Succeeded(), now=0)
         assert mapping.checkpoint == "8"
-        assert mapping.is_drained
+        assert not mapping.pending
 
     def test_it_stops_before_the_lowest_record_that_failed(self):
         mapping = mapping_of([1, 2, 3])
@@ -168,7 +168,7 @@ class TestFailure:
         mapping = mapping_of(range(1, 7), record_age_seconds_max=3600)
         mapping.add([record(n, created_at=3000) for n in (7, 8)], now=0)
         discarded, succeeded, now = [], [], 0.0
-        while not mapping.is_drained:
+        while mapping.pending:
             now += 10
             batch = only_batch(mapping, now=now)
             numbers = numbers_of(batch)

@@ -64,7 +64,7 @@ class Function:
             case _:
                 found = identifiers[answer]
                 response = {"batchItemFailures": [{"itemIdentifier": one} for one in found]}
-        return read_answer(response, sequences=batch.sequences)
+        return read_answer(response, sequences={each.sequence for each in batch.records})
 
 
 class Run:
@@ -85,7 +85,7 @@ class Run:
         for start in range(0, len(self.records), 9):
             self.mapping.add(self.records[start : start + 9], now=self.now)
             self.turn()
-        while not self.mapping.is_drained:
+        while self.mapping.pending:
             due_at = self.mapping.due_at()
             assert due_at < math.inf, "records are left, and nothing is to be done with them"
             self.now = max(self.now, due_at)
