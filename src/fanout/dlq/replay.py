@@ -158,7 +158,7 @@ class Replay:
             if not self.fifo:
                 return True
             self._end_overtaken()
-            return dlq.facts().depth.total <= sweep.held
+            return dlq.facts().depth.total <= sweep.held.count
 
     def end_missing(self) -> int:
         """After a pass that saw everything; how many are gone that were not done with.
@@ -377,7 +377,7 @@ class Replay:
         effects = list(chain.from_iterable(deleted.answers))
         results = [{**ends[effect.message_id], **effect.to_result()} for effect in effects]
         gone = [effect.message_id for effect in effects if effect.ok]
-        sweep.forget(gone)
+        sweep.held.drop(gone)
         endings = [{"id": message_id, **ends[message_id]} for message_id in gone]
         if effects:
             end_deleted(self.run, self.notes, endings, done(DELETE, results))

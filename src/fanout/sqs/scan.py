@@ -82,7 +82,7 @@ class HeldMessages:
         self._base.executemany("UPDATE held SET until = ? WHERE id = ?", rows)
 
     def drop(self, message_ids: Sequence[str]) -> None:
-        """They are gone."""
+        """They are gone: there is nothing to show again, but they count as seen."""
         for message_id in message_ids:
             self.count -= self._base.execute(
                 "UPDATE held SET until = NULL WHERE id = ? AND until IS NOT NULL", (message_id,)
@@ -129,9 +129,10 @@ class Sweep:
     be hidden though SQS's own count, which is approximate and late, shows none: as long as a killed
     process's hold lasts; there is doubt only while it `expects` messages.
 
-    It has `seen` so many messages; it `came_to_end` if SQS had nothing more to show, and (with
-    patience) nobody else hid anything: what was not seen is then not there, or (on FIFO) behind
-    something that is. It `reached_limit` if there are more than SQS shows at a time.
+    It has `seen` so many messages, and hides the `held` ones; it `came_to_end` if SQS had nothing
+    more to show, and (with patience) nobody else hid anything: what was not seen is then not there,
+    or (on FIFO) behind something that is. It `reached_limit` if there are more than SQS shows at a
+    time.
     """
 
     queue: SqsQueue
@@ -150,7 +151,7 @@ class Sweep:
     def __post_init__(self) -> None:
         self._enough_seconds = self.hold_seconds / 4  # for what is done with a message next
         self._doubtful_until = self.monotonic() + self.doubt_seconds
-        self._held = HeldMessages()
+        self.held = HeldMessages()
         self._kept_bytes = 0
 
     def __enter__(self) -> Self:
@@ -160,12 +161,7 @@ class Sweep:
         try:
             self.show_again()
         finally:
-            self._held.close()
-
-    @property
-    def held(self) -> int:
-        """How many messages it holds."""
-        return self._held.count
+            self.held.close()
 
     def pages(self, wanted: Callable[[], float] = lambda: math.inf) -> Iterator[list[DeadMessage]]:
         """Messages that this pass has not seen yet, as they come; all of them are held.
@@ -210,13 +206,13 @@ class Sweep:
         """Keep a message that it holds for `kept_pages`, while there is room on the disk."""
         self._kept_bytes += message.size_bytes
         if self._kept_bytes <= KEPT_BYTES_MAX:
-            self._held.keep(message)
+            self.held.keep(message)
 
     def kept_pages(
         self, wanted: Callable[[], float] = lambda: math.inf
     ) -> Iterator[list[DeadMessage]]:
         """What it kept, as `pages`, without another receive; only what stays hidden long enough."""
-        take, enough = self._held.take, self._enough_seconds
+        take, enough = self.held.take, self._enough_seconds
         while page := take(int(min(wanted(), BATCH_MAX)), self.monotonic() + enough):
             yield page
 
@@ -229,17 +225,13 @@ class Sweep:
         receipts, late = [], []
         for message in messages:
             given = Receipt(message.message_id, message.receipt_handle), 0.0
-            receipt, until = self._held.get(message.message_id) or given
+            receipt, until = self.held.get(message.message_id) or given
             receipts.append(receipt)
             if until - now < self._enough_seconds:
                 late.append(receipt)
         self.queue.hide(late, seconds=self.hold_seconds)
-        self._held.extend(late, now + self.hold_seconds)
+        self.held.extend(late, now + self.hold_seconds)
         return receipts
-
-    def forget(self, message_ids: Sequence[str]) -> None:
-        """These were deleted: there is nothing to show again, but they count as seen."""
-        self._held.drop(message_ids)
 
     def renew(self) -> None:
         """Hide again what is about to show up, so that the next receive brings others.
@@ -247,19 +239,19 @@ class Sweep:
         Beyond `HELD_MAX` SQS would soon hand out nothing more: then holds run out by themselves,
         and what comes again is known and skipped.
         """
-        if self._held.count > HELD_MAX:
+        if self.held.count > HELD_MAX:
             self.reached_limit = True
             return
         now = self.monotonic()
-        for receipts in self._held.hidden(now, before=now + self.hold_seconds / 2):
+        for receipts in self.held.hidden(now, before=now + self.hold_seconds / 2):
             self.queue.hide(receipts, seconds=self.hold_seconds)
-            self._held.extend(receipts, self.monotonic() + self.hold_seconds)
+            self.held.extend(receipts, self.monotonic() + self.hold_seconds)
 
     def show_again(self) -> None:
         """Show everything again that is still held."""
-        for receipts in self._held.hidden(self.monotonic()):
+        for receipts in self.held.hidden(self.monotonic()):
             self.queue.hide(receipts, seconds=0)
-            self._held.drop([receipt.message_id for receipt in receipts])
+            self.held.drop([receipt.message_id for receipt in receipts])
 
     # Private functions
 
@@ -274,7 +266,7 @@ class Sweep:
             range(calls),
         )
         page = list(chain.from_iterable(received.answers))
-        fresh = [message for message in page if self._held.add(message, until)]
+        fresh = [message for message in page if self.held.add(message, until)]
         received.require_all()
         return page, fresh
 
@@ -285,7 +277,7 @@ class Sweep:
         seen by neither.
         """
         doubtful = self.monotonic() < self._doubtful_until and self.expects()
-        if doubtful or self.queue.facts().depth.in_flight > self._held.count:
+        if doubtful or self.queue.facts().depth.in_flight > self.held.count:
             self.sleep(0.5)
             return False
         return True

@@ -142,4 +142,4 @@ def kill_at(monkeypatch, number, place):
             raise Killed
 
     monkeypatch.setattr(replay_module.Run, "record", record)
-    monkeypatch.setattr(Sweep, "__exit__", lambda self, *_: self._held.close())
+    monkeypatch.setattr(Sweep, "__exit__", lambda self, *_: self.held.close())
