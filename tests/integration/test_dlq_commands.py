@@ -172,11 +172,11 @@ def test_old_options_work_for_a_release_and_say_what_they_are_called_now(aws, su
     replayed = fanout("dlq", "replay", "payments", *old)
     assert replayed.code == 0
     said = " ".join(replayed.err.split())
-    for notice in ("--where-reason now", "write 0s", "write 30s"):
+    for notice in ("`--where-reason` now", "write 0s", "write 30s"):
         assert notice in said
     discarded = fanout("dlq", "discard", "payments", "--cause", "NotJson", "--reason", "why")
     assert discarded.code == 1
-    assert "--because here now" in " ".join(discarded.err.split())
+    assert "`--because` now" in " ".join(discarded.err.split())
     assert fanout("dlq", "show", "payments", "--hold", "2m").code == 2
 
 

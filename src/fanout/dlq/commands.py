@@ -28,7 +28,7 @@ from fanout.dlq.replay import (
 from fanout.errors import ExitCode, Found, WrongUse
 from fanout.runs.journal import write_lines
 from fanout.runs.operation import begin
-from fanout.runs.options import Execute, RunsDir, run_store
+from fanout.runs.options import Execute, RunsDir, renamed, run_store
 from fanout.runs.pace import Stopping
 from fanout.sqs.message import DeadMessage, to_line
 from fanout.sqs.scan import Sweep
@@ -104,9 +104,7 @@ def discard(
     Exit codes: 0 all selected are discarded (or only the plan was shown), 1
     some are left, 3 AWS refused or another operator holds the lock.
     """
-    if old_because is not None:
-        warn("--reason is --because here now: the old name goes with the next release.")
-    because = (because or old_because or "").strip()
+    because = (renamed("--reason", old_because, "--because", because) or "").strip()
     if not because:
         raise WrongUse("--because is missing: say why they may go, for whoever asks later.")
     subscription = find_subscription(context.obj, subscriber)

@@ -19,10 +19,10 @@ import typer
 from jmespath.exceptions import JMESPathError
 
 from customer_events.instants import from_wire, to_wire
-from fanout.console import Json, option, warn
+from fanout.console import Json, option
 from fanout.dlq.diagnosis import Cause, Diagnosis
 from fanout.errors import WrongUse
-from fanout.runs.options import Execute, RunsDir, seconds_of
+from fanout.runs.options import Execute, RunsDir, renamed, seconds_of
 from fanout.sqs.message import DeadMessage
 from fanout.sqs.queue import QueueFacts
 from fanout.sqs.scan import HOLD_SECONDS, HOLD_SECONDS_MIN
@@ -252,16 +252,14 @@ class Conditions:
 
     def selection(self, subscription: Subscription) -> Selection:
         """What they mean. Raises: WrongUse: an option can't be read, or no such group is known."""
-        if self.old_reason is not None:
-            old = "--cause" if isinstance(self, DiscardConditions) else "--reason"
-            warn(f"{old} is --where-reason now: the old name goes with the next release.")
+        old = "--cause" if isinstance(self, DiscardConditions) else "--reason"
         now = datetime.now(UTC)
         older, newer = self.older_than, self.newer_than
         numbering = Numbering(subscription.folder, subscription.subscriber.dlq_arn)
         return Selection(
             cause=numbering.key_of(self.group) if self.group else None,
             customer=self.customer,
-            reason=self.where_reason or self.old_reason,
+            reason=renamed(old, self.old_reason, "--where-reason", self.where_reason),
             version=self.version,
             before=instant_or_age(older, now=now, option="--older-than") if older else None,
             after=instant_or_age(newer, now=now, option="--newer-than") if newer else None,

@@ -13,13 +13,13 @@ import typer
 from rich.markup import escape
 
 from customer_events.instants import to_wire
-from fanout.console import ERR, OUT, Json, option, print_facts, print_json, table, warn, working
+from fanout.console import ERR, OUT, Json, option, print_facts, print_json, table, working
 from fanout.errors import ExitCode, Refused, WrongUse
 from fanout.failures.records import Failure, Kind, Record, customer_of, forecast
 from fanout.failures.recover import FailuresDiscard, FailuresRecover
 from fanout.failures.store import Deployment, find_deployment, stream_range
 from fanout.runs.operation import begin
-from fanout.runs.options import Check, Execute, Reveal, RunsDir
+from fanout.runs.options import Check, Execute, Reveal, RunsDir, renamed
 from fanout.text import mask_record, moment
 from publisher import reasons
 from publisher.stream_records import StreamRecord
@@ -269,7 +269,7 @@ def recover(
     Exit codes: 0 all succeeded (or only the plan was shown), 1 some failed or
     are left, 3 AWS refused or another operator is at work on it.
     """
-    where_reason = _renamed("--reason", reason, "--where-reason", where_reason)
+    where_reason = renamed("--reason", reason, "--where-reason", where_reason)
     deployment = find_deployment(context.obj)
     arn = deployment.publisher.stream_arn
     named = stream_range(arn, shard, from_sequence, to_sequence, from_stream=from_stream)
@@ -307,8 +307,8 @@ def discard(
 
     Exit codes: as `recover`.
     """
-    because = _renamed("--reason", reason, "--because", because)
-    where_reason = _renamed("--cause", cause, "--where-reason", where_reason)
+    because = renamed("--reason", reason, "--because", because)
+    where_reason = renamed("--cause", cause, "--where-reason", where_reason)
     if not (because or "").strip():
         raise WrongUse("--because is missing or empty: say why, for the journal.")
     options = {
@@ -321,10 +321,3 @@ def discard(
     }
     operation = FailuresDiscard(find_deployment(context.obj))
     begin(operation, options, runs_dir=runs_dir, as_json=as_json)
-
-
-def _renamed(old: str, old_value: str | None, new: str, value: str | None) -> str | None:
-    """An option's value under either of its names, with a notice for the old one."""
-    if old_value is not None:
-        warn(f"`{old}` is `{new}` now, and goes with the next release.")
-    return old_value if value is None else value

@@ -36,3 +36,10 @@ def seconds_of(text: str, *, option: str) -> float:
     if not match[2]:
         warn(f"{option} {text}: write {text}s; a number without a unit goes with the next release.")
     return float(match[1]) * _SECONDS[match[2] or "s"]
+
+
+def renamed(old: str, old_value: str | None, new: str, value: str | None) -> str | None:
+    """An option's value under either of its names, with a notice for the old one."""
+    if old_value is not None:
+        warn(f"`{old}` is `{new}` now, and goes with the next release.")
+    return old_value if value is None else value
