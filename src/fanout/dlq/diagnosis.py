@@ -131,20 +131,14 @@ def _cause(message: DeadMessage, error: PermanentError | None) -> Cause:
         return Cause(
             origin=Origin.PARKED, code=parked.reason, field=parked.field, expected=parked.expected
         )
-    if message.source_arn is not None:
-        if error is None:
-            return Cause(origin=Origin.REDRIVE, code=NEVER_RAN)
-        return _judged(Origin.REDRIVE, error)
-    code = message.text_attribute("ERROR_CODE")
-    if code is not None:
-        exhausted = message.text_attribute("EXHAUSTED_RETRY_CONDITION") or ""
-        return Cause(origin=Origin.EVENTBRIDGE, code=code, expected=exhausted)
+    origin, code = Origin.REDRIVE, NEVER_RAN
+    if message.source_arn is None:
+        if (eventbridge := message.text_attribute("ERROR_CODE")) is not None:
+            exhausted = message.text_attribute("EXHAUSTED_RETRY_CONDITION") or ""
+            return Cause(origin=Origin.EVENTBRIDGE, code=eventbridge, expected=exhausted)
+        origin, code = Origin.SNS, UNDELIVERED
     if error is None:
-        return Cause(origin=Origin.SNS, code=UNDELIVERED)
-    return _judged(Origin.SNS, error)
-
-
-def _judged(origin: Origin, error: PermanentError) -> Cause:
+        return Cause(origin=origin, code=code)
     return Cause(origin=origin, code=error.code, field=error.field, expected=error.expected)
 
 
@@ -154,10 +148,8 @@ def _customer_id(document: Mapping[str, Any] | None) -> str | None:
         return None
     data = document.get("data")
     inner = data.get("customer_id") if isinstance(data, dict) else None
-    for found in (document.get("subject"), document.get("partitionkey"), inner):
-        if isinstance(found, str) and found:
-            return found
-    return None
+    named = (document.get("subject"), document.get("partitionkey"), inner)
+    return next((found for found in named if isinstance(found, str) and found), None)
 
 
 def _version(document: Mapping[str, Any] | None) -> int | None:

@@ -206,7 +206,11 @@ class Ledger:
                 text = f"{fields['count']:,} selected"
             case Kind.STARTED:
                 self.status, self.starts = "unfinished", self.starts + 1
-                self._doubt()
+                # Whatever was under way until now ended nobody knows how.
+                self._base.execute(
+                    "UPDATE items SET unsure = 1 WHERE state = 'doing' AND step NOT IN (?, ?, ?)",
+                    HARMLESS_TWICE,
+                )
                 text = f"work began: {_who(fields)} ({fields['operator'].get('identity')})"
             case Kind.INTENT | Kind.DONE | Kind.ENDED:
                 self._update(kind, fields)
@@ -219,13 +223,6 @@ class Ledger:
                 self.status, self.complaint = "finished", fields.get("why", "")
                 text = f"finished: {self.complaint}" if self.complaint else "finished"
         return text
-
-    def _doubt(self) -> None:
-        """Whatever was under way until now ended nobody knows how."""
-        self._base.execute(
-            "UPDATE items SET unsure = 1 WHERE state = 'doing' AND step NOT IN (?, ?, ?)",
-            HARMLESS_TWICE,
-        )
 
     def _select(self, items: Iterable[Mapping[str, Any]]) -> None:
         for item in items:

@@ -80,13 +80,9 @@ class ShardReader:
 
     def _next_page(self) -> list[dict[str, Any]]:
         if self._iterator is None:
-            position = {"ShardIteratorType": "TRIM_HORIZON"}
-            if self._last is not None:
-                position = {
-                    "ShardIteratorType": "AFTER_SEQUENCE_NUMBER",
-                    "SequenceNumber": self._last,
-                }
-            answer = self._client.get_shard_iterator(**self._shard, **position)
+            after = {} if self._last is None else {"SequenceNumber": self._last}
+            kind = "AFTER_SEQUENCE_NUMBER" if after else "TRIM_HORIZON"
+            answer = self._client.get_shard_iterator(**self._shard, **after, ShardIteratorType=kind)
             self._iterator = answer["ShardIterator"]
         answer = self._client.get_records(ShardIterator=self._iterator)
         self._iterator = answer.get("NextShardIterator")
