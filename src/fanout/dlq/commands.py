@@ -33,6 +33,7 @@ from fanout.runs.pace import Stopping
 from fanout.sqs.message import DeadMessage, to_line
 from fanout.sqs.scan import Sweep
 from fanout.sqs.subscription import Subscription, find_subscription
+from sentinel.contract.folder import read_text
 
 
 @options.with_options
@@ -156,7 +157,7 @@ def edit(
     if not wanted.to_document():
         raise WrongUse("Say which messages to edit, by --message, --group or another condition.")
     change = (
-        from_patch(_text(patch), str(patch))
+        from_patch(read_text(patch, str(patch)), str(patch))
         if patch is not None
         else edit_by_hand(
             _first(subscription, wanted, options.hold_seconds(run.hold)), subscription.reader
@@ -178,13 +179,6 @@ def _first(subscription: Subscription, wanted: options.Selection, hold_seconds: 
     raise Found(
         f"Nothing in the DLQ of {subscription.subscriber.name} matches {wanted.message_id} now."
     )
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise WrongUse(f"{path} can't be read: {error}.") from None
 
 
 @options.with_options

@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError, WaiterError
 from customer_events.shipped import project_root
 from fanout.errors import Refused, WrongUse
 from fanout.local.state_folder import StateFolder
+from sentinel.contract.folder import read_text
 
 TEMPLATE = project_root() / "infra" / "sam" / "template.yaml"
 _FUNCTION_TYPE = "AWS::Serverless::Function"
@@ -122,11 +123,7 @@ def load_template(path: Path = TEMPLATE) -> dict[str, Any]:
     """
     from samtranslator.yaml_helper import yaml_parse
 
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise WrongUse(f"The template {path} can't be read ({error.strerror}).") from None
-    template: dict[str, Any] = yaml_parse(text)
+    template: dict[str, Any] = yaml_parse(read_text(path, f"The template {path}"))
     return template
 
 
