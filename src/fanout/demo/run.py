@@ -62,15 +62,12 @@ def compare(deployment: LocalDeployment, known: Collection[str]) -> tuple[int, l
     `known` are customers that have been in Accounts, and may be no longer.
     """
     client = deployment.client("dynamodb")
-
-    def items(table: str) -> Iterator[Any]:
-        for page in client.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
-            yield from page["Items"]
-
-    accounts = {
-        item["customer_id"]["S"]: item["status"]["S"] for item in items(deployment.accounts_table)
-    }
-    payments = {item["customer_id"]["S"]: item for item in items(deployment.payments_table)}
+    items, stored = (
+        client.get_paginator("scan").paginate(TableName=name, ConsistentRead=True).search("Items[]")
+        for name in (deployment.accounts_table, deployment.payments_table)
+    )
+    accounts = {item["customer_id"]["S"]: item["status"]["S"] for item in items}
+    payments = {row["customer_id"]["S"]: row for row in stored}
     customers = sorted({*accounts, *payments, *known})
     return len(customers), list(differences(customers, accounts, payments))
 

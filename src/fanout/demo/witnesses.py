@@ -21,6 +21,7 @@ from fanout.sqs.message import DeadMessage, Parked
 from fanout.sqs.queue import Receipt, SqsQueue
 from fanout.sqs.scan import HOLD_SECONDS_MIN, Sweep
 from fanout.streams.shards import ShardReader, describe, readable_shards
+from fanout.text import json_object
 from sentinel.contract.folder import installed_contract
 from sentinel.discovery import find_publisher, find_subscriber
 
@@ -299,9 +300,9 @@ class Watch:
     def look_at_failures(self) -> None:
         """Take in what lies in the DLQ and in the publisher's failure store."""
         self.ledger.parked(
-            event_id
+            str(event_id)
             for message in read_dlq(self._deployment)
-            if (event_id := _event_id(message.body))
+            if (event_id := json_object(message.body).get("id"))
         )
         store = ObjectStore(self._deployment.client("s3"), self._deployment.failure_bucket)
         self.ledger.parked(
@@ -317,13 +318,6 @@ class Watch:
             "published": (len(ledger.events), to_publish),
             "applied": (len(ledger.applied_at), ledger.transitions),
         }
-
-
-def _event_id(body: str) -> str | None:
-    try:
-        return str(json.loads(body)["id"])
-    except (ValueError, LookupError, TypeError):
-        return None
 
 
 # What the functions say of themselves: the sums of the metrics in their logs (EMF)
