@@ -17,6 +17,9 @@ from urllib.request import urlopen
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from hypercorn.asyncio import serve
+from hypercorn.asyncio.tcp_server import TCPServer
+from hypercorn.config import Config
 from ministack.services import cloudwatch_logs as emulated_logs
 from ministack.services import dynamodb as emulated
 from ministack.services import lambda_svc
@@ -24,8 +27,8 @@ from ministack.services import sqs as queues
 
 from aws_parts import create_table
 from fanout.demo.witnesses import StreamTap
-from fanout.local import stack
-from fanout.local.ministack_main import shorten_long_queues
+from fanout.local import emulator, stack
+from fanout.local.ministack_main import shorten_long_queues, stay_open
 from waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -315,3 +318,38 @@ def test_so_does_a_batch_of_statements_and_on_everything(strict_emulator):
     dynamodb = user_who_may(strict_emulator, granted)("dynamodb")
     [answer] = dynamodb.batch_execute_statement(Statements=insert)["Responses"]
     assert "Error" not in answer
+
+
+async def _left_idle():
+    """Whether a connection still answers that was idle for ten times as long as it may be."""
+
+    async def answer(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"answered"})
+
+    config, ended = Config(), asyncio.Event()
+    config.bind, config.keep_alive_timeout = [f"127.0.0.1:{emulator.choose_port(None)}"], 0.05
+    serving = asyncio.create_task(serve(answer, config, shutdown_trigger=ended.wait))
+    host, port = config.bind[0].split(":")
+    while True:
+        try:
+            reader, writer = await asyncio.open_connection(host, port)
+            break
+        except OSError:
+            await asyncio.sleep(0.05)
+    await asyncio.sleep(0.5)
+    writer.write(b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+    try:
+        return b"answered" in await reader.read()
+    except ConnectionError:
+        return False
+    finally:
+        writer.close()
+        ended.set()
+        await serving
+
+
+def test_an_idle_connection_is_closed_whatever_comes_on_it(monkeypatch):
+    assert not asyncio.run(_left_idle())
+    monkeypatch.setattr(TCPServer, "_idle_timeout", stay_open)
+    assert asyncio.run(_left_idle())

@@ -90,7 +90,7 @@ def test_an_edited_event_is_still_the_first_and_a_replay_releases_the_rest_in_or
     free(stuck)
 
 
-def test_a_replay_of_what_waits_is_parked_again_as_long_as_the_first_is_not_mended(stuck):
+def test_a_replay_of_what_waits_is_parked_again_as_long_as_the_first_is_not_repaired(stuck):
     behind = ("--where-reason", "BehindParkedEvent")
     replay = ("dlq", "replay", "orders", *behind, "--execute", *AT_ONCE)
     stuck.fanout(*replay)

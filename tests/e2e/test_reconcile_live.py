@@ -106,7 +106,7 @@ def tamper(planted):
     }
 
 
-def test_ten_planted_drifts_are_found_and_mended(seeded, fanout):
+def test_ten_planted_drifts_are_found_and_repaired(seeded, fanout):
     planted = plant(seeded)
     eventually(settled(seeded), "the rows before", deadline_seconds=PATIENCE_SECONDS)
     for customer_id in planted.gone:
@@ -119,9 +119,9 @@ def test_ten_planted_drifts_are_found_and_mended(seeded, fanout):
     assert seeded.risk.depth() == 0, "comparing sends nothing"
 
     unreadable = planted.active[4]
-    mended = reconcile(fanout, "--repair", "--execute", "--metric", expect=1)
-    assert mended["repairs"] == {"sent": 9, "agrees by now": 0, "can't be repaired": 1}
-    assert mended["left"] == 1
+    repaired = reconcile(fanout, "--repair", "--execute", "--metric", expect=1)
+    assert repaired["repairs"] == {"sent": 9, "agrees by now": 0, "can't be repaired": 1}
+    assert repaired["left"] == 1
     seeded.risk.delete_row(unreadable)
     assert reconcile(fanout, "--repair", "--execute")["left"] == 0
     assert reconcile(fanout)["drifted"] == 0

@@ -32,7 +32,7 @@ def seeded(source, status, order):
     return [snapshot(status, seconds=READ_AT_SECONDS, order=order, sequence_source=source)]
 
 
-def mended(source, status):
+def repaired(source, status):
     first = live(5, seconds=0, sequence_source=source)
     return [first, repair(first, status, seconds=READ_AT_SECONDS)]
 
@@ -43,7 +43,7 @@ ROWS = {
     for made, history in {
         "seeded": seeded(source, status, UNCOUNTED),
         "seeded with its number": seeded(source, status, sequence(5, epoch=1)),
-        "repaired": mended(source, status),
+        "repaired": repaired(source, status),
     }.items()
 }
 
@@ -119,7 +119,7 @@ def test_over_a_row_that_was_read_the_table_applies_what_the_guard_says(
 
 @pytest.mark.parametrize("source", SequenceSource)
 @pytest.mark.parametrize("read_after_seconds", [0.5, 60])
-def test_the_mended_change_in_a_newer_version_does_not_undo_the_repair(
+def test_a_repaired_change_in_a_newer_version_does_not_undo_the_repair(
     table, source, read_after_seconds
 ):
     old = live(5, seconds=0, sequence_source=source, schema_version=1)
