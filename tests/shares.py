@@ -12,7 +12,6 @@ import pytest
 # The longest first, by the time that each takes alone.
 LONGEST = (
     "tests/docs/test_beside_your_own_table.py",
-    "tests/infra/test_terraform_examples.py",
     "tests/infra/test_terraform_modules.py",
     "tests/infra/test_sam_cli.py",
     "tests/docs/test_add_an_event_type.py",

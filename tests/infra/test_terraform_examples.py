@@ -44,12 +44,10 @@ def aws(tmp_path_factory):
         yield target
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "examples",
-    [
-        ["eventbridge_fanout"],
-        pytest.param(["pipes_fanout", "sns_fifo_fanout"], marks=pytest.mark.exhaustive),
-    ],
+    [["eventbridge_fanout"], ["pipes_fanout", "sns_fifo_fanout"]],
     ids=" ".join,
 )
 def test_the_examples_are_deployed_carry_a_change_and_leave_nothing(

@@ -6,7 +6,7 @@ receive goes over every message four times, and each batch of ten deletions ten 
 saved queries of Logs Insights, which Terraform's module `dashboard` deploys. A queue's mapping that
 was woken for nothing sleeps for 50 ms: two thirds of the time that a change took. And it closes a
 connection that was idle for 75 seconds, even if a request has just come on it, which is then done
-and not answered: Terraform asks again, and hears that its own resource exists already.
+and not answered.
 
 `fanout.local.stack` has what is worked around without touching the emulator, and its version; a
 test fails once a fault is gone.
