@@ -317,7 +317,7 @@ class StreamPoller:
         self._reports.put((shard_id, batch, result))
 
     def _take_report(self, *, wait_seconds: float) -> None:
-        """Take one that has come in; waits no longer than told."""
+        """Take one that has come in, or comes in within `wait_seconds`."""
         try:
             shard_id, batch, result = self._reports.get(timeout=wait_seconds)
         except queue.Empty:
