@@ -76,7 +76,9 @@ class Lock:
             self._generation = last.generation + 1
         try:
             self._put(overwrite=False)
-        except self._ssm.exceptions.ParameterAlreadyExists:
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") != "ParameterAlreadyExists":
+                raise
             raise self._refusal(self._newest()) from None
         if last is not None:
             self._delete(last.generation)
