@@ -29,7 +29,10 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def seconds_of(text: str, *, option: str) -> float:
-    """Read `30s`, `15m` or `2h`; a bare number is, for now, seconds. Raises: WrongUse: neither."""
+    """Read `30s`, `15m` or `2h`, as seconds; so is a bare number until the next release.
+
+    Raises: WrongUse: it is none of these.
+    """
     match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)([smhd]?)", text, re.ASCII)
     if match is None:
         raise WrongUse(f"{option} {text!r}: expected a duration such as 30s, 15m or 2h.")
