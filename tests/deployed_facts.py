@@ -27,7 +27,6 @@ PUBLISHER = PublisherFacts(
         sequence_epoch=1,
         publish_versions=(2,),
     ),
-    bus=Bus(transport="sns", arn="arn:aws:sns:eu-west-1:123456789012:events"),
     table={
         "StreamSpecification": {"StreamViewType": "NEW_AND_OLD_IMAGES"},
         "LatestStreamArn": STREAM,
@@ -65,7 +64,7 @@ PAYMENTS = SubscriberFacts(
         since=None,
         mapping_id=MAPPING,
     ),
-    bus=PUBLISHER.bus,
+    bus=Bus(transport="sns", arn="arn:aws:sns:eu-west-1:123456789012:events"),
     queue=QUEUE,
     dlq=ADMITTED | {"MessageRetentionPeriod": "1209600"},
     mapping={"State": "Enabled", "FunctionResponseTypes": ["ReportBatchItemFailures"]},
@@ -81,7 +80,7 @@ def sound(transport: str) -> tuple[PublisherFacts, SubscriberFacts]:
         return PUBLISHER, PAYMENTS
     name = "eventbridge" if transport == "pipes" else transport
     bus = Bus(transport=name, arn=f"arn:aws:x:eu-west-1:123456789012:{name}")
-    publisher, subscriber = replace(PUBLISHER, bus=bus), PAYMENTS.subscriber
+    publisher, subscriber = PUBLISHER, PAYMENTS.subscriber
     if transport == "pipes":
         piped = replace(publisher.publisher, mapping_id="fanout-publisher")
         publisher = replace(publisher, publisher=piped, mapping={"CurrentState": "RUNNING"})

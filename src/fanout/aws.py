@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from fanout.errors import Refused, WrongUse
-from sentinel.discovery import is_emulator
 
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 _DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
@@ -42,11 +41,6 @@ class AwsTarget:
             return boto3.Session(profile_name=self.profile, region_name=region)
         except ProfileNotFound as error:
             raise Refused(f"{error}; name one from `aws configure list-profiles`.") from None
-
-    @property
-    def is_embedded(self) -> bool:
-        """Whether this is an emulator on this machine, which keeps no metrics and no alarms."""
-        return is_emulator(self.client("sqs"))
 
     @property
     def state_folder(self) -> Path:

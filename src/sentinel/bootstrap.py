@@ -11,7 +11,6 @@ from botocore.session import Session
 from cold_start.clients import create_client
 from customer_events.deadline import Reserves
 from customer_events.instants import from_wire
-from sentinel.discovery import is_emulator
 from sentinel.reporting import RunReporter
 from sentinel.rounds import GRACE_SECONDS, Sentinel
 from sentinel.settings import from_environment
@@ -31,11 +30,6 @@ class LambdaTarget:
     prefix: str
     _session: Any = field(default_factory=Session)
     _clients: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def is_embedded(self) -> bool:
-        """See `sentinel.discovery.Target.is_embedded`."""
-        return is_emulator(self.client("sqs"))
 
     def client(self, service: str) -> Any:
         """The botocore client of a service, made once."""

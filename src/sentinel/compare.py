@@ -321,17 +321,14 @@ class SubscriberRows(Protocol):
     @property
     def facts(self) -> TableFacts:
         """What DynamoDB says of it."""
-        ...
 
     def page(
         self, segment: int, segments: int, *, start: Item | None, limit: int
     ) -> Page[StoredRow]:
         """One page of a segment."""
-        ...
 
     def lookup(self, customer_ids: Sequence[str]) -> dict[str, StoredRow]:
         """The rows of these customers (at most 100); those that have none are left out."""
-        ...
 
 
 @dataclass

@@ -20,6 +20,7 @@ from sentinel.errors import WrongUse
 
 _MAPPING_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_INSTANTS = ("since", "until", "loses_at")  # of a pause
 
 
 class Target(Protocol):
@@ -27,14 +28,8 @@ class Target(Protocol):
 
     prefix: str
 
-    @property
-    def is_embedded(self) -> bool:
-        """Whether this is an emulator on this machine, which keeps no metrics and no alarms."""
-        ...
-
     def client(self, service: str) -> Any:
         """The client of a service."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,17 +172,15 @@ class Pause:
 
     def to_document(self) -> dict[str, str]:
         """As the SSM parameter has it."""
-        instants = {name: to_wire(getattr(self, name)) for name in ("since", "until", "loses_at")}
+        instants = {name: to_wire(getattr(self, name)) for name in _INSTANTS}
         return {**instants, "because": self.because}
 
 
 def paused(target: Target) -> dict[str, Pause]:
     """Every subscriber that is marked as paused."""
-    marks = _parameters(target, "paused")
-    times = ("since", "until", "loses_at")
     return {
-        name: Pause(because=mark["because"], **{each: from_wire(mark[each]) for each in times})
-        for name, mark in marks.items()
+        name: Pause(because=mark["because"], **{each: from_wire(mark[each]) for each in _INSTANTS})
+        for name, mark in _parameters(target, "paused").items()
     }
 
 
@@ -203,9 +196,9 @@ def deliveries(target: Target, bus: Bus, queue_arn: str) -> list[str]:
     return [arn for arn in arns if arn != "Deleted"]  # which SNS lists for a while
 
 
-def is_emulator(client: Any) -> bool:
-    """Whether a client talks to an emulator on this machine."""
-    return urlsplit(client.meta.endpoint_url).hostname in _LOOPBACK
+def is_embedded(target: Target) -> bool:
+    """Whether this is an emulator on this machine, which keeps no metrics and no alarms."""
+    return urlsplit(target.client("sqs").meta.endpoint_url).hostname in _LOOPBACK
 
 
 def is_mapping(mapping_id: str) -> bool:

@@ -34,6 +34,7 @@ class DifferenceStore:
 
     def __init__(self) -> None:
         self._base = sqlite3.connect("", isolation_level=None)
+        self._base.row_factory = sqlite3.Row
         self._base.executescript(
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
             f"CREATE TABLE differences ({_COLUMNS}, PRIMARY KEY (customer_id)) WITHOUT ROWID;"
@@ -73,19 +74,17 @@ class DifferenceStore:
     def groups(self) -> list[dict[str, Any]]:
         """How many there are of each kind and cause, the most first; `oldest` has the earliest."""
         rows = self._base.execute(
-            "SELECT drift, COALESCE(cause, 'unexplained'), COUNT(*), MIN(since) FROM differences"
-            " GROUP BY drift, cause ORDER BY COUNT(*) DESC, drift, cause"
+            "SELECT drift, COALESCE(cause, 'unexplained') AS cause, COUNT(*) AS count,"
+            " MIN(since) AS oldest FROM differences GROUP BY drift, differences.cause"
+            " ORDER BY COUNT(*) DESC, drift, differences.cause"
         )
-        return [dict(zip(("drift", "cause", "count", "oldest"), row, strict=True)) for row in rows]
+        return list(map(dict, rows))
 
     # Private functions
 
     def _select(self, condition: str, *values: Any) -> Iterator[Difference]:
-        rows = self._base.execute(f"SELECT {_COLUMNS} FROM differences {condition}", values)  # noqa: S608
-        for customer_id, drift, *others in rows:
-            yield Difference(
-                **dict(zip(_COLUMNS.split(", "), (customer_id, Drift(drift), *others), strict=True))
-            )
+        for row in self._base.execute(f"SELECT * FROM differences {condition}", values):  # noqa: S608
+            yield Difference(**dict(row) | {"drift": Drift(row["drift"])})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,10 @@
 """Ask AWS for what the rules need, and judge it: what `fanout doctor` and the sentinel find."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from sentinel import rules
 from sentinel.contract.folder import installed_contract
@@ -17,6 +17,7 @@ from sentinel.discovery import (
     deliveries,
     find_bus,
     find_publisher,
+    is_embedded,
     is_mapping,
     list_alarms,
     list_subscribers,
@@ -24,6 +25,7 @@ from sentinel.discovery import (
 )
 from sentinel.findings import Asking, Finding, worst_first
 
+T = TypeVar("T")
 _GONE = {
     *("ResourceNotFoundException", "NotFoundException", "NotFound", "NoSuchEntity"),
     "ServerSideEncryptionConfigurationNotFoundError",
@@ -42,7 +44,7 @@ class Examination:
         """The publisher, its table, its bus and its failure store."""
         publisher = find_publisher(self.target)
         mapping = self.mapping(publisher.mapping_id)
-        if self.target.is_embedded and mapping.get("State") == "Disabled":
+        if is_embedded(self.target) and mapping.get("State") == "Disabled":
             mapping |= {"State": "Enabled"}  # deployed so there, as a local poller stands in
         bucket = {"Bucket": publisher.failure_bucket}
         versioning = self._read("s3", "get_bucket_versioning", **bucket) or {}
@@ -53,11 +55,10 @@ class Examination:
         function = self._function(publisher.function_name)
         topic = None
         # The embedded AWS does not keep a topic's key.
-        if self.bus.transport != "eventbridge" and not self.target.is_embedded:
+        if self.bus.transport != "eventbridge" and not is_embedded(self.target):
             topic = self._read("sns", "get_topic_attributes", "Attributes", TopicArn=self.bus.arn)
         return rules.PublisherFacts(
             publisher=publisher,
-            bus=self.bus,
             table=self.table(publisher.accounts_table),
             mapping=mapping,
             function=function,
@@ -177,29 +178,20 @@ def examine(target: Target, asking: Asking) -> list[Finding]:
     """Every finding, the worst first. Raises: WrongUse: nothing is deployed here."""
     look, now = Examination(target, find_bus(target)), datetime.now(UTC)
     subscribers, contract = list_subscribers(target), installed_contract()
+    found: list[Finding] = []
 
-    def of_subscriber(subscriber: Subscriber) -> list[Finding]:
-        facts = look.subscriber(subscriber)
-        return list(rules.check_subscriber(facts, contract, now=now))
+    def check(part: str, read: Callable[[], T], rule: Callable[[T], Iterator[Finding]]) -> None:
+        found.extend(asking.ask(part, lambda: list(rule(read())), list[Finding]()))
 
-    def of_table(subscriber: Subscriber, table: str) -> list[Finding]:
-        return list(rules.check_table(subscriber, look.table(table)))
-
-    def of_alarms() -> list[Finding]:
+    check("The publisher", look.publisher, partial(rules.check_publisher, now=now))
+    of_subscriber = partial(rules.check_subscriber, contract=contract, now=now)
+    for each in subscribers:
+        check(f"The subscriber {each.name}", partial(look.subscriber, each), of_subscriber)
+    for each in subscribers:
+        if each.table:
+            read = partial(look.table, each.table)
+            check(f"The table of {each.name}", read, partial(rules.check_table, each))
+    if not is_embedded(target):
         groups = [*SHARED_GROUPS, *(each.name for each in subscribers)]
-        return list(rules.check_alarms(list_alarms(target, groups)))
-
-    parts: dict[str, Callable[[], list[Finding]]] = {
-        "The publisher": lambda: list(rules.check_publisher(look.publisher(), now=now)),
-        **{f"The subscriber {each.name}": partial(of_subscriber, each) for each in subscribers},
-        **{
-            f"The table of {each.name}": partial(of_table, each, each.table)
-            for each in subscribers
-            if each.table
-        },
-    }
-    if not target.is_embedded:
-        parts["The list of alarms"] = of_alarms
-    nothing: list[Finding] = []
-    found = [finding for part, read in parts.items() for finding in asking.ask(part, read, nothing)]
+        check("The list of alarms", partial(list_alarms, target, groups), rules.check_alarms)
     return worst_first([*asking.findings(), *found])

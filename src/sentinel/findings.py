@@ -1,9 +1,8 @@
 """What is wrong: one shape, whoever finds it."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from enum import StrEnum
-from functools import partial
 from typing import TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -19,7 +18,7 @@ class Severity(StrEnum):
     NOTE = "note"  # nothing is wrong; a person should know
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that a person should know about a subject: the publisher, a subscriber, an alarm.
 
@@ -29,6 +28,7 @@ class Finding:
     severity: Severity
     subject: str
     what: str
+    _: KW_ONLY
     harm: str = ""
     fix: str = ""
 
@@ -55,8 +55,8 @@ class Asking:
 
     def findings(self) -> list[Finding]:
         """What was not seen may be wrong, so it is no good news."""
-        about = partial(Finding, severity=Severity.WRONG, subject="this command")
-        return [about(what=what, fix=fix) for what, fix in self._unread.items()]
+        unread = self._unread.items()
+        return [Finding(Severity.WRONG, "this command", what, fix=fix) for what, fix in unread]
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:

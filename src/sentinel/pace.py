@@ -6,20 +6,15 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from typing import Protocol
 
-LEAD_SECONDS = 15
-"""What is taken from the DLQ ahead of being dealt with, at most: well below a hold's length."""
-
 
 class Stopping(Protocol):
     """Whether to stop between two steps, and a sleep that ends early then."""
 
     def asked(self) -> bool:
         """Whether to stop."""
-        ...
 
     def wait(self, seconds: float) -> object:
         """Sleep that long, or until it is time to stop."""
-        ...
 
 
 @dataclass
@@ -53,14 +48,8 @@ class Pace:
         with self._lock:
             self._paid_at = max(self._paid_at, self.monotonic()) + count / self.per_second
 
-    def at_once(self, most: int) -> int:
-        """How many go in one step, so that a step is no more than a second's share: 1 to `most`."""
+    def at_once(self, most: int, *, seconds: float = 1) -> int:
+        """How many go in one step, so that it is no more than a few seconds' share: 1 to `most`."""
         if self.per_second is None:
             return most
-        return max(1, min(most, int(self.per_second)))
-
-    def ahead(self, most: int) -> int:
-        """How many messages to take from the DLQ at a time: 1 to `most`."""
-        if self.per_second is None:
-            return most
-        return max(1, min(most, int(self.per_second * LEAD_SECONDS)))
+        return max(1, min(most, int(self.per_second * seconds)))

@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -43,8 +43,7 @@ GRACE_SECONDS: Final = 200.0
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slice:
+class Slice(NamedTuple):
     """One of as many parts of a table as a round has runs."""
 
     number: int
@@ -110,8 +109,8 @@ class Sentinel:
         if made.slice is None:
             made.findings = findings
             return made
-        nothing: dict[str, Pause] = {}
-        pauses = asking.ask("The marks of pauses", partial(paused, self.target), nothing)
+        read = partial(paused, self.target)
+        pauses = asking.ask("The marks of pauses", read, dict[str, Pause]())
         publisher = find_publisher(self.target)
         for subscriber in list_subscribers(self.target):
             if subscriber.table is None or subscriber.name in pauses:
@@ -145,7 +144,7 @@ class Sentinel:
                 differences=differences,
                 pace=pace,
                 stopping=comparing,
-                segment=(slice_.number, slice_.of),
+                segment=slice_,
             )
             comparison.run()
             unfinished = comparing.asked()
@@ -173,9 +172,9 @@ class Sentinel:
 
 def _unfinished(subscriber: Subscriber) -> Finding:
     return Finding(
-        severity=Severity.WRONG,
-        subject=subscriber.name,
-        what="the sentinel could not compare all customers of its slice in the time it has.",
+        Severity.WRONG,
+        subscriber.name,
+        "the sentinel could not compare all customers of its slice in the time it has.",
         harm="A lost change of one of the others may stay unnoticed for more than 24 hours.",
         fix="Raise SentinelReadUnits, or SentinelHours up to 24; in Terraform, in `sentinel`.",
     )
@@ -186,9 +185,9 @@ def _not_compared(subscriber: Subscriber, error: Exception) -> Finding:
     answer: Any = getattr(error, "response", {})
     why = answer.get("Error", {}).get("Code") or str(error)
     return Finding(
-        severity=Severity.WARNING if isinstance(error, NotComparable) else Severity.WRONG,
-        subject=subscriber.name,
-        what=f"its rows could not be compared with Accounts: {why}",
+        Severity.WARNING if isinstance(error, NotComparable) else Severity.WRONG,
+        subscriber.name,
+        f"its rows could not be compared with Accounts: {why}",
         harm="A lost change stays unnoticed.",
         fix=f"See docs/runbooks/sentinel.md; by hand: fanout reconcile {subscriber.name}",
     )

@@ -27,16 +27,23 @@ DEPRECATED_FROM: Final = {
     "python3.14": date(2029, 6, 30),
 }
 """Lambda developer guide, "Lambda runtimes"."""
-_FIXED_SETTINGS: Mapping[str, tuple[Any, ...]] = {
-    "StartingPosition": ("TRIM_HORIZON", None),
-    "FilterCriteria": ({"Filters": []}, {}, None),
-    "FunctionResponseTypes": (["ReportBatchItemFailures"],),
-    "BisectBatchOnFunctionError": (True,),
-    "MaximumRetryAttempts": (-1, None),
-}
-"""Settings that our templates fix, with each value that means the same; None: left out."""
 _VIEW_TYPE = "NEW_AND_OLD_IMAGES"
 _REPORTS = "ReportBatchItemFailures"
+_FIXED_SETTINGS: Mapping[str, tuple[str, Sequence[Any]]] = {
+    "StartingPosition": (
+        "Changes are missed while a mapping is being created.",
+        ("TRIM_HORIZON", None),
+    ),
+    "FilterCriteria": ("What it filters out leaves no trace.", ({"Filters": []}, {}, None)),
+    "FunctionResponseTypes": (
+        "Records that fail are not delivered again: they are lost.",
+        ([_REPORTS],),
+    ),
+    "BisectBatchOnFunctionError": ("One bad record holds up its whole batch.", (True,)),
+    "MaximumRetryAttempts": ("An outage of minutes drains into the failure store.", (-1, None)),
+}
+"""Settings that our templates fix: the harm of another value, and each that means the same; None:
+left out."""
 _VISIBILITY_PER_TIMEOUT = 6
 """As Lambda's guide asks ("Using Lambda with Amazon SQS"), or a second worker gets the message."""
 PUBLISHER = "publisher"
@@ -79,7 +86,6 @@ class PublisherFacts:
     """
 
     publisher: Publisher
-    bus: Bus
     table: Answer | None
     mapping: Answer
     function: Answer | None
@@ -158,17 +164,10 @@ def _check_stream(facts: PublisherFacts) -> Iterator[Finding]:
 def check_stream_mapping(mapping: Answer) -> Iterator[Finding]:
     """What is wrong with the settings of the stream's mapping."""
     wrong, warning = _about(PUBLISHER)
-    harms = {
-        "FunctionResponseTypes": "Records that fail are not delivered again: they are lost.",
-        "FilterCriteria": "What it filters out leaves no trace.",
-        "StartingPosition": "Changes are missed while a mapping is being created.",
-        "BisectBatchOnFunctionError": "One bad record holds up its whole batch.",
-        "MaximumRetryAttempts": "An outage of minutes drains into the failure store.",
-    }
-    for setting, allowed in _FIXED_SETTINGS.items():
+    for setting, (harm, allowed) in _FIXED_SETTINGS.items():
         if mapping.get(setting) not in allowed:
             what = f"its mapping has {setting} {mapping.get(setting)!r}, expected {allowed[0]!r}."
-            yield wrong(what, harm=harms[setting], fix="Deploy the mapping of the templates again.")
+            yield wrong(what, harm=harm, fix="Deploy the mapping of the templates again.")
     on_failure = (mapping.get("DestinationConfig") or {}).get("OnFailure") or {}
     if ":s3:::" not in (on_failure.get("Destination") or ""):
         yield wrong(
@@ -338,7 +337,7 @@ def check_switch(
         yield wrong(says, harm=mute, fix=resume)
     elif pause:
         over = now > pause.until
-        yield _finding(
+        yield Finding(
             Severity.WRONG if over else Severity.NOTE,
             subject,
             f"it {'was to be' if over else 'is'} paused until {_moment(pause.until)} "
@@ -400,13 +399,8 @@ def check_alarms(alarms: Sequence[Answer]) -> Iterator[Finding]:
 
 
 def _about(subject: str) -> tuple[partial[Finding], partial[Finding]]:
-    make = (partial(_finding, each, subject) for each in (Severity.WRONG, Severity.WARNING))
-    return next(make), next(make)
+    return partial(Finding, Severity.WRONG, subject), partial(Finding, Severity.WARNING, subject)
 
 
 def _moment(instant: datetime) -> str:
     return f"{instant:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _finding(severity: Severity, subject: str, what: str, *, harm: str, fix: str) -> Finding:
-    return Finding(severity=severity, subject=subject, what=what, harm=harm, fix=fix)

@@ -60,6 +60,8 @@ DATE_RESOLUTION = timedelta(seconds=1)
 WINDOW_MAX = 100
 """Messages in memory at a time; a customer's are put in order within it."""
 WINDOW_BYTES_MAX = 8_000_000
+LEAD_SECONDS = 15
+"""What is taken from the DLQ ahead of being dealt with, at most: well below a hold's length."""
 Pages = Callable[[Callable[[], float]], Iterator[list[DeadMessage]]]
 FEW = 10
 """Below this many a failure rate says nothing, except after a canary."""
@@ -248,7 +250,7 @@ class Replay:
     def _pass(self, sweep: Sweep, pages: Pages) -> None:
         window: list[DeadMessage] = []
         size_bytes = 0
-        window_max = self.work.pace.ahead(WINDOW_MAX)
+        window_max = self.work.pace.at_once(WINDOW_MAX, seconds=LEAD_SECONDS)
         for page in pages(lambda: min(self._quota, window_max - len(window))):
             self.work.keep_lock()
             for message in page:
@@ -313,7 +315,7 @@ class Replay:
             self._count([message], gone)
 
     def _move_window(self, window: Sequence[DeadMessage], sweep: Sweep) -> None:
-        at_once = self.work.pace.ahead(BATCH_MAX)
+        at_once = self.work.pace.at_once(BATCH_MAX, seconds=LEAD_SECONDS)
         for wave in self._waves(window, at_once):
             if self._must_stop():
                 return

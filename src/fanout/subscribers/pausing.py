@@ -13,7 +13,14 @@ from fanout.aws import AwsTarget
 from fanout.errors import WrongUse
 from fanout.sqs.queue import QueueFacts, read_oldest_age
 from fanout.sqs.subscription import of_subscriber
-from sentinel.discovery import Pause, find_subscriber, list_alarms, list_subscribers, paused
+from sentinel.discovery import (
+    Pause,
+    find_subscriber,
+    is_embedded,
+    list_alarms,
+    list_subscribers,
+    paused,
+)
 
 PAUSE_MIN, PAUSE_MAX = timedelta(minutes=1), timedelta(days=15)
 """For how long alarms can be muted, and how many by one rule: API_PutAlarmMuteRule."""
@@ -46,7 +53,7 @@ def plan_resume(target: AwsTarget, name: str) -> Plan:
             f"{name} has no event source mapping here: pause its consumer where it runs."
         )
     alarms = None
-    if not target.is_embedded:
+    if not is_embedded(target):
         others = [each.name for each in list_subscribers(target)]
         found = list_alarms(target, [name], others=others)
         alarms = tuple(each["AlarmName"] for each in found)

@@ -13,6 +13,7 @@ from rich.text import Text
 from fanout.console import OUT, Json, print_json
 from fanout.errors import ExitCode
 from fanout.runs.options import Check
+from sentinel.discovery import is_embedded
 from sentinel.examination import examine
 from sentinel.findings import Asking, Finding, Severity
 
@@ -37,7 +38,7 @@ def doctor(context: typer.Context, *, check: Check = False, as_json: Json = Fals
         prefix = escape(context.obj.prefix)
         OUT.print(f"[bold]{prefix}[/]: {verdict(found)}")
         show_findings(found)
-        if context.obj.is_embedded:
+        if is_embedded(context.obj):
             OUT.print("Alarms are not available here.", style="dim")
     if check and any(each.severity is Severity.WRONG for each in found):
         raise typer.Exit(int(ExitCode.FOUND))

@@ -48,6 +48,7 @@ from sentinel.discovery import (
     find_bus,
     find_publisher,
     find_subscriber,
+    is_embedded,
     list_alarms,
     list_subscribers,
     paused,
@@ -241,7 +242,7 @@ class Look:
 
     def __init__(self, target: AwsTarget, *, state: Path, now: datetime, asking: Asking) -> None:
         self._target = target
-        self._poller = _poller(target, state) if target.is_embedded else None
+        self._poller = _poller(target, state) if is_embedded(target) else None
         self._telemetry = Telemetry(target, now)
         self._examination = Examination(target, find_bus(target))
         self._ask = asking.ask
@@ -256,7 +257,7 @@ class Look:
         chosen = [find_subscriber(target, name)] if name else subscribers
         pauses = self._ask("The marks of pauses", partial(paused, target), dict[str, Pause]())
         alarms: list[dict[str, Any]] | None = None
-        if not target.is_embedded:
+        if not is_embedded(target):
             groups = [*SHARED_GROUPS, *(each.name for each in chosen)]
             which = {"StateValue": "ALARM", "AlarmTypes": ["MetricAlarm"]}
             others = [each.name for each in subscribers]
@@ -293,7 +294,7 @@ class Look:
         lags = [latest(series[name]) for name in (metrics.STREAM_LAG.name, "IteratorAge")]
         lag = max((lag / 1000 for lag in lags if lag is not None), default=None)
         mapping_id = publisher.mapping_id
-        if not self._target.is_embedded:
+        if not is_embedded(self._target):
             mapping = self._mapping(mapping_id)
         else:  # deployed disabled there: the local poller stands in for it
             error = poller and poller.pending_records and poller.last_error

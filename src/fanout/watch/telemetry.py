@@ -13,6 +13,7 @@ from typing import Any
 from customer_events.metrics import NAMESPACE
 from fanout.aws import AwsTarget
 from fanout.runs.function import log_lines
+from sentinel.discovery import is_embedded
 
 WINDOW_MINUTES = 15
 _LINES_MAX = 10_000
@@ -41,11 +42,11 @@ class Telemetry:
     @property
     def source(self) -> str:
         """Where the numbers come from, for a person."""
-        return "the functions' logs" if self.target.is_embedded else "CloudWatch"
+        return "the functions' logs" if is_embedded(self.target) else "CloudWatch"
 
     def series(self, function: str | None, wanted: Sequence[Wanted]) -> dict[str, Series]:
         """The values of a function's metrics, by their names."""
-        read = self._embedded(function, wanted) if self.target.is_embedded else self._kept(wanted)
+        read = self._embedded(function, wanted) if is_embedded(self.target) else self._kept(wanted)
         minutes: dict[str, list[float | None]] = {
             one.name: [None] * WINDOW_MINUTES for one in wanted
         }
@@ -58,7 +59,7 @@ class Telemetry:
 
     def lines(self, function: str, term: str) -> list[Mapping[str, Any]]:
         """The lines of a function's log that hold a word, oldest first; not all of very many."""
-        if self.target.is_embedded:
+        if is_embedded(self.target):
             return [line for line in self._log(function) if term in str(line)]
         lines = log_lines(self.target, function, since=self._start, pattern=f'"{term}"')
         return list(islice(lines, _LINES_MAX))

@@ -195,7 +195,7 @@ def test_alarms_that_nobody_hears_and_missing_ones_are_found():
 
 
 def test_a_pipe_reads_and_publishes_itself_and_its_function_only_parks():
-    needs = needs_of_publisher(PUBLISHER.publisher, PUBLISHER.bus)
+    needs = needs_of_publisher(PUBLISHER.publisher, PAYMENTS.bus)
     assert needs[STREAM] == ["dynamodb:GetRecords"]
-    assert needs[PUBLISHER.bus.arn] == ["sns:Publish"]
-    assert list(needs_of_publisher(PIPE["publisher"], PUBLISHER.bus).values()) == [["s3:PutObject"]]
+    assert needs[PAYMENTS.bus.arn] == ["sns:Publish"]
+    assert list(needs_of_publisher(PIPE["publisher"], PAYMENTS.bus).values()) == [["s3:PutObject"]]
