@@ -96,10 +96,7 @@ def test_what_was_made_is_torn_down_when_a_drill_raises(monkeypatch):
     pages = [{"StackResourceSummaries": []}]
     client = Recorder(get_caller_identity={"Account": "1"}, list_stack_resources=pages)
     monkeypatch.setattr(smoke_aws, "_create_stack", lambda *_: None)
-    with (
-        pytest.raises(KeyboardInterrupt),
-        smoke_aws.deployed(target_of(client), lambda _: None),
-    ):
+    with pytest.raises(KeyboardInterrupt), smoke_aws.deployed(target_of(client), lambda _: None):
         raise KeyboardInterrupt
     assert ("delete_stack", {"StackName": "smoke-0a1b2c3d"}) in client.calls
 

@@ -6,12 +6,7 @@ from customer_events.deadline import UNLIMITED
 from customer_events.errors import NotJson
 from event_consumer.ports import Parking
 from event_consumer.sqs_queue import SqsParkingLot
-from unit.event_consumer.consumer_samples import (
-    DLQ_URL,
-    SqsInMemory,
-    at,
-    text_attribute,
-)
+from unit.event_consumer.consumer_samples import DLQ_URL, SqsInMemory, at, text_attribute
 
 REASON = NotJson("expected one JSON document")
 

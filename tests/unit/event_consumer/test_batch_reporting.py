@@ -43,10 +43,7 @@ def tell(capsys):
     def batch(*deliveries, now=NOW):
         capsys.readouterr()
         reporter = BatchReporter(
-            service=service,
-            deployment="blue",
-            namespace="CustomerStatusFanout",
-            registry=REGISTRY,
+            service=service, deployment="blue", namespace="CustomerStatusFanout", registry=REGISTRY
         )
         reporter.report(deliveries, request_id="r-1", now=now)
         written = [json.loads(line) for line in "".join(capsys.readouterr()).splitlines()]

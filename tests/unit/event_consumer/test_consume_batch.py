@@ -9,14 +9,7 @@ from customer_events.deadline import Deadlines
 from customer_events.encoder import encode
 from customer_events.errors import NotJson, OrderContradiction
 from event_consumer.latest_state import LatestState
-from event_consumer.outcomes import (
-    APPLIED,
-    DUPLICATE,
-    STALE,
-    Cause,
-    parked,
-    retry,
-)
+from event_consumer.outcomes import APPLIED, DUPLICATE, STALE, Cause, parked, retry
 from unit.event_consumer.consumer_samples import (
     UNHURRIED,
     Answers,

@@ -3,13 +3,7 @@
 import pytest
 
 from event_consumer.messages import from_record
-from unit.event_consumer.consumer_samples import (
-    QUEUE_ARN,
-    at,
-    message_id,
-    record,
-    text_attribute,
-)
+from unit.event_consumer.consumer_samples import QUEUE_ARN, at, message_id, record, text_attribute
 
 
 def test_a_record_of_a_standard_queue_is_read():

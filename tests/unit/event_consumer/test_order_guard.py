@@ -110,11 +110,7 @@ SEEDED = row_of(read(9, SUSPENDED, seconds=600))
     another_source_in_the_same_epoch_older=(row_of(live(5)), counted(1), CONTRADICTS),
     another_source_in_the_same_epoch_equal=(row_of(live(5)), counted(5), CONTRADICTS),
     another_source_in_the_same_epoch_newer=(row_of(live(5)), counted(9), CONTRADICTS),
-    another_source_in_a_raised_epoch=(
-        row_of(live(5)),
-        counted(1, epoch=2, seconds=600),
-        APPLIES,
-    ),
+    another_source_in_a_raised_epoch=(row_of(live(5)), counted(1, epoch=2, seconds=600), APPLIES),
     # After a failover a mapping at TRIM_HORIZON publishes a day of old changes once more.
     raised_and_clearly_older_by_time=(
         row_of(live(900, SUSPENDED, seconds=600)),
@@ -229,11 +225,7 @@ def test_how_much_older_or_newer_is_clearly_so_is_a_setting(event, says):
     over_a_live_row=(row_of(live(1, seconds=0)), snapshot(SUSPENDED, seconds=900), STALE),
     over_an_earlier_one=(row_of(snapshot(seconds=0)), snapshot(SUSPENDED, seconds=1), APPLIES),
     over_a_later_one=(row_of(snapshot(seconds=1)), snapshot(SUSPENDED, seconds=0), STALE),
-    over_a_later_one_that_read_the_same=(
-        row_of(snapshot(seconds=1)),
-        snapshot(seconds=0),
-        STALE,
-    ),
+    over_a_later_one_that_read_the_same=(row_of(snapshot(seconds=1)), snapshot(seconds=0), STALE),
     the_same_again=(row_of(snapshot(seconds=0)), snapshot(seconds=0), DUPLICATE),
     counted_and_older=(row_of(counted(5)), read(4, seconds=900), STALE),
     counted_and_equal=(row_of(counted(5)), read(5, seconds=900), DUPLICATE),

@@ -5,11 +5,7 @@ import json
 import pytest
 
 from customer_events.errors import OrderContradiction
-from unit.event_consumer.consumer_samples import (
-    message,
-    message_id,
-    text_attribute,
-)
+from unit.event_consumer.consumer_samples import message, message_id, text_attribute
 from unit.event_consumer.dlq_in_memory import attributes, entry_of, note_of
 
 FIRST = {

@@ -191,10 +191,7 @@ def test_a_wrong_aws_setting_is_a_sentence_and_an_exit_code(
 @pytest.mark.skipif(not FULL.exists(), reason="only Linux has a device that is always full")
 @pytest.mark.parametrize(
     "arguments",
-    [
-        ["dlq", "list", "--help"],
-        ["schema", "filter", "--status", "ACTIVE", "--latest-state"],
-    ],
+    [["dlq", "list", "--help"], ["schema", "filter", "--status", "ACTIVE", "--latest-state"]],
     ids=" ".join,
 )
 def test_a_full_standard_output_is_a_sentence_and_an_exit_code(arguments):

@@ -181,9 +181,7 @@ class Rig:
         """Run the use case; the result. Parking may go on five seconds longer."""
         work, parking = map(self.clock.deadline, (seconds_left, seconds_left + 5))
         return self.publisher.publish(
-            [StreamRecord(one) for one in records],
-            self.bus,
-            Deadlines(work=work, parking=parking),
+            [StreamRecord(one) for one in records], self.bus, Deadlines(work=work, parking=parking)
         )
 
     def handle(self, records: Iterable[Any], *, milliseconds: int = 60_000):

@@ -47,12 +47,7 @@ TTL_IDENTITY = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
 
 
 def record(
-    old: Any,
-    new: Any,
-    *,
-    customer_id: Any = "c-1",
-    number: int = 0,
-    **attributes: Any,
+    old: Any, new: Any, *, customer_id: Any = "c-1", number: int = 0, **attributes: Any
 ) -> dict[str, Any]:
     """A record of one item's change.
 

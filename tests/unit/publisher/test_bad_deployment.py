@@ -6,12 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from fanout.streams.mapping import (
-    MappingSettings,
-    PartlyFailed,
-    ShardMapping,
-    Succeeded,
-)
+from fanout.streams.mapping import MappingSettings, PartlyFailed, ShardMapping, Succeeded
 from fanout.streams.records import StreamRecord
 from publisher import publish_batch
 from publisher.handlers import BatchFailed, PipeHandler

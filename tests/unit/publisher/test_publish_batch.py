@@ -269,10 +269,7 @@ def test_on_an_ordered_bus_a_customer_whose_refused_change_could_not_be_parked_w
     assert rig.handle([change(0, "a"), change(1, "a"), change(2, "b")]) == sequence_number(0)
     assert [event.customer_id for event in rig.bus.events] == ["b"]
     assert [len(entries) for entries in rig.bus.rounds] == [2], "the second change was not tried"
-    assert rig.reporter.results[0].failed == {
-        0: "ParkingFailed:AccessDenied",
-        1: "ParkingFailed",
-    }
+    assert rig.reporter.results[0].failed == {0: "ParkingFailed:AccessDenied", 1: "ParkingFailed"}
 
 
 def test_on_an_ordered_bus_one_customers_failed_parking_holds_nobody_else_back():

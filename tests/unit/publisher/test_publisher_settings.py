@@ -56,11 +56,7 @@ def test_every_variable_is_read():
         traceparent_attribute="trace",
         sequence_attribute="version",
         entity_filter=("kind", "customer=yes"),
-        status_map={
-            "active": Status.ACTIVE,
-            "on hold": Status.SUSPENDED,
-            "a=b": Status.CLOSED,
-        },
+        status_map={"active": Status.ACTIVE, "on hold": Status.SUSPENDED, "a=b": Status.CLOSED},
     )
     assert settings.producer.source == "https://novapay.example/accounts"
     assert (settings.producer.epoch, settings.producer.versions) == (9999, (1, 2))

@@ -62,8 +62,7 @@ def test_a_tombstone_with_wrong_attributes_was_changed_by_hand():
 
 
 @pytest.mark.parametrize(
-    ("number", "expected"),
-    [(6, Drift.AHEAD), (7, Drift.CHANGED_BY_HAND), (8, Drift.STALE)],
+    ("number", "expected"), [(6, Drift.AHEAD), (7, Drift.CHANGED_BY_HAND), (8, Drift.STALE)]
 )
 def test_with_a_version_counter_the_order_tells_who_is_behind(number, expected):
     counted = stored(found=row(sequence_source=SequenceSource.VERSION))

@@ -11,13 +11,7 @@ from sentinel.contract.folder import installed_contract
 from sentinel.discovery import Pause
 from sentinel.examination import needs_of_publisher
 from sentinel.findings import Severity
-from sentinel.rules import (
-    MISSING,
-    check_alarms,
-    check_publisher,
-    check_subscriber,
-    check_table,
-)
+from sentinel.rules import MISSING, check_alarms, check_publisher, check_subscriber, check_table
 
 WRONG, WARNING = Severity.WRONG, Severity.WARNING
 
@@ -137,11 +131,7 @@ def test_a_flaw_of_the_publisher_is_found_with_its_harm_and_its_fix(other, sever
         ),
         ({"deliveries": [without(DELIVERY, "RedrivePolicy")]}, WARNING, "has no DLQ"),
         ({"deliveries": [DELIVERY | {"FilterPolicy": '{"type": ["x"]}'}]}, WRONG, "another filter"),
-        (
-            {"subscriber": replace(PAYMENTS.subscriber, filter=None)},
-            WRONG,
-            "another filter",
-        ),
+        ({"subscriber": replace(PAYMENTS.subscriber, filter=None)}, WRONG, "another filter"),
         (consumed(FunctionResponseTypes=[]), WRONG, "lacks ReportBatchItemFailures"),
         (consumed(FilterCriteria={"Filters": [{}]}), WRONG, "mapping filters"),
         (consumed(State="Disabled"), WRONG, "mapping is disabled"),

@@ -31,10 +31,7 @@ WINDOW = (NOW - timedelta(hours=5), NOW - timedelta(hours=1))
 
 def stubbed(service):
     client = boto3.client(
-        service,
-        region_name="eu-west-1",
-        aws_access_key_id="x",
-        aws_secret_access_key="x",
+        service, region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"
     )
     return client, Stubber(client)
 
@@ -159,9 +156,7 @@ def test_an_sns_replay_is_a_policy_on_the_subscribers_own_subscription(found):
     assert archive.start(plan) == SUBSCRIPTION
     for status, over in [("In progress", False), ('{"status": "Completed"}', True)]:
         stubber.add_response(
-            "get_subscription_attributes",
-            {"Attributes": {"ReplayStatus": status}},
-            OF_SUBSCRIPTION,
+            "get_subscription_attributes", {"Attributes": {"ReplayStatus": status}}, OF_SUBSCRIPTION
         )
         assert archive.progress(SUBSCRIPTION).is_over is over
     stubber.assert_no_pending_responses()

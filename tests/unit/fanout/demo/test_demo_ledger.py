@@ -32,11 +32,7 @@ class Story:
         started_at = NOON + timedelta(seconds=number)
         self.ledger.wrote(
             Write(
-                number=number,
-                customer_id="c-1",
-                before=before,
-                after=status,
-                started_at=started_at,
+                number=number, customer_id="c-1", before=before, after=status, started_at=started_at
             )
         )
         if "stream" in seen:

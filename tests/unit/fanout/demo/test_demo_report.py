@@ -27,10 +27,7 @@ def entry(number, fate):
 def report(*, fates=(Fate.APPLIED, Fate.SUPERSEDED), differing=(), contradictions=(), **changed):
     entries = tuple(entry(number, fate) for number, fate in enumerate(fates, start=1))
     account = Account(
-        entries=entries,
-        events=len(entries),
-        deliveries=len(entries),
-        contradictions=contradictions,
+        entries=entries, events=len(entries), deliveries=len(entries), contradictions=contradictions
     )
     given = {
         "imported": 0,

@@ -4,14 +4,7 @@ from datetime import UTC, datetime
 import pytest
 
 from fanout.failures import records as module
-from fanout.failures.records import (
-    Kind,
-    StreamRange,
-    customer_of,
-    forecast,
-    read,
-    sequence_of,
-)
+from fanout.failures.records import Kind, StreamRange, customer_of, forecast, read, sequence_of
 from publisher.transitions import TableRules
 from unit.fanout.failures.failures_in_memory import batch_object, parked_object
 from unit.publisher.stream_record_samples import ARN, FIRST_SEQUENCE_NUMBER, record

@@ -26,10 +26,7 @@ def start():
 
     def start(code):
         process = subprocess.Popen(
-            [sys.executable, "-c", code],
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, start_new_session=True
         )
         started.append(process)
         assert process.stdout.readline() == "up\n"

@@ -62,11 +62,7 @@ def test_the_oldest_pending_record_is_the_first_that_is_not_done_whatever_was_do
     other = next(key for key in ("c2", "c3", "c4") if are_side_by_side(stuck, key))
     assert mapping.oldest_pending_at is None
     mapping.add(
-        [
-            record(2, key=stuck, created_at=20.0),
-            record(3, key=other, created_at=70.0),
-        ],
-        now=80.0,
+        [record(2, key=stuck, created_at=20.0), record(3, key=other, created_at=70.0)], now=80.0
     )
     first, second = mapping.next_batches(now=80.0)
     blocked, moved = (first, second) if first.records[0].key == stuck else (second, first)

@@ -140,10 +140,7 @@ def bucket():
 
 def poller_of(streams, function, bucket=None):
     return StreamPoller(
-        dynamodbstreams=streams,
-        lambda_client=function,
-        s3=bucket or FakeBucket(),
-        mapping_id="5f7",
+        dynamodbstreams=streams, lambda_client=function, s3=bucket or FakeBucket(), mapping_id="5f7"
     )
 
 

@@ -33,9 +33,7 @@ def reader(streams):
 
 def expect_iterator(stubber, name, **place):
     stubber.add_response(
-        "get_shard_iterator",
-        {"ShardIterator": name},
-        {"StreamArn": ARN, "ShardId": SHARD, **place},
+        "get_shard_iterator", {"ShardIterator": name}, {"StreamArn": ARN, "ShardId": SHARD, **place}
     )
 
 
