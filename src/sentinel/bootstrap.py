@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -11,9 +12,10 @@ from botocore.session import Session
 from cold_start.clients import create_client
 from customer_events.deadline import Reserves
 from customer_events.instants import from_wire
+from customer_events.metrics import NAMESPACE
+from customer_events.settings import SettingsReader
 from sentinel.reporting import RunReporter
 from sentinel.rounds import GRACE_SECONDS, Sentinel
-from sentinel.settings import from_environment
 
 RESERVES = Reserves(
     work_seconds=500,  # to read differences again twice, and a little
@@ -47,36 +49,32 @@ class LambdaTarget:
         return self._clients[service]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Handler:
-    """What Lambda calls, with EventBridge's scheduled event."""
+def build(*, grace_seconds: float = GRACE_SECONDS) -> Callable[[dict[str, Any], Any], None]:
+    """What Lambda calls, with EventBridge's scheduled event; `src/sentinel/README.md` has settings.
 
-    sentinel: Sentinel
-    reporter: RunReporter
-
-    def __call__(self, event: dict[str, Any], context: Any) -> None:
-        """One run; what fails is raised, so that Lambda tries the same slice again."""
-        scheduled = from_wire(event["time"]) if "time" in event else datetime.now(UTC)
-        run = self.sentinel.run(scheduled, RESERVES.deadlines(context, time))
-        self.reporter.report(run, request_id=getattr(context, "aws_request_id", ""))
-
-
-def build(*, grace_seconds: float = GRACE_SECONDS) -> Handler:
-    """The handler of the schedule.
+    It does one run. What fails is raised, so that Lambda tries the same slice again.
 
     Raises: customer_events.settings.BadSettings: names every variable that is missing or wrong.
     """
-    settings = from_environment(os.environ)
+    reader = SettingsReader(os.environ)
+    deployment = reader.text("DEPLOYMENT", "the prefix of the deployment's names")
+    compare_hours = reader.whole("COMPARE_HOURS", default=12, low=1, high=24)
+    read_units = reader.whole("READ_UNITS", default=100, low=1, high=10_000)
+    service = reader.get("POWERTOOLS_SERVICE_NAME") or "sentinel"
+    namespace = reader.get("POWERTOOLS_METRICS_NAMESPACE") or NAMESPACE
+    reader.finish()
+    reporter = RunReporter(service=service, deployment=deployment, namespace=namespace)
     sentinel = Sentinel(
-        target=LambdaTarget(prefix=settings.deployment),
-        compare_hours=settings.compare_hours,
-        read_units=settings.read_units,
+        target=LambdaTarget(prefix=deployment),
+        compare_hours=compare_hours,
+        read_units=read_units,
         sleep=time.sleep,
         grace_seconds=grace_seconds,
     )
-    reporter = RunReporter(
-        service=settings.service,
-        deployment=settings.deployment,
-        namespace=settings.metrics_namespace,
-    )
-    return Handler(sentinel=sentinel, reporter=reporter)
+
+    def handle(event: dict[str, Any], context: Any) -> None:
+        scheduled = from_wire(event["time"]) if "time" in event else datetime.now(UTC)
+        run = sentinel.run(scheduled, RESERVES.deadlines(context, time))
+        reporter.report(run, request_id=getattr(context, "aws_request_id", ""))
+
+    return handle

@@ -94,7 +94,7 @@ class Expectation:
     """
 
     followed: frozenset[Status]
-    rule: Rule | None
+    rule: Rule | None = None
     newest: bool = True
 
     def compare(

@@ -137,7 +137,16 @@ class Sentinel:
             Until(deadline=each, sleep=self.sleep) for each in (deadlines.work, deadlines.parking)
         )
         pace = Pace(self.read_units, wait=reading_again.wait)
-        sides = self._sides(publisher, subscriber, pace)
+        assert subscriber.table is not None
+        sides = Sides(
+            accounts=find_accounts(self.target, publisher, pace),
+            # Its rule, and so its own attributes, are in the subscriber's package: not compared.
+            rows=guarded_table_rows(self.target.client("dynamodb"), subscriber.table, ()),
+            expectation=Expectation(
+                followed=followed_statuses(subscriber, publisher),
+                newest=NEWEST_MAJOR in subscriber.versions,
+            ),
+        )
         with closing(DifferenceStore()) as differences:
             comparison = Comparison(
                 sides=sides,
@@ -154,20 +163,6 @@ class Sentinel:
                 counts = {Drift(each["drift"]): each["count"] for each in differences.groups()}
                 made.drifted[subscriber.name] = counts
         return [_unfinished(subscriber)] if unfinished or reading_again.asked() else []
-
-    def _sides(self, publisher: Publisher, subscriber: Subscriber, pace: Pace) -> Sides:
-        """Its rule's own attributes are not compared: the rule is in the subscriber's package."""
-        client: Any = self.target.client("dynamodb")
-        assert subscriber.table is not None
-        return Sides(
-            accounts=find_accounts(self.target, publisher, pace),
-            rows=guarded_table_rows(client, subscriber.table, ()),
-            expectation=Expectation(
-                followed=followed_statuses(subscriber, publisher),
-                rule=None,
-                newest=NEWEST_MAJOR in subscriber.versions,
-            ),
-        )
 
 
 def _unfinished(subscriber: Subscriber) -> Finding:
