@@ -1,11 +1,14 @@
 """`make simulate SEEDS=N [SEED=n] [SIMULATE=--help]`: play fresh histories on every core."""
 
 import argparse
+import logging
 import os
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from multiprocessing import get_context
+from multiprocessing.pool import Pool
 from pathlib import Path
 from secrets import randbits
 
@@ -70,16 +73,19 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _workers() -> Pool:
+    """A process for each core; what the system logs in them is not shown."""
+    log_nowhere = partial(logging.basicConfig, handlers=[logging.NullHandler()])
+    return get_context("spawn").Pool(os.cpu_count(), initializer=log_nowhere)
+
+
 def _play_all(first: int, count: int, faults: Faults, console: Console) -> Iterator[int]:
     """The seeds that break a guarantee."""
     chunks = [
         (range(start, min(start + _CHUNK, first + count)), faults)
         for start in range(first, first + count, _CHUNK)
     ]
-    with (
-        get_context("spawn").Pool(os.cpu_count()) as pool,
-        Progress(console=console) as progress,
-    ):
+    with _workers() as pool, Progress(console=console) as progress:
         task = progress.add_task("playing", total=count)
         for (seeds, _), failed in zip(chunks, pool.imap(failing_seeds, chunks), strict=True):
             progress.advance(task, len(seeds))
@@ -94,7 +100,7 @@ def _play_outages(first: int, count: int, console: Console) -> int:
         range(start, min(start + 5, first + count)) for start in range(first, first + count, 5)
     ]
     broken = 0
-    with get_context("spawn").Pool(os.cpu_count()) as pool, Progress(console=console) as progress:
+    with _workers() as pool, Progress(console=console) as progress:
         task = progress.add_task("playing outages", total=count)
         for chunk, found in zip(chunks, pool.imap(outages.seeds_broken, chunks), strict=True):
             progress.advance(task, len(chunk))
@@ -108,7 +114,7 @@ def _play_outages(first: int, count: int, console: Console) -> int:
 def _prove_checkers(console: Console) -> int:
     escaped = 0
     broken = [*VARIANTS, *BROKEN_SETS]
-    with get_context("spawn").Pool(os.cpu_count()) as pool:
+    with _workers() as pool:
         counts = [
             *pool.imap(seeds_until_caught, range(len(VARIANTS))),
             *pool.imap(alarms.seeds_until_caught, range(len(BROKEN_SETS))),
