@@ -5,6 +5,7 @@ Each test shows a fault as it is. One that fails tells good news: take its shim 
 
 import asyncio
 import json
+import tempfile
 import time
 import uuid
 import zipfile
@@ -20,6 +21,7 @@ from botocore.exceptions import ClientError
 from hypercorn.asyncio import serve
 from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.config import Config
+from ministack.core.lambda_runtime import Worker
 from ministack.services import cloudwatch_logs as emulated_logs
 from ministack.services import dynamodb as emulated
 from ministack.services import lambda_svc
@@ -28,7 +30,7 @@ from ministack.services import sqs as queues
 from aws_parts import create_table
 from fanout.demo.witnesses import StreamTap
 from fanout.local import emulator, stack
-from fanout.local.ministack_main import shorten_long_queues, stay_open
+from fanout.local.ministack_main import shorten_long_queues, stay_open, unpack_once
 from waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -39,6 +41,11 @@ def lambda_handler(event, context):
     print("seen", *(one["dynamodb"]["Keys"]["customer_id"]["S"] for one in records))
     first = records[0]["dynamodb"]["SequenceNumber"]
     return {"batchItemFailures": [{"itemIdentifier": first}]}
+"""
+WHERE = """
+import os
+def lambda_handler(event, context):
+    return os.path.realpath(__file__)
 """
 QUEUE = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "shimmed"}}
 
@@ -56,16 +63,20 @@ def create_stack(bare_emulator, name, **template):
     return eventually(status, "the stack has settled")
 
 
-def create_function(bare_emulator, name, code):
+def packed(code):
     package = BytesIO()
     with zipfile.ZipFile(package, "w") as archive:
         archive.writestr("handler.py", code)
+    return package.getvalue()
+
+
+def create_function(bare_emulator, name, code):
     bare_emulator.client("lambda").create_function(
         FunctionName=name,
         Runtime="python3.13",
         Role="arn:aws:iam::000000000000:role/any",
         Handler="handler.lambda_handler",
-        Code={"ZipFile": package.getvalue()},
+        Code={"ZipFile": packed(code)},
     )
 
 
@@ -318,6 +329,33 @@ def test_so_does_a_batch_of_statements_and_on_everything(strict_emulator):
     dynamodb = user_who_may(strict_emulator, granted)("dynamodb")
     [answer] = dynamodb.batch_execute_statement(Statements=insert)["Responses"]
     assert "Error" not in answer
+
+
+def codes_of_processes(package, count=2):
+    """Where the code of each process of a function lies."""
+    settings = {
+        "Runtime": "python3.13",
+        "Handler": "handler.lambda_handler",
+        "FunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:unpacked",
+    }
+    workers = [Worker("unpacked", settings, package) for _ in range(count)]
+    answers = [worker.invoke({}, "request") for worker in workers]
+    for worker in workers:
+        worker.kill()
+    return {answer["result"] for answer in answers}
+
+
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # the emulator's
+def test_each_process_unpacks_its_package_unless_we_repair_it(tmp_path, monkeypatch):
+    package = packed(WHERE)
+    assert len(codes_of_processes(package)) == 2
+
+    monkeypatch.setattr(zipfile.ZipFile, "extractall", zipfile.ZipFile.extractall)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    unpack_once()
+    (code,) = codes_of_processes(package)
+    assert Path(code).is_file()  # it outlives the processes
+    assert code not in codes_of_processes(packed(WHERE + "# changed"))
 
 
 async def _left_idle():
