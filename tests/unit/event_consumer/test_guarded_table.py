@@ -274,12 +274,8 @@ def test_a_refused_repair_of_an_absent_row_tells_that_there_is_none(stubbed):
 @pytest.mark.parametrize(
     "code",
     [
-        "ProvisionedThroughputExceededException",
-        "ThrottlingException",
-        "InternalServerError",
-        "ResourceNotFoundException",
-        "AccessDeniedException",
-        "ValidationException",
+        *("ProvisionedThroughputExceededException", "ThrottlingException", "InternalServerError"),
+        *("ResourceNotFoundException", "AccessDeniedException", "ValidationException"),
     ],
 )
 def test_any_other_failure_of_a_write_is_a_retry(stubbed, code):

@@ -105,16 +105,9 @@ def test_size_is_counted_as_event_bridge_does():
 
 def test_each_entry_is_judged_by_the_result_at_its_index():
     codes = [
-        None,
-        "InternalFailure",
-        "ThrottlingException",
-        "MalformedDetail",
-        "InvalidArgument",
-        "RedactionFailure",
-        "AccessDeniedException",
-        "NotAuthorizedForSourceException",
-        "NotAuthorizedForDetailTypeException",
-        "InvalidAccountIdException",
+        *(None, "InternalFailure", "ThrottlingException", "MalformedDetail", "InvalidArgument"),
+        *("RedactionFailure", "AccessDeniedException", "NotAuthorizedForSourceException"),
+        *("NotAuthorizedForDetailTypeException", "InvalidAccountIdException"),
     ]
 
     def answer(_entry, index):
