@@ -51,7 +51,7 @@ _LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, kw_only=True)
-class _Try:
+class _Attempt:
     """An event under way: `inserts` is how it is tried next, if it `is_open` for a statement."""
 
     event: CustomerStatusChanged
@@ -83,97 +83,99 @@ class GuardedBatches:
         deadline: Deadline,
     ) -> list[Written | Handled]:
         """See `RowBatches.write`."""
-        tries = [
+        attempts = [
             self._begin(event, row_wanted, deadline)
             for event, row_wanted in zip(events, rows_wanted, strict=True)
         ]
-        denied, code = list[_Try](), ""
-        for attempt in range(ATTEMPTS_MAX):
-            still_open = [one for one in tries if one.is_open]
+        denied, code = list[_Attempt](), ""
+        for count in range(ATTEMPTS_MAX):
+            still_open = [attempt for attempt in attempts if attempt.is_open]
             # What was prepared in time is tried once, however long the rule took.
-            if not still_open or (attempt > 0 and deadline.is_over()):
+            if not still_open or (count > 0 and deadline.is_over()):
                 break
             if refusal := self._call(still_open):
                 denied, code = still_open, refusal
-        for one in tries:
-            one.answer = one.answer or self._write_alone(one, deadline)
-        if denied and all(isinstance(one.answer, Written) for one in denied):
+        for attempt in attempts:
+            attempt.answer = attempt.answer or self._write_alone(attempt, deadline)
+        if denied and all(isinstance(attempt.answer, Written) for attempt in denied):
             self._give_up(code)
-        return [cast("Written | Handled", one.answer) for one in tries]
+        return [cast("Written | Handled", attempt.answer) for attempt in attempts]
 
     # Private functions
 
-    def _begin(self, event: CustomerStatusChanged, row_wanted: bool, deadline: Deadline) -> _Try:
-        one = _Try(event=event, row_wanted=row_wanted)
+    def _begin(
+        self, event: CustomerStatusChanged, row_wanted: bool, deadline: Deadline
+    ) -> _Attempt:
+        attempt = _Attempt(event=event, row_wanted=row_wanted)
         if deadline.is_over():
-            one.answer = OUT_OF_TIME
-            return one
+            attempt.answer = OUT_OF_TIME
+            return attempt
         try:
-            one.change = self._table.prepare(event)
+            attempt.change = self._table.prepare(event)
         except Exception as error:  # noqa: BLE001 (the rule's own fault: this event's alone)
-            one.answer = failed(error)
-            return one
-        one.inserts = event.repairs is None and event.change in _MAKES_ROWS
-        one.is_open = _is_sayable(one.change.own)
-        return one
+            attempt.answer = failed(error)
+            return attempt
+        attempt.inserts = event.repairs is None and event.change in _MAKES_ROWS
+        attempt.is_open = _is_sayable(attempt.change.own)
+        return attempt
 
-    def _call(self, tries: Sequence[_Try]) -> str:
+    def _call(self, attempts: Sequence[_Attempt]) -> str:
         """Try each event once; what is left open may be tried again, the other way.
 
         Returns:
             The error code where all of several were refused as statements, else "".
         """
-        for one in tries:
-            one.is_open = False
+        for attempt in attempts:
+            attempt.is_open = False
         try:
-            statements = [self._statement(one) for one in tries]
+            statements = [self._statement(attempt) for attempt in attempts]
             responses = self._client.batch_execute_statement(Statements=statements)["Responses"]
         except Exception as error:  # noqa: BLE001 (a fault is that of all, a bug perhaps of one)
             trouble = failed(error)
             if trouble.cause is Cause.DEPENDENCY_FAULT and trouble.error_type not in _REFUSALS:
-                for one in tries:
-                    one.answer = trouble
+                for attempt in attempts:
+                    attempt.answer = trouble
                 return ""
-            refusals = [trouble.error_type] * len(tries)
+            refusals = [trouble.error_type] * len(attempts)
         else:
-            if len(responses) != len(tries):
-                for one in tries:
-                    one.answer = _MISMATCH
+            if len(responses) != len(attempts):
+                for attempt in attempts:
+                    attempt.answer = _MISMATCH
                 return ""
-            refusals = list(map(self._read, tries, responses))
+            refusals = list(map(self._read, attempts, responses))
         # One alone may be refused for what is in it.
-        return refusals[0] if len(tries) > 1 and all(refusals) else ""
+        return refusals[0] if len(attempts) > 1 and all(refusals) else ""
 
-    def _read(self, one: _Try, response: Mapping[str, Any]) -> str:
+    def _read(self, attempt: _Attempt, response: Mapping[str, Any]) -> str:
         """Take a statement's response; the error code where it was refused as a statement."""
         error = response.get("Error")
         if error is None:
-            one.answer = _applied(one, response.get("Item"))
+            attempt.answer = _applied(attempt, response.get("Item"))
             return ""
         code, item = error.get("Code"), error.get("Item")
         if code in _REFUSALS:
             return str(code)
-        if code != ("DuplicateItem" if one.inserts else "ConditionalCheckFailed"):
+        if code != ("DuplicateItem" if attempt.inserts else "ConditionalCheckFailed"):
             fault = ClientError({"Error": {"Code": str(code)}}, "BatchExecuteStatement")
-            one.answer = failed(fault)
-        elif one.inserts or (not item and one.event.repairs is None):
-            one.inserts, one.is_open = not one.inserts, True
+            attempt.answer = failed(fault)
+        elif attempt.inserts or (not item and attempt.event.repairs is None):
+            attempt.inserts, attempt.is_open = not attempt.inserts, True
         else:
             try:
-                one.answer = refused(item)
+                attempt.answer = refused(item)
             except Exception as contradiction:  # noqa: BLE001 (a row that was changed by hand)
-                one.answer = failed(contradiction)
+                attempt.answer = failed(contradiction)
         return ""
 
-    def _statement(self, one: _Try) -> dict[str, Any]:
-        change = cast("GuardedWrite", one.change)
+    def _statement(self, attempt: _Attempt) -> dict[str, Any]:
+        change = cast("GuardedWrite", attempt.change)
         values = {**change.assigned, **change.own}
         key = {"S": change.customer_id}
-        if one.inserts:
+        if attempt.inserts:
             text = _insert_text(self._table_name, tuple(values))
             return {"Statement": text, "Parameters": [key, *values.values()]}
         text, operands = _update_text(
-            self._table_name, tuple(values), change.condition, returns=one.row_wanted
+            self._table_name, tuple(values), change.condition, returns=attempt.row_wanted
         )
         return {
             "Statement": text,
@@ -181,11 +183,11 @@ class GuardedBatches:
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
 
-    def _write_alone(self, one: _Try, deadline: Deadline) -> Written | Handled:
+    def _write_alone(self, attempt: _Attempt, deadline: Deadline) -> Written | Handled:
         if deadline.is_over():
             return OUT_OF_TIME
         try:
-            return self._table.store(cast("GuardedWrite", one.change))
+            return self._table.store(cast("GuardedWrite", attempt.change))
         except Exception as error:  # noqa: BLE001 (a customer's failure is its own)
             return failed(error)
 
@@ -195,10 +197,12 @@ class GuardedBatches:
         self.size_max = 1
         _LOGGER.warning(
             "DynamoDB refuses BatchExecuteStatement on %s (%s), so each row takes an UpdateItem of "
-            "its own: allow dynamodb:PartiQLInsert and dynamodb:PartiQLUpdate, or set "
-            "WRITE_IN_BATCHES=false.",
+            "its own. %s, or set WRITE_IN_BATCHES=false.",
             self._table_name,
             code,
+            "Allow dynamodb:PartiQLInsert and dynamodb:PartiQLUpdate"
+            if code.startswith("AccessDenied")
+            else "Nothing is lost, only slower: look the code up",
         )
 
 
@@ -232,11 +236,11 @@ def _is_sayable(own: Mapping[str, Any]) -> bool:
     )
 
 
-def _applied(one: _Try, item: Any) -> Written:
+def _applied(attempt: _Attempt, item: Any) -> Written:
     """The row is known where it was asked for and came, or is all of what was inserted."""
-    if one.inserts and one.change:
-        item = one.change.assigned
-    return applied(item) if one.row_wanted and item else Written(applied=True, row=None)
+    if attempt.inserts and attempt.change:
+        item = attempt.change.assigned
+    return applied(item) if attempt.row_wanted and item else Written(applied=True, row=None)
 
 
 @lru_cache(maxsize=256)
