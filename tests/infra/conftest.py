@@ -8,11 +8,14 @@ from functools import cache
 import pytest
 
 from infra import parity_terraform
-from infra.parity_settings import DEPLOYMENTS, WHOSE_ALARMS_NOTIFY
+from infra.parity_settings import DEPLOYMENTS
 from infra.terraform_workspace import one_provider, workspace
 
-SETTINGS = {name: one.terraform for name, one in DEPLOYMENTS.items()} | {
-    "whose alarms notify": WHOSE_ALARMS_NOTIFY
+PLANNED = {
+    f"sns_fanout {name}": ("sns_fanout", one.terraform) for name, one in DEPLOYMENTS.items()
+} | {
+    f"{example} to try it": (example, parity_terraform.TO_TRY)
+    for example in ("sns_fifo_fanout", "eventbridge_fanout", "pipes_fanout")
 }
 
 
@@ -24,25 +27,19 @@ def terraform(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def applied_state(terraform, tmp_path_factory):
-    """What Terraform deploys with an example, by its name and the deployment's; computed once."""
+def planned_state(terraform, tmp_path_factory):
+    """What Terraform plans for an example, by its name and the deployment's; one worker plans."""
     folder = tmp_path_factory.getbasetemp()
-    shared = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
-
-    @cache
-    def state(example, deployment="to try it"):
-        path = shared / f"{example} {deployment}.json"
-        with path.with_suffix(".lock").open("w") as lock:
-            flock(lock, LOCK_EX)
-            if not path.exists():
-                settings = SETTINGS[deployment]
-                path.write_text(json.dumps(parity_terraform.applied(terraform, example, settings)))
-        return json.loads(path.read_text())
-
-    return state
+    path = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "planned.json"
+    with path.with_suffix(".lock").open("w") as lock:
+        flock(lock, LOCK_EX)
+        if not path.exists():
+            path.write_text(json.dumps(parity_terraform.planned(terraform, PLANNED)))
+    planned = json.loads(path.read_text())
+    return lambda example, deployment="to try it": planned[f"{example} {deployment}"]
 
 
 @pytest.fixture(scope="session")
-def applied_example(applied_state):
+def planned_example(planned_state):
     """Type and values of each resource of a fan-out example, by the example's name."""
-    return cache(lambda *name: [(it["type"], it["values"]) for it in applied_state(*name)])
+    return cache(lambda *name: [(it["type"], it["values"]) for it in planned_state(*name)])

@@ -36,10 +36,12 @@ class Deployment:
 
 _S3 = {"s3_bucket": "artifacts", "s3_key": "package.zip", "s3_object_version": "7"}
 DEPLOYMENTS = {
-    "to try it": Deployment(sam=sam_template.TO_TRY, terraform=parity_terraform.TO_TRY),
-    "without a subscriber and a sentinel": Deployment(
+    "to try it": Deployment(
+        sam=sam_template.TO_TRY | sam_template.NOTIFYING, terraform=parity_terraform.TO_TRY
+    ),
+    "without a subscriber, a sentinel and anybody to notify": Deployment(
         sam=sam_template.TO_TRY | {"DeployPayments": "false", "DeploySentinel": "false"},
-        terraform=parity_terraform.TO_TRY | {"subscribers": {}, "sentinel": None},
+        terraform={"create_accounts_table": True, "subscribers": {}, "sentinel": None},
     ),
     "with every setting": Deployment(
         sam=EVERY_SETTING,
@@ -87,13 +89,3 @@ DEPLOYMENTS = {
         },
     ),
 }
-WHOSE_ALARMS_NOTIFY = {
-    "accounts_table": {
-        "stream_arn": "arn:aws:dynamodb:eu-west-1:123456789012:table/accounts/stream/2026",
-        "name": "accounts",
-    },
-    "create_accounts_table": False,
-    "alarm_topic_arns": ["arn:aws:sns:eu-west-1:123456789012:pages"],
-    "ticket_topic_arns": ["arn:aws:sns:eu-west-1:123456789012:tickets"],
-}
-"""Of the module `fanout`, with the table and the topics of `simulation.alarm_set`."""

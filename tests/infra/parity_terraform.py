@@ -1,53 +1,54 @@
 """What a Terraform example deploys, and `sns_fanout` as facts.
 
-The source is Terraform's own state after `terraform test` has applied an example with mocked
-answers of AWS: every value is computed by Terraform, with the defaults of every module.
+The source is Terraform's own plan, in `terraform test`, with mocked answers of AWS: every value is
+computed by Terraform, with the defaults of every module.
 """
 
 import json
+import re
+import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from infra import parity_terraform_resources as read
 from infra.parity_facts import Facts, Read, about, key_name, number, reader, statements, widgets
+from infra.parity_mocks import test_file
 from infra.parity_terraform_resources import Values, bucket_encryption, first
+from infra.sam_template import PAGES, TICKETS
 from infra.terraform_workspace import Workspace
 
-MOCKS = Path(__file__).with_name("parity.tftest.hcl")
-TO_TRY = {"create_accounts_table": True}
+TO_TRY = {
+    "create_accounts_table": True,
+    "alarm_topic_arns": [PAGES],
+    "ticket_topic_arns": [TICKETS],
+}
+Deployments = dict[str, tuple[str, Values]]
+"""By a name: an example, and what its module `fanout` is given instead of what that gives it."""
 
 
-def applied(terraform: Workspace, example: str, settings: Values = TO_TRY) -> list[Values]:
-    """Each resource of an example: address, type and values.
+def planned(terraform: Workspace, deployments: Deployments) -> dict[str, list[Values]]:
+    """Each resource of each deployment: address, type and values, None where AWS decides.
 
-    Args:
-        settings: What the module `fanout` is given instead of what the example gives it.
+    Terraform reads the provider's schema once, so one call with all is much faster than several.
     """
-    folder = terraform.folder("examples", example)
-    suffix = ".fifo" if "fifo" in example else ""
-    folder.joinpath(MOCKS.name).write_text(MOCKS.read_text().replace("@fifo", suffix))
-    packages = folder / "packages"
-    packages.mkdir(exist_ok=True)
+    root = terraform.folder("examples", "planned")
+    packages = root / "packages"
+    packages.mkdir(parents=True)
     for service in ("publisher", "sentinel", "payments_consumer"):
         packages.joinpath(f"{service}-arm64.zip").write_bytes(b"any file will do")
-    given = {"package_folder": str(packages)} | settings
-    folder.joinpath("settings_override.tf.json").write_text(
-        json.dumps({"module": {"fanout": given}})
-    )
-    terraform.init(folder)
-    [resources] = applied_by_each_run(terraform, folder)
-    return resources
-
-
-def applied_by_each_run(terraform: Workspace, folder: Path) -> list[list[Values]]:
-    """The resources that stand after each run of a folder's tests."""
-    printed = terraform.run(folder, "test", "-verbose", "-json")
-    messages = (json.loads(line) for line in printed.splitlines() if line.startswith("{"))
-    return [
-        list(_managed(message["test_state"]["root_module"]))
-        for message in messages
-        if "test_state" in message
-    ]
+    for index, (example, settings) in enumerate(deployments.values()):
+        folder = terraform.folder("examples", f"planned_{index}")
+        shutil.copytree(terraform.folder("examples", example), folder)
+        given = {"package_folder": str(packages)} | settings
+        folder.joinpath("settings_override.tf.json").write_text(
+            json.dumps({"module": {"fanout": given}})
+        )
+        tests = test_file(f"../{folder.name}", is_fifo="fifo" in example)
+        root.joinpath(f"{index}.tftest.json").write_text(tests)
+    root.joinpath("main.tf").write_text("locals {}\n")  # or nothing is initialised
+    terraform.init(root)
+    printed = terraform.run(root, "test", "-verbose", "-json")
+    plans = dict(_plans(printed))
+    return {name: plans[f"{index}.tftest.json"] for index, name in enumerate(deployments)}
 
 
 def facts(resources: list[tuple[str, Values]]) -> Facts:
@@ -66,10 +67,23 @@ def facts(resources: list[tuple[str, Values]]) -> Facts:
 # Private functions
 
 
-def _managed(module: Values) -> Iterator[Values]:
-    yield from (it for it in module.get("resources", []) if it["mode"] == "managed")
-    for child in module.get("child_modules", []):
-        yield from _managed(child)
+def _plans(printed: str) -> Iterator[tuple[str, list[Values]]]:
+    """The test file of each plan, and its resources; the schema of megabytes is not parsed."""
+    for line in printed.splitlines():
+        start = line.find(_CHANGES)
+        if start >= 0:
+            [file] = re.findall(r'"@testfile":"(.*?)"', line[:start])
+            changes, _ = json.JSONDecoder().raw_decode(line, start + len(_CHANGES))
+            yield file, [_resource(one) for one in changes if one["mode"] == "managed"]
+
+
+_CHANGES = '"resource_changes":'
+
+
+def _resource(planned: Values) -> Values:
+    change = planned["change"]
+    values = dict.fromkeys(change["after_unknown"]) | change["after"]
+    return {"address": planned["address"], "type": planned["type"], "values": values}
 
 
 _PRIVATE = {

@@ -23,6 +23,8 @@ EXISTING_TABLE = {
     "AccountsTableKmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/0f0f",
 }
 TO_TRY = {"CreateAccountsTable": "true"}
+PAGES, TICKETS = (f"arn:aws:sns:eu-west-1:123456789012:{one}" for one in ("pages", "tickets"))
+NOTIFYING = {"AlarmTopicArn": PAGES, "TicketTopicArn": TICKETS}
 IN_A_VPC = {"VpcSubnetIds": "subnet-1,subnet-2", "VpcSecurityGroupIds": "sg-1"}
 EVERY_SETTING = (
     EXISTING_TABLE
@@ -131,7 +133,9 @@ def deployed(**parameters: str) -> dict[str, Any]:
 
 def deployed_subscriber(text: str, bus: Mapping[str, Any]) -> dict[str, Any]:
     """The same of a scaffolded subscriber's template, in front of a bus that was discovered."""
-    return _Deployment(_transformed(yaml_parse(text)), {"Bus": json.dumps(bus)}).resolve()
+    return _Deployment(
+        _transformed(yaml_parse(text)), {"Bus": json.dumps(bus)} | NOTIFYING
+    ).resolve()
 
 
 def refusals(**parameters: str) -> list[str]:

@@ -165,9 +165,9 @@ def _reattach(process: subprocess.Popen[bytes], output: Path) -> str:
 
 
 def _errors(printed: str) -> str:
-    """From the first error on; what was planned before it can be longer than a report may be."""
-    start = printed.find("Error: ")
-    return printed[max(start, 0) :]
+    """From the first error on, each line's start: a plan can be longer than a report may be."""
+    lines = printed[max(printed.find("Error: "), 0) :].splitlines()
+    return "\n".join(line[:2000] for line in lines)
 
 
 def _environment(cache: Path, *, offline: bool) -> dict[str, str]:

@@ -187,8 +187,8 @@ def test_what_is_generated_of_the_dashboard_is_current():
 @pytest.mark.slow
 @pytest.mark.infra
 @pytest.mark.parametrize("example", FANOUTS)
-def test_every_alarm_and_widget_of_terraform_watches_what_is_written(example, applied_example):
-    resources = applied_example(example)
+def test_every_alarm_and_widget_of_terraform_watches_what_is_written(example, planned_example):
+    resources = planned_example(example)
     facts = parity_terraform.facts(resources)
     [body] = [it["dashboard_body"] for kind, it in resources if kind == "aws_cloudwatch_dashboard"]
     watched = [*by_alarms(facts), *by_widgets(body)]

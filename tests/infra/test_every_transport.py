@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from infra import parity_terraform
-from infra.parity_terraform import MOCKS
 from infra.terraform_workspace import TERRAFORM
 from infra.transport_facts import changed, gone
 from infra.transport_rules import (
@@ -103,32 +102,32 @@ BROKEN = [
 
 
 @pytest.mark.parametrize("example", DIFFERENCES)
-def test_transports_differ_in_nothing_but_what_they_need_to(applied_example, example):
+def test_transports_differ_in_nothing_but_what_they_need_to(planned_example, example):
     expected = DIFFERENCES[example]
-    before = parity_terraform.facts(applied_example(expected["compared_with"]))
-    since = parity_terraform.facts(applied_example(example))
+    before = parity_terraform.facts(planned_example(expected["compared_with"]))
+    since = parity_terraform.facts(planned_example(example))
     assert changed(before, since) == expected["changed"]
     assert sorted(gone(before, since)) == expected["gone"]
 
 
-def test_every_resource_that_terraform_deploys_is_compared(applied_example):
+def test_every_resource_that_terraform_deploys_is_compared(planned_example):
     """A kind that no transport deploys needs no reader; one without a reader fails them all."""
-    kinds = {kind for example in TRANSPORTS for kind, _ in applied_example(example)}
+    kinds = {kind for example in TRANSPORTS for kind, _ in planned_example(example)}
     assert kinds == set(parity_terraform.READERS)
 
 
 @pytest.mark.parametrize("example", TRANSPORTS)
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
-def test_every_transport_keeps_the_rule(applied_example, example, rule):
-    assert list(rule(applied_example(example))) == []
+def test_every_transport_keeps_the_rule(planned_example, example, rule):
+    assert list(rule(planned_example(example))) == []
 
 
 @pytest.mark.parametrize(
     "broken", BROKEN, ids=[f"{one[0]}: {one[1][2]} {one[3]}" for one in BROKEN]
 )
-def test_the_rule_notices_when_one_transport_breaks_it(applied_example, broken):
+def test_the_rule_notices_when_one_transport_breaks_it(planned_example, broken):
     example, resource, rule, attribute, before, since = broken
-    resources = copy.deepcopy(applied_example(example))
+    resources = copy.deepcopy(planned_example(example))
     kind, named_by, name = resource
     [values] = [it for what, it in resources if what == kind and it[named_by] == name]
     text = json.dumps(values[attribute])
@@ -141,10 +140,10 @@ def test_every_rule_is_proved_by_a_broken_example():
     assert {one[2] for one in BROKEN} == set(RULES)
 
 
-def test_a_copy_of_an_older_example_loses_nothing(applied_state):
+def test_a_copy_of_an_older_example_loses_nothing(planned_state):
     """Each address that the examples had before the module `fanout` moves to one that they have."""
-    old = MOCKS.with_name("addresses_of_older_examples.txt").read_text().split()
-    have = {it["address"] for example in TRANSPORTS for it in applied_state(example)}
+    old = Path(__file__).with_name("addresses_of_older_examples.txt").read_text().split()
+    have = {it["address"] for example in TRANSPORTS for it in planned_state(example)}
     moves = moves_of("modules/stream_publisher", "module.publisher.")
     assert {text_of(f"examples/{example}/moved.tf") for example in TRANSPORTS} == {
         text_of("examples/sns_fanout/moved.tf")

@@ -80,8 +80,8 @@ CHANGED: list[tuple[str, str, Any, str]] = [
 @pytest.mark.slow
 @pytest.mark.infra
 @pytest.mark.parametrize("name", DEPLOYMENTS)
-def test_sam_and_terraform_deploy_the_same_but_for_what_is_meant(applied_example, name):
-    terraform = parity_terraform.facts(applied_example("sns_fanout", name))
+def test_sam_and_terraform_deploy_the_same_but_for_what_is_meant(planned_example, name):
+    terraform = parity_terraform.facts(planned_example("sns_fanout", name))
     found = differences(parity_sam.facts(deployed(**DEPLOYMENTS[name].sam)), terraform)
     meant = {fact: (one.sam, one.terraform) for fact, one in MEANT.items()}
     assert [
@@ -95,8 +95,8 @@ def test_sam_and_terraform_deploy_the_same_but_for_what_is_meant(applied_example
 
 @pytest.mark.slow
 @pytest.mark.infra
-def test_terraform_tags_all_that_takes_tags(applied_state):
-    resources = applied_state("sns_fanout", "with every setting")
+def test_terraform_tags_all_that_takes_tags(planned_state):
+    resources = planned_state("sns_fanout", "with every setting")
     tagged = [it for it in resources if "tags" in it["values"]]
     assert len(tagged) > len(resources) / 2
     assert [it["address"] for it in tagged if it["values"]["tags"] != TAGS] == []

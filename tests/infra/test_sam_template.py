@@ -13,7 +13,10 @@ from infra.sam_template import (
     EXISTING_TABLE,
     FOLDER,
     IN_A_VPC,
+    NOTIFYING,
+    PAGES,
     REGION,
+    TICKETS,
     TO_TRY,
     deployed,
     of_type,
@@ -103,16 +106,13 @@ def test_the_consumer_waits_for_a_batch_only_where_lambda_demands_it(size, windo
     assert mapping["ScalingConfig"]["MaximumConcurrency"] == 10
 
 
-PAGES, TICKETS = (f"arn:aws:sns:eu-west-1:123456789012:{name}" for name in ("pages", "tickets"))
-
-
 @pytest.mark.parametrize(
     ("given", "pages", "tickets"),
     [
         ({}, (), ()),
         ({"AlarmTopicArn": PAGES}, (PAGES,), (PAGES,)),
         ({"TicketTopicArn": TICKETS}, (), (TICKETS,)),
-        ({"AlarmTopicArn": PAGES, "TicketTopicArn": TICKETS}, (PAGES,), (TICKETS,)),
+        (NOTIFYING, (PAGES,), (TICKETS,)),
     ],
 )
 def test_pages_and_tickets_notify_their_topics_and_nobody_else(given, pages, tickets):

@@ -5,7 +5,7 @@ import pytest
 from infra import parity_sam, parity_terraform
 from infra.parity_exceptions import MEANT
 from infra.parity_facts import ABSENT, Facts, differences
-from infra.sam_template import deployed
+from infra.sam_template import NOTIFYING, deployed
 from infra.scaffolds import scaffolded
 from sentinel.contract.filters import Transport
 
@@ -27,15 +27,15 @@ def of_payments(facts: Facts) -> Facts:
 
 def test_on_sns_it_is_what_the_template_deploys_for_payments():
     assert (
-        differences(of_payments(parity_sam.facts(deployed())), scaffolded(Transport.SNS))
+        differences(of_payments(parity_sam.facts(deployed(**NOTIFYING))), scaffolded(Transport.SNS))
         == OF_ITS_OWN
     )
 
 
 @pytest.mark.slow
 @pytest.mark.infra
-def test_on_eventbridge_it_is_what_terraform_deploys_for_payments(applied_example):
-    terraform = parity_terraform.facts(applied_example("eventbridge_fanout"))
+def test_on_eventbridge_it_is_what_terraform_deploys_for_payments(planned_example):
+    terraform = parity_terraform.facts(planned_example("eventbridge_fanout"))
     meant = {
         name: (one.terraform, one.sam) for name, one in MEANT.items() if "fanout-payments" in name
     }

@@ -1,6 +1,6 @@
 """Terraform's files are formatted, and each folder keeps the rules that its own tests name.
 
-The fan-out examples are applied elsewhere: with a mocked AWS by `applied_state`, and on the
+The fan-out examples are planned by `planned_state`, with a mocked AWS, and applied on the
 embedded AWS by `test_terraform_examples.py`.
 """
 

@@ -6,6 +6,7 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from infra.sam_template import PAGES, TICKETS
 from simulation import alarm_set
 from simulation.monitored import PREFIX
 from simulation.outages import OUTAGES, PARKED_MINUTES_MAX, WAITS_MINUTES_MAX, Outage, Played
@@ -15,8 +16,8 @@ Drills = Mapping[str, Played]
 """By the name of the outage."""
 _KINDS = {
     (): "page",
-    (alarm_set.PAGES,): "page, by itself",
-    (alarm_set.TICKETS,): "ticket",
+    (PAGES,): "page, by itself",
+    (TICKETS,): "ticket",
 }
 
 

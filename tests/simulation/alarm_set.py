@@ -6,14 +6,10 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from infra.sam_template import EXISTING_TABLE, deployed, of_type
+from infra.sam_template import EXISTING_TABLE, NOTIFYING, deployed, of_type
 from simulation.cloudwatch import Alarm, Composite, Identity, Query
 
-PAGES, TICKETS = (f"arn:aws:sns:eu-west-1:123456789012:{one}" for one in ("pages", "tickets"))
-PARAMETERS = EXISTING_TABLE | {
-    "AlarmTopicArn": PAGES,
-    "TicketTopicArn": TICKETS,
-}
+PARAMETERS = EXISTING_TABLE | NOTIFYING
 
 
 @cache
