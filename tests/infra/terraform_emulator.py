@@ -11,7 +11,7 @@ from typing import Any
 
 from fanout.aws import AwsTarget
 from fanout.streams.poller import StreamPoller
-from infra.terraform_workspace import Workspace
+from infra.terraform_workspace import TerraformFailed, Workspace, errors_in
 from sentinel.discovery import find_publisher, find_subscriber
 
 REGION = "us-east-1"
@@ -92,7 +92,11 @@ class Deployment:
         for name in _CREATED_UNANSWERED.findall(first.stdout):
             next(iter(self.targets.values())).client("ssm").delete_parameter(Name=name)
         if first.returncode != 0:
-            self.terraform.run(self.folder, "apply", *_AT_ONCE)
+            try:
+                self.terraform.run(self.folder, "apply", *_AT_ONCE)
+            except TerraformFailed as error:
+                error.add_note(f"The first time:\n{errors_in(first.stdout)}")
+                raise
 
     def destroy(self) -> None:
         """Delete everything but the queues: the provider waits for most of a minute for each."""

@@ -66,7 +66,7 @@ class Workspace:
         done = self.attempt(folder, *arguments, timeout=timeout)
         if done.returncode != 0:
             raise TerraformFailed(
-                f"terraform {' '.join(arguments)} in {folder.name}:\n{_errors(done.stdout)}"
+                f"terraform {' '.join(arguments)} in {folder.name}:\n{errors_in(done.stdout)}"
             )
         return done.stdout
 
@@ -151,6 +151,12 @@ def absent(reason: str) -> None:
     pytest.skip(reason)
 
 
+def errors_in(printed: str) -> str:
+    """From the first error on, each line's start: a plan can be longer than a report may be."""
+    lines = printed[max(printed.find("Error: "), 0) :].splitlines()
+    return "\n".join(line[:2000] for line in lines)
+
+
 # Private functions
 
 
@@ -162,12 +168,6 @@ def _reattach(process: subprocess.Popen[bytes], output: Path) -> str:
             return printed[1]
         time.sleep(0.05)
     raise TerraformFailed(f"the provider does not start: {output.read_text()}")
-
-
-def _errors(printed: str) -> str:
-    """From the first error on, each line's start: a plan can be longer than a report may be."""
-    lines = printed[max(printed.find("Error: "), 0) :].splitlines()
-    return "\n".join(line[:2000] for line in lines)
 
 
 def _environment(cache: Path, *, offline: bool) -> dict[str, str]:
