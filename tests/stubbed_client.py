@@ -6,6 +6,7 @@ from typing import Any
 
 import botocore.session
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 
@@ -21,3 +22,12 @@ def stubbed_client(service: str) -> Iterator[tuple[Any, Stubber]]:
     )
     with Stubber(client) as stubber:
         yield client, stubber
+
+
+def client_error(
+    code: str, status: int = 400, message: str = "", *, operation: str = "Call", **more: Any
+) -> ClientError:
+    """As botocore makes it of an answer."""
+    answer = {"Error": {"Code": code, "Message": message}, **more}
+    answer["ResponseMetadata"] = {"HTTPStatusCode": status}
+    return ClientError(answer, operation)  # type: ignore[arg-type]

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 from botocore.exceptions import (
-    ClientError,
     EndpointConnectionError,
     NoCredentialsError,
     ParamValidationError,
@@ -22,15 +21,11 @@ from event_consumer.failures import (
     in_turns,
 )
 from event_consumer.outcomes import APPLIED, DUPLICATE, STALE, Cause, Outcome, parked, retry
+from stubbed_client import client_error
 from unit.event_consumer.consumer_samples import FakeClock, message
 
 BUG = retry("KeyError", Cause.UNEXPECTED, frames=("payments/rule.py:7",))
 FAULT = retry("ThrottlingException", Cause.DEPENDENCY_FAULT)
-
-
-def aws(code, status=400, **other):
-    answer = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}, **other}
-    return ClientError(answer, "UpdateItem")
 
 
 @pytest.mark.parametrize(
@@ -51,13 +46,13 @@ def aws(code, status=400, **other):
     ],
 )
 def test_a_dependency_fault_is_named_by_awss_own_code(code):
-    end = failed(aws(code))
+    end = failed(client_error(code))
     assert (end.outcome, end.error_type, end.cause) == (Outcome.RETRY, code, Cause.DEPENDENCY_FAULT)
 
 
 def test_any_server_error_is_a_dependency_fault():
-    assert failed(aws("BrandNew", 503)).cause is Cause.DEPENDENCY_FAULT
-    assert failed(aws("BrandNew", 400)).cause is Cause.UNEXPECTED
+    assert failed(client_error("BrandNew", 503)).cause is Cause.DEPENDENCY_FAULT
+    assert failed(client_error("BrandNew", 400)).cause is Cause.UNEXPECTED
 
 
 @pytest.mark.parametrize(
@@ -87,7 +82,8 @@ def test_an_exception_with_another_kind_of_answer_than_awss_is_a_bug_like_any(an
 
 
 @pytest.mark.parametrize(
-    "error", [aws("ValidationException"), KeyError("status"), ParamValidationError(report="x")]
+    "error",
+    [client_error("ValidationException"), KeyError("status"), ParamValidationError(report="x")],
 )
 def test_a_bug_is_told_with_type_file_and_line(error):
     def rule():
@@ -114,7 +110,7 @@ def test_a_bug_is_told_with_type_file_and_line(error):
 )
 def test_a_cancelled_transaction_is_judged_by_its_reasons(codes, cause):
     reasons = [{"Code": code} for code in codes]
-    end = failed(aws("TransactionCanceledException", CancellationReasons=reasons))
+    end = failed(client_error("TransactionCanceledException", CancellationReasons=reasons))
     assert end.cause is cause
     assert end.error_type.startswith("TransactionCanceledException:")
 

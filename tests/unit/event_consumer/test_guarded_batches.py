@@ -6,7 +6,7 @@ What the statements' conditions mean is tested on the embedded AWS (`test_guard_
 import re
 
 import pytest
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import ReadTimeoutError
 
 from customer_events.event import Change, Status
 from event_consumer.guarded_batches import (
@@ -18,6 +18,7 @@ from event_consumer.guarded_batches import (
 from event_consumer.guarded_table import GuardedTable
 from event_consumer.latest_state import LatestState
 from event_consumer.outcomes import Cause
+from stubbed_client import client_error
 from unit.event_consumer.consumer_samples import (
     HOSTILE_NAMES,
     FakeClock,
@@ -106,11 +107,6 @@ def handler_of(client, rule=lambda _: {}):
 
 def of_customers(count, **fields):
     return [live(8, customer_id=f"c-{number}", **fields) for number in range(1, count + 1)]
-
-
-def client_error(code, status=400):
-    answer = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
-    return ClientError(answer, "BatchExecuteStatement")
 
 
 def test_one_customer_takes_an_update_item():

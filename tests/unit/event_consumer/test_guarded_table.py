@@ -1,10 +1,7 @@
 """One conditional write, its refusals and its failures; what DynamoDB evaluates is tested apart."""
 
-import botocore.session
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError, ReadTimeoutError
-from botocore.stub import Stubber
 
 from customer_events.errors import OrderContradiction
 from customer_events.event import Change, Status
@@ -19,9 +16,9 @@ from event_consumer.guarded_table import (
 )
 from event_consumer.latest_state import LatestState
 from event_consumer.order_guard import Row
+from stubbed_client import stubbed_client
 from unit.event_consumer.consumer_samples import (
     HOSTILE_NAMES,
-    REGION,
     at,
     live,
     outcomes,
@@ -97,21 +94,10 @@ def written_by(event, rule=lambda _: {}):
     return {names[name]: values[value] for name, value in (pair.split(" = ") for pair in pairs)}
 
 
-@pytest.fixture(scope="module")
-def client():
-    return botocore.session.get_session().create_client(
-        "dynamodb",
-        region_name=REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        config=Config(retries={"total_max_attempts": 1}),
-    )
-
-
 @pytest.fixture
-def stubbed(client):
-    with Stubber(client) as stubber:
-        yield client, stubber
+def stubbed():
+    with stubbed_client("dynamodb") as made:
+        yield made
 
 
 def refuse(stubber, item=None):

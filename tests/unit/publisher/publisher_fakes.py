@@ -55,6 +55,10 @@ class FakeClock:
         return Deadline(ends_at=self.seconds + seconds, clock=self)
 
 
+def verdicts(answers):
+    return [answer.verdict for answer in answers]
+
+
 class FakeBus:
     """Answers as told; keeps what it took, in order, and what it was asked in each round.
 

@@ -17,7 +17,8 @@ from publisher.batched_bus import BatchedBus
 from publisher.bus_errors import CONFIRMED
 from publisher.ports import Answer, Verdict
 from publisher.transports import EVENTBRIDGE, SNS, SNS_FIFO
-from unit.publisher.publisher_fakes import FakeClock
+from stubbed_client import client_error
+from unit.publisher.publisher_fakes import FakeClock, verdicts
 from unit.publisher.stream_record_samples import entries
 
 
@@ -47,19 +48,6 @@ def send(calls, sent, *, transport=SNS, size=262_144, seconds_left=30.0):
     with ThreadPoolExecutor(2) as executor:
         bus = BatchedBus(transport=transport, calls=calls, size_max_bytes=size, executor=executor)
         return bus.send(sent, FakeClock().deadline(seconds_left))
-
-
-def verdicts(answers):
-    return [answer.verdict for answer in answers]
-
-
-def client_error(code, status=400, message=""):
-    """As botocore makes it of an answer."""
-    answer = {
-        "Error": {"Code": code, "Message": message},
-        "ResponseMetadata": {"HTTPStatusCode": status},
-    }
-    return ClientError(answer, "PublishBatch")
 
 
 @pytest.mark.parametrize(

@@ -1,28 +1,18 @@
 from datetime import UTC, datetime
 
 import pytest
-from botocore.exceptions import ClientError, NoCredentialsError, ReadTimeoutError
+from botocore.exceptions import NoCredentialsError, ReadTimeoutError
 from botocore.stub import ANY
 
 from publisher.batched_bus import BatchedBus
 from publisher.eventbridge_bus import EventBridgeBus
 from publisher.ports import Verdict
 from publisher.transports import EVENTBRIDGE
-from stubbed_client import stubbed_client
-from unit.publisher.publisher_fakes import FakeClock, Rig
+from stubbed_client import client_error, stubbed_client
+from unit.publisher.publisher_fakes import FakeClock, Rig, verdicts
 from unit.publisher.stream_record_samples import entries, record
 
 BUS = "arn:aws:events:eu-west-1:123456789012:event-bus/customer-status"
-
-
-def client_error(operation, code, status=400, message=""):
-    return ClientError(
-        {
-            "Error": {"Code": code, "Message": message},
-            "ResponseMetadata": {"HTTPStatusCode": status},
-        },
-        operation,
-    )
 
 
 class FakeEvents:
@@ -66,10 +56,6 @@ class Sender:
 
     def send(self, sent):
         return self.bus.send(sent, self.clock.deadline(30.0))
-
-
-def verdicts(answers):
-    return [answer.verdict for answer in answers]
 
 
 @pytest.fixture
@@ -149,25 +135,25 @@ def test_an_answer_that_does_not_add_up_confirms_nothing(stubbed, response):
     ("found", "verdict", "code"),
     [
         (
-            client_error("DescribeEventBus", "ResourceNotFoundException"),
+            client_error("ResourceNotFoundException"),
             Verdict.BUS_FAULT,
             "EventBusNotFound",
         ),
         (BUS.replace("123456789012", "210987654321"), Verdict.BUS_FAULT, "EventBusNotFound"),
         (None, Verdict.BUS_FAULT, "EventBusNotFound"),
         (
-            client_error("DescribeEventBus", "AccessDeniedException"),
+            client_error("AccessDeniedException"),
             Verdict.BUS_FAULT,
             "AccessDeniedException",
         ),
         (
-            client_error("DescribeEventBus", "ValidationException"),
+            client_error("ValidationException"),
             Verdict.BUS_FAULT,
             "ValidationException",
         ),
         (NoCredentialsError(), Verdict.BUS_FAULT, "NoCredentialsError"),
         (
-            client_error("DescribeEventBus", "ThrottlingException"),
+            client_error("ThrottlingException"),
             Verdict.TRANSIENT,
             "ThrottlingException",
         ),
@@ -192,7 +178,7 @@ def test_an_error_that_names_the_bus_blames_the_bus_and_no_entry(stubbed):
 
 
 def test_a_bus_that_appears_is_used_at_once():
-    missing = client_error("DescribeEventBus", "ResourceNotFoundException")
+    missing = client_error("ResourceNotFoundException")
     client = FakeEvents(looks=[missing, missing, BUS])
     sender = Sender(client)
     found = [verdicts(sender.send(entries(1)))[0] for _ in range(4)]
@@ -201,7 +187,7 @@ def test_a_bus_that_appears_is_used_at_once():
 
 
 def test_a_bus_that_was_deleted_under_a_warm_publisher_is_noticed_within_a_minute():
-    missing = client_error("DescribeEventBus", "ResourceNotFoundException")
+    missing = client_error("ResourceNotFoundException")
     client = FakeEvents(looks=[BUS, missing])
     sender = Sender(client)
     assert verdicts(sender.send(entries(1))) == [Verdict.CONFIRMED]
@@ -213,7 +199,7 @@ def test_a_bus_that_was_deleted_under_a_warm_publisher_is_noticed_within_a_minut
 
 
 def test_a_second_look_that_fails_for_a_passing_reason_stops_nothing():
-    client = FakeEvents(looks=[BUS, client_error("DescribeEventBus", "ThrottlingException")])
+    client = FakeEvents(looks=[BUS, client_error("ThrottlingException")])
     sender = Sender(client)
     for _ in range(3):
         assert verdicts(sender.send(entries(1))) == [Verdict.CONFIRMED]
@@ -222,7 +208,7 @@ def test_a_second_look_that_fails_for_a_passing_reason_stops_nothing():
 
 
 def test_a_missing_bus_parks_and_loses_nothing_and_counts_as_the_buss_fault():
-    missing = client_error("DescribeEventBus", "ResourceNotFoundException")
+    missing = client_error("ResourceNotFoundException")
     sender = Sender(FakeEvents(looks=[missing]))
     rig = Rig(bus=sender.bus)
     batch = [

@@ -7,7 +7,7 @@ from publisher.ports import Verdict
 from publisher.sns_bus import SnsTopic
 from publisher.transports import SNS
 from stubbed_client import stubbed_client
-from unit.publisher.publisher_fakes import FakeClock, bus_on
+from unit.publisher.publisher_fakes import FakeClock, bus_on, verdicts
 from unit.publisher.stream_record_samples import entries
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:customer-status"
@@ -35,10 +35,6 @@ class FakeSns:
 
 def publish(client, sent, *, topic=TOPIC):
     return SnsTopic(client=client, topic_arn=topic).publish(sent)
-
-
-def verdicts(answers):
-    return [answer.verdict for answer in answers]
 
 
 @pytest.fixture

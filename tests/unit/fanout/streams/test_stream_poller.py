@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import EndpointConnectionError
 
 from fanout.streams import poller as stream_poller
 from fanout.streams.poller import StreamPoller
+from stubbed_client import client_error
 
 STREAM = "arn:aws:dynamodb:us-east-1:123456789012:table/accounts/stream/1"
 SETTINGS = {
@@ -25,10 +26,6 @@ SETTINGS = {
     "DestinationConfig": {"OnFailure": {"Destination": "arn:aws:s3:::failures"}},
 }
 DEADLINE_SECONDS = 60
-
-
-def client_error(code, operation):
-    return ClientError({"Error": {"Code": code}}, operation)
 
 
 class FakeStreams:
@@ -196,7 +193,7 @@ def test_a_child_shard_is_not_read_before_its_parent_is_done_with(streams):
 @pytest.mark.parametrize(
     "trouble",
     [
-        client_error("TooManyRequestsException", "Invoke"),
+        client_error("TooManyRequestsException"),
         EndpointConnectionError(endpoint_url="http://127.0.0.1:1"),
         RuntimeError("anything else"),
     ],
@@ -238,7 +235,7 @@ def test_a_function_that_fails_is_called_again_and_named(streams):
 
 def test_a_refused_on_failure_record_is_written_again(streams, bucket):
     streams.put("shard-1", 1, age_seconds=100)
-    bucket.failures = [client_error("SlowDown", "PutObject")] * 2
+    bucket.failures = [client_error("SlowDown")] * 2
     with polling(streams, FakeLambda(MaximumRecordAgeInSeconds=60), bucket) as poller:
         wait_until(lambda: poller.status().records_discarded == 1)
     assert len(bucket.objects) == 1
@@ -247,7 +244,7 @@ def test_a_refused_on_failure_record_is_written_again(streams, bucket):
 def test_an_error_of_the_stream_is_noted_and_reading_goes_on(streams):
     streams.put("shard-1", 1)
     streams.failures = [
-        client_error("InternalServerError", "GetRecords"),
+        client_error("InternalServerError", operation="GetRecords"),
         EndpointConnectionError(endpoint_url="http://127.0.0.1:1"),
     ]
     function = FakeLambda()
@@ -277,7 +274,7 @@ def test_a_stream_that_cannot_be_read_is_not_caught_up(streams):
     function = FakeLambda()
     with polling(streams, function) as poller:
         wait_until(lambda: poller.status().is_caught_up)
-        streams.failures = [client_error("InternalServerError", "GetRecords")] * 10_000
+        streams.failures = [client_error("InternalServerError")] * 10_000
         wait_until(lambda: not poller.status().is_caught_up)
 
 
@@ -286,7 +283,7 @@ def test_after_a_trim_no_record_is_sent_twice(streams):
     function = FakeLambda()
     with polling(streams, function) as poller:
         wait_until(lambda: poller.status().records_succeeded == 1)
-        streams.failures = [client_error("TrimmedDataAccessException", "GetRecords")]
+        streams.failures = [client_error("TrimmedDataAccessException")]
         streams.put("shard-1", 2)
         wait_until(lambda: poller.status().records_succeeded == 2)
     assert function.delivered == ["1", "2"]
