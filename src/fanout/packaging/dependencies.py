@@ -94,7 +94,7 @@ def stage(lock: Path, *, platform: str | None, interpreter: Interpreter, cache: 
         dir=cache, prefix="partial-", ignore_cleanup_errors=True
     ) as name:
         partial = Path(name)
-        if platform is not None or not copy_installed(lock, partial):
+        if platform is not None or not copy_installed(lock, partial, services):
             _install(lock, partial, platform, interpreter)
         _leave_out(partial)
         _cut_botocore(partial / "botocore" / "data", lock, services)
@@ -135,8 +135,10 @@ def compile_tree(root: Path, interpreter: Interpreter) -> None:
             raise WrongUse(f"{interpreter.path}: {failed}.")
 
 
-def copy_installed(lock: Path, into: Path) -> bool:
+def copy_installed(lock: Path, into: Path, services: set[str]) -> bool:
     """Copy the running environment's files; False where they are not exactly what is locked.
+
+    Leaves out what is compiled and, most of botocore's files, the models of other AWS services.
 
     Raises: WrongUse: a line pins no exact version, so a build from it could not be repeated.
     """
@@ -159,6 +161,10 @@ def copy_installed(lock: Path, into: Path) -> bool:
         distributions.append(distribution)
     for distribution in distributions:
         for file in distribution.files or ():
+            if file.suffix == ".pyc" or (
+                file.match("botocore/data/*/*/*") and file.parts[2] not in services
+            ):
+                continue
             source = Path(str(distribution.locate_file(file)))
             if file.parts[0] != ".." and not file.is_absolute() and source.is_file():
                 target = into / file

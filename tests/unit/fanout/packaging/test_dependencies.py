@@ -68,7 +68,7 @@ def test_botocore_keeps_the_stated_services_and_the_same_endpoints(botocore_alon
 def test_services_that_are_not_stated_or_not_known_are_named(
     tmp_path, shop, services, says, monkeypatch
 ):
-    def copy_one_service(_lock, into):
+    def copy_one_service(_lock, into, _services):
         return shutil.copytree(SITE / "botocore/data/sqs", into / "botocore/data/sqs")
 
     monkeypatch.setattr(dependencies, "copy_installed", copy_one_service)
