@@ -425,10 +425,8 @@ class Reconcile(QueueOperation):
 
     def _repair(self, run: Run, work: Work) -> Ending:
         send_repairs(self, run, work)
-        ends = Counter(dict.fromkeys(map(str, End), 0))
-        for tally in run.ledger.tallies():
-            ends.update({tally.end: tally.count} if tally.end else {})
-        self.ends = ends
+        self.ends = Counter(dict.fromkeys(map(str, End), 0))
+        self.ends.update(run.ledger.ends())
         if not work.stop():
             work.say("Waiting until the repaired rows agree.")
             patience_seconds = max(self.grace_seconds, VERIFY_MIN_SECONDS)

@@ -486,9 +486,8 @@ class Stages:
 
     def _canary(self) -> Ending | None:
         """The canary's messages that no earlier stretch of work has dealt with."""
-        skipped = {"", UNREADABLE, self._replay.operation.unreadable_end(self._replay.run)}
-        tallies = self._ledger.tallies()
-        dealt_with = sum(tally.count for tally in tallies if tally.end not in skipped)
+        skipped = {UNREADABLE, self._replay.operation.unreadable_end(self._replay.run)}
+        dealt_with = sum(count for end, count in self._ledger.ends().items() if end not in skipped)
         left = int(self._options["canary"] or 0) - dealt_with
         if left <= 0:
             return None
@@ -578,7 +577,7 @@ class Stages:
         return Ending(sentence=sentence, left=sent)
 
     def _sent(self) -> int:
-        return sum(tally.count for tally in self._ledger.tallies() if tally.end == SENT)
+        return self._ledger.ends()[SENT]
 
     def _too_many_failed(self, *, few: int = FEW) -> Ending | None:
         score, bound = self._score, self._options["failure_rate_max"]
@@ -694,20 +693,17 @@ class DlqReplay(DlqOperation):
 
     def plan(self, run: Run) -> Plan:
         """See `Operation.plan`."""
-        counts: Counter[tuple[str, str]] = Counter()
+        by_reason = sorted(run.ledger.fates("reason").items())
         unreadable: Counter[str] = Counter()
-        for reason, tally in run.ledger.tallies_by("reason"):
-            counts[reason, tally.fate] += tally.count
-        for code, tally in run.ledger.tallies_by("unreadable"):
-            unreadable[code] += tally.count
+        for (code, _), count in run.ledger.fates("unreadable").items():
+            unreadable[code] += count
         del unreadable[""]
         # Not by `unreadable`: journals of before 2026-11-27 have it for what an edit repairs, too.
-        by_readable = run.ledger.tallies_by("readable")
-        readable = sum(tally.count for value, tally in by_readable if value == "1")
-        by_reason = [(*named, count) for named, count in sorted(counts.items())]
+        by_readable = run.ledger.fates("readable").items()
+        readable = sum(count for (value, _), count in by_readable if value == "1")
         rows = [
-            (f"{count:,}", reason if state == "waiting" else f"{reason} ({state})")
-            for reason, state, count in by_reason
+            (f"{count:,}", reason if fate == "waiting" else f"{reason} ({fate})")
+            for (reason, fate), count in by_reason
         ]
         what = self._what_of_unreadable(run)
         why = ", ".join(f"{code} {count:,}" for code, count in unreadable.items())
@@ -717,8 +713,8 @@ class DlqReplay(DlqOperation):
                 "readable_now": readable,
                 "unreadable": dict(unreadable),
                 "by_reason": [
-                    {"reason": reason, "state": state, "count": count}
-                    for reason, state, count in by_reason
+                    {"reason": reason, "state": fate, "count": count}
+                    for (reason, fate), count in by_reason
                 ],
             },
             rows=(*rows, *self._plan_rows(run)),

@@ -6,7 +6,8 @@ any time, and takes the memory of a few pages.
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -42,19 +43,16 @@ class State(StrEnum):
     ENDED = "ended"
 
 
-def fate(state: State, step: str, end: str) -> str:
+def fate(state: str, step: str, end: str) -> str:
     """A short name for where an item stands, the same in every count.
 
     An `end`, or: `waiting`; `STEP unconfirmed` (begun, its end unknown); `STEP done` (the next step
     is not); `STEP failed`.
     """
-    names = {
-        State.ENDED: end,
-        State.DOING: f"{step} unconfirmed",
-        State.DID: f"{step} done",
-        State.FAILED: f"{step} failed",
-    }
-    return names.get(state, "waiting")
+    if state == State.ENDED:
+        return end
+    how = {State.DOING: "unconfirmed", State.DID: "done", State.FAILED: "failed"}
+    return f"{step} {how[State(state)]}" if state in how else "waiting"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,22 +74,6 @@ class Item:
     unsure: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
-    """How many items stand alike."""
-
-    state: State
-    step: str
-    end: str
-    unsure: bool
-    count: int
-
-    @property
-    def fate(self) -> str:
-        """See the function `fate`."""
-        return fate(self.state, self.step, self.end)
-
-
 class Ledger:
     """Every item of a run and where it stands.
 
@@ -103,9 +85,8 @@ class Ledger:
 
     def __init__(self) -> None:
         self._base = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        self._base.text_factory = lambda text: text.decode(
-            errors="replace"
-        )  # half a pair, in facts
+        # half a surrogate pair may be in facts
+        self._base.text_factory = lambda text: text.decode(errors="replace")
         self._base.executescript(
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -500;"
             + _TABLE
@@ -169,27 +150,35 @@ class Ledger:
             yield from map(_item, rows)
             position = rows[-1][1]
 
-    def tallies(self) -> list[Tally]:
-        """How many items stand where, together all of them."""
+    def fates(self, fact: str) -> Counter[tuple[str, str]]:
+        """How many items have each value of a fact ("" where one has it not) and each `fate`."""
         rows = self._base.execute(
-            "SELECT state, step, end, unsure, COUNT(*) FROM items GROUP BY 1, 2, 3, 4 ORDER BY 1, 3"
-        )
-        return [_tally(row) for row in rows]
-
-    def tallies_by(self, fact: str) -> list[tuple[str, Tally]]:
-        """As `tallies`, for each value of a fact; "" where an item has it not."""
-        rows = self._base.execute(
-            "SELECT COALESCE(json_extract(facts, ?), ''), state, step, end, unsure, COUNT(*)"
-            " FROM items GROUP BY 1, 2, 3, 4, 5 ORDER BY 1",
+            "SELECT COALESCE(json_extract(facts, ?), ''), state, step, end, COUNT(*)"
+            " FROM items GROUP BY 1, 2, 3, 4 ORDER BY 1",
             (f"$.{fact}",),
         )
-        return [(str(value), _tally(row)) for value, *row in rows]
+        counts: Counter[tuple[str, str]] = Counter()
+        for value, state, step, end, count in rows:
+            counts[str(value), fate(state, step, end)] += count
+        return counts
+
+    def ends(self) -> Counter[str]:
+        """How many items have ended, by how they did."""
+        return self._counts("SELECT end, COUNT(*) FROM items WHERE state = 'ended' GROUP BY 1")
 
     def count(self, *states: State) -> int:
         """How many items are in these states; all, if none is named."""
-        return sum(tally.count for tally in self.tallies() if not states or tally.state in states)
+        counts = self._counts("SELECT state, COUNT(*) FROM items GROUP BY 1")
+        return sum(counts[state] for state in states or counts)
+
+    def count_unsure(self) -> int:
+        """How many items are `unsure`."""
+        return self._counts("SELECT unsure, COUNT(*) FROM items GROUP BY 1")[1]
 
     # Private functions
+
+    def _counts(self, query: str) -> Counter[Any]:
+        return Counter(dict(self._base.execute(query).fetchall()))
 
     def _follow(self, kind: Kind, fields: Mapping[str, Any]) -> str:
         """What a record says of the run as a whole, as a sentence; "" where it says nothing."""
@@ -265,11 +254,6 @@ def _who(fields: Mapping[str, Any]) -> str:
 
 def _detail(fields: Mapping[str, Any]) -> str:
     return json.dumps({name: value for name, value in fields.items() if name not in {"id", "ok"}})
-
-
-def _tally(row: Sequence[Any]) -> Tally:
-    state, step, end, unsure, count = row
-    return Tally(state=State(state), step=step, end=end, unsure=bool(unsure), count=count)
 
 
 def _item(row: tuple[Any, ...]) -> Item:

@@ -19,7 +19,6 @@ is there, `rate` (items a second); the rest is the operation's own.
 """
 
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
@@ -348,10 +347,8 @@ def _close(operation: Operation, run: Run, ending: Ending, *, interrupted: bool)
     """Judge what the run has come to, and say in the journal how this stretch of work ended."""
     words, open_count, sentence = operation.words, run.ledger.count(*OPEN), ending.sentence
     left = open_count + ending.left
-    ends: Counter[str] = Counter()
-    for tally in run.ledger.tallies():
-        ends[tally.end] += tally.count
-    badly = sum(count for end, count in ends.items() if end and end not in words.good)
+    ends = run.ledger.ends()
+    badly = sum(count for end, count in ends.items() if end not in words.good)
     if interrupted and left:
         sentence = sentence or f"Interrupted, with {left:,} {words.item}s left."
     elif not sentence and (open_count or badly):

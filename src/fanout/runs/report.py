@@ -25,11 +25,9 @@ def report_of(ledger: Ledger) -> dict[str, Any]:
     assert ledger.last_at is not None
     fates: Counter[str] = Counter()
     by_reason: dict[str, Counter[str]] = {}
-    perhaps_twice = 0
-    for reason, tally in ledger.tallies_by("reason"):
-        fates[tally.fate] += tally.count
-        by_reason.setdefault(reason or "-", Counter())[tally.fate] += tally.count
-        perhaps_twice += tally.count if tally.unsure else 0
+    for (reason, name), count in ledger.fates("reason").items():
+        fates[name] += count
+        by_reason.setdefault(reason or "-", Counter())[name] += count
     names = ("run_id", "command", "subject", "options", "operator")
     return {name: ledger.header[name] for name in names} | {
         "status": ledger.status,
@@ -39,7 +37,7 @@ def report_of(ledger: Ledger) -> dict[str, Any]:
         "selected": fates.total(),
         "fates": dict(fates.most_common()),
         "by_reason": {reason: dict(counts.most_common()) for reason, counts in by_reason.items()},
-        "perhaps_twice": perhaps_twice,
+        "perhaps_twice": ledger.count_unsure(),
         "left_out": ledger.left_out,
         "timeline": ledger.timeline,
     }
