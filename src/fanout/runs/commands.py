@@ -38,7 +38,7 @@ def list_runs(
 ) -> None:
     """List the runs of this deployment that were started on this machine."""
     store = run_store(context.obj, runs_dir)
-    reports = [make_report(run.path) for run in store.runs() if run.header and run.is_of(of)]
+    reports = [make_report(run.path) for run in store.runs() if run.is_of(of)]
     if as_json:
         print_json({"runs": reports})
         return

@@ -203,11 +203,6 @@ def read(path: Path) -> Iterator[Record]:
             yield _record(path, number, line)
 
 
-def header(path: Path) -> Record | None:
-    """The first line, as `read` does; None where the process was killed before it was whole."""
-    return next(read(path), None)
-
-
 def _record(path: Path, number: int, line: bytes) -> Record:
     where = f"{path}, line {number}"
     try:

@@ -135,16 +135,20 @@ LAST = "last"  # names the newest run wherever a run id is asked for
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRun:
-    """A run's file and its header; `header` is None where it was killed while it was made."""
+    """A run's file and its first line."""
 
-    run_id: str
     path: Path
-    header: Record | None
+    header: Record
+
+    @property
+    def run_id(self) -> str:
+        """As its file is named."""
+        return self.path.stem
 
     @property
     def fields(self) -> Mapping[str, Any]:
-        """The header's fields; none where it has no header."""
-        return self.header.fields if self.header else {}
+        """The header's fields."""
+        return self.header.fields
 
     def is_of(self, command: str) -> bool:
         """Whether it is a run of this command or group, such as `dlq replay` or `dlq`."""
@@ -153,7 +157,7 @@ class StoredRun:
     @property
     def command(self) -> str:
         """Its command as people type it today."""
-        return str(self.fields.get("command", "")).removeprefix("publisher ")
+        return str(self.fields["command"]).removeprefix("publisher ")
 
 
 class RunStore:
@@ -200,7 +204,7 @@ class RunStore:
 
         Raises: WrongUse: no run, or more than one, is called so.
         """
-        runs = [run for run in self.runs() if run.header is not None and run.is_of(of)]
+        runs = [run for run in self.runs() if run.is_of(of)]
         if name == LAST and runs:
             return runs[-1]
         exact = [run for run in runs if run.run_id == name]
@@ -214,14 +218,15 @@ class RunStore:
         raise WrongUse(f"No run {name!r} in {self.folder}; the latest are: {known}.")
 
     def runs(self) -> list[StoredRun]:
-        """Every run, oldest first; by the header's instant where two began in one second."""
+        """Every run, oldest first; by the header's instant where two began in one second.
+
+        One that was killed while it was made has no header, and is passed over.
+        """
         runs = [
-            StoredRun(run_id=path.stem, path=path, header=records.header(path))
+            StoredRun(path=path, header=header)
             for path in self.folder.glob(f"*{_SUFFIX}")
+            if (header := next(records.read(path), None))
         ]
-
-        def age(run: StoredRun) -> tuple[str, float, str]:
-            at = run.header.at.timestamp() if run.header else 0.0
-            return run.run_id[:_SECOND_LENGTH], at, run.run_id
-
-        return sorted(runs, key=age)
+        return sorted(
+            runs, key=lambda run: (run.run_id[:_SECOND_LENGTH], run.header.at, run.run_id)
+        )

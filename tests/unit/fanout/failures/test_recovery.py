@@ -147,7 +147,7 @@ def test_killed_at_any_line_of_the_journal_nothing_is_lost(tmp_path, monkeypatch
 
 def expect_recovered(bench, run):
     """Go on, as the operator does; then all is published and moved, and none is unaccounted for."""
-    stored = [one for one in bench.runs.runs() if one.header is not None]
+    stored = bench.runs.runs()
     if run is None and stored and bench.report(stored[-1].run_id)["status"] == "planned":
         run = stored[-1].run_id
     run = run or bench.plan()
