@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from fanout.demo import changes as changes_file
-from fanout.dlq import files as export_file
+from fanout.dlq import import_
 from fanout.errors import WrongUse
 from fanout.failures import records as documents
 from fanout.runs import journal
@@ -144,7 +144,7 @@ def test_a_journal_cut_anywhere_is_read_as_far_as_it_is_whole(tmp_path, chance):
 def test_a_file_that_is_no_export_is_refused_by_name(tmp_path, name):
     path = tmp_path / "dead.jsonl"
     path.write_bytes(NO_TEXT[name])
-    assert str(path) in refused(lambda: list(export_file.read(path)))
+    assert str(path) in refused(lambda: list(import_.read(path)))
 
 
 def test_a_spoiled_export_is_read_or_refused(tmp_path, chance):
@@ -162,7 +162,7 @@ def test_a_spoiled_export_is_read_or_refused(tmp_path, chance):
     path = tmp_path / "dead.jsonl"
     for _ in range(ROUNDS):
         path.write_text(json.dumps(spoiled(chance, line)) + "\n")
-        sentence = refused(lambda: list(export_file.read(path)))
+        sentence = refused(lambda: list(import_.read(path)))
         assert sentence is None or f"{path}, line 1" in sentence
 
 
@@ -178,7 +178,7 @@ def test_an_exported_body_in_any_script_comes_back_unchanged(tmp_path, text):
     }
     path = tmp_path / "dead.jsonl"
     assert journal.write_lines(path, [to_line(from_line(line))]) == 1
-    assert [one.body for one in export_file.read(path)] == [text]
+    assert [one.body for one in import_.read(path)] == [text]
 
 
 @pytest.mark.parametrize("prefix", ["parked/x.json", "aws/lambda/x"])

@@ -14,8 +14,7 @@ from fanout.dlq import selection as options
 from fanout.dlq.blocked import blocked
 from fanout.dlq.diagnosis import diagnose
 from fanout.dlq.edit import edit_by_hand, from_patch
-from fanout.dlq.files import checksum
-from fanout.dlq.import_ import DlqImport
+from fanout.dlq.import_ import DlqImport, checksum
 from fanout.dlq.replay import (
     CONSUMER,
     FILE,

@@ -4,6 +4,8 @@ The run's selection is the file's message ids; the bodies stay in the file, whos
 keeps. A file that holds a message twice (a discard that crashed writes such) has it sent once.
 """
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -11,16 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from event_consumer.sqs_queue import ATTRIBUTES_MAX
-from fanout.dlq import files as export_file
 from fanout.dlq.diagnosis import diagnose, facts_of
 from fanout.dlq.replay import WINDOW_MAX, DlqOperation, Score
 from fanout.dlq.steps import IMPORTED, SEND, ThroughQueue, sending
 from fanout.errors import WrongUse
-from fanout.runs.journal import clock, done, ended
+from fanout.runs.journal import MALFORMED, clock, done, ended
 from fanout.runs.ledger import State
 from fanout.runs.operation import Ending, Nothing, Plan, Selecting, Work
 from fanout.runs.store import Run
-from fanout.sqs.message import REPLAYED, DeadMessage
+from fanout.sqs.message import REPLAYED, DeadMessage, from_line
 from fanout.sqs.queue import QueueFacts, Sending
 
 TO_DLQ, TO_QUEUE = "dlq", "queue"
@@ -37,7 +38,7 @@ class DlqImport(DlqOperation):
         reader = self.subscription.reader
         run.select(
             facts_of(message, diagnose(message, reader))
-            for message in export_file.read(path)
+            for message in read(path)
             if run.ledger.get(message.message_id) is None
         )
         run.freeze(cut_off=clock())
@@ -52,7 +53,7 @@ class DlqImport(DlqOperation):
     def steps(self, run: Run) -> Callable[[Work], Ending]:
         """See `Operation.steps`. Raises: WrongUse: it is not the file that was selected from."""
         path = Path(run.options["file"])
-        if export_file.checksum(path) != run.options["sha256"]:
+        if checksum(path) != run.options["sha256"]:
             raise WrongUse(
                 f"{path} was changed since the run was planned: bring it back, or import it as it "
                 "is now in a new run, which would send again what this run has sent."
@@ -89,10 +90,37 @@ class DlqImport(DlqOperation):
         return Ending()
 
 
+def read(path: Path) -> Iterator[DeadMessage]:
+    """The messages of a file, one by one. Raises: WrongUse: it can't be read; names the line."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, start=1):
+                try:
+                    message = from_line(json.loads(line))
+                except MALFORMED as error:
+                    raise WrongUse(
+                        f"{path}, line {number}, is no exported message ({type(error).__name__}): "
+                        "expected what `fanout dlq export` writes."
+                    ) from None
+                yield message
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        raise WrongUse(f"{path} can't be read: {why}.") from None
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file. Raises: WrongUse where it can't be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise WrongUse(f"{path} can't be read: {error.strerror}.") from None
+
+
 def _windows(run: Run, path: Path, score: Score) -> Iterator[list[DeadMessage]]:
     """What is left to be sent; of what was sent before a crash that only has to be said."""
     window: dict[str, DeadMessage] = {}
-    for message in export_file.read(path):
+    for message in read(path):
         item = run.ledger.get(message.message_id)
         if item is not None and item.state is State.DID:
             run.record(ended([{**item.detail, "id": item.id, "end": IMPORTED}]))
@@ -108,9 +136,8 @@ def _windows(run: Run, path: Path, score: Score) -> Iterator[list[DeadMessage]]:
 def _send(run: Run, mover: ThroughQueue, messages: list[DeadMessage]) -> list[dict[str, Any]]:
     """The results of those that SQS could take."""
     results = [result for answer in mover.attempt([messages]).require_all() for result in answer]
-    endings = [{"end": IMPORTED, **result} for result in results if result["ok"]]
-    if results:
-        run.record(done(SEND, results), *([ended(endings)] if endings else []))
+    endings = ({"end": IMPORTED, **result} for result in results if result["ok"])
+    run.record(done(SEND, results), ended(endings))
     return results
 
 

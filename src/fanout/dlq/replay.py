@@ -22,7 +22,6 @@ from event_consumer.sqs_queue import batches
 from fanout.aws import AwsTarget
 from fanout.dlq.diagnosis import Diagnosis, diagnose, facts_of
 from fanout.dlq.edit import facts_after, from_document
-from fanout.dlq.files import ExportFile
 from fanout.dlq.selection import Selection, dead_since, what_was_not_seen
 from fanout.dlq.steps import (
     CAME_BACK,
@@ -40,12 +39,11 @@ from fanout.dlq.steps import (
     ThroughConsumer,
     ThroughQueue,
     Wave,
-    end_deleted,
 )
 from fanout.errors import WrongUse
 from fanout.overlap import overlap
 from fanout.runs.function import patient_client
-from fanout.runs.journal import done, ended, intent, selected
+from fanout.runs.journal import Entry, done, ended, intent, selected
 from fanout.runs.ledger import Item, State
 from fanout.runs.operation import OPEN, Ending, Nothing, Operation, Plan, Selecting, Words, Work
 from fanout.runs.store import SELECTED_PER_LINE, Run
@@ -229,10 +227,9 @@ class Replay:
         return furthest is not None and not 0 <= furthest <= int(item.facts["sequence_number"])
 
     def _end_well(self, items: Sequence[Item]) -> None:
-        if items:
-            endings = [{**item.detail, "id": item.id, "end": good_end(item)} for item in items]
-            end_deleted(self.run, self.notes, endings)
-            self.score.well += len(items)
+        endings = [{**item.detail, "id": item.id, "end": good_end(item)} for item in items]
+        self._end_deleted(endings)
+        self.score.well += len(items)
 
     def _doubt_seconds(self) -> float:
         """For how much longer a hold may last, of the selection or of a killed process.
@@ -381,10 +378,24 @@ class Replay:
         gone = [effect.message_id for effect in effects if effect.ok]
         sweep.held.drop(gone)
         endings = [{"id": message_id, **ends[message_id]} for message_id in gone]
-        if effects:
-            end_deleted(self.run, self.notes, endings, done(DELETE, results))
+        self._end_deleted(endings, done(DELETE, results))
         deleted.require_all()
         return set(gone)
+
+    def _end_deleted(self, endings: Sequence[Mapping[str, Any]], *before: Entry) -> None:
+        """Write how messages ended that the DLQ holds no more, once nobody waits behind them.
+
+        `before`: lines to write first.
+        """
+        if self.notes is not None and endings:
+            self.run.record(*before, intent(RELEASE, [ending["id"] for ending in endings]))
+            for ending in endings:
+                item = self.run.ledger.get(ending["id"])
+                group = item.facts.get("message_group") if item is not None else None
+                if item is not None and group:
+                    self.notes.withdraw(str(group), str(item.facts.get("alias") or item.id))
+            before = ()
+        self.run.record(*before, ended(endings))
 
     def _count(self, messages: Sequence[DeadMessage], gone: AbstractSet[str]) -> None:
         self.score.well += len(gone)
@@ -897,7 +908,7 @@ class DlqDiscard(DlqReplay):
         return notes
 
     def _mover(self, run: Run, dlq: QueueFacts) -> Mover:  # noqa: ARG002
-        return Discarding(run, ExportFile(Path(run.options["file"])))
+        return Discarding(run, Path(run.options["file"]))
 
     def _plan_rows(self, run: Run) -> Iterator[tuple[str, str]]:
         yield from super()._plan_rows(run)

@@ -6,19 +6,20 @@ is deleted only after its send, or its good outcome, was confirmed and that is o
 """
 
 import hashlib
+import json
+import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
+from pathlib import Path
 from typing import Any, ClassVar
 
-from event_consumer.parked_groups import ParkedGroupsTable
 from event_consumer.sqs_queue import ATTRIBUTES_MAX, batches
-from fanout.dlq.files import ExportFile
 from fanout.overlap import Overlapped, overlap
 from fanout.runs.function import ReportingFunction, calls
-from fanout.runs.journal import Entry, done, ended, intent
+from fanout.runs.journal import PRIVATE_MODE, done, ended, file_refusal, intent, sync_folder
 from fanout.runs.store import Run
 from fanout.sqs.message import DeadMessage, replayed_attributes, to_lambda_record, to_line
 from fanout.sqs.queue import Effect, QueueFacts, Sending, SqsQueue
@@ -170,13 +171,12 @@ Wave = Sequence[Sequence[DeadMessage]]
 """Batches that are moved side by side, since no two of them have messages of one customer."""
 
 
+@dataclass
 class Mover(ABC):
     """Does with a batch what has to be done before its messages may be deleted."""
 
+    run: Run
     step: ClassVar[str]
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
 
     def batches(self, messages: Sequence[DeadMessage]) -> Iterator[list[DeadMessage]]:
         """The messages in the order and the batches in which to move them."""
@@ -194,13 +194,8 @@ class Mover(ABC):
         results = list(chain.from_iterable(attempted.answers))
         parked = [{"end": PARKED, **each} for each in results if each.get("outcome") == PARKED]
         ends = {result["id"]: _ending(result) for result in results if result["ok"]}
-        entries = [done(self.step, results)] if results else []
-        if parked:
-            entries.append(ended(parked))
-        if ends and attempted.error is None:
-            entries.append(intent(DELETE, ends))
-        if entries:
-            self._run.record(*entries)
+        to_delete = ends if attempted.error is None else ()
+        self.run.record(done(self.step, results), ended(parked), intent(DELETE, to_delete))
         attempted.require_all()
         return ends
 
@@ -209,33 +204,22 @@ class Mover(ABC):
         """Note the intent and do the step; the results of each call, as the journal holds them."""
 
 
+@dataclass
 class ThroughQueue(Mover):
-    """Send to a queue.
+    """Send to a queue; `facts`: its own.
 
-    Args:
-        facts: of the queue.
-        make: what is sent in place of a message, which the journal then holds; raises
-            `Unsendable` where nothing can be. None: the message itself is.
+    `make`: what is sent in place of a message, which the journal then holds; raises `Unsendable`
+    where nothing can be. None: the message itself is.
     """
 
     step = SEND
-
-    def __init__(
-        self,
-        run: Run,
-        destination: SqsQueue,
-        facts: QueueFacts,
-        *,
-        make: Callable[[DeadMessage], Sending] | None = None,
-    ) -> None:
-        super().__init__(run)
-        self._destination = destination
-        self._facts = facts
-        self._make = make
+    destination: SqsQueue
+    facts: QueueFacts
+    make: Callable[[DeadMessage], Sending] | None = None
 
     def batches(self, messages: Sequence[DeadMessage]) -> Iterator[list[DeadMessage]]:
         """On FIFO one message of a group at a time: the next goes once this one is confirmed."""
-        waves = in_waves(messages) if self._facts.fifo else [list(messages)]
+        waves = in_waves(messages) if self.facts.fifo else [list(messages)]
         for wave in waves:
             yield from batches(wave, self._size, bytes_max=BATCH_BYTES_MAX)
 
@@ -248,94 +232,83 @@ class ThroughQueue(Mover):
             for message_id, why in made.items()
             if isinstance(why, str)
         ]
-        if refused:
-            self._run.record(ended(refused))
+        self.run.record(ended(refused))
         sent = [message for message in messages if isinstance(made[message.message_id], Sending)]
-        if sent:
-            originals = {"originals": list(map(to_line, sent))} if self._make else {}
-            self._run.record(intent(SEND, [each.message_id for each in sent], **originals))
+        originals = {"originals": list(map(to_line, sent))} if self.make else {}
+        self.run.record(intent(SEND, [each.message_id for each in sent], **originals))
         sendings = ([made[message.message_id] for message in batch] for batch in wave)
         calls = ([each for each in call if isinstance(each, Sending)] for call in sendings)
-        send = self._destination.send
+        send = self.destination.send
         return overlap(lambda call: list(map(Effect.to_result, send(call))), filter(None, calls))
 
     # Private functions
 
     def _size(self, message: DeadMessage) -> int:
         """About that of what is sent for it: an edit may make it larger."""
-        made = self._make and self._made(message)
+        made = self.make and self._made(message)
         return made.size_bytes if isinstance(made, Sending) else message.size_bytes
 
     def _made(self, message: DeadMessage) -> Sending | str:
         """What to send, or why it can't be sent."""
-        try:
-            made = (
-                sending(message, self._facts, self._run.run_id)
-                if self._make is None
-                else self._make(message)
-            )
-        except Unsendable as error:
-            return str(error)
-        return refusal(made, self._facts) or made
+        if self.make is None:
+            made = sending(message, self.facts, self.run.run_id)
+        else:
+            try:
+                made = self.make(message)
+            except Unsendable as error:
+                return str(error)
+        return refusal(made, self.facts) or made
 
 
+@dataclass
 class ThroughConsumer(Mover):
     """Hand to the consumer function, which itself keeps a customer's newest state."""
 
     step = CONSUME
-
-    def __init__(self, run: Run, consumer: ConsumerFunction) -> None:
-        super().__init__(run)
-        self._consumer = consumer
+    consumer: ConsumerFunction
 
     def attempt(self, wave: Wave) -> Overlapped[list[dict[str, Any]]]:
         """See `Mover.attempt`."""
-        self._run.record(intent(CONSUME, _ids(wave)))
-        return overlap(lambda batch: list(map(_outcome, self._consumer.handle(batch))), wave)
+        self.run.record(intent(CONSUME, _ids(wave)))
+        return overlap(lambda batch: list(map(_outcome, self.consumer.handle(batch))), wave)
 
 
+@dataclass
 class Discarding(Mover):
-    """Write to a file, on the disk.
+    """Write to a file, on the disk: JSON Lines as `to_line` makes them, readable by you alone.
 
-    A message whose export was begun before a crash is exported again: the file may hold it twice,
-    and an import takes it once.
+    A torn last line (of a crash) is cut off: nothing was acted upon. A message whose export was
+    begun before a crash is exported again: the file may hold it twice, and an import takes it once.
+
+    Raises: Refused: the file can't be opened, or takes no more; nothing may be deleted.
     """
 
     step = EXPORT
+    path: Path
 
-    def __init__(self, run: Run, file: ExportFile) -> None:
-        super().__init__(run)
-        self._file = file
+    def __post_init__(self) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, PRIVATE_MODE), "r+b") as file:
+                file.truncate(sum(len(line) for line in file if line.endswith(b"\n")))
+            sync_folder(self.path.parent)
+        except OSError as error:
+            raise file_refusal(self.path, error) from None
 
     def attempt(self, wave: Wave) -> Overlapped[list[dict[str, Any]]]:
         """See `Mover.attempt`."""
         ids = _ids(wave)
-        self._run.record(intent(EXPORT, ids))
-        self._file.append(list(chain.from_iterable(wave)))
+        self.run.record(intent(EXPORT, ids))
+        lines = (json.dumps(to_line(each), ensure_ascii=False) for each in chain(*wave))
+        try:
+            with self.path.open("ab") as file:
+                file.writelines(f"{line}\n".encode() for line in lines)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise file_refusal(self.path, error) from None
         results = [{"id": message_id, "ok": True, "outcome": DISCARDED} for message_id in ids]
         return Overlapped(answers=[results])
-
-
-def end_deleted(
-    run: Run,
-    notes: ParkedGroupsTable | None,
-    endings: Sequence[Mapping[str, Any]],
-    *before: Entry,
-) -> None:
-    """Write how messages ended that the DLQ holds no more, once nobody waits behind them.
-
-    `notes`: of a subscriber that parks by customer, where that is to be; `before`: lines to write
-    first.
-    """
-    if notes is not None and endings:
-        run.record(*before, intent(RELEASE, [ending["id"] for ending in endings]))
-        for ending in endings:
-            item = run.ledger.get(ending["id"])
-            group = item.facts.get("message_group") if item is not None else None
-            if item is not None and group:
-                notes.withdraw(str(group), str(item.facts.get("alias") or item.id))
-        before = ()
-    run.record(*before, *([ended(endings)] if endings else []))
 
 
 def _ids(wave: Wave) -> list[str]:

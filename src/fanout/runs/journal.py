@@ -61,6 +61,11 @@ class Entry:
     kind: Kind
     fields: Mapping[str, Any]
 
+    @property
+    def says_nothing(self) -> bool:
+        """Whether it is about items, and about none."""
+        return [] in (self.fields.get(name) for name in ("items", "ids", "results"))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record(Entry):

@@ -88,9 +88,10 @@ class Run:
         self.close()
 
     def record(self, *entries: Entry) -> None:
-        """Write lines; they are on the disk when this returns, and may be acted upon."""
-        for record in self._journal.append(*entries):
-            self.ledger.apply(record)
+        """Write lines, but none about no item; they are on the disk when this returns."""
+        if lines := [entry for entry in entries if not entry.says_nothing]:
+            for record in self._journal.append(*lines):
+                self.ledger.apply(record)
 
     def select(self, items: Iterable[Mapping[str, Any]]) -> None:
         """Add items to the selection, each with an `id`."""

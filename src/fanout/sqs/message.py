@@ -193,7 +193,11 @@ _OPTIONAL = ("group_id", "trace_header", "source_arn")
 
 
 def to_line(message: DeadMessage) -> dict[str, Any]:
-    """The JSON object of a message."""
+    """The JSON object of a message, complete: what SQS hands out, all but the receipt handle.
+
+    `attributes` are the message attributes in the SQS API's shape, binary values in base64;
+    `group_id`, `trace_header` and `source_arn` are there where the message has them.
+    """
     line: dict[str, Any] = {
         "message_id": message.message_id,
         "sent_at": to_wire(message.sent_at),

@@ -8,6 +8,7 @@ from fanout.dlq import replay as replay_module
 from fanout.dlq.replay import DlqReplay, Replay
 from fanout.dlq.selection import Selection
 from fanout.dlq.steps import ThroughConsumer, ThroughQueue
+from fanout.runs.journal import Journal
 from fanout.runs.operation import Selecting, Work
 from fanout.runs.report import make_report
 from fanout.runs.store import Operator, RunStore
@@ -128,18 +129,19 @@ class Bench:
 def kill_at(monkeypatch, number, place):
     """End the process at an append to the journal; nothing is shown again, nothing closed well."""
     count = 0
-    append = replay_module.Run.record
+    append = Journal.append
 
-    def record(run, *entries):
+    def counted(journal, *entries):
         nonlocal count
         count += 1
         if count == number and place == "before":
-            run._journal.close()
+            journal.close()
             raise Killed
-        append(run, *entries)
+        written = append(journal, *entries)
         if count == number:
-            run._journal.close()
+            journal.close()
             raise Killed
+        return written
 
-    monkeypatch.setattr(replay_module.Run, "record", record)
+    monkeypatch.setattr(Journal, "append", counted)
     monkeypatch.setattr(Sweep, "__exit__", lambda self, *_: self.held.close())

@@ -4,7 +4,6 @@ from contextlib import suppress
 
 import pytest
 
-from fanout.dlq.files import ExportFile
 from fanout.dlq.selection import Selection
 from fanout.dlq.steps import Discarding
 from unit.fanout.dlq.dlq_bench import Bench, Killed, kill_at
@@ -38,7 +37,7 @@ def bench(tmp_path, monkeypatch):
         for n, group in enumerate("AAABBA", start=1)
     ]
     made.fill(*messages, fifo=True)
-    made.file = ExportFile(tmp_path / "discarded.jsonl")
+    made.path = tmp_path / "discarded.jsonl"
     made.notes = NotesInMemory(*messages)
     made.expected = {
         "A": [one.first_delivery.message_id for one in messages if one.group_id == "A"][1:],
@@ -48,7 +47,7 @@ def bench(tmp_path, monkeypatch):
 
 
 def discard(bench, run_id):
-    bench.work(run_id, mover=lambda run: Discarding(run, bench.file), notes=bench.notes)
+    bench.work(run_id, mover=lambda run: Discarding(run, bench.path), notes=bench.notes)
 
 
 def expect_freed(bench, run_id):
