@@ -24,7 +24,7 @@ from customer_events.decoder import parse_json
 from customer_events.errors import PermanentError
 from event_consumer.consume_batch import Reader
 from event_consumer.unwrap import unwrap
-from fanout.dlq.diagnosis import Diagnosis, diagnose, facts_of
+from fanout.dlq.diagnosis import diagnose
 from fanout.dlq.steps import Unsendable, sendable, sending
 from fanout.errors import Refused, WrongUse
 from fanout.sqs.message import DeadMessage
@@ -225,19 +225,6 @@ def _open_editor(text: str) -> str:
                 f"The editor {command[0]!r} failed ({type(error).__name__}): set EDITOR to one "
                 "that works. Nothing was sent."
             ) from None
-
-
-def facts_after(
-    edit: Edit, reader: Reader, message: DeadMessage, diagnosis: Diagnosis
-) -> dict[str, Any]:
-    """What the journal says of a message that is to be edited: `readable` is of the new one."""
-    facts = facts_of(message, diagnosis) | {"readable": True}
-    facts.pop("unreadable", None)
-    try:
-        edit.apply(message, reader)
-    except Unsendable as refused:
-        facts |= {"readable": False, "unreadable": str(refused)}
-    return facts
 
 
 def document_of(message: DeadMessage) -> str:

@@ -8,7 +8,7 @@ one after a crash.
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from customer_events.instants import to_wire
-from event_consumer.parked_groups import ParkedGroupsTable
 from event_consumer.sqs_queue import batches
 from fanout.aws import AwsTarget
 from fanout.dlq.diagnosis import Diagnosis, diagnose, facts_of
-from fanout.dlq.edit import facts_after, from_document
+from fanout.dlq.edit import from_document
 from fanout.dlq.selection import Selection, dead_since, what_was_not_seen
 from fanout.dlq.steps import (
     CAME_BACK,
@@ -38,6 +37,7 @@ from fanout.dlq.steps import (
     Mover,
     ThroughConsumer,
     ThroughQueue,
+    Unsendable,
     Wave,
 )
 from fanout.errors import WrongUse
@@ -108,8 +108,7 @@ def _is_deleted(item: Item) -> bool:
 class Replay:
     """One stretch of work on a run, pass by pass.
 
-    `mover`: what is done with a batch before it is deleted; `fifo`: whether the DLQ is; `notes`: of
-    a subscriber that parks by customer, where this run's messages are thrown away.
+    `mover`: what is done with a batch before it is deleted; `fifo`: whether the DLQ is.
     """
 
     operation: "DlqReplay"
@@ -117,7 +116,6 @@ class Replay:
     work: Work
     mover: Mover
     fifo: bool
-    notes: ParkedGroupsTable | None = None
     score: Score = field(default_factory=Score)
     _blocked_groups: set[str] = field(default_factory=set)
     _tried: set[str] = field(default_factory=set)
@@ -208,11 +206,6 @@ class Replay:
             if item.step == DELETE and item.state is State.DOING and "message_group" in item.facts
         }
 
-    def _see(self, message: DeadMessage) -> None:
-        group = message.group_id
-        if group in self._furthest and message.sequence_number:
-            self._furthest[group] = max(self._furthest[group], int(message.sequence_number))
-
     def _end_overtaken(self) -> None:
         """After a pass over a FIFO DLQ in which nobody else held a message.
 
@@ -251,7 +244,9 @@ class Replay:
         for page in pages(lambda: min(self._quota, window_max - len(window))):
             self.work.keep_lock()
             for message in page:
-                self._see(message)
+                group = message.group_id
+                if group in self._furthest and message.sequence_number:
+                    self._furthest[group] = max(self._furthest[group], int(message.sequence_number))
                 if self._quota and self._is_to_be_moved(message, sweep):
                     window.append(message)
                     size_bytes += message.size_bytes
@@ -289,14 +284,10 @@ class Replay:
         if not self.fifo or cut_off is None or (limit is not None and self._selected >= limit):
             return None
         diagnosis = diagnose(message, self.operation.subscription.reader)
-        facts = self.operation.item_of(self.run, message, diagnosis, cut_off)
-        if facts is None:
+        item = self.operation.item_of(self.run, message, diagnosis, cut_off)
+        if item is None:
             return None
-        end = self.operation.unreadable_end(self.run)
-        entries = [selected([facts])]
-        if end and not facts["readable"]:
-            entries.append(ended([_left_out(facts["id"], facts, end)]))
-        self.run.record(*entries)
+        self.run.record(selected([item]), ended(self.operation.left_out(self.run, [item])))
         self._selected += 1
         return self.run.ledger.get(message.message_id)
 
@@ -387,13 +378,14 @@ class Replay:
 
         `before`: lines to write first.
         """
-        if self.notes is not None and endings:
+        notes = self.mover.notes
+        if notes is not None and endings:
             self.run.record(*before, intent(RELEASE, [ending["id"] for ending in endings]))
             for ending in endings:
                 item = self.run.ledger.get(ending["id"])
                 group = item.facts.get("message_group") if item is not None else None
                 if item is not None and group:
-                    self.notes.withdraw(str(group), str(item.facts.get("alias") or item.id))
+                    notes.withdraw(str(group), str(item.facts.get("alias") or item.id))
             before = ()
         self.run.record(*before, ended(endings))
 
@@ -448,11 +440,6 @@ def goes_on(run: Run, *, fifo: bool) -> bool:
     return bool(run.options.get("execute") and not fifo and not run.options.get("rate"))
 
 
-def _left_out(message_id: str, facts: Mapping[str, Any], end: str) -> dict[str, Any]:
-    """How a message ends that can't be read (or not be sent, as edited)."""
-    return {"id": message_id, "end": end, "why": facts["unreadable"]}
-
-
 # A stretch of work: the canary, then stages, each watched for what comes back, then the rest
 
 
@@ -497,7 +484,7 @@ class Stages:
 
     def _canary(self) -> Ending | None:
         """The canary's messages that no earlier stretch of work has dealt with."""
-        skipped = {UNREADABLE, self._replay.operation.unreadable_end(self._replay.run)}
+        skipped = {UNREADABLE, self._replay.operation.unreadable(self._replay.run)[0]}
         dealt_with = sum(count for end, count in self._ledger.ends().items() if end not in skipped)
         left = int(self._options["canary"] or 0) - dealt_with
         if left <= 0:
@@ -667,9 +654,7 @@ class DlqReplay(DlqOperation):
         read now, where that is left out, ends at once and does not count towards the limit.
         """
         options, facts = run.options, self.subscription.dlq.facts()
-        cut_off, limit = facts.asked_at + DATE_RESOLUTION, options["limit"]
-        hold_seconds = options["hold_seconds"]
-        reasons: Counter[str] = Counter()
+        limit, hold_seconds = options["limit"], options["hold_seconds"]
         sweep = selecting.holding.enter_context(
             Sweep(
                 self.subscription.dlq,
@@ -681,18 +666,21 @@ class DlqReplay(DlqOperation):
             )
         )
         self.selected_by = sweep if goes_on(run, fifo=facts.fifo) else None
-        diagnosed = self._diagnosed(sweep, reasons, selecting, facts.depth.total)
-        run.select(self._selected(run, diagnosed, cut_off))
+        reasons: Counter[str] = Counter()
+        run.select(self._selected(run, sweep, selecting, facts, reasons))
         if self.selected_by is None:
             sweep.show_again()
         if selecting.stop():
             return Nothing()
-        self._end_unreadable(run)
+        waiting = run.ledger.items(State.WAITING)
+        while page := list(islice(waiting, SELECTED_PER_LINE)):
+            items = ({"id": item.id, **item.facts} for item in page)
+            run.record(ended(self.left_out(run, items)))
         if limit is not None and run.ledger.count(State.WAITING) >= limit:
             remarks = [f"--limit {limit} was reached: there may be more."]
         else:
             remarks = what_was_not_seen(facts, sweep.seen)
-        run.freeze(cut_off=cut_off, left_out=remarks)
+        run.freeze(cut_off=_cut_off(facts), left_out=remarks)
         counts = reasons.items()
         listed = ", ".join(f"{' '.join(code.split())[:60]} ({count:,})" for code, count in counts)
         there = f"those there are dead for: {listed}" if listed else "the DLQ showed none"
@@ -716,7 +704,7 @@ class DlqReplay(DlqOperation):
             (f"{count:,}", reason if fate == "waiting" else f"{reason} ({fate})")
             for (reason, fate), count in by_reason
         ]
-        what = self._what_of_unreadable(run)
+        _, what = self.unreadable(run)
         why = ", ".join(f"{code} {count:,}" for code, count in unreadable.items())
         remark = f"{unreadable.total():,} of them {what} ({why})."
         return Plan(
@@ -735,12 +723,10 @@ class DlqReplay(DlqOperation):
     def steps(self, run: Run) -> Callable[[Work], Ending]:
         """See `Operation.steps`."""
         facts = self.subscription.dlq.facts()
-        mover, notes = self._mover(run, facts), self._notes(run)
+        mover = self._mover(run, facts)
 
         def do(work: Work) -> Ending:
-            replay = Replay(
-                operation=self, run=run, work=work, mover=mover, fifo=facts.fifo, notes=notes
-            )
+            replay = Replay(operation=self, run=run, work=work, mover=mover, fifo=facts.fifo)
             return Stages(replay, facts).run()
 
         return do
@@ -759,38 +745,38 @@ class DlqReplay(DlqOperation):
             return None
         return self._describe(run, message, diagnosis)
 
+    def left_out(self, run: Run, items: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """How those items end that can't be read (or not be sent, as edited)."""
+        end, _ = self.unreadable(run)
+        return [
+            {"id": item["id"], "end": end, "why": item["unreadable"]}
+            for item in items
+            if end and not item["readable"]
+        ]
+
     # What an edit or a discard does differently
 
     def _describe(self, run: Run, message: DeadMessage, diagnosis: Diagnosis) -> dict[str, Any]:  # noqa: ARG002 (an edit's)
         """What the journal holds of a message that is meant."""
         return facts_of(message, diagnosis)
 
-    def unreadable_end(self, run: Run) -> str:
-        """How what can't be read now ends before anything is moved; "" where it is tried."""
-        return "" if run.options.get("even_if_unreadable", True) else UNREADABLE
+    def unreadable(self, run: Run) -> tuple[str, str]:
+        """How what can't be read now ends before anything is moved, and what the plan says of it.
 
-    def _what_of_unreadable(self, run: Run) -> str:
-        """What the plan says of what can't be read now; "": nothing."""
+        "" where it is tried, and where the plan says nothing.
+        """
         if run.options.get("even_if_unreadable", True):
-            return (
+            return "", (
                 "can't be read with this version's contract, and will be parked again unless the "
                 "deployed consumer is newer"
             )
-        return (
+        return UNREADABLE, (
             "are left out, since this version's contract can't read them: edit or discard them, or "
             "add --even-if-unreadable where the deployed consumer is newer"
         )
 
-    def _notes(self, run: Run) -> ParkedGroupsTable | None:  # noqa: ARG002 (a discard's)
-        """What unblocks those behind a message that is thrown away."""
-        return None
-
     def _mover(self, run: Run, dlq: QueueFacts) -> Mover:
-        """What is done with a batch.
-
-        Raises:
-            WrongUse, Refused: it can't be done here.
-        """
+        """What is done with a batch. Raises: WrongUse, Refused: it can't be done here."""
         subscriber, queue = self.subscription.subscriber, self.subscription.queue.facts()
         if run.options["through"] == CONSUMER:
             function = ConsumerFunction(
@@ -833,38 +819,27 @@ class DlqReplay(DlqOperation):
 
     # Private functions
 
-    def _diagnosed(
-        self, sweep: Sweep, reasons: Counter[str], selecting: Selecting, total: int
-    ) -> Iterator[tuple[DeadMessage, Diagnosis]]:
-        """Every message that is seen, counted by the reason that it is dead for."""
-        for message in sweep.messages(lambda: total - sweep.seen):
+    def _selected(
+        self, run: Run, sweep: Sweep, selecting: Selecting, facts: QueueFacts, reasons: Counter[str]
+    ) -> Iterator[dict[str, Any]]:
+        """What is meant, up to the limit, and not in the journal from before a crash.
+
+        `reasons` counts every message that is seen, by the reason that it is dead for.
+        """
+        limit, total, (end, _) = run.options["limit"], facts.depth.total, self.unreadable(run)
+        left = sys.maxsize if limit is None else limit - run.ledger.count()
+        messages = sweep.messages(lambda: total - sweep.seen)
+        while left > 0 and (message := next(messages, None)) is not None:
             selecting.progress(sweep.seen, total)
             diagnosis = diagnose(message, self.subscription.reader)
             if diagnosis.cause.code in reasons or len(reasons) < _REASONS_MAX:
                 reasons[diagnosis.cause.code] += 1
-            yield message, diagnosis
-
-    def _selected(
-        self, run: Run, diagnosed: Iterator[tuple[DeadMessage, Diagnosis]], cut_off: datetime
-    ) -> Iterator[dict[str, Any]]:
-        """What is meant, up to the limit, and not in the journal from before a crash."""
-        limit, all_count = run.options["limit"], not self.unreadable_end(run)
-        left = sys.maxsize if limit is None else limit - run.ledger.count()
-        while left > 0 and (pair := next(diagnosed, None)) is not None:
-            item = self.item_of(run, *pair, cut_off)
+            item = self.item_of(run, message, diagnosis, _cut_off(facts))
             if item is not None and run.ledger.get(item["id"]) is None:
-                left -= all_count or item["readable"]
+                left -= not end or item["readable"]
                 if self.selected_by is not None:
-                    self.selected_by.keep(pair[0])
+                    self.selected_by.keep(message)
                 yield item
-
-    def _end_unreadable(self, run: Run) -> None:
-        """End what is left out since it can't be read, before anything is moved."""
-        if end := self.unreadable_end(run):
-            waiting = run.ledger.items(State.WAITING)
-            items = (item for item in waiting if not item.facts["readable"])
-            while page := list(islice(items, SELECTED_PER_LINE)):
-                run.record(ended(_left_out(item.id, item.facts, end) for item in page))
 
 
 class DlqEdit(DlqReplay):
@@ -873,15 +848,19 @@ class DlqEdit(DlqReplay):
     command = "dlq edit"
 
     def _describe(self, run: Run, message: DeadMessage, diagnosis: Diagnosis) -> dict[str, Any]:
-        edit = from_document(run.options["edit"])
-        return facts_after(edit, self.subscription.reader, message, diagnosis)
+        """`readable` is of the edited message."""
+        edit, item = from_document(run.options["edit"]), facts_of(message, diagnosis)
+        item.pop("unreadable", None)
+        try:
+            edit.apply(message, self.subscription.reader)
+        except Unsendable as refused:
+            return item | {"readable": False, "unreadable": str(refused)}
+        return item | {"readable": True}
 
-    def unreadable_end(self, run: Run) -> str:  # noqa: ARG002 (the same for every edit)
-        """See `DlqReplay.unreadable_end`."""
-        return REFUSED
-
-    def _what_of_unreadable(self, run: Run) -> str:  # noqa: ARG002 (the same for every edit)
-        return "would still not be valid, or the edit does not fit them, and stay as they are"
+    def unreadable(self, run: Run) -> tuple[str, str]:  # noqa: ARG002 (the same for every edit)
+        """See `DlqReplay.unreadable`."""
+        what = "would still not be valid, or the edit does not fit them, and stay as they are"
+        return REFUSED, what
 
     def _make(self, run: Run, queue: QueueFacts) -> Callable[[DeadMessage], Sending]:
         edit, reader = from_document(run.options["edit"]), self.subscription.reader
@@ -898,17 +877,15 @@ class DlqDiscard(DlqReplay):
 
     command = "dlq discard"
 
-    def _what_of_unreadable(self, run: Run) -> str:  # noqa: ARG002
-        return ""
+    def unreadable(self, run: Run) -> tuple[str, str]:  # noqa: ARG002 (the same for every discard)
+        """See `DlqReplay.unreadable`."""
+        return "", ""
 
-    def _notes(self, run: Run) -> ParkedGroupsTable | None:
+    def _mover(self, run: Run, dlq: QueueFacts) -> Mover:  # noqa: ARG002
         notes = notes_of(self.target, self.subscription.subscriber)
         if notes is not None:
             notes.first(run.run_id)  # asked once, to be sure that it can be
-        return notes
-
-    def _mover(self, run: Run, dlq: QueueFacts) -> Mover:  # noqa: ARG002
-        return Discarding(run, Path(run.options["file"]))
+        return Discarding(run, Path(run.options["file"]), notes=notes)
 
     def _plan_rows(self, run: Run) -> Iterator[tuple[str, str]]:
         yield from super()._plan_rows(run)
@@ -924,6 +901,11 @@ def require_function(subscriber: Subscriber) -> str:
             f"{subscriber.name} names no function in its SSM parameter: use --through queue."
         )
     return subscriber.function_name
+
+
+def _cut_off(dlq: QueueFacts) -> datetime:
+    """What came in by then is meant; AWS's clock was read in whole seconds."""
+    return dlq.asked_at + DATE_RESOLUTION
 
 
 def _type(queue: QueueFacts) -> str:

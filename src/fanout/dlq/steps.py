@@ -11,11 +11,12 @@ import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any, ClassVar
 
+from event_consumer.parked_groups import ParkedGroupsTable
 from event_consumer.sqs_queue import ATTRIBUTES_MAX, batches
 from fanout.overlap import Overlapped, overlap
 from fanout.runs.function import ReportingFunction, calls
@@ -173,10 +174,15 @@ Wave = Sequence[Sequence[DeadMessage]]
 
 @dataclass
 class Mover(ABC):
-    """Does with a batch what has to be done before its messages may be deleted."""
+    """Does with a batch what has to be done before its messages may be deleted.
+
+    `notes`: of a subscriber that parks by customer, where messages are thrown away: each is
+    withdrawn with its message, so that nobody waits behind it.
+    """
 
     run: Run
     step: ClassVar[str]
+    notes: ParkedGroupsTable | None = field(default=None, kw_only=True)
 
     def batches(self, messages: Sequence[DeadMessage]) -> Iterator[list[DeadMessage]]:
         """The messages in the order and the batches in which to move them."""

@@ -82,28 +82,23 @@ class QueuedRecord:
     last: bool
 
 
-def merged(
-    openings: Iterable[tuple[int, str]], load: Callable[[str], Sequence[Record]]
-) -> Iterator[QueuedRecord]:
+Opened = tuple[float, str, Sequence[Record]]
+"""An object: the number of its earliest record, its id, and its records."""
+
+
+def merged(objects: Iterable[Opened]) -> Iterator[QueuedRecord]:
     """Every record by its number; those of equal numbers in the order of their objects.
 
-    `openings` are the number of an object's earliest record and its id, in the order of the
-    numbers. `load` gives the records of an object when its first is due; none: it is skipped.
+    The `objects` come in the order of their numbers; each is taken when its first record is due.
     """
-    heap: list[tuple[int, int, int, str, Record]] = []
-    remaining: Counter[str] = Counter()
-    end: tuple[float, str] = (math.inf, "")
-    for opened, (number, opening) in enumerate(chain(openings, [end])):
+    heap: list[tuple[int, int, int, QueuedRecord]] = []
+    end: Opened = (math.inf, "", ())
+    for opened, (number, item_id, records) in enumerate(chain(objects, [end])):
         while heap and heap[0][0] < number:
-            *_, item_id, record = heappop(heap)
-            remaining[item_id] -= 1
-            last = not remaining[item_id]
-            if last:
-                del remaining[item_id]
-            yield QueuedRecord(item_id=item_id, record=record, last=last)
-        for index, record in enumerate(load(opening) if opening else ()):
-            heappush(heap, (sequence_of(record), opened, index, opening, record))
-            remaining[opening] += 1
+            yield heappop(heap)[-1]
+        for index, record in enumerate(sorted(records, key=sequence_of), start=1):
+            queued = QueuedRecord(item_id=item_id, record=record, last=index == len(records))
+            heappush(heap, (sequence_of(record), opened, index, queued))
 
 
 MOVES_MAX = 200
@@ -123,7 +118,6 @@ class Recovery:
     _objects_done: int = 0
     _outcomes: dict[str, list[Outcome]] = field(default_factory=dict)
     _failed_customers: set[str] = field(default_factory=set)
-    _read: dict[str, tuple[Sequence[Record], str]] = field(default_factory=dict)
 
     def publish_all(self) -> Ending:
         """Go over every open object once; stop where the publisher took nothing of a whole call."""
@@ -131,8 +125,7 @@ class Recovery:
         published = filter(_is_published, ledger.items(State.DOING, State.DID, State.FAILED))
         self._objects_done = self.operation.move_all(self.run, work, published)
         records_max = work.pace.at_once(RECORDS_PER_CALL_MAX)
-        queue = merged(self._openings(), self._load)
-        for call in calls(queue, lambda queued: queued.record, records_max):
+        for call in calls(merged(self._objects()), lambda queued: queued.record, records_max):
             work.pace.take(len(call))
             if work.stop():
                 break
@@ -148,28 +141,29 @@ class Recovery:
 
     # Private functions
 
-    def _openings(self) -> Iterator[tuple[int, str]]:
+    def _objects(self) -> Iterator[Opened]:
         """Each object that is to be published, once it and the next few have been read."""
         items = (item for item in self.run.ledger.items(*OPEN) if not _is_published(item))
         while page := list(islice(items, CALLS_MAX)):
-            ids = [item.id for item in page]
-            self._read = dict(zip(ids, overlap(self._read_object, ids).require_all(), strict=True))
-            for item in page:
-                yield int(item.facts["first"]), item.id
+            found = overlap(self._read, page).require_all()
+            for item, (records, why) in zip(page, found, strict=True):
+                if records:
+                    yield int(item.facts["first"]), item.id, records
+                else:
+                    self.run.record(ended([{"id": item.id, "end": GONE, "why": why}]))
+                    self._advance(1)
 
-    def _read_object(self, item_id: str) -> tuple[Sequence[Record], str]:
-        """Its records, or why there are none."""
+    def _read(self, item: Item) -> tuple[Sequence[Record], str]:
+        """An object's records, or why there are none."""
+        options, deployment = self.run.options, self.operation.deployment
+        failure = self.operation.read(item.id, options)
+        if failure is None:
+            return (), "no longer there: recovered or discarded by someone"
         try:
-            return self.operation.load(self.run, item_id), "it holds no record now"
+            records = deployment.records_of(failure, from_stream=options["from_stream"])
         except Refused as refusal:
             return (), str(refusal)
-
-    def _load(self, item_id: str) -> Sequence[Record]:
-        records, why = self._read.pop(item_id)
-        if not records:
-            self.run.record(ended([{"id": item_id, "end": GONE, "why": why}]))
-            self._advance(1)
-        return records
+        return records, "it holds no record now"
 
     def _advance(self, objects: int) -> None:
         self._objects_done += objects
@@ -213,8 +207,7 @@ class Recovery:
             else:
                 results.append({**detail, "ok": True})
                 published.append(item_id)
-        if results or endings:
-            self.run.record(done(PUBLISH, results), ended(endings))
+        self.run.record(done(PUBLISH, results), ended(endings))
         items = [item for item_id in published if (item := self.run.ledger.get(item_id))]
         self.operation.move(self.run, items)
         self._advance(len(item_ids))
@@ -369,19 +362,19 @@ class _FailuresOperation(Operation):
         rows = [(str(document["reason"]), _expected(document)) for document in documents]
         if rate := run.options.get("rate"):
             rows.append(("rate", f"{rate:g} records a second at most"))
-        remark = self.if_refused.format(total["refuse"]) if total["refuse"] else ""
+        refused = total["refuse"]
         return Plan(
             document={**{name: total[name] for name in _COUNTS}, "groups": documents},
             rows=tuple(rows),
-            remarks=(remark,) if remark else (),
+            remarks=(self.if_refused.format(refused),) if self.if_refused and refused else (),
         )
 
-    def load(self, run: Run, item_id: str) -> Sequence[Record]:
-        """The records of an item of a run. Raises: Refused where there are none; says why."""
-        failure = self._read(item_id, run.options)
-        if failure is None:
-            raise Refused("no longer there: recovered or discarded by someone")
-        return self.deployment.records_of(failure, from_stream=run.options["from_stream"])
+    def read(self, key: str, options: Mapping[str, Any]) -> Failure | None:
+        """An object, or the range of the stream that a run's options name; None: it is gone."""
+        named = _named(options)
+        if named is not None and key == named.item_id:
+            return Failure(key=key, kind=Kind.RANGE, reason="NamedRange", stream_range=named)
+        return self.deployment.store.read(key)
 
     @abstractmethod
     def why_left_out(self, failure: Failure, options: Mapping[str, Any]) -> str:
@@ -399,8 +392,6 @@ class _FailuresOperation(Operation):
 
     def move(self, run: Run, items: Sequence[Item]) -> None:
         """Move objects that are done with; one that can't be moved is left for a resume."""
-        if not items:
-            return
         run.record(intent(MOVE, [item.id for item in items]))
         answers = overlap(partial(self.move_object, run), items).require_all()
         results, endings = [], []
@@ -427,19 +418,12 @@ class _FailuresOperation(Operation):
 
     # Private functions
 
-    def _read(self, key: str, options: Mapping[str, Any]) -> Failure | None:
-        """An object, or the range of the stream that a run's options name."""
-        named = _named(options)
-        if named is not None and key == named.item_id:
-            return Failure(key=key, kind=Kind.RANGE, reason="NamedRange", stream_range=named)
-        return self.deployment.store.read(key)
-
     def _candidates(self, options: Mapping[str, Any]) -> Iterable[Failure]:
         named = _named(options)
         key = named.item_id if named else options["wanted"]["key"]
         if key is None:
             return self.deployment.store.failures()
-        return filter(None, [self._read(key, options)])
+        return filter(None, [self.read(key, options)])
 
     def _item(self, failure: Failure, options: Mapping[str, Any]) -> dict[str, Any] | None:
         """What the journal says of it; None: not meant. Raises: Refused: why it is left out."""

@@ -71,7 +71,7 @@ class Bench:
             self.operation.select(run, Selecting(holding=self.holding))
             return run.run_id
 
-    def replay(self, run, *, rate=None, stop=None, mover=None, notes=None):
+    def replay(self, run, *, rate=None, stop=None, mover=None):
         """A stretch of work on a run that is open."""
         return Replay(
             operation=self.operation,
@@ -85,7 +85,6 @@ class Bench:
             ),
             mover=(mover or self._mover)(run),
             fifo=self.dlq.fifo,
-            notes=notes,
         )
 
     def work(self, run_id, *, most=None, failures=1.0, **how):

@@ -47,7 +47,7 @@ def bench(tmp_path, monkeypatch):
 
 
 def discard(bench, run_id):
-    bench.work(run_id, mover=lambda run: Discarding(run, bench.path), notes=bench.notes)
+    bench.work(run_id, mover=lambda run: Discarding(run, bench.path, notes=bench.notes))
 
 
 def expect_freed(bench, run_id):
