@@ -24,7 +24,7 @@ LONGEST_READ_SECONDS = 3.0
 down by, it may claim to be earlier than it was. Both lie within the guard's `CLOCK_TOLERANCE` of
 five seconds, and leave one for clocks that are not in lockstep.
 """
-_UNIT_BYTES = 4096  # what a consistent read of one item takes for one read capacity unit
+UNIT_BYTES = 4096  # what a consistent read of one item takes for one read capacity unit
 _ROUNDS_MAX = 12
 _PAUSE_MAX_SECONDS = 5.0
 _READS_MAX = 5
@@ -178,7 +178,7 @@ class AccountsTable:
 
     def __post_init__(self) -> None:
         average = self.facts.size_bytes / max(1, self.facts.item_count)
-        self._units_per_key = max(1, ceil(average / _UNIT_BYTES))
+        self._units_per_key = max(1, ceil(average / UNIT_BYTES))
         self._table = ConsistentTable(self.client, self.facts, self.reader.attributes)
 
     def page(

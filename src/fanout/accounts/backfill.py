@@ -2,7 +2,7 @@
 
 import base64
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Self
 import typer
 from pydantic import TypeAdapter
 
-from customer_events.event import NEWEST_MAJOR, CustomerStatusChanged, Status
+from customer_events.event import NEWEST_MAJOR, Status
 from customer_events.instants import to_wire
 from fanout.accounts.snapshots import QueueOperation, require_version, snapshot_event
 from fanout.aws import AwsTarget
@@ -24,7 +24,7 @@ from fanout.runs.journal import done, ended, intent
 from fanout.runs.ledger import State
 from fanout.runs.operation import Ending, Nothing, Plan, Selecting, Words, Work
 from fanout.runs.options import Execute, Reveal, RunsDir, run_store
-from fanout.runs.pace import DepthBound, Stopping
+from fanout.runs.pace import DepthBound
 from fanout.runs.store import Run
 from fanout.sqs.queue import answered_at
 from fanout.text import mask_customer, span
@@ -35,7 +35,7 @@ from sentinel.findings import Severity
 from sentinel.pace import Pace
 from sentinel.rules import check_deliveries
 from sentinel.snapshots import Item, Snapshot, Unreadable, nothing_matches
-from sentinel.table import AccountsTable, Page, find_accounts
+from sentinel.table import UNIT_BYTES, AccountsTable, Page, find_accounts
 
 COMMAND = "backfill"
 STEP = "page"
@@ -46,7 +46,6 @@ SEGMENTS_MAX = 64
 READ_UNITS_DEFAULT = 100.0
 PAGE_SIZE_DEFAULT = 500
 DEPTH_MAX_DEFAULT = 10_000
-UNIT_BYTES = 4096  # one strongly consistent read of up to 4 KB consumes one read capacity unit
 FILTER_DELAY_SECONDS = 900.0
 """SNS applies a new or changed filter policy within 15 minutes.
 
@@ -135,22 +134,17 @@ def total(run: Run) -> Tally:
 class Seeding:
     """One scan of the whole table, in as many threads as the run has segments.
 
-    When `send` returns, each event is confirmed. `pace` and `bound` are shared by the segments, and
-    `stopping` is asked before each page. `progress` is called after each with how many items have
-    been scanned in all.
+    Its pace and its bound are shared by the segments.
     """
 
-    accounts: AccountsTable
-    send: Callable[[Sequence[CustomerStatusChanged]], object]
+    operation: "Backfill"
     run: Run
-    source: str
-    followed: frozenset[Status]
-    page_size: int
-    pace: Pace
-    bound: DepthBound
-    stopping: Stopping
-    progress: Callable[[int], object]
+    work: Work
     journal_lock: Lock = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        self.bound, self.send = self.operation.depth_bound(), self.operation.sender()
+        self.pace = Pace(self.operation.read_units, wait=self.work.stopping.wait)
 
     def scan(self) -> None:
         """Scan to the end, or until asked to stop. Raises: of the first segment that failed."""
@@ -163,19 +157,21 @@ class Seeding:
     # Private functions
 
     def _scan(self, position: Position, segments: int) -> None:
+        stopping = self.work.stopping
         try:
             while not position.finished:
                 self.pace.take()
-                if not self.bound.wait(self.stopping):
+                if not self.bound.wait(stopping):
                     break
                 position = self._next_page(position, segments)
         except BaseException:
-            self.stopping.ask()
+            stopping.ask()
             raise
 
     def _next_page(self, position: Position, segments: int) -> Position:
-        page = self.accounts.page(
-            position.segment, segments, start=position.next_key, limit=self.page_size
+        operation = self.operation
+        page = operation.accounts.page(
+            position.segment, segments, start=position.next_key, limit=operation.page_size
         )
         self.pace.spent(page.units)
         with self.journal_lock:
@@ -189,8 +185,8 @@ class Seeding:
     def _send(self, page: Page[Snapshot | Unreadable]) -> Tally:
         snapshots = [each for each in page.records if isinstance(each, Snapshot)]
         unreadable = [each for each in page.records if isinstance(each, Unreadable)]
-        followed = [each for each in snapshots if each.status in self.followed]
-        self.send([snapshot_event(each, self.source) for each in followed])
+        followed = [each for each in snapshots if each.status in self.operation.followed]
+        self.send([snapshot_event(each, self.operation.publisher.source) for each in followed])
         return Tally(
             scanned=page.scanned,
             sent=len(followed),
@@ -211,7 +207,8 @@ class Seeding:
             entries.append(ended([{"end": SCANNED, **facts}]))
         with self.journal_lock:
             self.run.record(*entries)
-            self.progress(total(self.run).scanned)
+            about = self.operation.accounts.facts.item_count
+            self.work.progress(total(self.run).scanned, total=about)
 
 
 def _key_to(key: Item | None) -> Item | None:
@@ -362,6 +359,24 @@ class Backfill(QueueOperation):
         """See `Operation.results`."""
         return {"executed": True, "finished": self.finished, **asdict(self.tally)}
 
+    def depth_bound(self) -> DepthBound:
+        """What keeps the queue short enough that live changes get their turn."""
+        queue = self.queue()
+
+        def waiting() -> int:
+            depth = queue.facts().depth
+            return depth.waiting + depth.delayed
+
+        def holding(depth: int) -> None:
+            ERR.print(
+                f"{depth:,} messages wait in the queue: pausing whenever it is more than "
+                f"{self.depth_max:,}, so that live changes get their turn."
+            )
+
+        return DepthBound(
+            look=waiting, depth_max=self.depth_max, page_size=self.page_size, holding=holding
+        )
+
     # Private functions
 
     def _risk(self) -> str | None:
@@ -379,18 +394,7 @@ class Backfill(QueueOperation):
         """Wait until the subscription is in force, scan, and say what became of the items."""
         if self.wait:
             work.stopping.wait(self.unsure_seconds)
-        Seeding(
-            accounts=self.accounts,
-            send=self.sender(),
-            run=run,
-            source=self.publisher.source,
-            followed=self.followed,
-            page_size=self.page_size,
-            pace=Pace(self.read_units, wait=work.stopping.wait),
-            bound=self._depth_bound(),
-            stopping=work.stopping,
-            progress=lambda scanned: work.progress(scanned, total=self.accounts.facts.item_count),
-        ).scan()
+        Seeding(operation=self, run=run, work=work).scan()
         tally = total(run)
         self.finished = all(position.finished for position in positions(run))
         if not self.reveal:
@@ -414,23 +418,6 @@ class Backfill(QueueOperation):
         if tally.scanned and not (tally.sent or tally.not_followed):
             return nothing_matches(self.publisher, tally.scanned)
         return ""
-
-    def _depth_bound(self) -> DepthBound:
-        queue = self.queue()
-
-        def waiting() -> int:
-            depth = queue.facts().depth
-            return depth.waiting + depth.delayed
-
-        def holding(depth: int) -> None:
-            ERR.print(
-                f"{depth:,} messages wait in the queue: pausing whenever it is more than "
-                f"{self.depth_max:,}, so that live changes get their turn."
-            )
-
-        return DepthBound(
-            look=waiting, depth_max=self.depth_max, page_size=self.page_size, holding=holding
-        )
 
 
 def _masked(example: str) -> str:
@@ -499,5 +486,4 @@ def backfill(
         "reveal": reveal,
     }
     operation = Backfill.of(target, subscriber, **options)
-    options |= {"execute": execute}
-    engine.begin(operation, options, runs_dir=runs_dir, as_json=as_json)
+    engine.begin(operation, options | {"execute": execute}, runs_dir=runs_dir, as_json=as_json)

@@ -111,8 +111,9 @@ def new_ids_for_recovered(plain, clients):
 
 class EagerScan(backfill.Seeding):
     def _next_page(self, position, segments):
-        page = self.accounts.page(
-            position.segment, segments, start=position.next_key, limit=self.page_size
+        operation = self.operation
+        page = operation.accounts.page(
+            position.segment, segments, start=position.next_key, limit=operation.page_size
         )
         with self.journal_lock:
             self.run.record(intent(backfill.STEP, [position.item_id]))

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 
 from customer_events.event import Status
@@ -5,7 +7,6 @@ from fanout.accounts.backfill import Position, Seeding, Tally, positions, select
 from fanout.errors import Refused
 from fanout.runs.pace import DepthBound, Stopping
 from fanout.runs.store import Operator, RunStore
-from sentinel.pace import Pace
 from sentinel.snapshots import Unreadable
 from sentinel.table import Page
 from unit.fanout.backfill_samples import NOON, SOURCE, snapshot
@@ -19,6 +20,7 @@ class FakeAccounts:
     def __init__(self, readings):
         self.readings = readings
         self.pages = 0
+        self.facts = SimpleNamespace(item_count=len(readings))
 
     def page(self, segment, segments, *, start, limit):
         self.pages += 1
@@ -63,18 +65,28 @@ def new_run(store):
     return make
 
 
-def seeding(accounts, queue, run, **other):
-    settings = {
-        "followed": frozenset(Status),
-        "page_size": 3,
-        "pace": Pace(None, wait=print),
-        "bound": DepthBound(look=lambda: 0, depth_max=None, page_size=3),
-        "stopping": Stopping(),
-        "progress": lambda _: None,
-    }
-    return Seeding(
-        accounts=accounts, send=queue.send, run=run, source=SOURCE, **{**settings, **other}
+def seeding(
+    accounts,
+    queue,
+    run,
+    *,
+    stopping=None,
+    progress=lambda _, total: None,
+    bound=None,
+    followed=Status,
+):
+    bound = bound or DepthBound(look=lambda: 0, depth_max=None, page_size=3)
+    operation = SimpleNamespace(
+        accounts=accounts,
+        followed=frozenset(followed),
+        page_size=3,
+        read_units=None,
+        publisher=SimpleNamespace(source=SOURCE),
+        depth_bound=lambda: bound,
+        sender=lambda: queue.send,
     )
+    work = SimpleNamespace(stopping=stopping or Stopping(), progress=progress)
+    return Seeding(operation=operation, run=run, work=work)
 
 
 def seed(accounts, queue, run, **other):
@@ -143,7 +155,7 @@ def test_asked_to_stop_it_ends_after_the_page_under_way(new_run):
         tally = seed(
             *(FakeAccounts(customers(20)), queue, run),
             stopping=stopping,
-            progress=lambda _: stopping.ask(),
+            progress=lambda _, total: stopping.ask(),
         )
         [position] = positions(run)
     assert tally.sent == len(queue.customers) == 3
