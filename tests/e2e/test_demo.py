@@ -11,7 +11,7 @@ import pytest
 
 from e2e.started_process import started
 from fanout.demo.changes import check
-from fanout.demo.run import Plan, run
+from fanout.demo.run import run
 from fanout.demo.witnesses import Watch
 from fanout.local.runtime import look, running, stop
 
@@ -156,9 +156,10 @@ def test_a_change_that_no_subscriber_gets_is_lost_and_named(tmp_path, files, mon
                 sns.unsubscribe(SubscriptionArn=one["SubscriptionArn"])
 
     monkeypatch.setattr(Watch, "__init__", cut_off)
-    plan = Plan(customers=None, changes=check(tmp_path / "changes.jsonl"), rate=None)
+    changes = check(tmp_path / "changes.jsonl")
     with running(tmp_path / "state") as fresh:
-        finding = run(fresh, plan, step=lambda _what: None, show=lambda _counts: None)
+        silent = {"step": lambda _what: None, "show": lambda _counts: None}
+        finding = run(fresh, changes, customers=None, rate=None, **silent)
     assert not finding["good"]
     assert finding["lost"] == finding["events_published"] == finding["status_changes"] > 0
     assert all("neither applied" in change for change in finding["lost_changes"])

@@ -20,7 +20,7 @@ from rich.table import Table
 from fanout.aws import AwsTarget
 from fanout.console import ERR, OUT, Json, option, print_json, progress, table
 from fanout.demo.changes import CHANGES, CUSTOMERS, Op, check
-from fanout.demo.run import Plan, run
+from fanout.demo.run import run
 from fanout.demo.witnesses import Counts
 from fanout.errors import Found, WrongUse
 from fanout.local import runtime
@@ -58,11 +58,8 @@ def demo(
     target: AwsTarget = context.obj
     _expect(target, versions, report)
     imported = customers or (CUSTOMERS if changes is None else None)
-    plan = Plan(
-        customers=check(imported, only=Op.PUT) if imported else None,
-        changes=check(changes or CHANGES),
-        rate=rate or None,
-    )
+    to_import = check(imported, only=Op.PUT) if imported else None
+    to_play = check(changes or CHANGES)
     began = time.monotonic()
 
     def step(what: str) -> None:
@@ -81,7 +78,9 @@ def demo(
         ) as deployment,
     ):
         with bars() as show:
-            finding = run(deployment, plan, step=step, show=show)
+            finding = run(
+                deployment, to_play, customers=to_import, rate=rate or None, step=step, show=show
+            )
         if report is not None:
             report.write_text(json.dumps(finding, indent=2) + "\n", encoding="utf-8")
         if as_json:

@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from customer_events.event import Status
@@ -90,45 +89,34 @@ def differences(
             yield {"customer_id": mask_customer(customer_id), "expected": expected, "found": found}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What is played: customers first, as fast as it goes, then changes, `rate` a second."""
-
-    customers: ChangesFile | None
-    changes: ChangesFile
-    rate: float | None
-
-    @property
-    def length(self) -> int:
-        """How many writes it comes to."""
-        return self.changes.length + (self.customers.length if self.customers else 0)
-
-
 def run(
     deployment: LocalDeployment,
-    plan: Plan,
+    changes: ChangesFile,
     *,
+    customers: ChangesFile | None,
+    rate: float | None,
     step: Callable[[str], None],
     show: Callable[[Counts], None],
 ) -> dict[str, Any]:
     """Import, play, wait, poison, compare, and report; see `report`.
 
-    The deployment is a fresh one: whatever it has published before is reported as contradiction.
+    `customers` come first, as fast as it goes, then the changes, `rate` a second. The deployment is
+    a fresh one: whatever it has published before is reported as contradiction.
     `step` is called as each step begins, `show` with how far it is.
 
     Raises:
         WrongUse: a changes file is not any more what it was when it was checked.
         ClientError, BotoCoreError: the deployment refused a call, or is gone.
     """
-    watch = Watch(deployment, to_write=plan.length)
+    watch = Watch(deployment, to_write=changes.length + (customers.length if customers else 0))
     ledger = watch.ledger
-    if plan.customers is not None:
-        step(f"importing {plan.customers.length:,} customers")
-        watch.play(plan.customers, rate=None, show=show)
+    if customers is not None:
+        step(f"importing {customers.length:,} customers")
+        watch.play(customers, rate=None, show=show)
         _await_end(watch, show)
-    step(f"playing {plan.changes.length:,} changes")
+    step(f"playing {changes.length:,} changes")
     imported = ledger.writes
-    began_at = watch.play(plan.changes, rate=plan.rate, show=show)
+    began_at = watch.play(changes, rate=rate, show=show)
     step("waiting until the Payments table agrees")
     _await_end(watch, show)
     step("sending two poison messages")
@@ -142,7 +130,7 @@ def run(
         imported=imported,
         played=ledger.writes - imported,
         versions=watch.publisher.publish_versions,
-        rate=plan.rate,
+        rate=rate,
         seconds=(ended_at - began_at).total_seconds(),
         compared=compare(deployment, ledger.customers),
         poison=dead,

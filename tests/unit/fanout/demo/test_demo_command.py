@@ -22,8 +22,8 @@ def finding(monkeypatch):
         found.seen |= {"versions": parameters["PublishVersions"], "keep": keep}
         return nullcontext()
 
-    def run(deployment, plan, *, step, show):
-        found.seen |= {"plan": plan}
+    def run(deployment, changes, *, customers, rate, step, show):
+        found.seen |= {"changes": changes.length, "customers": customers, "rate": rate}
         return found.document
 
     monkeypatch.setattr(commands.runtime, "running", running)
@@ -38,9 +38,9 @@ def invoke(*arguments, **settings):
 
 def test_a_good_finding_ends_with_0_and_the_sample_is_what_is_played(finding):
     assert invoke("demo", "--json").exit_code == ExitCode.DONE
-    plan = finding.seen["plan"]
-    assert (plan.customers.length, plan.changes.length, plan.length) == (200, 1000, 1200)
-    assert (plan.rate, finding.seen["versions"], finding.seen["keep"]) == (100.0, "2", False)
+    seen = finding.seen
+    assert (seen["customers"].length, seen["changes"]) == (200, 1000)
+    assert (seen["rate"], seen["versions"], seen["keep"]) == (100.0, "2", False)
 
 
 def test_a_bad_finding_is_still_reported_and_ends_with_1(finding, tmp_path):
@@ -57,9 +57,13 @@ def test_changes_of_ones_own_come_without_the_samples_customers(finding, tmp_pat
     path = tmp_path / "mine.csv"
     path.write_text("customer_id,status\nc-1,ACTIVE\n")
     invoke("demo", "--json", "--changes", str(path), "--rate", "0", "--versions", "1,2")
-    plan = finding.seen["plan"]
-    assert (plan.customers, plan.changes.length, plan.rate) == (None, 1, None)
-    assert finding.seen["versions"] == "1,2"
+    assert finding.seen == {
+        "customers": None,
+        "changes": 1,
+        "rate": None,
+        "versions": "1,2",
+        "keep": False,
+    }
 
 
 @pytest.mark.parametrize(
