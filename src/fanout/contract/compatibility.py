@@ -72,14 +72,12 @@ class Published:
     """One schema file that readers apply.
 
     Attributes:
-        name: Its path below the folder of schemas.
         major: None for what surrounds every version: the envelope.
         status_field: The field of `data` that holds the status; None where it is not declared.
         sunset: The last day on which it is published; None where it has no end.
         subscribers: The registry's entries of those that read it.
     """
 
-    name: str
     schema: Any
     major: int | None = None
     status_field: str | None = None
@@ -88,7 +86,7 @@ class Published:
 
 
 Catalogue = Mapping[str, Published]
-"""Every published schema of a folder, by name."""
+"""Every published schema of a folder, by its path below it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +116,8 @@ _ORDERS = {
 
 def catalogue_of(contract: Contract) -> dict[str, Published]:
     """Every schema of the registries, and the envelope, on which every subscriber relies."""
-    published = [
-        Published(
-            name=f"{event.folder}/{version.entry['schema']}",
+    published = {
+        f"{event.folder}/{version.entry['schema']}": Published(
             schema=version.schema,
             major=version.major,
             status_field=(version.entry.get("filters") or {}).get("status"),
@@ -133,10 +130,9 @@ def catalogue_of(contract: Contract) -> dict[str, Published]:
         )
         for event in contract.events
         for version in event.versions
-    ]
-    everyone = tuple(reader for each in published for reader in each.subscribers)
-    published.append(Published(name=ENVELOPE_FILE, schema=contract.envelope, subscribers=everyone))
-    return {each.name: each for each in published}
+    }
+    everyone = tuple(reader for each in published.values() for reader in each.subscribers)
+    return published | {ENVELOPE_FILE: Published(schema=contract.envelope, subscribers=everyone)}
 
 
 def check(base: Catalogue, proposed: Catalogue, today: dt.date) -> list[Document]:
@@ -158,7 +154,7 @@ def canonical(document: Any) -> str:
 def _checked(name: str, old: Published | None, new: Published | None, today: dt.date) -> Document:
     if new is None:
         assert old is not None, "a name stands on one side at least"
-        return _gone(old, today)
+        return _gone(name, old, today)
     try:
         for side in (old, new):
             if side is not None:
@@ -253,17 +249,17 @@ def _broken_promises(new: Published) -> Iterator[Document]:
             yield _finding(broken((str(new.status_field),), says=says), {reader: [status]})
 
 
-def _gone(old: Published, today: dt.date) -> Document:
+def _gone(name: str, old: Published, today: dt.date) -> Document:
     """A version may go once its sunset has passed and nobody reads it."""
     if old.sunset is not None and old.sunset < today and not old.subscribers:
-        return _verdict(old.name, State.ENDED)
+        return _verdict(name, State.ENDED)
     says = (
         "the published schema is gone, while its documents may still lie in queues, DLQs and "
         "archives: restore it, with a sunset that has passed and no subscriber, before it may go"
     )
     hits: dict[str, list[str]] = {each["name"]: [] for each in old.subscribers}
     change = Change(Direction.BACKWARD, (), "subscribers", says)
-    return _verdict(old.name, State.BROKEN, [_finding(change, hits)])
+    return _verdict(name, State.BROKEN, [_finding(change, hits)])
 
 
 # The structural rule
@@ -529,7 +525,7 @@ def _published(where: str, name: str, entry: Any) -> Published:
         schema, sunset = entry["schema"], entry["sunset"]
         end = None if sunset is None else dt.date.fromisoformat(sunset)
         if entry["sha256"] == fingerprint(schema):
-            return Published(name=name, schema=schema, sunset=end)
+            return Published(schema=schema, sunset=end)
     except (LookupError, TypeError, ValueError):
         pass
     raise WrongUse(

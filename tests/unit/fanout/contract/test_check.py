@@ -17,9 +17,8 @@ def reader(name="payments", *, fields=("status",), statuses=("ACTIVE",)):
     return {"name": name, "fields": fields, "statuses": statuses}
 
 
-def published(schema=BODY, *, name="v2", major=2, subscribers=None, **rest):
+def published(schema=BODY, *, major=2, subscribers=None, **rest):
     return Published(
-        name=name,
         schema=schema,
         major=major,
         status_field="status",
@@ -29,7 +28,7 @@ def published(schema=BODY, *, name="v2", major=2, subscribers=None, **rest):
 
 
 def checked(old, new):
-    before, after = ({} if side is None else {side.name: side} for side in (old, new))
+    before, after = ({} if side is None else {"v2": side} for side in (old, new))
     [result] = check(before, after, TODAY)
     return result
 
@@ -129,7 +128,7 @@ def test_a_version_may_go_after_its_sunset_if_nobody_reads_it(sunset, subscriber
 
 def envelope(*types, **fields):
     rules = {"specversion": {"const": "1.0"}, "type": {"enum": list(types)}, **fields}
-    return published(record(rules, "specversion", "type"), name="envelope", major=None)
+    return published(record(rules, "specversion", "type"), major=None)
 
 
 def test_an_envelope_may_gain_a_type_since_no_old_subscription_selects_it():

@@ -29,7 +29,7 @@ def verdict(old, new):
     """The one schema's verdict, checked as a whole contract."""
 
     def catalogue(schema):
-        return {"v2": Published(name="v2", schema=schema, major=2, subscribers=(READER,))}
+        return {"v2": Published(schema=schema, major=2, subscribers=(READER,))}
 
     [checked] = check(catalogue(old), catalogue(new), dt.date(2026, 1, 1))
     return checked
