@@ -53,7 +53,11 @@ def running(
         Refused: the embedded AWS, or the deployment of the template, failed; says why.
     """
     folder = StateFolder(state_dir)
-    _clear(folder)
+    emulator.require_installed()
+    state = folder.read()
+    if state is not None and state.is_running():
+        raise WrongUse(f"A deployment already runs on {folder.path}: `fanout local down` ends it.")
+    stop(folder.path)  # cleans up after a crash
     settings = Settings(
         state_dir=str(folder.path),
         port=emulator.choose_port(port),
@@ -98,15 +102,6 @@ def look(state_dir: Path) -> RecordedState | None:
 
 
 # Private functions
-
-
-def _clear(folder: StateFolder) -> None:
-    """Refuse what can't work before anything is started, and clean up after a crash."""
-    emulator.require_installed()
-    state = folder.read()
-    if state is not None and state.is_running():
-        raise WrongUse(f"A deployment already runs on {folder.path}: `fanout local down` ends it.")
-    stop(folder.path)
 
 
 def _spawn(folder: StateFolder, settings: Settings) -> subprocess.Popen[str]:

@@ -63,6 +63,7 @@ _WATCH_SECONDS = 5
 _READERS = 8
 _PROBLEM = "PROBLEM"  # how Lambda's `LastProcessingResult` begins where it is none
 _PAGES = "docs/runbooks"
+_wrong = partial(Finding, Severity.WRONG)
 
 # What is known
 
@@ -202,7 +203,7 @@ def _judge_failures(
         yield _wrong(facts.name, f"{what}: {codes}.", harm=harm, fix=fix)
     elif counted:
         what = f"{facts.function} failed in the last {WINDOW_MINUTES} min, and recovered: {codes}."
-        yield Finding(severity=Severity.NOTE, subject=facts.name, what=what)
+        yield Finding(Severity.NOTE, facts.name, what)
     for metric, happened in (("Errors", "ended with an error"), ("Throttles", "was throttled")):
         if many := facts.counts.get(metric):
             what = f"{facts.function} {happened} {many:,} times in {WINDOW_MINUTES} min."
@@ -218,10 +219,6 @@ def _judge_mapping(
         if mapping.runs and mapping.last_result.startswith(_PROBLEM):
             what = f"its event source mapping says: {mapping.last_result}."
             yield _wrong(facts.name, what, harm=harm)
-
-
-def _wrong(subject: str, what: str, *, harm: str = "", fix: str = "") -> Finding:
-    return Finding(severity=Severity.WRONG, subject=subject, what=what, harm=harm, fix=fix)
 
 
 def _remedy(codes: dict[str, int], *, denied: str, gone: str) -> str:
@@ -369,10 +366,9 @@ class Look:
 
     def _service(self, subscriber: Subscriber) -> str:
         """The dimension `service` of its metrics, as `event_consumer.settings` has it."""
-        answer: dict[str, Any] = {}
-        if name := subscriber.function_name:
-            read = self._target.client("lambda").get_function_configuration
-            answer = self._ask(f"The function {name}", partial(read, FunctionName=name), {})
+        name, functions = subscriber.function_name, self._target.client("lambda")
+        read = partial(functions.get_function_configuration, FunctionName=name)
+        answer = self._ask(f"The function {name}", read, {}) if name else dict[str, Any]()
         variables = answer.get("Environment", {}).get("Variables", {})
         usual = f"{subscriber.name.replace('-', '_')}_consumer"
         return str(variables.get("POWERTOOLS_SERVICE_NAME") or usual)

@@ -249,15 +249,12 @@ class Search:
     def _change(self, raw: Record) -> DayChange | None:
         """What a record is to the publisher; None where it changes no status."""
         record, publisher = StreamRecord(raw), self._deployment.publisher
-        about: dict[str, Any] = {
-            "record_id": record.record_id,
-            "number": int(record.sequence_number or 0),
-            "at": record.created_at,
-        }
+        number = int(record.sequence_number or 0)
+        change = DayChange(record_id=record.record_id, number=number, at=record.created_at)
         try:
             transition = detect(record, self._deployment.rules)
         except BadRecord as bad:
-            return DayChange(**about, refused=self._refused(record, bad))
+            return replace(change, refused=self._refused(record, bad))
         if isinstance(transition, NoTransition):
             return None
         producer = Producer(
@@ -266,7 +263,7 @@ class Search:
             versions=publisher.publish_versions,
         )
         events = [entry.event for entry in to_entries(transition, producer)]
-        return DayChange(**about, events=cast("list[CustomerStatusChanged]", events))
+        return replace(change, events=cast("list[CustomerStatusChanged]", events))
 
     def _refused(self, record: StreamRecord, bad: BadRecord) -> Place:
         """Where a record is that can't become an event."""
@@ -281,8 +278,8 @@ class Search:
     def _row(self, subscriber: Subscriber) -> StoredRow | None:
         if subscriber.table is None:
             return None
+        client = self._target.client("dynamodb")
         try:
-            client = self._target.client("dynamodb")
             rows = guarded_table_rows(client, subscriber.table, ["applied_at"])
             return rows.lookup([self._customer]).get(self._customer)
         except WrongUse as error:

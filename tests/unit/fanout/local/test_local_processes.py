@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from fanout.errors import WrongUse
-from fanout.local import runtime
-from fanout.local.state_folder import RecordedProcess, RecordedState
+from fanout.local import emulator, runtime
+from fanout.local.state_folder import RecordedProcess, RecordedState, StateFolder
 
 pytestmark = pytest.mark.slow
 
@@ -76,13 +76,14 @@ def test_another_process_with_a_recorded_id_is_left_alone(start):
 
 
 def test_a_deployment_that_came_first_outlives_the_second_one(start, tmp_path, monkeypatch):
-    first = start(SLEEPER)
+    first, folder = start(SLEEPER), StateFolder(tmp_path / "state")
 
-    def claimed_meanwhile(folder):
+    def claimed_meanwhile(_port):
         folder.prepare()
         folder.claim(RecordedState(supervisor=RecordedProcess.of(first.pid)))
+        return 1
 
-    monkeypatch.setattr(runtime, "_clear", claimed_meanwhile)
+    monkeypatch.setattr(emulator, "choose_port", claimed_meanwhile)
     with (
         pytest.raises(WrongUse, match="Another `up` is at work"),
         runtime.running(tmp_path / "state"),
