@@ -23,32 +23,6 @@ run "it_rotates_and_can_be_brought_back_for_30_days" {
   }
 }
 
-run "it_admits_sns_for_this_topic_of_this_account_only" {
-  command = plan
-
-  assert {
-    condition     = one(one([for s in output.policy_statements : s if s.Sid == "TopicDeliversToEncryptedQueues"]).Condition.ArnEquals["aws:SourceArn"]) == "arn:aws:sns:eu-west-1:111122223333:fanout-customer-status"
-    error_message = "Only this topic."
-  }
-  assert {
-    condition     = one(one([for s in output.policy_statements : s if s.Sid == "TopicDeliversToEncryptedQueues"]).Condition.StringEquals["aws:SourceAccount"]) == "111122223333"
-    error_message = "Only this account."
-  }
-}
-
-run "it_admits_eventbridge_by_queue_and_by_bus_and_not_by_a_source_that_is_never_sent" {
-  command = plan
-
-  assert {
-    condition     = keys(one([for s in output.policy_statements : s if s.Sid == "RulesDeliverToEncryptedQueues"]).Condition) == ["ArnLike"]
-    error_message = "By the queue alone."
-  }
-  assert {
-    condition     = one(one([for s in output.policy_statements : s if s.Sid == "BusEncryptsItsEvents"]).Condition.ArnEquals["kms:EncryptionContext:aws:events:event-bus:arn"]) == "arn:aws:events:eu-west-1:111122223333:event-bus/fanout-customer-status"
-    error_message = "By the bus."
-  }
-}
-
 run "a_new_key_has_what_the_output_says_that_it_needs" {
   command = apply
 

@@ -19,19 +19,6 @@ run "a_named_account_may_subscribe_its_own_queues_only" {
   }
 }
 
-run "no_account_but_the_named_ones_may_subscribe" {
-  command = apply
-
-  variables {
-    subscriber_account_ids = []
-  }
-
-  assert {
-    condition     = [for s in jsondecode(aws_sns_topic_policy.this[0].policy).Statement : s.Effect] == ["Deny"]
-    error_message = "Nobody else."
-  }
-}
-
 run "a_named_account_keeps_rules_of_its_own_on_the_bus" {
   command = apply
 

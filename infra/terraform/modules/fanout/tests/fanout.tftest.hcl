@@ -58,47 +58,6 @@ run "the_statements_for_a_given_key_do_not_wait_for_the_key" {
   }
 }
 
-run "an_unknown_transport_and_a_subscriber_with_a_name_that_is_taken_are_refused" {
-  command = plan
-
-  variables {
-    transport   = "kafka"
-    subscribers = { publisher = {} }
-  }
-
-  expect_failures = [var.transport, var.subscribers]
-}
-
-run "a_named_table_without_its_stream_is_refused" {
-  command = plan
-
-  variables {
-    accounts_table = { name = "accounts" }
-  }
-
-  expect_failures = [var.accounts_table]
-}
-
-run "a_forgotten_stream_creates_no_table_instead" {
-  command = plan
-
-  variables {
-    create_accounts_table = false
-  }
-
-  expect_failures = [var.accounts_table]
-}
-
-run "a_stream_beside_a_table_to_try_the_system_is_refused" {
-  command = plan
-
-  variables {
-    accounts_table = { stream_arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/customers/stream/2026-11-23T00:00:00.000" }
-  }
-
-  expect_failures = [var.accounts_table]
-}
-
 run "bus_and_publisher_deploy_without_any_subscriber_from_a_released_file" {
   command = plan
 
@@ -115,23 +74,37 @@ run "bus_and_publisher_deploy_without_any_subscriber_from_a_released_file" {
   }
 }
 
-run "a_package_of_a_function_that_does_not_exist_is_refused" {
+run "an_unknown_transport_a_name_that_is_taken_and_a_table_without_its_stream_are_refused" {
   command = plan
 
   variables {
-    packages = { paymets = { s3_bucket = "artifacts", s3_key = "payments.zip" } }
+    transport      = "kafka"
+    subscribers    = { publisher = {} }
+    accounts_table = { name = "accounts" }
   }
 
-  expect_failures = [var.packages]
+  expect_failures = [var.transport, var.subscribers, var.accounts_table]
 }
 
-run "a_function_without_a_package_is_refused" {
+run "a_forgotten_stream_creates_no_table_instead_and_a_package_of_no_function_is_refused" {
   command = plan
 
   variables {
+    create_accounts_table = false
+    packages              = { paymets = { s3_bucket = "artifacts", s3_key = "payments.zip" } }
+  }
+
+  expect_failures = [var.accounts_table, var.packages]
+}
+
+run "a_stream_beside_a_table_to_try_the_system_and_a_function_without_a_package_are_refused" {
+  command = plan
+
+  variables {
+    accounts_table = { stream_arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/customers/stream/2026-11-23T00:00:00.000" }
     package_folder = null
     packages       = { publisher = { s3_bucket = "artifacts", s3_key = "publisher-1.0.0.zip" } }
   }
 
-  expect_failures = [var.packages]
+  expect_failures = [var.accounts_table, var.packages]
 }

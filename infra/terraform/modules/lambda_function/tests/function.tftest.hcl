@@ -91,56 +91,16 @@ run "snap_start_covers_published_versions" {
   }
 }
 
-run "its_role_names_what_it_touches_but_for_traces" {
-  command = apply
-
-  assert {
-    condition     = [for s in jsondecode(aws_iam_role_policy.this.policy).Statement : s.Sid if contains(flatten([s.Resource]), "*")] == ["SendTraces"]
-    error_message = "Only X-Ray takes no resource."
-  }
-  assert {
-    condition     = alltrue([for s in jsondecode(aws_iam_role_policy.this.policy).Statement : alltrue([for a in flatten([s.Action]) : !strcontains(a, "*")])])
-    error_message = "No wildcard action."
-  }
-}
-
-run "a_timeout_beyond_15_minutes_is_refused" {
+run "a_timeout_a_concurrency_and_a_name_that_lambda_refuses_are_refused" {
   command = plan
 
   variables {
-    timeout_seconds = 901
-  }
-
-  expect_failures = [var.timeout_seconds]
-}
-
-run "a_concurrency_of_none_is_refused" {
-  command = plan
-
-  variables {
+    timeout_seconds      = 901
     reserved_concurrency = 0
+    name                 = "a b"
   }
 
-  expect_failures = [var.reserved_concurrency]
-}
-
-run "a_name_that_lambda_refuses_is_refused" {
-  command = plan
-
-  variables {
-    name = "a b"
-  }
-
-  expect_failures = [var.name]
-}
-
-run "a_role_takes_the_name_of_its_function_and_region" {
-  command = plan
-
-  assert {
-    condition     = aws_iam_role.this.name == "fanout-publisher-eu-west-1"
-    error_message = "A deployed role keeps its name."
-  }
+  expect_failures = [var.timeout_seconds, var.reserved_concurrency, var.name]
 }
 
 run "a_role_whose_name_would_be_too_long_is_told_apart_by_a_hash" {
@@ -169,57 +129,16 @@ run "a_package_from_s3_is_taken_at_its_version" {
   }
 }
 
-run "what_a_platform_asks_of_every_function_is_passed_on" {
-  command = apply
+run "what_runs_is_kept_ready_where_that_is_asked_for" {
+  command = plan
 
   variables {
-    settings = {
-      log_format               = "JSON"
-      log_level                = "WARNING"
-      tracing                  = false
-      provisioned_concurrency  = 2
-      vpc                      = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] }
-      layer_arns               = ["arn:aws:lambda:eu-west-1:111122223333:layer:agent:3"]
-      exec_wrapper             = "/opt/otel-instrument"
-      code_signing_config_arn  = "arn:aws:lambda:eu-west-1:111122223333:code-signing-config:csc-0123456789abcdef0"
-      permissions_boundary_arn = "arn:aws:iam::111122223333:policy/boundary"
-      role_path                = "/fanout/"
-    }
+    settings = { provisioned_concurrency = 2 }
   }
 
   assert {
-    condition     = aws_lambda_function.this.logging_config[0].log_format == "JSON" && aws_lambda_function.this.environment[0].variables.POWERTOOLS_LOG_LEVEL == "WARNING"
-    error_message = "Logs."
-  }
-  assert {
-    condition     = aws_lambda_function.this.environment[0].variables.AWS_LAMBDA_EXEC_WRAPPER == "/opt/otel-instrument"
-    error_message = "Started by the layer's script."
-  }
-  assert {
-    condition     = aws_lambda_function.this.tracing_config[0].mode == "PassThrough" && !strcontains(aws_iam_role_policy.this.policy, "xray:")
-    error_message = "No traces, and no permission to send them."
-  }
-  assert {
     condition     = aws_lambda_provisioned_concurrency_config.live[0].provisioned_concurrent_executions == 2 && aws_lambda_provisioned_concurrency_config.live[0].qualifier == "live"
-    error_message = "What runs is kept ready."
-  }
-  assert {
-    condition     = tolist(aws_lambda_function.this.vpc_config[0].subnet_ids) == tolist(["subnet-1"]) && tolist(aws_lambda_function.this.vpc_config[0].security_group_ids) == tolist(["sg-1"])
-    error_message = "In the VPC."
-  }
-  assert {
-    condition = [for s in jsondecode(aws_iam_role_policy.this.policy).Statement : "${s.Effect} ${try(s.Condition.ArnEquals["lambda:SourceFunctionArn"], "always")}" if contains(flatten([s.Action]), "ec2:CreateNetworkInterface")] == [
-      "Allow always", "Deny arn:aws:lambda:eu-west-1:111122223333:function:fanout-publisher",
-    ]
-    error_message = "Lambda attaches the function; the function's own code does not."
-  }
-  assert {
-    condition     = tolist(aws_lambda_function.this.layers) == tolist(["arn:aws:lambda:eu-west-1:111122223333:layer:agent:3"]) && endswith(aws_lambda_function.this.code_signing_config_arn, "csc-0123456789abcdef0")
-    error_message = "Layers and code signing."
-  }
-  assert {
-    condition     = aws_iam_role.this.path == "/fanout/" && aws_iam_role.this.permissions_boundary == "arn:aws:iam::111122223333:policy/boundary"
-    error_message = "The role."
+    error_message = "Two of the alias."
   }
 }
 

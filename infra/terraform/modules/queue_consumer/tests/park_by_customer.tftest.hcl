@@ -19,23 +19,6 @@ variables {
   package = { path = "./versions.tf" }
 }
 
-run "nobody_waits_and_there_are_no_notes_unless_asked_for" {
-  command = apply
-
-  assert {
-    condition     = length(aws_dynamodb_table.parked_groups) == 0 && output.consumer.parked_groups_table == null
-    error_message = "No table."
-  }
-  assert {
-    condition     = !contains(keys(local.environment), "PARK_BY_CUSTOMER")
-    error_message = "No setting."
-  }
-  assert {
-    condition     = !strcontains(jsonencode(local.statements), "dynamodb:Query")
-    error_message = "No permission."
-  }
-}
-
 run "notes_are_kept_in_the_order_of_a_group_under_the_queues_key" {
   command = plan
 

@@ -44,17 +44,7 @@ run "a_window_beyond_lambdas_limit_is_refused" {
   command = plan
 
   variables {
-    subscriber = {
-      name                       = "payments"
-      queue_arn                  = "arn:aws:sqs:eu-west-1:111122223333:fanout-payments"
-      queue_url                  = "https://sqs.eu-west-1.amazonaws.com/111122223333/fanout-payments"
-      dlq_arn                    = "arn:aws:sqs:eu-west-1:111122223333:fanout-payments-dlq"
-      dlq_url                    = "https://sqs.eu-west-1.amazonaws.com/111122223333/fanout-payments-dlq"
-      is_fifo                    = false
-      max_receive_count          = 240
-      visibility_timeout_seconds = 2000
-      kms_key_arn                = "arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-000000000009"
-    }
+    subscriber           = merge(var.subscriber, { visibility_timeout_seconds = 2000 })
     batch_window_seconds = 301
   }
 
@@ -85,17 +75,7 @@ run "a_batch_of_more_than_10_from_a_fifo_queue_is_refused" {
   command = plan
 
   variables {
-    subscriber = {
-      name                       = "payments"
-      queue_arn                  = "arn:aws:sqs:eu-west-1:111122223333:fanout-payments.fifo"
-      queue_url                  = "https://sqs.eu-west-1.amazonaws.com/111122223333/fanout-payments.fifo"
-      dlq_arn                    = "arn:aws:sqs:eu-west-1:111122223333:fanout-payments-dlq.fifo"
-      dlq_url                    = "https://sqs.eu-west-1.amazonaws.com/111122223333/fanout-payments-dlq.fifo"
-      is_fifo                    = true
-      max_receive_count          = 240
-      visibility_timeout_seconds = 181
-      kms_key_arn                = "arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-000000000009"
-    }
+    subscriber           = merge(var.subscriber, { queue_arn = "${var.subscriber.queue_arn}.fifo", is_fifo = true })
     batch_size           = 11
     batch_window_seconds = 0
   }
@@ -107,17 +87,7 @@ run "a_window_on_a_fifo_queue_is_refused" {
   command = plan
 
   variables {
-    subscriber = {
-      name                       = "payments"
-      queue_arn                  = "arn:aws:sqs:eu-west-1:111122223333:fanout-payments.fifo"
-      queue_url                  = "https://sqs.eu-west-1.amazonaws.com/111122223333/fanout-payments.fifo"
-      dlq_arn                    = "arn:aws:sqs:eu-west-1:111122223333:fanout-payments-dlq.fifo"
-      dlq_url                    = "https://sqs.eu-west-1.amazonaws.com/111122223333/fanout-payments-dlq.fifo"
-      is_fifo                    = true
-      max_receive_count          = 240
-      visibility_timeout_seconds = 181
-      kms_key_arn                = "arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-000000000009"
-    }
+    subscriber           = merge(var.subscriber, { queue_arn = "${var.subscriber.queue_arn}.fifo", is_fifo = true })
     batch_window_seconds = 1
   }
 

@@ -3,11 +3,7 @@ mock_provider "aws" {
 }
 
 variables {
-  bus = {
-    transport        = "sns"
-    arn              = "arn:aws:sns:eu-west-1:111122223333:fanout-customer-status"
-    publish_versions = [2]
-  }
+  bus         = { transport = "sns", arn = "arn:aws:sns:eu-west-1:111122223333:fanout-customer-status", publish_versions = [2] }
   stream_arn  = "arn:aws:dynamodb:eu-west-1:111122223333:table/accounts/stream/2026-11-23T00:00:00.000"
   kms_key_arn = "arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-000000000009"
   # Any file will do for a package here.
@@ -148,12 +144,8 @@ run "a_pipe_whose_batch_does_not_fit_a_call_or_whose_enrichment_outlives_it_is_r
   command = plan
 
   variables {
-    mode = "pipe"
-    bus = {
-      transport        = "eventbridge"
-      arn              = "arn:aws:events:eu-west-1:111122223333:event-bus/fanout-customer-status"
-      publish_versions = [1, 2]
-    }
+    mode            = "pipe"
+    bus             = { transport = "eventbridge", arn = "arn:aws:events:eu-west-1:111122223333:event-bus/fanout-customer-status", publish_versions = [1, 2] }
     batch_size      = 6
     timeout_seconds = 241
   }

@@ -4,89 +4,24 @@ mock_provider "aws" {
 
 variables {
   name = "payments"
-  bus = {
-    transport        = "sns"
-    arn              = "arn:aws:sns:eu-west-1:111122223333:fanout-customer-status"
-    publish_versions = [2]
-  }
-}
-
-run "a_prefix_that_is_no_part_of_a_bucket_name_is_refused" {
-  command = plan
-
-  variables {
-    prefix = "Fan_Out"
-  }
-
-  expect_failures = [var.prefix]
-}
-
-run "alarms_to_a_fifo_topic_are_refused" {
-  command = plan
-
-  variables {
-    alarm_topic_arns  = ["arn:aws:sns:eu-west-1:111122223333:on-call.fifo"]
-    ticket_topic_arns = ["arn:aws:sns:eu-west-1:111122223333:tickets.fifo"]
-    runbook_base_url  = "http://wiki/"
-  }
-
-  expect_failures = [var.alarm_topic_arns, var.ticket_topic_arns, var.runbook_base_url]
+  bus  = { transport = "sns", arn = "arn:aws:sns:eu-west-1:111122223333:fanout-customer-status", publish_versions = [2] }
 }
 
 run "an_unknown_transport_is_refused" {
   command = plan
 
   variables {
-    bus = {
-      transport        = "kafka"
-      arn              = "arn:aws:sns:eu-west-1:111122223333:fanout-customer-status"
-      publish_versions = [2]
-    }
+    bus = { transport = "kafka", arn = "arn:aws:sns:eu-west-1:111122223333:fanout-customer-status", publish_versions = [2] }
   }
 
   expect_failures = [var.bus]
-}
-
-run "a_visibility_below_six_timeouts_is_refused" {
-  command = plan
-
-  variables {
-    visibility_timeout_seconds = 180
-  }
-
-  expect_failures = [var.visibility_timeout_seconds]
-}
-
-run "a_visibility_below_six_timeouts_of_a_slower_consumer_is_refused" {
-  command = plan
-
-  variables {
-    consumer_timeout_seconds   = 60
-    visibility_timeout_seconds = 181
-  }
-
-  expect_failures = [var.visibility_timeout_seconds]
-}
-
-run "a_visibility_beyond_12_hours_is_refused" {
-  command = plan
-
-  variables {
-    visibility_timeout_seconds = 43201
-  }
-
-  expect_failures = [var.visibility_timeout_seconds]
 }
 
 run "a_filter_on_a_fifo_topic_is_refused" {
   command = plan
 
   variables {
-    bus = {
-      transport        = "sns-fifo"
-      arn              = "arn:aws:sns:eu-west-1:111122223333:fanout-customer-status.fifo"
-      publish_versions = [2]
-    }
+    bus      = { transport = "sns-fifo", arn = "arn:aws:sns:eu-west-1:111122223333:fanout-customer-status.fifo", publish_versions = [2] }
     statuses = ["ACTIVE"]
   }
 
@@ -97,67 +32,18 @@ run "transitions_on_a_fifo_topic_are_refused" {
   command = plan
 
   variables {
-    bus = {
-      transport        = "sns-fifo"
-      arn              = "arn:aws:sns:eu-west-1:111122223333:fanout-customer-status.fifo"
-      publish_versions = [2]
-    }
+    bus         = { transport = "sns-fifo", arn = "arn:aws:sns:eu-west-1:111122223333:fanout-customer-status.fifo", publish_versions = [2] }
     transitions = ["*>ACTIVE", "ACTIVE>*"]
   }
 
   expect_failures = [var.transitions]
 }
 
-run "a_dlq_that_keeps_no_longer_than_the_queue_is_refused" {
-  command = plan
-
-  variables {
-    dlq_retention_seconds = 604800
-    dlq_age_alarm_seconds = 60
-  }
-
-  expect_failures = [var.dlq_retention_seconds]
-}
-
-run "a_dlq_beyond_14_days_is_refused" {
-  command = plan
-
-  variables {
-    dlq_retention_seconds = 1209601
-  }
-
-  expect_failures = [var.dlq_retention_seconds]
-}
-
-run "a_queue_that_keeps_so_long_that_dead_messages_expire_at_once_is_refused" {
-  command = plan
-
-  variables {
-    queue_retention_seconds = 864001
-  }
-
-  expect_failures = [var.queue_retention_seconds]
-}
-
-run "an_alarm_of_dead_messages_that_comes_too_late_is_refused" {
-  command = plan
-
-  variables {
-    dlq_age_alarm_seconds = 518401
-  }
-
-  expect_failures = [var.dlq_age_alarm_seconds]
-}
-
 run "a_topic_of_the_other_kind_is_refused" {
   command = plan
 
   variables {
-    bus = {
-      transport        = "sns-fifo"
-      arn              = "arn:aws:sns:eu-west-1:111122223333:fanout-customer-status"
-      publish_versions = [2]
-    }
+    bus = { transport = "sns-fifo", arn = "arn:aws:sns:eu-west-1:111122223333:fanout-customer-status", publish_versions = [2] }
   }
 
   expect_failures = [var.bus]
@@ -167,24 +53,10 @@ run "a_bus_that_is_called_a_topic_is_refused" {
   command = plan
 
   variables {
-    bus = {
-      transport        = "sns"
-      arn              = "arn:aws:events:eu-west-1:111122223333:event-bus/fanout-customer-status"
-      publish_versions = [2]
-    }
+    bus = { transport = "sns", arn = "arn:aws:events:eu-west-1:111122223333:event-bus/fanout-customer-status", publish_versions = [2] }
   }
 
   expect_failures = [var.bus]
-}
-
-run "fewer_deliveries_than_throttling_needs_are_refused" {
-  command = plan
-
-  variables {
-    max_receive_count = 4
-  }
-
-  expect_failures = [var.max_receive_count]
 }
 
 run "a_status_that_no_event_has_is_refused" {
@@ -201,11 +73,7 @@ run "a_status_that_the_version_does_not_know_is_refused" {
   command = plan
 
   variables {
-    bus = {
-      transport        = "sns"
-      arn              = "arn:aws:sns:eu-west-1:111122223333:fanout-customer-status"
-      publish_versions = [1, 2]
-    }
+    bus             = { transport = "sns", arn = "arn:aws:sns:eu-west-1:111122223333:fanout-customer-status", publish_versions = [1, 2] }
     schema_versions = [1]
     statuses        = ["REMOVED"]
   }
@@ -311,11 +179,7 @@ run "an_unknown_version_is_refused" {
   command = plan
 
   variables {
-    bus = {
-      transport        = "sns"
-      arn              = "arn:aws:sns:eu-west-1:111122223333:fanout-customer-status"
-      publish_versions = null
-    }
+    bus             = { transport = "sns", arn = "arn:aws:sns:eu-west-1:111122223333:fanout-customer-status", publish_versions = null }
     schema_versions = [3]
   }
 
@@ -336,46 +200,18 @@ run "a_version_of_a_fifo_topic_that_could_not_be_filtered_away_is_refused" {
   command = plan
 
   variables {
-    bus = {
-      transport        = "sns-fifo"
-      arn              = "arn:aws:sns:eu-west-1:111122223333:fanout-customer-status.fifo"
-      publish_versions = [1, 2]
-    }
+    bus             = { transport = "sns-fifo", arn = "arn:aws:sns:eu-west-1:111122223333:fanout-customer-status.fifo", publish_versions = [1, 2] }
     schema_versions = [2]
   }
 
   expect_failures = [var.schema_versions]
 }
 
-run "a_name_of_another_subscribers_dlq_is_refused" {
-  command = plan
-
-  variables {
-    name = "payments-dlq"
-  }
-
-  expect_failures = [var.name]
-}
-
-run "a_name_beyond_30_characters_which_would_not_fit_a_functions_is_refused" {
-  command = plan
-
-  variables {
-    name = "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"
-  }
-
-  expect_failures = [var.name]
-}
-
 run "a_filter_that_eventbridge_finds_too_long_is_refused" {
   command = plan
 
   variables {
-    bus = {
-      transport        = "eventbridge"
-      arn              = "arn:aws:events:eu-west-1:111122223333:event-bus/fanout-customer-status"
-      publish_versions = [1, 2]
-    }
+    bus                = { transport = "eventbridge", arn = "arn:aws:events:eu-west-1:111122223333:event-bus/fanout-customer-status", publish_versions = [1, 2] }
     schema_versions    = [1, 2]
     keeps_latest_state = false
     transitions = [
@@ -385,56 +221,6 @@ run "a_filter_that_eventbridge_finds_too_long_is_refused" {
   }
 
   expect_failures = [aws_cloudwatch_event_rule.this]
-}
-
-run "an_instant_that_nobody_can_read_is_refused" {
-  command = plan
-
-  variables {
-    since = "yesterday"
-  }
-
-  expect_failures = [var.since]
-}
-
-run "an_alarm_of_the_queue_that_comes_after_the_deletion_is_refused" {
-  command = plan
-
-  variables {
-    queue_age_alarm_seconds = 604800
-  }
-
-  expect_failures = [var.queue_age_alarm_seconds]
-}
-
-run "a_consumer_timeout_beyond_lambdas_limit_is_refused" {
-  command = plan
-
-  variables {
-    consumer_timeout_seconds = 901
-  }
-
-  expect_failures = [var.consumer_timeout_seconds]
-}
-
-run "a_batch_window_beyond_lambdas_limit_is_refused" {
-  command = plan
-
-  variables {
-    consumer_batch_window_seconds = 301
-  }
-
-  expect_failures = [var.consumer_batch_window_seconds]
-}
-
-run "more_deliveries_than_the_shortest_retention_has_room_for_are_refused" {
-  command = plan
-
-  variables {
-    max_receive_count = 289
-  }
-
-  expect_failures = [var.max_receive_count]
 }
 
 run "deliveries_that_outlast_the_retention_of_a_slow_consumers_queue_are_refused" {
@@ -447,12 +233,95 @@ run "deliveries_that_outlast_the_retention_of_a_slow_consumers_queue_are_refused
   expect_failures = [var.max_receive_count]
 }
 
-run "a_retention_shorter_than_the_last_delivery_is_refused" {
+run "names_that_do_not_fit_alarms_that_reach_nobody_and_few_deliveries_are_refused" {
   command = plan
 
   variables {
-    queue_retention_seconds = 259199
+    prefix            = "Fan_Out"
+    name              = "payments-dlq"
+    alarm_topic_arns  = ["arn:aws:sns:eu-west-1:111122223333:on-call.fifo"]
+    ticket_topic_arns = ["arn:aws:sns:eu-west-1:111122223333:tickets.fifo"]
+    runbook_base_url  = "http://wiki/"
+    since             = "yesterday"
+    max_receive_count = 4
   }
 
-  expect_failures = [var.queue_retention_seconds]
+  expect_failures = [
+    var.prefix,
+    var.name,
+    var.alarm_topic_arns,
+    var.ticket_topic_arns,
+    var.runbook_base_url,
+    var.since,
+    var.max_receive_count,
+  ]
+}
+
+run "what_lambda_or_a_functions_name_has_no_room_for_and_a_queue_as_lasting_as_its_dlq_are_refused" {
+  command = plan
+
+  variables {
+    name                          = "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"
+    consumer_timeout_seconds      = 901
+    consumer_batch_window_seconds = 301
+    queue_retention_seconds       = 864001
+  }
+
+  expect_failures = [
+    var.name,
+    var.consumer_timeout_seconds,
+    var.consumer_batch_window_seconds,
+    var.queue_retention_seconds,
+  ]
+}
+
+run "a_visibility_beyond_12_hours_a_dlq_beyond_14_days_and_an_alarm_after_the_deletion_are_refused" {
+  command = plan
+
+  variables {
+    visibility_timeout_seconds = 43201
+    dlq_retention_seconds      = 1209601
+    queue_age_alarm_seconds    = 604800
+  }
+
+  expect_failures = [
+    var.visibility_timeout_seconds,
+    var.dlq_retention_seconds,
+    var.queue_age_alarm_seconds,
+  ]
+}
+
+run "more_deliveries_than_there_is_time_for_and_an_alarm_that_comes_too_late_are_refused" {
+  command = plan
+
+  variables {
+    max_receive_count     = 289
+    dlq_age_alarm_seconds = 518401
+  }
+
+  expect_failures = [var.max_receive_count, var.dlq_age_alarm_seconds]
+}
+
+run "a_visibility_below_six_timeouts_and_a_retention_shorter_than_the_last_delivery_are_refused" {
+  command = plan
+
+  variables {
+    visibility_timeout_seconds = 180
+    queue_retention_seconds    = 259199
+  }
+
+  expect_failures = [var.visibility_timeout_seconds, var.queue_retention_seconds]
+}
+
+run "a_visibility_too_short_for_a_slower_consumer_and_a_dlq_as_short_as_the_queue_are_refused" {
+  command = plan
+
+  variables {
+    consumer_timeout_seconds   = 60
+    visibility_timeout_seconds = 181
+    dlq_retention_seconds      = 604800
+    dlq_age_alarm_seconds      = 60
+  }
+
+  expect_failures = [var.visibility_timeout_seconds, var.dlq_retention_seconds]
 }
