@@ -26,7 +26,7 @@ from customer_events.metrics import NAMESPACE, SENTINEL_FINDINGS, SENTINEL_RUNS
 from customer_events.registry import load
 from deployed_facts import NOW, sound
 from event_consumer.reporting import BatchReporter as ConsumerReporter
-from fanout.streams.mapping import Failed, Succeeded
+from fanout.streams.mapping import Done, Failed
 from publisher.handlers import BatchFailed, PipeHandler
 from publisher.reporting import BatchReporter as PublisherReporter
 from publisher.transports import PIPES
@@ -164,7 +164,7 @@ class PipeWorkers(MonitoredWorkers):
         if taken is None:
             return False
         shard_id, batch = taken
-        answer: Any = Succeeded()
+        answer: Any = Done()
         if batch.discard_reason is not None:
             world.given_up(len(batch.records))
         elif not self._carries([world.accounts.bodies[one.number] for one in batch.records], step):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aws_parts import create_table, moto_account
-from fanout.streams.mapping import Succeeded
+from fanout.streams.mapping import Done
 from simulation.accounts import RETENTION_SECONDS, Accounts
 from simulation.bus import EventBus
 from simulation.calls import Calls, Invocation
@@ -191,7 +191,7 @@ def test_a_child_shard_waits_until_its_parent_is_done():
     assert mapping.take(Random(1), clock.seconds) is None
     assert batch.discard_reason is None
     assert len(batch.records) == 1
-    mapping.report(shard_id, batch, Succeeded(), clock.seconds)
+    mapping.report(shard_id, batch, Done(), clock.seconds)
     assert mapping.take(Random(1), clock.seconds) is not None
 
 
@@ -203,7 +203,7 @@ def test_a_mapping_made_anew_reads_from_the_trim_horizon():
     for _ in range(2):
         shard_id, batch = mapping.take(Random(1), clock.seconds)
         assert [one.number for one in batch.records] == list(accounts.bodies)
-        mapping.report(shard_id, batch, Succeeded(), clock.seconds)
+        mapping.report(shard_id, batch, Done(), clock.seconds)
         mapping.make_anew()
 
 

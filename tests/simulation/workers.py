@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from fanout.streams.mapping import Failed, NotInvoked, Succeeded, read_answer
+from fanout.streams.mapping import Done, Failed, NotInvoked, read_answer
 from simulation.calls import Crash, Invocation, in_short
 from simulation.checkers import ISOLATED, Bound, GuaranteeBroken
 from simulation.clock import VirtualClock
@@ -56,7 +56,7 @@ class Workers:
         if batch.discard_reason is not None:
             world.log(f"the mapping gives {len(numbers)} records up: {batch.discard_reason}")
             world.bucket.discard(records, str(batch.discard_reason))
-            world.mapping.report(shard_id, batch, Succeeded(), clock.seconds)
+            world.mapping.report(shard_id, batch, Done(), clock.seconds)
             return True
         result, met = self._publisher({"Records": records}, step)
         what = f"publisher, {len(numbers)} records from ...{str(numbers[0])[-4:]}"

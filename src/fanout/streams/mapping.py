@@ -94,15 +94,13 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Succeeded:
-    """Every record of the batch is done: the function took it, or the on-failure destination."""
+class Done:
+    """The function, or the on-failure destination, took every record before this sequence number.
 
+    All others are retried; by default there are none.
+    """
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartlyFailed:
-    """What comes before `from_sequence` is done; it and everything after it is retried."""
-
-    from_sequence: str
+    before: float = math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +122,7 @@ class NotInvoked:
     error: str
 
 
-Result = Succeeded | PartlyFailed | Failed | NotInvoked
+Result = Done | Failed | NotInvoked
 
 
 def read_answer(answer: Any, *, sequences: Collection[str]) -> Result:
@@ -135,19 +133,19 @@ def read_answer(answer: Any, *, sequences: Collection[str]) -> Result:
     another shape: what can't be understood must not count as done.
     """
     if answer is None:
-        return Succeeded()
+        return Done()
     if not isinstance(answer, dict):
         return Failed(error=f"the answer is {type(answer).__name__}, not an object")
     failures = answer.get("batchItemFailures")
     if failures is None:
-        return Succeeded()
+        return Done()
     if not isinstance(failures, list):
         return Failed(error="batchItemFailures is not a list")
     named = [entry.get("itemIdentifier") if isinstance(entry, dict) else None for entry in failures]
     known = [name for name in named if isinstance(name, str) and name in sequences]
     if len(known) != len(named):
         return Failed(error="an itemIdentifier is missing, empty or not of this batch")
-    return PartlyFailed(from_sequence=min(known, key=int)) if known else Succeeded()
+    return Done(before=min(map(int, known), default=math.inf))
 
 
 def split(batch: Batch, result: Result) -> tuple[tuple[StreamRecord, ...], list[Batch]]:
@@ -156,17 +154,14 @@ def split(batch: Batch, result: Result) -> tuple[tuple[StreamRecord, ...], list[
     After a partial failure everything from the named record on comes again. A batch that failed as
     a whole is halved (bisect), so that a record that can't be handled ends up alone.
     """
-    if isinstance(result, Succeeded):
-        return batch.records, []
     if isinstance(result, NotInvoked):
         return (), [batch]
-    error = result.function_error if isinstance(result, Failed) else None
-    tried = replace(batch, invoke_count=batch.invoke_count + 1, function_error=error)
-    if isinstance(result, PartlyFailed):
-        checkpoint = int(result.from_sequence)
-        done = tuple(record for record in batch.records if record.number < checkpoint)
-        return done, [replace(tried, records=batch.records[len(done) :])]
-    middle = len(batch.records) // 2
+    tried = replace(batch, invoke_count=batch.invoke_count + 1, function_error=None)
+    if isinstance(result, Done):
+        done = tuple(record for record in batch.records if record.number < result.before)
+        left = batch.records[len(done) :]
+        return done, [replace(tried, records=left)] if left else []
+    tried, middle = replace(tried, function_error=result.function_error), len(batch.records) // 2
     halves = (batch.records[:middle], batch.records[middle:])
     return (), [replace(tried, records=half) for half in halves if half]
 

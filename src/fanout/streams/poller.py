@@ -24,12 +24,12 @@ from botocore.parsers import ResponseParserError
 from fanout.aws import code_of
 from fanout.streams.mapping import (
     Batch,
+    Done,
     Failed,
     MappingSettings,
     NotInvoked,
     Result,
     ShardMapping,
-    Succeeded,
     read_answer,
 )
 from fanout.streams.records import payload_of, take_record
@@ -306,7 +306,7 @@ class StreamPoller:
 
     def _work(self, shard_id: str, batch: Batch) -> None:
         """Invoke the function with a batch, or discard it, and report; runs in its own thread."""
-        result: Result = Succeeded()
+        result: Result = Done()
         try:
             if batch.discard_reason is None:
                 result = invoke(self._lambda, self._settings, batch)

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from fanout.streams.mapping import MappingSettings, PartlyFailed, ShardMapping, Succeeded
+from fanout.streams.mapping import Done, MappingSettings, ShardMapping
 from fanout.streams.records import StreamRecord
 from publisher import publish_batch
 from publisher.handlers import BatchFailed, PipeHandler
@@ -183,10 +183,10 @@ def invoke(mapping, rig, records, now):
     assert batch.discard_reason is None
     reported = rig.handle([records[record.number] for record in batch.records])
     if reported is None:
-        mapping.report(batch, Succeeded(), now=now)
+        mapping.report(batch, Done(), now=now)
     else:
-        from_sequence = str(int(reported) - FIRST_SEQUENCE_NUMBER)
-        mapping.report(batch, PartlyFailed(from_sequence=from_sequence), now=now)
+        done = Done(before=int(reported) - FIRST_SEQUENCE_NUMBER)
+        mapping.report(batch, done, now=now)
     return len(batch.records)
 
 

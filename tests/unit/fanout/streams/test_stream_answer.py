@@ -1,6 +1,6 @@
 import pytest
 
-from fanout.streams.mapping import Failed, PartlyFailed, Succeeded, read_answer
+from fanout.streams.mapping import Done, Failed, read_answer
 
 SEQUENCES = {"9", "10", "11"}
 
@@ -10,12 +10,12 @@ SEQUENCES = {"9", "10", "11"}
     [None, {}, {"batchItemFailures": []}, {"batchItemFailures": None}, {"statusCode": 200}],
 )
 def test_an_answer_that_names_no_failure_is_success(answer):
-    assert read_answer(answer, sequences=SEQUENCES) == Succeeded()
+    assert read_answer(answer, sequences=SEQUENCES) == Done()
 
 
 def test_the_lowest_number_that_is_named_counts_and_numbers_compare_as_integers():
     answer = {"batchItemFailures": [{"itemIdentifier": "10"}, {"itemIdentifier": "9"}]}
-    assert read_answer(answer, sequences=SEQUENCES) == PartlyFailed(from_sequence="9")
+    assert read_answer(answer, sequences=SEQUENCES) == Done(before=9)
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,11 @@ import pytest
 
 from fanout.streams.mapping import (
     RECORD_AGE_EXCEEDED,
+    Done,
     Failed,
     MappingSettings,
     NotInvoked,
-    PartlyFailed,
     ShardMapping,
-    Succeeded,
 )
 from fanout.streams.records import StreamRecord
 
@@ -66,24 +65,24 @@ def test_the_oldest_pending_record_is_the_first_that_is_not_done_whatever_was_do
     )
     first, second = mapping.next_batches(now=80.0)
     blocked, moved = (first, second) if first.records[0].key == stuck else (second, first)
-    mapping.report(moved, Succeeded(), now=80.0)
+    mapping.report(moved, Done(), now=80.0)
     mapping.report(blocked, FAILED, now=80.0)
     assert mapping.oldest_pending_at == 20.0
-    invoke_next(mapping, Succeeded(), now=90.0)
+    invoke_next(mapping, Done(), now=90.0)
     assert mapping.oldest_pending_at is None
 
 
 class TestBatches:
     def test_a_batch_holds_what_came_in_up_to_the_batch_size(self):
         mapping = mapping_of([1, 2, 3], batch_size=2)
-        assert invoke_next(mapping, Succeeded(), now=0) == [1, 2]
-        assert invoke_next(mapping, Succeeded(), now=0) == [3]
+        assert invoke_next(mapping, Done(), now=0) == [1, 2]
+        assert invoke_next(mapping, Done(), now=0) == [3]
 
     def test_the_next_batch_waits_for_the_result_of_the_one_before(self):
         mapping = mapping_of([1, 2], batch_size=1)
         first = only_batch(mapping)
         assert mapping.next_batches(now=100) == []
-        mapping.report(first, Succeeded(), now=100)
+        mapping.report(first, Done(), now=100)
         assert numbers_of(only_batch(mapping, now=100)) == [2]
 
     def test_without_a_window_a_batch_that_is_not_full_goes_at_once(self):
@@ -108,7 +107,7 @@ class TestBatches:
     def test_records_are_refused_in_time_to_keep_the_memory_bounded(self):
         mapping = mapping_of(range(1000), batch_size=10)
         assert not mapping.wants_records
-        invoke_next(mapping, Succeeded(), now=0)
+        invoke_next(mapping, Done(), now=0)
         assert mapping.wants_records
 
     def test_large_records_are_refused_sooner_than_small_ones(self):
@@ -128,20 +127,20 @@ class TestCheckpoint:
 
     def test_it_follows_success(self):
         mapping = mapping_of([7, 8])
-        invoke_next(mapping, Succeeded(), now=0)
+        invoke_next(mapping, Done(), now=0)
         assert mapping.checkpoint == "8"
         assert not mapping.pending
 
     def test_it_stops_before_the_lowest_record_that_failed(self):
         mapping = mapping_of([1, 2, 3])
-        invoke_next(mapping, PartlyFailed(from_sequence="2"), now=0)
+        invoke_next(mapping, Done(before=2), now=0)
         assert mapping.checkpoint == "1"
 
     def test_sequence_numbers_compare_as_integers(self):
         shorter, longer = "820400000000000001192334", "1683700000000000001135967"
         assert longer < shorter
         mapping = mapping_of([shorter, longer])
-        invoke_next(mapping, PartlyFailed(from_sequence=longer), now=0)
+        invoke_next(mapping, Done(before=int(longer)), now=0)
         assert mapping.checkpoint == shorter
         assert numbers_of(only_batch(mapping, now=10)) == [int(longer)]
 
@@ -149,7 +148,7 @@ class TestCheckpoint:
 class TestPartialFailure:
     def test_everything_from_the_failed_record_on_is_tried_again(self):
         mapping = mapping_of([1, 2, 3, 4])
-        invoke_next(mapping, PartlyFailed(from_sequence="3"), now=0)
+        invoke_next(mapping, Done(before=3), now=0)
         assert numbers_of(only_batch(mapping, now=10)) == [3, 4]
 
 
@@ -157,8 +156,8 @@ class TestFailure:
     def test_bisect_halves_the_batch_and_keeps_the_order(self):
         mapping = mapping_of([1, 2, 3, 4, 5])
         invoke_next(mapping, FAILED, now=0)
-        assert invoke_next(mapping, Succeeded(), now=10) == [1, 2]
-        assert invoke_next(mapping, Succeeded(), now=10) == [3, 4, 5]
+        assert invoke_next(mapping, Done(), now=10) == [1, 2]
+        assert invoke_next(mapping, Done(), now=10) == [3, 4, 5]
 
     def test_bisect_isolates_the_poison_record_until_it_is_too_old(self):
         mapping = mapping_of(range(1, 7), record_age_seconds_max=3600)
@@ -168,8 +167,8 @@ class TestFailure:
             now += 10
             batch = only_batch(mapping, now=now)
             numbers = numbers_of(batch)
-            result = FAILED if 6 in numbers and not batch.discard_reason else Succeeded()
-            if result == Succeeded():
+            result = FAILED if 6 in numbers and not batch.discard_reason else Done()
+            if result == Done():
                 (discarded if batch.discard_reason else succeeded).extend(numbers)
             mapping.report(batch, result, now=now)
         assert discarded == [6]
@@ -195,9 +194,9 @@ class TestLimits:
         mapping.add([record(2, created_at=50)], now=61)
         batch = only_batch(mapping, now=61)
         assert (batch.discard_reason, mapping.checkpoint) == (RECORD_AGE_EXCEEDED, None)
-        assert len(mapping.report(batch, Succeeded(), now=61)) == 1
+        assert len(mapping.report(batch, Done(), now=61)) == 1
         assert mapping.checkpoint == "1"
-        assert invoke_next(mapping, Succeeded(), now=61) == [2]
+        assert invoke_next(mapping, Done(), now=61) == [2]
 
     def test_a_refused_on_failure_record_is_offered_again_later(self):
         mapping = mapping_of([1], record_age_seconds_max=60)
@@ -224,8 +223,8 @@ class TestLimits:
         mapping.add([record(1, created_at=0), record(2, created_at=50)], now=0)
         batch = only_batch(mapping, now=61)
         assert (batch.discard_reason, numbers_of(batch)) == (RECORD_AGE_EXCEEDED, [1])
-        mapping.report(batch, Succeeded(), now=100)
-        assert invoke_next(mapping, Succeeded(), now=61) == [2]
+        mapping.report(batch, Done(), now=100)
+        assert invoke_next(mapping, Done(), now=61) == [2]
 
 
 class TestBackoff:
@@ -251,7 +250,7 @@ class TestBackoff:
         mapping = mapping_of([1, 2], batch_size=1)
         invoke_next(mapping, FAILED, now=0)
         invoke_next(mapping, FAILED, now=1)
-        invoke_next(mapping, Succeeded(), now=3)
+        invoke_next(mapping, Done(), now=3)
         invoke_next(mapping, FAILED, now=3)
         assert mapping.due_at() == 4
 
@@ -277,20 +276,20 @@ class TestLanes:
     def test_a_failing_lane_does_not_hold_up_the_other(self):
         mapping, first, second = self.mapping_with_two_busy_lanes()
         mapping.report(first, FAILED, now=0)
-        mapping.report(second, Succeeded(), now=0)
+        mapping.report(second, Done(), now=0)
         lanes = {batch.lane for batch in mapping.next_batches(now=0.5)}
         assert first.lane not in lanes
 
     def test_the_checkpoint_waits_for_the_slowest_lane(self):
         mapping, first, second = self.mapping_with_two_busy_lanes()
         later = second if numbers_of(first)[0] < numbers_of(second)[0] else first
-        mapping.report(later, Succeeded(), now=0)
+        mapping.report(later, Done(), now=0)
         assert mapping.checkpoint is None
 
 
 def test_a_result_for_an_action_that_is_not_under_way_is_refused():
     mapping = mapping_of([1])
     batch = only_batch(mapping)
-    mapping.report(batch, Succeeded(), now=0)
+    mapping.report(batch, Done(), now=0)
     with pytest.raises(ValueError, match="no such batch"):
-        mapping.report(batch, Succeeded(), now=0)
+        mapping.report(batch, Done(), now=0)

@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 
 from fanout.streams import mapping as rules
 from fanout.streams.mapping import (
+    Done,
     Failed,
     MappingSettings,
     NotInvoked,
-    PartlyFailed,
     ShardMapping,
-    Succeeded,
     read_answer,
 )
 from fanout.streams.records import StreamRecord
@@ -100,18 +99,15 @@ class Run:
         assert 0 < len(batch.records) <= self.settings.batch_size
         if batch.discard_reason:
             self.discarded += batch.records
-            self.mapping.report(batch, Succeeded(), now=self.now)
+            self.mapping.report(batch, Done(), now=self.now)
             return
         for record in batch.records:
             self.delivered[record.key].append(record.number)
         result = self.function.result(batch)
         self.mapping.report(batch, result, now=self.now)
         # Counted from the function's own answer, not from what the mapping says is done.
-        if isinstance(result, Succeeded):
-            self.succeeded += batch.records
-        elif isinstance(result, PartlyFailed):
-            stop = int(result.from_sequence)
-            self.succeeded += [one for one in batch.records if one.number < stop]
+        if isinstance(result, Done):
+            self.succeeded += [one for one in batch.records if one.number < result.before]
 
     def check_the_checkpoint(self):
         done = {record.number for record in [*self.succeeded, *self.discarded]}
@@ -152,7 +148,7 @@ def test_a_key_is_first_delivered_in_order_and_goes_back_only_to_retry(
 
 @pytest.mark.parametrize(
     ("kind", "broken"),
-    [(PartlyFailed, lambda batch: (batch.records, [])), (Failed, lambda _: ((), []))],
+    [(Done, lambda batch: (batch.records, [])), (Failed, lambda _: ((), []))],
     ids=["ignores a partial failure", "drops a failed batch"],
 )
 def test_the_checks_catch_a_mapping_that_loses_records(monkeypatch, kind, broken):
