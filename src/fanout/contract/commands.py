@@ -110,7 +110,7 @@ def lint_filter(
 
     Exit codes: 0 nothing is wrong, 1 something is.
     """
-    document = read_json(file, str(file))
+    document = read_json(file)
     language = transport or filter_lint.transport_of(document)
     findings = filter_lint.lint(
         document, read_contract(schemas), transport=language, latest_state=latest_state

@@ -7,7 +7,6 @@ import platform
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from botocore.exceptions import ClientError, WaiterError
@@ -127,9 +126,7 @@ def load_template(path: Path = TEMPLATE) -> dict[str, Any]:
     return template
 
 
-def services(
-    template: Mapping[str, Any], parameters: Mapping[str, str] = MappingProxyType({})
-) -> list[str]:
+def services(template: Mapping[str, Any], parameters: Mapping[str, str]) -> list[str]:
     """The services whose packages the template's functions run, by name."""
     return sorted(
         _service(resource)

@@ -247,14 +247,14 @@ def make_plan(root: Path, choices: Choices) -> Plan:
             or the filter names what the contract has not.
     """
     event = read_contract(root / _SCHEMAS).event(EVENT_NAME)
-    registry = with_subscriber(_text(root, REGISTRY), choices, event)
+    registry = with_subscriber(read_text(root / REGISTRY), choices, event)
     new, changed = infrastructure_files(choices, event), {REGISTRY: registry}
     if not choices.external:
-        lock = _text(root, _MODEL_LOCK)
+        lock = read_text(root / _MODEL_LOCK)
         path = f"requirements/{choices.package}"
         new |= consumer_files(choices, event)
         new[f"{path}.txt"] = lock.replace(f"{_MODEL_LOCK[:-4]}.in", f"{path}.in")
-        changed[PYPROJECT] = with_import_rules(_text(root, PYPROJECT), choices)
+        changed[PYPROJECT] = with_import_rules(read_text(root / PYPROJECT), choices)
     changed |= _derived(root, registry, choices)
     plan = Plan(choices=choices, event=event, new=new, changed=changed)
     package = f"src/{choices.package}"
@@ -303,10 +303,6 @@ def _derived(root: Path, registry: str, choices: Choices) -> Files:
     if contract.event(EVENT_NAME).registry["subscribers"][-1]["name"] != choices.name:
         raise WrongUse(f"{REGISTRY} does not end with its subscribers: nothing was written.")
     return {file.path.as_posix(): file.render(contract) for file in GENERATED.values()}
-
-
-def _text(root: Path, path: str) -> str:
-    return read_text(root / path, str(root / path))
 
 
 def _require_committed(root: Path, paths: Iterable[str]) -> None:

@@ -255,11 +255,12 @@ def git(folder: Path, *arguments: str) -> bytes | None:
     return done.stdout if done.returncode == 0 else None
 
 
-def read_text(path: Path, where: str) -> str:
-    """The file, which errors call `where`.
+def read_text(path: Path, where: object = "") -> str:
+    """The file, which errors call `where`, or by its path.
 
     Raises: WrongUse: it is missing, or is not UTF-8.
     """
+    where = where or path
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
@@ -268,11 +269,12 @@ def read_text(path: Path, where: str) -> str:
         raise WrongUse(f"{where} can't be read: it is not UTF-8.") from error
 
 
-def read_json(path: Path, where: str) -> Any:
+def read_json(path: Path, where: object = "") -> Any:
     """The file, as JSON to the letter; of two fields with one name a reader would take the last.
 
     Raises: WrongUse: as `read_text` does, and where it is not JSON or names a field twice.
     """
+    where = where or path
     text = read_text(path, where)
     try:
         return json.loads(text, object_pairs_hook=_without_doubles, parse_constant=_refuse)

@@ -13,7 +13,7 @@ def template():
 
 
 def test_only_the_code_addresses_of_the_functions_change(template):
-    packages = {service: f"{service}.zip" for service in stack.services(template)}
+    packages = {service: f"{service}.zip" for service in stack.services(template, {})}
     rewritten = stack.with_code_at(template, "packages", packages)
     addresses = {
         name: resource["Properties"].pop("CodeUri")
