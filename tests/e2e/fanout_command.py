@@ -8,18 +8,25 @@ import sys
 from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from fanout import cli
+from fanout.aws import AwsTarget
+
+_CLIENTS: dict[str, dict[str, Any]] = {}
+"""By endpoint; to make them anew for each command would take longer than most commands do."""
 
 
 def run_here(*arguments: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """In this process, since most commands take less time than the start of another."""
     command, out, err = ["fanout", *arguments], io.StringIO(), io.StringIO()
+    clients = _CLIENTS.setdefault(environment["AWS_ENDPOINT_URL"], {})
     with (
         patch.dict(os.environ, environment, clear=True),
+        patch.object(cli, "AwsTarget", partial(AwsTarget, _clients=clients)),
         patch.object(sys, "argv", command),
         redirect_stdout(out),
         redirect_stderr(err),
