@@ -12,7 +12,7 @@ from event_consumer import bootstrap
 from event_consumer.latest_state import LatestState
 from event_consumer.order_guard import CLOCK_TOLERANCE
 from event_consumer.settings import from_environment
-from hostile.hostile_values import SCRIPTS, SURROGATES, deep, odd_value, spoiled
+from hostile.hostile_values import odd_value, spoiled
 from unit.event_consumer.consumer_samples import (
     ENVIRONMENT,
     RowsInMemory,
@@ -23,7 +23,6 @@ from unit.event_consumer.consumer_samples import (
 
 ROUNDS = 600
 MESSAGE_SIZE_MAX_BYTES = 1_048_576
-DEEP = [deep("[", "]"), deep('{"a":', "}").replace(":}", ":1}"), deep("[", ""), deep('{"a":', "")]
 
 
 class Silence:
@@ -73,42 +72,6 @@ def test_a_spoiled_message_is_applied_or_parked_byte_for_byte_and_its_neighbours
         assert [one["MessageBody"] for one in consumer.parked] in ([], [body])
         orders = {consumer.rows.rows[name].sequence for name in ("first", "last")}
         assert orders == {before.sequence}
-
-
-def test_bytes_at_random_are_parked_as_not_json_or_unknown(consumer, chance):
-    for _ in range(ROUNDS):
-        text = "".join(
-            chr(chance.choice((chance.randrange(128), chance.randrange(0xD800)))) for _ in range(9)
-        )
-        consumer.parked.clear()
-        assert consumer.consume(record(1, text)) == []
-        (parked,) = consumer.parked
-        assert parked["MessageBody"] == text
-        assert len(parked["MessageAttributes"]["parked"]["StringValue"]) < 1_024
-
-
-@pytest.mark.parametrize("body", DEEP, ids=lambda body: ascii(body[:10]))
-def test_a_body_that_nests_without_end_is_parked(consumer, body):
-    assert consumer.consume(record(1, body), record(2, live(1))) == []
-    assert [one["MessageBody"] for one in consumer.parked] == [body]
-    assert len(consumer.rows.rows) == 1
-
-
-@pytest.mark.parametrize("text", SCRIPTS.values(), ids=SCRIPTS)
-def test_text_in_any_script_is_a_customer(consumer, text):
-    assert consumer.consume(record(1, live(1, customer_id=text))) == []
-    assert consumer.parked == []
-    assert set(consumer.rows.rows) == {text}
-
-
-@pytest.mark.parametrize("text", SURROGATES, ids=ascii)
-def test_half_a_surrogate_pair_is_parked_and_never_written(consumer, text):
-    document = json.loads(encode(live(1)))
-    document["data"]["customer_id"] = document["subject"] = document["partitionkey"] = text
-    body = json.dumps(document)
-    assert consumer.consume(record(1, body)) == []
-    assert [one["MessageBody"] for one in consumer.parked] == [body]
-    assert consumer.rows.rows == {}
 
 
 def test_attributes_that_nobody_should_send_never_lose_a_message(consumer, chance):

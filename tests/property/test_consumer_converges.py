@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from customer_events.event import Change, CustomerStatusChanged, Status
 from event_consumer.latest_state import LatestState, Written
-from event_consumer.order_guard import Row, judge
+from event_consumer.order_guard import Row
 from event_consumer.outcomes import Outcome
 from event_consumer.testing.memory import row_after
 from unit.event_consumer.consumer_samples import RowsInMemory, live
@@ -202,11 +202,3 @@ def test_the_checkers_catch_a_table_with_a_broken_guard(broken):
 
     with pytest.raises(AssertionError):
         look_for_a_fault()
-
-
-def test_the_guard_of_these_tests_is_the_real_one():
-    """`RowsInMemory` asks `judge`, which is proved equal to the table's condition elsewhere."""
-    rows = RowsInMemory()
-    rows.write(live(2))
-    assert judge(rows.rows["c-1"], live(1)) is not None
-    assert rows.write(live(1)).applied is False

@@ -120,12 +120,6 @@ def test_an_instant_is_read_back_from_both_of_its_forms(instant):
 
 
 @settings(PATIENT)
-@given(CHANGES)
-def test_a_retry_and_a_recovery_name_the_change_alike(change):
-    assert identify(change) == identify(tuple(change))
-
-
-@settings(PATIENT)
 @given(CHANGES, CHANGES)
 def test_different_changes_have_different_ids(first, second):
     assert (identify(first) == identify(second)) is (place(first) == place(second))

@@ -57,13 +57,6 @@ def test_a_mutated_document_is_an_event_or_a_permanent_error(document):
     assert isinstance(outcome(json.dumps(document)), (CustomerStatusChanged, PermanentError))
 
 
-@settings(PATIENT, max_examples=200)
-@given(documents_near_the_schema())
-def test_a_document_with_lone_surrogates_in_its_strings_is_no_surprise(document):
-    text = json.dumps(document).replace("0", "\\ud800", 1)
-    assert isinstance(outcome(text), (CustomerStatusChanged, PermanentError))
-
-
 @pytest.mark.slow
 def test_two_hundred_thousand_broken_examples_raise_nothing_else():
     seed = random.randrange(2**32)
