@@ -89,22 +89,13 @@ def snapshot(
     **other: Any,
 ) -> CustomerStatusChanged:
     """A state read from the Accounts table that many seconds after noon."""
-    when = at(seconds)
-    event = CustomerStatusChanged(
-        event_id=snapshot_id(SOURCE, customer_id, order, 2, when),
-        source=SOURCE,
-        customer_id=customer_id,
-        sequence=order,
-        sequence_source=SequenceSource.STREAM,
-        schema_version=2,
-        occurred_at=when,
-        status=status,
-        previous_status=None,
-        reason=None,
-        change=Change.SNAPSHOT,
-        changed_at=when,
-    )
-    return replace(event, **other)
+    read = {
+        "event_id": snapshot_id(SOURCE, customer_id, order, 2, at(seconds)),
+        "sequence": order,
+        "previous_status": None,
+        "change": Change.SNAPSHOT,
+    }
+    return live(0, status, seconds=seconds, customer_id=customer_id, **(read | other))
 
 
 def repair(

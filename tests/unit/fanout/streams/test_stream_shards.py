@@ -1,34 +1,28 @@
-import boto3
 import pytest
 from botocore.exceptions import ClientError
-from botocore.stub import Stubber
 
 from fanout.streams.shards import ShardReader, describe, readable_shards
+from stubbed_client import stubbed_client
 
 ARN = "arn:aws:dynamodb:us-east-1:123456789012:table/accounts/stream/2026-11-01T00:00:00.000"
 SHARD = "shardId-00000000000000000001-00000001"
 
 
 @pytest.fixture
-def streams():
-    return boto3.client(
-        "dynamodbstreams",
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
+def stubbed():
+    with stubbed_client("dynamodbstreams") as (client, stubber):
+        yield client, stubber
+        stubber.assert_no_pending_responses()
 
 
 @pytest.fixture
-def stubber(streams):
-    with Stubber(streams) as stub:
-        yield stub
-        stub.assert_no_pending_responses()
+def stubber(stubbed):
+    return stubbed[1]
 
 
 @pytest.fixture
-def reader(streams):
-    return ShardReader(streams, stream_arn=ARN, shard_id=SHARD)
+def reader(stubbed):
+    return ShardReader(stubbed[0], stream_arn=ARN, shard_id=SHARD)
 
 
 def expect_iterator(stubber, name, **place):
@@ -49,7 +43,8 @@ def expect_error(stubber, code):
     stubber.add_client_error("get_records", service_error_code=code)
 
 
-def test_all_pages_of_the_shard_list_are_read_with_their_lineage(streams, stubber):
+def test_all_pages_of_the_shard_list_are_read_with_their_lineage(stubbed):
+    client, stubber = stubbed
     stream = {"KeySchema": [{"AttributeName": "customer_id", "KeyType": "HASH"}]}
     first = {"Shards": [{"ShardId": SHARD}], "LastEvaluatedShardId": SHARD}
     second = {"Shards": [{"ShardId": SHARD[:-1] + "2", "ParentShardId": SHARD}]}
@@ -61,7 +56,7 @@ def test_all_pages_of_the_shard_list_are_read_with_their_lineage(streams, stubbe
         {"StreamDescription": stream | second},
         {"StreamArn": ARN, "ExclusiveStartShardId": SHARD},
     )
-    found = describe(streams, ARN)
+    found = describe(client, ARN)
     assert found.partition_key == "customer_id"
     assert found.shards == {SHARD: None, SHARD[:-1] + "2": SHARD}
 
