@@ -1,6 +1,5 @@
 """Every message of a batch gets an outcome, and none is dropped."""
 
-from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -9,7 +8,7 @@ from customer_events.deadline import Deadlines
 from customer_events.encoder import encode
 from customer_events.errors import NotJson, OrderContradiction
 from event_consumer.latest_state import LatestState
-from event_consumer.outcomes import APPLIED, DUPLICATE, STALE, Cause, parked, retry
+from event_consumer.outcomes import APPLIED, Cause, parked, retry
 from unit.event_consumer.consumer_samples import (
     UNHURRIED,
     Answers,
@@ -91,14 +90,6 @@ def test_where_parking_raises_the_poison_stays_and_the_rest_is_acknowledged():
     assert deliveries[0].handled.error_type == "OSError"
 
 
-def test_a_retried_message_is_delayed_and_reported():
-    redelivery = RedeliveryInMemory()
-    messages = [message(1, TEXT), message(2, TEXT)]
-    deliveries = consume(messages, [retry("Timeout"), STALE], redelivery=redelivery)
-    assert failures(deliveries) == [message_id(1)]
-    assert redelivery.delayed == [messages[0]]
-
-
 def test_where_delaying_raises_the_outcomes_stand():
     deliveries = consume(
         [message(1, TEXT), message(2, TEXT), message(3, "x")],
@@ -139,16 +130,6 @@ def test_an_exception_of_ours_while_reading_a_message_retries_that_message(monke
     assert deliveries[0].handled.error_type == "ZeroDivisionError"
 
 
-def test_an_empty_batch_is_answered():
-    assert failures(consume([])) == []
-
-
-def test_the_response_names_exactly_the_retried_messages():
-    answers = [APPLIED, retry("A"), DUPLICATE, STALE, CONTRADICTION, retry("B")]
-    deliveries = consume([message(n, TEXT) for n in range(6)], answers)
-    assert failures(deliveries) == [message_id(1), message_id(5)]
-
-
 # FIFO
 
 
@@ -161,12 +142,6 @@ def test_on_fifo_what_follows_a_failed_message_of_its_group_comes_back_with_it()
     assert [one.event for one in deliveries] == [live(1)] * 3
     assert failures(deliveries) == [message_id(2), message_id(3)]
     assert redelivery.delayed == messages[1:]
-
-
-def test_on_fifo_other_groups_are_not_held_back():
-    messages = [fifo(1, group="a"), fifo(2, group="b"), fifo(3, group="a")]
-    deliveries = consume(messages, [retry("Timeout"), APPLIED, STALE])
-    assert ends(deliveries) == ["RETRY", "APPLIED", "RETRY"]
 
 
 def test_on_fifo_a_parked_message_holds_nothing_back():
@@ -243,34 +218,6 @@ def test_suspects_share_the_one_deadline():
     assert sorted(ends(deliveries)) == ["APPLIED"] * 3 + ["RETRY"] * 7
 
 
-def test_nothing_is_parked_or_delayed_once_the_time_for_that_is_over():
-    clock = FakeClock()
-    limits = Deadlines(work=clock.deadline(12), parking=clock.deadline(0))
-    lot, redelivery = ParkingLotInMemory(), RedeliveryInMemory()
-    deliveries = consume_into(
-        RowsInMemory(), [message(1, "x")], deadlines=limits, lot=lot, redelivery=redelivery
-    )
-    assert (ends(deliveries), lot.parked, redelivery.delayed) == (["RETRY"], [], [])
-
-
-def test_one_message_that_kills_the_process_spares_the_others_of_its_batch():
-    """Nine others come with it each time; what was acknowledged comes no more."""
-    rows, redelivery = DeadlyRows(deadly="c-4"), RedeliveryInMemory()
-    lot, waiting = ParkingLotInMemory(), customers(10)
-    for receives in range(1, 241):
-        waiting = [one for one in waiting if one.message_id not in acknowledged(redelivery)]
-        waiting = [replace(one, receive_count=receives) for one in waiting]
-        with suppress(Process):
-            consume_into(rows, waiting, redelivery=redelivery, lot=lot)
-        if lot.parked:
-            break
-    assert sorted(rows.rows) == [f"c-{n}" for n in range(10) if n != 4]
-    assert [(one.message.message_id, one.reason.code) for one in lot.parked] == [
-        (message_id(4), "KeepsFailing")
-    ]
-    assert receives == 240
-
-
 def acknowledged(redelivery):
     return {one.message_id for one in redelivery.acknowledged}
 
@@ -299,20 +246,6 @@ def test_what_failed_is_not_acknowledged_before_the_suspects():
     assert ends(deliveries) == ["APPLIED", "RETRY", "APPLIED"]
     assert acknowledged(redelivery) == {message_id(2)}
     assert [one.message_id for one in redelivery.delayed] == [message_id(1)]
-
-
-def test_a_message_that_keeps_failing_beside_others_that_go_well_is_parked():
-    class Rows(RowsInMemory):
-        def write(self, event):
-            if event.customer_id == "c-0":
-                raise KeyError("status")
-            return super().write(event)
-
-    lot = ParkingLotInMemory()
-    suspect, *others = customers(4)
-    deliveries = consume_into(Rows(), [replace(suspect, receive_count=5), *others], lot=lot)
-    assert ends(deliveries) == ["PARKED", *["APPLIED"] * 3]
-    assert [one.reason.code for one in lot.parked] == ["KeepsFailing"]
 
 
 def test_on_its_last_receive_a_message_is_parked_before_anybody_else_can_kill_the_process():

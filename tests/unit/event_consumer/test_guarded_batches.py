@@ -115,14 +115,6 @@ def test_one_customer_takes_an_update_item():
     assert (client.calls, client.alone) == ([], ["c-1"])
 
 
-def test_two_customers_share_a_call_in_every_batch():
-    client = Dynamo()
-    handler = handler_of(client)
-    for _ in range(2):
-        assert outcomes(handler.handle(of_customers(2))) == ["APPLIED"] * 2
-    assert (client.calls, client.alone) == ([["c-1", "c-2"]] * 2, [])
-
-
 def test_rows_that_refuse_every_event_of_a_call_end_no_batches():
     older = [live(6, customer_id=f"c-{number}") for number in (1, 2)]
     client = Dynamo({one.customer_id: [STORED_ROW] * 2 for one in older})
@@ -164,14 +156,6 @@ def test_what_statements_do_not_settle_an_update_item_does(script):
     assert client.alone == ["c-1"]
     handler.handle(of_customers(2))
     assert client.calls[-1] == ["c-1", "c-2"]
-
-
-def test_one_insert_that_is_refused_ends_no_batches():
-    client = Dynamo({"c-1": [NO_ROW, error("ValidationError")]})
-    handler = handler_of(client)
-    for _ in range(2):
-        assert outcomes(handler.handle(of_customers(2))) == ["APPLIED"] * 2
-    assert (len(client.calls), client.alone) == (3, ["c-1"])
 
 
 def test_a_refused_repair_of_an_absent_row_makes_none():
@@ -348,12 +332,6 @@ def test_what_was_inserted_is_the_row_that_older_events_are_judged_by():
     answers = handler_of(client).handle([snapshot(seconds=500), seed, *of_customers(2)[1:]])
     assert outcomes(answers) == ["STALE", "APPLIED", "APPLIED"]
     assert len(client.calls) == 1
-
-
-def test_a_failure_of_the_newest_gives_the_next_one_its_turn():
-    client = Dynamo({"c-1": [error("ThrottlingError")]})
-    answers = handler_of(client).handle([live(7), *of_customers(2)])
-    assert outcomes(answers) == ["APPLIED", "RETRY", "APPLIED"]
 
 
 def test_a_slow_rule_is_not_called_after_the_deadline_and_what_it_prepared_is_written():

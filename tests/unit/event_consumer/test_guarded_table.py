@@ -1,7 +1,6 @@
 """One conditional write, its refusals and its failures; what DynamoDB evaluates is tested apart."""
 
 import pytest
-from botocore.exceptions import ClientError, ReadTimeoutError
 
 from customer_events.errors import OrderContradiction
 from customer_events.event import Change, Status
@@ -255,42 +254,6 @@ def test_a_refused_repair_of_an_absent_row_tells_that_there_is_none(stubbed):
     refuse(stubber)
     written = table_of(client).write(repair(live(7), Status.CLOSED, seconds=900))
     assert (written.applied, written.row) == (False, None)
-
-
-@pytest.mark.parametrize(
-    "code",
-    [
-        *("ProvisionedThroughputExceededException", "ThrottlingException", "InternalServerError"),
-        *("ResourceNotFoundException", "AccessDeniedException", "ValidationException"),
-    ],
-)
-def test_any_other_failure_of_a_write_is_a_retry(stubbed, code):
-    client, stubber = stubbed
-    stubber.add_client_error("update_item", code)
-    answers = LatestState(table_of(client), writers_max=1).handle([live(1)])
-    assert outcomes(answers) == ["RETRY"]
-    assert answers[0].error_type
-
-
-def test_a_throttle_reaches_the_caller_as_it_is(stubbed):
-    client, stubber = stubbed
-    stubber.add_client_error("update_item", "ThrottlingException")
-    with pytest.raises(ClientError, match="ThrottlingException"):
-        table_of(client).write(live(1))
-
-
-def test_a_timeout_of_the_newest_gives_the_next_one_its_turn():
-    class TimingOut(TableInMemory):
-        def update_item(self, **request):
-            answer = super().update_item(**request)
-            if len(self.requests) == 1:
-                raise ReadTimeoutError(endpoint_url="https://dynamodb")
-            return answer
-
-    client = TimingOut()
-    answers = LatestState(table_of(client), writers_max=1).handle([live(7), live(8)])
-    assert outcomes(answers) == ["APPLIED", "RETRY"]
-    assert answers[1].error_type == "ReadTimeoutError"
 
 
 # Rows that were changed by hand

@@ -2,13 +2,12 @@
 
 import threading
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
 from customer_events.errors import OrderContradiction
 from customer_events.event import Status
-from customer_events.sequence import SequenceSource, sequence
+from customer_events.sequence import SequenceSource
 from event_consumer.latest_state import LatestState, Written
 from event_consumer.outcomes import Outcome
 from unit.event_consumer.consumer_samples import (
@@ -67,11 +66,6 @@ def test_where_the_newest_fails_the_next_one_gets_its_turn():
     assert rows.rows["c-1"].sequence == live(2).sequence
 
 
-def test_where_every_write_fails_every_event_is_retried():
-    rows = RowsInMemory({"c-1": [THROTTLED, THROTTLED]})
-    assert outcomes(handle(rows, live(1), live(2))) == ["RETRY", "RETRY"]
-
-
 def test_where_the_newest_is_parked_the_older_ones_are_still_judged():
     rows = RowsInMemory()
     handle(rows, live(5))
@@ -79,14 +73,6 @@ def test_where_the_newest_is_parked_the_older_ones_are_still_judged():
     answers = handle(rows, live(6), alien, live(5), live(4))
     assert outcomes(answers) == ["APPLIED", "PARKED", "STALE", "STALE"]
     assert answers[1].reason.code == "OrderContradiction"
-
-
-def test_a_retried_and_a_parked_event_do_not_hide_a_duplicate():
-    rows = RowsInMemory({live(7).event_id: [THROTTLED]})
-    handle(rows, live(5))
-    alien = live(9, sequence_source=SequenceSource.VERSION)
-    answers = handle(rows, alien, live(7), live(5))
-    assert outcomes(answers) == ["PARKED", "RETRY", "DUPLICATE"]
 
 
 def test_equal_order_with_other_content_in_one_batch_is_parked():
@@ -101,13 +87,6 @@ def test_a_change_from_before_a_reading_in_the_same_batch_does_not_undo_it():
     assert rows.rows["c-1"].status is Status.CLOSED
 
 
-def test_a_change_from_after_a_reading_in_the_same_batch_is_applied_too():
-    seed, next_change = snapshot(Status.CLOSED, seconds=600), live(7, seconds=660)
-    rows = RowsInMemory()
-    assert outcomes(handle(rows, next_change, seed)) == ["APPLIED", "APPLIED"]
-    assert rows.rows["c-1"].sequence == live(7).sequence
-
-
 def test_a_repair_and_the_next_change_in_one_batch_are_both_applied():
     rows = RowsInMemory()
     handle(rows, live(5))
@@ -115,15 +94,6 @@ def test_a_repair_and_the_next_change_in_one_batch_are_both_applied():
         rows, live(6, seconds=960), repair(live(5), Status.CLOSED, seconds=900), live(4)
     )
     assert outcomes(answers) == ["APPLIED", "APPLIED", "STALE"]
-
-
-def test_a_snapshot_with_a_counter_competes_like_a_live_event():
-    source = SequenceSource.VERSION
-    seed = snapshot(seconds=600, order=sequence(5, epoch=1), sequence_source=source)
-    newer = live(6, seconds=0, sequence_source=source)
-    rows = RowsInMemory()
-    assert outcomes(handle(rows, seed, newer)) == ["STALE", "APPLIED"]
-    assert len(rows.writes) == 1
 
 
 def test_a_row_that_can_not_be_understood_parks_its_own_events_only():
@@ -191,17 +161,3 @@ def test_a_write_that_would_start_too_late_is_left_for_the_next_delivery():
     assert outcomes(answers) == ["APPLIED", "RETRY"]
     assert answers[1].error_type == "OutOfTime"
     assert rows.writes == [live(1, customer_id="c-a")]
-
-
-@pytest.mark.parametrize("at_once", [True, False])
-@pytest.mark.parametrize(("minutes", "outcome"), [(5, "PARKED"), (10, "STALE")])
-def test_the_tolerance_that_it_was_given_decides_what_contradicts_the_clock(
-    at_once, minutes, outcome
-):
-    """The lower number was written seven minutes after the higher one."""
-    events = [live(2, seconds=0), live(1, seconds=420)]
-    tolerance = timedelta(minutes=minutes)
-    handler = LatestState(RowsInMemory(), writers_max=1, tolerance=tolerance)
-    batches = [events] if at_once else [[one] for one in events]
-    answers = [one for batch in batches for one in handler.handle(batch)]
-    assert outcomes(answers) == ["APPLIED", outcome]

@@ -138,16 +138,6 @@ BEHIND = ("PARKED", "BehindParkedEvent")
 BAD = ("PARKED", "SchemaViolation")
 
 
-def test_later_events_of_the_customer_wait_and_other_customers_flow():
-    rig = Rig()
-    rig.handler.broken = {("c-1", 1): POISON}
-    assert rig.consume(fifo(1), fifo(2), fifo(3, "c-2")) == [BAD, BEHIND, WELL]
-    assert rig.consume(fifo(4), fifo(5, "c-2")) == [BEHIND, WELL]
-    assert rig.handler.of("c-1") == []
-    assert rig.handler.of("c-2") == [3, 5]
-    assert len(rig.lot.parked) == 3
-
-
 def test_a_replay_releases_them_in_order_and_then_the_customer_is_free():
     rig = Rig()
     rig.handler.broken = {("c-1", 1): POISON}
@@ -159,30 +149,6 @@ def test_a_replay_releases_them_in_order_and_then_the_customer_is_free():
     assert rig.handler.of("c-1") == [1, 2, 3]
     assert rig.groups.notes == {"c-1": {}}
     assert rig.consume(fifo(4)) == [WELL]
-
-
-def test_a_later_one_replayed_too_early_is_parked_again_and_keeps_its_place():
-    rig = Rig()
-    rig.handler.broken = {("c-1", 1): POISON}
-    first, second, third = fifo(1), fifo(2), fifo(3)
-    rig.consume(first, second, third)
-    rig.handler.broken = {}
-    assert rig.consume(replayed(third, 1001)) == [BEHIND]
-    assert rig.consume(replayed(first, 1002), replayed(second, 1003)) == [WELL, WELL]
-    assert rig.consume(replayed(third, 1004)) == [WELL]
-    assert rig.handler.of("c-1") == [1, 2, 3]
-
-
-def test_what_is_still_broken_stays_first_when_it_is_replayed():
-    rig = Rig()
-    rig.handler.broken = {("c-1", 1): POISON}
-    first, second = fifo(1), fifo(2)
-    rig.consume(first, second)
-    assert rig.consume(replayed(first, 1001), replayed(second, 1002)) == [BAD, BEHIND]
-    rig.handler.broken = {}
-    assert rig.consume(replayed(second, 1003)) == [BEHIND]
-    assert rig.consume(replayed(first, 1004)) == [WELL]
-    assert rig.consume(replayed(second, 1005)) == [WELL]
 
 
 def test_through_the_function_what_waits_is_left_for_later_and_nothing_is_parked():
@@ -312,14 +278,6 @@ def replayed_again(original, number):
         if original.attributes
         else replayed(original, number)
     )
-
-
-def test_where_it_is_not_known_who_is_first_the_group_comes_back_and_says_why():
-    rig = Rig()
-    rig.groups.fault = lambda name: name == "first"
-    unknown = [("RETRY", "TimeoutError"), ("RETRY", "BehindFailedMessage")]
-    assert rig.consume(fifo(1), fifo(2)) == unknown
-    assert rig.consume(fifo(1), message(9, encode(live(9)))) == [unknown[0], WELL]
 
 
 def test_what_is_parked_says_when():

@@ -6,8 +6,6 @@ from uuid import uuid4
 
 import pytest
 
-from fanout.streams.mapping import Done, MappingSettings, ShardMapping
-from fanout.streams.records import StreamRecord
 from publisher import publish_batch
 from publisher.handlers import BatchFailed, PipeHandler
 from publisher.reporting import BatchReporter
@@ -79,13 +77,6 @@ def test_a_mistyped_attribute_parks_nothing_and_holds_the_stream(rules, reason):
     assert rig.handle(batch) == first_of(batch)
     assert (rig.store.parked, rig.reporter.results[0].held) == ([], 5)
     assert rig.reporter.results[0].failed_by_code() == {f"BadDeployment:{reason}": 5}
-
-
-def test_new_items_that_all_lack_the_status_hold_the_stream():
-    rig = Rig()
-    batch = [record(None, UNCHANGED, customer_id=f"c-{n}", number=n) for n in range(5)]
-    assert rig.handle(batch) == first_of(batch)
-    assert rig.store.parked == []
 
 
 @pytest.mark.usefixtures("bug")
@@ -175,47 +166,6 @@ def test_an_unknown_status_among_unexpected_exceptions_shows_nothing(monkeypatch
     rig = Rig()
     assert rig.handle(batch) == first_of(batch)
     assert rig.store.parked == []
-
-
-def invoke(mapping, rig, records, now):
-    """One invocation by Lambda's rules; how many records it held."""
-    (batch,) = mapping.next_batches(now=now)
-    assert batch.discard_reason is None
-    reported = rig.handle([records[record.number] for record in batch.records])
-    if reported is None:
-        mapping.report(batch, Done(), now=now)
-    else:
-        done = Done(before=int(reported) - FIRST_SEQUENCE_NUMBER)
-        mapping.report(batch, done, now=now)
-    return len(batch.records)
-
-
-@pytest.mark.usefixtures("bug")
-def test_the_mapping_holds_the_whole_batch_for_hours_and_the_next_deployment_publishes_it(
-    monkeypatch,
-):
-    settings = MappingSettings(
-        mapping_id="mapping",
-        function_arn="publisher",
-        stream_arn="stream",
-        batch_size=100,
-        record_age_seconds_max=12 * 3600,
-        retry_seconds_max=60,
-    )
-    mapping = ShardMapping(settings)
-    batch = [change(number) for number in range(250)]
-    mapping.add(
-        [StreamRecord(sequence=str(number), key="k", created_at=0.0) for number in range(250)],
-        now=0.0,
-    )
-    broken = Rig()
-    held = [invoke(mapping, broken, batch, now=turn * 600.0) for turn in range(60)]
-    assert set(held) == {100}
-    assert (broken.store.parked, mapping.checkpoint) == ([], None)
-    monkeypatch.setattr(publish_batch, "detect", detect)
-    fixed = Rig()
-    assert [invoke(mapping, fixed, batch, now=36_060.0) for _ in range(3)] == [100, 100, 50]
-    assert [event.customer_id for event in fixed.bus.events] == [f"c-{n}" for n in range(250)]
 
 
 @pytest.mark.usefixtures("bug")

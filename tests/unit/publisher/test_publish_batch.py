@@ -2,7 +2,6 @@
 
 import pytest
 
-from customer_events.event import Change, Status
 from publisher import publish_batch
 from publisher.ports import Answer, Verdict
 from unit.publisher.publisher_fakes import (
@@ -37,23 +36,6 @@ def only_for(customer_ids, answer, times=None):
         return answer if concerned and (times is None or sent_before < times) else CONFIRMED
 
     return answer_for
-
-
-def test_changes_are_published_and_writes_that_leave_the_status_alone_are_not():
-    rig = Rig()
-    records = [
-        record(None, "PENDING", number=0),
-        record("PENDING", "PENDING", number=1),
-        record("PENDING", "ACTIVE", number=2),
-        record("ACTIVE", None, number=3),
-    ]
-    assert rig.handle(records) is None
-    assert [(event.change, event.status) for event in rig.bus.events] == [
-        (Change.CREATED, Status.PENDING),
-        (Change.CHANGED, Status.ACTIVE),
-        (Change.REMOVED, Status.REMOVED),
-    ]
-    assert rig.store.parked == []
 
 
 def test_an_empty_batch_is_a_success():
@@ -204,16 +186,6 @@ def test_an_entry_that_keeps_failing_for_15_minutes_while_others_succeed_is_park
     assert "within 15 minutes; it answered InternalError" in rig.store.parked[0].reason.expected
 
 
-def test_an_entry_that_began_to_fail_later_is_not_parked_with_the_one_that_began_before_it():
-    rig = Rig(bus=FakeBus(only_for({"c-1", "c-2"}, TRANSIENT)))
-    rig.publish([change(0), change(1)], seconds_left=0)
-    for _ in range(9):
-        rig.clock.pass_seconds(100)
-        assert rig.publish([change(0), change(2)], seconds_left=0).parked == {}
-        result = rig.publish([change(0), change(1)], seconds_left=0)
-    assert (set(result.failed), set(result.parked)) == (set(), {1})
-
-
 def test_an_outage_waits_and_does_not_drain_into_the_failure_store():
     rig = Rig(bus=FakeBus(lambda _entry, _times: TRANSIENT))
     for _ in range(60):
@@ -270,27 +242,6 @@ def test_on_an_ordered_bus_a_customer_whose_refused_change_could_not_be_parked_w
     assert [event.customer_id for event in rig.bus.events] == ["b"]
     assert [len(entries) for entries in rig.bus.rounds] == [2], "the second change was not tried"
     assert rig.reporter.results[0].failed == {0: "ParkingFailed:AccessDenied", 1: "ParkingFailed"}
-
-
-def test_on_an_ordered_bus_one_customers_failed_parking_holds_nobody_else_back():
-    rig = Rig(
-        bus=FakeBus(ordered=True),
-        store=FakeFailureStore(
-            lambda parked: ACCESS_DENIED if "a" in str(parked.record.stream["Keys"]) else None
-        ),
-    )
-    firsts = {sequence_number(0), sequence_number(1)}
-    rig.bus.answer = lambda entry, _times: (
-        REFUSED if str(int(entry.event.sequence[5:])) in firsts else CONFIRMED
-    )
-    records = [change(0, "a"), change(1, "b"), change(2, "a"), change(3, "b")]
-    keys = [one["dynamodb"] for one in records]
-    for one, name in zip(keys, "abab", strict=True):
-        one["Keys"] = {"customer_id": {"S": name}}
-    assert rig.handle(records) == sequence_number(0)
-    assert [event.customer_id for event in rig.bus.events] == ["b"]
-    assert set(rig.reporter.results[0].failed) == {0, 2}
-    assert set(rig.reporter.results[0].parked) == {1}
 
 
 def test_on_an_ordered_bus_time_that_runs_out_fails_what_still_stands_in_line():
