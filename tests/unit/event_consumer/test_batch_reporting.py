@@ -119,14 +119,6 @@ def test_dependency_faults_are_counted_in_all_and_by_awss_error_code(tell):
     assert "error_code" not in blob
 
 
-def test_a_bug_is_logged_with_type_file_and_line(report):
-    bug = retry("KeyError", Cause.UNEXPECTED, frames=("payments_consumer/standing.py:17",))
-    line, _ = report(delivery(1, bug, live(1)))
-    [problem] = line["problems"]
-    assert (problem["reason"], problem["cause"]) == ("KeyError", "UNEXPECTED")
-    assert problem["frames"] == ["payments_consumer/standing.py:17"]
-
-
 def test_the_lag_is_that_of_the_oldest_change_applied(report):
     deliveries = [
         delivery(1, APPLIED, live(1, seconds=90)),
@@ -190,12 +182,6 @@ def test_a_batch_of_the_current_version_warns_of_nothing(tell):
 def test_each_batch_is_counted_on_its_own(report):
     report(delivery(1, APPLIED, live(1)))
     assert report(delivery(1, APPLIED, live(2)))[1]["EventsApplied"] == [1.0]
-
-
-def test_an_empty_batch_is_told_too(report):
-    line, blob = report()
-    assert line["messages"] == 0
-    assert blob["EventsApplied"] == [0.0]
 
 
 def test_what_was_parked_or_retried_is_logged_with_ids_and_codes(report):

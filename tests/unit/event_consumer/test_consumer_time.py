@@ -102,12 +102,6 @@ def test_a_short_function_keeps_three_tenths_of_its_time_for_answering():
     assert (len(sqs.parked), seconds) == (40, 8.0)
 
 
-def test_ten_slow_messages_of_one_customer_end_in_time():
-    same = [record(n, live(n + 1)) for n in range(10)]
-    *_, seconds, _ = run(same, write_seconds=4.5)
-    assert seconds <= 30
-
-
 @pytest.mark.parametrize("service", ["dynamodb", "sqs"])
 def test_a_client_gives_a_call_up_after_two_attempts_of_a_second_and_three(service, monkeypatch):
     """So that nine seconds, a second between the attempts included, are enough for any call."""

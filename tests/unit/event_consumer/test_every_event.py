@@ -54,14 +54,6 @@ def test_the_first_failure_holds_back_the_customers_later_events_and_nobody_else
     assert work.done == [EVENTS[0], *OTHERS]
 
 
-def test_what_was_held_back_is_handled_when_it_comes_again():
-    work, marks = Work(EVENTS[1]), MarksInMemory()
-    consumer(work, marks).handle(EVENTS)
-    work.failing.clear()
-    assert outcomes(consumer(work, marks).handle(EVENTS)) == [DUPLICATE, APPLIED, APPLIED]
-    assert work.done == EVENTS
-
-
 def test_a_crash_between_the_work_and_its_mark_repeats_the_work_and_loses_nothing():
     class Crashes(MarksInMemory):
         crashes = True
@@ -128,8 +120,3 @@ def test_what_its_handler_refuses_for_good_is_parked_with_that_reason_and_holds_
     answers = consumer(refusing).handle(EVENTS)
     assert outcomes(answers) == [Outcome.PARKED, APPLIED, APPLIED]
     assert answers[0].reason is reason
-
-
-def test_a_budget_that_is_used_up_begins_nothing():
-    (answer,) = consumer(Work()).handle(EVENTS[:1], FakeClock().deadline(0))
-    assert answer.error_type == "OutOfTime"

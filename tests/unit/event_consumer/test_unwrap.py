@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from customer_events.decoder import from_document
-from customer_events.encoder import encode, to_document
+from customer_events.encoder import to_document
 from customer_events.errors import NotJson, UnknownEnvelope
 from event_consumer.unwrap import unwrap
 from unit.event_consumer.consumer_samples import live
@@ -106,11 +106,6 @@ def test_an_sns_message_that_is_no_json_is_told_so():
 def test_json_without_an_event_in_it_is_an_unknown_envelope(body):
     with pytest.raises(UnknownEnvelope):
         unwrap(json.dumps(body))
-
-
-def test_a_document_that_is_split_over_the_detail_of_an_own_bus_stays_as_it_was():
-    text = encode(live(1))
-    assert unwrap(json.dumps(sns(text))) == json.loads(text)
 
 
 JSON_VALUES = st.recursive(

@@ -153,12 +153,6 @@ def test_the_contracts_documents_are_those_in_schemas():
         examples(9)
 
 
-def test_an_old_version_is_read_as_the_new_one():
-    kit = LatestStateKit(attributes)
-    kit.deliver(*history("ACTIVE", "CLOSED", version=1))
-    assert kit.row()["status"] == "CLOSED"
-
-
 def test_every_transition_is_handled_once_and_its_writes_are_kept():
     kit = EveryEventKit(lambda event: [letter(event.event_id)])
     kit.deliver_each(*duplicated(EVENTS, seed=1))
