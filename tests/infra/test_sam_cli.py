@@ -1,6 +1,6 @@
-"""`sam` itself in what a clone would hold: it validates, builds, packages; what it built starts.
+"""`sam` itself in what a clone would hold: it validates and builds; what it built starts.
 
-It runs with this Python as the runtime, and reaches only the package index and the embedded AWS.
+It runs with this Python as the runtime, and reaches only the package index.
 """
 
 import fcntl
@@ -10,14 +10,12 @@ import shutil
 import subprocess
 import sys
 import tomllib
-import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-from bare_emulator import emulator_in
 from fanout.packaging.build import build_package
 from fanout.packaging.dependencies import running_version
 from infra.sam_template import FOLDER, ROOT, read
@@ -31,7 +29,6 @@ SERVICES = {
     "ConsumerFunction": "payments_consumer",
     "SentinelFunction": "sentinel",
 }
-BUCKET = "packages"
 TIMEOUT_SECONDS = 1800
 
 
@@ -81,41 +78,24 @@ def clone(tmp_path, sam_cli):
     return SimpleNamespace(folder=folder, sam=sam, built=folder / ".aws-sam/build/template.yaml")
 
 
-def test_sam_validates_builds_and_packages_a_clone_and_its_functions_start(clone, tmp_path):
-    for (
-        service
-    ) in SERVICES.values():  # to install its dependencies anew takes a quarter of a minute
+def test_sam_validates_and_builds_a_clone_and_its_functions_start(clone, tmp_path):
+    for service in SERVICES.values():  # to install dependencies anew takes a quarter of a minute
         build_package(service, arch="both", python_version=running_version(), output=tmp_path)
     copy_compiled(clone.folder)
     valid = clone.sam("validate")
     assert valid.returncode == 0, valid.stdout
     built = clone.sam("build", "--parameter-overrides", f"Runtime={RUNTIME} Architecture=x86_64")
     assert built.returncode == 0, built.stdout
-    with emulator_in(tmp_path / "aws") as aws:
-        aws.client("s3").create_bucket(Bucket=BUCKET)
-        packaged = clone.sam(
-            *("package", "--s3-bucket", BUCKET, "--output-template-file", "packaged.yaml"),
-            AWS_ENDPOINT_URL=aws.endpoint_url,
-        )
-        assert packaged.returncode == 0, packaged.stdout
-        resources = yaml_parse((clone.folder / "packaged.yaml").read_text())["Resources"]
-        for name, service in SERVICES.items():
-            address = resources[name]["Properties"]["CodeUri"]
-            zipped = tmp_path / f"{service}.zip"
-            aws.client("s3").download_file(
-                BUCKET, address.removeprefix(f"s3://{BUCKET}/"), str(zipped)
-            )
-            require_start(zipped, service)
+    resources = yaml_parse(clone.built.read_text())["Resources"]
+    for name, service in SERVICES.items():
+        require_start(clone.built.parent / resources[name]["Properties"]["CodeUri"], service)
     for kept in ("src/publisher/__pycache__", "infra/sam/.aws-sam"):
         assert not (clone.folder / kept).exists()
 
 
-def require_start(zipped, service):
-    """Unpack what Lambda would get; it starts alone, and has modules for both processors."""
-    folder = zipped.with_suffix("")
-    with zipfile.ZipFile(zipped) as archive:
-        archive.extractall(folder)
-        native = {name.rpartition(".cpython-")[2] for name in archive.namelist() if ".so" in name}
+def require_start(folder, service):
+    """What Lambda would get starts alone, and has modules for both processors."""
+    native = {path.name.rpartition(".cpython-")[2] for path in folder.rglob("*.so")}
     code = f"import sys; sys.path.insert(0, {str(folder)!r}); import {service}.bootstrap"
     command = [sys.executable, "-I", "-S", "-B", "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={})
