@@ -88,13 +88,17 @@ class Workspace:
 
     def changes(self, folder: Path, plan: str) -> list[dict[str, Any]]:
         """What a saved plan would change, as Terraform's JSON tells it."""
-        shown = self.run(folder, "show", "-json", plan)
-        document = json.loads(shown[shown.index("{") :])
         return [
             change
-            for change in document.get("resource_changes", [])
+            for change in self.shown(folder, plan).get("resource_changes", [])
             if change["change"]["actions"] not in (["no-op"], ["read"])
         ]
+
+    def shown(self, folder: Path, plan: str) -> dict[str, Any]:
+        """A saved plan, as Terraform's JSON tells it."""
+        printed = self.run(folder, "show", "-json", plan)
+        document: dict[str, Any] = json.loads(printed[printed.index("{") :])
+        return document
 
 
 @contextmanager

@@ -9,23 +9,10 @@ from bare_emulator import emulator_in
 from fanout.local.deployment import local_target
 from fanout.packaging.build import build_package
 from infra import terraform_emulator as embedded
-from infra.terraform_workspace import Workspace, one_provider, workspace
+from infra.terraform_workspace import one_provider, workspace
 from waiting import eventually
 
-pytestmark = [pytest.mark.slow, pytest.mark.infra]
-GIVEN_KEY = """
-resource "aws_kms_key" "mine" {
-  policy = jsonencode({
-    Version   = "2012-10-17"
-    Statement = module.event_bus.key_policy_statements
-  })
-}
-
-module "event_bus" {
-  source  = "../../modules/event_bus"
-  kms_key = { arn = aws_kms_key.mine.arn }
-}
-"""
+pytestmark = [pytest.mark.slow, pytest.mark.infra, pytest.mark.exhaustive]
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +31,6 @@ def aws(tmp_path_factory):
         yield target
 
 
-@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "examples",
     [["eventbridge_fanout"], ["pipes_fanout", "sns_fifo_fanout"]],
@@ -79,11 +65,3 @@ def carries_a_change(target):
                 lambda wanted=payments: embedded.row_of(target, "C-1").get("payments") == wanted,
                 f"{target.prefix}: the row is {payments}",
             )
-
-
-def test_a_given_key_takes_its_policy_from_the_module_that_uses_it(terraform: Workspace):
-    folder = terraform.folder("examples", "given_key")
-    folder.mkdir()
-    (folder / "main.tf").write_text(GIVEN_KEY)
-    terraform.init(folder)
-    assert "The configuration is valid" in terraform.run(folder, "validate")

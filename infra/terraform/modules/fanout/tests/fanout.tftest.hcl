@@ -58,22 +58,6 @@ run "the_statements_for_a_given_key_do_not_wait_for_the_key" {
   }
 }
 
-run "bus_and_publisher_deploy_without_any_subscriber_from_a_released_file" {
-  command = plan
-
-  variables {
-    subscribers    = {}
-    package_folder = null
-    sentinel       = null
-    packages       = { publisher = { path = "../../mocks/packages/publisher-arm64.zip" } }
-  }
-
-  assert {
-    condition     = keys(output.live_versions) == ["publisher"]
-    error_message = "The publisher alone."
-  }
-}
-
 run "an_unknown_transport_a_name_that_is_taken_and_a_table_without_its_stream_are_refused" {
   command = plan
 
