@@ -114,10 +114,7 @@ def latest(series: Series) -> float | None:
 
 def added(many: Sequence[Series]) -> Series:
     """The sum of several, minute by minute."""
-    minutes = (
-        [value for value in minute if value is not None] for minute in zip(*many, strict=True)
-    )
-    return [sum(known) if known else None for known in minutes]
+    return [total(minute) for minute in zip(*many, strict=True)]
 
 
 _BARS = "▁▂▃▄▅▆▇█"
