@@ -181,7 +181,7 @@ def examine(target: Target, asking: Asking) -> list[Finding]:
     found: list[Finding] = []
 
     def check(part: str, read: Callable[[], T], rule: Callable[[T], Iterator[Finding]]) -> None:
-        found.extend(asking.ask(part, lambda: list(rule(read())), list[Finding]()))
+        found.extend(asking.ask(part, lambda: list(rule(read()))) or ())
 
     check("The publisher", look.publisher, partial(rules.check_publisher, now=now))
     of_subscriber = partial(rules.check_subscriber, contract=contract, now=now)

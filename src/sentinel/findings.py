@@ -39,8 +39,8 @@ class Asking:
 
     _unread: dict[str, str] = field(default_factory=dict)
 
-    def ask(self, what: str, call: Callable[[], T], otherwise: T) -> T:
-        """The answer; `otherwise` where AWS refuses. `what` is the subject of a sentence."""
+    def ask(self, what: str, call: Callable[[], T]) -> T | None:
+        """The answer; None where AWS refuses. `what` is the subject of a sentence."""
         try:
             return call()
         except (BotoCoreError, ClientError) as error:
@@ -51,7 +51,7 @@ class Asking:
                 if "NotFound" in code or "NoSuch" in code:
                     fix = "It does not exist: deploy it again."
             self._unread[f"{what} can't be read ({why})."] = fix
-            return otherwise
+            return None
 
     def findings(self) -> list[Finding]:
         """What was not seen may be wrong, so it is no good news."""

@@ -18,7 +18,6 @@ from customer_events.event import NEWEST_MAJOR
 from sentinel.compare import Drift, Expectation, guarded_table_rows
 from sentinel.contract.followed import followed_statuses
 from sentinel.discovery import (
-    Pause,
     Publisher,
     Subscriber,
     Target,
@@ -109,8 +108,7 @@ class Sentinel:
         if made.slice is None:
             made.findings = findings
             return made
-        read = partial(paused, self.target)
-        pauses = asking.ask("The marks of pauses", read, dict[str, Pause]())
+        pauses = asking.ask("The marks of pauses", partial(paused, self.target)) or {}
         publisher = find_publisher(self.target)
         for subscriber in list_subscribers(self.target):
             if subscriber.table is None or subscriber.name in pauses:

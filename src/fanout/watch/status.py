@@ -252,14 +252,14 @@ class Look:
         target, publisher = self._target, self._publisher(find_publisher(self._target))
         subscribers = list_subscribers(target)
         chosen = [find_subscriber(target, name)] if name else subscribers
-        pauses = self._ask("The marks of pauses", partial(paused, target), dict[str, Pause]())
+        pauses = self._ask("The marks of pauses", partial(paused, target)) or {}
         alarms: list[dict[str, Any]] | None = None
         if not is_embedded(target):
             groups = [*SHARED_GROUPS, *(each.name for each in chosen)]
             which = {"StateValue": "ALARM", "AlarmTypes": ["MetricAlarm"]}
             others = [each.name for each in subscribers]
             read = partial(list_alarms, target, groups, others=others, **which)
-            alarms = self._ask("CloudWatch's alarms", read, None)
+            alarms = self._ask("CloudWatch's alarms", read)
         described = {
             each["AlarmName"]: " ".join(each.get("AlarmDescription", "").split())
             for each in alarms or ()
@@ -307,7 +307,7 @@ class Look:
             codes=codes,
             is_failing=bool(poller.pending_records if poller else latest(failed)),
             lag_seconds=poller.lag_seconds(time.time()) if poller else lag,
-            failures=self._ask("The failure store", lambda: store.count(FAILURES_MAX), None),
+            failures=self._ask("The failure store", lambda: store.count(FAILURES_MAX)),
         )
 
     def _subscriber(self, pauses: Mapping[str, Pause], subscriber: Subscriber) -> SubscriberFacts:
@@ -362,30 +362,30 @@ class Look:
         nothing: dict[str, Series] = {one.name: () for one in wanted}
         known = [one for one in wanted if all(one.dimensions.values())]
         read = partial(self._telemetry.series, function, known)
-        return nothing | self._ask(self._telemetry.source, read, nothing)
+        return nothing | (self._ask(self._telemetry.source, read) or {})
 
     def _service(self, subscriber: Subscriber) -> str:
         """The dimension `service` of its metrics, as `event_consumer.settings` has it."""
         name, functions = subscriber.function_name, self._target.client("lambda")
         read = partial(functions.get_function_configuration, FunctionName=name)
-        answer = self._ask(f"The function {name}", read, {}) if name else dict[str, Any]()
-        variables = answer.get("Environment", {}).get("Variables", {})
+        answer = self._ask(f"The function {name}", read) if name else None
+        variables = (answer or {}).get("Environment", {}).get("Variables", {})
         usual = f"{subscriber.name.replace('-', '_')}_consumer"
         return str(variables.get("POWERTOOLS_SERVICE_NAME") or usual)
 
     def _lines(self, function: str, term: str) -> list[Mapping[str, Any]]:
         read = partial(self._telemetry.lines, function, term)
-        return self._ask(f"The log of {function}", read, list[Mapping[str, Any]]())
+        return self._ask(f"The log of {function}", read) or []
 
     def _queue(self, queue: SqsQueue) -> QueueFacts | None:
         try:
-            return self._ask("A queue", queue.facts, None)
+            return self._ask("A queue", queue.facts)
         except Refused:  # it does not exist
             return None
 
     def _mapping(self, mapping_id: str) -> MappingFacts | None:
         read = partial(self._examination.mapping, mapping_id)
-        answer = self._ask(f"The mapping {mapping_id}", read, None)
+        answer = self._ask(f"The mapping {mapping_id}", read)
         return answer and MappingFacts.of(mapping_id, answer)
 
 
