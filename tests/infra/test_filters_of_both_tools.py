@@ -106,7 +106,8 @@ def selected(filter_, kinds):
     """The kinds of message that a filter lets through; each either always or never."""
     found = branches(filter_)
     verdicts = {
-        (kind.type, f"{kind.previous_status}>{kind.status}"): matches(found, kind) for kind in kinds
+        (kind.type, f"{kind.previous_status}>{kind.status}"): matches(found, kind.fields)
+        for kind in kinds
     }
     assert Match.SOMETIMES not in verdicts.values()
     return {kind for kind, verdict in verdicts.items() if verdict is Match.ALWAYS}

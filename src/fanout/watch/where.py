@@ -42,7 +42,7 @@ from publisher.reasons import BadRecord
 from publisher.stream_records import StreamRecord
 from publisher.transitions import NoTransition, detect
 from sentinel.compare import StoredRow, guarded_table_rows
-from sentinel.contract.filters import MISSING, branches, holds
+from sentinel.contract.filters import Domain, branches, matches
 from sentinel.discovery import Subscriber, list_subscribers
 from sentinel.snapshots import Snapshot, Unreadable
 from sentinel.table import find_accounts
@@ -157,13 +157,8 @@ def selects(subscriber: Subscriber, event: CustomerStatusChanged) -> bool:
         document = json.loads(encode(event))
         envelope = {"source": event.source, "detail-type": "CustomerStatusChanged"}
         values = dict(_flat(envelope | {"detail": document}))
-    return any(
-        all(
-            any(holds(each, values.get(clause.path, MISSING)) for each in clause.conditions)
-            for clause in branch
-        )
-        for branch in branches(dict(subscriber.filter))
-    )
+    fields = {path: Domain(values=(value,)) for path, value in values.items()}
+    return bool(matches(branches(dict(subscriber.filter)), fields))
 
 
 def _flat(document: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:

@@ -190,7 +190,7 @@ def _can_match(
 ) -> bool:
     alone = Clause(path=clause.path, conditions=(condition,))
     narrowed = [[alone if each is clause else each for each in branch] for branch in beside]
-    return any(matches(narrowed, kind) > Match.NEVER for kind in kinds)
+    return any(matches(narrowed, kind.fields) > Match.NEVER for kind in kinds)
 
 
 def _unknown_key(clause: Clause, kinds: list[Kind]) -> Finding:
@@ -241,7 +241,7 @@ def _hidden_leaves(alternatives: list[list[Clause]], kinds: list[Kind]) -> Itera
     for kind in kinds:
         if kind.status and kind.status != kind.previous_status:
             transition = kind.previous_status, kind.status
-            seen_by_type[kind.type][transition] = matches(alternatives, kind)
+            seen_by_type[kind.type][transition] = matches(alternatives, kind.fields)
     for type_name, seen in seen_by_type.items():
         if any(seen.values()):
             yield from _hidden_of_type(type_name, seen)

@@ -320,11 +320,11 @@ class Kind:
     fields: Mapping[str, Domain]
 
 
-def matches(alternatives: list[list[Clause]], kind: Kind) -> Match:
-    """Whether a filter lets through all, some or none of the messages of a kind."""
+def matches(alternatives: list[list[Clause]], fields: Mapping[str, Domain]) -> Match:
+    """Whether a filter lets through all, some or none of the messages with these fields."""
     verdicts = (
         min(
-            (match(each.conditions, kind.fields.get(each.path, ABSENT)) for each in clauses),
+            (match(each.conditions, fields.get(each.path, ABSENT)) for each in clauses),
             default=Match.ALWAYS,
         )
         for clauses in alternatives

@@ -108,7 +108,7 @@ def _seen(alternatives: list[list[Clause]], kinds: list[Kind]) -> dict[_Transiti
         )
         if before != status and (old or NO_STATUS, new) == (kind.previous_status, kind.status):
             best = seen.get((before, status), Match.NEVER)
-            seen[before, status] = max(matches(alternatives, kind), best)
+            seen[before, status] = max(matches(alternatives, kind.fields), best)
     return seen
 
 

@@ -295,7 +295,7 @@ def test_a_filter_that_is_called_good_is_taken_and_read_alike_by_another_eventbr
             [now] = kind.fields["detail.data.status"].values
             [previous] = kind.fields["detail.data.previous_status"].values
             event = detail(status=now, previous_status=previous)
-            verdict = matches(branches(pattern), kind)
+            verdict = matches(branches(pattern), kind.fields)
             assert (verdict is Match.ALWAYS) is _matches_detail(event, compiled), (
                 f"{kind.previous_status}>{kind.status}"
             )
