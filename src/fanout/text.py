@@ -18,7 +18,8 @@ from publisher.transitions import TableRules
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_AGE = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
 
 
 def instant_or_age(text: str, *, now: datetime, option: str) -> datetime:
@@ -26,12 +27,11 @@ def instant_or_age(text: str, *, now: datetime, option: str) -> datetime:
 
     Raises: WrongUse: it is neither.
     """
-    number, unit = text[:-1], text[-1:]
-    if unit in _UNITS and number.isascii() and number.isdigit() and len(number) < 7:  # noqa: PLR2004 (fits a timedelta)
-        return now - timedelta(**{_UNITS[unit]: int(number)})
     try:
+        if age := _AGE.fullmatch(text):
+            return now - timedelta(seconds=int(age[1]) * UNIT_SECONDS[age[2]])
         return from_wire(text)
-    except ValueError:
+    except (OverflowError, ValueError):
         raise WrongUse(
             f"{option} {text!r}: expected an age such as 30m, 12h or 7d, or an instant such as "
             "2026-11-23T09:30:00Z."

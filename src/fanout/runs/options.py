@@ -10,6 +10,7 @@ from fanout.aws import AwsTarget
 from fanout.console import option, warn
 from fanout.errors import WrongUse
 from fanout.runs.store import RunStore
+from fanout.text import UNIT_SECONDS
 
 Reveal = Annotated[bool, option("Show customer ids and personal fields as they are.", "--reveal")]
 Check = Annotated[bool, option("Exit with 1 if there is something, for scripts.", "--check")]
@@ -25,9 +26,6 @@ def run_store(target: AwsTarget, runs_dir: Path | None) -> RunStore:
     return RunStore(runs_dir or target.state_folder / "runs")
 
 
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-
-
 def seconds_of(text: str, *, option: str) -> float:
     """Read `30s`, `15m` or `2h`, as seconds; so is a bare number until the next release.
 
@@ -38,7 +36,7 @@ def seconds_of(text: str, *, option: str) -> float:
         raise WrongUse(f"{option} {text!r}: expected a duration such as 30s, 15m or 2h.")
     if not match[2]:
         warn(f"{option} {text}: write {text}s; a number without a unit goes with the next release.")
-    return float(match[1]) * _SECONDS[match[2] or "s"]
+    return float(match[1]) * UNIT_SECONDS[match[2] or "s"]
 
 
 def renamed(old: str, old_value: str | None, new: str, value: str | None) -> str | None:
