@@ -9,8 +9,8 @@ from publisher.eventbridge_bus import EventBridgeBus
 from publisher.ports import Verdict
 from publisher.transports import EVENTBRIDGE
 from stubbed_client import client_error, stubbed_client
-from unit.publisher.publisher_fakes import FakeClock, Rig, verdicts
-from unit.publisher.stream_record_samples import entries, record
+from unit.publisher.publisher_fakes import FakeClock, verdicts
+from unit.publisher.stream_record_samples import entries
 
 BUS = "arn:aws:events:eu-west-1:123456789012:event-bus/customer-status"
 
@@ -80,13 +80,6 @@ def test_the_document_is_the_detail_and_the_source_is_the_producers():
             }
         ]
     ]
-
-
-def test_size_is_counted_as_event_bridge_does():
-    (entry,) = entries(1)
-    assert EVENTBRIDGE.size_bytes(entry) == 14 + len("urn:novapay:accounts") + len(
-        "CustomerStatusChanged"
-    ) + len(entry.document.encode())
 
 
 def test_each_entry_is_judged_by_the_result_at_its_index():
@@ -205,15 +198,3 @@ def test_a_second_look_that_fails_for_a_passing_reason_stops_nothing():
         assert verdicts(sender.send(entries(1))) == [Verdict.CONFIRMED]
         sender.clock.pass_seconds(60)
     assert client.looked == 3
-
-
-def test_a_missing_bus_parks_and_loses_nothing_and_counts_as_the_buss_fault():
-    missing = client_error("ResourceNotFoundException")
-    sender = Sender(FakeEvents(looks=[missing]))
-    rig = Rig(bus=sender.bus)
-    batch = [
-        record("ACTIVE", "CLOSED", number=number, customer_id=f"c-{number}") for number in (1, 2)
-    ]
-    assert rig.handle(batch) == min(one["dynamodb"]["SequenceNumber"] for one in batch)
-    (result,) = rig.reporter.results
-    assert (result.bus_faults, result.published, rig.store.parked) == (2, 0, [])

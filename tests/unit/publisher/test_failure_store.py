@@ -71,13 +71,6 @@ def test_a_reason_about_the_whole_record_names_no_field():
     assert "field" not in document
 
 
-def test_parking_twice_is_one_object():
-    s3 = FakeS3()
-    park(s3, [parked(modify())])
-    park(s3, [parked(modify())])
-    assert (len(s3.objects), s3.puts) == (1, 2)
-
-
 @pytest.mark.parametrize("odd", [None, "text", {"eventName": "MODIFY"}, {"eventID": "../x"}])
 def test_a_record_without_day_or_id_has_a_key_of_its_own_all_the_same(odd):
     key = key_of(parked(odd))

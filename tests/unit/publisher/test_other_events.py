@@ -71,12 +71,6 @@ def test_a_record_gives_the_events_that_it_holds():
     assert (result.published, result.transitions, result.failed, result.parked) == (3, 1, {}, {})
 
 
-def test_the_two_events_of_a_record_have_two_identities():
-    rig = rig_with(renamed)
-    rig.publish([record("ACTIVE", "CLOSED", name={"S": "Ada King"})])
-    assert len({event.event_id for event in published(rig)}) == 2
-
-
 @pytest.mark.parametrize("error", [MissingStatus("a name", field="x"), KeyError("x")])
 def test_what_one_event_can_not_say_is_parked_and_the_other_is_published(error):
     def fails(found, rules, producer):

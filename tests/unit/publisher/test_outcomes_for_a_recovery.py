@@ -36,19 +36,6 @@ def test_each_record_has_its_outcome_in_its_place_and_nothing_is_parked():
     json.dumps(outcomes)
 
 
-def test_a_record_gets_the_event_ids_that_the_stream_would_have_given_it():
-    first, again = Rig(versions=(1, 2)), Rig(versions=(1, 2))
-    first.handle([GOOD])
-    recover(again, [GOOD])
-    assert [one.event_id for one in again.bus.events] == [one.event_id for one in first.bus.events]
-
-
-def test_while_the_bus_is_away_every_record_fails_by_its_code_and_no_batch_failure_is_named():
-    rig = Rig(bus=FakeBus(lambda _entry, _times: BUS_FAULT))
-    (outcome,) = recover(rig, [GOOD])
-    assert (outcome["outcome"], outcome["reason"]) == ("FAILED", "AuthorizationError")
-
-
 def test_what_the_bus_refuses_for_good_is_refused_and_stays_where_it_is():
     rig = Rig(
         bus=FakeBus(lambda entry, _t: REFUSED if entry.event.customer_id == "c-1" else CONFIRMED)

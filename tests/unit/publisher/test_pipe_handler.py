@@ -109,8 +109,3 @@ def test_a_bug_fails_the_batch_by_its_type_and_never_by_its_text():
     with pytest.raises(BatchFailed, match="ZeroDivisionError") as failed:
         Enrichment(error=breaks)([record("ACTIVE", {"N": "1"})])
     assert "secret" not in "".join(traceback.format_exception(failed.value))
-
-
-def test_a_batch_that_is_handed_over_again_gives_the_same_ids():
-    enrichment = Enrichment()
-    assert enrichment([modify()]) == enrichment([modify()])

@@ -1,7 +1,5 @@
-import pytest
-
 from customer_events.decoder import decode
-from customer_events.event import Change, Status, transition
+from customer_events.event import Status, transition
 from publisher.events import Producer, to_entries
 from publisher.transitions import TableRules
 from unit.publisher.stream_record_samples import detect, modify, record
@@ -35,22 +33,3 @@ def test_the_first_version_knows_no_removal_and_says_closed_in_all_places():
     assert decode(first.document).status is Status.CLOSED
     came_back, _ = entries_of(record("REMOVED", "ACTIVE"))
     assert transition(came_back.event) == "CLOSED>ACTIVE"
-
-
-def test_a_creation_comes_from_none():
-    first, second = entries_of(record(None, "ACTIVE"))
-    assert transition(first.event) == transition(second.event) == "NONE>ACTIVE"
-    assert second.event.change is Change.CREATED
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        lambda: record("ACTIVE", "SUSPENDED", number=1),
-        lambda: record("ACTIVE", "SUSPENDED", customer_id="c-2"),
-    ],
-)
-def test_the_same_record_has_the_same_ids_and_another_one_has_others(other):
-    ids = [entry.event_id for entry in entries_of(record("ACTIVE", "SUSPENDED"))]
-    assert ids == [entry.event_id for entry in entries_of(record("ACTIVE", "SUSPENDED"))]
-    assert not set(ids) & {entry.event_id for entry in entries_of(other())}

@@ -64,15 +64,6 @@ def test_the_document_is_the_body_and_filters_find_their_attributes():
     assert SNS.size_bytes(entry) == size_bytes
 
 
-def test_the_first_versions_attributes_speak_its_own_vocabulary():
-    client = FakeSns()
-    publish(client, entries(1, new=None, version=1))
-    attributes = client.requests[0]["MessageAttributes"]
-    assert attributes["type"]["StringValue"] == "novapay.accounts.CustomerStatusChanged.v1"
-    assert attributes["status"]["StringValue"] == "CLOSED"
-    assert attributes["transition"]["StringValue"] == "ACTIVE>CLOSED"
-
-
 def test_on_a_fifo_topic_the_group_is_the_customers_hash_and_the_event_id_deduplicates():
     client = FakeSns()
     (entry,) = entries(1)

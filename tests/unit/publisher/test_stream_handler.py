@@ -23,14 +23,6 @@ def test_a_failed_record_without_a_number_fails_the_whole_batch_after_it_was_rep
     assert len(rig.reporter.results) == 1
 
 
-def test_a_record_without_a_number_that_is_parked_fails_nothing():
-    rig = Rig()
-    nameless = record("ACTIVE", "CLOSED")
-    del nameless["dynamodb"]["SequenceNumber"]
-    assert rig.handle([nameless]) is None
-    assert rig.store.reasons == ["UndecodableImage"]
-
-
 def test_a_bug_fails_the_whole_batch_by_its_type_and_never_by_its_text():
     class Breaks:
         def report(self, result, *, request_id, now_seconds):
