@@ -59,16 +59,34 @@ class Diagnosis:
     """What is known of a dead message.
 
     `event` is None where it can't be decoded now, and `error` says why; `customer_id` and
-    `version` are then read as far as they can be found, or None. `may_succeed_now` is False where
-    decoding fails; None where it can't be judged from here.
+    `version` are then read from the `document`, as far as they can be found, or None.
+    `may_succeed_now` is False where decoding fails; None where it can't be judged from here.
     """
 
     cause: Cause
     event: CustomerStatusChanged | None
     error: PermanentError | None
-    customer_id: str | None
-    version: int | None
     document: Mapping[str, Any] | None
+
+    @property
+    def customer_id(self) -> str | None:
+        """See the class."""
+        if self.event is not None:
+            return self.event.customer_id
+        document = self.document or {}
+        data = document.get("data")
+        inner = data.get("customer_id") if isinstance(data, dict) else None
+        named = (document.get("subject"), document.get("partitionkey"), inner)
+        return next((found for found in named if isinstance(found, str) and found), None)
+
+    @property
+    def version(self) -> int | None:
+        """See the class."""
+        if self.event is not None:
+            return self.event.schema_version
+        event_type = (self.document or {}).get("type")
+        major = event_type.removeprefix(TYPE_PREFIX) if isinstance(event_type, str) else ""
+        return int(major) if major.isascii() and major.isdigit() and len(major) < 10 else None  # noqa: PLR2004 (as the decoder)
 
     @property
     def may_succeed_now(self) -> bool | None:
@@ -98,14 +116,7 @@ def diagnose(message: DeadMessage, reader: Reader = from_document) -> Diagnosis:
         event = reader(document)
     except PermanentError as reason:
         error = reason
-    return Diagnosis(
-        cause=_cause(message, error),
-        event=event,
-        error=error,
-        customer_id=event.customer_id if event else _customer_id(document),
-        version=event.schema_version if event else _version(document),
-        document=document,
-    )
+    return Diagnosis(cause=_cause(message, error), event=event, error=error, document=document)
 
 
 def advice(code: str) -> str:
@@ -140,24 +151,6 @@ def _cause(message: DeadMessage, error: PermanentError | None) -> Cause:
     if error is None:
         return Cause(origin=origin, code=code)
     return Cause(origin=origin, code=error.code, field=error.field, expected=error.expected)
-
-
-def _customer_id(document: Mapping[str, Any] | None) -> str | None:
-    """As far as it is known from a document that breaks the contract."""
-    if document is None:
-        return None
-    data = document.get("data")
-    inner = data.get("customer_id") if isinstance(data, dict) else None
-    named = (document.get("subject"), document.get("partitionkey"), inner)
-    return next((found for found in named if isinstance(found, str) and found), None)
-
-
-def _version(document: Mapping[str, Any] | None) -> int | None:
-    event_type = document.get("type") if document else None
-    if not isinstance(event_type, str):
-        return None
-    major = event_type.removeprefix(TYPE_PREFIX)
-    return int(major) if major.isascii() and major.isdigit() and len(major) < 10 else None  # noqa: PLR2004 (as the decoder)
 
 
 def facts_of(message: DeadMessage, diagnosis: Diagnosis) -> dict[str, Any]:
