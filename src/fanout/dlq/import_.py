@@ -9,12 +9,12 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from event_consumer.sqs_queue import ATTRIBUTES_MAX
 from fanout.dlq.diagnosis import diagnose, facts_of
-from fanout.dlq.replay import WINDOW_MAX, DlqOperation, Score
+from fanout.dlq.replay import QUEUE, WINDOW_MAX, DlqOperation, Score
 from fanout.dlq.steps import IMPORTED, SEND, ThroughQueue, sending
 from fanout.errors import WrongUse
 from fanout.runs.journal import MALFORMED, clock, done, ended
@@ -23,8 +23,6 @@ from fanout.runs.operation import Ending, Nothing, Plan, Selecting, Work
 from fanout.runs.store import Run
 from fanout.sqs.message import REPLAYED, DeadMessage, from_line
 from fanout.sqs.queue import QueueFacts, Sending
-
-TO_DLQ, TO_QUEUE = "dlq", "queue"
 
 
 class DlqImport(DlqOperation):
@@ -47,7 +45,7 @@ class DlqImport(DlqOperation):
     def plan(self, run: Run) -> Plan:
         """See `Operation.plan`."""
         subject = run.header["subject"]
-        to = subject["queue_arn"] if run.options["through"] == TO_QUEUE else subject["dlq_arn"]
+        to = subject["queue_arn"] if run.options["through"] == QUEUE else subject["dlq_arn"]
         return Plan(document={"to": to}, rows=(("from", run.options["file"]), ("to", to)))
 
     def steps(self, run: Run) -> Callable[[Work], Ending]:
@@ -63,30 +61,31 @@ class DlqImport(DlqOperation):
     # Private functions
 
     def _send_all(self, run: Run, path: Path, work: Work) -> Ending:
-        to_queue = run.options["through"] == TO_QUEUE
+        to_queue = run.options["through"] == QUEUE
         destination = self.subscription.queue if to_queue else self.subscription.dlq
         facts = destination.facts()
         make = None if to_queue else _as_dead(facts, run.run_id)
         mover = ThroughQueue(run, destination, facts, make=make)
         score = Score()
         blocked_groups: set[str | None] = set()
-        for window in _windows(run, path, score):
-            for batch in mover.batches(window):
-                if work.stop():
-                    return Ending()
-                messages = [dead for dead in batch if dead.group_id not in blocked_groups]
-                if not messages:
-                    continue
-                work.keep_lock()
-                results = _send(run, mover, messages)
+        for batch in chain.from_iterable(map(mover.batches, _windows(run, path, score))):
+            if work.stop():
+                break
+            messages = [dead for dead in batch if dead.group_id not in blocked_groups]
+            if not messages:
+                continue
+            work.keep_lock()
+            results = list(chain.from_iterable(mover.attempt([messages]).require_all()))
+            sent = [{"end": IMPORTED, **result} for result in results if result["ok"]]
+            run.record(done(SEND, results), ended(sent))
+            score.well += len(sent)
+            score.failed += len(messages) - len(sent)
+            if facts.fifo:  # what SQS will never take blocks nobody
                 failed = {result["id"] for result in results if not result["ok"]}
-                score.well += len(results) - len(failed)
-                score.failed += len(messages) - len(results) + len(failed)
-                if facts.fifo:  # what SQS will never take blocks nobody
-                    blocked_groups.update(
-                        dead.group_id for dead in messages if dead.message_id in failed
-                    )
-                work.progress(score.handled, score.failed)
+                blocked_groups.update(
+                    each.group_id for each in messages if each.message_id in failed
+                )
+            work.progress(score.handled, score.failed)
         return Ending()
 
 
@@ -131,14 +130,6 @@ def _windows(run: Run, path: Path, score: Score) -> Iterator[list[DeadMessage]]:
             yield list(window.values())
             window = {}
     yield list(window.values())
-
-
-def _send(run: Run, mover: ThroughQueue, messages: list[DeadMessage]) -> list[dict[str, Any]]:
-    """The results of those that SQS could take."""
-    results = [result for answer in mover.attempt([messages]).require_all() for result in answer]
-    endings = ({"end": IMPORTED, **result} for result in results if result["ok"])
-    run.record(done(SEND, results), ended(endings))
-    return results
 
 
 def _as_dead(facts: QueueFacts, run_id: str) -> Callable[[DeadMessage], Sending]:
