@@ -194,17 +194,16 @@ def answered_at(answer: Mapping[str, Any]) -> datetime:
 def _effects(message_ids: Sequence[str], answer: dict[str, Any]) -> list[Effect]:
     """An entry that is in neither list has failed."""
     successful = {entry["Id"]: entry.get("MessageId", "") for entry in answer.get("Successful", [])}
-    failed = {entry["Id"]: entry for entry in answer.get("Failed", [])}
-    effects = []
-    for index, message_id in enumerate(message_ids):
-        entry = str(index)
-        if entry in successful:
-            effects.append(Effect(message_id=message_id, ok=True, new_id=successful[entry]))
-            continue
-        why = failed.get(entry, {"Code": "NotConfirmed"})
-        text = f"{why.get('Code', '')}: {why.get('Message', '')}".strip(": ")
-        effects.append(Effect(message_id=message_id, ok=False, why=text))
-    return effects
+    failed = {
+        entry["Id"]: f"{entry.get('Code', '')}: {entry.get('Message', '')}".strip(": ")
+        for entry in answer.get("Failed", [])
+    }
+    return [
+        Effect(message_id=message_id, ok=True, new_id=successful[entry])
+        if entry in successful
+        else Effect(message_id=message_id, ok=False, why=failed.get(entry, "NotConfirmed"))
+        for entry, message_id in ((str(index), each) for index, each in enumerate(message_ids))
+    ]
 
 
 _COUNTS = {
