@@ -285,7 +285,7 @@ class Commands:
 
     def _perform(self, operation: Operation, run: Run) -> str:
         operator = self._machine.operator
-        return perform(operation, run, operator, log=lambda _sentence: None).sentence
+        return perform(operation, run, operator, log=lambda _sentence: None)[1]
 
     def _forget_if_done(self, run: Run) -> None:
         if not run.ledger.count(*OPEN):

@@ -416,7 +416,7 @@ class Replay:
     def _note_comeback(self, message: DeadMessage) -> bool:
         """Whether a message that is not in the selection is one that was sent and parked again."""
         first = message.first_delivery.message_id
-        item = self.run.ledger.by_alias(first) or self.run.ledger.get(first)
+        item = self.run.ledger.get(first, by="alias") or self.run.ledger.get(first)
         cut_off = self.run.ledger.cut_off
         if item is None or item.end not in {SENT, CAME_BACK} or cut_off is None:
             return False

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from customer_events.instants import from_wire, to_wire
 from fanout.runs.journal import Kind, Record
@@ -126,13 +126,11 @@ class Ledger:
         if event := self._follow(record.kind, record.fields):
             self.timeline.append({"at": to_wire(record.at), "text": event})
 
-    def get(self, item_id: str) -> Item | None:
-        """An item by its id."""
-        return self._item("id", item_id)
-
-    def by_alias(self, alias: str) -> Item | None:
-        """An item by the fact `alias`: another id that it may come back under."""
-        return self._item("alias", alias)
+    def get(self, name: str, *, by: Literal["id", "alias"] = "id") -> Item | None:
+        """An item by its id, or by the fact `alias`: another id that it may come back under."""
+        query = f"SELECT {_COLUMNS} FROM items WHERE {by} = ? LIMIT 1"  # noqa: S608 (one of two)
+        row = self._base.execute(query, (name,)).fetchone()
+        return _item(row) if row else None
 
     def items(self, *states: State) -> Iterator[Item]:
         """The items in these states (all, if none is named), in the order of their selection."""
@@ -241,11 +239,6 @@ class Ledger:
             change = "UPDATE items SET state = 'ended', end = ?, detail = ? WHERE id = ?"
             rows = [(end["end"], _detail(end), end["id"]) for end in fields["items"]]
         self._base.executemany(change, rows)
-
-    def _item(self, column: str, value: str) -> Item | None:
-        query = f"SELECT {_COLUMNS} FROM items WHERE {column} = ? LIMIT 1"  # noqa: S608 (a constant)
-        row = self._base.execute(query, (value,)).fetchone()
-        return _item(row) if row else None
 
 
 def _who(fields: Mapping[str, Any]) -> str:

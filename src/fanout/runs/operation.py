@@ -87,14 +87,6 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """How a stretch of work ended: an exit code, and a sentence that says why."""
-
-    exit_code: ExitCode
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Selecting:
     """What `Operation.select` is given.
 
@@ -186,9 +178,7 @@ def begin(
         except WrongUse:
             run.drop()  # a resume would be refused alike
             raise
-        _show_plan(operation, run, execute=options["execute"], as_json=as_json)
-        if options["execute"]:
-            _conclude(operation, perform(operation, run, operator), run, as_json=as_json)
+        _carry_out(operation, run, operator, execute=options["execute"], as_json=as_json)
 
 
 def resume(
@@ -207,10 +197,7 @@ def resume(
             warn("It was killed while it selected, before anything was changed: selecting anew.")
             _select(reopened, run, holding, again=True, as_json=as_json)
         execute = execute or run.ledger.starts > 0 or bool(run.options.get("execute"))
-        _show_plan(reopened, run, execute=execute, as_json=as_json)
-        if execute:
-            result = perform(reopened, run, find_operator(target))
-            _conclude(reopened, result, run, as_json=as_json)
+        _carry_out(reopened, run, find_operator(target), execute=execute, as_json=as_json)
 
 
 def perform(
@@ -219,8 +206,10 @@ def perform(
     operator: Operator,
     *,
     log: Callable[[str], None] = lambda sentence: ERR.print(escape(sentence)),
-) -> Result:
+) -> tuple[ExitCode, str]:
     """Do what is left of a run whose selection is frozen, and say in its journal how it ended.
+
+    The exit code that this comes to, and a sentence that says why.
 
     Raises: CommandError, ClientError, BotoCoreError: the journal says so; a resume goes on.
     """
@@ -313,9 +302,6 @@ def _select(
 
 
 def _show_plan(operation: Operation, run: Run, *, execute: bool, as_json: bool) -> None:
-    """As JSON only where nothing else follows: a command prints one document."""
-    if as_json and execute:
-        return
     plan, ledger = operation.plan(run), run.ledger
     to_do, selected = ledger.count(*OPEN), ledger.count()
     if as_json:
@@ -343,7 +329,9 @@ def _show_plan(operation: Operation, run: Run, *, execute: bool, as_json: bool) 
         )
 
 
-def _close(operation: Operation, run: Run, ending: Ending, *, interrupted: bool) -> Result:
+def _close(
+    operation: Operation, run: Run, ending: Ending, *, interrupted: bool
+) -> tuple[ExitCode, str]:
     """Judge what the run has come to, and say in the journal how this stretch of work ended."""
     words, open_count, sentence = operation.words, run.ledger.count(*OPEN), ending.sentence
     left = open_count + ending.left
@@ -356,29 +344,37 @@ def _close(operation: Operation, run: Run, ending: Ending, *, interrupted: bool)
         sentence = f"{badly:,} did not end well{more}, and {open_count:,} are left to do."
     if not sentence:
         run.finish()
-        return Result(exit_code=ExitCode.DONE, sentence=f"Every selected {words.item} ended well.")
+        return ExitCode.DONE, f"Every selected {words.item} ended well."
     if left:
         run.pause(sentence)
     else:
         run.finish(sentence)
-    code = ExitCode.INTERRUPTED if interrupted and left else ExitCode.FOUND
-    return Result(exit_code=code, sentence=sentence)
+    return ExitCode.INTERRUPTED if interrupted and left else ExitCode.FOUND, sentence
 
 
-def _conclude(operation: Operation, result: Result, run: Run, *, as_json: bool) -> None:
-    """Print what the run has come to. Raises: typer.Exit: unless everything ended well."""
+def _carry_out(
+    operation: Operation, run: Run, operator: Operator, *, execute: bool, as_json: bool
+) -> None:
+    """Show the plan, do it, and print what it has come to; JSON is one document, of the last.
+
+    Raises: typer.Exit: unless everything ended well.
+    """
+    if not (as_json and execute):
+        _show_plan(operation, run, execute=execute, as_json=as_json)
+    if not execute:
+        return
+    exit_code, sentence = perform(operation, run, operator)
     report = report_of(run.ledger)
     if as_json:
-        outcome = {**operation.results(), "exit_code": int(result.exit_code)}
-        print_json(report | outcome)
+        print_json(report | {**operation.results(), "exit_code": int(exit_code)})
     else:
         print_report(report, operation.words)
-        colour = "green" if result.exit_code is ExitCode.DONE else "bold yellow"
-        OUT.print(f"[{colour}]{escape(result.sentence)}[/]")
-    if result.exit_code is not ExitCode.DONE:
+        colour = "green" if exit_code is ExitCode.DONE else "bold yellow"
+        OUT.print(f"[{colour}]{escape(sentence)}[/]")
+    if exit_code is not ExitCode.DONE:
         if report["status"] != "finished":
             ERR.print(f"To resume: [bold]fanout runs resume {run.run_id}[/]")
-        raise typer.Exit(int(result.exit_code))
+        raise typer.Exit(int(exit_code))
 
 
 def _why(error: BaseException) -> str:

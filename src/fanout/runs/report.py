@@ -74,12 +74,6 @@ def html_page(
     """
     environment = templates(Path(__file__).parent, html=True)
     environment.filters["number"] = lambda number: f"{number:,}"
-
-    def css(fate: str) -> str:
-        if fate in good:
-            return "good"
-        return "bad" if fate.isupper() or fate.endswith("failed") else "open"
-
     return environment.get_template("report.html.jinja").render(
-        report=report, meanings=meanings, bad=bad, listed_max=LISTED_MAX, css=css
+        report=report, meanings=meanings, good=good, bad=bad, listed_max=LISTED_MAX
     )

@@ -76,7 +76,7 @@ def test_items_can_be_walked_while_records_are_applied(run):
     for item in run.ledger.items(State.WAITING):
         run.record(ended([{"id": item.id, "end": "SENT"}]))
     assert run.ledger.count(State.ENDED) == 6
-    assert run.ledger.by_alias("a-3").id == "m-3"
+    assert run.ledger.get("a-3", by="alias").id == "m-3"
 
 
 def test_every_selected_item_is_in_the_report_with_one_fate(store, run):
