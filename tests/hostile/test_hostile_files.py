@@ -1,7 +1,6 @@
 """Files that nobody should hand over: one sentence that names the file, never a stack trace."""
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -90,7 +89,8 @@ def a_run(path):
     }
     made = Journal.create(path, Entry(kind=Kind.RUN, fields=header | {"options": {}}))
     made.append(records.selected([{"id": "a", "x": 1}, {"id": "b"}]))
-    made.append(records.frozen(cut_off=datetime.now(UTC), count=2))
+    frozen = {"cut_off": "2026-11-23T09:30:00Z", "count": 2, "left_out": []}
+    made.append(Entry(kind=Kind.FROZEN, fields=frozen))
     made.append(records.intent("send", ["a"]), records.done("send", [{"id": "a", "ok": True}]))
     made.append(records.ended([{"id": "a", "end": "applied"}]))
     made.close()

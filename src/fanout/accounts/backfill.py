@@ -473,7 +473,7 @@ def backfill(
         )
         store = run_store(target, runs_dir)
         stored = store.find(resume, of=COMMAND)
-        if stored.fields["subject"]["subscriber"] != subscriber:
+        if stored.header.fields["subject"]["subscriber"] != subscriber:
             raise WrongUse(f"Run {resume!r} is no backfill of {subscriber}: name one that is.")
         engine.resume(target, Backfill, store, stored.run_id, execute=execute, as_json=as_json)
         return

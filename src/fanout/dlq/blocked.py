@@ -22,7 +22,7 @@ from fanout.runs.operation import OPEN, Ending, Nothing, Plan, Selecting, Work, 
 from fanout.runs.options import Check, Execute, RunsDir
 from fanout.runs.store import Run
 from fanout.sqs.scan import HOLD_SECONDS, Sweep
-from fanout.sqs.subscription import Subscription, find_subscription, notes_of
+from fanout.sqs.subscription import Subscription, find_subscription
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ class DlqUnblock(DlqOperation):
         """See `Operation.steps`. Raises: Refused: since it was planned, the message turned up."""
         if run.ledger.count(State.WAITING):
             self.require_lost(run.options["release"])
-        notes = _notes(self.target, self.subscription)
+        notes = _notes(self.subscription)
 
         def unblock(_: Work) -> Ending:
             for item in list(run.ledger.items(*OPEN)):
@@ -91,7 +91,7 @@ class DlqUnblock(DlqOperation):
         if self.lost is not None:
             return self.lost
         subscription = self.subscription
-        groups, saw_all = _read(subscription, _notes(self.target, subscription), hold_seconds)
+        groups, saw_all = _read(subscription, hold_seconds)
         self.lost = next((group for group in groups if group.first == name), None)
         if self.lost is None:
             raise WrongUse(f"{name} blocks nobody: see `dlq blocked` without --unblock.")
@@ -131,10 +131,9 @@ def blocked(
     """
     target: AwsTarget = context.obj
     subscription = find_subscription(target, subscriber)
-    notes = _notes(target, subscription)
     hold_seconds = options.hold_seconds(hold)
     if unblock is None:
-        groups, _ = _read(subscription, notes, hold_seconds)
+        groups, _ = _read(subscription, hold_seconds)
         _show(groups, as_json=as_json)
         if check and any(not group.in_dlq for group in groups):
             raise typer.Exit(int(ExitCode.FOUND))
@@ -150,24 +149,21 @@ def blocked(
 # Private functions
 
 
-def _notes(target: AwsTarget, subscription: Subscription) -> ParkedGroupsTable:
+def _notes(subscription: Subscription) -> ParkedGroupsTable:
     """Raises: WrongUse: the subscriber does not park by customer."""
-    notes = notes_of(target, subscription.subscriber)
-    if notes is None:
+    if subscription.notes is None:
         raise WrongUse(
             f"{subscription.subscriber.name} does not park by customer: nobody is blocked."
         )
-    return notes
+    return subscription.notes
 
 
-def _read(
-    subscription: Subscription, notes: ParkedGroupsTable, hold_seconds: int
-) -> tuple[list[Blocked], bool]:
+def _read(subscription: Subscription, hold_seconds: int) -> tuple[list[Blocked], bool]:
     """The groups that are blocked, and whether the DLQ showed all that it shows of them.
 
     The notes are read first: a message that is parked meanwhile is then not missed.
     """
-    noted, patience_seconds = list(notes.every()), hold_seconds + 5
+    noted, patience_seconds = list(_notes(subscription).every()), hold_seconds + 5
     with (
         working("reading the DLQ"),
         Sweep(

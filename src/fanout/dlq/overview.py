@@ -7,6 +7,7 @@ from the first send. A live queue is never read here: that would use up attempts
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Annotated, Any
 
 import typer
@@ -84,13 +85,9 @@ def overview(subscription: Subscription, cloudwatch: Any, *, now: datetime) -> d
 
 def _oldest(dlq: SqsQueue) -> tuple[datetime | None, int]:
     """The oldest send among a few messages, and how many there were."""
-    oldest: datetime | None = None
     with Sweep(dlq, hold_seconds=_SAMPLE_HOLD_SECONDS) as sweep:
-        for message in sweep.messages():
-            oldest = min(oldest or message.sent_at, message.sent_at)
-            if sweep.seen >= SAMPLE_MAX:
-                break
-        return oldest, sweep.seen
+        sent_at = [message.sent_at for message in islice(sweep.messages(), SAMPLE_MAX)]
+    return min(sent_at, default=None), len(sent_at)
 
 
 def _growth(cloudwatch: Any, arn: str, total: int, now: datetime) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Self
@@ -50,7 +51,7 @@ from fanout.runs.store import SELECTED_PER_LINE, Run
 from fanout.sqs.message import DeadMessage
 from fanout.sqs.queue import BATCH_MAX, QueueFacts, Sending, SqsQueue
 from fanout.sqs.scan import Sweep
-from fanout.sqs.subscription import Subscription, find_subscription, notes_of
+from fanout.sqs.subscription import Subscription, find_subscription
 from sentinel.discovery import Subscriber
 
 DATE_RESOLUTION = timedelta(seconds=1)
@@ -723,13 +724,10 @@ class DlqReplay(DlqOperation):
     def steps(self, run: Run) -> Callable[[Work], Ending]:
         """See `Operation.steps`."""
         facts = self.subscription.dlq.facts()
-        mover = self._mover(run, facts)
-
-        def do(work: Work) -> Ending:
-            replay = Replay(operation=self, run=run, work=work, mover=mover, fifo=facts.fifo)
-            return Stages(replay, facts).run()
-
-        return do
+        replay = partial(
+            Replay, operation=self, run=run, mover=self._mover(run, facts), fifo=facts.fifo
+        )
+        return lambda work: Stages(replay(work=work), facts).run()
 
     def verdict_note(self, ends: Mapping[str, int]) -> str:
         """See `Operation.verdict_note`."""
@@ -882,7 +880,7 @@ class DlqDiscard(DlqReplay):
         return "", ""
 
     def _mover(self, run: Run, dlq: QueueFacts) -> Mover:  # noqa: ARG002
-        notes = notes_of(self.target, self.subscription.subscriber)
+        notes = self.subscription.notes
         if notes is not None:
             notes.first(run.run_id)  # asked once, to be sure that it can be
         return Discarding(run, Path(run.options["file"]), notes=notes)

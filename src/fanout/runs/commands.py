@@ -117,7 +117,7 @@ def resume_run(
     stored = store.find(run, of=of)
     operation = operation_of(context, stored)
     if operation is None:
-        command = stored.fields["command"]
+        command = stored.header.fields["command"]
         raise WrongUse(f"{stored.run_id} is a run of `fanout {command}`, which can't be resumed.")
     resume(context.obj, operation, store, stored.run_id, execute=execute, as_json=as_json)
 
@@ -125,7 +125,7 @@ def resume_run(
 def operation_of(context: typer.Context, stored: StoredRun) -> type[Operation] | None:
     """The operation whose run this is; None where this version has none of that command."""
     operations: Mapping[str, str] = context.meta[OPERATIONS]
-    location = operations.get(stored.fields["command"])
+    location = operations.get(stored.header.fields["command"])
     operation: type[Operation] | None = resolve_name(location) if location else None
     return operation
 

@@ -74,20 +74,10 @@ class Record(Entry):
     n: int
     at: datetime
 
-    def to_document(self) -> dict[str, Any]:
-        """The JSON object of the line."""
-        return {"n": self.n, "at": to_wire(self.at), "kind": self.kind.value, **self.fields}
-
 
 def selected(items: Sequence[Mapping[str, Any]]) -> Entry:
     """Items of the selection, each with an `id` and facts for the report."""
     return Entry(kind=Kind.SELECTED, fields={"items": list(items)})
-
-
-def frozen(*, cut_off: datetime, count: int, left_out: Iterable[str] = ()) -> Entry:
-    """The selection is closed; `left_out` are sentences on what could not be seen, and why."""
-    fields = {"cut_off": to_wire(cut_off), "count": count, "left_out": list(left_out)}
-    return Entry(kind=Kind.FROZEN, fields=fields)
 
 
 def intent(step: str, ids: Iterable[str], **about: Any) -> Entry:
@@ -184,7 +174,8 @@ class Journal:
             for index, entry in enumerate(entries, start=1)
         ]
         for record in records:
-            line = json.dumps(record.to_document(), separators=(",", ":"), default=str)
+            document = {"n": record.n, "at": to_wire(at), "kind": record.kind, **record.fields}
+            line = json.dumps(document, separators=(",", ":"), default=str)
             self._file.write(f"{line}\n".encode())
         self._file.flush()
         os.fsync(self._file.fileno())

@@ -191,7 +191,7 @@ def resume(
     as_json: bool,
 ) -> None:
     """Open a run and do what is left; with `execute` also if only planned. Raises: typer.Exit."""
-    reopened = operation.reopen(target, store.find(run_id).fields)
+    reopened = operation.reopen(target, store.find(run_id).header.fields)
     with store.open(run_id) as run, ExitStack() as holding:
         if not run.is_frozen:
             warn("It was killed while it selected, before anything was changed: selecting anew.")

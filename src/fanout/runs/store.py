@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from customer_events.instants import to_wire
 from fanout.aws import AwsTarget
 from fanout.errors import WrongUse
 from fanout.runs import journal as records
@@ -100,9 +101,9 @@ class Run:
             self.record(records.selected(line))
 
     def freeze(self, *, cut_off: datetime, left_out: Iterable[str] = ()) -> None:
-        """Close the selection."""
-        count = self.ledger.count()
-        self.record(records.frozen(cut_off=cut_off, count=count, left_out=left_out))
+        """Close the selection; `left_out` are sentences on what could not be seen, and why."""
+        fields = {"cut_off": to_wire(cut_off), "left_out": list(left_out)}
+        self.record(Entry(kind=Kind.FROZEN, fields={**fields, "count": self.ledger.count()}))
 
     def start(self, operator: Operator) -> None:
         """Work begins, for the first time or again. Steps that were under way become `unsure`."""
@@ -138,27 +139,14 @@ LAST = "last"  # names the newest run wherever a run id is asked for
 class StoredRun:
     """A run's file and its first line."""
 
+    run_id: str
     path: Path
     header: Record
 
-    @property
-    def run_id(self) -> str:
-        """As its file is named."""
-        return self.path.stem
-
-    @property
-    def fields(self) -> Mapping[str, Any]:
-        """The header's fields."""
-        return self.header.fields
-
     def is_of(self, command: str) -> bool:
         """Whether it is a run of this command or group, such as `dlq replay` or `dlq`."""
-        return f"{self.command} ".startswith(f"{command} " if command else "")
-
-    @property
-    def command(self) -> str:
-        """Its command as people type it today."""
-        return str(self.fields["command"]).removeprefix("publisher ")
+        own = self.header.fields["command"].removeprefix("publisher ")  # as people type it today
+        return f"{own} ".startswith(f"{command} " if command else "")
 
 
 class RunStore:
@@ -224,7 +212,7 @@ class RunStore:
         One that was killed while it was made has no header, and is passed over.
         """
         runs = [
-            StoredRun(path=path, header=header)
+            StoredRun(run_id=path.stem, path=path, header=header)
             for path in self.folder.glob(f"*{_SUFFIX}")
             if (header := next(records.read(path), None))
         ]

@@ -105,12 +105,11 @@ class DeadMessage:
 def from_received(received: Mapping[str, Any]) -> DeadMessage:
     """Read one element of a ReceiveMessage answer (with all attributes asked for)."""
     system = received.get("Attributes", {})
-    sent_at = _from_milliseconds(system.get("SentTimestamp"))
     return DeadMessage(
         message_id=received["MessageId"],
         receipt_handle=received["ReceiptHandle"],
         body=received["Body"],
-        sent_at=sent_at,
+        sent_at=_from_milliseconds(system.get("SentTimestamp")),
         first_received_at=_from_milliseconds(system.get("ApproximateFirstReceiveTimestamp")),
         receive_count=int(system.get("ApproximateReceiveCount") or 1),
         attributes=received.get("MessageAttributes", {}),

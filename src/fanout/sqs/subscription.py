@@ -16,20 +16,17 @@ from sentinel.discovery import Subscriber, find_subscriber
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """A subscriber with its queues, its `reader`, and the `folder` of this person's state."""
+    """A subscriber with its queues, its `reader`, and the `folder` of this person's state.
+
+    `notes`: of what is parked, where a customer's events wait behind it.
+    """
 
     subscriber: Subscriber
     queue: SqsQueue
     dlq: SqsQueue
     folder: Path
     reader: Reader
-
-
-def notes_of(target: AwsTarget, subscriber: Subscriber) -> ParkedGroupsTable | None:
-    """The notes of what is parked, where a customer's events wait behind it; else None."""
-    if subscriber.parked_groups_table is None:
-        return None
-    return ParkedGroupsTable(target.client("dynamodb"), subscriber.parked_groups_table)
+    notes: ParkedGroupsTable | None = None
 
 
 def find_subscription(target: AwsTarget, name: str) -> Subscription:
@@ -39,12 +36,13 @@ def find_subscription(target: AwsTarget, name: str) -> Subscription:
 
 def of_subscriber(target: AwsTarget, subscriber: Subscriber) -> Subscription:
     """The queues of a subscriber that discovery found."""
-    sqs = target.client("sqs")
-    name = subscriber.name
+    sqs, name = target.client("sqs"), subscriber.name
+    notes_table = subscriber.parked_groups_table
     return Subscription(
         subscriber=subscriber,
         queue=SqsQueue(sqs, subscriber.queue_url, what=f"the queue of {name}"),
         dlq=SqsQueue(sqs, subscriber.dlq_url, what=f"the DLQ of {name}"),
         folder=target.state_folder,
+        notes=ParkedGroupsTable(target.client("dynamodb"), notes_table) if notes_table else None,
         reader=partial(from_document, status_map=load(EVENT_NAME).status_map(name)),
     )
