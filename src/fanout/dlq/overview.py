@@ -232,7 +232,6 @@ def show(
     target: AwsTarget = context.obj
     subscription = find_subscription(target, subscriber)
     facts = subscription.dlq.facts()
-    numbering = Numbering(subscription.folder, facts.arn)
     wanted = Conditions(group=group, message=message).selection(subscription)
     with (
         working("reading", facts.depth.total) as advance,
@@ -248,10 +247,16 @@ def show(
             if sweep.seen >= scan_max or (message is not None and example is not None):
                 break
     groups = sorted(by_cause.values(), key=lambda each: (-each.count, each.cause.key))
-    numbers = numbering.number(shown.cause for shown in groups)
+    numbers = Numbering(subscription.folder, facts.arn).number(shown.cause for shown in groups)
     if group is None and message is None:
         remarks = what_was_not_seen(facts, sweep.seen)
-        _show_groups(subscriber, groups, numbers, sweep.seen, remarks, as_json=as_json)
+        if as_json:
+            documents = [shown.to_document(numbers[shown.cause.key]) for shown in groups]
+            about = {"subscriber": subscriber, "messages": sweep.seen}
+            print_json({**about, "groups": documents, "remarks": remarks})
+        else:
+            _print_groups(f"Dead messages of {subscriber}: {sweep.seen:,}", groups, numbers)
+            warn(*remarks)
         return
     if example is None:
         raise Found(f"Nothing in the DLQ of {subscriber} matches {group or message} now.")
@@ -280,23 +285,9 @@ _ORIGINS = {
 }
 
 
-def _show_groups(
-    subscriber: str,
-    groups: list[Group],
-    numbers: dict[str, int],
-    seen: int,
-    remarks: list[str],
-    *,
-    as_json: bool,
-) -> None:
-    if as_json:
-        documents = [group.to_document(numbers[group.cause.key]) for group in groups]
-        print_json(
-            {"subscriber": subscriber, "messages": seen, "groups": documents, "remarks": remarks}
-        )
-        return
+def _print_groups(title: str, groups: list[Group], numbers: dict[str, int]) -> None:
     columns = ("group", "count", "cause", "readable", "died (UTC)")
-    rows = table(f"Dead messages of {subscriber}: {seen:,}", *columns, whole={0, 1, 3, 4})
+    rows = table(title, *columns, whole={0, 1, 3, 4})
     for group in groups:
         rows.add_row(
             str(numbers[group.cause.key]),
@@ -318,7 +309,6 @@ def _show_groups(
         OUT.print(f"   showing {len(ids):,} of {group.count:,}, for --message ID:", style="dim")
         for message_id in ids:
             OUT.print(f"     {escape(message_id)}", style="dim")
-    warn(*remarks)
 
 
 def _print_message(document: dict[str, Any], *, reveal: bool) -> None:

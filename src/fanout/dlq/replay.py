@@ -213,12 +213,14 @@ class Replay:
         SQS shows the messages of a group in their order: where it showed a later one, or none, the
         one whose deletion was begun is not there.
         """
-        begun = (item for item in self.run.ledger.items(State.DOING) if item.step == DELETE)
-        self._end_well([item for item in begun if self._is_overtaken(item)])
-
-    def _is_overtaken(self, item: Item) -> bool:
-        furthest = self._furthest.get(str(item.facts.get("message_group")))
-        return furthest is not None and not 0 <= furthest <= int(item.facts["sequence_number"])
+        overtaken = [
+            item
+            for item in self.run.ledger.items(State.DOING)
+            if item.step == DELETE
+            and (furthest := self._furthest.get(str(item.facts.get("message_group")))) is not None
+            and not 0 <= furthest <= int(item.facts["sequence_number"])
+        ]
+        self._end_well(overtaken)
 
     def _end_well(self, items: Sequence[Item]) -> None:
         endings = [{**item.detail, "id": item.id, "end": good_end(item)} for item in items]
@@ -496,7 +498,8 @@ class Stages:
         return self._too_many_failed(few=1)
 
     def _rest(self) -> Ending:
-        self._work_by_stages()
+        if self._watches:
+            self._work_by_stages()
         if not self._work.stop() and self._move() and (gone := self._replay.end_missing()):
             self._work.say(f"{gone} selected messages are gone: deleted by someone, or expired.")
         self._watch(last=True)
@@ -512,8 +515,6 @@ class Stages:
 
     def _work_by_stages(self) -> None:
         """Through the queue: see what came back before sending many times as many."""
-        if not self._watches:
-            return
         stage, handled = 0, self._score.handled  # by the canary
         in_queue = self._sent() if self._unwatched else 0
         while self._score.handled - handled == stage and not self._work.stop():
@@ -786,9 +787,10 @@ class DlqReplay(DlqOperation):
             function.require_reporting()
             return ThroughConsumer(run, function)
         if queue.fifo != dlq.fifo:
+            one, other = ("FIFO", "standard") if queue.fifo else ("standard", "FIFO")
             raise WrongUse(
-                f"The queue is {_type(queue)} and its DLQ {_type(dlq)}: messages of one do not fit "
-                "the other. Replay --through consumer."
+                f"The queue is {one} and its DLQ {other}: messages of one do not fit the other. "
+                "Replay --through consumer."
             )
         return ThroughQueue(run, self.subscription.queue, queue, make=self._make(run, queue))
 
@@ -904,7 +906,3 @@ def require_function(subscriber: Subscriber) -> str:
 def _cut_off(dlq: QueueFacts) -> datetime:
     """What came in by then is meant; AWS's clock was read in whole seconds."""
     return dlq.asked_at + DATE_RESOLUTION
-
-
-def _type(queue: QueueFacts) -> str:
-    return "FIFO" if queue.fifo else "standard"

@@ -173,9 +173,8 @@ class Recovery:
         """The reasons, where the publisher took none of them."""
         ids = dict.fromkeys(queued.item_id for queued in call)
         new = [item_id for item_id in ids if item_id not in self._outcomes]
-        if new:
-            self.run.record(intent(PUBLISH, new))
-            self._outcomes.update((item_id, []) for item_id in new)
+        self.run.record(intent(PUBLISH, new))
+        self._outcomes.update((item_id, []) for item_id in new)
         name = self.operation.deployment.rules.customer_id_attribute
         customers = [customer_of(queued.record, name) for queued in call]
         behind = [customer in self._failed_customers for customer in customers]
@@ -221,8 +220,7 @@ def _is_published(item: Item) -> bool:
 # Discard: only what a later change, which stands in Accounts, has superseded
 
 
-TableItem = Mapping[str, Any]
-ItemNow = Callable[[Mapping[str, Any]], TableItem | None]
+ItemNow = Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
 """The item of a key in Accounts as it is now; None where there is none."""
 
 OF_A_BATCH = "a batch of several records: recover it"
@@ -271,7 +269,7 @@ def _is_superseded(record: Record, rules: TableRules, item_now: ItemNow) -> bool
     return now is not None and (then is None or now > then)
 
 
-def _reads_well(item: TableItem, keys: Mapping[str, Any], rules: TableRules) -> bool:
+def _reads_well(item: Mapping[str, Any], keys: Mapping[str, Any], rules: TableRules) -> bool:
     """Whether the item as it is now could be published, as if it were new."""
     written_now = {
         "eventName": "INSERT",
@@ -317,7 +315,13 @@ class _FailuresOperation(Operation):
 
     def subject(self) -> Mapping[str, Any]:
         """See `Operation.subject`."""
-        return self.deployment.subject()
+        publisher = self.deployment.publisher
+        return {
+            "prefix": self.target.prefix,
+            "failure_bucket": publisher.failure_bucket,
+            "function_name": publisher.function_name,
+            "stream_arn": publisher.stream_arn,
+        }
 
     def select(self, run: Run, selecting: Selecting) -> Nothing:
         """See `Operation.select`: objects, in the order of their earliest records."""

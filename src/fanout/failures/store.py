@@ -132,15 +132,6 @@ class Deployment:
     store: ObjectStore
     rules: TableRules
 
-    def subject(self) -> dict[str, Any]:
-        """What a run works on, for its header; a resume checks it."""
-        return {
-            "prefix": self.target.prefix,
-            "failure_bucket": self.publisher.failure_bucket,
-            "function_name": self.publisher.function_name,
-            "stream_arn": self.publisher.stream_arn,
-        }
-
     def require_same(self, subject: Mapping[str, Any]) -> None:
         """Raises: WrongUse where a run was made on another failure store, or for another stream."""
         if subject["failure_bucket"] != self.publisher.failure_bucket:
@@ -165,14 +156,10 @@ class Deployment:
         if failure.stream_range is None:
             raise Refused("its content can't be read: see `fanout failures show`")
         if from_stream:
-            return self.read_range(failure.stream_range)
+            return read_again(self.target.client("dynamodbstreams"), failure.stream_range)
         hours = failure.stream_range.hours_left(datetime.now(UTC))
         left = "" if hours is None else f", {hours:.1f} hours left"
         raise Refused(f"only a range, read with --from-stream{left}")
-
-    def read_range(self, wanted: StreamRange) -> Sequence[Record]:
-        """See `records.read_again`."""
-        return read_again(self.target.client("dynamodbstreams"), wanted)
 
     def item_now(self, key: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """An item of Accounts as it is now; None where there is none."""

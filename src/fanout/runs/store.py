@@ -2,7 +2,6 @@
 
 import getpass
 import os
-import re
 import secrets
 import socket
 from collections.abc import Iterable, Mapping
@@ -131,7 +130,6 @@ class Run:
 
 _SECOND_LENGTH = len("20261126-142433")  # a run's id begins with the second in which it was made
 _SUFFIX = ".jsonl"
-_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 LAST = "last"  # names the newest run wherever a run id is asked for
 
 
@@ -169,10 +167,9 @@ class RunStore:
         A resume goes by the `command`, such as `dlq replay`, checks the `subject` (what it works
         on: `prefix`, `subscriber`, ARNs), and continues by the `options`.
         """
-        now = self._clock()
         verb = command.rpartition(" ")[2]
-        run_id = f"{now:%Y%m%d-%H%M%S}-{verb}-{secrets.token_hex(2)}"
-        fields = {
+        run_id = f"{self._clock():%Y%m%d-%H%M%S}-{verb}-{secrets.token_hex(2)}"
+        header = {
             "format": FORMAT,
             "run_id": run_id,
             "command": command,
@@ -180,8 +177,7 @@ class RunStore:
             "options": dict(options),
             "operator": asdict(operator),
         }
-        first = Entry(kind=Kind.RUN, fields=fields)
-        path = self.folder / f"{run_id}{_SUFFIX}"
+        first, path = Entry(kind=Kind.RUN, fields=header), self.folder / f"{run_id}{_SUFFIX}"
         return Run(Journal.create(path, first, clock=self._clock))
 
     def open(self, name: str) -> Run:
@@ -197,7 +193,7 @@ class RunStore:
         if name == LAST and runs:
             return runs[-1]
         exact = [run for run in runs if run.run_id == name]
-        matching = exact or [run for run in runs if _ID.fullmatch(name) and name in run.run_id]
+        matching = exact or [run for run in runs if name and name in run.run_id]
         if len(matching) == 1:
             return matching[0]
         if matching:
