@@ -35,7 +35,6 @@ from fanout.sqs.queue import QueueFacts, Sending
 
 _MARK = token_hex()
 """In front of a number, where it is a string for a moment; nobody's text holds it by chance."""
-_MARKED = re.compile(f'"{_MARK}([^"]*)"')
 
 
 class Number(Decimal):
@@ -61,13 +60,10 @@ class Number(Decimal):
         return self
 
 
-_DECODER = json.JSONDecoder(parse_float=Number, parse_int=Number)
-
-
 def loads(text: str) -> Any:
     """Read JSON, each number as a `Number`. Raises: NotJson, also for what is nested too deeply."""
     parse_json(text)
-    return _DECODER.decode(text)
+    return json.loads(text, parse_float=Number, parse_int=Number)
 
 
 def dumps(value: Any, *, indent: int | None = None) -> str:
@@ -79,7 +75,7 @@ def dumps(value: Any, *, indent: int | None = None) -> str:
         separators=(",", ": " if indent else ":"),
         default=lambda number: f"{_MARK}{number.text}",
     )
-    return _MARKED.sub(r"\1", text)
+    return re.sub(f'"{_MARK}([^"]*)"', r"\1", text)
 
 
 EDITED_FROM = "edited_from"

@@ -22,7 +22,7 @@ from fanout.runs.ledger import State
 from fanout.runs.operation import Ending, Nothing, Plan, Selecting, Work
 from fanout.runs.store import Run
 from fanout.sqs.message import REPLAYED, DeadMessage, from_line
-from fanout.sqs.queue import QueueFacts, Sending
+from fanout.sqs.queue import BATCH_MAX, QueueFacts, Sending
 
 
 class DlqImport(DlqOperation):
@@ -68,7 +68,8 @@ class DlqImport(DlqOperation):
         mover = ThroughQueue(run, destination, facts, make=make)
         score = Score()
         blocked_groups: set[str | None] = set()
-        for batch in chain.from_iterable(map(mover.batches, _windows(run, path, score))):
+        windows = _windows(run, path, score)
+        for batch in chain.from_iterable(mover.batches(each, BATCH_MAX) for each in windows):
             if work.stop():
                 break
             messages = [dead for dead in batch if dead.group_id not in blocked_groups]

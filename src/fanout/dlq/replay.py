@@ -336,17 +336,14 @@ class Replay:
         in_order = sorted(window, key=lambda message: orders[message.message_id])
         wave: list[list[DeadMessage]] = []
         names: set[str] = set()
-        for whole in self.mover.batches(in_order):
-            for batch in batches(whole, count_max=at_once):
-                own = {
-                    dead.group_id or orders[dead.message_id][0] or dead.message_id for dead in batch
-                }
-                most = min(WINDOW_MAX, self.score.handled)
-                if wave and (names & own or len(wave) >= self.work.pace.at_once(most) // BATCH_MAX):
-                    yield wave
-                    wave, names = [], set()
-                wave.append(batch)
-                names |= own
+        for batch in self.mover.batches(in_order, at_once):
+            own = {dead.group_id or orders[dead.message_id][0] or dead.message_id for dead in batch}
+            most = min(WINDOW_MAX, self.score.handled)
+            if wave and (names & own or len(wave) >= self.work.pace.at_once(most) // BATCH_MAX):
+                yield wave
+                wave, names = [], set()
+            wave.append(batch)
+            names |= own
         if wave:
             yield wave
 
@@ -395,20 +392,16 @@ class Replay:
     def _count(self, messages: Sequence[DeadMessage], gone: AbstractSet[str]) -> None:
         self.score.well += len(gone)
         self.score.failed += len(messages) - len(gone)
-        for message in messages:
-            if message.message_id not in gone:
-                self._note_failure(message)
+        for message in (each for each in messages if each.message_id not in gone):
+            item = self.run.ledger.get(message.message_id)
+            if item is not None and item.state is not State.ENDED:
+                self._tried.add(message.message_id)
+            # On FIFO what follows must not overtake. What SQS will never take blocks nobody; what
+            # an edit did not fix may well be fixed by the next.
+            is_final = item is not None and item.end == REFUSED and "edit" not in self.run.options
+            if self.fifo and message.group_id and not is_final:
+                self._blocked_groups.add(message.group_id)
         self.work.progress(self.score.handled, self.score.failed)
-
-    def _note_failure(self, message: DeadMessage) -> None:
-        item = self.run.ledger.get(message.message_id)
-        if item is not None and item.state is not State.ENDED:
-            self._tried.add(message.message_id)
-        # On FIFO what follows must not overtake. What SQS will never take blocks nobody; what an
-        # edit did not fix may well be fixed by the next.
-        is_final = item is not None and item.end == REFUSED and "edit" not in self.run.options
-        if self.fifo and message.group_id and not is_final:
-            self._blocked_groups.add(message.group_id)
 
     def _order(self, message: DeadMessage) -> tuple[str, str]:
         """A customer's messages come by sequence, after those of it that can't be read."""
@@ -608,7 +601,7 @@ _REASONS_MAX = 20
 class DlqOperation(Operation):
     """What every operation on a subscriber's DLQ has."""
 
-    words = Words(good=WELL_ENDS, meanings=MEANINGS)
+    words = Words(good=WELL_ENDS, meanings=MEANINGS, left_out=UNREADABLE)
 
     def __init__(self, target: AwsTarget, subscription: Subscription) -> None:
         self.target = target
@@ -729,11 +722,6 @@ class DlqReplay(DlqOperation):
             Replay, operation=self, run=run, mover=self._mover(run, facts), fifo=facts.fifo
         )
         return lambda work: Stages(replay(work=work), facts).run()
-
-    def verdict_note(self, ends: Mapping[str, int]) -> str:
-        """See `Operation.verdict_note`."""
-        left_out = ends.get(UNREADABLE, 0)
-        return f" ({left_out:,} were left out)" if left_out else ""
 
     def item_of(
         self, run: Run, message: DeadMessage, diagnosis: Diagnosis, cut_off: datetime

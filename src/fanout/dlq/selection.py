@@ -29,8 +29,6 @@ from fanout.sqs.scan import HOLD_SECONDS, HOLD_SECONDS_MIN
 from fanout.sqs.subscription import Subscription
 from fanout.text import instant_or_age
 
-_INSTANTS = {"before", "after"}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
@@ -83,7 +81,8 @@ class Selection:
     def from_document(cls, document: Mapping[str, Any]) -> Self:
         """Read what `to_document` wrote."""
         # A condition of a later version raises: left out, it would select more than was meant.
-        instants = {name: from_wire(document[name]) for name in document.keys() & _INSTANTS}
+        names = document.keys() & {"before", "after"}
+        instants = {name: from_wire(document[name]) for name in names}
         return cls(**{**document, **instants})
 
 

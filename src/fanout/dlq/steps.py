@@ -184,9 +184,9 @@ class Mover(ABC):
     step: ClassVar[str]
     notes: ParkedGroupsTable | None = field(default=None, kw_only=True)
 
-    def batches(self, messages: Sequence[DeadMessage]) -> Iterator[list[DeadMessage]]:
-        """The messages in the order and the batches in which to move them."""
-        return batches(messages)
+    def batches(self, messages: Sequence[DeadMessage], most: int) -> Iterator[list[DeadMessage]]:
+        """The messages in the order and the batches, of so many at most, in which to move them."""
+        return batches(messages, count_max=most)
 
     def move(self, wave: Wave) -> dict[str, dict[str, Any]]:
         """Do the step; how each message ends that is to be deleted now, by its id.
@@ -223,11 +223,11 @@ class ThroughQueue(Mover):
     facts: QueueFacts
     make: Callable[[DeadMessage], Sending] | None = None
 
-    def batches(self, messages: Sequence[DeadMessage]) -> Iterator[list[DeadMessage]]:
+    def batches(self, messages: Sequence[DeadMessage], most: int) -> Iterator[list[DeadMessage]]:
         """On FIFO one message of a group at a time: the next goes once this one is confirmed."""
         waves = in_waves(messages) if self.facts.fifo else [list(messages)]
         for wave in waves:
-            yield from batches(wave, self._size, bytes_max=BATCH_BYTES_MAX)
+            yield from batches(wave, self._size, count_max=most, bytes_max=BATCH_BYTES_MAX)
 
     def attempt(self, wave: Wave) -> Overlapped[list[dict[str, Any]]]:
         """End what can't be sent as `REFUSED`, and send the others."""

@@ -51,13 +51,15 @@ class Words:
     """How an operation's items end.
 
     `good`: the ends that are good; `meanings`: a sentence for each fate of a report; `item`: what
-    one is, in the singular; `twice`: what becomes of an item whose step was done twice.
+    one is, in the singular; `twice`: what becomes of an item whose step was done twice; `left_out`:
+    the end of what is not even tried.
     """
 
     good: frozenset[str]
     meanings: Mapping[str, str] = field(default_factory=dict)
     item: str = "message"
     twice: str = "the order guard makes the second a DUPLICATE"
+    left_out: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,10 +160,6 @@ class Operation(ABC):
     def results(self) -> Mapping[str, Any]:
         """Fields of its own that the JSON report has, once the steps have ended."""
         return {}
-
-    def verdict_note(self, ends: Mapping[str, int]) -> str:  # noqa: ARG002 (an operation's own)
-        """What to add to the number of items that did not end well, in brackets."""
-        return ""
 
 
 def begin(
@@ -340,7 +338,8 @@ def _close(
     if interrupted and left:
         sentence = sentence or f"Interrupted, with {left:,} {words.item}s left."
     elif not sentence and (open_count or badly):
-        more = operation.verdict_note(ends)
+        left_out = ends[words.left_out]
+        more = f" ({left_out:,} were left out)" if left_out else ""
         sentence = f"{badly:,} did not end well{more}, and {open_count:,} are left to do."
     if not sentence:
         run.finish()

@@ -21,8 +21,6 @@ def report_of(ledger: Ledger) -> dict[str, Any]:
     `perhaps_twice` counts items whose effect may be there twice, since a crash left a step's end
     unknown. `timeline` has an `at` and a `text` for each event.
     """
-    assert ledger.began_at is not None, "a journal begins with its header"
-    assert ledger.last_at is not None
     fates: Counter[str] = Counter()
     by_reason: dict[str, Counter[str]] = {}
     for (reason, name), count in ledger.fates("reason").items():
@@ -31,8 +29,8 @@ def report_of(ledger: Ledger) -> dict[str, Any]:
     names = ("run_id", "command", "subject", "options", "operator")
     return {name: ledger.header[name] for name in names} | {
         "status": ledger.status,
-        "began_at": to_wire(ledger.began_at),
-        "last_at": to_wire(ledger.last_at),
+        "began_at": ledger.began_at and to_wire(ledger.began_at),
+        "last_at": ledger.last_at and to_wire(ledger.last_at),
         "cut_off": ledger.cut_off and to_wire(ledger.cut_off),
         "selected": fates.total(),
         "fates": dict(fates.most_common()),

@@ -118,7 +118,7 @@ def test_batches_are_sized_by_what_an_edit_makes_of_the_messages():
         return Edit(patch=patch).sending(message, from_document, facts, "run")
 
     mover = ThroughQueue(None, queue, facts, make=make)
-    batches = list(mover.batches([dead(n) for n in range(1, 11)]))
+    batches = list(mover.batches([dead(n) for n in range(1, 11)], 10))
     sizes = [sum(make(one).size_bytes for one in batch) for batch in batches]
     assert max(sizes) <= BATCH_BYTES_MAX
     assert sum(map(len, batches)) == 10
