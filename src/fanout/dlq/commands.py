@@ -155,13 +155,11 @@ def edit(
     wanted = conditions.selection(subscription)
     if not wanted.to_document():
         raise WrongUse("Say which messages to edit, by --message, --group or another condition.")
-    change = (
-        from_patch(read_text(patch, str(patch)), str(patch))
-        if patch is not None
-        else edit_by_hand(
-            _first(subscription, wanted, options.hold_seconds(run.hold)), subscription.reader
-        )
-    )
+    if patch is not None:
+        change = from_patch(read_text(patch, str(patch)), str(patch))
+    else:
+        message = _first(subscription, wanted, options.hold_seconds(run.hold))
+        change = edit_by_hand(message, subscription.reader)
     how = {
         **run.to_document(wanted, canary=canary, watch=watch),
         "through": QUEUE,

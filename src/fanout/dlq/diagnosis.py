@@ -21,8 +21,6 @@ from fanout.sqs.message import DeadMessage
 
 NEVER_RAN = "NeverRan"
 UNDELIVERED = "Undelivered"
-_PARKED_ADVICE = {OrderContradiction.__name__}
-"""Reasons that decoding can't judge again: they came from comparing with the stored row."""
 
 
 class Origin(StrEnum):
@@ -93,7 +91,8 @@ class Diagnosis:
         """See the class."""
         if self.error is not None:
             return False
-        return None if self.cause.code in _PARKED_ADVICE else True
+        # Decoding can't judge again what came from comparing with the stored row.
+        return None if self.cause.code == OrderContradiction.__name__ else True
 
     @property
     def prospect(self) -> str:

@@ -78,8 +78,6 @@ def dumps(value: Any, *, indent: int | None = None) -> str:
     return re.sub(f'"{_MARK}([^"]*)"', r"\1", text)
 
 
-EDITED_FROM = "edited_from"
-"""The message attribute that names the original and the run whose journal holds it."""
 OPERATIONS_MAX = 100
 _NO_PATCH = (
     *(jsonpatch.JsonPatchException, jsonpatch.JsonPointerException),
@@ -122,11 +120,14 @@ class Edit:
     def sending(
         self, message: DeadMessage, reader: Reader, destination: QueueFacts, run_id: str
     ) -> Sending:
-        """What is sent in place of a message, marked as edited. Raises: Unsendable, as `apply`."""
+        """What is sent in place of a message. Raises: Unsendable, as `apply`.
+
+        Its attribute `edited_from` names the original and the run whose journal holds that.
+        """
         body = self.apply(message, reader)
         made = sending(replace(message, body=body), destination, run_id)
         text = json.dumps({"original_message_id": message.message_id, "run": run_id})
-        mark = {EDITED_FROM: {"DataType": "String", "StringValue": text}}
+        mark = {"edited_from": {"DataType": "String", "StringValue": text}}
         attributes = made.entry["MessageAttributes"] | mark
         return replace(made, entry={**made.entry, "MessageAttributes": attributes})
 

@@ -49,7 +49,7 @@ from fanout.runs.ledger import Item, State
 from fanout.runs.operation import OPEN, Ending, Nothing, Operation, Plan, Selecting, Words, Work
 from fanout.runs.store import SELECTED_PER_LINE, Run
 from fanout.sqs.message import DeadMessage
-from fanout.sqs.queue import BATCH_MAX, QueueFacts, Sending, SqsQueue
+from fanout.sqs.queue import BATCH_MAX, QueueFacts, Sending
 from fanout.sqs.scan import Sweep
 from fanout.sqs.subscription import Subscription, find_subscription
 from sentinel.discovery import Subscriber
@@ -130,7 +130,7 @@ class Replay:
 
         A message that failed in this stretch of work is not tried again in it.
         """
-        dlq, hold_seconds = self._dlq, self.run.options["hold_seconds"]
+        dlq, hold_seconds = self.operation.subscription.dlq, self.run.options["hold_seconds"]
         self._begin_pass()
         left = self.run.ledger.count(*OPEN) - len(self._tried)
         if left == 0 and not self.fifo:
@@ -164,7 +164,7 @@ class Replay:
 
         What was sent and whose deletion was under way is done with.
         """
-        missing = 0
+        before = self.score.failed
         for item in self.run.ledger.items(*OPEN):
             if item.id in self._tried:
                 continue
@@ -175,13 +175,13 @@ class Replay:
             why = f"deleted by someone, or expired{begun}"
             self.run.record(ended([{"id": item.id, "end": GONE, "why": why}]))
             self.score.failed += 1
-            missing += 1
-        return missing
+        return self.score.failed - before
 
     def note_comebacks(self) -> int:
         """Read the DLQ for messages that were sent and are here again; how many there are."""
-        before, hold_seconds = self.score.failed, self.run.options["hold_seconds"]
-        with Sweep(self._dlq, hold_seconds=hold_seconds, stop=self.work.stop) as sweep:
+        before, dlq = self.score.failed, self.operation.subscription.dlq
+        hold_seconds = self.run.options["hold_seconds"]
+        with Sweep(dlq, hold_seconds=hold_seconds, stop=self.work.stop) as sweep:
             for page in sweep.pages():
                 self.work.keep_lock()
                 for message in page:
@@ -189,10 +189,6 @@ class Replay:
         return self.score.failed - before
 
     # Private functions
-
-    @property
-    def _dlq(self) -> SqsQueue:
-        return self.operation.subscription.dlq
 
     def _begin_pass(self) -> None:
         """Free who waits for what an earlier stretch of work has deleted.
@@ -363,7 +359,8 @@ class Replay:
         Raises:
             ClientError, BotoCoreError: of a call that failed, once the journal has the others.
         """
-        deleted = overlap(self._dlq.delete, batches(sweep.receipts(messages)))
+        receipts = sweep.receipts(messages)
+        deleted = overlap(self.operation.subscription.dlq.delete, batches(receipts))
         effects = list(chain.from_iterable(deleted.answers))
         results = [{**ends[effect.message_id], **effect.to_result()} for effect in effects]
         gone = [effect.message_id for effect in effects if effect.ok]
@@ -383,8 +380,7 @@ class Replay:
             self.run.record(*before, intent(RELEASE, [ending["id"] for ending in endings]))
             for ending in endings:
                 item = self.run.ledger.get(ending["id"])
-                group = item.facts.get("message_group") if item is not None else None
-                if item is not None and group:
+                if item is not None and (group := item.facts.get("message_group")):
                     notes.withdraw(str(group), str(item.facts.get("alias") or item.id))
             before = ()
         self.run.record(*before, ended(endings))

@@ -126,14 +126,6 @@ def refusal(made: Sending, destination: QueueFacts) -> str:
     return ""
 
 
-def in_waves(messages: Sequence[DeadMessage]) -> list[list[DeadMessage]]:
-    """The first message of each group, then the second of each, and so on."""
-    groups: dict[str | None, list[DeadMessage]] = {}
-    for message in messages:
-        groups.setdefault(message.group_id, []).append(message)
-    return [list(filter(None, wave)) for wave in zip_longest(*groups.values())]
-
-
 # The subscriber's own function, asked to handle messages and to say what became of each
 
 
@@ -225,9 +217,13 @@ class ThroughQueue(Mover):
 
     def batches(self, messages: Sequence[DeadMessage], most: int) -> Iterator[list[DeadMessage]]:
         """On FIFO one message of a group at a time: the next goes once this one is confirmed."""
-        waves = in_waves(messages) if self.facts.fifo else [list(messages)]
-        for wave in waves:
-            yield from batches(wave, self._size, count_max=most, bytes_max=BATCH_BYTES_MAX)
+        groups: dict[str | None, list[DeadMessage]] = {}
+        for message in messages:
+            group = message.group_id if self.facts.fifo else message.message_id
+            groups.setdefault(group, []).append(message)
+        for turn in zip_longest(*groups.values()):
+            each = filter(None, turn)
+            yield from batches(each, self._size, count_max=most, bytes_max=BATCH_BYTES_MAX)
 
     def attempt(self, wave: Wave) -> Overlapped[list[dict[str, Any]]]:
         """End what can't be sent as `REFUSED`, and send the others."""

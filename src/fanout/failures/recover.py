@@ -476,10 +476,9 @@ class FailuresRecover(_FailuresOperation):
 
     def steps(self, run: Run) -> Callable[[Work], Ending]:
         """See `Operation.steps`."""
-        deployment = self.deployment
         function = PublisherFunction(
             client=patient_client(self.target),
-            name=deployment.publisher.function_name,
+            name=self.deployment.publisher.function_name,
             remedy="Deploy the current publisher as the function of a stream mapping (a pipe's "
             "enrichment publishes nothing by itself), then recover.",
         )

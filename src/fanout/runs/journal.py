@@ -95,11 +95,6 @@ def ended(endings: Iterable[Mapping[str, Any]]) -> Entry:
     return Entry(kind=Kind.ENDED, fields={"items": list(endings)})
 
 
-def note(text: str) -> Entry:
-    """A sentence for the timeline."""
-    return Entry(kind=Kind.NOTE, fields={"text": text})
-
-
 # What each kind of line must hold; a file that was changed by hand is refused
 
 

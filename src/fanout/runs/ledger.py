@@ -16,7 +16,8 @@ from typing import Any, Literal, Self
 from customer_events.instants import from_wire, to_wire
 from fanout.runs.journal import Kind, Record
 
-_TABLE = """
+_SCHEMA = """
+PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -500;
 CREATE TABLE items (
     id TEXT PRIMARY KEY, position INTEGER NOT NULL, facts TEXT NOT NULL, state TEXT NOT NULL,
     step TEXT NOT NULL DEFAULT '', end TEXT NOT NULL DEFAULT '', detail TEXT NOT NULL DEFAULT '{}',
@@ -87,10 +88,7 @@ class Ledger:
         self._base = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         # half a surrogate pair may be in facts
         self._base.text_factory = lambda text: text.decode(errors="replace")
-        self._base.executescript(
-            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -500;"
-            + _TABLE
-        )
+        self._base.executescript(_SCHEMA)
         self._count = 0
         self.header: Mapping[str, Any] = {}
         self.began_at: datetime | None = None

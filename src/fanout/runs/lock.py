@@ -30,7 +30,6 @@ LOCK_SECONDS = 120
 """How long a lock holds after its last extension: what a crash costs the next operator."""
 EXTEND_SECONDS = 20
 GRACE_SECONDS = 10  # clocks of two machines differ; an expired lock is believed a little longer
-_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +141,7 @@ class Lock:
             self._ssm.delete_parameter(Name=self._parameter(generation))
 
     def _parameter(self, generation: int) -> str:
-        return f"{self._path}/{generation:0{_DIGITS}}"
+        return f"{self._path}/{generation:06}"
 
     def _refusal(self, holder: Holder | None) -> Refused:
         if holder is None:

@@ -33,7 +33,7 @@ from customer_events.instants import to_wire
 from fanout.aws import AwsTarget, sentence_for
 from fanout.console import ERR, OUT, print_facts, print_json, progress, table, warn
 from fanout.errors import CommandError, ExitCode, Found, WrongUse
-from fanout.runs.journal import note
+from fanout.runs.journal import Entry, Kind
 from fanout.runs.ledger import State
 from fanout.runs.lock import Lock
 from fanout.runs.options import run_store
@@ -214,7 +214,7 @@ def perform(
     steps, name = operation.steps(run), operation.lock
 
     def say(sentence: str) -> None:
-        run.record(note(sentence))
+        run.record(Entry(kind=Kind.NOTE, fields={"text": sentence}))
         log(sentence)
 
     with (

@@ -12,7 +12,6 @@ from customer_events.instants import from_wire, to_wire
 from event_consumer.sqs_queue import MARKS
 from fanout.text import json_object, known_instant
 
-PARKED_REASON = "parked_reason"
 PARKED = "parked"
 REPLAYED = "replayed"
 EVENTBRIDGE_MARKS = frozenset(
@@ -75,7 +74,7 @@ class DeadMessage:
     @property
     def parked(self) -> Parked | None:
         """The consumer's own note, if it was the consumer that parked the message."""
-        reason = self.text_attribute(PARKED_REASON)
+        reason = self.text_attribute("parked_reason")
         if not reason:
             return None
         note = json_object(self.text_attribute(PARKED))

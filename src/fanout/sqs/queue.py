@@ -15,7 +15,6 @@ from fanout.errors import Refused
 from fanout.overlap import overlap
 from fanout.sqs.message import DeadMessage, attributes_size_bytes, from_received
 
-_LOOK_BACK = timedelta(hours=1)
 BATCH_MAX = 10  # entries in one call of an SQS batch API, and messages in one ReceiveMessage
 
 
@@ -226,15 +225,14 @@ def read_metric(cloudwatch: Any, metric: str, arn: str, now: datetime) -> list[d
             Namespace="AWS/SQS",
             MetricName=metric,
             Dimensions=[{"Name": "QueueName", "Value": arn.rpartition(":")[2]}],
-            StartTime=now.astimezone(UTC) - _LOOK_BACK,
+            StartTime=now.astimezone(UTC) - timedelta(hours=1),
             EndTime=now,
             Period=60,
             Statistics=["Maximum"],
         )
     except (BotoCoreError, ClientError):
         return []
-    points: list[dict[str, Any]] = answer.get("Datapoints", [])
-    return sorted(points, key=lambda point: point["Timestamp"])
+    return sorted(answer.get("Datapoints", []), key=lambda point: point["Timestamp"])
 
 
 def read_oldest_age(cloudwatch: Any, arn: str, now: datetime) -> int | None:

@@ -43,7 +43,7 @@ _repair_for = reconcile.repair_for
 class DeletingFirst(replay.Replay):
     def _move_wave(self, wave, sweep):
         for batch in wave:
-            self._dlq.delete(sweep.receipts(batch))
+            self.operation.subscription.dlq.delete(sweep.receipts(batch))
         return super()._move_wave(wave, sweep)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from fanout.errors import WrongUse
 from fanout.runs import journal
-from fanout.runs.journal import Entry, Journal, Kind, done, ended, intent, note, selected
+from fanout.runs.journal import Entry, Journal, Kind, done, ended, intent, selected
 
 OPERATOR = {"user": "jo", "host": "laptop", "pid": 1, "identity": "unknown", "account": "unknown"}
 HEADER = Entry(
@@ -42,12 +42,12 @@ def test_only_its_owner_can_read_it(path):
 
 
 def test_a_torn_last_line_is_passed_over_and_cut_off_by_the_next_writer(path):
-    written(path, note("whole"))
+    written(path, Entry(kind=Kind.NOTE, fields={"text": "whole"}))
     with path.open("ab") as file:
         file.write(b'{"n":3,"at":"2026')
     assert [record.n for record in journal.read(path)] == [1, 2]
     again = Journal(path)
-    again.append(note("next"))
+    again.append(Entry(kind=Kind.NOTE, fields={"text": "next"}))
     again.close()
     assert [record.fields.get("text") for record in journal.read(path)] == [None, "whole", "next"]
 
@@ -82,7 +82,9 @@ def test_a_line_is_on_the_disk_when_append_returns(path, monkeypatch):
     monkeypatch.setattr(journal.os, "fsync", lambda _: synced.append(path.read_bytes()))
     file = Journal.create(path, HEADER)
     synced.clear()
-    file.append(note("one"), note("two"))
+    file.append(
+        Entry(kind=Kind.NOTE, fields={"text": "one"}), Entry(kind=Kind.NOTE, fields={"text": "two"})
+    )
     file.close()
     assert len(synced) == 1
     assert [json.loads(line)["n"] for line in synced[0].splitlines()] == [1, 2, 3]
