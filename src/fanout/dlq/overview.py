@@ -229,8 +229,7 @@ def show(
 
     Exit codes: 0, or 1 if --group or --message finds nothing.
     """
-    target: AwsTarget = context.obj
-    subscription = find_subscription(target, subscriber)
+    subscription = find_subscription(context.obj, subscriber)
     facts = subscription.dlq.facts()
     wanted = Conditions(group=group, message=message).selection(subscription)
     with (
@@ -260,18 +259,12 @@ def show(
         return
     if example is None:
         raise Found(f"Nothing in the DLQ of {subscriber} matches {group or message} now.")
-    number = numbers.get(example[1].cause.key, 0)
-    document = _message_document(*example, number=number, reveal=reveal)
+    key = example[1].cause.key
+    document = _message_document(*example, number=numbers.get(key, 0), reveal=reveal)
     if as_json:
         print_json(document)
-        return
-    for shown in groups:
-        if group is not None and shown.cause.key == example[1].cause.key:
-            ids, count = shown.examples, shown.count
-            OUT.print(f"Group {number}, showing {len(ids):,} of {count:,} messages:")
-            OUT.print("\n".join(f"  {escape(each)}" for each in ids))
-            OUT.print("The first that was read:")
-    _print_message(document, reveal=reveal)
+    else:
+        _print_message(document, by_cause.get(key) if group is not None else None, reveal=reveal)
 
 
 _WHERE_SHOWN = 60
@@ -311,7 +304,13 @@ def _print_groups(title: str, groups: list[Group], numbers: dict[str, int]) -> N
             OUT.print(f"     {escape(message_id)}", style="dim")
 
 
-def _print_message(document: dict[str, Any], *, reveal: bool) -> None:
+def _print_message(document: dict[str, Any], group: Group | None, *, reveal: bool) -> None:
+    """Print a message, below some of its group's where that was asked for."""
+    if group is not None:
+        ids = group.examples
+        OUT.print(f"Group {document['group']}, showing {len(ids):,} of {group.count:,} messages:")
+        OUT.print("\n".join(f"  {escape(each)}" for each in ids))
+        OUT.print("The first that was read:")
     facts = {name.replace("_", " "): value for name, value in document.items() if name != "body"}
     print_facts(f"Message {facts.pop('message id')}", facts.items())
     OUT.print(document["body"], markup=False)
