@@ -127,7 +127,7 @@ class Commands:
             case "backfill":
                 return self._backfill(dice)
             case "reconcile":
-                return self._reconcile(dice)
+                return self._reconcile()
             case "recover":
                 return self._recover()
             case "resume":
@@ -221,12 +221,12 @@ class Commands:
             )
         return f"{operation.tally.sent} snapshots sent"
 
-    def _reconcile(self, dice: Random) -> str:
+    def _reconcile(self) -> str:
         subscriber = self._world.subscribers[0]
         operation = self._deployed.comparing(subscriber)
         with closing(DifferenceStore()) as differences:
             stop = Stop(self._machine)
-            report = operation.find_drift(differences, sample=None, chance=dice, stopping=stop)
+            report = operation.find_drift(differences, sample=None, stopping=stop)
             if not report["drifted"]:
                 return f"no drift, {report['in_flight']} in flight"
             operation.differences = differences

@@ -1,7 +1,6 @@
 """`fanout reconcile`: compare, explain, and with `--repair --execute` repair."""
 
 import pkgutil
-import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -358,12 +357,7 @@ class Reconcile(QueueOperation):
         return {"repairs": dict(self.ends), "left": self.left}
 
     def find_drift(
-        self,
-        differences: DifferenceStore,
-        *,
-        sample: int | None,
-        chance: random.Random,
-        stopping: Stopping,
+        self, differences: DifferenceStore, *, sample: int | None, stopping: Stopping
     ) -> dict[str, Any]:
         """Compare, wait for what is in flight, and explain the rest; the JSON document."""
         sides = self.sides
@@ -376,7 +370,6 @@ class Reconcile(QueueOperation):
                 stopping=stopping,
                 progress=progress,
                 sample=sample,
-                chance=chance,
             )
             comparison.run()
         if comparison.scanned and not comparison.customers:
@@ -491,9 +484,7 @@ def reconcile(
     )
     with closing(DifferenceStore()) as differences:
         with Stopping() as stopping:
-            report = operation.find_drift(
-                differences, sample=sample, chance=random.SystemRandom(), stopping=stopping
-            )
+            report = operation.find_drift(differences, sample=sample, stopping=stopping)
             if stopping.asked():
                 raise typer.Exit(ExitCode.INTERRUPTED)
         if metric:
