@@ -142,6 +142,7 @@ def test_fields_that_are_not_declared_pass_on_both_sides(name):
     value = {**subject_of(name), "added_next_year": {"deep": [1, None]}}
     assert published_validator(name).is_valid(value)
     assert model_accepts(MODELS[name], value)
+    assert MODELS[name].model_config["frozen"]
 
 
 @pytest.mark.parametrize("name", MODELS)

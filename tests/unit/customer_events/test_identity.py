@@ -1,4 +1,4 @@
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
@@ -36,16 +36,3 @@ def test_another_source_customer_place_or_version_is_another_event(other):
 def test_a_customer_id_can_not_imitate_another_event():
     imitation = f"{SEVENTH} 2 C-1024"
     assert event_id(SOURCE, imitation, SEVENTH, 2) != event_id(SOURCE, "C-1024", SEVENTH, 2)
-
-
-def test_two_reads_of_the_same_state_are_two_snapshots():
-    first = snapshot_id(SOURCE, "C-1024", UNCOUNTED, 2, READ_AT)
-    later = READ_AT + timedelta(microseconds=1)
-    assert first == snapshot_id(SOURCE, "C-1024", UNCOUNTED, 2, READ_AT)
-    assert first != snapshot_id(SOURCE, "C-1024", UNCOUNTED, 2, later)
-
-
-def test_a_snapshot_is_not_the_change_that_it_repeats():
-    assert snapshot_id(SOURCE, "C-1024", SEVENTH, 2, READ_AT) != event_id(
-        SOURCE, "C-1024", SEVENTH, 2
-    )

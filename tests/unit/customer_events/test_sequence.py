@@ -9,22 +9,6 @@ def test_a_stream_number_is_padded_to_40_digits_behind_its_epoch():
     assert padded == "0001.0000000000000000820400000000000001192334"
 
 
-def test_a_version_counter_is_padded_likewise():
-    assert sequence.sequence(7, epoch=12) == "0012." + "0" * 39 + "7"
-
-
-def test_a_parent_shards_number_sorts_before_its_childs_though_it_is_shorter():
-    """AWS's own example of a lineage: 24 digits, then 25, in the other order as plain text."""
-    parent, child = "820400000000000001192334", "1683700000000000001135967"
-    assert parent > child
-    assert sequence.sequence(parent, epoch=1) < sequence.sequence(child, epoch=1)
-
-
-def test_a_raised_epoch_leads_any_number():
-    last = sequence.sequence("9" * 40, epoch=1)
-    assert last < sequence.sequence(0, epoch=2)
-
-
 def test_a_snapshot_without_a_counter_sorts_below_every_change():
     assert UNCOUNTED == "0000." + "0" * 40
     assert sequence.sequence(0, epoch=1) > UNCOUNTED

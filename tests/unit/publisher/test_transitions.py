@@ -270,11 +270,6 @@ def test_an_item_that_starts_to_match_the_entity_filter_is_created(old):
     )
 
 
-def test_an_item_that_starts_to_match_without_a_status_is_refused():
-    with pytest.raises(MissingStatus):
-        detect(entity(UNCHANGED, UNCHANGED, "LEAD", "CUSTOMER"), CUSTOMERS)
-
-
 @pytest.mark.parametrize("new", ["ACTIVE", "CLOSED", "NO_SUCH_STATUS", UNCHANGED])
 def test_an_item_that_ceases_to_match_is_removed_whatever_its_status_is_then(new):
     said = {"status_reason": {"S": "MOVED"}, "at": {"S": "2020-01-01T00:00:00Z"}}
@@ -322,13 +317,6 @@ def test_a_status_of_the_tables_own_is_translated_in_both_images():
 @pytest.mark.parametrize(("old", "new"), [("frozen", "held"), ("SUSPENDED", "frozen")])
 def test_two_values_that_are_translated_to_one_status_are_no_transition(old, new):
     assert isinstance(detect(record(old, new), MAPPED), NoTransition)
-
-
-def test_a_value_that_is_not_translated_is_refused_and_the_setting_named():
-    with pytest.raises(UnknownStatus, match="TABLE_STATUS_MAP") as refused:
-        detect(record("active", "Frozen"), MAPPED)
-    assert refused.value.field == "dynamodb.NewImage.status"
-    assert detect(record("unheard of", "active"), MAPPED).previous_status is None
 
 
 @pytest.mark.parametrize("change", [("ACTIVE", "CLOSED"), (None, "ACTIVE"), ("ACTIVE", None)])

@@ -44,14 +44,6 @@ def send(queue, count, *, fifo=False):
     send_events(queue, events(count), fifo=fifo)
 
 
-@pytest.mark.parametrize(("count", "calls"), [(0, 0), (1, 1), (10, 1), (11, 2), (95, 10)])
-def test_snapshots_are_sent_in_the_fewest_calls(count, calls):
-    queue = FakeQueue()
-    send(queue, count)
-    assert len(queue.calls) == calls
-    assert [decode(one["MessageBody"]) for one in queue.taken] == events(count)
-
-
 def test_only_what_was_not_confirmed_is_sent_again():
     queue = FakeQueue({"c-3": 2})
     send(queue, 10)

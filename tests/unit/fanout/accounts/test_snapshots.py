@@ -1,7 +1,5 @@
-from customer_events.decoder import decode
-from customer_events.encoder import encode
 from customer_events.event import Change, Status
-from customer_events.sequence import UNCOUNTED, SequenceSource
+from customer_events.sequence import UNCOUNTED
 from event_consumer.order_guard import Kind, judge, kind
 from fanout.accounts.snapshots import snapshot_event
 from unit.fanout.backfill_samples import SOURCE, at, position, row, snapshot
@@ -15,12 +13,6 @@ def test_a_snapshot_stands_below_every_live_event():
     assert kind(event) is Kind.SNAPSHOT
 
 
-def test_a_snapshot_with_a_version_counter_has_its_place_among_live_events():
-    event = snapshot_event(snapshot(sequence=position(12)), SOURCE)
-    assert (event.sequence, event.sequence_source) == (position(12), SequenceSource.VERSION)
-    assert kind(event) is Kind.COUNTED
-
-
 def test_a_snapshot_tells_when_the_status_changed_where_the_table_knows():
     assert snapshot_event(snapshot(changed_at=at(-99)), SOURCE).changed_at == at(-99)
 
@@ -31,15 +23,6 @@ def test_each_read_of_a_customer_has_its_own_id_and_the_same_read_the_same():
         for seconds in (0.25, 0.25, 9.25)
     }
     assert len(ids) == 2
-
-
-def test_every_event_can_be_written_and_read_again():
-    for event in (
-        snapshot_event(snapshot(), SOURCE),
-        snapshot_event(snapshot(sequence=position(3)), SOURCE),
-        snapshot_event(snapshot(), SOURCE, repairs=position(7)),
-    ):
-        assert decode(encode(event)) == event
 
 
 def test_a_repair_applies_to_the_row_that_it_saw_and_to_no_other():

@@ -132,10 +132,6 @@ def test_each_problem_makes_the_finding_bad_and_is_shown(printed, changed, probl
     assert problem in text
 
 
-def test_nothing_applied_is_no_throughput():
-    assert report(seconds=0.0)["changes_per_second"] is None
-
-
 def test_the_nearest_rank_is_taken_whatever_the_order_of_measuring():
     assert latency([number / 1000 for number in range(100, 0, -1)]) == {
         "measured": 100,
@@ -148,7 +144,3 @@ def test_the_nearest_rank_is_taken_whatever_the_order_of_measuring():
 
 def test_of_one_value_every_percentile_is_that_value():
     assert set(latency([0.0125]).values()) == {1, 12.5}
-
-
-def test_nothing_measured_is_no_number():
-    assert latency([]) is None

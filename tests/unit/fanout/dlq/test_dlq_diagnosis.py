@@ -241,8 +241,3 @@ def test_a_note_with_half_a_surrogate_pair_has_a_cause_as_any_other():
     note = json.dumps({"field": "data.\ud800"})
     attributes = {"parked_reason": text("UnknownStatus"), "parked": text(note)}
     assert re.fullmatch("[0-9a-f]{8}", diagnose(dead(1, attributes=attributes)).cause.key)
-
-
-@pytest.mark.parametrize("name", ["data", "detail"])
-def test_a_text_where_an_object_belongs_is_masked(name):
-    assert json.loads(mask_body(json.dumps({name: "Ada 12"}))) == {name: "xxx 99"}

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from fanout.dlq import replay as replay_module
-from fanout.dlq.replay import QUEUE, WINDOW_MAX, Replay, Stages
+from fanout.dlq.replay import QUEUE, Stages
 from fanout.dlq.selection import Selection
 from fanout.runs.lock import EXTEND_SECONDS
 from fanout.runs.report import make_report
@@ -20,17 +20,6 @@ from unit.fanout.dlq.dlq_fakes import NOON, FakeConsumer, FakeQueue, body, dead,
 @pytest.fixture
 def bench(tmp_path, monkeypatch):
     return Bench(tmp_path, monkeypatch)
-
-
-def test_what_was_selected_is_sent_and_deleted_and_nothing_else_is_touched(bench):
-    bench.fill(*(parked(n, "UnknownStatus" if n % 2 else "NotJson") for n in range(1, 31)))
-    wanted = Selection(reason="UnknownStatus")
-    run_id = bench.plan(wanted)
-    bench.work(run_id)
-    assert bench.fates(run_id) == {"SENT": 15}
-    assert len(bench.sent_ids()) == 15
-    assert {one.parked.reason for one in bench.dlq.messages.values()} == {"NotJson"}
-    assert not bench.dlq.hidden()
 
 
 @pytest.mark.parametrize("how", [{}, {"execute": True, "rate": 1.0}])
@@ -52,18 +41,6 @@ def test_what_dies_after_the_selection_is_not_in_it(bench):
     assert list(bench.dlq.messages) == [late.message_id]
 
 
-@pytest.mark.parametrize("count", [1, 10, 11, 95, 230])
-def test_each_step_takes_a_tenth_of_the_messages_in_calls(bench, count):
-    bench.fill(*(parked(n) for n in range(1, count + 1)))
-    run_id = bench.plan()
-    bench.dlq.calls.clear()
-    bench.work(run_id)
-    tenth = -(-count // 10)
-    assert bench.queue.calls["send"] == tenth
-    assert bench.dlq.calls["delete"] == tenth
-    assert bench.dlq.calls["receive"] == tenth
-
-
 def test_a_message_whose_send_fails_stays_and_is_not_deleted(bench):
     bench.fill(*(parked(n) for n in range(1, 13)))
     unlucky = parked(4).message_id
@@ -76,19 +53,6 @@ def test_a_message_whose_send_fails_stays_and_is_not_deleted(bench):
     bench.queue.refuses.clear()
     bench.work(run_id)
     assert bench.fates(run_id) == {"SENT": 12}
-
-
-def test_a_message_that_was_sent_and_not_deleted_is_only_deleted_by_a_resume(bench):
-    bench.fill(parked(1), parked(2))
-    kept = parked(1).message_id
-    bench.dlq.keeps.add(kept)
-    run_id = bench.plan()
-    bench.work(run_id)
-    assert bench.fates(run_id) == {"SENT": 1, "delete failed": 1}
-    bench.dlq.keeps.clear()
-    bench.work(run_id)
-    assert bench.fates(run_id) == {"SENT": 2}
-    assert len(bench.sent_ids()) == 2
 
 
 def test_it_stops_when_more_fail_than_is_allowed(bench):
@@ -271,16 +235,6 @@ def test_a_message_that_comes_back_is_not_counted_as_well(bench):
     assert bench.fates(run_id) == {"SENT": 1, "CAME_BACK": 1}
 
 
-def test_no_message_is_held_ahead_of_a_slow_rate(bench):
-    bench.fill(*(parked(n) for n in range(1, 41)))
-    run_id = bench.plan()
-    bench.clock.slept.clear()
-    bench.work(run_id, rate=1.0)
-    assert bench.fates(run_id) == {"SENT": 40}
-    assert sum(bench.clock.slept) >= 29
-    assert len(bench.sent_ids()) == 40
-
-
 class ExpiringQueue(FakeQueue):
     """A FIFO queue, where the receipt of what shows again can't be used any more."""
 
@@ -366,18 +320,6 @@ def test_what_a_killed_run_still_hides_is_not_taken_for_gone(bench, monkeypatch,
     assert not bench.dlq.messages
 
 
-def test_what_a_process_hides_that_was_killed_before_it_began_is_not_taken_for_gone(
-    bench, monkeypatch
-):
-    bench.fill(*(parked(n) for n in range(1, 13)))
-    run_id = bench.plan(execute=True)
-    bench.after_the_kill(monkeypatch, seconds=1)
-    assert bench.dlq.hidden()
-    bench.dlq.__class__ = CountsLate
-    bench.work(run_id)
-    assert bench.fates(run_id) == {"SENT": 12}
-
-
 def test_what_is_hidden_for_longer_than_was_thought_is_not_taken_for_gone(bench):
     """SQS counts the time of a hold from when it answers, and not from when it was asked."""
     bench.fill(*(parked(n) for n in range(1, 13)))
@@ -414,19 +356,3 @@ def test_an_answer_that_is_lost_is_told_as_perhaps_twice(bench):
     assert report["fates"] == {"SENT": 1}
     assert report["perhaps_twice"] == 1
     assert len({one.entry["MessageBody"] for one in bench.queue.sent}) == 1
-
-
-def test_memory_holds_a_window_of_messages_however_many_there_are(bench, monkeypatch):
-    bench.fill(*(parked(n) for n in range(1, 401)))
-    run_id = bench.plan()
-    windows = []
-    move = Replay._move_window
-
-    def moving(self, window, sweep):
-        windows.append(len(window))
-        return move(self, window, sweep)
-
-    monkeypatch.setattr(Replay, "_move_window", moving)
-    bench.work(run_id)
-    assert bench.fates(run_id) == {"SENT": 400}
-    assert max(windows) == WINDOW_MAX

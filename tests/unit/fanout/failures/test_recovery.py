@@ -45,18 +45,6 @@ def ids_from_the_stream(*records):
     return [one.event_id for one in rig.bus.published]
 
 
-def test_everything_is_published_in_order_with_the_same_ids_and_moved_away(tmp_path):
-    bench = Bench(tmp_path, three_objects())
-    run = bench.plan()
-    bench.work(run)
-    wanted = ids_from_the_stream(
-        change(1), change(2), change(3), change(11, "c-2"), change(12, "c-3")
-    )
-    assert bench.published == wanted
-    assert set(bench.s3.objects) == {f"recovered/{run}/{key}" for key in three_objects()}
-    assert bench.report(run)["fates"] == {"RECOVERED": 3}
-
-
 def test_objects_are_read_side_by_side_and_published_in_order(tmp_path, monkeypatch):
     objects = {f"parked/2026/11/23/{n:02}.json": parked_object(change(n)) for n in range(1, 21)}
     bench = Bench(tmp_path, objects)
@@ -190,15 +178,6 @@ def test_unreadable_objects_and_mere_ranges_are_left_out_and_named(tmp_path):
     unreadable, only_range = report["left_out"]
     assert "can't be read" in unreadable
     assert "--from-stream, 0.0 hours left" in only_range
-
-
-def test_a_range_is_read_again_from_the_stream_and_its_object_moved(tmp_path):
-    objects = {"aws/lambda/m/s/r": batch_object(None)}
-    bench = Bench(tmp_path, objects, read_range=lambda _wanted: [change(1), change(2)])
-    run = bench.plan(from_stream=True)
-    bench.work(run)
-    assert len(bench.published) == 2
-    assert set(bench.s3.objects) == {f"recovered/{run}/aws/lambda/m/s/r"}
 
 
 def test_a_named_range_needs_no_object(tmp_path):
