@@ -28,16 +28,8 @@ from unit.event_consumer.consumer_samples import (
     repair,
     snapshot,
 )
+from unit.event_consumer.test_guarded_table import ITEM
 
-ITEM = {
-    "customer_id": {"S": "c-1"},
-    "status": {"S": "ACTIVE"},
-    "previous_status": {"NULL": True},
-    "sequence": {"S": live(7).sequence},
-    "sequence_source": {"S": "stream"},
-    "schema_version": {"N": "2"},
-    "occurred_at": {"S": "2026-11-23T12:07:00.000000Z"},
-}
 DONE = {}
 
 

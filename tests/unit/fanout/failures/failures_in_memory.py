@@ -9,20 +9,15 @@ from botocore.exceptions import ClientError
 
 from fanout.failures.recover import FailuresRecover
 from fanout.failures.store import Deployment, ObjectStore
-from fanout.runs.journal import Journal
 from fanout.runs.operation import Selecting, Work
 from fanout.runs.report import make_report
-from fanout.runs.store import Operator, RunStore
+from fanout.runs.store import RunStore
 from sentinel.pace import Pace
+from unit.fanout.dlq.dlq_bench import WHO
 from unit.publisher.publisher_fakes import FakeBus, FakeContext, Rig
 from unit.publisher.stream_record_samples import ARN
 
-WHO = Operator(user="jo", host="here", pid=1, identity="arn", account="1")
 BUCKET = "failures"
-
-
-class Killed(BaseException):
-    """The process is gone."""
 
 
 class FakeS3:
@@ -163,21 +158,3 @@ def batch_object(records, condition="RecordAgeExceeded", *, as_text=True, **more
         payload = {"Records": records}
         document["payload"] = json.dumps(payload) if as_text else payload
     return document
-
-
-def kill_at_line(monkeypatch, number, *, when):
-    """Die at the journal's append of that number, before or after it is on the disk."""
-    append = Journal.append
-    count = 0
-
-    def counted(journal, *entries):
-        nonlocal count
-        count += 1
-        if count == number and when == "before":
-            raise Killed
-        written = append(journal, *entries)
-        if count == number and when == "after":
-            raise Killed
-        return written
-
-    monkeypatch.setattr(Journal, "append", counted)

@@ -9,12 +9,11 @@ from fanout.errors import Refused
 from fanout.failures.records import StreamRange
 from fanout.failures.recover import RECORDS_PER_CALL_MAX
 from sentinel.pace import Pace
+from unit.fanout.dlq.dlq_bench import Killed, kill_at
 from unit.fanout.dlq.dlq_fakes import Clock
 from unit.fanout.failures.failures_in_memory import (
     Bench,
-    Killed,
     batch_object,
-    kill_at_line,
     parked_object,
 )
 from unit.publisher.publisher_fakes import BUS_FAULT, CONFIRMED, FakeBus, Rig
@@ -124,7 +123,7 @@ def test_killed_at_any_line_of_the_journal_nothing_is_lost(tmp_path, monkeypatch
     bench = Bench(tmp_path, three_objects())
     run = None
     with monkeypatch.context() as patched:
-        kill_at_line(patched, line, when=when)
+        kill_at(patched, line, when)
         try:
             run = bench.plan()
             bench.work(run)

@@ -6,66 +6,34 @@ from uuid import UUID
 
 import pytest
 
-from customer_events.event import Change, CustomerStatusChanged, Status
-from customer_events.sequence import SequenceSource, sequence
-from event_consumer.order_guard import Row
+from customer_events.event import Status
+from deployed_facts import PAYMENTS
 from fanout.watch.where import DayChange, Place, Seen, State, place
-from sentinel.compare import StoredRow
-from sentinel.discovery import Subscriber
+from unit.event_consumer.consumer_samples import live
+from unit.fanout.backfill_samples import position
+from unit.fanout.backfill_samples import row as sample_row
+from unit.fanout.reconcile_fakes import stored
 
 NOW = datetime(2026, 11, 27, 9, 30, tzinfo=UTC)
 EVENT_ID = UUID(int=7)
-SUBSCRIBER = Subscriber(
-    name="payments",
-    queue_url="",
-    queue_arn="",
-    dlq_url="",
-    dlq_arn="",
-    function_name="consumer",
-    table="payments",
-    filter=None,
-    versions=(2,),
-    since=None,
-)
+SUBSCRIBER = replace(PAYMENTS.subscriber, filter=None, versions=(2,))
 
 
 def change(number=5):
-    event = CustomerStatusChanged(
+    event = live(
+        number,
+        Status.SUSPENDED,
         event_id=EVENT_ID,
-        source="urn:novapay:accounts",
-        customer_id="c-1",
-        sequence=sequence(number, epoch=1),
-        sequence_source=SequenceSource.STREAM,
-        schema_version=2,
-        occurred_at=NOW,
-        status=Status.SUSPENDED,
         previous_status=Status.ACTIVE,
-        reason=None,
-        change=Change.CHANGED,
+        occurred_at=NOW,
         changed_at=NOW,
-        traceparent=None,
     )
     return DayChange(record_id="r", number=number, at=NOW, events=[event])
 
 
 def row(number, occurred_at=NOW):
-    kept = Row(
-        sequence=sequence(number, epoch=1),
-        sequence_source=SequenceSource.STREAM,
-        schema_version=2,
-        status=Status.ACTIVE,
-        previous_status=None,
-        occurred_at=occurred_at,
-        snapshot_at=None,
-    )
-    return StoredRow(
-        customer_id="c-1",
-        row=kept,
-        has_sequence=True,
-        status="ACTIVE",
-        own={"applied_at": "2026-11-27T09:30:01Z"},
-        raw="",
-    )
+    kept = sample_row(sequence=position(number), occurred_at=occurred_at)
+    return stored("c-1", kept, own={"applied_at": "2026-11-27T09:30:01Z"})
 
 
 def seen(subscriber=SUBSCRIBER, **other):

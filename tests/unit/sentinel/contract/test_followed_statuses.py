@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
 from customer_events.event import Status
+from deployed_facts import PAYMENTS
 from fanout.errors import WrongUse
 from sentinel.contract.followed import followed_statuses
-from sentinel.discovery import Subscriber
 from unit.fanout.backfill_samples import SOURCE, publisher
 
 EVERY = frozenset(Status)
@@ -12,18 +14,7 @@ STREAM = "arn:aws:dynamodb:eu-west-1:123456789012:table/accounts/stream/1"
 
 
 def followed(policy, versions=(2,), **of_publisher):
-    subscriber = Subscriber(
-        name="fraud",
-        queue_url="",
-        queue_arn="",
-        dlq_url="",
-        dlq_arn="",
-        function_name=None,
-        table="fraud",
-        filter=policy,
-        versions=versions,
-        since=None,
-    )
+    subscriber = replace(PAYMENTS.subscriber, name="fraud", filter=policy, versions=versions)
     return followed_statuses(subscriber, publisher(stream_arn=STREAM, **of_publisher))
 
 
