@@ -237,7 +237,7 @@ def _create_stack(target: AwsTarget, bucket: str, log: Callable[[str], None]) ->
     template = load_template()
     keys = {}
     with tempfile.TemporaryDirectory(prefix="fanout-smoke-") as folder:
-        for service in services(template):
+        for service in services(template, {}):
             log(f"package: {service} for {ARCH}")
             path = build_package(service, arch=ARCH, output=Path(folder)).path
             keys[service] = path.name
