@@ -167,7 +167,11 @@ class Expectation:
         if wanted is not None:
             names = [name for name, value in wanted.items() if own.get(name) != value]
         possible = list(outcomes(self.rule, known)) if names else []
-        wrong = {name for name in names if _is_impossible(own.get(name), name, possible)}
+        wrong = set()
+        for name in names:
+            values = [outcome and outcome.get(name) for outcome in possible]
+            if None not in values and own.get(name) not in values:
+                wrong.add(name)  # no event that there may have been gives it this value
         return bool(wrong), frozenset(names) - wrong
 
 
@@ -184,14 +188,6 @@ def _state(account: Snapshot | Unreadable | None) -> str:
     if isinstance(account, Snapshot):
         return f"{account.status} {account.sequence} {account.changed_at}"
     return account.code if account else ""
-
-
-def _is_impossible(
-    value: str | None, name: str, possible: Sequence[Mapping[str, Any] | None]
-) -> bool:
-    """Whether no event that there may have been gives the attribute this value."""
-    values = [outcome and outcome.get(name) for outcome in possible]
-    return None not in values and value not in values
 
 
 def _known(customer_id: str, row: Row) -> dict[str, Any]:

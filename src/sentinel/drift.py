@@ -108,15 +108,12 @@ class Sides:
 
     def compare(self, customer_ids: Iterable[str]) -> dict[str, Difference]:
         """Read these customers (any number) on both sides; returns those that differ."""
-        differences = {}
+        differences: dict[str, Difference] = {}
+        compare = self.expectation.compare
         for ids in chunks(customer_ids, KEYS_MAX):
             rows, accounts, _ = self.read(ids)
-            for customer_id in ids:
-                difference = self.expectation.compare(
-                    customer_id, accounts.get(customer_id), rows.get(customer_id)
-                )
-                if difference is not None:
-                    differences[customer_id] = difference
+            found = (compare(name, accounts.get(name), rows.get(name)) for name in ids)
+            differences |= {each.customer_id: each for each in found if each is not None}
         return differences
 
 

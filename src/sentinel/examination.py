@@ -72,9 +72,8 @@ class Examination:
 
     def subscriber(self, subscriber: Subscriber) -> rules.SubscriberFacts:
         """A subscriber's queues, function and deliveries."""
-        name = subscriber.function_name
+        name, mapping_id = subscriber.function_name, subscriber.mapping_id
         function = self._function(name) if name else None
-        mapping_id = subscriber.mapping_id
         return rules.SubscriberFacts(
             subscriber=subscriber,
             bus=self.bus,

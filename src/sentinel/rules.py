@@ -140,10 +140,9 @@ def _check_stream(facts: PublisherFacts) -> Iterator[Finding]:
     wrong, _ = _about(PUBLISHER)
     name, arn = facts.publisher.accounts_table, facts.publisher.stream_arn
     if facts.table is None:
-        what, harm = f"the table {name} does not exist.", "There is nothing to publish from."
-        yield wrong(
-            what, harm=harm, fix="Restore it, and follow docs/howto/recover-the-publisher.md."
-        )
+        fix = "Restore it, and follow docs/howto/recover-the-publisher.md."
+        harm = "There is nothing to publish from."
+        yield wrong(f"the table {name} does not exist.", harm=harm, fix=fix)
         return
     view = (facts.table.get("StreamSpecification") or {}).get("StreamViewType")
     if view != _VIEW_TYPE:
@@ -197,8 +196,7 @@ def check_subscriber(
     yield from check_deliveries(subscriber, facts.deliveries)
     if subscriber.filter:
         policy = dict(subscriber.filter)
-        found = lint(policy, contract, transport=transport_of(policy), latest_state=False)
-        for each in found:
+        for each in lint(policy, contract, transport=transport_of(policy), latest_state=False):
             if each.severity == "error":
                 fix = "Correct it; fanout schema lint-filter checks one."
                 yield wrong(f"its filter: {each.sentence}", harm="Events don't come.", fix=fix)

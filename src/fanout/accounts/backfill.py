@@ -251,8 +251,7 @@ def changed_at(target: AwsTarget, subscriber: Subscriber) -> tuple[datetime, flo
 
 def require_subscribed(target: AwsTarget, bus: Bus, subscriber: Subscriber) -> None:
     """Raises: WrongUse: nothing delivers to the queue, or by another filter than it states."""
-    found = Examination(target, bus).deliveries(subscriber)
-    for each in check_deliveries(subscriber, found):
+    for each in check_deliveries(subscriber, Examination(target, bus).deliveries(subscriber)):
         if each.severity is Severity.WRONG:
             raise WrongUse(f"{subscriber.name}: {each.what} {each.harm} {each.fix}")
 

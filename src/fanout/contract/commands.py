@@ -116,8 +116,7 @@ def lint_filter(
         document, read_contract(schemas), transport=language, latest_state=latest_state
     )
     if as_json:
-        listed = [each._asdict() for each in findings]
-        print_json({"transport": language.value, "findings": listed})
+        print_json({"transport": language.value, "findings": [each._asdict() for each in findings]})
     else:
         for each in findings:
             OUT.print(each.severity, f"[{each.rule}]", each.sentence, markup=False)

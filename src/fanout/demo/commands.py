@@ -165,15 +165,12 @@ def _changes(finding: Mapping[str, Any]) -> Table:
     changes, repeats = finding["status_changes"], finding["events_published_again"]
     events = f"of version {' and '.join(map(str, finding['versions']))}"
     events += f", {repeats:,} of them twice" if repeats else ""
+    others = f"the other {imported + played - changes:,} writes made none"
     rows = table("What became of every change", "", "ledger", "consumer", "", right={1, 2})
     for name, count, meaning in (
         ("customers imported", imported, ""),
         ("changes played", played, ""),
-        (
-            "changes of status",
-            changes,
-            f"the other {imported + played - changes:,} writes made none",
-        ),
+        ("changes of status", changes, others),
         ("events published", finding["events_published"], events),
     ):
         rows.add_row(name, f"{count:,}", "", meaning)

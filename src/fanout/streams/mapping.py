@@ -191,9 +191,8 @@ class Lane:
         """When there will be something to do: never while a batch is under way or nothing waits."""
         if self._under_way is not None or not (self._retrying or self._waiting):
             return math.inf
-        if self._retrying or len(self._waiting) >= self._settings.batch_size:
-            return self._not_before
-        if self._waiting_bytes >= PAYLOAD_BYTES_MAX:
+        is_full = len(self._waiting) >= self._settings.batch_size
+        if self._retrying or is_full or self._waiting_bytes >= PAYLOAD_BYTES_MAX:
             return self._not_before
         return max(self._not_before, self._waiting[0][1] + self._settings.window_seconds)
 

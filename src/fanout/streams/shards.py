@@ -25,8 +25,7 @@ def describe(dynamodbstreams: Any, stream_arn: str) -> Stream:
     shards: dict[str, str | None] = {}
     start: dict[str, str] = {}
     while True:
-        answer = dynamodbstreams.describe_stream(StreamArn=stream_arn, **start)
-        page = answer["StreamDescription"]
+        page = dynamodbstreams.describe_stream(StreamArn=stream_arn, **start)["StreamDescription"]
         shards.update((shard["ShardId"], shard.get("ParentShardId")) for shard in page["Shards"])
         last = page.get("LastEvaluatedShardId")
         if not last:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from customer_events.event import EVENT_NAME, NEWEST_MAJOR
 from fanout.contract.generated import GENERATED
@@ -203,7 +202,13 @@ def infrastructure_files(choices: Choices, event: EventContract) -> Files:
 def _filled(files: dict[str, str], choices: Choices, event: EventContract) -> Files:
     environment = templates(Path(__file__).parent / "templates", html=False)
     environment.filters["json"] = json.dumps
-    values = _values(choices, event)
+    names = ("name", "ident", "title", "package", "latest_state", "external", "reads_newest")
+    values = {name: getattr(choices, name) for name in (*names, "versions", "statuses")} | {
+        "sns": choices.bus is Transport.SNS,
+        "arrivals": [f"*>{status}" for status in choices.statuses],
+        "filter": choices.filter(event),
+        "table_key": "customer_id" if choices.latest_state else "event_id",
+    }
     texts = {
         path: environment.get_template(f"{template}.jinja").render(values)
         for path, template in files.items()
@@ -214,16 +219,6 @@ def _filled(files: dict[str, str], choices: Choices, event: EventContract) -> Fi
                 lambda block: "".join(sorted(block[0].splitlines(keepends=True))), text
             )
     return texts
-
-
-def _values(choices: Choices, event: EventContract) -> dict[str, Any]:
-    names = ("name", "ident", "title", "package", "latest_state", "external", "reads_newest")
-    return {name: getattr(choices, name) for name in (*names, "versions", "statuses")} | {
-        "sns": choices.bus is Transport.SNS,
-        "arrivals": [f"*>{status}" for status in choices.statuses],
-        "filter": choices.filter(event),
-        "table_key": "customer_id" if choices.latest_state else "event_id",
-    }
 
 
 # The plan, and writing it

@@ -55,8 +55,7 @@ def plan_resume(target: AwsTarget, name: str) -> Plan:
     alarms = None
     if not is_embedded(target):
         others = [each.name for each in list_subscribers(target)]
-        found = list_alarms(target, [name], others=others)
-        alarms = tuple(each["AlarmName"] for each in found)
+        alarms = tuple(each["AlarmName"] for each in list_alarms(target, [name], others=others))
     queue = of_subscriber(target, subscriber).queue.facts()
     return Plan(name=name, mapping_id=subscriber.mapping_id, queue=queue, alarms=alarms)
 
@@ -99,8 +98,7 @@ def carry_out(target: AwsTarget, plan: Plan) -> None:
         return
     functions.update_event_source_mapping(UUID=plan.mapping_id, Enabled=True)
     if plan.alarms:
-        cloudwatch = target.client("cloudwatch")
-        cloudwatch.delete_alarm_mute_rule(AlarmMuteRuleName=_rule(target, plan))
+        target.client("cloudwatch").delete_alarm_mute_rule(AlarmMuteRuleName=_rule(target, plan))
     ssm.delete_parameters(Names=[mark])
 
 

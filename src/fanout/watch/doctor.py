@@ -35,8 +35,7 @@ def doctor(context: typer.Context, *, check: Check = False, as_json: Json = Fals
     if as_json:
         print_json({"findings": [asdict(finding) for finding in found]})
     else:
-        prefix = escape(context.obj.prefix)
-        OUT.print(f"[bold]{prefix}[/]: {verdict(found)}")
+        OUT.print(f"[bold]{escape(context.obj.prefix)}[/]: {verdict(found)}")
         show_findings(found)
         if is_embedded(context.obj):
             OUT.print("Alarms are not available here.", style="dim")
@@ -60,8 +59,7 @@ def show_findings(findings: Iterable[Finding]) -> None:
     wrap = partial(fill, width=width, break_long_words=False, break_on_hyphens=False)
     for finding in findings:
         mark, style = _MARKS[finding.severity]
-        head = f"{mark} {finding.subject}: {finding.what}"
-        text = Text(wrap(head, subsequent_indent="  "))
+        text = Text(wrap(f"{mark} {finding.subject}: {finding.what}", subsequent_indent="  "))
         text.stylize(style, 0, 1)
         text.stylize("bold", 2, 2 + len(finding.subject))
         OUT.print(text)

@@ -127,8 +127,7 @@ def _subscribe(target: AwsTarget, bus: Bus, url: str, policy: dict[str, Any] | N
     service, events = "sns", target.client("events")
     if bus.transport == "eventbridge":
         service, pattern = "events", json.dumps(policy or {"detail-type": [{"prefix": ""}]})
-        rule = events.put_rule(Name=name, EventBusName=bus.name, EventPattern=pattern)
-        source = rule["RuleArn"]
+        source = events.put_rule(Name=name, EventBusName=bus.name, EventPattern=pattern)["RuleArn"]
     statement = {
         "Effect": "Allow",
         "Principal": {"Service": f"{service}.amazonaws.com"},
