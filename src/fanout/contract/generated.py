@@ -149,9 +149,7 @@ def _rule(rules: Mapping[str, Any], types: list[str]) -> str:
     low, high = rules.get("minLength"), rules.get("maxLength")
     if low is not None and high is not None:
         return f"{text}, {low} to {high} characters"
-    if "pattern" in rules:
-        return f"{text} by a pattern"
-    return text
+    return f"{text} by a pattern" if "pattern" in rules else text
 
 
 # The catalogue page: one HTML file for people, with everything in it
