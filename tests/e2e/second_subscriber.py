@@ -1,6 +1,6 @@
 """Another subscriber on a deployment: queue, DLQ, table, and the Payments consumer's package again.
 
-Everything it has is its own, so a test may seed it, stop it and tamper with its rows.
+Everything it has is its own, so a test may seed it and stop it.
 """
 
 import json
@@ -59,15 +59,6 @@ class SecondSubscriber:
         self.client("dynamodb").delete_table(TableName=self.table)
         parameter = f"/{self.deployment.prefix}/subscribers/{self.name}"
         self.client("ssm").delete_parameter(Name=parameter)
-
-    def delete_row(self, customer_id: str) -> None:
-        key = {"customer_id": {"S": customer_id}}
-        self.client("dynamodb").delete_item(TableName=self.table, Key=key)
-
-    def tamper(self, customer_id: str, **values: str) -> None:
-        row = self.rows().get(customer_id, {"customer_id": {"S": customer_id}})
-        item = {**row, **{name: {"S": value} for name, value in values.items()}}
-        self.client("dynamodb").put_item(TableName=self.table, Item=item)
 
 
 @contextmanager

@@ -1,17 +1,12 @@
 """Seed a new subscriber on the embedded AWS while customers change, and see every row right."""
 
 from contextlib import ExitStack
-from datetime import timedelta
-from uuid import UUID
 
 import pytest
 
-from customer_events.encoder import encode
-from customer_events.event import Change, CustomerStatusChanged
 from e2e.fanout_command import Fanout
 from e2e.second_subscriber import subscribed
-from e2e.traffic import STATUSES, Traffic
-from event_consumer.guarded_table import read_row
+from e2e.traffic import Traffic
 from waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("accounts-alone")]
@@ -126,43 +121,3 @@ def test_a_backfill_that_is_killed_goes_on_where_it_was(deployment, fanout, subs
     assert loans.depth() <= done["sent"] + 2 * 10, f"at most a page of each segment: {repeated}"
     loans.switch(on=True)
     eventually(agrees(loans, traffic), "Loans' rows", deadline_seconds=PATIENCE_SECONDS)
-
-
-def test_an_old_change_that_is_recovered_later_does_not_undo_a_seed(deployment, fanout, subscribe):
-    """The change is as old as its event says; it arrives only after the seed."""
-    traffic = Traffic(deployment, "recovered", 1, seed=3)
-    [customer_id] = traffic.ids
-    traffic.write(customer_id, STATUSES[0])
-    rows = lambda: payments_rows(deployment).get(customer_id)  # noqa: E731
-    first = eventually(rows, "the first change in Payments")
-    traffic.write(customer_id, "ACTIVE")
-    cards = subscribe("cards")
-    fanout("backfill", "cards", "--no-wait", "--execute", "--read-units", "0")
-    eventually(lambda: cards.statuses().get(customer_id) == "ACTIVE", "the seed")
-    deployment.client("sqs").send_message(
-        QueueUrl=cards.queue_url, MessageBody=encode(old_event(first))
-    )
-    marker = Traffic(deployment, "marker", 1, seed=4)
-    marker.write_all()
-    eventually(lambda: marker.ids[0] in cards.statuses(), "a later change")
-    eventually(lambda: cards.depth() == 0, "an empty queue")
-    assert cards.statuses()[customer_id] == "ACTIVE"
-
-
-def old_event(row):
-    """The event that a row was written by, as a recovery would publish it again: an hour old."""
-    found = read_row(row)
-    return CustomerStatusChanged(
-        event_id=UUID(row["event_id"]["S"]),
-        source="urn:novapay:accounts",
-        customer_id=row["customer_id"]["S"],
-        sequence=found.sequence,
-        sequence_source=found.sequence_source,
-        schema_version=2,
-        occurred_at=found.occurred_at - timedelta(hours=1),
-        status=found.status,
-        previous_status=None,
-        reason=None,
-        change=Change.CREATED,
-        changed_at=found.occurred_at - timedelta(hours=1),
-    )
