@@ -63,31 +63,6 @@ def demo(tmp_path, *arguments, **environment):
     )
 
 
-def test_a_small_file_ends_with_nothing_lost_and_leaves_nothing_behind(tmp_path, files):
-    ended = demo(tmp_path, *files, "--report", "report.json")
-    assert ended.returncode == 0, ended.stderr
-    assert "Nothing was lost" in ended.stdout
-    assert "NotJson" in ended.stdout
-    assert "UnsupportedVersion" in ended.stdout
-    assert "playing 10 changes" in ended.stderr
-    assert "\x1b" not in ended.stdout + ended.stderr
-    found = json.loads((tmp_path / "report.json").read_text())
-    assert found["good"] is True
-    assert (found["customers_imported"], found["changes_played"]) == (5, 10)
-    assert found["status_changes"] == found["events_published"] == TRANSITIONS
-    assert found["applied"] + found["superseded"] == TRANSITIONS
-    assert (found["parked"], found["lost"], found["rows_differing"]) == (0, 0, 0)
-    assert found["rows_compared"] == 6
-    assert found["consumer_deliveries"]["applied"] == found["applied"]
-    assert found["consumer_deliveries"]["parked"] == 2
-    assert found["latency"]["p50_milliseconds"] > 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "changes.jsonl",
-        "customers.jsonl",
-        "report.json",
-    ]
-
-
 def test_a_broken_line_is_named_and_nothing_is_started(tmp_path):
     (tmp_path / "broken.csv").write_text("customer_id,status\nc-1,ACTIVE\nc-2,ACTIV\n")
     ended = demo(tmp_path, "--changes", "broken.csv", "--report", "report.json")
@@ -119,17 +94,27 @@ def test_interrupted_it_leaves_no_process_and_no_file(tmp_path, files):
     assert "Traceback" not in rest
 
 
-def test_kept_it_goes_on_with_both_versions_and_tells_what_to_try(tmp_path, files):
+def test_a_small_file_ends_with_nothing_lost_and_kept_it_tells_what_to_try(tmp_path, files):
     state, report = tmp_path / "state", tmp_path / "report.json"
     keep = ("--keep", "--state", str(state), "--report", str(report))
     try:
         ended = demo(tmp_path, *files, *keep, PUBLISH_VERSIONS="1,2")
         assert ended.returncode == 0, ended.stderr
         found = json.loads(report.read_text())
-        assert found["versions"] == [1, 2]
+        assert (found["good"], found["versions"]) == (True, [1, 2])
+        assert (found["customers_imported"], found["changes_played"]) == (5, 10)
         assert found["status_changes"] == TRANSITIONS
         assert found["events_published"] == 2 * TRANSITIONS
-        assert found["lost"] == 0
+        assert found["applied"] + found["superseded"] == TRANSITIONS
+        assert (found["parked"], found["lost"], found["rows_differing"]) == (0, 0, 0)
+        assert found["rows_compared"] == 6
+        assert found["consumer_deliveries"]["applied"] == found["applied"]
+        assert found["consumer_deliveries"]["parked"] == 2
+        assert found["latency"]["p50_milliseconds"] > 0
+        for said in ("Nothing was lost", "NotJson", "UnsupportedVersion"):
+            assert said in ended.stdout
+        assert "playing 10 changes" in ended.stderr
+        assert "\x1b" not in ended.stdout + ended.stderr
         assert f"local down --state {state}" in ended.stdout
         deployment = look(state).deployment
         assert f"aws sqs receive-message --queue-url {deployment.dlq_url}" in ended.stdout
@@ -160,6 +145,7 @@ def test_a_change_that_no_subscriber_gets_is_lost_and_named(tmp_path, files, mon
     with running(tmp_path / "state") as fresh:
         silent = {"step": lambda _what: None, "show": lambda _counts: None}
         finding = run(fresh, changes, customers=None, rate=None, **silent)
+    assert not (tmp_path / "state").exists()
     assert not finding["good"]
     assert finding["lost"] == finding["events_published"] == finding["status_changes"] > 0
     assert all("neither applied" in change for change in finding["lost_changes"])

@@ -141,7 +141,7 @@ def test_ctrl_c_ends_the_foreground_run_with_success_and_leaves_nothing(state):
 
 
 def test_a_killed_parent_takes_everything_with_it(state):
-    up = [FANOUT, "local", "up", "--state", state]
+    up = [FANOUT, "local", "up", "--bare", "--state", state]
     with started(up, stdout=subprocess.DEVNULL) as process:
         found = eventually(lambda: (seen := look(state)) and seen.deployment and seen, "it is up")
         process.kill()
@@ -152,7 +152,9 @@ def test_a_killed_parent_takes_everything_with_it(state):
 
 def test_what_a_killed_supervisor_left_is_reported_and_the_next_up_cleans_it_up(state, monkeypatch):
     """The next one reads other attributes; its printed example works without one's AWS profile."""
-    first = json.loads(fanout("local", "up", "--json", "--detach", "--state", state).stdout)
+    first = json.loads(
+        fanout("local", "up", "--bare", "--json", "--detach", "--state", state).stdout
+    )
     os.kill(first["supervisor_pid"], signal.SIGKILL)
     look(state).supervisor.wait(timeout_seconds=TIMEOUT_SECONDS)
     asked = fanout("local", "status", "--state", state)

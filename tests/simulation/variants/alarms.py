@@ -26,7 +26,7 @@ _BY_NAME = {one.name: one for one in OUTAGES}
 class BrokenSet:
     """`changes` by the alarms' names, without the prefix; `outage` is "" where calm catches it.
 
-    `traffic`: the history's own where it is "".
+    `traffic`: the history's own where it is "". `shown_by`: a seed that is known to show it.
     """
 
     name: str
@@ -35,14 +35,15 @@ class BrokenSet:
     traffic: str = ""
     composite: Callable[[Composite], Composite] = lambda one: one
     caught_by: str = NO_SILENT_FAILURE
+    shown_by: int = 0
 
-    def seeds_until_caught(self) -> int | None:
+    def seeds_until_caught(self, *, first: int = 0) -> int | None:
         """How many histories it takes, the drill of the outage first; None where it escapes."""
-        for seed in range(SEEDS_MAX):
-            broken = self._broken_by(seed)
+        for count in range(1, SEEDS_MAX + 1):
+            broken = self._broken_by(first + count - 1)
             if broken:
                 assert broken == self.caught_by, self.name
-                return seed + 1
+                return count
         return None
 
     # Private functions
@@ -211,6 +212,7 @@ BROKEN_SETS = (
         changes={"payments-consumer-errors": _with(periods=5)},
         outage="one customer's events kill the consumer",
         traffic="quiet",
+        shown_by=7,
     ),
     BrokenSet(
         name="a failing consumer shows in Lambda's errors and the queue's age alone",
@@ -310,5 +312,6 @@ BROKEN_SETS = (
         changes={"payments-consumer-errors": _with(datapoints=1)},
         caught_by=NO_FALSE_ALARM,
         traffic="busy",
+        shown_by=3,
     ),
 )
