@@ -21,7 +21,6 @@ LONGEST = (
     "tests/simulation/test_alarms.py",
     "tests/e2e/test_demo.py",
     "tests/e2e/test_local_runtime.py",
-    "tests/e2e/test_dlq_drill.py",
     "tests/docs/test_commands_in_docs.py",
     "deployment",
 )
