@@ -239,16 +239,6 @@ def registry_folder(folder, text):
 READERS = [lambda folder: contract_of(Source(folder=folder), complete=False), read_contract]
 
 
-@pytest.mark.parametrize("read", READERS, ids=["check", "contract"])
-def test_a_spoiled_registry_is_read_or_refused(tmp_path, chance, read):
-    source = (ROOT / "schemas/customer_status_changed/registry.yaml").read_text(encoding="utf-8")
-    registry = yaml.safe_load(source)
-    for _ in range(ROUNDS // 4):
-        made = spoiled(chance, registry)
-        folder = registry_folder(tmp_path, yaml.safe_dump(made, allow_unicode=True))
-        refused(lambda folder=folder: read(folder))
-
-
 @pytest.mark.parametrize("filters", [{"status": "x" * 5_000}, {"other": {}}, {"other": ["x"]}])
 @pytest.mark.parametrize("read", READERS, ids=["check", "contract"])
 def test_filters_of_a_registry_with_a_long_name_or_one_too_many_are_read_or_refused(

@@ -135,22 +135,6 @@ def test_a_customer_that_changes_again_begins_a_new_grace_period(tables, differe
     assert (drifted, waits) == (1, 2)
 
 
-def test_while_the_subscriber_catches_up_nothing_is_called_drift(tables, differences):
-    late = [f"c-{number:03}" for number in range(7)]
-    for customer_id in late:
-        tables.accounts[customer_id] = snapshot(customer_id, Status.CLOSED)
-    del tables.rows["c-200"]
-    compare(tables, differences)
-
-    def catch_up(count):
-        if count <= len(late):
-            tables.rows[late[count - 1]] = stored(late[count - 1], row(Status.CLOSED))
-
-    drifted, in_flight, _ = wait(tables, differences, catch_up)
-    assert (drifted, in_flight) == (1, 7)
-    assert drift(differences) == {"c-200": "missing"}
-
-
 def test_what_never_comes_to_rest_is_not_waited_for_for_ever(tables, differences):
     del tables.rows["c-001"]
     compare(tables, differences)

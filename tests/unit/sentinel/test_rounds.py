@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from sentinel.rounds import COMPARE_SECONDS, INTERVAL_SECONDS, due
+from sentinel.rounds import COMPARE_SECONDS, due
 
 MIDNIGHT = datetime(2026, 11, 27, tzinfo=UTC)
 INTERVAL = timedelta(seconds=COMPARE_SECONDS)
@@ -51,16 +51,3 @@ def test_a_run_that_is_repeated_later_compares_the_slice_it_was_scheduled_for():
     scheduled = MIDNIGHT + 5 * INTERVAL
     assert due(scheduled, 12) == due(scheduled, 12)
     assert due(scheduled, 12) != due(scheduled + INTERVAL, 12)
-
-
-def test_runs_between_two_that_compare_read_no_table():
-    often = [due(MIDNIGHT + timedelta(seconds=at), 12) for at in range(0, 1801, INTERVAL_SECONDS)]
-    assert [slice_ is not None for slice_ in often] == [
-        True,
-        False,
-        False,
-        True,
-        False,
-        False,
-        True,
-    ]
