@@ -1,8 +1,5 @@
 """Once a customer's event is parked, that customer's later events wait behind it, in order."""
 
-import random
-from itertools import count
-
 import pytest
 
 from customer_events.deadline import Deadlines
@@ -225,59 +222,6 @@ def test_messages_of_a_standard_queue_wait_for_nobody():
     one, two = (message(number, encode(live(number)), group_id="c-1") for number in (1, 2))
     assert rig.consume(one, two) == [BAD, WELL]
     assert rig.groups.notes == {}
-
-
-@pytest.mark.parametrize("seed", range(60))
-def test_whatever_fails_and_is_delivered_twice_each_customers_first_handlings_are_in_order(seed):
-    """Faults, crashes before the acknowledgement, duplicates, and replays in the DLQ's order."""
-    chance = random.Random(seed)
-    rig = Rig()
-    fresh = count(1001)
-    queues = {name: [fifo(number, name) for number in range(1, 8)] for name in ("c-1", "c-2")}
-    dlq = []
-    rig.handler.broken = {("c-1", 2): POISON, ("c-2", 3): POISON}
-    for turn in range(400):
-        rig.groups.fault = lambda _call, calm=turn > 200: not calm and chance.random() < 0.1
-        if turn == 100:
-            rig.handler.broken = {}
-        waiting = [name for name, queue in queues.items() if queue]
-        if dlq and (not waiting or chance.random() < 0.3):
-            back = dlq.pop(0)
-            queues[back.group_id].append(replayed_again(back, next(fresh)))
-            continue
-        if not waiting:
-            break
-        batch = queues[chance.choice(waiting)][: chance.randint(1, 4)]
-        rig.lot.parked.clear()
-        rig.consume(*batch)
-        dlq += [one.message for one in rig.lot.parked]
-        if chance.random() < 0.1:
-            continue  # killed before the acknowledgement: all of it comes back
-        failed = set(rig.failures)
-        done = [one for one in batch if one.message_id not in failed]
-        for one in done:
-            queues[one.group_id].remove(one)
-    assert not any(queues.values())
-    assert dlq == []
-    for name in queues:
-        assert rig.handler.of(name) == list(range(1, 8)), f"seed {seed}"
-        assert not rig.groups.notes.get(name)
-
-
-def replayed_again(original, number):
-    """A replay keeps the mark that an earlier one set."""
-    return (
-        message(
-            number,
-            original.body,
-            fifo=True,
-            group_id=original.group_id,
-            sequence_number=str(number),
-            attributes=original.attributes,
-        )
-        if original.attributes
-        else replayed(original, number)
-    )
 
 
 def test_what_is_parked_says_when():

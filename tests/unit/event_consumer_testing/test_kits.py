@@ -59,13 +59,6 @@ def test_each_poison_is_parked_with_its_own_reason(poison):
     assert kit.parked == [poison.reason]
 
 
-def test_a_snapshot_seeds_and_does_not_undo_a_live_change():
-    kit = LatestStateKit(attributes)
-    live, read = history("ACTIVE", "CLOSED"), snapshot("ACTIVE")
-    assert kit.deliver_each(*live, read)[-1] is Outcome.STALE
-    assert kit.deliver(snapshot("ACTIVE", customer_id="c-9")) == [Outcome.APPLIED]
-
-
 @pytest.mark.parametrize(
     "own", [{"sequence": "9"}, *REFUSED.values()], ids=["the guard's own", *REFUSED]
 )
