@@ -19,60 +19,35 @@ def drift(account, found, expectation=EXPECTATION):
     return difference and difference.drift
 
 
-@pytest.mark.parametrize("status", Status)
-def test_a_row_with_the_status_of_accounts_agrees(status):
-    assert drift(snapshot(status=status), stored(found=row(status))) is None
+CLOSED, GONE = snapshot(status=Status.CLOSED), row(Status.REMOVED)
+COUNTED = stored(found=row(sequence_source=SequenceSource.VERSION))
+PAIRS = {
+    **{f"both {one}": (snapshot(status=one), stored(found=row(one)), None) for one in Status},
+    "neither customer nor row": (None, None, None),
+    "a customer without a row": (snapshot(), None, Drift.MISSING),
+    "a row without a customer": (None, stored(), Drift.EXTRA),
+    "a row without a sequence": (None, stored(row=None, has_sequence=False), Drift.EXTRA),
+    "a row that says it is gone": (None, stored(found=GONE), None),
+    "a row with another status": (CLOSED, stored(), Drift.STALE),
+    "a higher version without a change": (snapshot(sequence=position(99)), COUNTED, None),
+    "a lower version": (replace(CLOSED, sequence=position(6)), COUNTED, Drift.AHEAD),
+    "a higher version": (replace(CLOSED, sequence=position(8)), COUNTED, Drift.STALE),
+}
+BY_HAND = {
+    "another own attribute": (snapshot(), stored(own={"payments": "BLOCKED"})),
+    "no own attribute": (snapshot(), stored(own={"payments": None})),
+    "nothing to read": (snapshot(), stored(row=None)),
+    "no sequence": (snapshot(), stored(row=None, has_sequence=False, status="ACTIVE")),
+    "two states": (snapshot(), stored(found=row(Status.CLOSED), own={"payments": "ALLOWED"})),
+    "gone and allowed": (None, stored(found=GONE, own={"payments": "ALLOWED"})),
+    "the same version": (replace(CLOSED, sequence=position(7)), COUNTED),
+}
+PAIRS |= {name: (*pair, Drift.CHANGED_BY_HAND) for name, pair in BY_HAND.items()}
 
 
-def test_neither_customer_nor_row_agree():
-    assert drift(None, None) is None
-
-
-def test_a_customer_without_a_row_is_missing():
-    assert drift(snapshot(), None) is Drift.MISSING
-
-
-def test_a_row_without_a_customer_is_extra_unless_it_says_so():
-    assert drift(None, stored()) is Drift.EXTRA
-    assert drift(None, stored(found=row(Status.REMOVED))) is None
-    assert drift(None, stored(row=None, has_sequence=False)) is Drift.EXTRA
-
-
-def test_a_row_with_another_status_is_stale():
-    assert drift(snapshot(status=Status.CLOSED), stored()) is Drift.STALE
-
-
-@pytest.mark.parametrize(
-    "found",
-    [
-        stored(own={"payments": "BLOCKED"}),
-        stored(own={"payments": None}),
-        stored(row=None),
-        stored(row=None, has_sequence=False, status="ACTIVE"),
-        stored(found=row(Status.CLOSED), own={"payments": "ALLOWED"}),
-    ],
-)
-def test_a_row_that_no_consumer_would_write_was_changed_by_hand(found):
-    assert drift(snapshot(), found) is Drift.CHANGED_BY_HAND
-
-
-def test_a_tombstone_with_wrong_attributes_was_changed_by_hand():
-    found = stored(found=row(Status.REMOVED), own={"payments": "ALLOWED"})
-    assert drift(None, found) is Drift.CHANGED_BY_HAND
-
-
-@pytest.mark.parametrize(
-    ("number", "expected"), [(6, Drift.AHEAD), (7, Drift.CHANGED_BY_HAND), (8, Drift.STALE)]
-)
-def test_with_a_version_counter_the_order_tells_who_is_behind(number, expected):
-    counted = stored(found=row(sequence_source=SequenceSource.VERSION))
-    account = snapshot(status=Status.CLOSED, sequence=position(number))
-    assert drift(account, counted) is expected
-
-
-def test_a_version_that_rose_without_a_change_of_status_is_no_drift():
-    counted = stored(found=row(sequence_source=SequenceSource.VERSION))
-    assert drift(snapshot(sequence=position(99)), counted) is None
+@pytest.mark.parametrize(("account", "found", "expected"), PAIRS.values(), ids=PAIRS)
+def test_a_customer_and_a_row_are_judged(account, found, expected):
+    assert drift(account, found) is expected
 
 
 def test_an_item_that_cannot_become_an_event_is_told_whatever_the_row_says():
