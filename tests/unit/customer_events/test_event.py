@@ -5,8 +5,6 @@ import pytest
 from contract.contract_files import EVENT_FOLDER
 from customer_events.decoder import decode
 from customer_events.event import (
-    MAJORS,
-    NEWEST_MAJOR,
     SCHEMA_BASE,
     TYPE_PREFIX,
     CustomerStatusChanged,
@@ -31,10 +29,6 @@ def test_a_transition_from_no_known_status_begins_with_none(event):
 
 def test_an_event_holds_no_field_that_is_not_declared(event):
     assert not hasattr(event, "__dict__")
-
-
-def test_the_newest_major_version_is_the_last_of_those_supported():
-    assert max(MAJORS) == NEWEST_MAJOR
 
 
 def test_names_on_the_wire_are_never_changed():

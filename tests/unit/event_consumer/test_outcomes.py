@@ -1,7 +1,7 @@
 import pytest
 
 from customer_events.errors import NotJson
-from event_consumer.outcomes import Handled, Outcome, parked, retry
+from event_consumer.outcomes import Handled, Outcome
 
 
 def test_an_answer_can_not_say_parked_without_a_reason():
@@ -13,8 +13,3 @@ def test_an_answer_can_not_say_parked_without_a_reason():
 def test_an_answer_can_not_give_a_reason_for_parking_with_another_outcome(outcome):
     with pytest.raises(ValueError, match="reason"):
         Handled(outcome=outcome, reason=NotJson("expected JSON"))
-
-
-def test_a_retry_names_the_type_of_its_error_and_a_parked_one_its_reason():
-    assert retry("Timeout").error_type == "Timeout"
-    assert parked(NotJson("expected JSON")).reason.code == "NotJson"

@@ -7,7 +7,7 @@ from botocore.config import Config
 from botocore.session import Session
 
 from publisher.batched_bus import BatchedBus
-from publisher.form_encoding import entries_encoded, entries_encoder
+from publisher.form_encoding import entries_encoder
 from publisher.ports import Verdict
 from publisher.sns_bus import SnsTopic
 from publisher.transports import SNS_FIFO
@@ -106,10 +106,6 @@ def test_the_entries_are_kept_from_botocore_once_its_own_body_was_seen_to_be_the
     for _ in range(3):
         sender.send(entry(0, "text"))
     assert [len(body) for body in sender.from_botocore] == [17, 3, 3]
-
-
-def test_no_entries_add_nothing():
-    assert entries_encoded([]) == ""
 
 
 @pytest.mark.parametrize(

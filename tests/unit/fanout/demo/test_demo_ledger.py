@@ -79,18 +79,6 @@ class Story:
         return [entry.fate for entry in self.ledger.close().entries]
 
 
-@pytest.mark.parametrize("publisher", [NEWEST, BOTH])
-def test_a_life_that_everybody_has_seen_is_applied_from_creation_to_removal(publisher):
-    story = Story(publisher)
-    for status in ("PENDING", "ACTIVE", None, "PENDING"):
-        story.change(status)
-    account = story.ledger.close()
-    assert story.fates() == [Fate.APPLIED] * 4
-    assert account.lost == []
-    assert account.contradictions == ()
-    assert account.events == 4 * len(publisher.publish_versions)
-
-
 def test_a_write_that_leaves_the_status_alone_asks_for_no_event():
     story = Story()
     story.change("ACTIVE")
@@ -203,7 +191,3 @@ def test_latency_is_from_the_write_to_the_row_and_the_import_can_be_left_out():
     account = story.ledger.close()
     assert account.latencies_seconds() == [2.0, 0.015]
     assert account.latencies_seconds(after_write=1) == [0.015]
-
-
-def test_an_empty_ledger_has_nothing_to_tell():
-    assert Ledger(NEWEST, subscriber_version=2).close().entries == ()

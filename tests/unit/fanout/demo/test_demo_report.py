@@ -140,7 +140,3 @@ def test_the_nearest_rank_is_taken_whatever_the_order_of_measuring():
         "p99_milliseconds": 99.0,
         "max_milliseconds": 100.0,
     }
-
-
-def test_of_one_value_every_percentile_is_that_value():
-    assert set(latency([0.0125]).values()) == {1, 12.5}

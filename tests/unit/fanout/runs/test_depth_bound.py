@@ -46,12 +46,6 @@ def bound(queue, depth_max, *, holding=lambda _: None):
     )
 
 
-def test_a_short_queue_holds_nothing_up():
-    queue = Queue(10)
-    assert bound(queue, 100).wait(queue)
-    assert queue.now == 0
-
-
 def test_without_a_bound_nobody_looks():
     queue = Queue(10**9)
     pages = bound(queue, None)

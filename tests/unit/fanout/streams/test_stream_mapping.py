@@ -122,9 +122,6 @@ class TestBatches:
 
 
 class TestCheckpoint:
-    def test_there_is_none_before_a_record_is_done_with(self):
-        assert mapping_of([1]).checkpoint is None
-
     def test_it_follows_success(self):
         mapping = mapping_of([7, 8])
         invoke_next(mapping, Done(), now=0)
@@ -212,12 +209,6 @@ class TestLimits:
         assert batch.discard_reason is None
         assert batch.invoke_count == 0
 
-    def test_a_throttled_batch_is_discarded_when_it_is_too_old(self):
-        mapping = mapping_of([1], record_age_seconds_max=60)
-        invoke_next(mapping, NotInvoked(error="throttled"), now=60)
-        batch = only_batch(mapping, now=61)
-        assert batch.discard_reason == RECORD_AGE_EXCEEDED
-
     def test_only_the_records_that_are_too_old_are_discarded_for_their_age(self):
         mapping = ShardMapping(replace(SETTINGS, record_age_seconds_max=60))
         mapping.add([record(1, created_at=0), record(2, created_at=50)], now=0)
@@ -228,14 +219,6 @@ class TestLimits:
 
 
 class TestBackoff:
-    def test_it_doubles_with_each_failure_in_a_row_up_to_its_longest(self):
-        mapping, now, delays = mapping_of([1]), 0.0, []
-        for _ in range(6):
-            invoke_next(mapping, FAILED, now=now)
-            delays.append(mapping.due_at() - now)
-            now = mapping.due_at()
-        assert delays == [1, 2, 4, 8, 8, 8]
-
     def test_a_local_mapping_waits_a_fifth_of_a_second_at_first_and_ten_at_most(self):
         plain = MappingSettings(mapping_id="mapping", function_arn="function", stream_arn="stream")
         mapping, now, delays = ShardMapping(plain), 0.0, []
