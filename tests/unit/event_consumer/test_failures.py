@@ -20,7 +20,16 @@ from event_consumer.failures import (
     failed,
     in_turns,
 )
-from event_consumer.outcomes import APPLIED, DUPLICATE, STALE, Cause, Outcome, parked, retry
+from event_consumer.outcomes import (
+    APPLIED,
+    DUPLICATE,
+    STALE,
+    Cause,
+    Handled,
+    Outcome,
+    parked,
+    retry,
+)
 from stubbed_client import client_error
 from unit.event_consumer.consumer_samples import FakeClock, message
 
@@ -238,3 +247,10 @@ def test_a_fifo_group_stays_together_and_in_order():
         for n, (group, count) in enumerate(rows)
     ]
     assert in_turns(messages, 240) == [[0, 2], [1, 3]]
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_an_answer_gives_a_reason_if_it_is_parked_and_only_then(outcome):
+    reason = None if outcome is Outcome.PARKED else SchemaViolation("expected another")
+    with pytest.raises(ValueError, match="reason"):
+        Handled(outcome=outcome, reason=reason)

@@ -56,14 +56,11 @@ def test_a_package_of_the_same_sources_is_taken_from_the_last_build(
     assert kept.read_bytes() == changed.path.read_bytes()
 
 
-def test_an_output_that_is_no_folder_gets_one_sentence(small_clone, build_shop, tmp_path):
-    (tmp_path / "file").write_text("")
+def test_an_output_or_a_cache_that_is_no_folder_gets_one_sentence(small_clone, tmp_path):
+    project, file = small_clone(), tmp_path / "file"
+    file.write_text("")
     with pytest.raises(Refused, match=r"can't be written .* or name another with --output"):
-        build_shop(small_clone(), "file")
-
-
-def test_a_cache_that_is_no_folder_gets_one_sentence(small_clone, tmp_path):
-    project = small_clone()
+        build_package("shop", output=file, project=project)
     (project.root / "build").write_text("")
     with pytest.raises(Refused, match=r"build/packages can't be written .* make it writable"):
         build_package("shop", output=tmp_path, project=project)
