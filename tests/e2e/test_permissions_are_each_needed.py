@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 from botocore.exceptions import ClientError
 
+from e2e.outages import is_put, put
 from fanout.local.deployment import LocalDeployment
-from fanout.local.runtime import running
 from fanout.runs.function import log_texts
 from infra.permission_needs import NEEDS, PROVED
 from infra.permission_roles import CALLS, Call, Role
@@ -34,12 +34,20 @@ MISTAKEN: dict[tuple[str, str], Call] = {
 }
 
 
+def _guarded(test):
+    return pytest.mark.slow(pytest.mark.xdist_group("guarded")(test))
+
+
 @pytest.fixture(scope="module")
-def up(tmp_path_factory) -> Iterator[LocalDeployment]:
-    """The whole system, with permissions checked."""
-    state = tmp_path_factory.mktemp("permissions") / "state"
-    with running(state, iam=True, prefix="least") as deployment:
-        yield deployment
+def up(guarded_deployment) -> Iterator[LocalDeployment]:
+    """The whole system, with permissions checked; in the end nothing is left of what is put in."""
+    yield guarded_deployment
+    call, bucket = guarded_deployment.client, {"Bucket": guarded_deployment.failure_bucket}
+    for kept in call("s3").list_objects_v2(**bucket).get("Contents", []):
+        call("s3").delete_object(**bucket, Key=kept["Key"])
+    call("sqs").purge_queue(QueueUrl=guarded_deployment.dlq_url)
+    row = {"customer_id": {"S": "of-the-test"}}
+    call("dynamodb").delete_item(TableName=guarded_deployment.payments_table, Key=row)
 
 
 # ---------------------------------------------------------------- the table of needs
@@ -75,7 +83,7 @@ def test_every_statement_that_the_emulator_checks_is_taken_away_action_by_action
 # ---------------------------------------------------------------- call by call
 
 
-@pytest.mark.slow
+@_guarded
 @pytest.mark.parametrize(("logical_id", "sid", "action"), CALLS)
 def test_without_an_action_its_call_is_refused(up, logical_id, sid, action):
     role, call = Role.of(up, logical_id), CALLS[logical_id, sid, action]
@@ -85,7 +93,7 @@ def test_without_an_action_its_call_is_refused(up, logical_id, sid, action):
     assert _refusal(call, role) not in DENIED
 
 
-@pytest.mark.slow
+@_guarded
 @pytest.mark.parametrize(("role", "sid"), MISTAKEN)
 def test_what_the_emulator_checks_under_a_wrong_name_is_left_to_the_table(up, role, sid):
     """Fails once the emulator is right: then the statement belongs to those that are proved."""
@@ -93,25 +101,12 @@ def test_what_the_emulator_checks_under_a_wrong_name_is_left_to_the_table(up, ro
     assert sid not in PROVED[role]
 
 
-# ---------------------------------------------------------------- from the table to the row
+# ---------------------------------------------------------------- what waits for a permission
+
+# Without Publish, or the table: see test_runbooks_walked.py and test_watch_live.py.
 
 
-@pytest.mark.slow
-def test_without_publish_nothing_is_lost_and_all_is_delivered_once_it_is_back(up):
-    wanted = {f"publish-{number}": "SUSPENDED" for number in range(5)}
-    stored, dead = _stored(up), _dead(up)
-    with Role.of(up, "PublisherRole").without("Publish"):
-        for status in ("ACTIVE", "SUSPENDED"):
-            for customer in wanted:
-                _write(up, customer, status)
-        eventually(lambda: _counted(up, "BusFaults"), "the publisher counts a fault of the bus")
-        assert _rows(up, "publish-") == {}
-        assert (_stored(up), _dead(up)) == (stored, dead)
-    eventually(lambda: _rows(up, "publish-") == wanted, "all changes have arrived")
-    assert (_stored(up), _dead(up)) == (stored, dead)
-
-
-@pytest.mark.slow
+@_guarded
 def test_without_the_failure_store_a_bad_record_waits_and_is_parked_once_it_is_back(up):
     stored, parked, failed = (
         _stored(up),
@@ -119,22 +114,14 @@ def test_without_the_failure_store_a_bad_record_waits_and_is_parked_once_it_is_b
         _counted(up, "RecordsFailed"),
     )
     with Role.of(up, "PublisherRole").without("KeepFailures"):
-        _write(up, "keep-1", "FROZEN")
+        put(up, "keep-1", "FROZEN")
         eventually(lambda: _counted(up, "RecordsFailed") > failed, "the record fails")
         assert (_stored(up), _counted(up, "RecordsParked")) == (stored, parked)
     eventually(lambda: _stored(up) > stored, "the record is parked")
+    is_put(up, "keep-1")
 
 
-@pytest.mark.slow
-def test_without_the_table_a_message_waits_and_is_applied_once_it_is_back(up):
-    with Role.of(up, "ConsumerRole").without("WriteStandings"):
-        _write(up, "table-1", "ACTIVE")
-        eventually(lambda: _retried(up), "the consumer gives the message back")
-        assert _rows(up, "table-") == {}
-    eventually(lambda: _rows(up, "table-") == {"table-1": "ACTIVE"}, "the row is written")
-
-
-@pytest.mark.slow
+@_guarded
 def test_without_the_dlq_poison_waits_and_is_parked_once_it_is_back(up):
     dead, retried = _dead(up), _retried(up)
     with Role.of(up, "ConsumerRole").without("ParkPoison"):
@@ -158,20 +145,6 @@ def _refusal(call: Call, role: Role) -> str:
     except ClientError as error:
         return str(error.response["Error"]["Code"])
     return ""
-
-
-def _write(up: LocalDeployment, customer: str, status: str) -> None:
-    item = {"customer_id": {"S": customer}, "status": {"S": status}}
-    up.client("dynamodb").put_item(TableName=up.accounts_table, Item=item)
-
-
-def _rows(up: LocalDeployment, leading: str) -> dict[str, str]:
-    found = up.client("dynamodb").scan(TableName=up.payments_table, ConsistentRead=True)["Items"]
-    return {
-        row["customer_id"]["S"]: row["status"]["S"]
-        for row in found
-        if row["customer_id"]["S"].startswith(leading)
-    }
 
 
 def _stored(up: LocalDeployment) -> int:
