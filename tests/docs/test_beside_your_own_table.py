@@ -32,9 +32,18 @@ PROGRAMS = {
     "fanout": f'exec "{sys.executable}" -c "from fanout.cli import main; main()" "$@"',
     "python": f'exec "{sys.executable}" "$@"',
     "sam": 'printf "%s\\n" "$@" >"$TYPED.sam"',
+    # One provider for all commands: each would start it several times, and ask for its schema.
     # MiniStack 1.5.33 now and then creates a parameter and closes the connection; the provider
     # asks again, and learns that it exists: see `infra.terraform_emulator`.
     "terraform": f"""
+if [[ "$*" != *" init" && ! -e "$TYPED.provider" ]]; then
+  "$PROVIDER" -debug >"$TYPED.provider" 2>/dev/null &
+  echo $! >"$TYPED.pid"
+  while kill -0 $! && ! grep -q TF_REATTACH "$TYPED.provider"; do sleep 0.1; done
+fi
+if [ -e "$TYPED.provider" ]; then
+  eval "export $(grep -o "TF_REATTACH_PROVIDERS='.*'" "$TYPED.provider")"
+fi
 out="$TYPED.terraform"
 if "{shutil.which("terraform")}" "$@" >"$out" 2>&1; then cat "$out"; exit; fi
 cat "$out"
@@ -63,7 +72,7 @@ def typed_blocks():
 
 
 def script():
-    parts = ["set -euo pipefail", "trap 'fanout local down' EXIT"]
+    parts = ["set -euo pipefail", "trap 'fanout local down; kill $(cat $TYPED.pid)' EXIT"]
     for heading, prefix, block in typed_blocks():
         mark = shlex.quote(f"{_MARK}{heading}|{prefix}")
         parts += [f"echo {mark}", f"export FANOUT_PREFIX={prefix}", block]
@@ -95,6 +104,7 @@ def environment(folder, terraform):
         "TF_CLI_ARGS_plan": "-input=false -refresh=false",
         "TF_CLI_ARGS_apply": "-parallelism=60 -no-color",
         "TYPED": str(folder / "typed"),
+        "PROVIDER": str(terraform.provider()),
     }
 
 

@@ -57,6 +57,12 @@ class Workspace:
             folder, "init", "-backend=false", *self.init_arguments, timeout=_INIT_TIMEOUT_SECONDS
         )
 
+    def provider(self) -> Path:
+        """The AWS provider's program."""
+        folder = self.folder("modules", "dashboard", ".terraform", "providers")
+        [program] = folder.glob("*/hashicorp/aws/*/*/terraform-provider-aws*")
+        return program
+
     def run(self, folder: Path, *arguments: str, timeout: int = _TIMEOUT_SECONDS) -> str:
         """Run Terraform and return what it printed.
 
@@ -133,12 +139,13 @@ def one_provider(found: Workspace) -> Iterator[Workspace]:
     One process has one configuration: this is for tests that mock the provider, and for those that
     configure it everywhere alike.
     """
-    folder = found.folder("modules", "dashboard", ".terraform", "providers")
-    [program] = folder.glob("*/hashicorp/aws/*/*/terraform-provider-aws*")
     output = found.root / "provider.log"
     with output.open("w") as log:
         process = subprocess.Popen(
-            [program, "-debug"], stdout=log, stderr=subprocess.DEVNULL, env=found.environment
+            [found.provider(), "-debug"],
+            stdout=log,
+            stderr=subprocess.DEVNULL,
+            env=found.environment,
         )
     try:
         settings = {"TF_REATTACH_PROVIDERS": _reattach(process, output)}
