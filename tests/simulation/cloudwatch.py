@@ -42,6 +42,8 @@ class Metrics:
         self.written: dict[Identity, dict[int, list[tuple[int, float]]]] = {}
         self.last_above_zero: dict[Identity, int] = {}
         """The minute in which anything but a zero last came."""
+        self.awaits = False
+        """Whether something that was asked for has not come yet; reset by who wants to know."""
         self._hours: dict[tuple[Identity, int], list[float]] = {}
         """What is in an hour, by its first minute, to which nothing is added any more."""
 
@@ -67,9 +69,6 @@ class Metrics:
         found = self.written.get(identity)
         if not found:
             return []
-        if minutes <= _HOUR_MINUTES:
-            in_time = (found[one] for one in range(last - minutes + 1, last + 1) if one in found)
-            return [value for part in in_time for came, value in part if came <= now]
         values: list[float] = []
         minute = last - minutes + 1
         while minute <= last:
@@ -81,7 +80,11 @@ class Metrics:
                 values += self._hours[identity, minute]
                 minute = ends
             elif minute in found:
-                values += [value for came, value in found[minute] if came <= now]
+                for came, value in found[minute]:
+                    if came <= now:
+                        values.append(value)
+                    else:
+                        self.awaits = True
             minute += 1
         return values
 
@@ -155,9 +158,10 @@ class Watch:
         """Whether the period that ends with a minute breaches, as far as is known now."""
         if end in self._final:
             return self._final[end]
+        self._metrics.awaits = False
         value = self._value(self._metrics, end, now)
         breaches = None if value is None else self.alarm.breaches(value)
-        if now - end > LATE_MINUTES_MAX:
+        if end < now and not self._metrics.awaits:  # what is late has been written in its minute
             self._final[end] = breaches
         return breaches
 
