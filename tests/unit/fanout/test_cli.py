@@ -258,6 +258,7 @@ def test_a_shell_completes_commands_and_survives_an_option_without_its_value(
     monkeypatch.setenv("COMP_WORDS", " ".join(["f", *typed]))
     monkeypatch.setenv("COMP_CWORD", str(len(typed)))
     monkeypatch.setattr(sys, "argv", ["f"])
+    monkeypatch.setattr(sys.modules["__main__"], "__package__", None)  # it is no `python -m`
     with pytest.raises(SystemExit) as ended:
         cli.main()
     said = capsys.readouterr()
