@@ -145,8 +145,9 @@ class Recovery:
         """Each object that is to be published, once it and the next few have been read."""
         items = (item for item in self.run.ledger.items(*OPEN) if not _is_published(item))
         while page := list(islice(items, CALLS_MAX)):
-            found = overlap(self._read, page).require_all()
-            for item, (records, why) in zip(page, found, strict=True):
+            # No name keeps the answers: this page is out of memory when the next is read.
+            found = zip(page, overlap(self._read, page).require_all(), strict=True)
+            for item, (records, why) in found:
                 if records:
                     yield int(item.facts["first"]), item.id, records
                 else:

@@ -1,5 +1,6 @@
 """Recoveries on a store in memory, through the real publisher on a fake bus."""
 
+import weakref
 from threading import Barrier
 
 import pytest
@@ -8,6 +9,7 @@ from customer_events.decoder import decode
 from fanout.errors import Refused
 from fanout.failures.records import StreamRange
 from fanout.failures.recover import RECORDS_PER_CALL_MAX
+from fanout.overlap import CALLS_MAX
 from sentinel.pace import Pace
 from unit.fanout.dlq.dlq_bench import Killed, kill_at
 from unit.fanout.dlq.dlq_fakes import Clock
@@ -54,6 +56,32 @@ def test_objects_are_read_side_by_side_and_published_in_order(tmp_path, monkeypa
     bench.work(run)
     assert bench.published == ids_from_the_stream(*(change(n) for n in range(1, 21)))
     assert bench.report(run)["fates"] == {"RECOVERED": 20}
+
+
+class Records(list):
+    """Records to which a weak reference can point."""
+
+
+def test_only_what_is_read_side_by_side_is_in_memory_together(tmp_path):
+    count, seen, alive = 3 * CALLS_MAX, [], []
+
+    def read_range(wanted):
+        records = Records([change(int(wanted.first))])
+        seen.append(weakref.ref(records))
+        alive.append(sum(each() is not None for each in seen))
+        return records
+
+    where = batch_object(None)["DDBStreamBatchInfo"]
+    ranges = [where | {"startSequenceNumber": str(n)} for n in range(1, count + 1)]
+    objects = {
+        f"aws/lambda/m/s/{n:02}": batch_object(None, DDBStreamBatchInfo=each)
+        for n, each in enumerate(ranges)
+    }
+    bench = Bench(tmp_path, objects, read_range=read_range)
+    run = bench.plan(from_stream=True)
+    bench.work(run)
+    assert bench.report(run)["fates"] == {"RECOVERED": count}
+    assert max(alive) <= CALLS_MAX + 1
 
 
 def test_a_rate_spreads_the_records_over_time_in_the_same_order(tmp_path):
