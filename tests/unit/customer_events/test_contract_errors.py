@@ -21,11 +21,8 @@ def test_an_error_is_permanent_has_its_name_as_code_and_says_what_it_means(code)
     assert isinstance(error, PermanentError)
     assert error.code == code
     assert str(error) == "data.status: expected something else"
+    assert str(type(error)("expected JSON")) == "document: expected JSON"
     assert type(error).__doc__
-
-
-def test_an_error_about_the_whole_document_says_so():
-    assert str(errors.NotJson("expected JSON")) == "document: expected JSON"
 
 
 def test_what_was_expected_and_the_field_are_bounded():

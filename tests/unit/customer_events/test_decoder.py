@@ -90,6 +90,21 @@ def test_the_decoder_keeps_exactly_the_trace_contexts_that_the_publisher_keeps(
     assert found.traceparent == wanted
 
 
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"subject": "C-2048"}, "partitionkey"),
+        ({"subject": "C-2048", "partitionkey": "C-2048"}, "data.customer_id"),
+        ({"sequence": "0000." + "0" * 40}, "sequence"),
+        ({"repairs": "0001." + "0" * 40}, "repairs"),
+    ],
+)
+def test_fields_that_contradict_each_other_are_refused_by_one_of_them(document, changed, field):
+    with pytest.raises(errors.SchemaViolation) as refused:
+        from_document(document | changed)
+    assert refused.value.field == field
+
+
 def test_the_first_field_at_fault_is_named_and_the_cause_is_not_chained(document):
     del document["data"]["changed_at"]
     with pytest.raises(errors.SchemaViolation) as refused:

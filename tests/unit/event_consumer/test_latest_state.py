@@ -33,21 +33,28 @@ def test_four_events_of_a_customer_cost_one_write():
     assert rows.writes == [live(4)]
 
 
-def test_answers_come_in_the_order_of_the_events_whoever_they_are_about():
-    events = [live(n, customer_id=f"c-{c}") for n, c in [(2, "a"), (1, "b"), (1, "a"), (3, "b")]]
-    assert outcomes(handle(RowsInMemory(), *events)) == ["APPLIED", "STALE", "STALE", "APPLIED"]
-
-
 def test_the_same_event_twice_in_a_batch_is_applied_once():
     rows = RowsInMemory()
     assert sorted(outcomes(handle(rows, live(1), live(1)))) == ["APPLIED", "DUPLICATE"]
     assert len(rows.writes) == 1
 
 
-def test_of_two_majors_of_a_change_the_newer_is_applied_in_either_order():
-    old = live(1, schema_version=1)
-    assert outcomes(handle(RowsInMemory(), old, live(1))) == ["STALE", "APPLIED"]
-    assert outcomes(handle(RowsInMemory(), live(1), old)) == ["APPLIED", "STALE"]
+OLD = live(1, schema_version=1)
+OF_TWO = [live(n, customer_id=f"c-{c}") for n, c in [(2, "a"), (1, "b"), (1, "a"), (3, "b")]]
+BATCHES = {
+    "the newer major last": ([OLD, live(1)], ["STALE", "APPLIED"]),
+    "the newer major first": ([live(1), OLD], ["APPLIED", "STALE"]),
+    "two customers": (OF_TWO, ["APPLIED", "STALE", "STALE", "APPLIED"]),
+    "equal order, other content": (
+        [live(1, seconds=60), live(1, Status.CLOSED, seconds=0)],
+        ["APPLIED", "PARKED"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("events", "answers"), BATCHES.values(), ids=BATCHES)
+def test_each_event_of_a_batch_is_answered_in_its_place(events, answers):
+    assert outcomes(handle(RowsInMemory(), *events)) == answers
 
 
 def test_what_is_older_than_a_newest_found_stored_needs_no_write():
@@ -73,11 +80,6 @@ def test_where_the_newest_is_parked_the_older_ones_are_still_judged():
     answers = handle(rows, live(6), alien, live(5), live(4))
     assert outcomes(answers) == ["APPLIED", "PARKED", "STALE", "STALE"]
     assert answers[1].reason.code == "OrderContradiction"
-
-
-def test_equal_order_with_other_content_in_one_batch_is_parked():
-    first, second = live(1, seconds=60), live(1, Status.CLOSED, seconds=0)
-    assert outcomes(handle(RowsInMemory(), first, second)) == ["APPLIED", "PARKED"]
 
 
 def test_a_change_from_before_a_reading_in_the_same_batch_does_not_undo_it():

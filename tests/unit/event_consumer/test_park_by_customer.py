@@ -148,6 +148,18 @@ def test_a_replay_releases_them_in_order_and_then_the_customer_is_free():
     assert rig.consume(fifo(4)) == [WELL]
 
 
+def test_what_is_still_broken_stays_first_when_it_is_replayed():
+    rig = Rig()
+    rig.handler.broken = {("c-1", 1): POISON}
+    first, second = fifo(1), fifo(2)
+    rig.consume(first, second)
+    assert rig.consume(replayed(first, 1001), replayed(second, 1002)) == [BAD, BEHIND]
+    rig.handler.broken = {}
+    assert rig.consume(replayed(second, 1003)) == [BEHIND]
+    assert rig.consume(replayed(first, 1004)) == [WELL]
+    assert rig.consume(replayed(second, 1005)) == [WELL]
+
+
 def test_through_the_function_what_waits_is_left_for_later_and_nothing_is_parked():
     rig = Rig()
     rig.handler.broken = {("c-1", 1): POISON}
