@@ -175,16 +175,6 @@ def test_it_says_what_it_wrote_and_what_to_do_next(project):
 
 
 YAML_WORDS = ["no", "on", "off", "null", "true", "false", "yes", "y", "n", "e1"]
-LONGEST_NAME, LONGEST_PREFIX, LONGEST_REGION = "z" * 30, "p" * 20, "us-isof-south-1"
-LIMITS = {
-    "FunctionName": 64,
-    "LogGroupName": 512,
-    "Name": 64,
-    "QueueName": 80,
-    "RoleName": 64,
-    "TableName": 255,
-    "AlarmName": 255,
-}
 
 
 @pytest.mark.parametrize("name", YAML_WORDS)
@@ -204,22 +194,6 @@ def test_a_name_that_yaml_reads_as_something_else_stays_a_name(project, name, li
 
 def registry_text(project):
     return (project / "schemas/customer_status_changed/registry.yaml").read_text()
-
-
-@pytest.mark.parametrize("bus", Transport)
-def test_the_longest_names_fit_what_aws_takes(project, bus, libyaml):
-    write(project, make_plan(project, choices(LONGEST_NAME, bus=bus)))
-    template = yaml_parse((project / f"infra/sam/subscribers/{LONGEST_NAME}.yaml").read_text())
-    found = {
-        (key, text["Fn::Sub"])
-        for resource in template["Resources"].values()
-        for key, text in resource["Properties"].items()
-        if key in LIMITS and "Fn::Sub" in text and resource["Type"] != "AWS::SSM::Parameter"
-    }
-    assert {key for key, _ in found} >= {"FunctionName", "QueueName", "TableName", "AlarmName"}
-    for key, text in found:
-        whole = text.replace("${Prefix}", LONGEST_PREFIX).replace("${AWS::Region}", LONGEST_REGION)
-        assert len(whole) <= LIMITS[key], whole
 
 
 def test_a_registry_that_could_not_be_read_afterwards_is_refused_before_anything_is_written(
