@@ -25,7 +25,7 @@ CREATE TABLE items (
 ) WITHOUT ROWID;
 CREATE INDEX by_position ON items (position);
 CREATE INDEX by_alias ON items (alias);
-CREATE INDEX by_state ON items (state, step, end);
+CREATE INDEX by_state ON items (state, position);
 """
 _COLUMNS = "id, position, facts, state, step, end, detail, unsure"
 

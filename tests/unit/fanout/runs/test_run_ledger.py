@@ -7,6 +7,7 @@ import pytest
 from fanout.errors import WrongUse
 from fanout.runs.journal import clock, done, ended, intent
 from fanout.runs.ledger import State, fate
+from fanout.runs.operation import OPEN
 from fanout.runs.report import html_page, item_document, make_report
 from fanout.runs.store import Operator, RunStore
 
@@ -77,6 +78,19 @@ def test_items_can_be_walked_while_records_are_applied(run):
         run.record(ended([{"id": item.id, "end": "SENT"}]))
     assert run.ledger.count(State.ENDED) == 6
     assert run.ledger.get("a-3", by="alias").id == "m-3"
+
+
+@pytest.mark.parametrize("states", [[State.WAITING], OPEN])
+def test_a_walk_takes_ten_times_as_many_steps_for_ten_times_as_many_items(store, states):
+    def steps(count):
+        with store.create("dlq replay", subject={}, options={}, operator=WHO) as run:
+            run.select({"id": f"m-{n}"} for n in range(count))
+            made = []
+            run.ledger._base.set_progress_handler(lambda: made.append(1), 100)
+            assert sum(1 for _ in run.ledger.items(*states)) == count
+            return len(made)
+
+    assert steps(5_000) < 15 * steps(500)
 
 
 def test_every_selected_item_is_in_the_report_with_one_fate(store, run):
