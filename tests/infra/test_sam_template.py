@@ -5,8 +5,6 @@ import re
 from types import SimpleNamespace
 
 import pytest
-from samtranslator.model.exceptions import InvalidDocumentException
-from samtranslator.translator.transform import transform
 
 from infra.sam_template import (
     DEPLOYMENTS,
@@ -271,6 +269,9 @@ def test_the_readme_names_the_runbook_of_each_alarm():
 
 
 def test_cloudformation_refuses_a_template_that_sam_did_not_build(monkeypatch):
+    from samtranslator.model.exceptions import InvalidDocumentException
+    from samtranslator.translator.transform import transform  # half a second, for each worker
+
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     with pytest.raises(InvalidDocumentException) as refused:
         transform(read(), {}, SimpleNamespace(load=dict))
