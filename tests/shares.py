@@ -17,12 +17,11 @@ LONGEST = (
     "tests/docs/test_add_an_event_type.py",
     "tests/e2e/test_subscribe_howto.py",
     "guarded",
-    "accounts-alone",
+    "deployment",
     "tests/simulation/test_alarms.py",
     "tests/e2e/test_demo.py",
     "tests/e2e/test_local_runtime.py",
     "tests/docs/test_commands_in_docs.py",
-    "deployment",
 )
 
 

@@ -1,8 +1,8 @@
 """The embedded AWS for end-to-end tests: the deployed template, and a bare emulator.
 
-Each is started once for each pytest worker. A test uses customers and names of its own, so that
-tests can share a deployment in any order; those that look at every customer of Accounts share
-`untouched_deployment`, where no poison lies. An `xdist_group` keeps on one worker what shares one.
+Each is started once for each pytest worker. A test uses customers and names of its own and leaves
+no poison in Accounts, so that tests can share a deployment in any order. An `xdist_group` keeps on
+one worker what shares one.
 """
 
 import json
@@ -19,13 +19,6 @@ from fanout.local.runtime import running
 def deployment(tmp_path_factory):
     """The whole system, as `fanout local up` runs it."""
     with running(tmp_path_factory.mktemp("deployment") / "state") as up:
-        yield up
-
-
-@pytest.fixture(scope="session")
-def untouched_deployment(tmp_path_factory):
-    """The whole system, in whose Accounts every customer has a status that is known."""
-    with running(tmp_path_factory.mktemp("untouched") / "state") as up:
         yield up
 
 
@@ -60,8 +53,8 @@ def bare_emulator(tmp_path_factory):
         yield SimpleNamespace(target=target, client=target.client)
 
 
-@pytest.fixture
-def strict_emulator(tmp_path):
+@pytest.fixture(scope="module")
+def strict_emulator(tmp_path_factory):
     """The same, checking permissions."""
-    with emulator_in(tmp_path / "strict", iam=True) as target:
+    with emulator_in(tmp_path_factory.mktemp("strict"), iam=True) as target:
         yield SimpleNamespace(target=target, client=target.client)

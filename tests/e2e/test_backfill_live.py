@@ -9,17 +9,11 @@ from e2e.second_subscriber import subscribed
 from e2e.traffic import Traffic
 from waiting import eventually
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("accounts-alone")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("deployment")]
 
 CUSTOMERS = 100
 KILLED_CUSTOMERS = 100
 PATIENCE_SECONDS = 180
-
-
-@pytest.fixture(scope="module")
-def deployment(untouched_deployment):
-    """One in which every customer of Accounts can be compared."""
-    return untouched_deployment
 
 
 @pytest.fixture

@@ -88,6 +88,9 @@ def test_no_payload_reaches_the_output_of_a_function(deployment, customers):
         lines = list(log_texts(deployment.target(), function))
         assert any('"service"' in line for line in lines)
         assert not [line for line in lines if CANARY in line]
+    deployment.client("dynamodb").delete_item(
+        TableName=deployment.accounts_table, Key={"customer_id": {"S": "canary-bad"}}
+    )
 
 
 def test_one_trace_leads_from_the_write_to_the_event_both_log_lines_and_the_row(

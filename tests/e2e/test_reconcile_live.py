@@ -11,17 +11,11 @@ from e2e.traffic import STATUSES, Traffic
 from seed_at_scale.watching import looks
 from waiting import eventually
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("accounts-alone")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("deployment")]
 
 CUSTOMERS = 60
 PATIENCE_SECONDS = 180
 RULE = "payments_consumer.standing:attributes"
-
-
-@pytest.fixture(scope="module")
-def deployment(untouched_deployment):
-    """One in which every customer of Accounts can be compared."""
-    return untouched_deployment
 
 
 @pytest.fixture(scope="module")
