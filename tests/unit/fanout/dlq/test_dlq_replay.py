@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from fanout.dlq import replay as replay_module
-from fanout.dlq.replay import QUEUE, Stages
+from fanout.dlq.replay import QUEUE, WINDOW_MAX, Stages
 from fanout.dlq.selection import Selection
 from fanout.runs.lock import EXTEND_SECONDS
 from fanout.runs.report import make_report
@@ -356,3 +356,26 @@ def test_an_answer_that_is_lost_is_told_as_perhaps_twice(bench):
     assert report["fates"] == {"SENT": 1}
     assert report["perhaps_twice"] == 1
     assert len({one.entry["MessageBody"] for one in bench.queue.sent}) == 1
+
+
+def test_no_more_is_held_ahead_of_what_is_sent_than_a_window(bench, monkeypatch):
+    bench.fill(*(parked(n) for n in range(1, 401)))
+    run_id, held, send = bench.plan(), [], bench.queue.send
+
+    def sending(sendings):
+        held.append(len(bench.dlq.hidden()))
+        return send(sendings)
+
+    monkeypatch.setattr(bench.queue, "send", sending)
+    bench.work(run_id)
+    assert bench.fates(run_id) == {"SENT": 400}
+    assert max(held) == WINDOW_MAX
+
+
+def test_a_rate_spreads_what_is_sent_over_time(bench):
+    bench.fill(*(parked(n) for n in range(1, 41)))
+    run_id = bench.plan()
+    bench.clock.slept.clear()
+    bench.work(run_id, rate=1.0)
+    assert bench.fates(run_id) == {"SENT": 40}
+    assert sum(bench.clock.slept) >= 29

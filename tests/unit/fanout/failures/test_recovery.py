@@ -4,6 +4,7 @@ import weakref
 from threading import Barrier
 
 import pytest
+from botocore.exceptions import ClientError
 
 from customer_events.decoder import decode
 from fanout.errors import Refused
@@ -56,6 +57,24 @@ def test_objects_are_read_side_by_side_and_published_in_order(tmp_path, monkeypa
     bench.work(run)
     assert bench.published == ids_from_the_stream(*(change(n) for n in range(1, 21)))
     assert bench.report(run)["fates"] == {"RECOVERED": 20}
+
+
+def test_what_was_published_and_can_not_be_moved_is_not_published_again(tmp_path, monkeypatch):
+    bench = Bench(tmp_path, three_objects())
+    run = bench.plan()
+
+    def denied(**_request):
+        raise ClientError({"Error": {"Code": "AccessDenied"}}, "CopyObject")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.s3, "copy_object", denied)
+        bench.work(run)
+        bench.work(run)
+    assert bench.report(run)["fates"] == {"move failed": 3}
+    assert len(bench.published) == EVENTS
+    bench.work(run)
+    assert bench.report(run)["fates"] == {"RECOVERED": 3}
+    assert len(bench.published) == EVENTS
 
 
 class Records(list):
