@@ -71,7 +71,7 @@ MEANINGS = {
 """What each fate in a report means."""
 
 
-# What is sent for a dead message, in which order, and what SQS would refuse
+# What is sent for a dead message, and what SQS would refuse
 
 
 BATCH_BYTES_MAX = 250_000

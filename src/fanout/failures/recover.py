@@ -89,7 +89,7 @@ Opened = tuple[float, str, Sequence[Record]]
 def merged(objects: Iterable[Opened]) -> Iterator[QueuedRecord]:
     """Every record by its number; those of equal numbers in the order of their objects.
 
-    The `objects` come in the order of their numbers; each is taken when its first record is due.
+    The `objects` come in the order of their numbers; at most one is taken before it is due.
     """
     heap: list[tuple[int, int, int, QueuedRecord]] = []
     end: Opened = (math.inf, "", ())
