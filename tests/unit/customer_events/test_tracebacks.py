@@ -14,11 +14,15 @@ def caught(work):
     raise AssertionError
 
 
+def loads(text):
+    return json.loads(text)
+
+
 def test_frames_name_files_and_lines_down_to_where_it_was_raised():
-    told = frames(caught(lambda: json.loads("{secret")))
+    told = frames(caught(lambda: loads("{secret")))  # six deep
     assert len(told) == FRAMES_MAX == 5
     assert all(re.fullmatch(r"[\w.]+/[\w.]+:[0-9]+", one) for one in told)
-    assert told[-1].startswith("json/decoder.py:")
+    assert all(one.startswith("json/decoder.py:") for one in told[-2:])
     assert "secret" not in str(told)
 
 

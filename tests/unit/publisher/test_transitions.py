@@ -253,6 +253,11 @@ def test_an_item_that_starts_to_match_the_entity_filter_is_created(old):
     assert told(found) == (Change.CREATED, None, Status.ACTIVE)
 
 
+def test_an_item_that_starts_to_match_without_a_status_is_refused():
+    with pytest.raises(MissingStatus):
+        detect(entity(UNCHANGED, UNCHANGED, "LEAD", "CUSTOMER"), CUSTOMERS)
+
+
 @pytest.mark.parametrize("new", ["ACTIVE", "CLOSED", "NO_SUCH_STATUS", UNCHANGED])
 def test_an_item_that_ceases_to_match_is_removed_whatever_its_status_is_then(new):
     said = {"status_reason": {"S": "MOVED"}, "at": {"S": "2020-01-01T00:00:00Z"}}

@@ -107,6 +107,7 @@ def test_an_envelope_and_a_text_that_is_no_json_are_masked_too():
         {"data": {"Ada Lovelace": {"Ada Lovelace": 1}}},
         {"data": {"owner": {"status": "Ada", "reason": "Lovelace", "id": "Ada"}}},
         {"status": "Ada", "data": {"source": "Lovelace"}},
+        {"data": "Ada", "detail": "Lovelace"},
         {"data": [{"status": "Ada"}], "resources": ["Ada"]},
         {"detail": {"data": {"detail": {"status": "Ada"}}}},
         {"data": {"name": "A\u0301da \u0928\u093f\u0939\u093e\u0930\u093f\u0915\u093e"}},
