@@ -160,8 +160,12 @@ def test_what_cannot_be_read_now_is_left_out_of_a_replay(aws, subscriber, fanout
     assert "--even-if-unreadable" in planned.err
     ended = fanout("runs", "resume", "last", "--execute", "--json")
     assert ended.code == 1
-    assert json.loads(ended.out)["fates"] == {"SENT": 40, "UNREADABLE": 20}
+    report = json.loads(ended.out)
+    assert report["fates"] == {"SENT": 40, "UNREADABLE": 20}
+    assert "(20 were left out)" in report["timeline"][-1]["text"]
     assert depth(aws, subscriber.dlq) == (20, 0)
+    discard = fanout("dlq", "discard", "payments", "--all", "--because", "no events")
+    assert (discard.code, discard.err.count("20 of them")) == (0, 0)
 
 
 def test_a_limit_counts_what_is_replayed_and_not_what_is_left_out(aws, subscriber, fanout):

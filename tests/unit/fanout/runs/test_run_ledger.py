@@ -93,6 +93,12 @@ def test_a_walk_takes_ten_times_as_many_steps_for_ten_times_as_many_items(store,
     assert steps(5_000) < 15 * steps(500)
 
 
+def test_a_fate_counts_its_items_however_they_came_to_it(run):
+    endings = [{"id": each, "end": "SENT"} for each in ("m-0", "m-1")]
+    run.record(intent("send", ["m-0"]), ended(endings))
+    assert run.ledger.fates("reason") == {("NotJson", "SENT"): 2, ("NotJson", "waiting"): 4}
+
+
 def test_every_selected_item_is_in_the_report_with_one_fate(store, run):
     run.record(
         intent("send", ["m-0", "m-1", "m-2"]),
