@@ -202,15 +202,21 @@ def test_on_an_ordered_bus_a_parked_record_does_not_block_its_customer():
     assert len(rig.bus.published) == 1
 
 
-def test_on_an_ordered_bus_a_customer_whose_refused_change_could_not_be_parked_waits():
+def test_on_an_ordered_bus_a_customer_whose_refused_change_could_not_be_parked_waits_alone():
     rig = Rig(
-        bus=FakeBus(only_for({"a"}, REFUSED), ordered=True),
-        store=FakeFailureStore(lambda _parked: ACCESS_DENIED),
+        bus=FakeBus(only_for({"a", "c"}, REFUSED), ordered=True),
+        store=FakeFailureStore(
+            lambda parked: (
+                ACCESS_DENIED if parked.record.sequence_number == sequence_number(0) else None
+            )
+        ),
     )
-    assert rig.handle([change(0, "a"), change(1, "a"), change(2, "b")]) == sequence_number(0)
+    records = [change(number, customer_id) for number, customer_id in enumerate("aabcc")]
+    assert rig.handle(records) == sequence_number(0)
     assert [event.customer_id for event in rig.bus.events] == ["b"]
-    assert [len(entries) for entries in rig.bus.rounds] == [2], "the second change was not tried"
+    assert [len(entries) for entries in rig.bus.rounds] == [3, 1], "a's second was not tried"
     assert rig.reporter.results[0].failed == {0: "ParkingFailed:AccessDenied", 1: "ParkingFailed"}
+    assert set(rig.reporter.results[0].parked) == {3, 4}
 
 
 def test_a_record_of_two_versions_fails_if_one_of_its_events_does():

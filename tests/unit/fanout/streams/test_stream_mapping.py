@@ -211,11 +211,12 @@ class TestLimits:
 
     def test_only_the_records_that_are_too_old_are_discarded_for_their_age(self):
         mapping = ShardMapping(replace(SETTINGS, record_age_seconds_max=60))
-        mapping.add([record(1, created_at=0), record(2, created_at=50)], now=0)
+        mapping.add([record(1), *(record(n, created_at=50) for n in (2, 3, 4))], now=0)
+        invoke_next(mapping, FAILED, now=0)
         batch = only_batch(mapping, now=61)
         assert (batch.discard_reason, numbers_of(batch)) == (RECORD_AGE_EXCEEDED, [1])
-        mapping.report(batch, Done(), now=100)
-        assert invoke_next(mapping, Done(), now=61) == [2]
+        mapping.report(batch, Done(), now=61)
+        assert [invoke_next(mapping, Done(), now=61) for _ in range(2)] == [[2], [3, 4]]
 
 
 class TestBackoff:
