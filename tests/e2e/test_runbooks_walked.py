@@ -126,6 +126,7 @@ def test_consumer_failing(deployment, walk):
             said = page.opens(f"{deployment.payments_function} has a bug", "LookupError")
             assert EARLIER_HANDLER in said
             assert '"UNEXPECTED"' in said
+            dead_id(deployment, "UnknownStatus")
             page.types("Then go by the log")
         becomes(deployment, "fails", "SUSPENDED")
         page.is_over()
