@@ -88,9 +88,14 @@ def test_a_release_has_every_file_with_its_checksum_and_names_the_runtimes_left_
     ]
     written = {path.name for path in (clone / "dist").iterdir()}
     assert written == {
-        *("CHANGELOG-9.9.9.md", "SHA256SUMS", "customer_status_fanout-9.9.9-py3-none-any.whl"),
-        *("local-9.9.9.cdx.json", "payments_consumer-9.9.9.cdx.json", "sentinel-9.9.9.cdx.json"),
-        *("publisher-9.9.9-python3.13-arm64.zip", "publisher-9.9.9-python3.13-x86_64.zip"),
+        "CHANGELOG-9.9.9.md",
+        "SHA256SUMS",
+        "customer_status_fanout-9.9.9-py3-none-any.whl",
+        "local-9.9.9.cdx.json",
+        "payments_consumer-9.9.9.cdx.json",
+        "sentinel-9.9.9.cdx.json",
+        "publisher-9.9.9-python3.13-arm64.zip",
+        "publisher-9.9.9-python3.13-x86_64.zip",
         "publisher-9.9.9.cdx.json",
     }
     assert (clone / "dist" / "CHANGELOG-9.9.9.md").read_text() == "\nNew.\n"

@@ -4,8 +4,15 @@ from customer_events import errors
 from customer_events.errors import EXPECTED_LENGTH_MAX, PermanentError
 
 CODES = {
-    *("NotJson", "UnknownEnvelope", "UnknownEventType", "SchemaViolation", "UnsupportedVersion"),
-    *("UnknownStatus", "OrderContradiction", "BehindParkedEvent", "KeepsFailing"),
+    "NotJson",
+    "UnknownEnvelope",
+    "UnknownEventType",
+    "SchemaViolation",
+    "UnsupportedVersion",
+    "UnknownStatus",
+    "OrderContradiction",
+    "BehindParkedEvent",
+    "KeepsFailing",
 }
 
 

@@ -43,8 +43,12 @@ def test_every_optional_variable_is_read():
 @pytest.mark.parametrize(
     "name",
     [
-        *("WRITERS_MAX", "CLOCK_TOLERANCE_SECONDS", "MAX_RECEIVE_COUNT", "POWERTOOLS_SERVICE_NAME"),
-        *("POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"),
+        "WRITERS_MAX",
+        "CLOCK_TOLERANCE_SECONDS",
+        "MAX_RECEIVE_COUNT",
+        "POWERTOOLS_SERVICE_NAME",
+        "POWERTOOLS_METRICS_NAMESPACE",
+        "POWERTOOLS_LOG_LEVEL",
     ],
 )
 def test_an_optional_variable_that_is_empty_counts_as_not_set(name):

@@ -182,8 +182,12 @@ def test_a_row_that_was_changed_by_hand_parks_its_event_alone():
 @pytest.mark.parametrize(
     "code",
     [
-        *("ProvisionedThroughputExceeded", "RequestLimitExceeded", "ThrottlingError"),
-        *("InternalServerError", "TransactionConflict", "ResourceNotFound"),
+        "ProvisionedThroughputExceeded",
+        "RequestLimitExceeded",
+        "ThrottlingError",
+        "InternalServerError",
+        "TransactionConflict",
+        "ResourceNotFound",
     ],
 )
 def test_a_fault_of_one_statement_is_a_dependency_fault_of_its_message(code):

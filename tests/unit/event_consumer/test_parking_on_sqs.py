@@ -42,7 +42,12 @@ def test_a_parked_message_says_why_when_from_where_and_by_whom():
 @pytest.mark.parametrize(
     "body",
     [
-        *("", " {\n\t} ", '{"a":1,"a":2}', "é\u00a0\u2028🙂\U0010ffff", "\ufeff{}", "a\r\nb\x7f"),
+        "",
+        " {\n\t} ",
+        '{"a":1,"a":2}',
+        "é\u00a0\u2028🙂\U0010ffff",
+        "\ufeff{}",
+        "a\r\nb\x7f",
         '"\\ud800"',
     ],
     ids=["empty", "blanks", "twice", "unicode", "bom", "controls", "escaped"],

@@ -89,7 +89,10 @@ def test_the_readme_shows_both_builders_and_the_test_kit():
 
 def test_the_public_api_is_two_builders_their_types_and_what_a_rule_may_raise():
     assert event_consumer.__all__ == [
-        *("DependencyFault", "LambdaHandler", "Write", "every_event_consumer"),
+        "DependencyFault",
+        "LambdaHandler",
+        "Write",
+        "every_event_consumer",
         "latest_state_consumer",
     ]
 

@@ -7,8 +7,13 @@ from publisher.ports import Verdict
 @pytest.mark.parametrize(
     "code",
     [
-        *("InvalidParameter", "InvalidParameterException", "InvalidParameterValue"),
-        *("ValidationError", "ParameterValueInvalid", "ValidationException", "BatchRequestTooLong"),
+        "InvalidParameter",
+        "InvalidParameterException",
+        "InvalidParameterValue",
+        "ValidationError",
+        "ParameterValueInvalid",
+        "ValidationException",
+        "BatchRequestTooLong",
     ],
 )
 def test_what_the_sender_got_wrong_is_refused_and_the_reason_names_the_code(code):

@@ -84,9 +84,16 @@ def test_the_document_is_the_detail_and_the_source_is_the_producers():
 
 def test_each_entry_is_judged_by_the_result_at_its_index():
     codes = [
-        *(None, "InternalFailure", "ThrottlingException", "MalformedDetail", "InvalidArgument"),
-        *("RedactionFailure", "AccessDeniedException", "NotAuthorizedForSourceException"),
-        *("NotAuthorizedForDetailTypeException", "InvalidAccountIdException"),
+        None,
+        "InternalFailure",
+        "ThrottlingException",
+        "MalformedDetail",
+        "InvalidArgument",
+        "RedactionFailure",
+        "AccessDeniedException",
+        "NotAuthorizedForSourceException",
+        "NotAuthorizedForDetailTypeException",
+        "InvalidAccountIdException",
     ]
 
     def answer(_entry, index):

@@ -67,9 +67,17 @@ def test_every_variable_is_read():
 
 def test_an_empty_variable_counts_as_not_set():
     names = [
-        *("PUBLISH_VERSIONS", "REASON_ATTRIBUTE", "ENTITY_FILTER", "TABLE_STATUS_MAP"),
-        *("SEQUENCE_EPOCH", "CUSTOMER_ID_ATTRIBUTE", "MESSAGE_SIZE_MAX_BYTES", "EVENT_SOURCE"),
-        *("AWS_REGION", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"),
+        "PUBLISH_VERSIONS",
+        "REASON_ATTRIBUTE",
+        "ENTITY_FILTER",
+        "TABLE_STATUS_MAP",
+        "SEQUENCE_EPOCH",
+        "CUSTOMER_ID_ATTRIBUTE",
+        "MESSAGE_SIZE_MAX_BYTES",
+        "EVENT_SOURCE",
+        "AWS_REGION",
+        "POWERTOOLS_SERVICE_NAME",
+        "POWERTOOLS_METRICS_NAMESPACE",
     ]
     assert from_environment(LEAST | dict.fromkeys(names, "")) == from_environment(LEAST)
 
@@ -90,8 +98,15 @@ def test_all_problems_are_named_at_once_and_no_value_is_echoed():
         )
     named = [problem.partition(":")[0] for problem in refused.value.problems]
     assert sorted(named) == [
-        *("BUS_ARN", "DEPLOYMENT", "ENTITY_FILTER", "EVENT_SOURCE", "FAILURE_BUCKET"),
-        *("MESSAGE_SIZE_MAX_BYTES", "PUBLISH_VERSIONS", "SEQUENCE_EPOCH", "TABLE_STATUS_MAP"),
+        "BUS_ARN",
+        "DEPLOYMENT",
+        "ENTITY_FILTER",
+        "EVENT_SOURCE",
+        "FAILURE_BUCKET",
+        "MESSAGE_SIZE_MAX_BYTES",
+        "PUBLISH_VERSIONS",
+        "SEQUENCE_EPOCH",
+        "TABLE_STATUS_MAP",
     ]
     assert "CANARY" not in str(refused.value)
     assert all("expected" in problem for problem in refused.value.problems)

@@ -207,9 +207,12 @@ CASES = [
 
 
 REFUSED_ON_PURPOSE = {
-    *("optional field removed beside a declared one", "pattern written otherwise"),
-    *("same whole numbers, by another bound", "closed object opened"),
-    *("list of types as alternatives", "type list to oneOf"),
+    "optional field removed beside a declared one",
+    "pattern written otherwise",
+    "same whole numbers, by another bound",
+    "closed object opened",
+    "list of types as alternatives",
+    "type list to oneOf",
 }
 """Rewritings that break nobody, and that a structural rule can't tell from ones that do."""
 

@@ -22,8 +22,12 @@ def test_a_package_holds_what_the_service_imports_and_nothing_else(small_clone, 
     names = names_in(build_shop(small_clone()))
     own = {name for name in names if not name.startswith("jmespath/") and "__pycache__" not in name}
     assert own == {
-        *("contract/__init__.py", "contract/prices.json", "contract/prices.py", "shop/__init__.py"),
-        *("shop/bootstrap.py", "shop/lambda_entry.py"),
+        "contract/__init__.py",
+        "contract/prices.json",
+        "contract/prices.py",
+        "shop/__init__.py",
+        "shop/bootstrap.py",
+        "shop/lambda_entry.py",
     }
     assert "jmespath/__init__.py" in names
 

@@ -25,8 +25,11 @@ from sentinel.contract.folder import read_contract
 
 ROOT = Path(__file__).parents[4]
 COPIED = (
-    *("pyproject.toml", "schemas", "requirements/payments_consumer.txt"),
-    *("src/customer_events/registry.json", "docs/catalogue.html"),
+    "pyproject.toml",
+    "schemas",
+    "requirements/payments_consumer.txt",
+    "src/customer_events/registry.json",
+    "docs/catalogue.html",
 )
 
 
@@ -162,7 +165,11 @@ def test_external_writes_no_code_and_hands_out_the_contract(project, tmp_path):
     assert not (project / "src/nobody_consumer").exists()
     assert "Lambda" not in (project / "infra/sam/subscribers/nobody.yaml").read_text()
     assert {path.name for path in handout.iterdir()} == {
-        *("README.md", "envelope.schema.json", "v2.schema.json", "examples", "rejected"),
+        "README.md",
+        "envelope.schema.json",
+        "v2.schema.json",
+        "examples",
+        "rejected",
     }
     assert (handout / "examples/v2/changed.json").is_file()
 
