@@ -1,1 +1,1 @@
-"""Lambda packages: only what a service imports, the same bytes on every build."""
+"""Lambda packages: a service, its locked dependencies, and the same bytes on every build."""
