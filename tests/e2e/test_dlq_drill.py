@@ -59,7 +59,8 @@ def fanout(deployment, tmp_path):
 
 
 def customers(kind, count):
-    return [f"drill-{kind}-{number:03d}" for number in range(count)]
+    """Others in each drill, as both are played on one deployment."""
+    return [f"drill-of-{count}-{kind}-{number:03d}" for number in range(count)]
 
 
 def break_everything(deployment, dead):
