@@ -46,7 +46,7 @@ seed-at-scale: install ## Seed a subscriber of many customers while they change:
 bench: install ## What publisher and consumer cost, beside what one would write first: BENCH="--json".
 	@$(BIN)/python -m bench $(BENCH)
 
-test-fast: install ## Run the tests that need no processes and no moto; half a minute.
+test-fast: install ## Run the tests that need no processes and no moto; forty seconds.
 	$(BIN)/pytest -n logical -m "not slow" tests/architecture tests/contract tests/docs tests/unit
 
 check: install ## Linters, types, import rules, template, secrets, licences.
